@@ -1,0 +1,74 @@
+"""One labelled picture, whatever data set it came from."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from PIL import Image, ImageOps
+
+from latent_hands.errors import HandsError
+
+MAX_PIXELS = 89_000_000
+"""Larger pictures are refused before they are decoded: no photograph of a hand needs them."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of one hand and what is known about it; None stands for "not known".
+
+    Keypoints are in RHD order with the wrist first, in the camera frame (x right, y down, z forward), as in
+    the file: nothing is mirrored, cropped or normalised. Pixel centres are at integers. ``side`` is "left" or
+    "right". ``tag`` is a picture of the same scene with a neutral hand (content), ``window`` the scene's own
+    square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
+    """
+
+    name: str
+    image: Path
+    side: str | None = None
+    xyz_mm: Float32[np.ndarray, "21 3"] | None = None
+    uv_px: Float32[np.ndarray, "21 2"] | None = None
+    visible: Bool[np.ndarray, "21"] | None = None
+    K: Float32[np.ndarray, "3 3"] | None = None
+    mask: Path | None = None
+    depth: Path | None = None
+    tag: Path | None = None
+    window: tuple[float, float, float] | None = None
+    factors: dict[str, Any] | None = None
+
+
+def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Read a picture as 8-bit RGB, turned upright by its EXIF orientation.
+
+    Raises HandsError naming the file if it is missing, empty, truncated, no image, or above MAX_PIXELS.
+    """
+    return read_pixels(path, "RGB")
+
+
+def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
+    """Read a picture in an 8-bit mode of Pillow ("RGB": (height, width, 3), "L": (height, width))."""
+    path = Path(path)
+    if not path.is_file():
+        raise HandsError(f"no image file at {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            _refuse_huge(image, path)
+            image = ImageOps.exif_transpose(image)
+            return np.array(image.convert(mode))
+    except HandsError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise HandsError(f"{path} has more than {MAX_PIXELS:,} pixels; make it smaller first") from error
+    except Exception as error:  # Pillow's decoders raise almost every type on broken files
+        told = f"{path} ({path.stat().st_size} bytes) is not a readable image"
+        raise HandsError(f"{told}: {error or 'broken file'}") from error
+
+
+def _refuse_huge(image: Image.Image, path: Path) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise HandsError(f"{path} has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")

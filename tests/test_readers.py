@@ -1,0 +1,174 @@
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from conftest import SHARED
+from PIL import Image
+
+from latent_hands.data import open_data, read_images, read_rgb, read_rhd
+from latent_hands.data import sample as sample_module
+from latent_hands.data.rhd import dominant_side
+from latent_hands.errors import HandsError
+
+needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason="RHD is not here")
+
+
+def label(rng):
+    xyz = rng.uniform(-0.1, 0.1, (42, 3)).astype(np.float32) + np.float32([0, 0, 0.6])
+    uv_vis = np.concatenate([rng.uniform(0, 8, (42, 2)), np.ones((42, 1))], 1).astype(np.float32)
+    return {"xyz": xyz, "uv_vis": uv_vis, "K": np.eye(3, dtype=np.float32)}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three pictures in RHD's layout: left hand larger, right hand larger, only a right hand."""
+    folder = tmp_path / "evaluation"
+    for kind in ("color", "mask"):
+        (folder / kind).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    labels = {index: label(rng) for index in range(3)}
+    labels[2]["xyz"][:21] = 0
+    for index, counts in enumerate([(40, 10), (10, 40), (0, 0)]):
+        mask = np.zeros(64, np.uint8)
+        mask[: counts[0]] = 17
+        mask[counts[0] : sum(counts)] = 18
+        Image.fromarray(mask.reshape(8, 8)).save(folder / f"mask/{index:05d}.png")
+        Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(folder / f"color/{index:05d}.png")
+    write(tmp_path, labels)
+    return tmp_path
+
+
+def write(root, labels):
+    (root / "evaluation/anno_evaluation.pickle").write_bytes(pickle.dumps(labels))
+
+
+def labels_of(root):
+    return pickle.loads((root / "evaluation/anno_evaluation.pickle").read_bytes())
+
+
+def test_the_dominant_hand_is_read_in_millimetres(root):
+    samples = open_data("rhd", root, "evaluation")
+    labels = labels_of(root)
+    assert [sample.side for sample in samples] == ["left", "right", "right"]
+    for sample, known in zip(samples, labels.values(), strict=True):
+        hand = slice(0, 21) if sample.side == "left" else slice(21, 42)
+        np.testing.assert_allclose(sample.xyz_mm, 1000 * known["xyz"][hand], rtol=1e-6)
+        np.testing.assert_array_equal(sample.uv_px, known["uv_vis"][hand, :2])
+        assert sample.visible.all()
+        assert read_rgb(sample.image).shape == (8, 8, 3)
+
+
+def test_a_tie_is_a_right_hand():
+    assert dominant_side(np.zeros((4, 4), np.uint8)) == "right"
+
+
+def test_any_ids_may_be_missing_or_chosen(root):
+    labels = labels_of(root)
+    write(root, {5: labels[2], 0: labels[0]})
+    shutil.copy(root / "evaluation/color/00002.png", root / "evaluation/color/00005.png")
+    assert [sample.name for sample in read_rhd(root, "evaluation")] == ["00000", "00005"]
+    assert [sample.name for sample in read_rhd(root, "evaluation", ids=[5])] == ["00005"]
+    assert [sample.name for sample in read_rhd(root, "evaluation", limit=1)] == ["00000"]
+    with pytest.raises(HandsError, match="no picture 3 in"):
+        read_rhd(root, "evaluation", ids=[3])
+
+
+def test_wrong_places_are_told(root):
+    with pytest.raises(HandsError, match="no data set folder"):
+        read_rhd(root / "none", "evaluation")
+    with pytest.raises(HandsError, match='unknown split "evaluaton"; did you mean "evaluation"'):
+        read_rhd(root, "evaluaton")
+    with pytest.raises(HandsError, match="training is not in RHD's layout"):
+        read_rhd(root, "training")
+    with pytest.raises(HandsError, match='unknown data set "rdh"; did you mean "rhd"'):
+        open_data("rdh", root, "evaluation")
+    with pytest.raises(HandsError, match="factors_evaluation"):
+        open_data("rendered", root, "evaluation")
+
+
+def test_broken_sets_name_the_picture(root):
+    labels = labels_of(root)
+    broken = {**labels, 1: {**labels[1], "xyz": np.full((42, 3), np.nan, np.float32)}}
+    write(root, broken)
+    with pytest.raises(HandsError, match=r'"xyz" of picture 00001 .* not finite'):
+        read_rhd(root, "evaluation")
+    write(root, {**labels, 1: {**labels[1], "K": np.eye(4)}})
+    with pytest.raises(HandsError, match=r'"K" of picture 00001 .* shape \(4, 4\); legal: \(3, 3\)'):
+        read_rhd(root, "evaluation")
+    write(root, {**labels, 1: {**labels[1], "uv_vis": ["many"]}})
+    with pytest.raises(HandsError, match='"uv_vis" of picture 00001'):
+        read_rhd(root, "evaluation")
+    write(root, {**labels, 1: {"xyz": 0}})
+    with pytest.raises(HandsError, match=r"picture 00001 .* not labelled as in RHD"):
+        read_rhd(root, "evaluation")
+    write(root, [1, 2])
+    with pytest.raises(HandsError, match="dictionary by picture number"):
+        read_rhd(root, "evaluation")
+
+
+def test_missing_and_broken_pictures_are_told(root):
+    (root / "evaluation/mask/00000.png").write_bytes(b"")
+    with pytest.raises(HandsError, match=r"mask/00000\.png \(0 bytes\) is not a readable image"):
+        read_rhd(root, "evaluation")
+    (root / "evaluation/color/00000.png").unlink()
+    with pytest.raises(HandsError, match=r"picture 00000 .* labels but no image"):
+        read_rhd(root, "evaluation")
+
+
+def picture(path, **options):
+    Image.fromarray(np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)).save(path, **options)
+    return path
+
+
+def test_images_are_listed_in_order(tmp_path):
+    for name in ("b.png", "a.PNG"):
+        picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert [sample.name for sample in open_data("images", tmp_path, "evaluation")] == ["a", "b"]
+    assert [sample.name for sample in open_data("images", tmp_path, "evaluation", limit=1)] == ["a"]
+    sample = read_images([tmp_path / "b.png"])[0]
+    assert sample.xyz_mm is None
+    assert sample.side is None
+
+
+def test_exif_orientation_is_honoured(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
+    plain, turned = picture(tmp_path / "plain.png"), picture(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_rgb(turned), np.rot90(read_rgb(plain), -1))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "CMYK"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    path = tmp_path / "picture.tif"
+    Image.new(mode, (5, 3)).save(path)
+    assert read_rgb(path).shape == (3, 5, 3)
+    assert read_rgb(path).dtype == np.uint8
+
+
+def test_bad_images_are_told(tmp_path, monkeypatch):
+    with pytest.raises(HandsError, match="no image file or folder"):
+        read_images(tmp_path / "none.png")
+    with pytest.raises(HandsError, match="no image in the folder"):
+        read_images(tmp_path)
+    with pytest.raises(HandsError, match="no image was named"):
+        read_images([])
+    good = picture(tmp_path / "good.png")
+    data = good.read_bytes()
+    for name, content in {"empty.png": b"", "text.png": b"hello", "cut.png": data[: len(data) // 2]}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(HandsError, match=f"{name}.*not a readable image"):
+            read_images(tmp_path / name)
+    monkeypatch.setattr(sample_module, "MAX_PIXELS", 20)
+    with pytest.raises(HandsError, match="6x4 pixels; at most 20"):
+        read_rgb(good)
+
+
+@needs_rhd
+def test_real_labels_reproject_within_the_rounding_of_the_file():
+    samples = read_rhd(SHARED / "rhd", "evaluation", ids=range(20))
+    for sample in samples:
+        uvw = sample.xyz_mm @ sample.K.T
+        error = np.abs(uvw[:, :2] / uvw[:, 2:] - sample.uv_px)[sample.visible]
+        assert error.max() < 0.2
