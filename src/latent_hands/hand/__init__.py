@@ -1,0 +1,1 @@
+"""The hand as geometry: joints and bones, the canonical frame, the camera."""

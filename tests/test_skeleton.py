@@ -1,0 +1,57 @@
+"""Joint orders and bones."""
+
+import numpy as np
+import pytest
+import torch
+
+from latent_hands.errors import HandsError
+from latent_hands.hand.skeleton import (
+    BONES,
+    FINGERS,
+    JOINTS,
+    LITTLE_MCP,
+    MIDDLE_MCP,
+    MIDDLE_PIP,
+    ORDERS,
+    PARENTS,
+    reorder,
+)
+
+
+def test_the_named_joints_are_where_rhd_keeps_them():
+    assert (MIDDLE_PIP, MIDDLE_MCP, LITTLE_MCP) == (11, 12, 20)
+    assert len(set(JOINTS)) == 21
+
+
+@pytest.mark.parametrize("source", ORDERS)
+@pytest.mark.parametrize("target", ORDERS)
+def test_orders_round_trip_for_arrays_and_tensors(source, target):
+    points = np.arange(2 * 21 * 3).reshape(2, 21, 3)
+    there = reorder(points, source, target)
+    assert (reorder(there, target, source) == points).all()
+    assert (reorder(torch.from_numpy(points), source, target).numpy() == there).all()
+
+
+def test_stb_is_reversed_after_its_palm():
+    native = torch.arange(21.0)[:, None]
+    assert reorder(native, "stb", "rhd").flatten().tolist() == [0, *range(20, 0, -1)]
+
+
+def test_snap_lists_every_finger_from_base_to_tip():
+    native = reorder(np.arange(21)[:, None], "rhd", "snap").ravel()
+    assert [JOINTS[i] for i in native[1:5]] == ["thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip"]
+    assert [JOINTS[i] for i in native[-4:]] == ["little_mcp", "little_pip", "little_dip", "little_tip"]
+
+
+def test_bones_form_a_tree_of_five_chains_from_the_wrist():
+    assert len(BONES) == 20
+    assert PARENTS[0] == -1
+    for chain in FINGERS.values():
+        assert [PARENTS[joint] for joint in chain] == [0, *chain[:-1]]
+
+
+def test_unknown_orders_and_wrong_shapes_are_told():
+    with pytest.raises(HandsError, match='did you mean "snap"'):
+        reorder(np.zeros((21, 3)), "snpa", "rhd")
+    with pytest.raises(HandsError, match=r"\(20, 3\)"):
+        reorder(np.zeros((20, 3)), "snap", "rhd")
