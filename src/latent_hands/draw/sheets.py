@@ -1,0 +1,124 @@
+"""Pictures as pages: grids with headings, animations, curves; files are written whole or not at all."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from latent_hands.draw.hands import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, Picture
+
+Line = tuple[Sequence[float | int], Sequence[float | int]]
+
+
+@lru_cache
+def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size_px)
+
+
+def grid(
+    rows: Sequence[Sequence[Picture | None]],
+    column_headings: Sequence[str] = (),
+    row_headings: Sequence[str] = (),
+    cell_px: int = 160,
+    lead: tuple[int, int] = (0, 0),
+) -> Picture:
+    """Square pictures in rows; None leaves a cell empty. A row's heading stands left of it, a column's above.
+
+    The first `lead` = (rows, columns) are set off by a wider gap: what was given, against what was made.
+    """
+    gap, wide, text_px = 6, 20, 14
+    font = _font(text_px)
+    columns = max((len(row) for row in rows), default=0)
+    margin = gap + max((round(font.getlength(text)) + 2 * gap for text in row_headings), default=0)
+    top = gap + (text_px + gap if column_headings else 0)
+
+    def offset(index: int, leading: int) -> int:
+        return index * (cell_px + gap) + (wide - gap if 0 < leading <= index else 0)
+
+    size = (margin + offset(columns, lead[1]), top + offset(len(rows), lead[0]))
+    sheet = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for i, text in enumerate(column_headings):
+        draw.text((margin + offset(i, lead[1]) + cell_px / 2, gap), text, INK, font, anchor="ma")
+    for i, text in enumerate(row_headings):
+        draw.text((margin - 2 * gap, top + offset(i, lead[0]) + cell_px / 2), text, INK, font, anchor="rm")
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            if picture is not None:
+                sheet.paste(_cell(picture, cell_px), (margin + offset(j, lead[1]), top + offset(i, lead[0])))
+    return np.array(sheet)
+
+
+def _cell(picture: Picture, cell_px: int) -> Image.Image:
+    """The picture centred on a square of `cell_px`, its shape kept."""
+    fitted = Image.fromarray(picture)
+    zoom = cell_px / max(fitted.size)
+    size = (max(round(fitted.width * zoom), 1), max(round(fitted.height * zoom), 1))
+    fitted = fitted.resize(size, Image.Resampling.LANCZOS if zoom < 1 else Image.Resampling.BICUBIC)
+    cell = Image.new("RGB", (cell_px, cell_px), RULE)
+    cell.paste(fitted, ((cell_px - size[0]) // 2, (cell_px - size[1]) // 2))
+    return cell
+
+
+def contact_sheet(pictures: Sequence[Picture], columns: int = 8, cell_px: int = 128) -> Picture:
+    """All pictures in reading order."""
+    return grid([pictures[i : i + columns] for i in range(0, len(pictures), columns)], cell_px=cell_px)
+
+
+def save_picture(picture: Picture, path: Path) -> Path:
+    """Write a PNG (or what the ending says), whole or not at all."""
+    return _whole(path, lambda temporary: Image.fromarray(picture).save(temporary))
+
+
+def save_gif(frames: Sequence[Picture], path: Path, seconds_per_frame: float = 0.08) -> Path:
+    """Write an endless animation that runs forth and back."""
+    images = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
+    duration = round(seconds_per_frame * 1000)
+    return _whole(
+        path,
+        lambda temporary: images[0].save(
+            temporary, save_all=True, append_images=images[1:], duration=duration, loop=0
+        ),
+    )
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def curves(
+    path: Path,
+    panels: Mapping[str, Mapping[str, Line]],
+    x_label: str,
+    y_label: str = "",
+) -> Path:
+    """Line plots side by side: panel title -> line name -> (x, y). A PNG, twice as dense as the screen."""
+    figure = Figure(figsize=(4.4 * len(panels), 3.0), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+        _panel(axis, title, lines, x_label, y_label)
+    return _whole(path, lambda temporary: figure.savefig(temporary, dpi=160))
+
+
+def _panel(axis: Axes, title: str, lines: Mapping[str, Line], x_label: str, y_label: str) -> None:
+    inks = [PREDICTION, TRUTH, *PALETTE.values()]
+    for (name, (x, y)), ink in zip(lines.items(), inks, strict=False):
+        axis.plot(x, y, label=name, color=ink, linewidth=1.6, marker="." if len(x) < 3 else None)
+    axis.set_title(title, fontsize=11, loc="left", color=INK)
+    axis.set(xlabel=x_label, ylabel=y_label)
+    axis.grid(color="#e6e6e2", linewidth=0.8)
+    axis.spines[["top", "right"]].set_visible(False)
+    if len(lines) > 1:
+        axis.legend(frameon=False, fontsize=9)
