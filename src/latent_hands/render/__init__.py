@@ -1,0 +1,1 @@
+"""Rendered hands with exact labels: hand model, poses, light, skin, pictures and data sets."""

@@ -1,0 +1,34 @@
+"""Bones of the hand model and the keypoints read from them, in a named joint convention."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+Convention = Literal["rhd", "anatomical"]
+
+# 0 forearm, 1 hand, 2-4 thumb, then index, middle, ring and little: metacarpal and three phalanges each.
+PARENTS = np.array([1, 1, 1, 2, 3, 1, 5, 6, 7, 1, 9, 10, 11, 1, 13, 14, 15, 1, 17, 18, 19])
+THUMB_BONES = np.array([2, 3, 4])
+FINGER_BONES = np.array([[6, 7, 8], [10, 11, 12], [14, 15, 16], [18, 19, 20]])
+LEVELS = (
+    np.array([0, 2, 5, 9, 13, 17]),
+    np.array([3, 6, 10, 14, 18]),
+    np.array([4, 7, 11, 15, 19]),
+    np.array([8, 12, 16, 20]),
+)
+# Bones of the five fingers, thumb first, tip before base: RHD's order of keypoints.
+_CHAINS = np.concatenate([THUMB_BONES[None], FINGER_BONES])[:, ::-1]
+# The tails of the last bones lie on the skin.
+TIP_INWARD_M = 0.0015
+
+
+def keypoints(
+    heads: Float32[np.ndarray, "bones 3"], tails: Float32[np.ndarray, "bones 3"], convention: Convention
+) -> Float32[np.ndarray, "21 3"]:
+    """Keypoints in RHD order (wrist, then five fingers from tip to base) of posed bones."""
+    tips = tails[_CHAINS[:, 0]]
+    last = tips - heads[_CHAINS[:, 0]]
+    tips = tips - TIP_INWARD_M * last / np.linalg.norm(last, axis=1, keepdims=True)
+    fingers = np.concatenate([tips[:, None], heads[_CHAINS]], 1)
+    return np.concatenate([heads[1:2], fingers.reshape(20, 3)])
