@@ -9,14 +9,14 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float, Float32, Int32, UInt8
 from safetensors.numpy import load
 from scipy.sparse import csr_array
 
 from latent_hands.render.articulation import Articulation
 from latent_hands.render.joints import FINGER_BONES, LEVELS, PARENTS, THUMB_BONES, Convention, keypoints
 from latent_hands.render.subdivision import loop_subdivision
-from latent_hands.render.surface import Surface
+from latent_hands.render.surface import blush, palm_side, vertex_normals
 
 FOREARM, HAND, LITTLE_METACARPAL, RING_METACARPAL = 0, 1, 17, 13
 
@@ -44,11 +44,21 @@ class HandModel:
     """Mesh, shape space and skeleton of the right hand and its arm, which is closed far behind the elbow.
 
     A left hand is the mirror image: negate x and reverse the winding of the faces.
+    Per fine vertex:
+    rest: position in the mean hand at rest, metres (a coordinate for noise in space).
+    part: RHD's label of a LEFT hand: 1 forearm, 2-4 thumb tip to base, ..., 14-16 little finger, 17 palm.
+    nail: 0..1. palm: 1 on the palmar, 0 on the dorsal side. knuckle: 0..1, where blood shows.
+    forearm: metres from the wrist along the arm, negative in the hand.
     """
 
     coarse_faces: Int32[np.ndarray, "coarse_faces 3"]
     faces: Int32[np.ndarray, "faces 3"]
-    surface: Surface
+    rest: Float32[np.ndarray, "fine 3"]
+    part: UInt8[np.ndarray, " fine"]
+    nail: Float32[np.ndarray, " fine"]
+    palm: Float32[np.ndarray, " fine"]
+    knuckle: Float32[np.ndarray, " fine"]
+    forearm: Float32[np.ndarray, " fine"]
     mean: Float32[np.ndarray, "points 3"]
     components: Float32[np.ndarray, "12 points 3"]
     weights: Float32[np.ndarray, "coarse bones"]
@@ -68,12 +78,17 @@ class HandModel:
         mean = asset["mean"]
         coarse, heads, tails = np.split(mean, np.cumsum([len(weights), len(PARENTS)]))
         frames = bone_frames(asset["bone_frames"], heads, tails)
+        rest = to_fine @ coarse
+        normals = vertex_normals(rest, faces)
         return HandModel(
             coarse_faces=coarse_faces,
             faces=faces,
-            surface=Surface.measure(
-                to_fine @ coarse, faces, to_fine @ weights, asset["bone_parts"], heads, tails, asset["nail"]
-            ),
+            rest=rest,
+            part=asset["bone_parts"][(to_fine @ weights).argmax(1)],
+            nail=asset["nail"].astype(np.float32) / 255,
+            palm=palm_side(normals),
+            knuckle=blush(rest, normals, heads, tails),
+            forearm=rest @ frames[FOREARM, :, 1],
             mean=mean,
             components=asset["components"].astype(np.float32),
             weights=weights,
