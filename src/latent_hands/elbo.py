@@ -1,0 +1,87 @@
+"""The evidence lower bounds: Eq. 1, 2, 4, 6 and 8 of the paper are one class."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_hands.latents import Noise, sample, with_noise
+from latent_hands.modalities import Batch, modality
+from latent_hands.vae import DisentangledVAE, present
+
+
+@dataclass(frozen=True)
+class Term:
+    """One named summand of a bound: `weight * value`, the value averaged over the batch."""
+
+    name: str
+    value: Float[Tensor, ""]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Bound:
+    """sum_m lam_m E_{z ~ q} log p(m | z) - beta KL(q(z | ..) || N(0, I)), to be maximised.
+
+    q is the joint of the encoders, the m are what the decoders write. With x = rgb, y1 = pose, y2 = tag:
+
+    Eq. 1, cross-modal:           Bound(("rgb",), {"rgb": 1.0, "pose": 1.0}, beta=1.0)
+    Eq. 2, disentangling:         Bound(("pose", "tag"), {"rgb": lam_x, "pose": lam_y1, "tag": lam_y2}, beta)
+    Eq. 4, embedding x:           Bound(("rgb",), {"rgb": lam_x, "pose": lam_y1, "tag": lam_y2}, beta)
+    Eq. 6, z_u inferred from x:   Bound(("pose", "u"), {"rgb": lam_x, "pose": lam_y1}, beta)
+
+    and with x = pose, x^ = rgb, y1 = cpose, y2 = viewpoint:
+
+    Eq. 8, embedding another x^:  Bound(("rgb",), {"pose": lam_x, "cpose": lam_y1, "viewpoint": lam_y2}, beta)
+
+    Expectations are one draw of z. The KL covers only the factors that the decoders read.
+
+    Attributes:
+        encoders: names of the arrows whose joint is q; their factors are disjoint.
+        decoders: {name of the arrow: lam}.
+        beta: weight of the KL.
+    """
+
+    encoders: tuple[str, ...]
+    decoders: Mapping[str, float]
+    beta: float
+
+    def factors(self, vae: DisentangledVAE) -> tuple[str, ...]:
+        """The factors that the decoders read, in the latent's order."""
+        read = {factor for arrow in self.decoders for factor in vae.decoder(arrow).factors}
+        return tuple(factor for factor in vae.latent if factor in read)
+
+    def terms(
+        self,
+        vae: DisentangledVAE,
+        batch: Batch,
+        generator: torch.Generator | None = None,
+        noise: Mapping[str, Noise] | None = None,
+    ) -> list[Term]:
+        """The summands on a batch: `log_p_<arrow>` for every decoder, `kl_<factor>` for every factor read.
+
+        Factors in `noise` are replaced (see `with_noise`) and carry no KL.
+        """
+        noise = noise or {}
+        posterior = vae.infer(self.encoders, batch)
+        latent = with_noise(sample(posterior, generator), noise, generator)
+        terms = [
+            Term(f"log_p_{arrow}", log_likelihood(vae, arrow, latent, batch).mean(), lam)
+            for arrow, lam in self.decoders.items()
+        ]
+        kept = [factor for factor in self.factors(vae) if factor not in noise]
+        return terms + [Term(f"kl_{factor}", posterior[factor].kl().mean(), -self.beta) for factor in kept]
+
+
+def log_likelihood(vae: DisentangledVAE, arrow: str, latent: dict, batch: Batch) -> Float[Tensor, " batch"]:
+    """log p(m | z) of what the batch shows, for every sample."""
+    decoder = vae.decoder(arrow)
+    truth = present(batch, decoder.writes, f'decoder "{arrow}"')
+    return modality(decoder.writes).log_likelihood(truth, vae.decode(arrow, latent, batch.get("right")))
+
+
+def total(terms: Iterable[Term]) -> Float[Tensor, ""]:
+    """The value of the bound."""
+    return torch.stack([term.weight * term.value for term in terms]).sum()

@@ -1,0 +1,62 @@
+"""Decoder of images: the DCGAN generator (Radford et al., 2015), for pictures of 64 or 128 px."""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from latent_hands.errors import HandsError
+from latent_hands.networks import Precision, image_autocast
+
+
+class DCGANDecoder(nn.Module):
+    """Vector -> image in [-1, 1]: a 4x4 seed, then transposed convolutions that double it up to the picture.
+
+    BatchNorm and ReLU after every layer but the last, tanh at the end. Channels halve from 8 * width (the
+    first two layers of the 128 px decoder both have that many) to width before the picture.
+
+    Args:
+        inputs: size of the vector, without the side.
+        size_px: side of the picture, a power of two from 16.
+        width: channels of the last feature map; the original has 64.
+        channels: of the picture.
+        sided: whether a one-hot side is appended to the vector.
+        precision: of the convolutions; the tanh is float32.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        size_px: int,
+        width: int = 64,
+        channels: int = 3,
+        sided: bool = False,
+        precision: Precision = "bf16",
+    ):
+        super().__init__()
+        doublings = size_px.bit_length() - 3
+        if size_px < 16 or size_px != 4 << doublings:
+            raise HandsError(f"a decoded picture's side must be a power of two from 16, not {size_px}")
+        self.precision: Precision = precision
+        sizes = [width * min(8, 2**k) for k in reversed(range(doublings))]
+        self.seed = nn.Sequential(
+            nn.ConvTranspose2d(inputs + 2 * sided, sizes[0], 4, bias=False),
+            nn.BatchNorm2d(sizes[0]),
+            nn.ReLU(),
+        )
+        grown = []
+        for a, b in pairwise(sizes):
+            grown += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        self.growth = nn.Sequential(*grown, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def forward(
+        self, z: Float[Tensor, "batch inputs"], side: Float[Tensor, "batch 2"] | None = None
+    ) -> Float[Tensor, "batch channels px px"]:
+        """(batch, inputs) -> (batch, channels, size_px, size_px), float32 in [-1, 1]."""
+        z = z if side is None else torch.cat([z, side], dim=1)
+        seed = z[:, :, None, None].contiguous(memory_format=torch.channels_last)
+        with image_autocast(z.device, self.precision):
+            image = self.growth(self.seed(seed))
+        return torch.tanh(image.float())

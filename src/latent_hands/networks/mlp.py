@@ -1,0 +1,37 @@
+"""Encoder and decoder of poses: "six fully connected layers with 512 hidden units" (Sec. 4.1)."""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """Six Linear layers in all: five hidden ones with ReLU, no BatchNorm.
+
+    Args:
+        inputs: size of the flattened input, without the side.
+        shape: of one output.
+        hidden: units of each hidden layer.
+        layers: number of Linear layers in all.
+        sided: whether a one-hot side is appended to the input.
+    """
+
+    def __init__(
+        self, inputs: int, shape: tuple[int, ...], hidden: int = 512, layers: int = 6, sided: bool = False
+    ):
+        super().__init__()
+        self.shape = shape
+        sizes = [inputs + 2 * sided] + [hidden] * (layers - 1)
+        body = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
+        self.layers = nn.Sequential(*body, nn.Linear(sizes[-1], torch.Size(shape).numel()))
+
+    def forward(
+        self, x: Float[Tensor, "batch ..."], side: Float[Tensor, "batch 2"] | None = None
+    ) -> Float[Tensor, "batch ..."]:
+        """(batch, ..) -> (batch, *shape)."""
+        x = x.flatten(1)
+        if side is not None:
+            x = torch.cat([x, side], dim=1)
+        return self.layers(x).unflatten(1, self.shape)

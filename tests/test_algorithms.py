@@ -1,0 +1,146 @@
+"""Algorithm 1 and the baseline: who learns, who stays to the bit, and mistakes in the graph."""
+
+import pytest
+import torch
+from graphs import batch, decoder, encoder, estimation, synthesis
+
+from latent_hands.algorithms import Phase, Step, algorithm_1, check, cross_modal, keys
+from latent_hands.elbo import Bound, total
+from latent_hands.errors import HandsError
+from latent_hands.learning import parameters, take_step
+from latent_hands.vae import DisentangledVAE
+
+EQ_2 = Bound(("cpose", "viewpoint"), {"pose": 1.0, "cpose": 0.01, "viewpoint": 0.01}, 0.01)
+EQ_4 = Bound(("pose",), EQ_2.decoders, 0.01)
+EQ_8 = Bound(("rgb",), EQ_2.decoders, 0.01)
+
+
+def run(vae, step, data=None, updates=2):
+    optimiser = torch.optim.Adam(parameters(vae, Phase("p", (step,), 1)).values(), lr=1e-2)
+    for _ in range(updates):
+        take_step(vae, step, data or batch(), optimiser, torch.Generator().manual_seed(0))
+
+
+def changed(vae, step):
+    """The arrows of which any parameter or buffer changes in two steps."""
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    run(vae, step)
+    after = vae.state_dict()
+    return {".".join(n.split(".")[:2]) for n in before if not torch.equal(before[n], after[n])}
+
+
+def test_algorithm_1_disentangles_then_embeds_each_modality():
+    phases = algorithm_1(EQ_2, (EQ_4, EQ_8), t1=3, t2=5)
+    assert [(p.name, p.epochs) for p in phases] == [("disentangle", 3), ("embed_pose", 5), ("embed_rgb", 5)]
+    learned = [(p.steps[0].phi, p.steps[0].theta) for p in phases]
+    assert learned == [
+        (("cpose", "viewpoint"), ("pose", "cpose", "viewpoint")),
+        (("pose",), ()),
+        (("rgb",), ()),
+    ]
+    check(estimation(), phases)
+
+
+def test_only_what_learns_changes_bit_for_bit():
+    disentangle, embed_pose, embed_rgb = (p.steps[0] for p in algorithm_1(EQ_2, (EQ_4, EQ_8), 1, 1))
+    y = {"encoders.cpose", "encoders.viewpoint"}
+    decoders = {"decoders.pose", "decoders.cpose", "decoders.viewpoint"}
+    assert changed(estimation(), disentangle) == y | decoders
+    assert changed(estimation(), embed_pose) == {"encoders.pose"}
+    assert changed(estimation(), embed_rgb) == {"encoders.rgb"}
+
+
+def test_frozen_image_decoders_keep_their_batchnorm_statistics():
+    explained = {"rgb": 1.0, "pose": 1.0, "tag": 1.0}
+    step = Step(Bound(("rgb",), explained, 1.0), phi=("rgb",))
+    assert changed(synthesis(), step) == {"encoders.rgb"}
+
+
+def test_an_arrow_whose_name_begins_another_stays_frozen():
+    bound = Bound(("pose", "u"), {"rgb_u": 1.0, "pose_u": 1.0}, 1.0)
+    assert changed(synthesis(), Step(bound, theta=("pose_u",))) == {"decoders.pose_u"}
+    vae = synthesis()
+    bound = Bound(("pose",), {"pose": 1.0}, 1.0)
+    assert changed(vae, Step(bound, theta=("pose",))) == {"decoders.pose"}
+
+
+def test_a_step_raises_the_bound():
+    vae, data = estimation(), batch(64)
+    step = algorithm_1(EQ_2, (), 1, 1)[0].steps[0]
+
+    def value():
+        return total(EQ_2.terms(vae, data, torch.Generator().manual_seed(0))).item()
+
+    before = value()
+    run(vae, step, data, updates=30)
+    assert value() > before
+
+
+def test_cross_modal_trains_every_arrow_of_eq_1():
+    (phase,) = cross_modal(Bound(("rgb",), {"rgb": 1.0, "pose": 1.0}, 1.0), 7)
+    assert phase.epochs == 7
+    assert changed(synthesis(), phase.steps[0]) == {"encoders.rgb", "decoders.rgb", "decoders.pose"}
+
+
+def test_a_phase_asks_only_for_what_it_uses():
+    phases = algorithm_1(EQ_2, (EQ_4, EQ_8), 1, 1)
+    poses = {"pose", "cpose", "viewpoint"}
+    assert [keys(estimation(), phase) for phase in phases] == [poses, poses, poses | {"rgb"}]
+    assert [keys(estimation(sided=True), p) for p in phases][1] == poses | {"right"}
+
+
+def test_nan_is_named_and_nothing_changes():
+    vae, data = estimation(), batch()
+    data["cpose"][0, 0, 0] = torch.nan
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    step = Step(EQ_8, phi=("rgb",))
+    optimiser = torch.optim.Adam(parameters(vae, Phase("p", (step,), 1)).values())
+    with pytest.raises(HandsError, match="batch 3: term log_p_cpose is nan"):
+        take_step(vae, step, data, optimiser, where="batch 3")
+    weights = (n for n, _ in vae.named_parameters())
+    assert all(torch.equal(before[n], vae.state_dict()[n]) for n in weights)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (
+            Step(Bound(("rbg",), {"pose": 1.0}, 1.0), phi=("rbg",)),
+            'unknown encoder "rbg"; did you mean "rgb"',
+        ),
+        (Step(Bound(("rgb",), {"poze": 1.0}, 1.0), phi=("rgb",)), 'unknown decoder "poze"'),
+        (
+            Step(Bound(("cpose", "pose"), {"pose": 1.0}, 1.0), phi=("pose",)),
+            '"cpose" is inferred twice: by "cpose"',
+        ),
+        (
+            Step(Bound(("cpose",), {"pose": 1.0}, 1.0), phi=("cpose",)),
+            'decoder "pose" reads factor "viewpoint", which no encoder infers .encoders: cpose.',
+        ),
+        (Step(EQ_8), "trains nothing"),
+        (Step(EQ_8, phi=("rgb",), repeats=0), "trains nothing"),
+        (Step(EQ_8, phi=("pose",)), 'encoder "pose" is to learn, but the bound does not use it'),
+        (Step(Bound(("rgb",), {"pose": 1.0}, 1.0), theta=("cpose",)), 'decoder "cpose" is to learn, but'),
+        (Step(Bound(("rgb",), {}, 1.0), phi=("rgb",)), "no decoders"),
+        (Step(EQ_8, phi=("rgb",), noise={"u": "prior"}), 'noise replaces factor "u"'),
+    ],
+)
+def test_mistakes_in_the_graph_are_named_before_the_first_batch(step, message):
+    with pytest.raises(HandsError, match=f'phase "p", step 1.*{message}|{message}'):
+        check(estimation(), (Phase("p", (step,), 1),))
+
+
+def test_more_factors_only_add_arrows():
+    latent = {"cpose": 3, "viewpoint": 2, "u": 2}
+    vae = DisentangledVAE(
+        latent,
+        {"cpose": encoder("cpose", {"cpose": 3}), "viewpoint": encoder("viewpoint", {"viewpoint": 2})}
+        | {"u": encoder("rgb", {"u": 2}), "rgb": encoder("rgb", latent)},
+        {"rgb": decoder("rgb", latent), "pose": decoder("pose", {"cpose": 3, "viewpoint": 2})},
+    )
+    explained = {"rgb": 1.0, "pose": 1.0}
+    phases = algorithm_1(
+        Bound(("cpose", "viewpoint", "u"), explained, 1.0), (Bound(("rgb",), explained, 1.0),), 1, 1
+    )
+    check(vae, phases)
+    assert changed(vae, phases[1].steps[0]) == {"encoders.rgb"}

@@ -1,0 +1,103 @@
+"""The bound: hand computations, the paper's equations as constructions, no gradient to what is absent."""
+
+import pytest
+import torch
+from graphs import batch, estimation, synthesis
+
+from latent_hands.elbo import Bound, total
+from latent_hands.errors import HandsError
+from latent_hands.latents import sample
+
+
+def values(vae, bound, data, **kwargs):
+    return {t.name: t for t in bound.terms(vae, data, torch.Generator().manual_seed(0), **kwargs)}
+
+
+def test_eq_2_by_hand():
+    vae, data = estimation(), batch()
+    bound = Bound(("cpose", "viewpoint"), {"pose": 1.0, "cpose": 0.01, "viewpoint": 0.02}, beta=0.1)
+    posterior = vae.infer(bound.encoders, data)
+    z = sample(posterior, torch.Generator().manual_seed(0))
+    by_hand = 0.0
+    for arrow, lam in bound.decoders.items():
+        by_hand -= lam * 0.5 * ((data[arrow] - vae.decode(arrow, z)) ** 2).sum() / 6
+    for q in posterior.values():
+        by_hand -= 0.1 * 0.5 * (q.mean**2 + q.log_var.exp() - 1 - q.log_var).sum() / 6
+    terms = bound.terms(vae, data, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(total(terms), by_hand)
+
+
+@pytest.mark.parametrize(
+    ("graph", "bound", "names"),
+    [
+        (synthesis, Bound(("rgb",), {"rgb": 1.0, "pose": 1.0}, 1.0), "rgb pose | pose tag"),  # Eq. 1
+        (
+            synthesis,
+            Bound(("pose", "tag"), {"rgb": 1.0, "pose": 1.0, "tag": 1.0}, 1.0),
+            "rgb pose tag | pose tag",
+        ),  # 2
+        (
+            synthesis,
+            Bound(("rgb",), {"rgb": 1.0, "pose": 1.0, "tag": 1.0}, 1.0),
+            "rgb pose tag | pose tag",
+        ),  # Eq. 4
+        (
+            synthesis,
+            Bound(("pose", "u"), {"rgb_u": 1.0, "pose_u": 1.0}, 1.0),
+            "rgb_u pose_u | pose u",
+        ),  # Eq. 6
+        (
+            estimation,
+            Bound(("rgb",), {"pose": 1.0, "cpose": 1.0}, 1.0),
+            "pose cpose | cpose viewpoint",
+        ),  # Eq. 8
+    ],
+)
+def test_the_papers_equations_are_constructions(graph, bound, names):
+    terms = bound.terms(graph(), batch())
+    explained, divergence = (part.split() for part in names.split("|"))
+    assert [t.name for t in terms] == [f"log_p_{a}" for a in explained] + [f"kl_{f}" for f in divergence]
+    assert torch.isfinite(total(terms))
+
+
+def test_kl_covers_only_the_factors_that_the_decoders_read():
+    vae, data = estimation(), batch()
+    weak = Bound(("rgb",), {"viewpoint": 1.0}, beta=1.0)
+    assert list(values(vae, weak, data)) == ["log_p_viewpoint", "kl_viewpoint"]
+    total(weak.terms(vae, data)).backward()
+    head = vae.encoder("rgb").network.head.weight.grad
+    assert head is not None
+    assert not head[:3].any(), "the mean of z_cpose is not asked for"
+    assert head[3:5].any()
+
+
+def test_absent_arrows_receive_no_gradient():
+    vae, data = estimation(), batch()
+    total(Bound(("cpose",), {"cpose": 1.0}, 1.0).terms(vae, data)).backward()
+    touched = {name.split(".network")[0] for name, p in vae.named_parameters() if p.grad is not None}
+    assert touched == {"encoders.cpose", "decoders.cpose"}
+
+
+def test_noise_carries_neither_kl_nor_gradient():
+    vae, data = synthesis(), batch()
+    bound = Bound(("pose", "u"), {"pose_u": 1.0}, 1.0)
+    terms = bound.terms(vae, data, noise={"u": "other"})
+    assert [t.name for t in terms] == ["log_p_pose_u", "kl_pose"]
+    total(terms).backward()
+    assert all(p.grad is None for p in vae.encoder("u").parameters())
+    assert all(p.grad is not None for p in vae.encoder("pose").parameters())
+
+
+def test_weights_scale_terms_linearly():
+    vae, data = estimation().eval(), batch()
+    one = values(vae, Bound(("pose",), {"pose": 1.0}, 1.0), data)
+    two = values(vae, Bound(("pose",), {"pose": 2.0}, 3.0), data)
+    assert torch.equal(one["log_p_pose"].value, two["log_p_pose"].value)
+    assert (two["log_p_pose"].weight, two["kl_cpose"].weight) == (2.0, -3.0)
+
+
+def test_absent_data_is_an_error():
+    data = batch()
+    del data["cpose"]
+    with pytest.raises(HandsError, match='decoder "cpose" needs "cpose", which is absent'):
+        Bound(("rgb",), {"cpose": 1.0}, 1.0).terms(estimation(), data)

@@ -1,0 +1,70 @@
+"""Shapes, sizes and precision of the networks of Sec. 4.1."""
+
+import pytest
+import torch
+from torch import nn
+
+from latent_hands.errors import HandsError
+from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.networks.mlp import MLP
+from latent_hands.networks.resnet import ResNet18
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_pose_networks_have_six_linear_layers_and_no_norm():
+    network = MLP(63, (21, 3))
+    linear = [layer for layer in network.layers if isinstance(layer, nn.Linear)]
+    assert [layer.out_features for layer in linear] == [512] * 5 + [63]
+    assert {type(layer) for layer in network.layers} == {nn.Linear, nn.ReLU}
+    assert network(torch.zeros(2, 21, 3)).shape == (2, 21, 3)
+
+
+def test_resnet18_has_the_published_number_of_parameters():
+    assert parameters(ResNet18(1000)) == 11_689_512
+
+
+@pytest.mark.parametrize("stem", ["conv", "unshuffle"])
+@pytest.mark.parametrize("px", [64, 128])
+def test_resnet_reads_pictures_of_both_sizes(stem, px):
+    network = ResNet18(10, width=8, stem=stem)
+    assert network.stem(torch.zeros(2, 3, px, px)).shape[2:] == (px // 4, px // 4)
+    out = network(torch.zeros(2, 3, px, px))
+    assert (out.shape, out.dtype) == ((2, 10), torch.float32)
+
+
+@pytest.mark.parametrize("px", [64, 128])
+def test_dcgan_writes_pictures_of_both_sizes(px):
+    out = DCGANDecoder(5, px, width=4)(torch.randn(2, 5))
+    assert (out.shape, out.dtype) == ((2, 3, px, px), torch.float32)
+    assert out.abs().max() <= 1
+
+
+def test_a_picture_that_is_no_power_of_two_is_refused():
+    with pytest.raises(HandsError, match="power of two from 16, not 96"):
+        DCGANDecoder(5, 96)
+
+
+def test_bf16_is_close_to_float32():
+    torch.manual_seed(0)
+    image = torch.rand(4, 3, 64, 64) * 2 - 1
+    for network, x in ((ResNet18(6, width=8), image), (DCGANDecoder(6, 64, width=8), torch.randn(4, 6))):
+        half = network(x)
+        network.precision = "float32"
+        torch.testing.assert_close(half, network(x), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "network", [MLP(9, (4,), 8, sided=True), ResNet18(4, 4, sided=True), DCGANDecoder(9, 16, 4, sided=True)]
+)
+def test_the_side_is_an_input(network):
+    x = torch.randn(3, 3, 16, 16) if isinstance(network, ResNet18) else torch.randn(3, 9)
+    left, right = torch.eye(2)[[0, 0, 0]], torch.eye(2)[[1, 1, 1]]
+    assert not torch.equal(network.eval()(x, left), network(x, right))
+
+
+def test_a_wrong_shape_raises():
+    with pytest.raises(Exception, match="image"):
+        ResNet18(4, 4)(torch.zeros(2, 3, 16, 32))

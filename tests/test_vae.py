@@ -1,0 +1,79 @@
+"""The graph: which factors an arrow infers and reads, and errors that name what is wrong."""
+
+import pytest
+import torch
+from graphs import batch, decoder, encoder, estimation, synthesis
+
+from latent_hands.errors import HandsError
+from latent_hands.latents import means
+from latent_hands.vae import DisentangledVAE
+
+
+def test_an_encoder_infers_its_factors_and_a_decoder_writes_its_modality():
+    vae, data = estimation(), batch()
+    posterior = vae.encode("rgb", data)
+    assert {factor: q.mean.shape for factor, q in posterior.items()} == {"cpose": (6, 3), "viewpoint": (6, 2)}
+    for arrow in vae.decoders:
+        assert vae.decode(arrow, means(posterior)).shape == data[arrow].shape
+
+
+def test_log_variances_are_clamped():
+    vae = estimation()
+    with torch.no_grad():
+        for p in vae.encoder("cpose").network.layers[-1].parameters():
+            p.fill_(1e6)
+    assert vae.encode("cpose", batch())["cpose"].log_var.abs().max() <= 10
+
+
+def test_a_decoder_sees_only_its_own_factors():
+    vae, z = estimation(), {"cpose": torch.randn(4, 3), "viewpoint": torch.randn(4, 2)}
+    other = z | {"viewpoint": torch.randn(4, 2)}
+    assert torch.equal(vae.decode("cpose", z), vae.decode("cpose", other))
+    assert not torch.equal(vae.decode("pose", z), vae.decode("pose", other))
+
+
+def test_the_joint_of_the_labels_covers_the_latent():
+    assert set(estimation().infer(("cpose", "viewpoint"), batch())) == {"cpose", "viewpoint"}
+
+
+def test_a_factor_inferred_twice_is_an_error():
+    with pytest.raises(HandsError, match='factor "cpose" is inferred twice'):
+        estimation().infer(("cpose", "pose"), batch())
+
+
+def test_the_side_changes_what_a_sided_arrow_says():
+    vae, data = estimation(sided=True).eval(), batch()
+    flipped = data | {"right": ~data["right"]}
+    left, right = (means(vae.encode("rgb", b)) for b in (data, flipped))
+    assert not torch.equal(left["cpose"], right["cpose"])
+    assert not torch.equal(vae.decode("pose", left, data["right"]), vae.decode("pose", left, ~data["right"]))
+    with pytest.raises(HandsError, match="must be told the side"):
+        vae.decode("pose", left)
+    with pytest.raises(HandsError, match='encoder "rgb" needs "right"'):
+        vae.encode("rgb", {"rgb": data["rgb"]})
+
+
+def test_unknown_factors_arrows_and_absent_data_are_named():
+    with pytest.raises(HandsError, match='encoder "pose" names unknown factor "cpos"; did you mean "cpose"'):
+        DisentangledVAE({"cpose": 3}, {"pose": encoder("pose", {"cpos": 3})}, {})
+    with pytest.raises(HandsError, match='decoder "pose" names unknown factor "u"'):
+        DisentangledVAE({"cpose": 3}, {}, {"pose": decoder("pose", {"u": 3})})
+    with pytest.raises(HandsError, match='unknown encoder "rbg"; did you mean "rgb"'):
+        estimation().encode("rbg", batch())
+    with pytest.raises(HandsError, match='unknown decoder "rgb"'):
+        estimation().decode("rgb", {})
+    with pytest.raises(HandsError, match='encoder "tag" needs "tag", which is absent; present: pose'):
+        synthesis().encode("tag", {"pose": batch()["pose"]})
+    with pytest.raises(HandsError, match='decoder "pose" needs "viewpoint"'):
+        estimation().decode("pose", {"cpose": torch.zeros(2, 3)})
+
+
+def test_image_arrows_answer_in_float32():
+    vae, data = synthesis(), batch()
+    posterior = vae.infer(("pose", "tag"), data)
+    assert posterior["tag"].mean.dtype == vae.decode("rgb", means(posterior)).dtype == torch.float32
+
+
+def test_a_wrong_shape_raises():
+    with pytest.raises(Exception, match="side"):
+        estimation(sided=True).encoder("rgb")(torch.zeros(4, 3, 16, 16), torch.zeros(5, 2))
