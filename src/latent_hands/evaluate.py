@@ -34,7 +34,7 @@ Statistic = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Truth:
-    """The labels of n hands: 3DPoses in bone units and camera frame, their bones, what is visible (palm form).
+    """The labels of n hands: 3DPoses in bone units and camera frame, bone lengths, visibility; palm form.
 
     `right` marks right hands that were not mirrored; None if there is none.
     """
