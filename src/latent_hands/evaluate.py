@@ -149,7 +149,7 @@ def predict(
 
 
 def predict_windows(model: Model, windows: Any, crop_px: int, **options: Any) -> Prediction:
-    """`predict` on `latent_hands.data.crops.Windows`; `options` are those of `predict`."""
+    """`predict` on the `images`, `K` and `margin` of `Windows`; `options` are those of `predict`."""
     return predict(model, windows.images, windows.K, crop_px, margin=windows.margin, **options)
 
 
