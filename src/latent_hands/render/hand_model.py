@@ -107,9 +107,9 @@ class HandModel:
         inside = np.abs(draw) < 2.2
         return np.take_along_axis(draw, inside.argmax(0)[None], 0)[0] * inside.any(0)
 
-    def shape(self, identity: Float[np.ndarray, "12"]) -> Shape:
+    def identity(self, coefficients: Float[np.ndarray, "12"]) -> Shape:
         """The person with these coefficients, in standard deviations of each principal component."""
-        points = self.mean + np.tensordot(identity.astype(np.float32), self.components, 1)
+        points = self.mean + np.tensordot(coefficients.astype(np.float32), self.components, 1)
         return Shape(*np.split(points, np.cumsum([len(self.weights), len(PARENTS)])))
 
     def pose(self, shape: Shape, articulation: Articulation, convention: Convention = "rhd") -> PosedHand:
