@@ -1,0 +1,134 @@
+"""Things scattered behind a hand: shapes, strokes, lamps out of focus, and the forms of people (gamma-coded RGB)."""
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+from PIL import Image, ImageDraw, ImageFilter
+
+from latent_hands.render.texture import enlarge, textured
+
+
+def scatter(
+    rng: np.random.Generator, picture: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
+) -> Float32[ndarray, "s s 3"]:
+    """Lay three to twenty shaded shapes over a picture, most of one colour, some textured."""
+    size = len(picture)
+    for _ in range(rng.integers(3, 20)):
+        scale = np.exp(rng.uniform(np.log(0.04), np.log(0.5)))
+        mask = shape_mask(rng, size, scale)
+        if rng.random() < 0.2:
+            filling = textured(rng, size, colours)
+        else:
+            filling = shaded(rng, size) * colours[rng.integers(len(colours))]
+        picture = lay(picture, filling, mask, rng)
+    return picture
+
+
+def people(
+    rng: np.random.Generator,
+    picture: Float32[ndarray, "s s 3"],
+    colours: Float32[ndarray, "c 3"],
+    skin: Float32[ndarray, "3"],
+) -> Float32[ndarray, "s s 3"]:
+    """Forms like a torso in cloth, a head and bare or clothed limbs, as they stand behind hands in life."""
+    size = len(picture)
+    hip = rng.uniform(-0.2, 1.2, 2)
+    up = rng.normal(0, 0.35)
+    height = rng.uniform(0.5, 1.4)
+    neck = hip + height * np.array([np.sin(up), -np.cos(up)])
+    cloth = textured(rng, size, colours) * shaded(rng, size)
+    width = height * rng.uniform(0.16, 0.28)
+    picture = lay(picture, cloth, limb_mask(size, [hip, neck], [width, width * 0.8]), rng)
+    head = neck + height * 0.32 * np.array([np.sin(up), -np.cos(up)])
+    bare = shaded(rng, size) * skin
+    picture = lay(picture, bare, limb_mask(size, [neck, head], [width * 0.35, width * 0.62]), rng)
+    for _ in range(rng.integers(0, 4)):
+        joints = [neck + rng.normal(0, 0.15, 2)]
+        for _ in range(2):
+            joints.append(joints[-1] + rng.normal(0, 0.35 * height, 2))
+        thick = width * rng.uniform(0.15, 0.4)
+        filling = bare if rng.random() < 0.6 else cloth
+        picture = lay(picture, filling, limb_mask(size, joints, [thick, thick * 0.9, thick * 0.7]), rng)
+    return picture
+
+
+def bokeh(
+    rng: np.random.Generator, picture: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
+) -> Float32[ndarray, "s s 3"]:
+    """Lamps far out of focus over a dimmed picture."""
+    size = len(picture)
+    disc = Image.new("RGB", (size, size))
+    radius = size * rng.uniform(0.02, 0.12)
+    glow = np.zeros_like(picture)
+    for _ in range(3):
+        canvas = ImageDraw.Draw(disc)
+        canvas.rectangle((0, 0, size, size), fill=0)
+        for x, y in rng.random((rng.integers(2, 10), 2)) * size:
+            colour = tuple(
+                int(255 * c) for c in 0.3 * colours[rng.integers(len(colours))] + 0.2 * rng.random(3)
+            )
+            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+        glow += np.asarray(disc.filter(ImageFilter.BoxBlur(max(1, size / 200))), np.float32) / 255
+    return picture * np.float32(rng.uniform(0.2, 0.8)) + glow
+
+
+def shape_mask(rng: np.random.Generator, size: int, scale: float) -> Image.Image:
+    """An ellipse, a polygon, a turned rectangle or a stroke, at a random place."""
+    centre = rng.uniform(-0.1, 1.1, 2)
+    kind = rng.integers(5)
+    turn = rng.uniform(0, 2 * np.pi)
+    if kind == 4:
+        joints = centre + rng.normal(0, scale, (4, 2)).cumsum(0)
+        return limb_mask(size, list(joints), [rng.uniform(0.004, 0.03)] * 4)
+    if kind == 0:
+        angles = np.linspace(0, 2 * np.pi, 28, endpoint=False)
+    elif kind == 1:
+        angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 8)))
+    else:
+        angles = np.array([0.25, 0.75, 1.25, 1.75]) * np.pi
+    across = scale * np.array([1.0, rng.uniform(0.15, 1.0)])
+    points = np.stack([np.cos(angles), np.sin(angles)], 1) * across
+    points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + centre
+    return drawn(
+        size, lambda canvas, span: canvas.polygon([tuple(point) for point in points * span], fill=255)
+    )
+
+
+def limb_mask(size: int, joints: list[ndarray], radii: list[float]) -> Image.Image:
+    """A chain of round cones; places and radii in picture sides."""
+
+    def draw(canvas: ImageDraw.ImageDraw, span: int) -> None:
+        for joint, radius in zip(joints, radii, strict=True):
+            canvas.ellipse([*(span * (joint - radius)), *(span * (joint + radius))], fill=255)
+        for a, b, ra, rb in zip(joints, joints[1:], radii, radii[1:], strict=False):
+            along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
+            side = np.array([-along[1], along[0]])
+            corners = [a + side * ra, b + side * rb, b - side * rb, a - side * ra]
+            canvas.polygon([tuple(span * corner) for corner in corners], fill=255)
+
+    return drawn(size, draw)
+
+
+def drawn(size: int, draw) -> Image.Image:
+    """A mask drawn at twice its size, for smooth edges."""
+    mask = Image.new("L", (2 * size, 2 * size))
+    draw(ImageDraw.Draw(mask), 2 * size)
+    return mask.reduce(2)
+
+
+def shaded(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s 1"]:
+    """Uneven light as on a rounded thing."""
+    low = rng.uniform(0.35, 1.0)
+    return (low + (1.15 - low) * enlarge(rng.random((3, 3), dtype=np.float32), size))[..., None]
+
+
+def lay(picture: ndarray, filling: ndarray, mask: Image.Image, rng: np.random.Generator) -> ndarray:
+    """Put a filling over a picture, sometimes with a soft shadow around it or out of focus."""
+    size = len(picture)
+    if rng.random() < 0.3:
+        mask = mask.filter(ImageFilter.BoxBlur(size * rng.uniform(0.004, 0.03)))
+    if rng.random() < 0.3:
+        shadow = np.asarray(mask.filter(ImageFilter.BoxBlur(size * 0.03)), np.float32)[..., None]
+        picture = picture * (1 - np.float32(rng.uniform(0.1, 0.6) / 255) * shadow)
+    cover = np.asarray(mask, np.float32)[..., None] * np.float32(1 / 255)
+    return picture + cover * (filling - picture)

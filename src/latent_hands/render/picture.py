@@ -1,0 +1,176 @@
+"""One picture of a posed hand with exact depth and part labels."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+from numpy import ndarray
+
+from latent_hands.errors import HandsError
+from latent_hands.render.background import Background, paint, sample_background
+from latent_hands.render.hand_model import HandModel
+from latent_hands.render.light import Light, camera_to_world, environment, sample_light
+from latent_hands.render.raycast import Hits
+from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
+from latent_hands.render.shade import material
+from latent_hands.render.skin import Skin, Sleeve, sample_skin, sample_sleeve
+from latent_hands.render.stage import Stage, stage
+
+EXPOSURE = 0.42
+"""Of a light of mean radiance 1, at 0 stops."""
+DEPTH_EDGE = 0.03
+"""Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces."""
+SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that decides a picture besides the hand's shape, pose and place. Holds every seed: no hidden chance."""
+
+    skin: Skin
+    light: Light
+    background: Background
+    sleeve: Sleeve | None
+    sensor: Sensor
+
+    def factors(self) -> dict[str, Any]:
+        """The look's numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and its exact labels.
+
+    Args:
+        rgb: The picture.
+        depth_m: Depth of the surface at each pixel's centre, metres; 0 where no hand is.
+        part: Part number of RHD's left hand at each pixel's centre (1 arm, 2-4 thumb from tip to base, .., 17
+            palm); 0 where no hand is.
+    """
+
+    rgb: UInt8[ndarray, "s s 3"]
+    depth_m: Float32[ndarray, "s s"]
+    part: UInt8[ndarray, "s s"]
+
+
+def sample_look(rng: np.random.Generator, split: str) -> Look:
+    """A random look. No place of the "training" split is ever seen in the "evaluation" split."""
+    if split not in ("training", "evaluation"):
+        raise HandsError(f'unknown split "{split}". Legal: training, evaluation')
+    training = split == "training"
+    skin, light = sample_skin(rng), sample_light(rng, training)
+    return Look(
+        skin=skin,
+        light=light,
+        background=sample_background(rng, training, light, skin),
+        sleeve=sample_sleeve(rng) if rng.random() < 0.5 else None,
+        sensor=sample_sensor(rng),
+    )
+
+
+def render_picture(
+    model: HandModel,
+    vertices_m: Float32[ndarray, "v 3"],
+    K: Float[ndarray, "3 3"],
+    size: int,
+    look: Look,
+    mirrored: bool = False,
+    device: str = "cpu",
+) -> Picture:
+    """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
+
+    Args:
+        vertices_m: Posed fine vertices in metres, camera frame (x right, y down, z forward).
+        K: Intrinsics without skew in pixels, pixel centres at integers.
+        size: Side of the square picture.
+        mirrored: The vertices were mirrored (a left hand from the right-handed model), so faces wind the other way.
+        device: Where rays are cast: "cpu" or a CUDA device as warp names it.
+    """
+    if not np.isfinite(vertices_m).all():
+        raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
+    K = K.astype(np.float32)
+    scene = stage(model, device)
+    hand = scene.place(vertices_m, look.sleeve, mirrored)
+    pixels = _covered(hand.vertices_m, K, size)
+    hits = scene.fine.first_hit(pixels.astype(np.float32), K)
+    row, column = pixels[:, 1], pixels[:, 0]
+    depth_m, part = np.zeros((size, size), np.float32), np.zeros((size, size), np.uint8)
+    depth_m[row, column] = hits.depth_m
+    part[row, column] = scene.part(hits)
+    light = paint(look.background, look.light, size)
+    if len(pixels):
+        _composite(light, scene, hand, pixels, hits, depth_m, part, K, look)
+    return Picture(develop(light, look.sensor), depth_m, part)
+
+
+def _covered(vertices_m: ndarray, K: ndarray, size: int) -> ndarray:
+    """Pixels (column, row) of the box around the projected hand."""
+    low, high = np.zeros(2, int), np.full(2, size)
+    ahead = vertices_m[:, 2] > 0.02
+    if not ahead.any():
+        return np.zeros((0, 2), int)
+    if ahead.all():
+        uv = vertices_m[:, :2] / vertices_m[:, 2:] * K[[0, 1], [0, 1]] + K[:2, 2]
+        low = np.clip(np.floor(uv.min(0)), 0, size).astype(int)
+        high = np.clip(np.ceil(uv.max(0)) + 1, 0, size).astype(int)
+    v, u = np.mgrid[low[1] : high[1], low[0] : high[0]]
+    return np.stack([u.ravel(), v.ravel()], 1)
+
+
+def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
+    """Pixels beside another surface or part."""
+    edge = np.zeros(depth_m.shape, bool)
+    for axis in (0, 1):
+        first = [slice(None)] * 2
+        second = [slice(None)] * 2
+        first[axis], second[axis] = slice(None, -1), slice(1, None)
+        near, far = depth_m[tuple(first)], depth_m[tuple(second)]
+        differ = np.abs(near - far) > DEPTH_EDGE * np.minimum(near, far)
+        differ &= (near > 0) | (far > 0)
+        edge[tuple(first)] |= differ
+        edge[tuple(second)] |= differ
+    return edge
+
+
+def _composite(light, scene: Stage, hand, pixels, hits: Hits, depth_m, part, K, look: Look) -> None:
+    """Lay the shaded hand over the background, four samples a pixel where surfaces end."""
+    edge = _edges(depth_m, part)
+    row, column = pixels[:, 1], pixels[:, 0]
+    at_edge = edge[row, column]
+    inner = ~at_edge & (hits.face >= 0)
+    rim_uv = (pixels[at_edge][:, None] + SUBPIXELS).reshape(-1, 2).astype(np.float32)
+    rim = scene.fine.first_hit(rim_uv, K)
+    both = Hits(
+        *(
+            np.concatenate([getattr(hits, name)[inner], getattr(rim, name)])
+            for name in ("face", "weight", "depth_m")
+        )
+    )
+    uv = np.concatenate([pixels[inner].astype(np.float32), rim_uv])
+    radiance = _radiance(scene, hand, both, uv, K, look)
+    colour = film(radiance * np.float32(EXPOSURE * 2.0**look.sensor.stops))
+    count = int(inner.sum())
+    light[row[inner], column[inner]] = colour[:count]
+    cover = (rim.face >= 0).reshape(-1, 4).mean(1, dtype=np.float32)[:, None]
+    summed = (colour[count:] * (rim.face >= 0)[:, None]).reshape(-1, 4, 3).mean(1)
+    behind = light[row[at_edge], column[at_edge]]
+    light[row[at_edge], column[at_edge]] = summed + (1 - cover) * behind
+
+
+def _radiance(scene: Stage, hand, hits: Hits, uv, K, look: Look) -> ndarray:
+    surroundings = environment(look.light.place, look.light.seed)
+    to_world = camera_to_world(look.light)
+    tint = np.array(look.light.tint, np.float32)
+    light = scene.gather(hand, surroundings.directions @ to_world, surroundings.power * tint)
+    slope = (uv - K[:2, 2]) / K[[0, 1], [0, 1]]
+    toward = -np.concatenate([slope, np.ones((len(slope), 1), np.float32)], 1)
+    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+    made = material(look.skin, look.sleeve)
+    return (
+        scene.shade(
+            hand, hits, toward.astype(np.float32), float(K[0, 0]), light, surroundings.gloss, to_world, made
+        )
+        * tint
+    )

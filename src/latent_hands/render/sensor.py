@@ -1,0 +1,100 @@
+"""From linear light to the bytes of a photograph: tone curve, lens and motion blur, noise, compression."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from PIL import Image
+from scipy.ndimage import gaussian_filter1d, shift
+
+REFERENCE_PX = 128
+"""Blur is given for pictures of this size and grows with larger ones."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A camera's imperfections.
+
+    Args:
+        stops: Exposure, 0 being the middle one.
+        contrast: Exponent around middle grey in the coded picture.
+        saturation: 1 leaves colours alone.
+        blur_px: Standard deviation of the lens's blur at 128 px.
+        motion_px: Length of the motion's blur at 128 px, 0 for none, along `motion_deg`.
+        noise: Standard deviation at middle grey, grey levels.
+        vignette: Loss of light in the corners, 0 .. 1.
+        quality: Of the JPEG coding, 101 for none.
+        seed: Of the noise.
+    """
+
+    stops: float
+    contrast: float
+    saturation: float
+    blur_px: float
+    motion_px: float
+    motion_deg: float
+    noise: float
+    vignette: float
+    quality: int
+    seed: int
+
+
+def sample_sensor(rng: np.random.Generator) -> Sensor:
+    """A random camera, mostly a decent one."""
+    return Sensor(
+        stops=float(np.clip(rng.normal(-0.15, 0.7), -2.2, 1.3)),
+        contrast=float(rng.normal(1.0, 0.08)),
+        saturation=float(rng.uniform(0.7, 1.15)),
+        blur_px=float(rng.uniform(0.0, 0.75)),
+        motion_px=float(rng.uniform(1.0, 4.0)) if rng.random() < 0.12 else 0.0,
+        motion_deg=float(rng.uniform(0, 180)),
+        noise=float(abs(rng.normal(0, 3.0))),
+        vignette=float(max(0.0, rng.uniform(-0.3, 0.4))),
+        quality=int(rng.integers(45, 97)) if rng.random() < 0.6 else 101,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def film(light: Float32[ndarray, "*shape"]) -> Float32[ndarray, "*shape"]:
+    """The rational filmic tone curve of Narkowicz (2015), linear in, linear out."""
+    return np.clip(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0, 1)
+
+
+def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, "s s 3"]:
+    """A picture from display-referred linear light in 0 .. 1."""
+    size = len(light)
+    if sensor.vignette > 0:
+        across = np.linspace(-1, 1, size, dtype=np.float32) ** 2
+        light = light * (1 - 0.5 * sensor.vignette * (across[:, None] + across))[..., None]
+    grey = light.mean(-1, keepdims=True)
+    light = np.clip(grey + sensor.saturation * (light - grey), 0, 1)
+    coded = light ** np.float32(sensor.contrast / 2.2)
+    coded = _blur(coded, sensor, size / REFERENCE_PX)
+    rng = np.random.default_rng(sensor.seed)
+    if sensor.noise > 0.3:
+        grain = rng.standard_normal(coded.shape, dtype=np.float32)
+        coded = coded + grain * np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255)
+    picture = (255 * np.clip(coded, 0, 1) + 0.5).astype(np.uint8)
+    return _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+
+
+def _blur(coded: ndarray, sensor: Sensor, scale: float) -> ndarray:
+    sigma = sensor.blur_px * scale
+    if sigma > 0.25:
+        for axis in (0, 1):
+            coded = gaussian_filter1d(coded, sigma, axis, truncate=2.5, mode="nearest")
+    reach = sensor.motion_px * scale
+    if reach > 0:
+        towards = np.deg2rad(sensor.motion_deg)
+        steps = np.linspace(-reach / 2, reach / 2, max(3, int(reach) + 1))
+        moves = [(np.sin(towards) * step, np.cos(towards) * step, 0) for step in steps]
+        coded = np.mean([shift(coded, move, order=1, mode="nearest") for move in moves], 0, dtype=np.float32)
+    return coded
+
+
+def _compress(picture: ndarray, quality: int) -> ndarray:
+    with io.BytesIO() as file:
+        Image.fromarray(picture).save(file, "JPEG", quality=quality)
+        return np.asarray(Image.open(file))
