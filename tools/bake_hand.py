@@ -111,13 +111,17 @@ def extrusion_faces(ring: np.ndarray, count: int) -> np.ndarray:
 
 
 def extrude(vertices: np.ndarray, ring: np.ndarray, elbow: np.ndarray) -> np.ndarray:
-    """Positions of the tube: the ring slides along the forearm (wrist at the origin) and gets flat."""
+    """Positions of the tube: the ring slides along the forearm (wrist at the origin), gets flat and round."""
     along = elbow / np.linalg.norm(elbow)
     loop = vertices[ring]
     centre = loop.mean(0)
-    lean = (loop - centre) @ along
-    flat = loop - lean[:, None] * along
-    tube = [flat + along * (s + lean[:, None] * max(0, 1 - s / 0.1)) for s in EXTRUSION_M]
+    tube = []
+    for distance in EXTRUSION_M:
+        for _ in range(4):
+            loop = (np.roll(loop, 1, 0) + 2 * loop + np.roll(loop, -1, 0)) / 4
+        lean = (loop - centre) @ along * max(0, 1 - distance / 0.1)
+        flat = loop - ((loop - centre) @ along)[:, None] * along
+        tube.append(flat + along * (distance + lean[:, None]))
     return np.concatenate([*tube, (centre + along * EXTRUSION_M[-1])[None]])
 
 
@@ -126,7 +130,7 @@ def sample_body(rng: np.random.Generator) -> tuple[dict[str, float], dict[str, f
     names = ("gender", "muscle", "weight", "height", "proportions")
     body = {name: rng.beta(1.6, 1.6) for name in names}
     body["gender"] = rng.uniform()
-    body["age"] = rng.uniform(0.45, 1.0) if rng.uniform() < 0.85 else rng.uniform(0.3, 0.45)
+    body["age"] = rng.uniform(0.58, 1.0) if rng.uniform() < 0.88 else rng.uniform(0.33, 0.58)
     body |= dict(zip(("african", "asian", "caucasian"), rng.dirichlet([0.8] * 3), strict=True))
     return body, {name: np.clip(rng.normal(0, sd), -1, 1) for name, sd in hand_changes().items()}
 

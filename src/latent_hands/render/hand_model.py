@@ -102,10 +102,8 @@ class HandModel:
         return self.to_fine @ coarse.astype(np.float32)
 
     def sample_identity(self, rng: np.random.Generator) -> Float[np.ndarray, "12"]:
-        """Coefficients of a random person: standard normal, cut at 2.2 deviations."""
-        draw = rng.standard_normal((8, 12))
-        inside = np.abs(draw) < 2.2
-        return np.take_along_axis(draw, inside.argmax(0)[None], 0)[0] * inside.any(0)
+        """Coefficients of a random person: normal, clipped to two deviations."""
+        return np.clip(0.85 * rng.standard_normal(12), -2, 2)
 
     def identity(self, coefficients: Float[np.ndarray, "12"]) -> Shape:
         """The person with these coefficients, in standard deviations of each principal component."""
