@@ -1,0 +1,71 @@
+"""How cameras change the look of pictures: resolution, colour, blur, noise. Whole batches in -1..1."""
+
+import math
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn.functional import conv2d, interpolate, pad
+
+from latent_hands.hand import camera
+
+_LUMA = (0.299, 0.587, 0.114)  # Rec. 601
+_BYTE_STD = math.sqrt((256**2 - 1) / 12)  # of the uniform integers -128..127
+
+
+def resample(
+    images: UInt8[Tensor, "batch 3 h h"], W: Float[Tensor, "batch 3 3"], out_px: int, resolution: float = 1.0
+) -> Float[Tensor, "batch 3 {out_px} {out_px}"]:
+    """The warped pictures, seen through a coarser sensor with `resolution` (0..1] of the pixels a side."""
+    full_px = images.shape[-1]
+    coarse_px = max(1, round(full_px * resolution))
+    if coarse_px < full_px:
+        images = images if images.device.type == "cpu" else images.float()  # only the CPU averages bytes
+        images = interpolate(images, size=(coarse_px, coarse_px), mode="bilinear", antialias=True)
+        middle = W.new_full((len(W), 2), (coarse_px - 1) / 2)
+        W = W @ camera.warp_matrix(middle, float(coarse_px), full_px)
+    return camera.warp_images(images.float().sub_(127.5).div_(127.5), W, out_px)
+
+
+def colour_matrix(
+    contrast: Float[Tensor, " batch"], hue_turns: Float[Tensor, " batch"], saturation: Float[Tensor, " batch"]
+) -> Float[Tensor, "batch 3 3"]:
+    """Linear colour changes: turned about the grey axis, pulled to luma, stretched about mid-grey.
+
+    `hue_turns` in whole turns; contrast and saturation are factors, 1 changes nothing.
+    """
+    angle = (2 * math.pi * hue_turns)[:, None, None]
+    grey = torch.full((3, 3), 1 / 3).to(angle)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]).to(angle) / math.sqrt(3)
+    hue = grey + angle.cos() * (torch.eye(3).to(angle) - grey) + angle.sin() * cross  # Rodrigues
+    luma = torch.tensor(_LUMA).to(angle).expand(3, 3)
+    return contrast[:, None, None] * torch.lerp(luma.expand_as(hue), hue, saturation[:, None, None])
+
+
+def recolour(
+    images: Float[Tensor, "batch 3 h w"], matrix: Float[Tensor, "batch 3 3"], offset: Float[Tensor, " batch"]
+) -> Float[Tensor, "batch 3 h w"]:
+    """Every colour c becomes matrix c + offset."""
+    return torch.baddbmm(offset[:, None, None], matrix, images.flatten(2)).view_as(images)
+
+
+def blur(
+    images: Float[Tensor, "batch 3 h w"], sigma_px: Float[Tensor, " batch"], largest_px: float
+) -> Float[Tensor, "batch 3 h w"]:
+    """Gaussian blur, each picture by its own sigma up to `largest_px`; the border is repeated."""
+    radius = math.ceil(2 * largest_px)
+    taps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
+    kernel = (-0.5 * (taps / sigma_px.clamp(min=1e-3)[:, None]).square()).softmax(dim=1)
+    kernel = kernel.repeat_interleave(3, dim=0)[:, None, None]
+    planes = pad(images, (radius,) * 4, mode="replicate").flatten(0, 1)[None]
+    groups = planes.shape[1]
+    return conv2d(conv2d(planes, kernel, groups=groups), kernel.mT, groups=groups).view_as(images)
+
+
+def byte_noise(
+    images: Float[Tensor, "batch 3 h w"], generator: torch.Generator
+) -> Float[Tensor, "batch 3 h w"]:
+    """White noise of standard deviation 1: uniform, eight values out of one random number."""
+    words = torch.empty((images.numel() + 7) // 8, dtype=torch.int64, device=images.device)
+    words.random_(-(2**63), None, generator=generator)
+    return words.view(torch.int8)[: images.numel()].view(images.shape).to(images.dtype) / _BYTE_STD

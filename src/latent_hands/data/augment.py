@@ -1,0 +1,207 @@
+"""Augmentation: the crops that training sees, picture and labels moved by one and the same warp."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from latent_hands.data import appearance
+from latent_hands.data.windows import IMAGE_KEYS, POSE_KEYS, SOURCES, Windows, available, check_keys
+from latent_hands.errors import HandsError
+from latent_hands.hand import camera, geometry
+
+Batch = dict[str, Tensor]
+
+_HIGHEST = {"rotation_deg": 180, "shift": 0.5, "flip": 1, "brightness": 1, "contrast": 1, "saturation": 1}
+_HIGHEST |= {"hue": 0.5, "blur_px": 8, "noise": 1, "downsample": 1}
+_MADE = IMAGE_KEYS | POSE_KEYS | {"index"}
+_LOWEST_RESOLUTION = 0.1
+_PART = 8  # pictures worked on at once: they stay in the cache, three times as fast
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far training crops may differ from the ground-truth crop; every draw is uniform.
+
+    Geometry: turned by up to +-`rotation_deg`, magnified by `scale`, moved by up to +-`shift` of the crop's
+    side, mirrored with probability `flip` (only for `side="condition"`). Colour, of picture and tag alike:
+    `brightness` is added (pictures are in -1..1), `contrast` and `saturation` are factors 1 +- x, `hue` is in
+    whole turns. Sensor, of the picture alone: every other one is blurred by a sigma of up to `blur_px` crop
+    pixels, two thirds are seen at `downsample`..1 of the window's resolution, all get white noise of a
+    standard deviation of up to `noise`.
+    """
+
+    rotation_deg: float = 180.0
+    scale: tuple[float, float] = (0.9, 1.2)
+    shift: float = 0.08
+    flip: float = 0.0
+    brightness: float = 0.2
+    contrast: float = 0.25
+    saturation: float = 0.3
+    hue: float = 0.05
+    blur_px: float = 1.0
+    noise: float = 0.05
+    downsample: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raises HandsError for a value out of its range."""
+        for name, high in _HIGHEST.items():
+            low = _LOWEST_RESOLUTION if name == "downsample" else 0
+            if not low <= getattr(self, name) <= high:
+                raise HandsError(f"augmentation {name} = {getattr(self, name)}; legal: {low} .. {high}")
+        if not 0.25 <= self.scale[0] <= self.scale[1] <= 4:
+            raise HandsError(f"augmentation scale = {self.scale}; legal: 0.25 <= low <= high <= 4")
+
+    @classmethod
+    def none(cls) -> "Augmentation":
+        """The ground-truth crop itself, for evaluation and synthesis."""
+        return cls(0.0, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def augment(
+    windows: Windows,
+    indices: Int64[Tensor, " batch"],
+    crop_px: int,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    keys: Collection[str] | None = None,
+    frame: str = "camera",
+    pixel_dtype: torch.dtype = torch.float32,
+) -> Batch:
+    """A batch of `keys` (default: all there are), on the windows' device, determined by the generator.
+
+    rgb and tag (B, 3, crop_px, crop_px) in -1..1, channels last; pose, cpose (B, 21, 3) in bones; viewpoint
+    (B, 3, 3); bone_mm (B,); xyz_mm (B, 21, 3) absolute, camera frame; uv_px (B, 21, 2) and K (B, 3, 3) of the
+    crop; visible (B, 21), right (B,), index (B,). With `frame="ray"` pose and viewpoint are those of the ray
+    frame of the crop's centre (`geometry.ray_rotation`); nothing else depends on it.
+    Raises HandsError for an unknown key and for one whose label the samples lack.
+    """
+    keys = available(windows) if keys is None else keys
+    check_keys(windows, keys, frame)
+    W = draw_warps(windows, len(indices), crop_px, augmentation, generator)
+    batch = move_labels(windows, indices, W, crop_px, keys, frame)
+    return batch | draw_images(windows, indices, W, crop_px, augmentation, generator, keys, pixel_dtype)
+
+
+def draw_warps(
+    windows: Windows, count: int, crop_px: int, augmentation: Augmentation, generator: torch.Generator
+) -> Float[Tensor, "count 3 3"]:
+    """Random warps from window to crop."""
+    if augmentation.flip and windows.side == "mirror":
+        raise HandsError('augmentation flip needs side="condition": side="mirror" knows only left hands')
+    window_px = windows.images.shape[-1]
+    draw = torch.rand(count, 5, generator=generator, device=generator.device)
+    low, high = augmentation.scale
+    return camera.warp_matrix(
+        draw.new_full((count, 2), (window_px - 1) / 2),
+        window_px / windows.margin,
+        crop_px,
+        angle=math.radians(augmentation.rotation_deg) * (2 * draw[:, 0] - 1),
+        scale=low + (high - low) * draw[:, 1],
+        shift=augmentation.shift * crop_px * (2 * draw[:, 2:4] - 1),
+        flip=draw[:, 4] < augmentation.flip,
+    )
+
+
+def move_labels(
+    windows: Windows,
+    indices: Int64[Tensor, " batch"],
+    W: Float[Tensor, "batch 3 3"],
+    crop_px: int,
+    keys: Collection[str],
+    frame: str = "camera",
+) -> Batch:
+    """The labels among `keys`, as the crops show them: X becomes X @ warp_rotation(W), uv and K follow W."""
+    batch = {key: getattr(windows, SOURCES[key])[indices] for key in keys if key not in _MADE}
+    if "index" in keys:
+        batch["index"] = indices
+    if "right" in batch:
+        batch["right"] = batch["right"] ^ _flips(W)
+    if "xyz_mm" in batch:
+        batch["xyz_mm"] = batch["xyz_mm"] @ camera.warp_rotation(W)
+    if "uv_px" in batch:
+        batch["uv_px"] = camera.warp_points(batch["uv_px"], W)
+    if "K" in batch:
+        batch["K"] = camera.warp_camera(batch["K"], W)
+    return batch | _poses(windows, indices, W, crop_px, keys, frame)
+
+
+def draw_images(
+    windows: Windows,
+    indices: Int64[Tensor, " batch"],
+    W: Float[Tensor, "batch 3 3"],
+    crop_px: int,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    keys: Collection[str],
+    pixel_dtype: torch.dtype = torch.float32,
+) -> Batch:
+    """The pictures among `keys`, warped by W, with random colours and sensors."""
+    device = generator.device
+    spread = 2 * torch.rand(4, len(indices), generator=generator, device=device) - 1
+    matrix = appearance.colour_matrix(
+        1 + augmentation.contrast * spread[0],
+        augmentation.hue * spread[1],
+        1 + augmentation.saturation * spread[2],
+    )
+    offset = augmentation.brightness * spread[3]
+    shape = (len(indices), 3, crop_px, crop_px)
+    batch = {
+        key: torch.empty(shape, dtype=pixel_dtype, device=device, memory_format=torch.channels_last)
+        for key in IMAGE_KEYS.intersection(keys)
+    }
+    parts = [slice(i, i + _PART) for i in range(0, len(indices), _PART)]
+    resolutions = _resolutions(augmentation, len(parts), generator)
+    for part, resolution in zip(parts, resolutions, strict=True):
+        chosen = indices[part]
+        if "rgb" in batch:
+            seen = appearance.resample(windows.images.index_select(0, chosen), W[part], crop_px, resolution)
+            rgb = _degrade(appearance.recolour(seen, matrix[part], offset[part]), augmentation, generator)
+            batch["rgb"][part] = rgb.clamp_(-1, 1)
+        if "tag" in batch and windows.tags is not None and windows.tag_index is not None:
+            seen = appearance.resample(windows.tags[windows.tag_index[chosen]], W[part], crop_px)
+            batch["tag"][part] = appearance.recolour(seen, matrix[part], offset[part]).clamp_(-1, 1)
+    return batch
+
+
+def _poses(
+    windows: Windows, indices: Tensor, W: Tensor, crop_px: int, keys: Collection[str], frame: str
+) -> Batch:
+    """pose, cpose and viewpoint, as far as they are among the keys."""
+    wanted = POSE_KEYS.intersection(keys)
+    if windows.pose is None or not wanted:
+        return {}
+    R = camera.warp_rotation(W)
+    if frame == "ray" and windows.K is not None:
+        K = camera.warp_camera(windows.K[indices], W)
+        R = R @ geometry.ray_rotation(K, K.new_full((len(K), 2), (crop_px - 1) / 2))
+    pose = windows.pose[indices] @ R
+    right = None if windows.handed is None else windows.handed[indices] ^ _flips(W)
+    cpose, viewpoint = geometry.canonicalise(pose, right)
+    return {k: x for k, x in (("pose", pose), ("cpose", cpose), ("viewpoint", viewpoint)) if k in wanted}
+
+
+def _flips(W: Tensor) -> Tensor:
+    return W[:, :2, :2].det() < 0
+
+
+def _resolutions(augmentation: Augmentation, count: int, generator: torch.Generator) -> list[float]:
+    """One for each part of a batch, and full for a third of them."""
+    draw = torch.rand(count, generator=generator, device=generator.device).tolist()
+    lowest = augmentation.downsample
+    return [min(1.0, lowest + 1.5 * (1 - lowest) * x) for x in draw]
+
+
+def _degrade(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Blur of every other picture, noise on all; in place."""
+    strength = torch.rand(2, len(images), generator=generator, device=generator.device)
+    if augmentation.blur_px:
+        sigma_px = augmentation.blur_px * strength[0, ::2]
+        images[::2] = appearance.blur(images[::2], sigma_px, augmentation.blur_px)
+    if augmentation.noise:
+        weight = augmentation.noise * strength[1, :, None, None, None]
+        images.addcmul_(appearance.byte_noise(images, generator), weight)
+    return images

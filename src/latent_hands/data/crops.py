@@ -1,0 +1,219 @@
+"""Cutting windows: the neighbourhood of every hand, out of its picture once and for all.
+
+A window is a square around the ground-truth crop, larger by `margin` so that turned and moved crops still
+find picture at their corners. Beyond the picture's border lies mid-grey. The labels move with the pixels.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch import Tensor
+
+from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.windows import Windows
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand import camera, geometry
+
+CROPS = ("box", "scene")
+SIDES = ("mirror", "condition")
+_GREY = (128, 128, 128)
+_FAR_PX = 1e6  # beyond it Pillow's integers overflow
+
+
+def build_windows(
+    samples: Sequence[Sample],
+    crop: str = "box",
+    margin: float = 1.75,
+    window_px: int = 192,
+    side: str = "mirror",
+    tags: bool = False,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Windows:
+    """Cut the window of every sample.
+
+    `crop="box"` is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints take
+    their own `window`, and without that the whole picture padded to a square. `crop="scene"` is the sample's
+    `window`, the same for every pose of a scene. `margin` is the side of the window over that of the crop (1:
+    no headroom); shrinking averages over areas. `side="condition"` leaves right hands as they are. `tags`
+    also cuts the tag pictures, by the same window. `workers` threads read; `progress` is told (done, all).
+
+    Raises HandsError naming the sample for labels that are not finite or degenerate, for a label that some
+    samples have and others lack, and for a missing tag, window or picture.
+    """
+    _check_options(samples, crop, side, margin, window_px)
+    labels = {key: _stack(samples, key) for key in ("xyz_mm", "uv_px", "visible", "K")}
+    right = _right(samples)
+    flip = right if right is not None and side == "mirror" else torch.zeros(len(samples), dtype=torch.bool)
+    images = torch.empty(len(samples), 3, window_px, window_px, dtype=torch.uint8)
+    squares = torch.empty(len(samples), 3)
+
+    def cut(i: int) -> None:
+        picture = read_rgb(samples[i].image)
+        cx, cy, crop_px = _crop(samples[i], crop, picture.shape[:2])
+        squares[i] = torch.tensor([cx, cy, crop_px])
+        images[i] = _cut(picture, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
+
+    _for_all(len(samples), cut, workers, progress)
+    shown = {}
+    if tags:
+        shown["tags"], shown["tag_index"] = _cut_tags(samples, squares, flip, margin, window_px, workers)
+    W = camera.warp_matrix(squares[:, :2], squares[:, 2] * margin, window_px, flip=flip)
+    return Windows(
+        images=images,
+        names=tuple(sample.name for sample in samples),
+        margin=margin,
+        side=side,
+        crop_side_px=squares[:, 2],
+        right=right,
+        **shown,
+        **_move(labels, W, [_where(sample) for sample in samples]),
+    )
+
+
+def _check_options(samples: Sequence[Sample], crop: str, side: str, margin: float, window_px: int) -> None:
+    for name, value, legal in (("crop", crop, CROPS), ("side", side, SIDES)):
+        if value not in legal:
+            raise HandsError(f'unknown {name} "{value}"; {did_you_mean(value, legal)}')
+    if not 1 <= margin <= 4 or not 8 <= window_px <= 1024:
+        raise HandsError(f"window of margin {margin} and {window_px} px; legal: 1 .. 4 and 8 .. 1024 px")
+    if not samples:
+        raise HandsError("there is no sample to cut a window for; legal: 1 or more")
+
+
+def _where(sample: Sample) -> str:
+    return f"sample {sample.name} ({sample.image})"
+
+
+def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
+    """One label of all samples; None if none has it."""
+    arrays = [getattr(sample, key) for sample in samples]
+    absent = [i for i, array in enumerate(arrays) if array is None]
+    if len(absent) == len(samples):
+        return None
+    if absent:
+        raise HandsError(f"{_where(samples[absent[0]])} has no {key}, but others have; build them apart")
+    stacked = torch.from_numpy(np.stack(arrays))
+    bad = ~stacked.isfinite().flatten(1).all(dim=1)
+    if bad.any():
+        raise HandsError(f"{_where(samples[int(bad.nonzero()[0])])}: {key} holds values that are not finite")
+    return stacked
+
+
+def _right(samples: Sequence[Sample]) -> Tensor | None:
+    """Which hands are right ones; None if no side is known."""
+    sides = [sample.side for sample in samples]
+    if not any(sides):
+        return None
+    for sample in samples:
+        if sample.side not in ("left", "right"):
+            raise HandsError(f"{_where(sample)} has the side {sample.side!r}; legal: left, right")
+    return torch.tensor([side == "right" for side in sides])
+
+
+def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
+    """Centre and side of the crop, in pixels of the picture."""
+    height, width = size_px
+    if crop == "box" and sample.uv_px is not None:
+        visible = np.ones(21, bool) if sample.visible is None else sample.visible
+        uv_px = geometry.to_palm(torch.from_numpy(sample.uv_px))
+        seen = geometry.to_palm_visible(torch.from_numpy(visible))
+        centre, side_px = camera.crop_box(uv_px, seen, size_px)
+        return float(centre[0]), float(centre[1]), float(side_px)
+    if sample.window is None and crop == "scene":
+        raise HandsError(f'{_where(sample)} has no scene window, which crop="scene" needs; legal: crop="box"')
+    cx, cy, side_px = sample.window or ((width - 1) / 2, (height - 1) / 2, max(height, width))
+    if not (math.hypot(cx, cy) < _FAR_PX and 0 < side_px < _FAR_PX):
+        raise HandsError(f"{_where(sample)} has the window {sample.window}; legal: (cx, cy, side) in pixels")
+    return float(cx), float(cy), float(side_px)
+
+
+def _cut(
+    picture: UInt8[np.ndarray, "height width 3"],
+    centre: tuple[float, float],
+    side_px: float,
+    out_px: int,
+    flip: bool,
+) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
+    """The square resampled: bilinear where it grows, averaged over areas where it shrinks."""
+    image = Image.fromarray(picture)
+    factor = max(1, int(side_px / out_px / 2))
+    if factor > 1:
+        image, side_px = image.reduce(factor), side_px / factor
+    rim = math.ceil(side_px / out_px) + 1  # what the filter sees beyond the square
+    extent = math.ceil(side_px) + 2 * rim + 1
+    left, top = (
+        (c + 0.5) / factor - side_px / 2 for c in centre
+    )  # Pillow counts from the first pixel's corner
+    x, y = math.floor(left) - rim, math.floor(top) - rim
+    canvas = Image.new("RGB", (extent, extent), _GREY)
+    canvas.paste(image, (-x, -y))
+    box = (left - x, top - y, left - x + side_px, top - y + side_px)
+    pixels = np.asarray(canvas.resize((out_px, out_px), Image.Resampling.BILINEAR, box=box))
+    return torch.from_numpy((pixels[:, ::-1] if flip else pixels).transpose(2, 0, 1).copy())
+
+
+def _cut_tags(
+    samples: Sequence[Sample], squares: Tensor, flip: Tensor, margin: float, window_px: int, workers: int
+) -> tuple[Tensor, Tensor]:
+    """Every tag picture once for each window and side it is shown in, and which one is whose."""
+    keys = []
+    for sample, square, mirrored in zip(samples, squares.tolist(), flip.tolist(), strict=True):
+        if sample.tag is None:
+            raise HandsError(f"{_where(sample)} has no tag picture; legal: a rendered data set")
+        keys.append((sample.tag, *square, mirrored))
+    order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    tags = torch.empty(len(order), 3, window_px, window_px, dtype=torch.uint8)
+    distinct = list(order)
+
+    def cut(i: int) -> None:
+        path, cx, cy, side_px, mirrored = distinct[i]
+        tags[i] = _cut(read_rgb(path), (cx, cy), side_px * margin, window_px, mirrored)
+
+    _for_all(len(distinct), cut, workers, None)
+    return tags, torch.tensor([order[key] for key in keys])
+
+
+def _for_all(
+    count: int, work: Callable[[int], None], workers: int, progress: Callable[[int, int], None] | None
+) -> None:
+    """Threads are enough: Pillow decodes and resamples outside the GIL."""
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for done, _ in enumerate(pool.map(work, range(count)), 1):
+            if progress is not None:
+                progress(done, count)
+
+
+def _move(labels: dict[str, Tensor | None], W: Tensor, where: list[str]) -> dict[str, Any]:
+    """The labels as the windows show them, in palm form."""
+    moved: dict[str, Any] = {}
+    if (K := labels["K"]) is not None:
+        moved["K"] = camera.warp_camera(K, W)
+    if (uv_px := labels["uv_px"]) is not None:
+        moved["uv_px"] = camera.warp_points(geometry.to_palm(uv_px), W)
+    if (visible := labels["visible"]) is not None:
+        moved["visible"] = geometry.to_palm_visible(visible)
+    if (xyz_mm := labels["xyz_mm"]) is not None:
+        moved["xyz_mm"] = geometry.to_palm(xyz_mm) @ camera.warp_rotation(W)
+        moved["pose"], moved["bone_mm"] = _normalise(moved["xyz_mm"], where)
+    return moved
+
+
+def _normalise(xyz_mm: Tensor, where: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Pose and scale of hands of which all have a canonical frame."""
+    try:
+        pose, bone_mm = geometry.normalise(xyz_mm)
+        geometry.canonicalise(pose)
+        return pose, bone_mm
+    except HandsError as error:
+        if len(where) == 1:
+            raise HandsError(f"{where[0]}: {error}") from error
+        for i in range(len(where)):
+            _normalise(xyz_mm[i : i + 1], where[i : i + 1])
+        raise

@@ -1,0 +1,176 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from painted_hands import DOT, find_dots, painted_hand, painted_hands
+
+from latent_hands.data import appearance
+from latent_hands.data.augment import Augmentation, augment, draw_warps
+from latent_hands.data.crops import build_windows
+from latent_hands.data.sample import read_rgb
+from latent_hands.errors import HandsError
+from latent_hands.hand import camera, geometry
+
+GEOMETRY = replace(Augmentation.none(), rotation_deg=180.0, scale=(0.8, 1.25), shift=0.1)
+SIDES = {"mirror": GEOMETRY, "condition": replace(GEOMETRY, flip=0.5)}
+
+
+def _augment(windows, augmentation, crop_px=128, seed=0, **options):
+    generator = torch.Generator().manual_seed(seed)
+    return augment(windows, torch.arange(len(windows)), crop_px, augmentation, generator, **options)
+
+
+@pytest.fixture(params=SIDES)
+def windows(request, tmp_path):
+    return build_windows(painted_hands(tmp_path, 12), side=request.param)
+
+
+def test_points_pixels_and_camera_move_together(windows):
+    batch = _augment(windows, SIDES[windows.side])
+    projected = camera.project(batch["xyz_mm"], batch["K"])
+    assert torch.allclose(projected[:, 1:], batch["uv_px"][:, 1:], atol=1e-2)
+    assert torch.allclose(batch["K"][:, 0, 0], batch["K"][:, 1, 1])
+    assert batch["K"][:, [0, 1], [1, 0]].abs().max() < 1e-3
+    assert torch.allclose(geometry.normalise(batch["xyz_mm"])[0], batch["pose"], atol=1e-4)
+
+
+def test_the_picture_moves_with_its_labels(windows):
+    batch = _augment(windows, SIDES[windows.side])
+    dots = find_dots((batch["rgb"] + 1) / 2)
+    assert torch.allclose(dots, batch["uv_px"][:, DOT], atol=0.4)
+    assert batch["uv_px"][:, DOT].std() > 3
+
+
+def test_no_augmentation_touches_the_canonical_pose(windows):
+    generator = torch.Generator().manual_seed(0)
+    R = camera.warp_rotation(draw_warps(windows, len(windows), 128, SIDES[windows.side], generator))
+    cpose, viewpoint = geometry.canonicalise(windows.pose, windows.handed)
+    batch = _augment(windows, SIDES[windows.side])
+    assert torch.allclose(batch["cpose"], cpose, atol=1e-4)
+    flips = R.det() < 0
+    expected = torch.where(flips[:, None, None], geometry.Mz @ viewpoint @ R, viewpoint @ R)
+    assert torch.allclose(batch["viewpoint"], expected, atol=1e-4)
+    assert torch.equal(batch["right"], windows.right ^ flips)
+    shown_right = batch["right"] if windows.side == "condition" else None
+    assert torch.allclose(
+        geometry.compose(batch["cpose"], batch["viewpoint"], shown_right), batch["pose"], atol=1e-4
+    )
+
+
+def test_the_ray_frame_turns_pose_and_viewpoint_alone(windows):
+    seen, turned = (_augment(windows, SIDES[windows.side], frame=frame) for frame in ("camera", "ray"))
+    R = geometry.ray_rotation(seen["K"], torch.full((len(windows), 2), 127 / 2))
+    assert torch.allclose(turned["pose"], seen["pose"] @ R, atol=1e-4)
+    assert torch.allclose(turned["viewpoint"], seen["viewpoint"] @ R, atol=1e-4)
+    for key in seen.keys() - {"pose", "viewpoint"}:
+        assert torch.allclose(turned[key].float(), seen[key].float(), atol=1e-4), key
+
+
+@pytest.mark.parametrize(
+    ("margin", "window_px", "grey_levels"), [(1.0, 128, 1), (1.75, 224, 1), (1.75, 192, 10)]
+)
+def test_none_is_the_ground_truth_crop(tmp_path, margin, window_px, grey_levels):
+    samples = [painted_hand(tmp_path, f"{seed}", seed=seed, size_mm=12.0) for seed in range(4)]
+    batch = _augment(build_windows(samples, margin=margin, window_px=window_px), Augmentation.none())
+    for sample, crop, uv_px in zip(samples, batch["rgb"], batch["uv_px"], strict=True):
+        picture = torch.from_numpy(read_rgb(sample.image)).permute(2, 0, 1)[None] / 127.5 - 1
+        source_px = geometry.to_palm(torch.from_numpy(sample.uv_px))[None]
+        visible = geometry.to_palm_visible(torch.from_numpy(sample.visible))[None]
+        W = camera.warp_matrix(*camera.crop_box(source_px, visible, tuple(picture.shape[2:])), 128)
+        assert torch.allclose(camera.warp_points(source_px, W)[0], uv_px, atol=1e-2)
+        assert (camera.warp_images(picture, W, 128)[0] - crop).abs().max() * 127.5 < grey_levels + 0.1
+
+
+def test_the_tag_is_warped_and_coloured_as_the_picture(tmp_path):
+    samples = painted_hands(tmp_path, 3)
+    samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in samples]
+    windows = build_windows(samples, "scene", tags=True)
+    batch = _augment(windows, Augmentation(blur_px=0.0, noise=0.0, downsample=1.0))
+    assert torch.equal(batch["tag"], batch["rgb"])
+
+
+def test_the_generator_determines_the_batch(windows):
+    once, again, other = (_augment(windows, Augmentation(), seed=seed) for seed in (0, 0, 1))
+    assert all(torch.equal(once[key], again[key]) for key in once)
+    assert not torch.equal(once["rgb"], other["rgb"])
+    assert not torch.equal(once["pose"], other["pose"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pictures_are_what_networks_like(windows, dtype):
+    rgb = _augment(windows, Augmentation(), crop_px=61, keys=("rgb",), pixel_dtype=dtype)["rgb"]
+    assert rgb.dtype == dtype
+    assert rgb.is_contiguous(memory_format=torch.channels_last)
+    assert rgb.abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"keys": ["rbg"]}, 'unknown batch key "rbg"; did you mean "rgb"'),
+        ({"keys": ["rgb", "tag"]}, 'have no "tag"; they have rgb, pose, cpose'),
+        ({"frame": "rays"}, 'unknown frame "rays"'),
+        ({"augmentation": Augmentation(flip=0.5)}, "flip needs side="),
+    ],
+)
+def test_an_illegal_wish_is_told(tmp_path, change, told):
+    windows = build_windows(painted_hands(tmp_path, 2))
+    with pytest.raises(HandsError, match=told):
+        _augment(windows, **({"augmentation": Augmentation()} | change))
+
+
+def test_without_a_camera_there_is_no_ray(tmp_path):
+    windows = build_windows([replace(sample, K=None) for sample in painted_hands(tmp_path, 2)])
+    with pytest.raises(HandsError, match="needs the camera K"):
+        _augment(windows, Augmentation(), frame="ray")
+    assert "K" not in _augment(windows, Augmentation())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"shift": 0.6}, {"noise": math.nan}, {"scale": (1.2, 1.0)}, {"downsample": 0.0}]
+)
+def test_an_augmentation_out_of_range_is_told(wrong):
+    with pytest.raises(HandsError, match=f"augmentation {next(iter(wrong))}"):
+        Augmentation(**wrong)
+
+
+def test_colour_changes():
+    one, quarter = torch.ones(1), torch.full((1,), 0.25)
+    assert torch.allclose(appearance.colour_matrix(one, 0 * one, one), torch.eye(3), atol=1e-6)
+    assert torch.allclose(appearance.colour_matrix(one, one, one), torch.eye(3), atol=1e-5)
+    turned = appearance.colour_matrix(one, quarter, 1.3 * one)
+    assert torch.allclose(turned @ torch.ones(3), torch.ones(3), atol=1e-6)  # grey stays grey
+    thrice = torch.linalg.matrix_power(appearance.colour_matrix(one, one / 3, one), 3)
+    assert torch.allclose(thrice, torch.eye(3), atol=1e-5)
+    pixels = torch.rand(2, 3, 4, 5)
+    matrix, offset = torch.rand(2, 3, 3), torch.rand(2)
+    expected = torch.einsum("bij,bjhw->bihw", matrix, pixels) + offset[:, None, None, None]
+    assert torch.allclose(appearance.recolour(pixels, matrix, offset), expected, atol=1e-6)
+
+
+def test_blur_is_gaussian():
+    spike = torch.zeros(2, 3, 33, 33)
+    spike[:, :, 16, 16] = 1
+    sigma_px = torch.tensor([0.0, 2.0])
+    blurred = appearance.blur(spike, sigma_px, 3.0)
+    assert torch.allclose(blurred[0], spike[0], atol=1e-6)
+    assert torch.allclose(blurred.sum((2, 3)), torch.ones(2, 3), atol=1e-5)
+    spread = (blurred[1, 0].sum(0) * (torch.arange(33) - 16) ** 2).sum().sqrt()
+    assert spread == pytest.approx(2.0, abs=0.05)
+    assert torch.allclose(appearance.blur(torch.ones(2, 3, 9, 9), sigma_px, 2.0), torch.ones(2, 3, 9, 9))
+
+
+def test_noise_is_white():
+    noise = appearance.byte_noise(torch.empty(3, 3, 61, 61), torch.Generator().manual_seed(0))
+    assert noise.mean().abs() < 0.03
+    assert noise.std() == pytest.approx(1.0, abs=0.02)
+    assert (noise[..., 1:] * noise[..., :-1]).mean().abs() < 0.03
+
+
+def test_a_coarser_sensor_sees_the_same_place(tmp_path):
+    windows = build_windows(painted_hands(tmp_path, 3))
+    W = camera.warp_matrix(torch.full((3, 2), 191 / 2), 192 / 1.75, 128)
+    fine, coarse = (appearance.resample(windows.images, W, 128, resolution) for resolution in (1.0, 0.4))
+    assert torch.allclose(find_dots(fine + 1), find_dots(coarse + 1), atol=0.3)
+    assert (fine - coarse).abs().max() > 0.01
