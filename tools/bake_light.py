@@ -4,7 +4,7 @@
     npm pack @pmndrs/assets@1.7.0
     python tools/bake_light.py pmndrs-assets-1.7.0.tgz src/latent_hands/render/assets
 
-Writes `light.safetensors` (linear radiance, 32 x 64, half floats: what lights the hand) and one `light_NAME.jpg` each
+Writes `light.safetensors` (linear radiance, 32 x 64, half floats: what lights the hand) and `light_NAME.jpg`
 (512 x 256, display-referred: what the camera sees behind the hand).
 """
 
@@ -71,7 +71,7 @@ def inpaint(radiance, wrong):
     """Fill wrong pixels with the median of the right ones around them."""
     right = np.where(wrong[..., None], np.nan, radiance)
     rows, columns = np.nonzero(wrong)
-    height, width = wrong.shape
+    width = wrong.shape[1]
     filled = radiance.copy()
     for y, x in zip(rows, columns, strict=True):
         block = right[max(0, y - 6) : y + 7, np.arange(x - 6, x + 7) % width].reshape(-1, 3)

@@ -17,7 +17,7 @@ from latent_hands.render.light import (
     Light,
     camera_to_world,
 )
-from latent_hands.render.skin import Skin
+from latent_hands.render.skin import Skin, skin_tone
 from latent_hands.render.texture import textured
 
 LAYERS = ("scatter", "people", "bokeh")
@@ -56,6 +56,7 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
     chance = rng.random(4)
     like_hand = rng.random() < 0.5
     tone = skin_tone(skin.melanin if like_hand else rng.uniform(0.1, 2.3), skin.blood)
+    red, green, blue = (float((0.65 * channel) ** (1 / 2.2)) for channel in tone)
     return Background(
         place=str(rng.choice(places)) if light.place == LAMPS else light.place,
         seen=bool(chance[0] < 0.45),
@@ -66,7 +67,7 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
         blur=float(rng.choice([0.0, 0.0, 1.0]) * rng.uniform(0.004, 0.03)),
         gain=float(np.exp(rng.normal(-0.35, 0.5))),
         natural=bool(rng.random() < 0.7),
-        skin=tone,
+        skin=(red, green, blue),
         seed=int(rng.integers(2**31)),
     )
 
@@ -96,7 +97,7 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
 def view(
     place: str, to_world: Float32[ndarray, "3 3"], view_deg: float, size: int
 ) -> Float32[ndarray, "s s 3"]:
-    """A place as a camera sees it, gamma-coded: sampled at the panorama's own resolution, then enlarged smoothly."""
+    """A place as a camera sees it, gamma-coded: sampled at its own resolution, then enlarged smoothly."""
     panorama = load_panorama(place)
     height, width = panorama.shape[:2]
     count = int(min(size, max(24, view_deg / 360 * width * 1.3)))
@@ -106,10 +107,9 @@ def view(
     column = (np.arctan2(rays[..., 0], -rays[..., 2]) / (2 * np.pi) + 0.5) * width - 0.5
     top, left = np.floor(row).astype(int), np.floor(column).astype(int)
     down, right = (row - top)[..., None], (column - left)[..., None]
-    corner = lambda i, j: panorama[np.clip(top + i, 0, height - 1), (left + j) % width]
-    upper = corner(0, 0) * (1 - right) + corner(0, 1) * right
-    lower = corner(1, 0) * (1 - right) + corner(1, 1) * right
-    seen = (upper * (1 - down) + lower * down).astype(np.uint8)
+    rows = np.clip([top, top + 1], 0, height - 1)
+    edges = panorama[rows, left % width] * (1 - right) + panorama[rows, (left + 1) % width] * right
+    seen = (edges[0] * (1 - down) + edges[1] * down).astype(np.uint8)
     return np.asarray(Image.fromarray(seen).resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
 
 
@@ -119,13 +119,6 @@ def palette(rng: np.random.Generator, background: Background) -> Float32[ndarray
         return (rng.random((5, 3)) ** rng.uniform(0.6, 1.6)).astype(np.float32)
     panorama = load_panorama(background.place).reshape(-1, 3)
     return panorama[rng.integers(len(panorama), size=5)].astype(np.float32) / 255
-
-
-def skin_tone(melanin: float, blood: float) -> tuple[float, float, float]:
-    """Gamma-coded colour of skin in even light."""
-    linear = np.exp(-melanin * np.array([0.55, 0.95, 1.35]) - blood * np.array([0.06, 0.75, 0.6]))
-    red, green, blue = (linear * [0.55, 0.5, 0.45]) ** (1 / 2.2)
-    return float(red), float(green), float(blue)
 
 
 @lru_cache(maxsize=32)

@@ -1,4 +1,6 @@
-"""Things scattered behind a hand: shapes, strokes, lamps out of focus, and the forms of people (gamma-coded RGB)."""
+"""Things behind a hand: shapes, strokes, lamps out of focus, the forms of people (gamma-coded RGB)."""
+
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float32
@@ -109,7 +111,7 @@ def limb_mask(size: int, joints: list[ndarray], radii: list[float]) -> Image.Ima
     return drawn(size, draw)
 
 
-def drawn(size: int, draw) -> Image.Image:
+def drawn(size: int, draw: Callable[[ImageDraw.ImageDraw, int], None]) -> Image.Image:
     """A mask drawn at twice its size, for smooth edges."""
     mask = Image.new("L", (2 * size, 2 * size))
     draw(ImageDraw.Draw(mask), 2 * size)

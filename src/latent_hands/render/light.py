@@ -1,6 +1,7 @@
-"""What lights a hand: panoramas of real places or random lamps, reduced to a few directions and two glossy maps.
+"""What lights a hand: panoramas of real places or random lamps, as a few directions and two glossy maps.
 
-World frame: x right, y up, z backward. A panorama's rows go from the zenith down, its middle column looks along -z.
+World frame: x right, y up, z backward. A panorama's rows go from the zenith down; its middle column looks
+along -z.
 """
 
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ from safetensors.numpy import load_file
 
 ASSETS = Path(__file__).parent / "assets"
 EVALUATION_PLACES = ("lab", "park", "venice", "workshop")
-TRAINING_PLACES = ("apartment", "bridge", "city", "dawn", "esplanade", "forest", "hall", "lobby", "night", "sky",
-                   "studio", "sunrise", "sunset", "warehouse")  # fmt: skip
+TRAINING_PLACES = (
+    *("apartment", "bridge", "city", "dawn", "esplanade", "forest", "hall"),
+    *("lobby", "night", "sky", "studio", "sunrise", "sunset", "warehouse"),
+)
 LAMPS = "lamps"
 SHAPE = (32, 64)
-DIRECTIONS = 32
+DIRECTIONS = 28
 SKIN_LOBE, NAIL_LOBE = 14.0, 90.0  # exponents of the mirror direction's cosine
-WHITE_BALANCE = 0.7  # cameras take out most of the light's mean colour
+SUN_SHARE, SUN_ROUND = 0.08, 0.995  # of all light; length of its mean direction
+WHITE_BALANCE = 0.8  # cameras take out most of the light's mean colour
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -50,11 +54,14 @@ class Environment:
     Args:
         directions: Unit vectors towards the light, world frame.
         power: Radiance times solid angle behind each direction, linear RGB.
+        sun, sun_power: The same of one lamp so small and strong that its shadows are sharp; no power if none.
         gloss: Radiance blurred for skin and for nails, by direction as in a panorama.
     """
 
     directions: Float32[ndarray, "d 3"]
     power: Float32[ndarray, "d 3"]
+    sun: Float32[ndarray, "3"]
+    sun_power: Float32[ndarray, "3"]
     gloss: Float32[ndarray, "2 h w 3"]
 
 
@@ -102,26 +109,38 @@ def environment(place: str, seed: int) -> Environment:
     groups = median_cut(power.reshape(*SHAPE, 3) @ LUMINANCE, DIRECTIONS)
     member = np.zeros((DIRECTIONS, groups.size), np.float32)
     member[groups.ravel(), np.arange(groups.size)] = 1
-    towards = member @ (directions * (power @ LUMINANCE)[:, None])
-    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
-    return Environment(towards.astype(np.float32), member @ power, gloss.astype(np.float32))
+    luminance = power @ LUMINANCE
+    towards, energy, power = member @ (directions * luminance[:, None]), member @ luminance, member @ power
+    length = np.linalg.norm(towards, axis=1)
+    towards /= length[:, None]
+    sun_power = np.zeros(3, np.float32)
+    brightest = int(energy.argmax())
+    if energy[brightest] > SUN_SHARE * energy.sum() and length[brightest] > SUN_ROUND * energy[brightest]:
+        sun_power, power[brightest] = power[brightest].copy(), 0
+    return Environment(towards, power, towards[brightest], sun_power, gloss.astype(np.float32))
 
 
 def lamps(rng: np.random.Generator) -> Float32[ndarray, "h w 3"]:
     """Radiance of one to four lamps of random size, colour and place over a dim gradient."""
     directions, _ = _sphere()
-    colour = lambda spread: np.exp(rng.normal(0, spread) * np.array([1, 0.1, -1]))
     up = rng.normal(size=3) + np.array([0, 1.5, 0])
     height = directions @ (up / np.linalg.norm(up)) * 0.5 + 0.5
-    radiance = height[:, None] * colour(0.15) + (1 - height[:, None]) * colour(0.15) * rng.uniform(0.1, 0.8)
+    radiance = height[:, None] * _warmth(rng, 0.15) + (1 - height[:, None]) * _warmth(
+        rng, 0.15
+    ) * rng.uniform(0.1, 0.8)
     for _ in range(rng.integers(1, 5)):
         centre = rng.normal(size=3) + np.array([0, 0.6, 0.2])
         centre /= np.linalg.norm(centre)
-        sharpness = np.exp(rng.uniform(np.log(2), np.log(200)))
+        sharpness = np.exp(rng.uniform(np.log(2), np.log(3000)))
         energy = np.exp(rng.normal(0, 0.7))
         lobe = sharpness * np.exp(sharpness * (directions @ centre - 1))
-        radiance += energy * lobe[:, None] * colour(0.2)
+        radiance += energy * lobe[:, None] * _warmth(rng, 0.2)
     return radiance.reshape(*SHAPE, 3).astype(np.float32)
+
+
+def _warmth(rng: np.random.Generator, spread: float) -> ndarray:
+    """A colour between candle and sky."""
+    return np.exp(rng.normal(0, spread) * np.array([1, 0.1, -1]))
 
 
 def median_cut(energy: Float[ndarray, "h w"], count: int) -> ndarray:
@@ -166,7 +185,7 @@ def _sphere() -> tuple[Float32[ndarray, "n 3"], Float32[ndarray, " n"]]:
 
 @lru_cache(maxsize=1)
 def _lobes() -> list[Float32[ndarray, "n n"]]:
-    """Matrices that blur a panorama by the lobes of skin and nails (columns still to be weighted by solid angle)."""
+    """Matrices that blur power over the directions by the lobes of skin and of nails."""
     directions, solid_angle = _sphere()
     cosine = np.maximum(directions @ directions.T, 0)
     lobes = [cosine**exponent for exponent in (SKIN_LOBE, NAIL_LOBE)]

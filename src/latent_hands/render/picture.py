@@ -9,12 +9,12 @@ from numpy import ndarray
 
 from latent_hands.errors import HandsError
 from latent_hands.render.background import Background, paint, sample_background
+from latent_hands.render.cloth import Sleeve, sample_sleeve
 from latent_hands.render.hand_model import HandModel
-from latent_hands.render.light import Light, camera_to_world, environment, sample_light
+from latent_hands.render.light import Light, sample_light
 from latent_hands.render.raycast import Hits
 from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
-from latent_hands.render.shade import material
-from latent_hands.render.skin import Skin, Sleeve, sample_skin, sample_sleeve
+from latent_hands.render.skin import Skin, sample_skin
 from latent_hands.render.stage import Stage, stage
 
 EXPOSURE = 0.42
@@ -26,7 +26,7 @@ SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375
 
 @dataclass(frozen=True)
 class Look:
-    """All that decides a picture besides the hand's shape, pose and place. Holds every seed: no hidden chance."""
+    """All that decides a picture besides the hand's shape, pose and place, every seed included."""
 
     skin: Skin
     light: Light
@@ -85,7 +85,7 @@ def render_picture(
         vertices_m: Posed fine vertices in metres, camera frame (x right, y down, z forward).
         K: Intrinsics without skew in pixels, pixel centres at integers.
         size: Side of the square picture.
-        mirrored: The vertices were mirrored (a left hand from the right-handed model), so faces wind the other way.
+        mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
         device: Where rays are cast: "cpu" or a CUDA device as warp names it.
     """
     if not np.isfinite(vertices_m).all():
@@ -149,28 +149,13 @@ def _composite(light, scene: Stage, hand, pixels, hits: Hits, depth_m, part, K, 
         )
     )
     uv = np.concatenate([pixels[inner].astype(np.float32), rim_uv])
-    radiance = _radiance(scene, hand, both, uv, K, look)
-    colour = film(radiance * np.float32(EXPOSURE * 2.0**look.sensor.stops))
+    radiance = scene.radiance(hand, both, uv, K, len(light), look.light, look.skin, look.sleeve)
+    colour = film(
+        radiance * np.float32(EXPOSURE * 2.0**look.sensor.stops) * np.array(look.light.tint, np.float32)
+    )
     count = int(inner.sum())
     light[row[inner], column[inner]] = colour[:count]
     cover = (rim.face >= 0).reshape(-1, 4).mean(1, dtype=np.float32)[:, None]
     summed = (colour[count:] * (rim.face >= 0)[:, None]).reshape(-1, 4, 3).mean(1)
     behind = light[row[at_edge], column[at_edge]]
     light[row[at_edge], column[at_edge]] = summed + (1 - cover) * behind
-
-
-def _radiance(scene: Stage, hand, hits: Hits, uv, K, look: Look) -> ndarray:
-    surroundings = environment(look.light.place, look.light.seed)
-    to_world = camera_to_world(look.light)
-    tint = np.array(look.light.tint, np.float32)
-    light = scene.gather(hand, surroundings.directions @ to_world, surroundings.power * tint)
-    slope = (uv - K[:2, 2]) / K[[0, 1], [0, 1]]
-    toward = -np.concatenate([slope, np.ones((len(slope), 1), np.float32)], 1)
-    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
-    made = material(look.skin, look.sleeve)
-    return (
-        scene.shade(
-            hand, hits, toward.astype(np.float32), float(K[0, 0]), light, surroundings.gloss, to_world, made
-        )
-        * tint
-    )

@@ -51,7 +51,7 @@ def _first_hit(
 
 @dataclass(frozen=True)
 class Hits:
-    """The first surface on each of n rays: face (-1: none), barycentric weights of its corners, depth in metres."""
+    """The first surface on each of n rays: face (-1: none), weights of its corners, depth in metres."""
 
     face: Int32[ndarray, " n"]
     weight: Float32[ndarray, "n 3"]
@@ -70,6 +70,7 @@ class RayMesh:
     def __init__(
         self, faces: Int32[ndarray, "f 3"], points_m: Float32[ndarray, "v 3"], device: str = "cpu"
     ) -> None:
+        """Build the tree."""
         self.device = device
         points = wp.array(np.array(points_m, np.float32), dtype=wp.vec3, device=device)
         indices = wp.array(np.ascontiguousarray(faces).reshape(-1), dtype=wp.int32, device=device)

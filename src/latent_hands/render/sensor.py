@@ -46,7 +46,7 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
     return Sensor(
         stops=float(np.clip(rng.normal(-0.15, 0.7), -2.2, 1.3)),
         contrast=float(rng.normal(1.0, 0.08)),
-        saturation=float(rng.uniform(0.7, 1.15)),
+        saturation=float(rng.uniform(0.65, 1.1)),
         blur_px=float(rng.uniform(0.0, 0.75)),
         motion_px=float(rng.uniform(1.0, 4.0)) if rng.random() < 0.12 else 0.0,
         motion_deg=float(rng.uniform(0, 180)),

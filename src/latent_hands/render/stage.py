@@ -5,20 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
-from scipy.sparse import csr_array, diags_array, eye_array
+from scipy.sparse import csr_array
 
+from latent_hands.render.cloth import Sleeve, cloth_offset
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.irradiance import irradiance
-from latent_hands.render.light import LUMINANCE
-from latent_hands.render.raycast import Hits, RayMesh
-from latent_hands.render.shade import Material, shade
-from latent_hands.render.skin import Sleeve
-from latent_hands.render.subdivision import mesh_edges
+from latent_hands.render.joints import FINGER_BONES, PARENTS, THUMB_BONES
+from latent_hands.render.light import LUMINANCE, Light, camera_to_world, environment
+from latent_hands.render.raycast import Hits, RayMesh, wp
+from latent_hands.render.reflectance import Relief, material
+from latent_hands.render.shade import Lighting, shade
+from latent_hands.render.skin import Skin
+from latent_hands.render.vertex_maps import incidence, neighbour_mean, vertex_normals
 
 BOUNCE = np.array([0.42, 0.25, 0.18], np.float32)
 """Part of the light that the hand keeps from itself which comes back, coloured by skin, in folds."""
-BEHIND = 0.65
+AWAY = 0.5
 """Vertices that face further away from the camera than this cosine are not lit: no ray sees them."""
+MARGIN = 0.2
+"""Vertices further out of the picture than this part of its side are not lit."""
 
 
 @dataclass(frozen=True)
@@ -32,29 +37,31 @@ class PlacedSurface:
 class Stage:
     """Ray-castable fine and coarse surfaces of a hand model, and the maps between them.
 
-    The fine surface is seen; the coarse one, on the first of the fine vertices, gathers light and casts shadows.
+    The fine surface is seen. The coarse one, on the first of the fine vertices, gathers light and casts shadows.
     """
 
     def __init__(self, model: HandModel, device: str) -> None:
-        count = model.to_fine.shape[1]
-        self.model, self.device, self.coarse_count = model, device, count
+        """Build the trees and maps; a second or two."""
+        coarse_count = len(model.weights)
+        self.model, self.device, self.coarse_count = model, device, coarse_count
         self.fine = RayMesh(model.faces, model.rest, device)
-        self.coarse = RayMesh(model.coarse_faces, model.rest[:count], device)
+        self.coarse = RayMesh(model.coarse_faces, model.rest[:coarse_count], device)
         self.incidence = incidence(model.faces, len(model.rest))
-        self.marks = np.stack([model.nail, model.palm, model.knuckle, model.forearm], 1).astype(np.float32)
-        mean = neighbour_mean(model.coarse_faces, count)
         # Red light travels some millimetres through skin, green and blue hardly.
-        self.red_spread = (model.to_fine @ mean @ mean).tocsr()
-        self.spread = (model.to_fine @ (mean + eye_array(count, dtype=np.float32)) * np.float32(0.5)).tocsr()
+        mean = neighbour_mean(model.coarse_faces, coarse_count, 0.5)
+        self.red_spread = csr_array(model.to_fine @ mean @ mean)
+        self.spread = csr_array(model.to_fine @ neighbour_mean(model.coarse_faces, coarse_count, 0.25))
+        self.relief = relief(model, device)
 
-    def place(self, vertices_m: ndarray, sleeve: Sleeve | None, mirrored: bool) -> PlacedSurface:
+    def place(
+        self, vertices_m: Float32[ndarray, "v 3"], sleeve: Sleeve | None, mirrored: bool
+    ) -> PlacedSurface:
         """Move the surfaces to a pose, dressed."""
         sign = np.float32(-1 if mirrored else 1)
         normals = vertex_normals(vertices_m, self.model.faces, self.incidence) * sign
         if sleeve is not None:
-            vertices_m = (
-                vertices_m + cloth_offset(sleeve, self.model.rest, self.model.forearm)[:, None] * normals
-            )
+            lift = cloth_offset(sleeve, self.model.rest, self.model.forearm)
+            vertices_m = vertices_m + lift[:, None] * normals
             normals = vertex_normals(vertices_m, self.model.faces, self.incidence) * sign
         self.fine.move(vertices_m)
         self.coarse.move(vertices_m[: self.coarse_count])
@@ -65,33 +72,85 @@ class Stage:
         corner = self.model.faces[hits.face, hits.weight.argmax(1)]
         return np.where(hits.face >= 0, self.model.part[corner], 0).astype(np.uint8)
 
-    def gather(
-        self, hand: PlacedSurface, directions: Float32[ndarray, "d 3"], power: Float32[ndarray, "d 3"]
+    def radiance(
+        self,
+        hand: PlacedSurface,
+        hits: Hits,
+        uv_px: Float32[ndarray, "n 2"],
+        K: Float32[ndarray, "3 3"],
+        size: int,
+        light: Light,
+        skin: Skin,
+        sleeve: Sleeve | None,
+    ) -> Float32[ndarray, "n 3"]:
+        """Radiance (linear RGB) of hit points towards the camera, before the light's tint."""
+        surroundings, to_world = environment(light.place, light.seed), camera_to_world(light)
+        lighting = Lighting()
+        lighting.vertex = wp.array(
+            self._gather(hand, surroundings.directions @ to_world, surroundings.power, K, size),
+            dtype=wp.vec4,
+            device=self.device,
+            copy=False,
+        )
+        lighting.gloss = wp.array(surroundings.gloss, dtype=float, device=self.device, copy=False)
+        lighting.to_world = wp.mat33(*to_world.ravel().tolist())
+        lighting.sun = wp.vec3(*(surroundings.sun @ to_world).tolist())
+        lighting.sun_power = wp.vec3(*surroundings.sun_power.tolist())
+        lighting.shadow = self.coarse.mesh.id
+        slope = (uv_px - K[:2, 2]) / K[[0, 1], [0, 1]]
+        made = material(skin, sleeve)
+        return shade(hits, slope, hand.normals, float(K[0, 0]), made, self.relief, lighting, self.device)
+
+    def _gather(
+        self, hand: PlacedSurface, directions: ndarray, power: ndarray, K: ndarray, size: int
     ) -> Float32[ndarray, "v 4"]:
         """Irradiance of the fine vertices, blurred as skin blurs it, and the share of light that reaches them."""
         points, normals = hand.vertices_m[: self.coarse_count], hand.normals[: self.coarse_count]
-        away = (normals * points).sum(1) / np.sqrt((points * points).sum(1))
-        lit_ones = np.flatnonzero(away < BEHIND)
-        direct, kept = irradiance(self.coarse, points[lit_ones], normals[lit_ones], directions, power)
-        lit = direct + kept * BOUNCE
+        chosen = np.flatnonzero(_seen(points, normals, K, size))
+        direct, kept = irradiance(self.coarse, points[chosen], normals[chosen], directions, power)
         share = (direct @ LUMINANCE) / np.maximum((direct + kept) @ LUMINANCE, 1e-6)
         values = np.zeros((self.coarse_count, 5), np.float32)
-        values[lit_ones] = np.concatenate([lit, share[:, None], np.ones_like(share)[:, None]], 1)
+        values[chosen, :3] = direct + kept * BOUNCE
+        values[chosen, 3] = share
+        values[chosen, 4] = 1
         red = self.red_spread @ values[:, [0, 4]]
-        rest = self.spread @ values[:, 1:]
+        others = self.spread @ values[:, 1:]
         red = red[:, :1] / np.maximum(red[:, 1:], 1e-3)
-        return np.concatenate([red, rest[:, :3] / np.maximum(rest[:, 3:], 1e-3)], 1)
+        return np.concatenate([red, others[:, :3] / np.maximum(others[:, 3:], 1e-3)], 1)
 
-    def shade(
-        self, hand: PlacedSurface, hits: Hits, toward: ndarray, focal_px: float, light: ndarray, gloss: ndarray,
-        to_world: ndarray, made: Material,
-    ) -> Float32[ndarray, "n 3"]:  # fmt: skip
-        """Radiance of hit points towards the camera."""
-        model = self.model
-        return shade(
-            hits, toward, focal_px, model.faces, model.rest, self.marks, hand.normals, light, gloss, to_world, made,
-            self.device,
-        )  # fmt: skip
+
+def _seen(points: ndarray, normals: ndarray, K: ndarray, size: int) -> ndarray:
+    """Vertices that may be seen: not turned away, not behind the camera, not far out of the picture."""
+    away = (normals * points).sum(1) / np.sqrt((points * points).sum(1))
+    depth = np.maximum(points[:, 2:], 0.02)
+    uv = points[:, :2] / depth * K[[0, 1], [0, 1]] + K[:2, 2]
+    return (away < AWAY) & (np.abs(uv - size / 2) < size * (0.5 + MARGIN)).all(1)
+
+
+def relief(model: HandModel, device: str) -> Relief:
+    """The model's marks and joint creases in the kernel's form."""
+    bones = np.concatenate([THUMB_BONES[None], FINGER_BONES])
+    points = 1000 * model.mean[len(model.weights) :]
+    heads, tails = points[: len(PARENTS)], points[len(PARENTS) :]
+    directions = (tails - heads) / np.linalg.norm(tails - heads, axis=1, keepdims=True)
+    joints = [heads[bones[:, 1]], heads[bones[:, 2]], 0.55 * heads[bones[1:, 0]] + 0.45 * heads[bones[1:, 1]]]
+    along = [
+        directions[bones[:, 0]] + directions[bones[:, 1]],
+        directions[bones[:, 1]] + directions[bones[:, 2]],
+        directions[bones[1:, 0]],
+    ]
+    along = np.concatenate(along)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    around = np.concatenate([np.ones(2 * len(bones)), np.zeros(len(bones) - 1)])
+    marks = np.stack([model.nail, model.palm, model.knuckle, 1000 * model.forearm], 1)
+    made = Relief()
+    made.faces = wp.array(model.faces, dtype=int, device=device)
+    made.at = wp.array(1000 * model.rest, dtype=wp.vec3, device=device)
+    made.marks = wp.array(marks.astype(np.float32), dtype=wp.vec4, device=device)
+    made.joint = wp.array(np.concatenate(joints).astype(np.float32), dtype=wp.vec3, device=device)
+    made.along = wp.array(along.astype(np.float32), dtype=wp.vec3, device=device)
+    made.around = wp.array(around.astype(np.float32), dtype=float, device=device)
+    return made
 
 
 _stages: dict[tuple[int, str], Stage] = {}
@@ -103,39 +162,3 @@ def stage(model: HandModel, device: str = "cpu") -> Stage:
     if key not in _stages:
         _stages[key] = Stage(model, device)
     return _stages[key]
-
-
-def incidence(faces: ndarray, count: int) -> csr_array:
-    """Vertex x face matrix of ones."""
-    flat = faces.ravel()
-    entries = (np.ones(flat.size, np.float32), (flat, np.arange(flat.size) // 3))
-    return csr_array(entries, shape=(count, len(faces)))
-
-
-def vertex_normals(points_m: ndarray, faces: ndarray, joined: csr_array) -> Float32[ndarray, "v 3"]:
-    """Unit normals of the vertices, the mean over their faces weighted by area."""
-    corner, x, y = points_m[faces[:, 0]], points_m[faces[:, 1]], points_m[faces[:, 2]]
-    x, y = (x - corner).T, (y - corner).T
-    cross = np.stack([x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]], 1)
-    normals = joined @ cross
-    return normals / np.maximum(np.sqrt((normals * normals).sum(1, keepdims=True)), 1e-20)
-
-
-def neighbour_mean(faces: ndarray, count: int) -> csr_array:
-    """Each vertex becomes the mean of itself and its neighbours, itself counting half."""
-    edges, _ = mesh_edges(faces)
-    i, j = np.concatenate([edges, edges[:, ::-1]]).T
-    joined = csr_array((np.ones(len(i), np.float32), (i, j)), shape=(count, count))
-    degree = np.maximum(np.asarray(joined.sum(1)).ravel(), 1)
-    return (0.5 * diags_array(1 / degree) @ joined + 0.5 * eye_array(count)).astype(np.float32).tocsr()
-
-
-def cloth_offset(sleeve: Sleeve, rest_m: ndarray, forearm_m: ndarray) -> Float32[ndarray, " v"]:
-    """How far cloth lifts the surface: nothing on skin, then its thickness with folds."""
-    rng = np.random.default_rng(sleeve.seed)
-    folds = np.zeros(len(rest_m), np.float32)
-    for _ in range(4):
-        wave = rng.normal(size=3) * rng.uniform(60, 220)
-        folds += np.sin(rest_m @ wave.astype(np.float32) + np.float32(rng.uniform(0, 6.28)))
-    rise = np.clip((forearm_m - sleeve.start_m) / 0.006 + 0.5, 0, 1)
-    return (sleeve.thickness_m * rise * (1 + 0.22 * sleeve.weave * folds)).astype(np.float32)
