@@ -34,9 +34,9 @@ class Material:
 
 @wp.struct
 class Relief:
-    """The hand at rest, millimetres: per vertex the place and (nail, palm, knuckle, forearm); per joint a crease.
+    """The hand at rest, millimetres. Per vertex: its place and (nail, palm, knuckle, forearm).
 
-    A crease is a place and its finger's direction; `around` is 1 where it also wrinkles the back of the finger.
+    Per crease: its place, its finger's direction, and 1 where it also wrinkles the back of the finger.
     """
 
     faces: wp.array2d(dtype=int)
@@ -70,7 +70,7 @@ def _line(distance_mm: float, width_mm: float):
 def crease_depth(r: Relief, state: wp.uint32, at: wp.vec3, palm: float):
     """Lines of the joints and of the palm, 0 .. 1."""
     waver = 1.2 * wp.noise(state, at / 6.0)
-    depth = 0.0
+    depth = wp.float32(0.0)
     for j in range(r.joint.shape[0]):
         offset = at - r.joint[j]
         along = wp.dot(offset, r.along[j])
@@ -85,7 +85,7 @@ def crease_depth(r: Relief, state: wp.uint32, at: wp.vec3, palm: float):
         heart = y - 66.0 - 0.008 * (38.0 - x) * (38.0 - x)
         head = y - 64.0 + 0.30 * (x + 38.0)
         life = wp.length(wp.vec2(x + 46.0, y - 22.0)) - 39.0
-        lines = 0.0
+        lines = wp.float32(0.0)
         if x > -12.0:
             lines += _line(heart, 1.0)
         if x < 24.0:

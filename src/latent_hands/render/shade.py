@@ -72,13 +72,13 @@ def _shade(
     albedo = wp.vec3(0.0)
     oil = m.oil
     bump = m.bump
-    crease = 0.0
-    grain_mm = 1.4
+    crease = wp.float32(0.0)
+    grain_mm = wp.float32(1.4)
     if along > m.sleeve_start:
         albedo = cloth_albedo(m, at, along)
         oil = 0.15
         bump = 1.6 * m.weave
-        grain_mm = 2.2
+        grain_mm = wp.float32(2.2)
     else:
         crease = m.creases * crease_depth(r, m.seed + wp.uint32(3), at, mark[1]) * (1.0 - nail)
         crease = crease * wp.min(1.0, 1.2 / mm_per_px)

@@ -37,7 +37,7 @@ class PlacedSurface:
 class Stage:
     """Ray-castable fine and coarse surfaces of a hand model, and the maps between them.
 
-    The fine surface is seen. The coarse one, on the first of the fine vertices, gathers light and casts shadows.
+    The fine surface is seen. The coarse one (the first of the fine vertices) gathers light and casts shadows.
     """
 
     def __init__(self, model: HandModel, device: str) -> None:
@@ -104,7 +104,7 @@ class Stage:
     def _gather(
         self, hand: PlacedSurface, directions: ndarray, power: ndarray, K: ndarray, size: int
     ) -> Float32[ndarray, "v 4"]:
-        """Irradiance of the fine vertices, blurred as skin blurs it, and the share of light that reaches them."""
+        """Irradiance of the fine vertices, blurred as skin blurs it, and the share of light that arrives."""
         points, normals = hand.vertices_m[: self.coarse_count], hand.normals[: self.coarse_count]
         chosen = np.flatnonzero(_seen(points, normals, K, size))
         direct, kept = irradiance(self.coarse, points[chosen], normals[chosen], directions, power)
