@@ -22,7 +22,7 @@ def read_rendered(root: str | Path, split: str, limit: int | None = None) -> lis
         known = factors.get(sample.name)
         if known is None:
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
-        cx, cy, side = known["window_px"]
+        cx, cy, side = known["window"]
         tag = folder / "tag" / f"{known['scene']:05d}.png"
         samples.append(dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known))
     return samples
@@ -35,7 +35,8 @@ def _read_factors(path: Path) -> dict[str, dict[str, Any]]:
     for number, line in enumerate(path.read_text().splitlines(), 1):
         try:
             known = json.loads(line)
-            factors[known["name"]] = known
+            name, _, _ = known["name"], known["scene"], known["window"]
+            factors[name] = known
         except (ValueError, KeyError, TypeError) as error:
             raise HandsError(f"line {number} of {path} is broken: {error!r}") from error
     return factors

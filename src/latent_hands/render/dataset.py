@@ -1,0 +1,216 @@
+"""Sets of rendered hands in RHD's own layout, with tag images and generating factors beside the labels.
+
+``OUT/{training,evaluation}/{color,mask,depth}/%05d.png`` and ``anno_{training,evaluation}.pickle`` are as in
+RHD (Zimmermann & Brox 2017). Ours are ``tag/%05d.png`` (one a scene), ``factors_{split}.jsonl`` (one line a
+picture) and ``OUT/rendered.json`` (the settings, which decide every byte).
+"""
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from latent_hands.errors import HandsError
+from latent_hands.render.rhd_files import encode_annotations, write_bytes
+from latent_hands.render.scene import SPLITS, check_settings, plain, sample_scene
+from latent_hands.render.shots import KINDS, write_shots
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every byte of a rendered set."""
+
+    size: int
+    seed: int
+    training: int
+    evaluation: int
+    poses_per_scene: int
+    window: tuple[float, float]
+
+    def scenes(self, split: str) -> range:
+        """The scene numbers of a split."""
+        return range(-(-getattr(self, split) // self.poses_per_scene))
+
+    def pictures(self, split: str, scene: int) -> range:
+        """The picture numbers of a scene; the last scene of a split may have fewer."""
+        first = scene * self.poses_per_scene
+        return range(first, min(first + self.poses_per_scene, getattr(self, split)))
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of rendered.json."""
+        about = {"format": FORMAT, "joints": "rhd", "licence": "CC0-1.0"}
+        return about | plain(self)
+
+
+def render_dataset(
+    out: str | Path,
+    count: int,
+    size: int = 320,
+    seed: int = 0,
+    workers: int | None = None,
+    poses_per_scene: int = 4,
+    evaluation: int | None = None,
+    window: tuple[float, float] = (0.8, 1.3),
+    progress: bool = True,
+) -> Path:
+    """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
+
+    ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
+    number. A run that was stopped goes on where it was when it is started again with the same settings.
+    ``poses_per_scene`` pictures share a scene, and ``window`` is as in `sample_scene`. Returns ``out``.
+    Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
+    other settings, and if nothing can be written.
+    """
+    evaluation = max(1, count // 10) if evaluation is None else evaluation
+    settings = Settings(size, seed, count, evaluation, poses_per_scene, (float(window[0]), float(window[1])))
+    workers = os.cpu_count() or 1 if workers is None else workers
+    _check(settings, workers)
+    out = Path(out)
+    try:
+        _claim(out, settings)
+        kept = {split: _finished(out / split, split, settings) for split in SPLITS}
+        _render_missing(out, settings, kept, workers, progress)
+        for split in SPLITS:
+            _finish(out / split, split)
+    except OSError as error:
+        raise HandsError(f"cannot write rendered hands to {out}: {error}") from error
+    return out
+
+
+def render_job(folder: Path, settings: Settings, split: str, index: int) -> list[dict[str, Any]]:
+    """Render one scene's files into its split's folder; returns the records of its pictures."""
+    scene = sample_scene(settings.seed, split, index, settings.size, settings.window)
+    return write_shots(folder, scene, settings.seed, settings.pictures(split, index))
+
+
+def _check(settings: Settings, workers: int) -> None:
+    check_settings(settings.seed, "training", settings.size, settings.window)
+    legal = {"count": settings.training, "poses_per_scene": settings.poses_per_scene, "workers": workers}
+    for name, value in legal.items():
+        if value < 1:
+            raise HandsError(f"{name} is {value}; legal: 1 or more")
+    if settings.evaluation < 0:
+        raise HandsError(f"evaluation is {settings.evaluation}; legal: 0 or more")
+
+
+def _claim(out: Path, settings: Settings) -> None:
+    """Make the folders, or see that they are those of the same settings."""
+    path, wanted = out / "rendered.json", settings.as_json()
+    if not path.is_file():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise HandsError(
+                f"{out} exists and is no folder of rendered hands; give a new or an empty folder"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, (json.dumps(wanted, indent=2) + "\n").encode())
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise HandsError(f"{path} is broken ({error}); give another folder") from error
+    for name in wanted:
+        if found.get(name) != wanted[name]:
+            raise HandsError(
+                f"{out} holds rendered hands with {name} = {found.get(name)}, not {wanted[name]}; "
+                "repeat its settings or give another folder"
+            )
+    for split in SPLITS:
+        for kind in (*KINDS, "tag"):
+            (out / split / kind).mkdir(parents=True, exist_ok=True)
+
+
+def _finished(folder: Path, split: str, settings: Settings) -> set[int]:
+    """The scenes whose files are all there; the lines of the others are dropped."""
+    records = _read_records(folder / f"factors_{split}.jsonl")
+    scenes = set()
+    for scene in settings.scenes(split):
+        numbers = settings.pictures(split, scene)
+        files = [folder / "tag" / f"{scene:05d}.png"]
+        files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
+        if all(number in records for number in numbers) and all(file.is_file() for file in files):
+            scenes.add(scene)
+    kept = [record for record in records.values() if record["scene"] in scenes]
+    write_bytes(folder / f"factors_{split}.jsonl", _lines(kept).encode())
+    return scenes
+
+
+def _render_missing(
+    out: Path, settings: Settings, kept: dict[str, set[int]], workers: int, progress: bool
+) -> None:
+    jobs = [(split, s) for split in SPLITS for s in settings.scenes(split) if s not in kept[split]]
+    total = sum(getattr(settings, split) for split in SPLITS)
+    missing = sum(len(settings.pictures(*job)) for job in jobs)
+    columns = ("rendering", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, disable=not progress) as bar:
+        task = bar.add_task("", total=total, completed=total - missing)
+        for split, records in _results(out, settings, jobs, min(workers, len(jobs))):
+            with (out / split / f"factors_{split}.jsonl").open("a") as file:
+                file.write(_lines(records))
+            bar.advance(task, len(records))
+
+
+def _results(
+    out: Path, settings: Settings, jobs: list[tuple[str, int]], workers: int
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The records of every scene as it gets done."""
+    if workers <= 1:
+        for split, scene in jobs:
+            yield split, render_job(out / split, settings, split, scene)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        futures = {pool.submit(render_job, out / s, settings, s, scene): s for s, scene in jobs}
+        for future in as_completed(futures):
+            yield futures.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise HandsError(
+            "a rendering process died (out of memory?); start again with fewer workers"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the main process: it lets the scenes in work be finished and keeps them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Rate(ProgressColumn):
+    """Pictures a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} pictures/s" if speed else "")
+
+
+def _finish(folder: Path, split: str) -> None:
+    """Put the lines in order and write RHD's annotation file."""
+    records = _read_records(folder / f"factors_{split}.jsonl")
+    ordered = [records[number] for number in sorted(records)]
+    write_bytes(folder / f"factors_{split}.jsonl", _lines(ordered).encode())
+    write_bytes(folder / f"anno_{split}.pickle", encode_annotations(ordered))
+
+
+def _read_records(path: Path) -> dict[int, dict[str, Any]]:
+    """Records by picture number; the last line of a run that was killed may be half, and is left out."""
+    records = {}
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            record = json.loads(line)
+            records[record["index"]] = record
+    return records
+
+
+def _lines(records: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)

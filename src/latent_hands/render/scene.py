@@ -1,0 +1,243 @@
+"""Scenes: everything about a picture but the hand's pose and the viewpoint onto it.
+
+Frames. The hand model is a right hand in metres. It is first brought to LEFT form (x mirrored), turned about
+its palm by a rotation R (rows: X @ R), mirrored back if the scene's hand is a right one, and moved to the
+scene's palm in the camera frame (x right, y down, z forward). So R has the same meaning for both sides.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.geometry import canonicalise
+from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
+from latent_hands.render.articulation import Articulation, neutral
+from latent_hands.render.hand_model import HandModel
+from latent_hands.render.picture import Look, sample_look
+from latent_hands.render.poses import WRIST_LIMITS_DEG, sample_articulation
+
+SPLITS = ("training", "evaluation")
+SIDES = ("left", "right")
+WINDOW_BONES = 7.2
+"""Side of a scene's window in middle MCP-PIP bones: a hand in any pose about its palm."""
+DEPTH_M = (0.35, 0.9)
+AXIS_DEG, AXIS_SHAPE = 8.8, 2.7
+"""Weibull distribution of the palm's angle off the optical axis: median 7.7, 90 % 12 degrees, as in RHD."""
+NEAREST_M = 0.12
+ARM_M = 0.07
+"""Thickness of an arm, and how far from the lens its axis stays."""
+BEHIND_BONES = 0.9
+"""What lies within this distance of the palm's pixel, in middle bones, counts as behind the hand."""
+ATTEMPTS = 50
+SPILL = 0.08
+"""Joints may lie outside the picture by this share of its side."""
+OFFSET = 0.03
+"""How far the palm is off the middle, at most, where the window is larger than the picture."""
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A hand's identity and side, its look (skin, light, background, sleeve, sensor), a camera and a window.
+
+    ``K`` is the camera of the ``size`` x ``size`` picture, ``palm_m`` the palm's place in its frame and
+    ``window`` = (cx, cy, side) the square around the palm's pixel that synthesis crops.
+    """
+
+    split: str
+    index: int
+    size: int
+    side: str
+    identity: Float[np.ndarray, "12"]
+    look: Look
+    K: Float[np.ndarray, "3 3"]
+    palm_m: Float[np.ndarray, "3"]
+    window: tuple[float, float, float]
+
+    def factors(self) -> dict[str, Any]:
+        """What the scene was made from, ready for JSON."""
+        return {
+            "scene": self.index,
+            "side": self.side,
+            "identity": plain(self.identity),
+            "K": plain(self.K),
+            "palm_m": plain(self.palm_m),
+            "window": list(self.window),
+            "look": plain(self.look),
+        }
+
+
+@dataclass(frozen=True)
+class PlacedHand:
+    """A posed hand in the camera frame, with the pose and the left-form rotation that put it there."""
+
+    articulation: Articulation
+    rotation: Float[np.ndarray, "3 3"]
+    vertices_m: Float32[np.ndarray, "v 3"]
+    xyz_m: Float32[np.ndarray, "21 3"]
+    uv_px: Float32[np.ndarray, "21 2"]
+
+
+def sample_scene(
+    seed: int, split: str, index: int, size: int, window: tuple[float, float] = (0.8, 1.3)
+) -> Scene:
+    """Draw scene number ``index`` of a split, the same for the same arguments.
+
+    The palm lies 0.35 to 0.9 m away (log-uniform); the window's side is uniform in ``window`` times ``size``.
+    The picture is as cut out of a larger one: the palm's ray is off the optical axis as in RHD, so the
+    principal point may lie far from the middle. Scenes, light and backgrounds of the two splits are disjoint.
+    Raises HandsError for an unknown split, a negative seed, and a size or window out of range.
+    """
+    check_settings(seed, split, size, window)
+    rng = scene_rng(seed, split, index)
+    side = SIDES[rng.integers(2)]
+    identity = HandModel.load().sample_identity(rng)
+    share = rng.uniform(*window)
+    K, palm_m, centre_px = _sample_camera(rng, _bone_m(identity), size, share)
+    look = sample_look(rng, split)
+    box = (float(centre_px[0]), float(centre_px[1]), share * size)
+    return Scene(split, index, size, side, identity, look, K, palm_m, box)
+
+
+def scene_rng(seed: int, split: str, index: int, *spawn: int) -> np.random.Generator:
+    """The stream of random numbers of a scene, or with ``spawn`` of a part of it."""
+    entropy = (seed, SPLITS.index(split), index)
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=spawn))
+
+
+def sample_view(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
+    """A rotation drawn uniformly from SO(3)."""
+    quaternion = rng.standard_normal(4)
+    x, y, z, w = quaternion / np.linalg.norm(quaternion)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)],
+            [2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w)],
+            [2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def sample_hand(scene: Scene, rng: np.random.Generator) -> PlacedHand:
+    """A random pose and viewpoint of the scene's hand that the picture can show.
+
+    A view that puts joints out of the picture is drawn again. Where only the arm is in the way, or its end in
+    sight, the wrist is bent another way: labels do not change with it, so the viewpoints stay uniform.
+    """
+    articulation = sample_articulation(rng)
+    for _ in range(ATTEMPTS):
+        rotation = sample_view(rng)
+        hand = place_hand(scene, articulation, rotation)
+        if not joints_fit(scene, hand):
+            continue
+        for _ in range(ATTEMPTS):
+            if arm_fits(scene, hand):
+                return hand
+            wrist = rng.uniform(*WRIST_LIMITS_DEG.T)
+            hand = place_hand(scene, dataclasses.replace(articulation, wrist=wrist), rotation)
+    return tag_hand(scene)
+
+
+def tag_hand(scene: Scene) -> PlacedHand:
+    """The hand of the scene's tag image: neutral pose, palm towards the camera, fingers up.
+
+    In left form that is the canonical frame itself, so the rotation is the inverse of the hand's viewpoint.
+    """
+    return place_hand(scene, neutral(), _upright(scene.identity))
+
+
+def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndarray, "3 3"]) -> PlacedHand:
+    """Pose the scene's hand, turn it about its palm (left form, X @ rotation) and put it at the scene's."""
+    model = HandModel.load()
+    posed = model.pose(model.identity(scene.identity), articulation)
+    palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
+    turn = MIRROR @ rotation @ (MIRROR if scene.side == "right" else np.eye(3))
+    vertices, xyz = ((points - palm) @ turn + scene.palm_m for points in (posed.vertices, posed.keypoints))
+    uvw = xyz @ scene.K.T
+    uv = uvw[:, :2] / uvw[:, 2:]
+    return PlacedHand(articulation, rotation, *(array.astype(np.float32) for array in (vertices, xyz, uv)))
+
+
+def joints_fit(scene: Scene, hand: PlacedHand) -> bool:
+    """Whether all joints are (nearly) in the picture and none is too close."""
+    spill_px = SPILL * scene.size
+    inside = (hand.uv_px > -spill_px) & (hand.uv_px < scene.size - 1 + spill_px)
+    return bool(inside.all() and hand.xyz_m[:, 2].min() > NEAREST_M)
+
+
+def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
+    """Whether the arm leaves the lens free, and its end is out of the picture or behind the hand."""
+    wrist, end = hand.xyz_m[WRIST], hand.vertices_m[HandModel.load().forearm.argmax()]
+    along = end - wrist
+    nearest = wrist + np.clip(-wrist @ along / (along @ along), 0, 1) * along
+    if np.linalg.norm(nearest) < ARM_M:
+        return False
+    if end[2] <= 0:
+        return True
+    end_px = scene.K[:2] @ end / end[2]
+    radius_px = scene.K[0, 0] * ARM_M / 2 / end[2]
+    outside = np.abs(end_px - (scene.size - 1) / 2).max() > scene.size / 2 + radius_px
+    cx, cy, side = scene.window
+    return bool(outside or np.hypot(*(end_px - (cx, cy))) + radius_px < BEHIND_BONES / WINDOW_BONES * side)
+
+
+def check_settings(seed: int, split: str, size: int, window: tuple[float, float]) -> None:
+    """Refuse settings that no scene can have, with a HandsError."""
+    if split not in SPLITS:
+        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+    if seed < 0:
+        raise HandsError(f"seed is {seed}; legal: 0 or more")
+    if not 16 <= size <= 2048:
+        raise HandsError(f"size is {size} px; legal: 16 .. 2048")
+    if not 0.1 <= window[0] <= window[1] <= 4:
+        raise HandsError(f"window is {window}; legal: (low, high) with 0.1 <= low <= high <= 4 picture sides")
+
+
+def plain(value: object) -> Any:
+    """Dataclasses, arrays and numpy numbers as what JSON knows; floats keep all their digits."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _sample_camera(
+    rng: np.random.Generator, bone_m: float, size: int, share: float
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"], Float[np.ndarray, "2"]]:
+    """Draw (K, palm in metres, its pixel): the window has its side and, if it fits, lies in the picture."""
+    depth_m = np.exp(rng.uniform(*np.log(DEPTH_M)))
+    focal_px = share * size * depth_m / (WINDOW_BONES * bone_m)
+    azimuth = rng.uniform(0, 2 * np.pi)
+    slope = np.tan(np.deg2rad(AXIS_DEG * rng.weibull(AXIS_SHAPE))) * np.array(
+        [np.cos(azimuth), np.sin(azimuth)]
+    )
+    slack = (1 - share) / 2 if share < 1 else OFFSET
+    centre_px = (size - 1) / 2 + size * rng.uniform(-slack, slack, 2)
+    principal_px = centre_px - focal_px * slope
+    K = np.array([[focal_px, 0, principal_px[0]], [0, focal_px, principal_px[1]], [0, 0, 1]])
+    return K, depth_m * np.array([*slope, 1.0]), centre_px
+
+
+def _neutral_keypoints(identity: Float[np.ndarray, "12"]) -> Float[np.ndarray, "21 3"]:
+    """Joints of the neutral hand in left form, about its palm."""
+    model = HandModel.load()
+    keypoints = model.pose(model.identity(identity), neutral()).keypoints @ MIRROR
+    return keypoints - (keypoints[WRIST] + keypoints[MIDDLE_MCP]) / 2
+
+
+def _bone_m(identity: Float[np.ndarray, "12"]) -> float:
+    keypoints = _neutral_keypoints(identity)
+    return float(np.linalg.norm(keypoints[MIDDLE_MCP] - keypoints[MIDDLE_PIP]))
+
+
+def _upright(identity: Float[np.ndarray, "12"]) -> Float[np.ndarray, "3 3"]:
+    _, viewpoint = canonicalise(torch.from_numpy(_neutral_keypoints(identity)))
+    return viewpoint.numpy().T

@@ -1,0 +1,175 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from latent_hands.data import open_data, read_rgb
+from latent_hands.data.safe_pickle import load_pickle
+from latent_hands.data.sample import read_pixels
+from latent_hands.errors import HandsError
+from latent_hands.render import dataset
+from latent_hands.render.dataset import render_dataset
+from latent_hands.render.rhd_files import encode_annotations, encode_depth, encode_mask
+
+SMALL = {"count": 5, "size": 48, "seed": 3, "poses_per_scene": 2, "evaluation": 2, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return render_dataset(tmp_path_factory.mktemp("render") / "hands", workers=1, **SMALL)
+
+
+def contents(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_the_layout_is_rhds(root):
+    names = contents(root)
+    for split, count, scenes in [("training", 5, 3), ("evaluation", 2, 1)]:
+        for kind, files in [("color", count), ("mask", count), ("depth", count), ("tag", scenes)]:
+            assert [name for name in names if name.startswith(f"{split}/{kind}/")] == [
+                f"{split}/{kind}/{number:05d}.png" for number in range(files)
+            ]
+        anno = pickle.loads((root / split / f"anno_{split}.pickle").read_bytes())
+        assert list(anno) == list(range(count))
+        assert {key: value.shape for key, value in anno[0].items()} == {
+            "xyz": (42, 3),
+            "uv_vis": (42, 3),
+            "K": (3, 3),
+        }
+    assert json.loads((root / "rendered.json").read_text())["licence"] == "CC0-1.0"
+    assert not [name for name in names if name.endswith(".part")]
+
+
+def test_both_readers_agree(root):
+    for split in ("training", "evaluation"):
+        for plain, full in zip(
+            open_data("rhd", root, split), open_data("rendered", root, split), strict=True
+        ):
+            assert plain.side == full.side == full.factors["side"]
+            for name in ("xyz_mm", "uv_px", "visible", "K"):
+                np.testing.assert_array_equal(getattr(plain, name), getattr(full, name))
+            assert read_rgb(full.tag).shape == read_rgb(full.image).shape == (48, 48, 3)
+            assert full.window[2] > 0
+
+
+def test_labels_are_exact(root):
+    for sample in open_data("rendered", root, "training"):
+        np.testing.assert_allclose(sample.xyz_mm, 1000 * np.array(sample.factors["xyz_m"]), rtol=1e-6)
+        uvw = sample.xyz_mm @ sample.K.T
+        np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], sample.uv_px, atol=1e-3)
+        inside = ((sample.uv_px >= -0.5) & (sample.uv_px <= 47.5)).all(1)
+        assert not sample.visible[~inside].any()
+
+
+def test_the_mask_names_the_hand_and_its_depth_is_near_the_joints(root):
+    for sample in open_data("rendered", root, "training"):
+        mask = read_pixels(sample.mask, "L")
+        first = 2 if sample.side == "left" else 18
+        assert set(np.unique(mask)) <= {0, 1, *range(first, first + 16)}
+        red, green, _ = read_rgb(sample.depth).astype(int).transpose(2, 0, 1)
+        depth_mm = (red * 256 + green) / 65535 * 5000
+        hand = mask > 1
+        assert hand.any()
+        assert (depth_mm[mask == 0] == 5000).all()
+        assert sample.xyz_mm[:, 2].min() - 30 < np.median(depth_mm[hand]) < sample.xyz_mm[:, 2].max() + 30
+
+
+def test_scenes_share_content_and_tag(root):
+    samples = open_data("rendered", root, "training")
+    for sample in samples:
+        first = samples[2 * sample.factors["scene"]]
+        assert sample.tag == first.tag
+        for name in ("look", "identity", "side", "palm_m", "window"):
+            assert sample.factors[name] == first.factors[name]
+    assert samples[0].factors["rotation"] != samples[1].factors["rotation"]
+
+
+def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
+    assert contents(render_dataset(tmp_path / "hands", workers=2, **SMALL)) == contents(root)
+
+
+def test_a_stopped_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
+    render, done = dataset.render_job, []
+
+    def stop_at_second(folder, settings, split, index):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append((split, index))
+        return render(folder, settings, split, index)
+
+    monkeypatch.setattr(dataset, "render_job", stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        render_dataset(tmp_path / "hands", workers=1, **SMALL)
+    lines = tmp_path / "hands/training/factors_training.jsonl"
+    lines.write_text(lines.read_text() + '{"half a li')
+    monkeypatch.setattr(dataset, "render_job", lambda *job: done.append(job[2:]) or render(*job))
+    render_dataset(tmp_path / "hands", workers=1, **SMALL)
+    assert sorted(done) == [("evaluation", 0), ("training", 0), ("training", 1), ("training", 2)]
+    assert contents(tmp_path / "hands") == contents(root)
+
+    (tmp_path / "hands/training/mask/00003.png").unlink()
+    done.clear()
+    render_dataset(tmp_path / "hands", workers=1, **SMALL)
+    assert done == [("training", 1)]
+    assert contents(tmp_path / "hands") == contents(root)
+
+
+def test_other_settings_in_the_same_folder_are_refused(root):
+    before = contents(root)
+    for name, value in [
+        ("seed", 4),
+        ("size", 64),
+        ("count", 6),
+        ("poses_per_scene", 3),
+        ("window", (0.85, 1.0)),
+    ]:
+        with pytest.raises(HandsError, match=f"not {value}".replace("(", r"\[").replace(")", r"\]")):
+            render_dataset(root, **SMALL | {name: value})
+    assert contents(root) == before
+
+
+def test_foreign_folders_and_senseless_settings_are_refused(tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(HandsError, match="no folder of rendered hands"):
+        render_dataset(tmp_path, **SMALL)
+    for name, value in [
+        ("count", 0),
+        ("size", 1),
+        ("seed", -1),
+        ("poses_per_scene", 0),
+        ("evaluation", -1),
+        ("workers", 0),
+    ]:
+        with pytest.raises(HandsError, match=f"{name} is {value}"):
+            render_dataset(tmp_path / "new", **SMALL | {name: value})
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_evaluation_split_may_be_empty(tmp_path):
+    root = render_dataset(tmp_path / "hands", workers=1, **SMALL | {"count": 1, "evaluation": 0})
+    assert len(open_data("rendered", root, "training")) == 1
+
+
+def test_depth_and_mask_codes():
+    depth_m = np.array([[0.0, 0.5], [1.25, 6.0]], np.float32)
+    red, green, _ = encode_depth(depth_m).astype(int).transpose(2, 0, 1)
+    np.testing.assert_allclose((red * 256 + green) / 65535 * 5, [[5, 0.5], [1.25, 5]], atol=4e-5)
+    part = np.array([[0, 1], [2, 17]], np.uint8)
+    np.testing.assert_array_equal(encode_mask(part, "left"), part)
+    np.testing.assert_array_equal(encode_mask(part, "right"), [[0, 1], [18, 33]])
+
+
+def test_annotations_name_numpy_as_rhd_does(tmp_path):
+    record = {"index": 4, "side": "right", "xyz_m": np.ones((21, 3)).tolist(), "K": np.eye(3).tolist()}
+    record |= {"uv_px": np.ones((21, 2)).tolist(), "visible": [True] * 21}
+    data = encode_annotations([record])
+    assert b"numpy.core.multiarray" in data
+    assert b"_core" not in data
+    (tmp_path / "anno.pickle").write_bytes(data)
+    label = load_pickle(tmp_path / "anno.pickle")[4]
+    assert not label["xyz"][:21].any()
+    assert not label["uv_vis"][:21].any()
+    assert (label["uv_vis"][21:] == 1).all()
