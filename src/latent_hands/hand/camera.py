@@ -104,10 +104,9 @@ def warp_images(
 ) -> Float[Tensor, "batch c {out_px} {out_px}"]:
     """The warped pictures, bilinear; beyond the source's border lies 0, mid-grey in [-1, 1]."""
     height, width = images.shape[-2:]
-    size = W.new_tensor([width, height])
+    unit = W.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
+    across, down, start = (unit @ torch.linalg.inv(W))[:, :2].unbind(dim=-1)  # crop pixels to -1..1
     steps = torch.arange(out_px, device=W.device, dtype=W.dtype)
-    v, u = torch.meshgrid(steps, steps, indexing="ij")
-    target = torch.stack([u, v], dim=-1).reshape(1, -1, 2).expand(len(W), -1, -1)
-    source = warp_points(target, torch.linalg.inv(W))
-    grid = ((2 * source + 1) / size - 1).reshape(-1, out_px, out_px, 2)
+    planes = (across[..., None] * steps)[:, :, None] + (down[..., None] * steps)[..., None]
+    grid = (planes + start[..., None, None]).permute(0, 2, 3, 1)
     return grid_sample(images, grid.to(images.dtype), align_corners=False)

@@ -22,13 +22,20 @@ _CHAINS = np.concatenate([THUMB_BONES[None], FINGER_BONES])[:, ::-1]
 # The tails of the last bones lie on the skin or before it; fingertips lie this far inside, thumb to little.
 TIP_INWARD_M = np.array([[0.002], [0.0035], [0.005], [0.003], [0.003]], np.float32)
 
-# How a convention moves the model's own joints: (keypoint, the one it moves to, share of the way).
-# "rhd" matches mean lengths in units of the middle MCP-PIP bone, never single pictures: wrist to middle MCP
-# is 2.71 in the labels of RHD; index, ring and little proximal phalanx .89, .93 and .73, the thumb's first
-# bone 1.04 on radiographs (Buryanov & Kotiuk 2010), of which MakeHuman's rig falls short.
+# How a convention moves the model's own joints: (keypoint, the one it moves towards, share of the way).
+# "rhd" brings the MEAN lengths of the twenty bones, in units of the middle MCP-PIP bone, to those of RHD's
+# labels (least squares with a penalty on the millimetres moved): there the wrist and the MCPs lie deeper in the
+# hand. It was calibrated on bone lengths alone, never on what any network predicts for any picture.
 SHIFTS: dict[Convention, tuple[tuple[int, int, float], ...]] = {
     "anatomical": (),
-    "rhd": ((0, 12, 0.087), (3, 2, 0.14), (8, 0, 0.034), (16, 0, 0.012), (20, 0, 0.031)),
+    "rhd": (
+        (0, 12, 0.024),
+        *((4, 0, 0.087), (3, 2, 0.098), (2, 1, 0.065)),
+        *((8, 0, 0.080), (7, 8, 0.113), (6, 5, 0.115)),
+        *((12, 0, 0.045), (11, 12, 0.072), (10, 11, 0.167)),
+        *((16, 0, 0.063), (15, 16, 0.148), (14, 15, 0.175)),
+        *((20, 0, 0.110), (19, 18, 0.193), (18, 17, 0.179)),
+    ),
 }
 
 
