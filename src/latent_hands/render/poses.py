@@ -14,7 +14,7 @@ __all__ = ["Articulation", "blend", "gestures", "neutral", "sample_articulation"
 
 FINGER_LIMITS_DEG = np.array([[-20, 90], [-16, 16], [0, 108], [-3, 72]], float)
 THUMB_LIMITS_DEG = np.array([[-25, 45], [-45, 16], [-60, 60], [-5, 58], [-15, 75]], float)
-WRIST_LIMITS_DEG = np.array([[-60, 65], [-18, 28]], float)
+WRIST_LIMITS_DEG = np.array([[-55, 55], [-18, 28]], float)
 # Fingers side by side may lean against each other by this much before they would cross.
 LEAN_DEG = 5.0
 # Skin gives way where fingers touch.
@@ -40,7 +40,8 @@ def within_limits(articulation: Articulation) -> Articulation:
     """The nearest angles that a hand's joints and the couplings between them allow."""
     mcp, abduction, pip, dip = np.clip(articulation.fingers, *FINGER_LIMITS_DEG.T).T
     dip = np.clip(dip, np.maximum(0.35 * pip - 5, FINGER_LIMITS_DEG[3, 0]), np.minimum(0.75 * pip + 8, 72))
-    abduction = uncross(abduction, mcp) * np.clip((80 - mcp) / 45, 0, 1)
+    spread = FINGER_LIMITS_DEG[1, 1] * np.clip((80 - mcp) / 45, 0, 1)  # none in a flexed finger
+    abduction = np.clip(uncross(abduction, mcp), -spread, spread)
     return Articulation(
         fingers=np.stack([mcp, abduction, pip, dip], 1),
         thumb=np.clip(articulation.thumb, *THUMB_LIMITS_DEG.T),
@@ -55,12 +56,12 @@ def uncross(abduction: Float[np.ndarray, "4"], mcp: Float[np.ndarray, "4"]) -> F
     for left in (1, 0, 2):
         overlap = apart[left] - apart[left + 1] - LEAN_DEG - 0.3 * abs(mcp[left] - mcp[left + 1])
         apart[left : left + 2] += np.array([-0.5, 0.5]) * max(overlap, 0)
-    return np.clip(apart, *FINGER_LIMITS_DEG[1])
+    return apart
 
 
 @cache
 def gestures() -> dict[str, Articulation]:
-    """Forty named gestures: open, fist, point, counting, pinches, grasps, letters."""
+    """Named gestures: open, fist, point, counting, pinches, grasps, letters."""
     text = (files("latent_hands.render") / "assets" / "gestures.json").read_text()
     return {name: _gesture(record) for name, record in json.loads(text).items()}
 
