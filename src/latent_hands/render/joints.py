@@ -24,17 +24,17 @@ TIP_INWARD_M = np.array([[0.002], [0.0035], [0.005], [0.003], [0.003]], np.float
 
 # How a convention moves the model's own joints: (keypoint, the one it moves towards, share of the way).
 # "rhd" brings the MEAN lengths of the twenty bones, in units of the middle MCP-PIP bone, to those of RHD's
-# labels (least squares with a penalty on the millimetres moved): there the wrist and the MCPs lie deeper in the
+# labels (least squares with a penalty on the millimetres moved): there wrist and MCPs lie deeper in the
 # hand. It was calibrated on bone lengths alone, never on what any network predicts for any picture.
 SHIFTS: dict[Convention, tuple[tuple[int, int, float], ...]] = {
     "anatomical": (),
     "rhd": (
-        (0, 12, 0.024),
-        *((4, 0, 0.087), (3, 2, 0.098), (2, 1, 0.065)),
-        *((8, 0, 0.080), (7, 8, 0.113), (6, 5, 0.115)),
-        *((12, 0, 0.045), (11, 12, 0.072), (10, 11, 0.167)),
-        *((16, 0, 0.063), (15, 16, 0.148), (14, 15, 0.175)),
-        *((20, 0, 0.110), (19, 18, 0.193), (18, 17, 0.179)),
+        (0, 12, 0.035),
+        *((4, 0, 0.065), (3, 2, 0.121), (2, 1, 0.078)),
+        *((8, 0, 0.067), (7, 8, 0.080), (6, 5, 0.125)),
+        *((12, 0, 0.033), (11, 12, 0.050), (10, 11, 0.159)),
+        *((16, 0, 0.052), (15, 16, 0.134), (14, 15, 0.167)),
+        *((20, 0, 0.095), (19, 18, 0.281), (18, 17, 0.230)),
     ),
 }
 
