@@ -18,7 +18,7 @@ from latent_hands.render.subdivision import mesh_edges
 ASSET = Path("src/latent_hands/render/assets/hand.safetensors")
 IDENTITIES = 1000
 COMPONENTS = 12
-MIDDLE_BONE_M = 0.036
+MIDDLE_BONE_M = 0.034  # of the rig's own joints; 36 mm in the "rhd" convention
 FOREARM_KEPT = 0.8
 EXTRUSION_M = (0.03, 0.08, 0.16, 0.28, 0.42, 0.56)
 FOREARM = ("lowerarm01.R", "lowerarm02.R")

@@ -12,10 +12,10 @@ from latent_hands.render.joints import FINGER_BONES, THUMB_BONES
 # Thumb and four fingers, base to tip, then the four metacarpals.
 BONES = np.concatenate([THUMB_BONES, FINGER_BONES.ravel(), FINGER_BONES[:, 0] - 1])
 SIZES = np.array([1.0, 1.0, 0.93, 0.82])
-RADII_MM = np.concatenate([[12.5, 10, 8], np.outer(SIZES, [9.2, 8.4, 7.1]).ravel(), [9.5] * 4])
+RADII_MM = np.concatenate([[11.8, 9.4, 7.5], np.outer(SIZES, [8.7, 7.9, 6.7]).ravel(), [9.0] * 4])
 # The bones run close under the back of the hand: capsules lie this much further to the palm.
-PALMAR_MM = np.concatenate([[2, 2.5, 4], np.outer(SIZES, [4.2, 4.4, 2.8]).ravel(), [3.5] * 4])
-TIP_INWARD_MM = np.array([7.0, 7.5, 8.5, 6.5, 5.5])
+PALMAR_MM = np.concatenate([[1.9, 2.4, 3.8], np.outer(SIZES, [4.0, 4.1, 2.6]).ravel(), [3.3] * 4])
+TIP_INWARD_MM = np.array([6.6, 7.1, 8.0, 6.1, 5.2])
 
 
 def penetration_mm(articulation: Articulation) -> float:
