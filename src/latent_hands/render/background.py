@@ -65,7 +65,7 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
         ),
         view_deg=float(rng.uniform(40, 100)),
         blur=float(rng.choice([0.0, 0.0, 1.0]) * rng.uniform(0.004, 0.03)),
-        gain=float(np.exp(rng.normal(-0.35, 0.5))),
+        gain=float(np.exp(rng.normal(-0.6, 0.55))),
         natural=bool(rng.random() < 0.7),
         skin=(red, green, blue),
         seed=int(rng.integers(2**31)),

@@ -8,6 +8,8 @@ from numpy import ndarray
 
 from latent_hands.render.raycast import RayMesh, wp
 
+wp.set_module_options({"enable_backward": False})
+
 LIFT_M = 0.0015  # rays start this far above the surface
 REACH_M = 0.5
 
@@ -16,14 +18,14 @@ REACH_M = 0.5
 @no_type_check
 def _gather(
     mesh: wp.uint64,
-    points: wp.array(dtype=wp.vec3),
-    normals: wp.array(dtype=wp.vec3),
-    directions: wp.array(dtype=wp.vec3),
-    power: wp.array(dtype=wp.vec3),
+    points: wp.array[wp.vec3],
+    normals: wp.array[wp.vec3],
+    directions: wp.array[wp.vec3],
+    power: wp.array[wp.vec3],
     lift_m: float,
     reach_m: float,
-    light: wp.array(dtype=wp.vec3),
-    blocked: wp.array(dtype=wp.vec3),
+    light: wp.array[wp.vec3],
+    blocked: wp.array[wp.vec3],
 ):
     i = wp.tid()
     normal = normals[i]
@@ -55,7 +57,7 @@ def irradiance(
         power: Radiance times solid angle of each.
     """
     device, count = mesh.device, len(points_m)
-    outputs = [wp.empty(count, dtype=wp.vec3, device=device) for _ in range(2)]
+    outputs = [wp.zeros(count, dtype=wp.vec3, device=device) for _ in range(2)]
     vectors = [np.ascontiguousarray(array, np.float32) for array in (points_m, normals, directions, power)]
     arrays = [wp.array(array, dtype=wp.vec3, device=device, copy=False) for array in vectors]
     wp.launch(_gather, count, inputs=[mesh.mesh.id, *arrays, LIFT_M, REACH_M], outputs=outputs, device=device)

@@ -17,7 +17,7 @@ from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
 from latent_hands.render.skin import Skin, sample_skin
 from latent_hands.render.stage import Stage, stage
 
-EXPOSURE = 0.42
+EXPOSURE = 0.31
 """Of a light of mean radiance 1, at 0 stops."""
 DEPTH_EDGE = 0.03
 """Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces."""

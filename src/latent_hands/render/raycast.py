@@ -1,6 +1,9 @@
 """Ray casting on a triangle mesh (warp: the same kernels on CPU and CUDA). Frame: camera, metres."""
 
+import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import no_type_check
 
 import numpy as np
@@ -17,8 +20,23 @@ except ModuleNotFoundError as error:
     ) from error
 
 wp.config.log_level = wp.LOG_ERROR
-wp.config.enable_backward = False
-wp.init()
+
+
+def _start_quietly() -> None:
+    """Without a CUDA driver, warp's native code writes a warning straight to file descriptor 2."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            wp.init()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+_start_quietly()
+wp.set_module_options({"enable_backward": False})
 
 FAR_M = 1000.0
 
@@ -27,13 +45,13 @@ FAR_M = 1000.0
 @no_type_check
 def _first_hit(
     mesh: wp.uint64,
-    uv_px: wp.array(dtype=wp.vec2),
+    uv_px: wp.array[wp.vec2],
     focal_px: wp.vec2,
     principal_px: wp.vec2,
     far_m: float,
-    face: wp.array(dtype=int),
-    weight: wp.array(dtype=wp.vec3),
-    depth_m: wp.array(dtype=float),
+    face: wp.array[int],
+    weight: wp.array[wp.vec3],
+    depth_m: wp.array[float],
 ):
     i = wp.tid()
     slope = wp.cw_div(uv_px[i] - principal_px, focal_px)
@@ -90,9 +108,9 @@ class RayMesh:
             K: Intrinsics without skew.
         """
         count = len(uv_px)
-        face = wp.empty(count, dtype=int, device=self.device)
-        weight = wp.empty(count, dtype=wp.vec3, device=self.device)
-        depth_m = wp.empty(count, dtype=float, device=self.device)
+        face = wp.zeros(count, dtype=int, device=self.device)
+        weight = wp.zeros(count, dtype=wp.vec3, device=self.device)
+        depth_m = wp.zeros(count, dtype=float, device=self.device)
         wp.launch(
             _first_hit,
             count,

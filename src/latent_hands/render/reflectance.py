@@ -6,11 +6,14 @@ from latent_hands.render.cloth import Sleeve
 from latent_hands.render.raycast import wp
 from latent_hands.render.skin import BARE_RGB, BLOOD_RGB, MELANIN_RGB, Skin
 
-NO_SLEEVE = Sleeve(1e3, 0.0, ((0, 0, 0), (0, 0, 0)), 1.0, 0.0, 0.0, 0)
+wp.set_module_options({"enable_backward": False})
+
+NO_SLEEVE = Sleeve(1e3, 0.0, ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), 1.0, 0.0, 0.0, 0)
 MELANIN, BLOOD, BARE = wp.vec3(*MELANIN_RGB), wp.vec3(*BLOOD_RGB), wp.vec3(*BARE_RGB)
 
 
 @wp.struct
+@no_type_check
 class Material:
     """Skin and sleeve as the kernel reads them, lengths in millimetres."""
 
@@ -33,18 +36,19 @@ class Material:
 
 
 @wp.struct
+@no_type_check
 class Relief:
     """The hand at rest, millimetres. Per vertex: its place and (nail, palm, knuckle, forearm).
 
     Per crease: its place, its finger's direction, and 1 where it also wrinkles the back of the finger.
     """
 
-    faces: wp.array2d(dtype=int)
-    at: wp.array(dtype=wp.vec3)
-    marks: wp.array(dtype=wp.vec4)
-    joint: wp.array(dtype=wp.vec3)
-    along: wp.array(dtype=wp.vec3)
-    around: wp.array(dtype=float)
+    faces: wp.array2d[int]
+    at: wp.array[wp.vec3]
+    marks: wp.array[wp.vec4]
+    joint: wp.array[wp.vec3]
+    along: wp.array[wp.vec3]
+    around: wp.array[float]
 
 
 @wp.func

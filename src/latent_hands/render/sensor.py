@@ -44,7 +44,7 @@ class Sensor:
 def sample_sensor(rng: np.random.Generator) -> Sensor:
     """A random camera, mostly a decent one."""
     return Sensor(
-        stops=float(np.clip(rng.normal(-0.15, 0.7), -2.2, 1.3)),
+        stops=float(np.clip(rng.normal(-0.3, 0.8), -2.5, 1.3)),
         contrast=float(rng.normal(1.0, 0.08)),
         saturation=float(rng.uniform(0.65, 1.1)),
         blur_px=float(rng.uniform(0.0, 0.75)),
@@ -90,7 +90,7 @@ def _blur(coded: ndarray, sensor: Sensor, scale: float) -> ndarray:
         towards = np.deg2rad(sensor.motion_deg)
         steps = np.linspace(-reach / 2, reach / 2, max(3, int(reach) + 1))
         moves = [(np.sin(towards) * step, np.cos(towards) * step, 0) for step in steps]
-        coded = np.mean([shift(coded, move, order=1, mode="nearest") for move in moves], 0, dtype=np.float32)
+        coded = np.stack([shift(coded, move, order=1, mode="nearest") for move in moves]).mean(0)
     return coded
 
 

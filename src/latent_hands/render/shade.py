@@ -9,13 +9,16 @@ from numpy import ndarray
 from latent_hands.render.raycast import Hits, wp
 from latent_hands.render.reflectance import Material, Relief, cloth_albedo, crease_depth, noise3, skin_albedo
 
+wp.set_module_options({"enable_backward": False})
+
 
 @wp.struct
+@no_type_check
 class Lighting:
     """Irradiance (and the share of it that arrives) per vertex, glossy maps, and one hard light."""
 
-    vertex: wp.array(dtype=wp.vec4)
-    gloss: wp.array4d(dtype=float)
+    vertex: wp.array[wp.vec4]
+    gloss: wp.array4d[float]
     to_world: wp.mat33
     sun: wp.vec3
     sun_power: wp.vec3
@@ -24,7 +27,7 @@ class Lighting:
 
 @wp.func
 @no_type_check
-def _look_up(gloss: wp.array4d(dtype=float), level: int, toward: wp.vec3):
+def _look_up(gloss: wp.array4d[float], level: int, toward: wp.vec3):
     rows = gloss.shape[1]
     columns = gloss.shape[2]
     y = wp.acos(wp.clamp(toward[1], -1.0, 1.0)) / wp.PI * float(rows) - 0.5
@@ -46,13 +49,13 @@ def _shade(
     m: Material,
     r: Relief,
     lighting: Lighting,
-    face: wp.array(dtype=int),
-    weight: wp.array(dtype=wp.vec3),
-    depth_m: wp.array(dtype=float),
-    slope: wp.array(dtype=wp.vec2),
-    normals: wp.array(dtype=wp.vec3),
+    face: wp.array[int],
+    weight: wp.array[wp.vec3],
+    depth_m: wp.array[float],
+    slope: wp.array[wp.vec2],
+    normals: wp.array[wp.vec3],
     m_per_px: float,
-    colour: wp.array(dtype=wp.vec3),
+    colour: wp.array[wp.vec3],
 ):
     i = wp.tid()
     f = face[i]

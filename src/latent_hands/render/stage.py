@@ -1,6 +1,7 @@
 """The hand's surface prepared for rendering: what depends on the model alone is computed once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -85,7 +86,7 @@ class Stage:
     ) -> Float32[ndarray, "n 3"]:
         """Radiance (linear RGB) of hit points towards the camera, before the light's tint."""
         surroundings, to_world = environment(light.place, light.seed), camera_to_world(light)
-        lighting = Lighting()
+        lighting: Any = Lighting()
         lighting.vertex = wp.array(
             self._gather(hand, surroundings.directions @ to_world, surroundings.power, K, size),
             dtype=wp.vec4,
@@ -127,7 +128,7 @@ def _seen(points: ndarray, normals: ndarray, K: ndarray, size: int) -> ndarray:
     return (away < AWAY) & (np.abs(uv - size / 2) < size * (0.5 + MARGIN)).all(1)
 
 
-def relief(model: HandModel, device: str) -> Relief:
+def relief(model: HandModel, device: str) -> Any:
     """The model's marks and joint creases in the kernel's form."""
     bones = np.concatenate([THUMB_BONES[None], FINGER_BONES])
     points = 1000 * model.mean[len(model.weights) :]
@@ -143,7 +144,7 @@ def relief(model: HandModel, device: str) -> Relief:
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     around = np.concatenate([np.ones(2 * len(bones)), np.zeros(len(bones) - 1)])
     marks = np.stack([model.nail, model.palm, model.knuckle, 1000 * model.forearm], 1)
-    made = Relief()
+    made: Any = Relief()
     made.faces = wp.array(model.faces, dtype=int, device=device)
     made.at = wp.array(1000 * model.rest, dtype=wp.vec3, device=device)
     made.marks = wp.array(marks.astype(np.float32), dtype=wp.vec4, device=device)

@@ -23,7 +23,7 @@ def vertex_normals(
     x, y = (points_m[faces[:, 1]] - corner).T, (points_m[faces[:, 2]] - corner).T
     cross = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
     normals = joined @ np.stack(cross, 1)
-    return normals / np.maximum(np.sqrt((normals * normals).sum(1, keepdims=True)), 1e-20)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
 
 
 def neighbour_mean(faces: Int32[ndarray, "f 3"], count: int, share: float) -> csr_array:
