@@ -7,7 +7,7 @@ from graphs import batch, decoder, encoder, estimation, synthesis
 from latent_hands.algorithms import Phase, Step, algorithm_1, check, cross_modal, keys
 from latent_hands.elbo import Bound, total
 from latent_hands.errors import HandsError
-from latent_hands.learning import parameters, take_step
+from latent_hands.train.learning import parameters, take_step
 from latent_hands.vae import DisentangledVAE
 
 EQ_2 = Bound(("cpose", "viewpoint"), {"pose": 1.0, "cpose": 0.01, "viewpoint": 0.01}, 0.01)

@@ -1,5 +1,6 @@
 """The observed variables x, x^, y1, y2, ..: their shapes, units and Gaussian likelihoods."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,21 @@ class Modality:
     def is_image(self) -> bool:
         """Whether convolutions, not fully connected layers, read and write it."""
         return self.kind == "image"
+
+    @property
+    def channels(self) -> int:
+        """Of an image."""
+        return self.sizes[0]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape without the picture's side."""
+        return tuple(size for size in self.shape if size is not None)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one sample has, where the experiment does not choose."""
+        return math.prod(self.sizes)
 
     def log_likelihood(
         self, truth: Float[Tensor, "batch *shape"], prediction: Float[Tensor, "batch *shape"]

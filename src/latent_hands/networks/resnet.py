@@ -86,7 +86,10 @@ class ResNet18(nn.Module):
         self, image: Float[Tensor, "batch channels px px"], side: Float[Tensor, "batch 2"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
         """(batch, channels, px, px) -> (batch, outputs), float32."""
-        with image_autocast(image.device, self.precision):
+        # Below 64 px the last stage strides over a single pixel, of whose kernel oneDNN leaves the bfloat16
+        # gradient uninitialised.
+        precision = self.precision if image.shape[-1] >= 64 else "float32"
+        with image_autocast(image.device, precision):
             features = self.stages(self.stem(image.contiguous(memory_format=torch.channels_last)))
         pooled = features.float().mean(dim=(2, 3))
         return self.head(pooled if side is None else torch.cat([pooled, side], dim=1))

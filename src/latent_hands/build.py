@@ -1,0 +1,159 @@
+"""From an experiment to its parts: the only place that knows both the settings and what they build."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from latent_hands.algorithms import Phase, algorithm_1, check, cross_modal, keys
+from latent_hands.data import open_data
+from latent_hands.data.batches import Batches
+from latent_hands.data.crops import build_windows
+from latent_hands.data.windows import Windows
+from latent_hands.elbo import Bound
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.experiment import Experiment
+from latent_hands.modalities import Modality, modality
+from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.networks.mlp import MLP
+from latent_hands.networks.resnet import ResNet18
+from latent_hands.presets import weights
+from latent_hands.vae import Decoder, DisentangledVAE, Encoder, check_factors
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Hands:
+    """The windows that a run learns from and those that it is validated on."""
+
+    training: Windows
+    validation: Windows | None
+
+
+def build_vae(experiment: Experiment) -> DisentangledVAE:
+    """The graph with freshly initialised networks, the same for the same seed."""
+    latent = experiment.latent
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(experiment.training.seed)
+        encoders, decoders = {}, {}
+        for name, arrow in experiment.encoders.items():
+            check_factors("encoder", name, arrow.factors, latent)
+            sizes = {factor: latent[factor] for factor in arrow.factors}
+            m = modality(arrow.reads)
+            sided = experiment.data.side == "condition" and m.is_image
+            encoders[name] = Encoder(m.name, sizes, encoder_network(experiment, m, sizes, sided), sided)
+        for name, arrow in experiment.decoders.items():
+            check_factors("decoder", name, arrow.factors, latent)
+            size = sum(latent[factor] for factor in arrow.factors)
+            m = modality(arrow.writes)
+            sided = experiment.data.side == "condition" and m.name == "pose"
+            network = decoder_network(experiment, m, size, sided)
+            decoders[name] = Decoder(m.name, arrow.factors, network, sided)
+        return DisentangledVAE(latent, encoders, decoders)
+
+
+def encoder_network(experiment: Experiment, m: Modality, sizes: dict[str, int], sided: bool) -> nn.Module:
+    """ResNet-18 for images, six fully connected layers for the rest."""
+    n, outputs = experiment.networks, 2 * sum(sizes.values())
+    if m.is_image:
+        return ResNet18(outputs, n.width, n.stem, m.channels, sided, n.precision)
+    return MLP(m.numbers, (outputs,), n.hidden, n.layers, sided)
+
+
+def decoder_network(experiment: Experiment, m: Modality, inputs: int, sided: bool) -> nn.Module:
+    """The DCGAN decoder for images, six fully connected layers for the rest."""
+    n, px = experiment.networks, experiment.data.crop_px
+    if m.is_image:
+        return DCGANDecoder(inputs, px, n.decoder_width, m.channels, sided, n.precision)
+    return MLP(inputs, m.sizes, n.hidden, n.layers, sided)
+
+
+def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
+    """The algorithm on this graph, with each phase's budget. Raises HandsError for mistakes in the graph."""
+    algorithm, epochs = experiment.algorithm, experiment.training.epochs
+    if algorithm.name == "algorithm_1":
+        first = bound(experiment, vae, algorithm.encode, "disentangle")
+        embed = [bound(experiment, vae, (arrow,), f"embed_{arrow}") for arrow in algorithm.embed]
+        phases = algorithm_1(first, embed, epochs, epochs)
+    else:
+        phases = cross_modal(bound(experiment, vae, algorithm.encode, "cross_modal"), epochs)
+    for name in experiment.phases:
+        if name not in {phase.name for phase in phases}:
+            raise HandsError(
+                f'[phases]: unknown phase "{name}"; {did_you_mean(name, [p.name for p in phases])}'
+            )
+    phases = tuple(budget(experiment, phase) for phase in phases)
+    check(vae, phases)
+    return phases
+
+
+def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...], phase: str) -> Bound:
+    """The bound of a phase: these encoders give q, every decoder is to explain its modality."""
+    algorithm, plan = experiment.algorithm, experiment.phases.get(phase)
+    y = {vae.encoder(arrow).reads for arrow in algorithm.encode} if algorithm.name == "algorithm_1" else None
+    written = {name: arrow.writes for name, arrow in experiment.decoders.items()}
+    lam, beta = weights(algorithm.preset, written, y)
+    for name, given in (("algorithm", algorithm), (f"phases.{phase}", plan)):
+        if given is None:
+            continue
+        for arrow in given.lam:
+            if arrow not in written:
+                raise HandsError(f'[{name}] lam: unknown decoder "{arrow}"; {did_you_mean(arrow, written)}')
+        lam |= given.lam
+        beta = beta if given.beta is None else given.beta
+    return Bound(encoders, lam, beta)
+
+
+def budget(experiment: Experiment, phase: Phase) -> Phase:
+    """A phase with its epochs, minutes, batch size and learning rate."""
+    plan, training = experiment.phases.get(phase.name), experiment.training
+    return replace(
+        phase,
+        epochs=(plan and plan.epochs) or training.epochs,
+        minutes=plan and plan.minutes,
+        batch_size=(plan and plan.batch_size) or training.batch_size,
+        learning_rate=(plan and plan.learning_rate) or training.learning_rate,
+    )
+
+
+def build_hands(
+    experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], report: Report | None = None
+) -> Hands:
+    """Read and cut the training and validation windows; `report` is told (what, done, all)."""
+    data = experiment.data
+    tags = any("tag" in keys(vae, phase) for phase in phases)
+    if not data.root:
+        raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
+
+    def cut(split: str, limit: int | None, margin: float, px: int) -> Windows:
+        progress = report and partial(report, f"reading {split}")
+        samples = open_data(data.name, Path(data.root), split, limit)
+        return build_windows(samples, data.crop, margin, px, data.side, tags, data.workers, progress)
+
+    if experiment.augmentation is None:
+        training = cut(data.split, data.limit, 1.0, data.crop_px)
+    else:
+        training = cut(data.split, data.limit, data.margin, data.window_px)
+    if data.validation_share:
+        kept = len(training) - max(1, round(len(training) * data.validation_share))
+        held = range(kept, min(len(training), kept + data.validation_limit))
+        return Hands(training.select(range(kept)), training.select(held))
+    return Hands(training, cut(data.validation_split, data.validation_limit, 1.0, data.crop_px))
+
+
+def build_batches(experiment: Experiment, windows: Windows, phase: Phase, seed: int) -> Batches:
+    """The shuffled, augmented batches of a phase."""
+    data = experiment.data
+    return Batches(
+        windows, data.crop_px, phase.batch_size, experiment.augmentation, frame=data.frame, seed=seed
+    )
+
+
+def build_validation(experiment: Experiment, windows: Windows) -> Batches:
+    """The ground-truth crops, in order."""
+    data = experiment.data
+    return Batches(windows, data.crop_px, 64, frame=data.frame, shuffle=False)

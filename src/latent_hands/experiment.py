@@ -1,0 +1,178 @@
+"""An experiment: everything that decides a run, as typed TOML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from latent_hands.data.augment import Augmentation
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.networks import Precision
+from latent_hands.networks.resnet import Stem
+from latent_hands.presets import Preset
+from latent_hands.typed_toml import Range, override, parse, read, to_table, write
+
+Count = Annotated[int, Range(1, 10_000_000)]
+Size = Annotated[int, Range(1, 4096)]
+Rate = Annotated[float, Range(1e-8, 10.0)]
+Share = Annotated[float, Range(0.0, 0.9)]
+Minutes = Annotated[float, Range(0.001, 1e6)]
+Weight = Annotated[float, Range(0.0, 1e12)]
+
+MAX_TOML_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class EncoderArrow:
+    """q(z_factors | modality)."""
+
+    reads: str
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DecoderArrow:
+    """p(modality | z_factors)."""
+
+    writes: str
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Sizes of the networks; the defaults are the paper's.
+
+    `width` and `stem` are ResNet-18's, `decoder_width` is the DCGAN decoder's, `hidden` and `layers` are
+    those of the fully connected networks. `precision` is that of the convolutions.
+    """
+
+    width: Size = 64
+    stem: Stem = "conv"
+    decoder_width: Size = 64
+    hidden: Size = 512
+    layers: Annotated[int, Range(1, 64)] = 6
+    precision: Precision = "bf16"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which pictures of hands, and the conventions in which the model sees them.
+
+    `crop` is "box" (around the hand's keypoints) or "scene" (the same for every pose of a scene), `crop_px`
+    its side. Windows of `window_px` pixels and `margin` times the crop's side are kept in memory. Validation
+    data are the first `validation_limit` of `validation_split`, or the last `validation_share` of the
+    training split if that is above 0. `frame` and `side` are explained in docs/data.md.
+    """
+
+    name: str = "rendered"
+    root: str = ""
+    split: str = "training"
+    limit: Count | None = None
+    validation_split: str = "evaluation"
+    validation_share: Share = 0.0
+    validation_limit: Count = 1000
+    crop: Literal["box", "scene"] = "box"
+    crop_px: Annotated[int, Range(16, 512)] = 128
+    frame: Literal["camera", "ray"] = "camera"
+    side: Literal["mirror", "condition"] = "mirror"
+    margin: Annotated[float, Range(1.0, 4.0)] = 1.75
+    window_px: Annotated[int, Range(16, 1024)] = 192
+    workers: Annotated[int, Range(1, 256)] = 2
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """How the graph learns.
+
+    "algorithm_1": `encode` the y_i together and disentangle (Eq. 2), then `embed` each x on its own (Eq. 4,
+    Eq. 8). "cross_modal": `encode` x and learn everything at once (Eq. 1). `preset` gives lambda and beta
+    (presets.py); `lam` (by decoder) and `beta` replace them in all phases, those of [phases] in one.
+    """
+
+    name: Literal["algorithm_1", "cross_modal"]
+    encode: tuple[str, ...]
+    embed: tuple[str, ...] = ()
+    preset: Preset = "paper"
+    lam: dict[str, Weight] = field(default_factory=dict)
+    beta: Weight | None = None
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """What differs in one phase; what is absent is that of [training] and [algorithm].
+
+    `minutes` ends the phase early; a cosine schedule then follows the clock.
+    """
+
+    epochs: Count | None = None
+    minutes: Minutes | None = None
+    batch_size: Count | None = None
+    learning_rate: Rate | None = None
+    lam: dict[str, Weight] = field(default_factory=dict)
+    beta: Weight | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """The one loop's settings; Adam with the paper's learning rate and batch size by default.
+
+    `warmup` counts updates. `schedule` runs over each phase. Checkpoints are written every
+    `checkpoint_minutes`, validation happens every `validate_every` updates and at the end of a phase.
+    """
+
+    epochs: Count = 1
+    batch_size: Count = 32
+    learning_rate: Rate = 1e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Annotated[int, Range(0, 1_000_000)] = 0
+    weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
+    validate_every: Count = 1000
+    checkpoint_minutes: Minutes = 10.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a run. Without [augmentation] the crops are the ground-truth ones."""
+
+    latent: dict[str, Size]
+    encoders: dict[str, EncoderArrow]
+    decoders: dict[str, DecoderArrow]
+    algorithm: Algorithm
+    networks: Networks = field(default_factory=Networks)
+    data: Data = field(default_factory=Data)
+    augmentation: Augmentation | None = None
+    phases: dict[str, PhasePlan] = field(default_factory=dict)
+    training: Training = field(default_factory=Training)
+
+
+def load_experiment(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment of a TOML file or a packaged one by name ("estimation"), with command-line overrides."""
+    path = find_experiment(path_or_name)
+    if path.stat().st_size > MAX_TOML_BYTES:
+        raise HandsError(
+            f"{path} has {path.stat().st_size} bytes; an experiment has at most {MAX_TOML_BYTES}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise HandsError(f"{path} is not text: {error}") from error
+    return read(Experiment, override(parse(text, str(path)), overrides), str(path))
+
+
+def find_experiment(path_or_name: str | Path) -> Path:
+    """The file itself, or the packaged experiment of that name."""
+    path = Path(path_or_name)
+    if path.is_file():
+        return path
+    packaged = Path(str(files("latent_hands"))) / "experiments"
+    shipped = {each.stem: each for each in sorted(packaged.glob("*.toml"))}
+    if str(path_or_name) in shipped:
+        return shipped[str(path_or_name)]
+    raise HandsError(f'no experiment file "{path_or_name}"; {did_you_mean(str(path_or_name), shipped)}')
+
+
+def write_experiment(experiment: Experiment) -> str:
+    """The resolved experiment as TOML: reads back identically."""
+    return write(to_table(experiment))

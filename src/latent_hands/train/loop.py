@@ -1,0 +1,237 @@
+"""The one training loop: phases of steps over batches. The model knows no epoch."""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from torch import Tensor
+from torch.optim import AdamW
+
+from latent_hands.algorithms import Phase, keys
+from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae, build_validation
+from latent_hands.checkpoint import (
+    EXPERIMENT,
+    Place,
+    cut_metrics,
+    find_run,
+    load_place,
+    moments_of,
+    restore_moments,
+    restore_weights,
+    save_run,
+    start_run,
+)
+from latent_hands.data.batches import Batches
+from latent_hands.elbo import Term
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment, Training, load_experiment
+from latent_hands.modalities import Batch
+from latent_hands.train.interrupt import on_interrupt
+from latent_hands.train.learning import parameters, take_step
+from latent_hands.train.progress import Reporter
+from latent_hands.train.validation import validate
+from latent_hands.vae import DisentangledVAE
+
+
+@dataclass
+class Run:
+    """A training under way: what its loop touches."""
+
+    out: Path
+    training: Training
+    vae: DisentangledVAE
+    place: Place
+    accelerator: Accelerator
+    reporter: Reporter
+    interrupted: threading.Event
+    saved: float = field(default_factory=time.monotonic)
+
+
+def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: Hands | None = None) -> bool:
+    """Train an experiment into a run folder; True if it reached its end, False if Ctrl-C stopped it.
+
+    The same experiment and data give the same weights, whether or not the run was stopped and resumed. Under
+    `accelerate launch` every process learns from its own share of the data and gradients are averaged.
+
+    Args:
+        experiment: what to train; with `resume` it must be that of the run folder.
+        out: the run folder.
+        resume: continue the run that `out` holds.
+        hands: windows to learn from, in place of those that [data] names.
+
+    Raises HandsError for mistakes in the graph, before the first batch; for a term that is not finite, naming
+    it, the phase, the update and the batch; and for a folder that already holds a run, or another one.
+    """
+    out = Path(out)
+    vae = build_vae(experiment)
+    phases = build_phases(experiment, vae)
+    place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
+    accelerator = Accelerator()
+    main = accelerator.is_main_process
+    with Reporter(out, main) as reporter, on_interrupt() as interrupted:
+        hands = hands or build_hands(experiment, vae, phases, reporter.advance)
+        check_data(experiment, vae, phases, hands)
+        if main and not resume:
+            start_run(out, experiment)
+        run = Run(
+            out, experiment.training, vae.to(accelerator.device), place, accelerator, reporter, interrupted
+        )
+        return run_phases(run, experiment, phases, share(hands, accelerator), moments)
+
+
+def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
+    """Set the weights of a stopped run; its place and Adam's moments."""
+    if load_experiment(find_run(out) / EXPERIMENT) != experiment:
+        raise HandsError(f"{out} holds a run with other settings: resume with those in its {EXPERIMENT}")
+    state, place = load_place(out)
+    weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
+    restore_weights(vae, weights, str(out))
+    cut_metrics(out, place.update)
+    return place, state
+
+
+def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:
+    """Raise HandsError if a phase needs what the data do not have, or a batch more samples than there are."""
+    for phase in phases:
+        try:
+            build_batches(experiment, hands.training, phase, 0).batch(0, 0, keys(vae, phase))
+        except HandsError as error:
+            raise HandsError(f'phase "{phase.name}": {error}') from error
+
+
+def share(hands: Hands, accelerator: Accelerator) -> Hands:
+    """This process's part of the training data; all data on its device."""
+    count, rank = accelerator.num_processes, accelerator.process_index
+    mine, device = hands.training, accelerator.device
+    if count > 1:
+        mine = mine.select(range(rank, len(mine) - len(mine) % count, count))
+    return Hands(mine.to(device), hands.validation and hands.validation.to(device))
+
+
+def run_phases(
+    run: Run, experiment: Experiment, phases: tuple[Phase, ...], hands: Hands, moments: dict[str, Tensor]
+) -> bool:
+    """All phases from the run's place on; whether the end was reached."""
+    validation = build_validation(experiment, hands.validation) if hands.validation else None
+    for number in range(run.place.phase, len(phases)):
+        phase = phases[number]
+        batches = build_batches(experiment, hands.training, phase, run.training.seed * len(phases) + number)
+        learned = parameters(run.vae, phase)
+        fused = run.accelerator.device.type in ("cpu", "cuda")
+        optimiser = AdamW(learned.values(), weight_decay=run.training.weight_decay, fused=fused)
+        restore_moments(optimiser, learned, moments)
+        ended = run_phase(run, phase, batches, validation, optimiser, list(learned))
+        if not ended:
+            save(run, moments_of(optimiser, learned))
+            run.reporter.stopped(run.place)
+            return False
+        run.place, moments = Place(phase=number + 1, update=run.place.update), {}
+        save(run, moments)
+    return True
+
+
+def run_phase(
+    run: Run,
+    phase: Phase,
+    batches: Batches,
+    validation: Batches | None,
+    optimiser: AdamW,
+    names: list[str],
+) -> bool:
+    """The rest of a phase; False if it was interrupted."""
+    place, reporter, device = run.place, run.reporter, run.accelerator.device
+    started = time.monotonic() - place.phase_seconds
+    reporter.restart()
+    for batch in stream(run, phase, batches):
+        rate = learning_rate(run.training, phase, place, len(batches))
+        terms = update(run, phase, {k: v.to(device) for k, v in batch.items()}, optimiser, rate)
+        place.batch, place.update, place.phase_update = (
+            place.batch + 1,
+            place.update + 1,
+            place.phase_update + 1,
+        )
+        place.phase_seconds, interrupted = agree(run, time.monotonic() - started)
+        done = share_done(phase, place, len(batches))
+        reporter.update(
+            phase.name, place, done, terms, phase.batch_size * run.accelerator.num_processes, rate
+        )
+        if validation is not None and (done >= 1 or place.phase_update % run.training.validate_every == 0):
+            check_up(run, phase, validation, done >= 1)
+        if done >= 1:
+            return True
+        if interrupted:
+            return False
+        if time.monotonic() - run.saved > 60 * run.training.checkpoint_minutes:
+            save(run, moments_of(optimiser, names))
+    return True
+
+
+def stream(run: Run, phase: Phase, batches: Batches) -> Iterator[Batch]:
+    """The batches of a phase from the run's place on; whoever takes one moves the place."""
+    place, needed = run.place, keys(run.vae, phase)
+    while place.epoch < phase.epochs:
+        yield from batches.epoch(place.epoch, needed, start=place.batch)
+        place.epoch, place.batch = place.epoch + 1, 0
+
+
+def update(run: Run, phase: Phase, batch: Batch, optimiser: AdamW, rate: float) -> list[Term]:
+    """All steps of a phase on one batch; its randomness depends on seed, update and process alone."""
+    place, accelerator = run.place, run.accelerator
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    entropy = [run.training.seed, place.update, accelerator.process_index]
+    seed = int(np.random.SeedSequence(entropy).generate_state(1, np.uint32)[0])
+    generator = torch.Generator(accelerator.device).manual_seed(seed)
+    where = f'phase "{phase.name}", update {place.update}, epoch {place.epoch}, batch {place.batch}'
+    told = []
+    for step in phase.steps:
+        terms: list[Term] = []
+        for _ in range(step.repeats):
+            terms = take_step(run.vae, step, batch, optimiser, generator, accelerator, where)
+        told += terms
+    return told
+
+
+def share_done(phase: Phase, place: Place, batches: int) -> float:
+    """The finished share of a phase, by its epochs or its minutes, whichever end first."""
+    done = place.phase_update / (phase.epochs * batches)
+    return max(done, place.phase_seconds / (60 * phase.minutes)) if phase.minutes else done
+
+
+def learning_rate(training: Training, phase: Phase, place: Place, batches: int) -> float:
+    """Of the next update: a linear warm-up, then constant or half a cosine down to zero."""
+    rate = phase.learning_rate
+    if training.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, share_done(phase, place, batches))))
+    return rate * min(1.0, (place.phase_update + 1) / (training.warmup + 1))
+
+
+def check_up(run: Run, phase: Phase, validation: Batches, ended: bool) -> None:
+    """Validate on the main process; the clock stands still."""
+    if run.accelerator.is_main_process:
+        result = validate(run.vae, phase, validation, run.accelerator.device)
+        run.reporter.validated(phase.name, run.place, result, ended)
+
+
+def agree(run: Run, seconds: float) -> tuple[float, bool]:
+    """The main process's clock and whether it was interrupted: all processes must stop at the same update."""
+    interrupted = run.interrupted.is_set()
+    if run.accelerator.num_processes == 1:
+        return seconds, interrupted
+    told = torch.tensor([seconds, float(interrupted)], dtype=torch.float64, device=run.accelerator.device)
+    seconds, flag = broadcast(told).tolist()
+    return seconds, bool(flag)
+
+
+def save(run: Run, moments: dict[str, Tensor]) -> None:
+    """Write the run folder from the main process."""
+    if run.accelerator.is_main_process:
+        save_run(run.out, run.vae, moments, run.place)
+    run.saved = time.monotonic()

@@ -1,0 +1,101 @@
+"""What a training tells while it runs: progress on the console, one line a report in metrics.jsonl."""
+
+import time
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from latent_hands.checkpoint import Place, append_metrics
+from latent_hands.elbo import Term
+
+REPORT_EVERY = 50
+SETTLED_UPDATES = 1000
+
+
+class Reporter:
+    """Progress with time left, rate and every term by name; silent on processes that are not the main one."""
+
+    def __init__(self, out: Path, main: bool = True):
+        self.out, self.main = out, main
+        self.console = Console(quiet=not main)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        self.progress = Progress(*columns, console=self.console, disable=not main)
+        self.tasks: dict[str, TaskID] = {}
+        self.told_dead: set[str] = set()
+        self.restart()
+
+    def __enter__(self) -> "Reporter":
+        """Show the bars."""
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave them as they are."""
+        self.progress.stop()
+
+    def restart(self) -> None:
+        """Begin a new interval of terms and time."""
+        self.terms: list[list[Term]] = []
+        self.samples, self.since = 0, time.monotonic()
+
+    def advance(self, what: str, done: float, count: float, text: str = "") -> None:
+        """Move one bar."""
+        if what not in self.tasks:
+            self.tasks[what] = self.progress.add_task(what, text="")
+        self.progress.update(self.tasks[what], completed=done, total=count)
+        if text:
+            self.progress.update(self.tasks[what], text=text)
+
+    def update(
+        self, phase: str, place: Place, done: float, terms: list[Term], samples: int, rate: float
+    ) -> None:
+        """Note one update, `done` being the finished share of the phase; now and then tell the means."""
+        self.terms.append(terms)
+        self.samples += samples
+        if len(self.terms) < REPORT_EVERY and done < 1:
+            return
+        values = (
+            torch.stack([torch.stack([t.value for t in each]) for each in self.terms]).mean(dim=0).tolist()
+        )
+        told = {term.name: value for term, value in zip(terms, values, strict=True)}
+        bound = sum(term.weight * value for term, value in zip(terms, values, strict=True))
+        per_s = self.samples / max(time.monotonic() - self.since, 1e-9)
+        text = f"{per_s:.0f}/s  " + "  ".join(f"{name} {value:.4g}" for name, value in told.items())
+        self.advance(phase, done, 1.0, text)
+        line = {"phase": phase, "update": place.update, "bound": bound, **told}
+        self.write(line | {"learning_rate": rate, "samples_per_s": round(per_s, 1)})
+        self.restart()
+
+    def validated(self, phase: str, place: Place, result: dict[str, float], ended: bool) -> None:
+        """Tell validation results; a factor that carries nothing, once and loudly."""
+        text = "  ".join(f"{name} {value:.4g}" for name, value in result.items())
+        self.console.print(f"{phase}, update {place.update}: {text}", highlight=False)
+        self.write({"phase": phase, "update": place.update, **result})
+        for name, value in result.items():
+            dead = (
+                name.startswith("active_") and value == 0 and (ended or place.phase_update >= SETTLED_UPDATES)
+            )
+            if dead and name not in self.told_dead:
+                self.told_dead.add(name)
+                factor = name.removeprefix("active_")
+                self.console.print(
+                    f'[bold red]Factor "{factor}" is DEAD in phase {phase}: no unit carries anything.[/] '
+                    "Lower beta or raise lam of what it explains."
+                )
+
+    def stopped(self, place: Place) -> None:
+        """Tell how to go on."""
+        self.console.print(f"Stopped at update {place.update} and saved; continue with --resume.")
+
+    def write(self, line: dict[str, float | str]) -> None:
+        """Add a line to the run's metrics."""
+        if self.main:
+            append_metrics(self.out, line)

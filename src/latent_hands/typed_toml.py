@@ -1,0 +1,167 @@
+"""TOML tables as typed, frozen dataclasses, and back; every mistake is told with its place."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from latent_hands.errors import HandsError, did_you_mean
+
+Table = dict[str, Any]
+T = TypeVar("T")
+
+_PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """The legal values of a number, both ends included: `Annotated[int, Range(1, 10)]`."""
+
+    low: int | float
+    high: int | float
+
+
+def parse(text: str, where: str) -> Table:
+    """The table of a TOML text; HandsError with line and column if it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HandsError(f"{where} is not valid TOML: {error}") from error
+
+
+def read(cls: type[T], table: object, where: str, section: str = "") -> T:
+    """A dataclass from a table. Raises HandsError for unknown, missing, mistyped and illegal values."""
+    place = f"{where}, [{section}]" if section else where
+    if not isinstance(table, Mapping):
+        raise HandsError(f"{place}: {table!r} is not a table")
+    hints = get_type_hints(cls, include_extras=True)
+    for key in table:
+        if key not in hints:
+            raise HandsError(f'{place}: unknown key "{key}"; {did_you_mean(key, hints)}')
+    values = {}
+    for field in fields(cls):  # pyright: ignore[reportArgumentType]
+        inner = f"{section}.{field.name}" if section else field.name
+        if field.name in table:
+            values[field.name] = convert(hints[field.name], table[field.name], where, inner)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise HandsError(f'{place}: "{field.name}" is missing')
+    try:
+        return cls(**values)
+    except HandsError as error:
+        raise HandsError(f"{place}: {error}") from error
+
+
+def convert(hint: Any, value: Any, where: str, key: str) -> Any:
+    """A TOML value as the type that the hint asks for."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        number = convert(arguments[0], value, where, key)
+        legal: Range = arguments[1]
+        if not legal.low <= number <= legal.high:
+            raise HandsError(f"{where}: {key} is {number}; legal: {legal.low} to {legal.high}")
+        return number
+    if origin in (Union, UnionType):
+        return convert(next(a for a in arguments if a is not NoneType), value, where, key)
+    if origin is Literal:
+        if value not in arguments:
+            raise HandsError(f"{where}: {key} is {value!r}; {did_you_mean(str(value), arguments)}")
+        return value
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise HandsError(f"{where}: {key} is {value!r}, not a table")
+        return {name: convert(arguments[1], each, where, f"{key}.{name}") for name, each in value.items()}
+    if origin is tuple:
+        return convert_list(arguments, value, where, key)
+    if is_dataclass(hint):
+        return read(hint, value, where, key)  # pyright: ignore[reportArgumentType]
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise HandsError(f"{where}: {key} is {value!r}, which is not {_PLAIN[hint]}")
+    return value
+
+
+def convert_list(arguments: tuple[Any, ...], value: Any, where: str, key: str) -> tuple[Any, ...]:
+    """A TOML list as `tuple[X, ...]` or as a tuple of fixed length."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise HandsError(f"{where}: {key} is {value!r}, not a list")
+    hints = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
+    if len(hints) != len(value):
+        raise HandsError(f"{where}: {key} has {len(value)} entries; legal: {len(hints)}")
+    return tuple(
+        convert(h, v, where, f"{key}[{i}]") for i, (h, v) in enumerate(zip(hints, value, strict=True))
+    )
+
+
+def override(table: Table, arguments: Sequence[str]) -> Table:
+    """A copy of a table with values set from a command line.
+
+    `--section.key value` or `--section.key=value`, to any depth; dashes and underscores are the same. Values
+    are TOML, else text: `--data.root hands --latent.pose 16 --algorithm.encode '["rgb"]'`.
+    """
+    table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+    pending = list(arguments)
+    while pending:
+        option = pending.pop(0)
+        name, equals, text = option.partition("=")
+        if not name.startswith("--") or "." not in name:
+            raise HandsError(f'"{option}" is not an option; legal: --section.key value')
+        if not equals:
+            if not pending:
+                raise HandsError(f"{option} has no value; legal: {option} VALUE")
+            text = pending.pop(0)
+        *path, key = name[2:].replace("-", "_").split(".")
+        inner = table
+        for part in path:
+            inner[part] = dict(inner.get(part) or {})
+            inner = inner[part]
+        inner[key] = value_of(text)
+    return table
+
+
+def value_of(text: str) -> Any:
+    """A TOML value, or the text itself if it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def to_table(instance: Any) -> Any:
+    """A dataclass as plain tables and lists; None is left out."""
+    if is_dataclass(instance):
+        values = {field.name: getattr(instance, field.name) for field in fields(instance)}
+        return {key: to_table(value) for key, value in values.items() if value is not None}
+    if isinstance(instance, Mapping):
+        return {key: to_table(value) for key, value in instance.items()}
+    if isinstance(instance, (list, tuple)):
+        return [to_table(value) for value in instance]
+    return instance
+
+
+def write(table: Table) -> str:
+    """A table of sections as TOML; tables within sections are written inline."""
+    parts = []
+    for section, values in table.items():
+        lines = [f"{write_key(key)} = {write_value(value)}" for key, value in values.items()]
+        parts.append("\n".join([f"[{write_key(section)}]", *lines]) + "\n")
+    return "\n".join(parts)
+
+
+def write_value(value: Any) -> str:
+    """One value on one line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{write_key(k)} = {write_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(write_value(v) for v in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
+
+
+def write_key(key: str) -> str:
+    """A bare key where TOML allows it, else a quoted one."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else write_value(key)

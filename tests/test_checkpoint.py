@@ -1,0 +1,113 @@
+"""Run folders: load what was saved, refuse what is not theirs, execute nothing."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_hands import TINY
+
+from latent_hands import checkpoint
+from latent_hands.build import build_vae
+from latent_hands.checkpoint import Place, cut_metrics, export_weights, load_run, save_run, start_run
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment
+
+
+@pytest.fixture
+def run(tmp_path):
+    experiment = load_experiment("cross_modal", TINY)
+    start_run(tmp_path / "run", experiment)
+    save_run(tmp_path / "run", build_vae(experiment), {}, Place(update=7))
+    return tmp_path / "run"
+
+
+def test_a_run_loads_as_it_was_saved(run):
+    vae, experiment = load_run(run)
+    assert experiment == load_experiment("cross_modal", TINY)
+    expected = build_vae(experiment).state_dict()
+    assert all(torch.equal(expected[name], tensor) for name, tensor in vae.state_dict().items())
+    assert not vae.training
+    assert not any(p.requires_grad for p in vae.parameters())
+    assert not list(run.glob("*.tmp"))
+
+
+def test_exported_weights_are_small_and_load_as_float32(run, tmp_path):
+    small = export_weights(run, tmp_path / "small")
+    sizes = [(folder / "weights.safetensors").stat().st_size for folder in (run, small)]
+    assert sizes[1] < 0.6 * sizes[0]
+    for name, tensor in load_run(small)[0].state_dict().items():
+        torch.testing.assert_close(tensor, load_run(run)[0].state_dict()[name], rtol=1e-2, atol=1e-3)
+
+
+def test_what_is_not_a_run_is_told(tmp_path):
+    with pytest.raises(HandsError, match=r'no run folder ".*nowhere"'):
+        load_run(tmp_path / "nowhere")
+    with pytest.raises(HandsError, match=r"is not a run folder: it has no experiment.toml"):
+        load_run(tmp_path)
+
+
+def test_missing_weights_are_told(run):
+    (run / "weights.safetensors").unlink()
+    with pytest.raises(HandsError, match=r"weights.safetensors is missing"):
+        load_run(run)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\x00" * 100, pickle.dumps({"a": 1}), b"\xff" * 8 + b"{}"])
+def test_broken_weights_are_told(run, broken):
+    (run / "weights.safetensors").write_bytes(broken)
+    with pytest.raises(HandsError, match=r"is not a readable safetensors file"):
+        load_run(run)
+
+
+def test_huge_weights_are_refused_unread(run, monkeypatch):
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", 100)
+    with pytest.raises(HandsError, match=r"at most 100 are read"):
+        load_run(run)
+
+
+def test_the_weights_of_another_graph_are_refused(run):
+    weights = load_file(run / "weights.safetensors")
+    name = "encoders.rgb.network.head.bias"
+    save_file(
+        {n: t for n, t in weights.items() if n != name} | {"other": weights[name]},
+        run / "weights.safetensors",
+    )
+    with pytest.raises(HandsError, match=r"another graph"):
+        load_run(run)
+    save_file(weights | {name: weights[name].reshape(2, -1)}, run / "weights.safetensors")
+    with pytest.raises(HandsError, match=r"weight encoders.rgb.network.head.bias is .2, 64., not .128"):
+        load_run(run)
+
+
+def test_an_experiment_that_asks_for_more_than_its_weights_fill_allocates_nothing(run):
+    path = run / "experiment.toml"
+    path.write_text(
+        path.read_text().replace("hidden = 16", "hidden = 4096").replace("width = 4\n", "width = 4096\n")
+    )
+    with pytest.raises(HandsError, match=r"asks for .* numbers, weights.safetensors holds"):
+        load_run(run)
+
+
+def test_weights_that_are_not_finite_are_not_saved(run):
+    vae = build_vae(load_experiment("cross_modal", TINY))
+    before = (run / "weights.safetensors").read_bytes()
+    with torch.no_grad():
+        vae.encoder("rgb").network.head.bias[3] = torch.nan
+    with pytest.raises(HandsError, match=r"head.bias are not finite at update 9"):
+        save_run(run, vae, {}, Place(update=9))
+    assert (run / "weights.safetensors").read_bytes() == before
+
+
+def test_metrics_after_the_checkpoint_are_forgotten(run):
+    lines = [{"update": update, "x": 1.0} for update in (5, 10, 15)]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"update": 2')
+    cut_metrics(run, 10)
+    assert [json.loads(x)["update"] for x in (run / "metrics.jsonl").read_text().splitlines()] == [5, 10]
+
+
+def test_a_resumable_state_without_a_place_is_told(run):
+    save_file({"x": torch.zeros(1)}, run / "resume.safetensors")
+    with pytest.raises(HandsError, match=r"does not say where the training stood"):
+        checkpoint.load_place(run)

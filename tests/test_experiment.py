@@ -1,0 +1,195 @@
+"""Experiments: packaged ones build, resolved ones read back identically, mistakes name their place."""
+
+from importlib.resources import files
+
+import pytest
+from tiny_hands import TINY
+
+from latent_hands.build import build_phases, build_vae
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment, load_experiment, write_experiment
+from latent_hands.presets import weights
+from latent_hands.typed_toml import override, parse, read
+
+PACKAGED = sorted(
+    p.stem for p in (files("latent_hands") / "experiments").iterdir() if p.name.endswith(".toml")
+)
+SMALL = """
+[latent]
+pose = 4
+[encoders]
+pose = { reads = "pose", factors = ["pose"] }
+[decoders]
+pose = { writes = "pose", factors = ["pose"] }
+[algorithm]
+name = "cross_modal"
+encode = ["pose"]
+"""
+
+
+def small(extra="", old="", new=""):
+    return read(Experiment, parse(SMALL.replace(old, new) + extra, "run.toml"), "run.toml")
+
+
+def phases_of(experiment):
+    return {phase.name: phase for phase in build_phases(experiment, build_vae(experiment))}
+
+
+def test_there_is_an_experiment_for_every_main_result():
+    wanted = {"estimation", "synthesis", "cross_modal", "demo_estimation", "demo_synthesis", "paper_rhd"}
+    assert wanted <= set(PACKAGED)
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_packaged_experiments_build_and_read_back_identically(name):
+    experiment = load_experiment(name, [o for o in TINY if "crop" not in o and "window" not in o])
+    assert read(Experiment, parse(write_experiment(experiment), "x"), "x") == experiment
+    phases_of(experiment)
+
+
+def test_estimation_is_fig_3_right():
+    phases = phases_of(load_experiment("estimation", TINY))
+    assert list(phases) == ["disentangle", "embed_pose", "embed_rgb"]
+    paper = {"pose": 1.0, "cpose": 0.01, "viewpoint": 0.01}
+    for phase in phases.values():
+        assert phase.steps[0].bound.decoders == paper
+        assert phase.steps[0].bound.beta == 0.01
+
+
+def test_synthesis_is_balanced_and_spends_60_and_40_percent():
+    phases = phases_of(load_experiment("synthesis", TINY))
+    bound = phases["disentangle"].steps[0].bound
+    assert (bound.decoders, bound.beta) == ({"rgb": 1.0, "pose": pytest.approx(1e4), "tag": 1.0}, 100.0)
+    assert phases["disentangle"].epochs * 4 == phases["embed_rgb"].epochs * 6
+
+
+def test_presets_are_the_papers_numbers():
+    synthesis = {"rgb": "rgb", "pose": "pose", "tag": "tag"}
+    assert weights("paper", synthesis, {"pose", "tag"}) == ({"rgb": 1.0, "pose": 0.01, "tag": 0.01}, 100.0)
+    assert weights("paper", {"rgb": "rgb", "pose": "pose"}, None) == ({"rgb": 1.0, "pose": 1.0}, 1.0)
+
+
+def test_weights_of_one_phase_replace_those_of_all():
+    extra = ["--algorithm.beta=0.5", "--algorithm.lam.cpose=2", "--phases.embed_rgb.beta=0.25"]
+    phases = phases_of(load_experiment("estimation", TINY + extra))
+    betas = [phase.steps[0].bound.beta for phase in phases.values()]
+    assert betas == [0.5, 0.5, 0.25]
+    assert {phase.steps[0].bound.decoders["cpose"] for phase in phases.values()} == {2.0}
+
+
+def test_overrides_take_dashes_underscores_and_toml_values():
+    args = ["--training.batch-size", "64", "--data.root=/some/where", "--latent.pose", "8"]
+    args += ["--phases.cross_modal.learning_rate", "2e-4", "--algorithm.encode", '["pose"]']
+    experiment = read(Experiment, override(parse(SMALL, ""), args), "")
+    assert (experiment.training.batch_size, experiment.data.root) == (64, "/some/where")
+    assert experiment.latent == {"pose": 8}
+    assert experiment.phases["cross_modal"].learning_rate == 2e-4
+
+
+def test_overriding_leaves_the_table_alone():
+    table = parse(SMALL, "")
+    override(table, ["--latent.pose=9"])
+    assert table["latent"]["pose"] == 4
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (
+            "[training]\nbatchsize = 3",
+            r'run.toml, .training.: unknown key "batchsize"; did you mean "batch_size"',
+        ),
+        ("[trainin]\nseed = 3", 'run.toml: unknown key "trainin"; did you mean "training"'),
+        ("[training]\nbatch_size = -3", "run.toml: training.batch_size is -3; legal: 1 to"),
+        ("[training]\nbatch_size = 3.5", "training.batch_size is 3.5, which is not a whole number"),
+        ("[training]\nseed = true", "training.seed is True, which is not a whole number"),
+        ("[training]\nlearning_rate = nan", "training.learning_rate is nan; legal"),
+        ('[data]\ncrop = "bix"', "data.crop is 'bix'; did you mean \"box\""),
+        ("[data]\nroot = 3", "data.root is 3, which is not text"),
+        ("[networks]\nwidth = 100000", "networks.width is 100000; legal: 1 to 4096"),
+        ("[augmentation]\nscale = [1.0]", "augmentation.scale has 1 entries; legal: 2"),
+        ("[augmentation]\nrotation_deg = 300", r"run.toml, .augmentation.: augmentation rotation_deg"),
+        ("[phases]\ncross_modal = 3", "phases.cross_modal.: 3 is not a table"),
+        ("[training]\nseed =", "run.toml is not valid TOML: Invalid value"),
+    ],
+)
+def test_mistakes_name_their_place(extra, message):
+    with pytest.raises(HandsError, match=message):
+        small(extra)
+
+
+def test_a_section_that_is_no_table_is_named():
+    with pytest.raises(HandsError, match="phases is 3, not a table"):
+        read(Experiment, parse(SMALL, "") | {"phases": 3}, "run.toml")
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(HandsError, match=r'run.toml, .algorithm.: "encode" is missing'):
+        small(old='encode = ["pose"]')
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "extra", "message"),
+    [
+        (
+            'factors = ["pose"] }\n[dec',
+            'factors = ["poes"] }\n[dec',
+            "",
+            'encoder "pose" names unknown factor "po',
+        ),
+        ('reads = "pose"', 'reads = "pos"', "", 'unknown modality "pos"; did you mean "pose"'),
+        ('encode = ["pose"]', 'encode = ["rgb"]', "", 'unknown encoder "rgb"; '),
+        (
+            'encode = ["pose"]',
+            "encode = []",
+            "",
+            'decoder "pose" reads factor "pose", which no encoder infers',
+        ),
+        ("", "", "[phases]\nembed = {epochs = 1}", 'unknown phase "embed"'),
+        (
+            "",
+            "",
+            "[phases]\ncross_modal = {lam = {rgb = 1}}",
+            r'.phases.cross_modal. lam: unknown decoder "rgb"',
+        ),
+    ],
+)
+def test_mistakes_in_the_graph_are_told_when_it_is_built(old, new, extra, message):
+    experiment = small(extra, old, new) if old else small(extra)
+    with pytest.raises(HandsError, match=message):
+        phases_of(experiment)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["training.seed", "3"], '"training.seed" is not an option'),
+        (["--seed", "3"], '"--seed" is not an option; legal: --section.key value'),
+        (["--training.seed"], "--training.seed has no value"),
+        (["--training.sed", "3"], 'unknown key "sed"; did you mean "seed"'),
+    ],
+)
+def test_mistaken_overrides_are_told(args, message):
+    with pytest.raises(HandsError, match=message):
+        load_experiment("estimation", args)
+
+
+def test_an_unknown_experiment_is_told():
+    with pytest.raises(HandsError, match='no experiment file "estimatin"; did you mean "estimation"'):
+        load_experiment("estimatin")
+
+
+def test_the_side_is_told_only_where_it_matters():
+    vae = build_vae(load_experiment("estimation", [*TINY, "--data.side=condition"]))
+    assert [name for name, e in vae.encoders.items() if e.sided] == ["rgb"]
+    assert [name for name, d in vae.decoders.items() if d.sided] == ["pose"]
+
+
+def test_the_seed_decides_the_weights():
+    one, same, other = (
+        build_vae(load_experiment("estimation", [*TINY, f"--training.seed={seed}"])).state_dict()
+        for seed in (1, 1, 2)
+    )
+    name = "encoders.pose.network.layers.0.weight"
+    assert one[name].equal(same[name])
+    assert not one[name].equal(other[name])

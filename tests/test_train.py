@@ -1,0 +1,153 @@
+"""Training: exact resumption, one loop for every algorithm, errors before the first batch."""
+
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_hands import TINY, hands, windows
+
+from latent_hands.build import Hands
+from latent_hands.checkpoint import load_run
+from latent_hands.data import batches
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment
+from latent_hands.train import loop, train
+
+TINY = [*TINY, "--training.batch_size=8", "--training.warmup=2"]
+
+
+def tiny(name="estimation", *more):
+    plans = {
+        "estimation": ("disentangle", "embed_pose", "embed_rgb"),
+        "synthesis": ("disentangle", "embed_rgb"),
+        "cross_modal": ("cross_modal",),
+    }[name]
+    budget = [f"--phases.{p}.{k}" for p in plans for k in ("epochs=2", "batch_size=8", "learning_rate=1e-3")]
+    return load_experiment(name, [*TINY, *budget, *more])
+
+
+def metrics(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["estimation", "synthesis", "cross_modal"])
+def test_every_experiment_runs_through_the_one_loop(name, tmp_path):
+    assert train(tiny(name), tmp_path / "run", hands=hands())
+    lines = metrics(tmp_path / "run")
+    last = lines[-1]
+    assert {"phase", "update", "epe_mm"} <= last.keys()
+    assert any(key.startswith("active_") for key in last)
+    terms = next(line for line in lines if "bound" in line)
+    assert {"log_p_pose", "learning_rate", "samples_per_s"} <= terms.keys()
+    assert any(key.startswith("kl_") for key in terms)
+    load_run(tmp_path / "run")
+
+
+def stop_after(monkeypatch, updates):
+    """Press Ctrl-C when so many updates are done."""
+    take, done = loop.take_step, []
+
+    def counting(*args):
+        done.append(1)
+        if len(done) == updates:
+            signal.raise_signal(signal.SIGINT)
+        return take(*args)
+
+    monkeypatch.setattr(loop, "take_step", counting)
+
+
+@pytest.mark.parametrize("updates", [3, 5, 13, 24])
+def test_a_stopped_and_resumed_run_is_the_run_that_was_not(updates, tmp_path, monkeypatch):
+    experiment = tiny()
+    assert train(experiment, tmp_path / "whole", hands=hands())
+    with monkeypatch.context() as patch:
+        stop_after(patch, updates)
+        assert not train(experiment, tmp_path / "parts", hands=hands())
+    assert train(experiment, tmp_path / "parts", resume=True, hands=hands())
+    whole, parts = (load_run(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    validated = [[m for m in metrics(tmp_path / n) if "epe_mm" in m] for n in ("whole", "parts")]
+    assert validated[0] == validated[1]
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    train(tiny("cross_modal"), tmp_path / "run", hands=hands())
+    before = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert train(tiny("cross_modal"), tmp_path / "run", resume=True, hands=hands())
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
+
+
+def test_a_phase_without_pictures_touches_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "draw_images", None)
+    experiment = tiny()
+    experiment = replace(experiment, algorithm=replace(experiment.algorithm, embed=("pose",)), phases={})
+    assert train(experiment, tmp_path / "run", hands=hands())
+
+
+def test_a_minute_budget_ends_a_phase(tmp_path):
+    experiment = tiny(
+        "cross_modal", "--phases.cross_modal.epochs=100000", "--phases.cross_modal.minutes=0.01"
+    )
+    assert train(experiment, tmp_path / "run", hands=hands())
+    assert metrics(tmp_path / "run")[-1]["update"] < 5000
+
+
+def test_the_cosine_schedule_ends_at_zero():
+    training, place = tiny().training, loop.Place()
+    phase = loop.build_phases(tiny(), loop.build_vae(tiny()))[0]
+    rates = []
+    for place.phase_update in range(phase.epochs * 10 + 1):
+        rates.append(loop.learning_rate(training, phase, place, 10))
+    assert rates[0] < rates[2]
+    assert max(rates) <= phase.learning_rate
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path, monkeypatch):
+    vae = loop.build_vae(tiny())
+    torch.nn.init.constant_(vae.decoder("pose").network.layers[-1].bias, torch.nan)
+    monkeypatch.setattr(loop, "build_vae", lambda _: vae)
+    with pytest.raises(HandsError, match='"disentangle", update 0, epoch 0, batch 0: term log_p_pose is nan'):
+        train(tiny(), tmp_path / "run", hands=hands())
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tags": None, "tag_index": None}, 'phase "disentangle": the samples have no "tag"'),
+        ({"pose": None}, 'phase "disentangle": the samples have no "pose"'),
+    ],
+)
+def test_data_that_lack_a_modality_are_told_before_the_first_batch(change, message, tmp_path):
+    data = Hands(replace(windows(), **change), None)
+    with pytest.raises(HandsError, match=message):
+        train(tiny("synthesis"), tmp_path / "run", hands=data)
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_few_samples_for_a_batch_are_told(tmp_path):
+    with pytest.raises(HandsError, match=r'phase "disentangle": batch_size is 8; legal .* 1 \.\. 5'):
+        train(tiny(), tmp_path / "run", hands=Hands(windows(5), None))
+
+
+def test_data_without_a_root_are_told(tmp_path):
+    with pytest.raises(HandsError, match='root is empty: say where "rendered" lies'):
+        train(tiny("estimation", "--data.root="), tmp_path / "run")
+
+
+def test_a_second_training_into_the_same_folder_is_refused(tmp_path):
+    train(tiny("cross_modal"), tmp_path / "run", hands=hands())
+    with pytest.raises(HandsError, match="already holds a run"):
+        train(tiny("cross_modal"), tmp_path / "run", hands=hands())
+    with pytest.raises(HandsError, match="other settings"):
+        train(tiny("synthesis"), tmp_path / "run", resume=True, hands=hands())
+
+
+def test_a_dead_factor_is_said_once(tmp_path, capsys):
+    reporter = loop.Reporter(tmp_path)
+    for ended in (False, True, True):
+        reporter.validated("cross_modal", loop.Place(), {"active_z": 0.0}, ended)
+    assert capsys.readouterr().out.count("DEAD") == 1
