@@ -81,13 +81,14 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
     else:
         picture = textured(rng, size, colours)
     skin = np.array(background.skin, np.float32)
+    picture = np.array(picture, np.float32)
     for layer in background.layers:
         if layer == "scatter":
-            picture = scatter(rng, picture, colours)
+            scatter(rng, picture, colours)
         elif layer == "people":
-            picture = people(rng, picture, colours, skin)
+            people(rng, picture, colours, skin)
         else:
-            picture = bokeh(rng, picture, colours)
+            bokeh(rng, picture, colours)
     if background.blur > 0:
         coded = Image.fromarray((255 * np.clip(picture, 0, 1)).astype(np.uint8))
         picture = np.asarray(coded.filter(ImageFilter.GaussianBlur(background.blur * size)), np.float32) / 255

@@ -12,18 +12,15 @@ from latent_hands.render.texture import enlarge, textured
 
 def scatter(
     rng: np.random.Generator, picture: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
-) -> Float32[ndarray, "s s 3"]:
+) -> None:
     """Lay three to twenty shaded shapes over a picture, most of one colour, some textured."""
     size = len(picture)
     for _ in range(rng.integers(3, 20)):
         scale = np.exp(rng.uniform(np.log(0.04), np.log(0.5)))
         mask = shape_mask(rng, size, scale)
-        if rng.random() < 0.2:
-            filling = textured(rng, size, colours)
-        else:
-            filling = shaded(rng, size) * colours[rng.integers(len(colours))]
-        picture = lay(picture, filling, mask, rng)
-    return picture
+        colour = colours[rng.integers(len(colours))]
+        filling = textured(rng, size, colours) if rng.random() < 0.2 else colour
+        lay(picture, filling, mask, rng)
 
 
 def people(
@@ -31,7 +28,7 @@ def people(
     picture: Float32[ndarray, "s s 3"],
     colours: Float32[ndarray, "c 3"],
     skin: Float32[ndarray, "3"],
-) -> Float32[ndarray, "s s 3"]:
+) -> None:
     """Forms like a torso in cloth, a head and bare or clothed limbs, as they stand behind hands in life."""
     size = len(picture)
     hip = rng.uniform(-0.2, 1.2, 2)
@@ -40,23 +37,21 @@ def people(
     neck = hip + height * np.array([np.sin(up), -np.cos(up)])
     cloth = textured(rng, size, colours) * shaded(rng, size)
     width = height * rng.uniform(0.16, 0.28)
-    picture = lay(picture, cloth, limb_mask(size, [hip, neck], [width, width * 0.8]), rng)
+    lay(picture, cloth, limb_mask(size, [hip, neck], [width, width * 0.8]), rng)
     head = neck + height * 0.32 * np.array([np.sin(up), -np.cos(up)])
-    bare = shaded(rng, size) * skin
-    picture = lay(picture, bare, limb_mask(size, [neck, head], [width * 0.35, width * 0.62]), rng)
+    lay(picture, skin, limb_mask(size, [neck, head], [width * 0.35, width * 0.62]), rng)
     for _ in range(rng.integers(0, 4)):
         joints = [neck + rng.normal(0, 0.15, 2)]
         for _ in range(2):
             joints.append(joints[-1] + rng.normal(0, 0.35 * height, 2))
         thick = width * rng.uniform(0.15, 0.4)
-        filling = bare if rng.random() < 0.6 else cloth
-        picture = lay(picture, filling, limb_mask(size, joints, [thick, thick * 0.9, thick * 0.7]), rng)
-    return picture
+        filling = skin if rng.random() < 0.6 else cloth
+        lay(picture, filling, limb_mask(size, joints, [thick, thick * 0.9, thick * 0.7]), rng)
 
 
 def bokeh(
     rng: np.random.Generator, picture: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
-) -> Float32[ndarray, "s s 3"]:
+) -> None:
     """Lamps far out of focus over a dimmed picture."""
     size = len(picture)
     disc = Image.new("RGB", (size, size))
@@ -71,7 +66,8 @@ def bokeh(
             )
             canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
         glow += np.asarray(disc.filter(ImageFilter.BoxBlur(max(1, size / 200))), np.float32) / 255
-    return picture * np.float32(rng.uniform(0.2, 0.8)) + glow
+    picture *= np.float32(rng.uniform(0.2, 0.8))
+    picture += glow
 
 
 def shape_mask(rng: np.random.Generator, size: int, scale: float) -> Image.Image:
@@ -118,19 +114,37 @@ def drawn(size: int, draw: Callable[[ImageDraw.ImageDraw, int], None]) -> Image.
     return mask.reduce(2)
 
 
-def shaded(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s 1"]:
+def shaded(rng: np.random.Generator, width: int, height: int = 0) -> Float32[ndarray, "h w 1"]:
     """Uneven light as on a rounded thing."""
     low = rng.uniform(0.35, 1.0)
-    return (low + (1.15 - low) * enlarge(rng.random((3, 3), dtype=np.float32), size))[..., None]
+    return (low + (1.15 - low) * enlarge(rng.random((3, 3), dtype=np.float32), width, height))[..., None]
 
 
-def lay(picture: ndarray, filling: ndarray, mask: Image.Image, rng: np.random.Generator) -> ndarray:
-    """Put a filling over a picture, sometimes with a soft shadow around it or out of focus."""
+def lay(
+    picture: Float32[ndarray, "s s 3"],
+    filling: Float32[ndarray, "s s 3"] | Float32[ndarray, "3"],
+    mask: Image.Image,
+    rng: np.random.Generator,
+) -> None:
+    """Lay a picture or a shaded colour over a picture, sometimes out of focus or with a soft shadow."""
     size = len(picture)
-    if rng.random() < 0.3:
-        mask = mask.filter(ImageFilter.BoxBlur(size * rng.uniform(0.004, 0.03)))
-    if rng.random() < 0.3:
-        shadow = np.asarray(mask.filter(ImageFilter.BoxBlur(size * 0.03)), np.float32)[..., None]
-        picture = picture * (1 - np.float32(rng.uniform(0.1, 0.6) / 255) * shadow)
-    cover = np.asarray(mask, np.float32)[..., None] * np.float32(1 / 255)
-    return picture + cover * (filling - picture)
+    softness = size * rng.uniform(0.004, 0.03) if rng.random() < 0.3 else 0.0
+    shade = rng.uniform(0.1, 0.6) if rng.random() < 0.3 else 0.0
+    box = mask.getbbox()
+    if box is None:
+        return
+    margin = int(3 * softness + 0.06 * size * (shade > 0)) + 1
+    left, top = max(0, box[0] - margin), max(0, box[1] - margin)
+    right, bottom = min(size, box[2] + margin), min(size, box[3] + margin)
+    mask = mask.crop((left, top, right, bottom))
+    under = picture[top:bottom, left:right]
+    if filling.ndim == 1:
+        filling = shaded(rng, right - left, bottom - top) * filling
+    else:
+        filling = filling[top:bottom, left:right]
+    if softness:
+        mask = mask.filter(ImageFilter.BoxBlur(softness))
+    if shade:
+        shadow = np.asarray(mask.filter(ImageFilter.BoxBlur(0.03 * size)), np.float32)
+        under *= 1 - np.float32(shade / 255) * shadow[..., None]
+    under += np.asarray(mask, np.float32)[..., None] * np.float32(1 / 255) * (filling - under)

@@ -21,6 +21,7 @@ TRAINING_PLACES = (
 )
 LAMPS = "lamps"
 SHAPE = (32, 64)
+GLOSS_SHAPE = (16, 32)
 DIRECTIONS = 28
 SKIN_LOBE, NAIL_LOBE = 14.0, 90.0  # exponents of the mirror direction's cosine
 SUN_SHARE, SUN_ROUND = 0.08, 0.995  # of all light; length of its mean direction
@@ -101,11 +102,11 @@ def camera_to_world(light: Light) -> Float32[ndarray, "3 3"]:
 def environment(place: str, seed: int) -> Environment:
     """The light of a place, or of the lamps drawn from `seed`, prepared once."""
     radiance = lamps(np.random.default_rng(seed)) if place == LAMPS else _places()[place].astype(np.float32)
-    directions, solid_angle = _sphere()
+    directions, solid_angle = _sphere(*SHAPE)
     power = radiance.reshape(-1, 3) * solid_angle[:, None]
     power /= power.sum(0) ** WHITE_BALANCE
     power /= (power @ LUMINANCE).sum() / (4 * np.pi)
-    gloss = np.stack([(matrix @ power).reshape(*SHAPE, 3) for matrix in _lobes()])
+    gloss = (_lobes() @ power).reshape(2, *GLOSS_SHAPE, 3)
     groups = median_cut(power.reshape(*SHAPE, 3) @ LUMINANCE, DIRECTIONS)
     member = np.zeros((DIRECTIONS, groups.size), np.float32)
     member[groups.ravel(), np.arange(groups.size)] = 1
@@ -122,7 +123,7 @@ def environment(place: str, seed: int) -> Environment:
 
 def lamps(rng: np.random.Generator) -> Float32[ndarray, "h w 3"]:
     """Radiance of one to four lamps of random size, colour and place over a dim gradient."""
-    directions, _ = _sphere()
+    directions, _ = _sphere(*SHAPE)
     up = rng.normal(size=3) + np.array([0, 1.5, 0])
     height = directions @ (up / np.linalg.norm(up)) * 0.5 + 0.5
     radiance = height[:, None] * _warmth(rng, 0.15) + (1 - height[:, None]) * _warmth(
@@ -171,10 +172,9 @@ def _places() -> dict[str, ndarray]:
     return load_file(ASSETS / "light.safetensors")
 
 
-@lru_cache(maxsize=1)
-def _sphere() -> tuple[Float32[ndarray, "n 3"], Float32[ndarray, " n"]]:
+@lru_cache(maxsize=2)
+def _sphere(height: int, width: int) -> tuple[Float32[ndarray, "n 3"], Float32[ndarray, " n"]]:
     """Direction and solid angle of every pixel of a panorama."""
-    height, width = SHAPE
     polar = (np.arange(height) + 0.5) * np.pi / height
     azimuth = (np.arange(width) + 0.5) * 2 * np.pi / width - np.pi
     polar, azimuth = (grid.ravel() for grid in np.meshgrid(polar, azimuth, indexing="ij"))
@@ -184,9 +184,9 @@ def _sphere() -> tuple[Float32[ndarray, "n 3"], Float32[ndarray, " n"]]:
 
 
 @lru_cache(maxsize=1)
-def _lobes() -> list[Float32[ndarray, "n n"]]:
+def _lobes() -> Float32[ndarray, "2 g n"]:
     """Matrices that blur power over the directions by the lobes of skin and of nails."""
-    directions, solid_angle = _sphere()
-    cosine = np.maximum(directions @ directions.T, 0)
-    lobes = [cosine**exponent for exponent in (SKIN_LOBE, NAIL_LOBE)]
-    return [lobe / (lobe @ solid_angle)[:, None] for lobe in lobes]
+    directions, solid_angle = _sphere(*SHAPE)
+    cosine = np.maximum(_sphere(*GLOSS_SHAPE)[0] @ directions.T, 0)
+    lobes = np.stack([cosine**SKIN_LOBE, cosine**NAIL_LOBE])
+    return lobes / (lobes @ solid_angle)[..., None]

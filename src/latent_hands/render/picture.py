@@ -17,7 +17,7 @@ from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
 from latent_hands.render.skin import Skin, sample_skin
 from latent_hands.render.stage import Stage, stage
 
-EXPOSURE = 0.31
+EXPOSURE = 0.37
 """Of a light of mean radiance 1, at 0 stops."""
 DEPTH_EDGE = 0.03
 """Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces."""
@@ -88,6 +88,8 @@ def render_picture(
         mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
         device: Where rays are cast: "cpu" or a CUDA device as warp names it.
     """
+    if vertices_m.shape != model.rest.shape:
+        raise HandsError(f"vertices_m has shape {vertices_m.shape}; legal: the model's {model.rest.shape}")
     if not np.isfinite(vertices_m).all():
         raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
     K = K.astype(np.float32)
@@ -128,7 +130,7 @@ def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
         first[axis], second[axis] = slice(None, -1), slice(1, None)
         near, far = depth_m[tuple(first)], depth_m[tuple(second)]
         differ = np.abs(near - far) > DEPTH_EDGE * np.minimum(near, far)
-        differ &= (near > 0) | (far > 0)
+        differ |= part[tuple(first)] != part[tuple(second)]
         edge[tuple(first)] |= differ
         edge[tuple(second)] |= differ
     return edge

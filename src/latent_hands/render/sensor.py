@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
-from PIL import Image
-from scipy.ndimage import gaussian_filter1d, shift
+from PIL import Image, ImageFilter
 
 REFERENCE_PX = 128
 """Blur is given for pictures of this size and grows with larger ones."""
@@ -44,7 +43,7 @@ class Sensor:
 def sample_sensor(rng: np.random.Generator) -> Sensor:
     """A random camera, mostly a decent one."""
     return Sensor(
-        stops=float(np.clip(rng.normal(-0.3, 0.8), -2.5, 1.3)),
+        stops=float(np.clip(rng.normal(-0.3, 0.7), -1.8, 1.3)),
         contrast=float(rng.normal(1.0, 0.08)),
         saturation=float(rng.uniform(0.65, 1.1)),
         blur_px=float(rng.uniform(0.0, 0.75)),
@@ -76,21 +75,30 @@ def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, 
     if sensor.noise > 0.3:
         grain = rng.standard_normal(coded.shape, dtype=np.float32)
         coded = coded + grain * np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255)
-    picture = (255 * np.clip(coded, 0, 1) + 0.5).astype(np.uint8)
+    picture = to_bytes(coded)
     return _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+
+
+def to_bytes(coded: Float32[ndarray, "*shape"]) -> UInt8[ndarray, "*shape"]:
+    """0 .. 1 as 0 .. 255, clipped and rounded."""
+    return (255 * np.clip(coded, 0, 1) + 0.5).astype(np.uint8)
 
 
 def _blur(coded: ndarray, sensor: Sensor, scale: float) -> ndarray:
     sigma = sensor.blur_px * scale
     if sigma > 0.25:
-        for axis in (0, 1):
-            coded = gaussian_filter1d(coded, sigma, axis, truncate=2.5, mode="nearest")
+        blurred = Image.fromarray(to_bytes(coded)).filter(ImageFilter.GaussianBlur(sigma))
+        coded = np.asarray(blurred, np.float32) / 255
     reach = sensor.motion_px * scale
     if reach > 0:
         towards = np.deg2rad(sensor.motion_deg)
-        steps = np.linspace(-reach / 2, reach / 2, max(3, int(reach) + 1))
-        moves = [(np.sin(towards) * step, np.cos(towards) * step, 0) for step in steps]
-        coded = np.stack([shift(coded, move, order=1, mode="nearest") for move in moves]).mean(0)
+        way = np.linspace(-reach / 2, reach / 2, int(reach) + 2)
+        rows, columns = (np.round(way * part).astype(int) for part in (np.sin(towards), np.cos(towards)))
+        margin, size = int(np.abs([rows, columns]).max()), len(coded)
+        padded = np.pad(coded, ((margin, margin), (margin, margin), (0, 0)), "edge")
+        starts = zip(rows + margin, columns + margin, strict=True)
+        moved = [padded[row : row + size, column : column + size] for row, column in starts]
+        coded = np.stack(moved).mean(0)
     return coded
 
 

@@ -17,7 +17,7 @@ class Skin:
     """Skin by what absorbs light in it.
 
     Args:
-        melanin: 0.1 (very light) .. 2.4 (very dark).
+        melanin: 0.1 (very light) .. 2.1 (very dark).
         blood: Haemoglobin, around 0.5.
         mottle: Strength of uneven colour, 0 .. 1.
         bump: Roughness of the relief, 0 .. 1.
@@ -45,7 +45,7 @@ def sample_skin(rng: np.random.Generator) -> Skin:
     """A random skin, from light to dark."""
     varnished = rng.random() < 0.12
     return Skin(
-        melanin=float(rng.uniform(0.12, 1.0) if rng.random() < 0.7 else rng.uniform(1.0, 2.4)),
+        melanin=float(rng.uniform(0.12, 1.0) if rng.random() < 0.7 else rng.uniform(1.0, 2.1)),
         blood=float(np.clip(rng.normal(0.5, 0.17), 0.15, 1.0)),
         mottle=float(rng.uniform(0.3, 1.0)),
         bump=float(rng.uniform(0.3, 1.0)),

@@ -10,9 +10,9 @@ from PIL import Image
 Pattern = Callable[[np.random.Generator, int], Float32[ndarray, "s s"]]
 
 
-def enlarge(grid: Float32[ndarray, "n m"], size: int) -> Float32[ndarray, "s s"]:
-    """Smooth (bicubic) enlargement to size x size."""
-    return np.asarray(Image.fromarray(grid).resize((size, size), Image.Resampling.BICUBIC))
+def enlarge(grid: Float32[ndarray, "n m"], width: int, height: int = 0) -> Float32[ndarray, "h w"]:
+    """Smooth (bicubic) enlargement to width x height, or to a square."""
+    return np.asarray(Image.fromarray(grid).resize((width, height or width), Image.Resampling.BICUBIC))
 
 
 def clouds(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
