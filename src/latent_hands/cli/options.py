@@ -1,0 +1,30 @@
+"""Option types that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or a shipped one by name.")]
+Out = Annotated[Path, arg(metavar="PATH")]
+HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the pictures show.")]
+BoneMm = Annotated[
+    float | None,
+    arg(
+        metavar="MM",
+        help="Length of the bone between the middle finger's knuckles MCP and PIP [40 is assumed].",
+    ),
+]
+BoxText = Annotated[
+    str | None,
+    arg(metavar="X,Y,W,H", help="Where the hand is, pixels [the whole picture]."),
+]
+DataName = Annotated[
+    str | None, arg(metavar="NAME", help="Take pictures of a labelled data set: rhd, rendered.")
+]
+Root = Annotated[Path | None, arg(metavar="DIR", help="The data set's folder.")]
+Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the data set.")]
+Ids = Annotated[tuple[int, ...], arg(metavar="N ...", help="Pictures of the data set, by number.")]
+Json = Annotated[bool, arg(help="Print JSON instead of a table.")]
+CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff)

@@ -1,0 +1,163 @@
+"""Commands on pictures: estimate, synthesise, transfer, walk."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from latent_hands.cli.options import BoneMm, BoxText, DataName, HandSide, Ids, Json, Root, Run, Split
+from latent_hands.errors import HandsError
+
+
+def estimate(
+    run: Run,
+    images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGE ...")] = (),
+    hand: HandSide = "left",
+    bone_mm: BoneMm = None,
+    box: BoxText = None,
+    rotations: int = 1,
+    out: Path = Path("runs/estimates"),
+    json: Json = False,
+    data: DataName = None,
+    root: Root = None,
+    split: Split = "evaluation",
+    ids: Ids = (),
+) -> None:
+    """Estimate the 3D hands in pictures: millimetres as JSON, and pictures to look at.
+
+    $ latent-hands estimate estimation hand.jpg --hand left --box 40,25,128,128
+    $ latent-hands estimate runs/mine photos/ --hand right --bone-mm 44 --rotations 8
+    $ latent-hands estimate estimation --data rhd --root RHD_published_v2 --ids 0 1 2
+
+    With --data side, bone and box come from the labels, and the error is told.
+
+    Args:
+        images: Pictures of one hand each, or folders of them.
+        rotations: Average the estimates of so many turned crops.
+        out: Where NAME.json and NAME.png go, for every picture.
+    """
+    from latent_hands.cli.sources import find_samples, open_photos, write_estimate
+    from latent_hands.cli.tables import hands_table
+    from latent_hands.gallery import error_mm
+    from latent_hands.predictor import Model, photo_of
+
+    if bool(images) == (data is not None):
+        raise HandsError("give either pictures or --data NAME --root DIR --ids N ...")
+    samples = find_samples(data, root, split, ids, limit=8) if data else []
+    photos = {s.name: photo_of(s) for s in samples} or open_photos(images, hand, box, bone_mm)
+    model = Model.load(run)
+    hands = {name: model.estimate(photo, rotations=rotations) for name, photo in photos.items()}
+    labelled = {sample.name: sample for sample in samples}
+    for name, found in hands.items():
+        write_estimate(out / name, photos[name], found, labelled.get(name))
+    if json:
+        print("[" + ",\n".join(found.to_json() for found in hands.values()) + "]")
+        return
+    hands_table(hands, {name: error_mm(hands[name], sample) for name, sample in labelled.items()})
+    print(f"{len(hands)} x JSON and picture in {out}")
+
+
+def synthesise(
+    run: Run,
+    pose: Annotated[str, arg(metavar="A")],
+    content: Annotated[str, arg(metavar="B")],
+    hand: HandSide = "left",
+    out: Path = Path("runs/synthesis/picture.png"),
+    data: DataName = None,
+    root: Root = None,
+    split: Split = "evaluation",
+    reads: Literal["rgb", "tag"] = "rgb",
+) -> None:
+    """Make one picture: the hand's pose from A, the scene (skin, light, background) from B.
+
+    $ latent-hands synthesise synthesis --pose a.png --content b.png
+    $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
+    $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands --reads tag
+
+    Args:
+        pose: A picture, a hand's JSON as estimate writes it, or with --data a number.
+        content: A picture, or with --data a number.
+        out: The picture to write.
+        reads: What the content's picture is taken for: any picture of a hand, or a scene's tag picture.
+    """
+    from latent_hands import draw
+    from latent_hands.cli.sources import open_source, samples_of
+    from latent_hands.predictor import Model
+
+    model = Model.load(run)
+    samples = samples_of(data, root, split, [pose, content])
+    wanted, scene = open_source(pose, hand, samples), open_source(content, hand, samples, reads == "tag")
+    draw.save_picture(model.synthesise(wanted, scene, reads), out)
+    print(out)
+
+
+def transfer(
+    run: Run,
+    poses: Annotated[tuple[str, ...], arg(metavar="A ...")],
+    contents: Annotated[tuple[str, ...], arg(metavar="B ...")],
+    hand: HandSide = "left",
+    out: Path = Path("runs/synthesis/transfer.png"),
+    data: DataName = None,
+    root: Root = None,
+    split: Split = "evaluation",
+    reads: Literal["rgb", "tag"] = "rgb",
+) -> None:
+    """Every pose in every scene: a grid as in Fig. 6 of the paper.
+
+    $ latent-hands transfer synthesis --poses a.png b.png --contents c.png d.png
+    $ latent-hands transfer synthesis --poses 0 9 13 --contents 4 8 --data rendered --root hands --reads tag
+
+    Args:
+        poses: Rows: pictures, JSON of hands, or with --data numbers.
+        contents: Columns: pictures, or with --data numbers.
+        out: The picture to write.
+        reads: What the contents' pictures are taken for: any picture of a hand, or a scene's tag picture.
+    """
+    from latent_hands import draw
+    from latent_hands.cli.sources import open_source, samples_of
+    from latent_hands.gallery import transfer_grid
+    from latent_hands.predictor import Model
+
+    model = Model.load(run)
+    samples = samples_of(data, root, split, [*poses, *contents])
+    rows = [open_source(text, hand, samples) for text in poses]
+    columns = [open_source(text, hand, samples, reads == "tag") for text in contents]
+    draw.save_picture(transfer_grid(model, rows, columns, reads), out)
+    print(out)
+
+
+def walk(
+    run: Run,
+    factor: Annotated[str, arg(metavar="F")],
+    start: Annotated[str, arg(name="from", metavar="A")],
+    end: Annotated[str, arg(name="to", metavar="B")],
+    steps: int = 8,
+    hand: HandSide = "left",
+    out: Path = Path("runs/synthesis/walk"),
+    data: DataName = None,
+    root: Root = None,
+    split: Split = "evaluation",
+) -> None:
+    """Walk from one picture to another along one factor: a row as in Fig. 4 of the paper, and a GIF.
+
+    $ latent-hands walk synthesis --factor pose --from a.png --to b.png
+    $ latent-hands walk synthesis --factor content --from 0 --to 5 --data rendered --root hands --steps 10
+
+    Args:
+        factor: A factor of the run by its name, or pose, or content.
+        start: A picture, or with --data a number.
+        end: A picture, or with --data a number.
+        steps: Pictures in the row.
+        out: Path of the row without its ending: .png and .gif are written.
+    """
+    from latent_hands import draw
+    from latent_hands.cli.sources import open_source, samples_of
+    from latent_hands.gallery import walk_frames, walk_row
+    from latent_hands.predictor import Model
+
+    model = Model.load(run)
+    samples = samples_of(data, root, split, [start, end])
+    first, last = (open_source(text, hand, samples) for text in (start, end))
+    draw.save_picture(walk_row(model.walk(factor, first, last, steps)), out.with_suffix(".png"))
+    draw.save_gif(walk_frames(model.walk(factor, first, last, 4 * steps)), out.with_suffix(".gif"))
+    print(f"{out.with_suffix('.png')} and .gif")

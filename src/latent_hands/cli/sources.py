@@ -1,0 +1,95 @@
+"""From what stands on a command line to pictures, hands and labels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from latent_hands import draw
+from latent_hands.checkpoint import write_text
+from latent_hands.data import Sample, open_data, read_images
+from latent_hands.errors import HandsError
+from latent_hands.gallery import estimate_row, estimate_sheet, truth_mm
+from latent_hands.predictor import Hand, Photo, photo_of, tag_of
+
+
+def parse_box(text: str | None) -> tuple[float, ...] | None:
+    """Four numbers of "x,y,w,h". Raises HandsError for anything else."""
+    if text is None:
+        return None
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise HandsError(
+            f'box is "{text}"; legal: x,y,width,height in pixels, as in 40,25,128,128'
+        ) from error
+    return x, y, width, height
+
+
+def find_samples(
+    data: str, root: Path | None, split: str, ids: Sequence[int], limit: int | None = None
+) -> list[Sample]:
+    """Samples of a data set; some of them by number, else the first `limit`.
+
+    Raises HandsError without a folder, for a number that is not there, and as the set's reader does.
+    """
+    if root is None:
+        raise HandsError(f'where is the data set "{data}"? Give its folder with --root DIR')
+    samples = open_data(data, root, split, None if ids else limit)
+    if not ids:
+        return samples
+    by_name = {sample.name: sample for sample in samples}
+    for index in ids:
+        if f"{index:05d}" not in by_name:
+            raise HandsError(
+                f"no picture {index} in {split} of {root}; it has {len(samples)}, from {samples[0].name}"
+            )
+    return [by_name[f"{index:05d}"] for index in ids]
+
+
+def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
+    """The samples that numbers among the names mean; none without a data set."""
+    ids = sorted({int(name) for name in names if name.isdigit()})
+    return find_samples(data, root, split, ids) if data and ids else []
+
+
+def write_estimate(path: Path, photo: Photo, hand: Hand, sample: Sample | None) -> None:
+    """Write `path`.json with the numbers and `path`.png with pictures, the truth beside them if known."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path.with_name(f"{path.name}.json"), hand.to_json(indent=1) + "\n")
+    row = estimate_row(photo, hand, sample and truth_mm(sample))
+    draw.save_picture(estimate_sheet({path.name: row}), path.with_name(f"{path.name}.png"))
+
+
+def open_photos(
+    images: Sequence[Path], hand: str, box: str | None, bone_mm: float | None
+) -> dict[str, Photo]:
+    """Pictures by name; a folder stands for those in it. Raises HandsError as reading them does."""
+    files = [sample.image for sample in read_images(images)]
+    return {
+        name: Photo.open(file, hand, parse_box(box), None, bone_mm) for name, file in _named(files).items()
+    }
+
+
+def _named(files: Sequence[Path]) -> dict[str, Path]:
+    """Files by their stems, and by whole names where two stems are the same."""
+    stems = [file.stem for file in files]
+    names = [file.stem if stems.count(file.stem) == 1 else "-".join(file.parts[-2:]) for file in files]
+    return dict(zip(names, files, strict=True))
+
+
+def open_source(
+    text: str, hand: str = "left", samples: Sequence[Sample] = (), tag: bool = False
+) -> Photo | Hand:
+    """What a pose or a scene is taken from.
+
+    A number names a sample (its tag picture if `tag`), a file that ends in .json a hand that `estimate`
+    wrote, anything else a picture. Raises HandsError as reading them does.
+    """
+    for sample in samples:
+        if text.isdigit() and sample.name == f"{int(text):05d}":
+            return tag_of(sample) if tag and sample.tag is not None else photo_of(sample, "scene")
+    if not text.endswith(".json"):
+        return Photo.open(text, hand)
+    try:
+        return Hand.from_json(Path(text).read_text())
+    except (UnicodeDecodeError, HandsError) as error:
+        raise HandsError(f"{text}: {error}") from error

@@ -1,0 +1,54 @@
+"""What commands print for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from latent_hands.predictor import Hand
+
+SCORES = {
+    "epe_mm": ("3DPose EPE, mean", "mm", 1),
+    "median_epe_mm": ("3DPose EPE, median", "mm", 1),
+    "epe_20_mm": ("... without the palm", "mm", 1),
+    "epe_wrist_mm": ("... wrist in place of the palm", "mm", 1),
+    "auc_20_50": ("AUC 20-50 mm", "", 3),
+    "auc_0_50": ("AUC 0-50 mm", "", 3),
+    "pa_epe_mm": ("EPE after Procrustes alignment", "mm", 1),
+    "cpose_epe_mm": ("CPose EPE", "mm", 1),
+    "viewpoint_deg": ("viewpoint error", "deg", 1),
+    "epe_composed_mm": ("EPE of CPose x viewpoint", "mm", 1),
+}
+"""Key of a score -> what it is called, its unit, its decimals."""
+
+
+def scores_table(numbers: Mapping[str, Any], title: str) -> None:
+    """A run's numbers with their intervals, beside those of the mean pose."""
+    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
+    table.add_column("")
+    for heading in ("value", "95 % interval", "mean pose"):
+        table.add_column(heading, justify="right")
+    for key, (name, unit, digits) in SCORES.items():
+        if key in numbers:
+            low, high = numbers[f"{key}_interval"]
+            mean = numbers["mean_pose"].get(key)
+            cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
+            table.add_row(name, f"{numbers[key]:.{digits}f} {unit}".strip(), *cells)
+    table.caption = (
+        f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given"
+    )
+    Console().print(table)
+
+
+def hands_table(hands: Mapping[str, Hand], errors_mm: Mapping[str, float | None]) -> None:
+    """One line a picture: what was told, what was assumed, and the error where the truth is known."""
+    table = Table()
+    for heading in ("picture", "hand", "bone mm", "reach mm", *(["error mm"] if errors_mm else [])):
+        table.add_column(heading, justify="left" if heading in ("picture", "hand") else "right")
+    for name, hand in hands.items():
+        bone = f"{hand.bone_mm:.1f}" + (" (assumed)" if hand.bone_mm_assumed else "")
+        reach = f"{(hand.xyz_mm**2).sum(axis=1).max() ** 0.5:.0f}"
+        error = [] if errors_mm.get(name) is None else [f"{errors_mm[name]:.1f}"]
+        table.add_row(name, hand.handedness, bone, reach, *error)
+    Console().print(table)

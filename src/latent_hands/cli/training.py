@@ -1,0 +1,119 @@
+"""Commands that make data and models, and measure them: demo, render, train, evaluate."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, Suppress, arg
+
+from latent_hands.cli.options import DataName, Json, Root, Run, Split
+
+
+def demo(
+    out: Path = Path("runs/demo"),
+    count: Annotated[int, arg(help="Training pictures to render.")] = 1600,
+    rhd: Annotated[Path | None, arg(metavar="DIR", help="Also evaluate on RHD, if you have it here.")] = None,
+) -> None:
+    """The whole path in minutes: render hands, train, evaluate, estimate, transfer, and a page about it.
+
+    Every stage is kept: a second call goes on where the first one stopped.
+
+    $ latent-hands demo
+    $ latent-hands demo --out runs/small --count 400
+    $ latent-hands demo --rhd ~/data/RHD_published_v2
+
+    Args:
+        out: The folder that everything is written to; report.html in it is the page to open.
+    """
+    from latent_hands.demo import run_demo
+
+    run_demo(out, count, rhd)
+
+
+def render(
+    out: Annotated[Path, Positional, arg(metavar="OUT")],
+    count: int = 1000,
+    size: int = 320,
+    seed: int = 0,
+    workers: Annotated[int | None, arg(metavar="N")] = None,
+    poses_per_scene: int = 4,
+    evaluation: Annotated[int | None, arg(metavar="N")] = None,
+) -> None:
+    """Render labelled hands in RHD's layout, which every RHD reader reads.
+
+    $ latent-hands render hands --count 2000 --size 320
+    $ latent-hands render hands --count 20000 --workers 8 --seed 1
+
+    Args:
+        out: A new folder, or one of the same settings that was not finished.
+        count: Training pictures.
+        size: Side of the pictures, pixels.
+        seed: The same seed gives the same pictures, however many workers there are.
+        workers: Processes [all cores].
+        poses_per_scene: Pictures that share person, light and background.
+        evaluation: Evaluation pictures, of other people and places [a tenth of the count].
+    """
+    from latent_hands.render.dataset import render_dataset
+
+    render_dataset(out, count, size, seed, workers, poses_per_scene, evaluation)
+    print(f"{count} training pictures and their labels are in {out}")
+
+
+def train(
+    experiment: Annotated[str, Positional, arg(metavar="EXPERIMENT")],
+    out: Annotated[Path | None, arg(metavar="DIR")] = None,
+    resume: bool = False,
+    overrides: Annotated[tuple[str, ...], Suppress] = (),
+) -> None:
+    """Train an experiment, a TOML file or a shipped one by name.
+
+    $ latent-hands train demo_estimation --data.root hands --out runs/mine
+    $ latent-hands train my.toml --training.batch-size 64 --seed 3
+    $ latent-hands train my.toml --out runs/mine --resume
+
+    Any value of the file can be changed by --section.key value.
+
+    Args:
+        experiment: A TOML file, or the name of one that the package brings.
+        out: The run folder [runs/ and the experiment's name].
+        resume: Go on with a run that was stopped, bit for bit.
+    """
+    from latent_hands.experiment import load_experiment
+    from latent_hands.train import train as run_training
+
+    chosen = load_experiment(experiment, overrides)
+    run_training(chosen, out or Path("runs") / Path(experiment).stem, resume=resume)
+
+
+def evaluate(
+    run: Run,
+    data: DataName = "rendered",
+    root: Root = None,
+    split: Split = "evaluation",
+    rotations: int = 1,
+    limit: Annotated[int | None, arg(metavar="N")] = None,
+    exact: bool = False,
+    json: Json = False,
+) -> None:
+    """Score a run on a labelled data set: EPE, PCK, AUC, canonical pose, viewpoint, with 95 % intervals.
+
+    Side and bone length are given, as in the paper; the run brings its own crop, side and frame.
+
+    $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
+    $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json
+
+    Args:
+        rotations: Average the estimates of so many turned crops.
+        limit: Only the first so many pictures.
+        exact: Integrate AUC 20-50 from 20 mm, not from 21.05 mm as was published.
+    """
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.cli.tables import scores_table
+    from latent_hands.predictor import Model, score_run
+
+    samples = find_samples(data or "rendered", root, split, (), limit)
+    numbers = score_run(Model.load(run), samples, split, rotations, exact)
+    if json:
+        print(json_format.dumps(numbers, indent=2))
+    else:
+        scores_table(numbers, f"{run} on {data}, {numbers['samples']} pictures of {split}")

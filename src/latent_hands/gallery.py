@@ -1,0 +1,111 @@
+"""The pictures that show what a run does: estimates beside the truth, transfers, walks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from latent_hands import draw
+from latent_hands.data.sample import Sample
+from latent_hands.draw import PREDICTION, TRUTH, Picture
+from latent_hands.hand import camera, geometry
+from latent_hands.metrics import joint_errors
+from latent_hands.predictor import Hand, Model, Photo, Walk
+from latent_hands.predictor.model import Source
+
+Points = Float[np.ndarray, "21 3"]
+SHOWN_PX = 320
+
+
+def truth_mm(sample: Sample) -> Points | None:
+    """The labelled joints relative to the palm, which replaces the wrist; None without labels."""
+    if sample.xyz_mm is None:
+        return None
+    xyz_mm = geometry.to_palm(torch.from_numpy(sample.xyz_mm))
+    return (xyz_mm - xyz_mm[:1]).numpy()
+
+
+def error_mm(hand: Hand, sample: Sample) -> float | None:
+    """Mean distance of the visible joints from the labels, with the hand's own bone; None without labels."""
+    truth = truth_mm(sample)
+    if truth is None:
+        return None
+    errors = joint_errors(torch.from_numpy(hand.xyz_mm)[None], torch.from_numpy(truth)[None])[0]
+    if sample.visible is not None and sample.visible.any():
+        errors = errors[geometry.to_palm_visible(torch.from_numpy(sample.visible))]
+    return float(errors.mean())
+
+
+def overlaid(photo: Photo, hand: Hand, colour: str | None = None) -> Picture:
+    """The part of the picture that was looked at, with the hand drawn over it."""
+    W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, SHOWN_PX)
+    uv_px = camera.warp_points(torch.from_numpy(hand.uv_wrist_form_px), W).numpy()
+    return draw.overlay(looked_at(photo), uv_px, colour)
+
+
+def looked_at(photo: Photo) -> Picture:
+    """The square that the network sees, large."""
+    return photo.window(SHOWN_PX, 1.0).permute(1, 2, 0).numpy()
+
+
+def estimate_row(photo: Photo, hand: Hand, truth: Points | None = None) -> list[Picture]:
+    """Picture, overlay, and the hand from the front and from the side: in colours, or blue beside the red
+    truth."""
+    shown = hand.xyz_mm if truth is None else {TRUTH: truth, PREDICTION: hand.xyz_mm}
+    return [looked_at(photo), overlaid(photo, hand), draw.skeleton(shown), draw.skeleton(shown, "side")]
+
+
+def estimate_sheet(rows: Mapping[str, list[Picture]]) -> Picture:
+    """Rows of `estimate_row`, headed."""
+    return draw.grid(list(rows.values()), ["picture", "estimate", "front", "side"], list(rows), lead=(0, 1))
+
+
+def transfer_grid(
+    model: Model,
+    poses: Sequence[Source],
+    contents: Sequence[Source],
+    reads: Literal["rgb", "tag"] = "rgb",
+) -> Picture:
+    """Fig. 6: the first column gives the pose, the second shows what was read from it, the first row the
+    scene."""
+    head = [None, None, *(_shown(model, source) for source in contents)]
+    made = model.transfer(poses, contents, reads)
+    rows = [
+        [_shown(model, source), draw.skeleton(_pose(model, source)), *row]
+        for source, row in zip(poses, made, strict=True)
+    ]
+    headings = ["pose from", "3DPose", *[""] * len(contents)]
+    return draw.grid([head, *rows], headings, ["scene from", *[""] * len(poses)], lead=(1, 2))
+
+
+def _shown(model: Model, source: Source) -> Picture:
+    if isinstance(source, Photo):
+        return looked_at(source.mirrored() if source.handedness == "right" else source)
+    if isinstance(source, Hand) or (isinstance(source, np.ndarray) and source.shape == (21, 3)):
+        return draw.skeleton(_pose(model, source))
+    return looked_at(Photo.open(source))
+
+
+def _pose(model: Model, source: Source) -> Points:
+    """The 3DPose in the latent of a source."""
+    latent = model.latent(source, ["pose"])
+    return model.decode(latent)["pose"][0].float().cpu().numpy()
+
+
+def walk_row(walk: Walk) -> Picture:
+    """Fig. 4: what decodes on the way, pictures above, 3DPoses below."""
+    skeletons = _skeletons(walk)
+    return draw.grid([walk.pictures, skeletons] if walk.pictures else [skeletons], cell_px=112)
+
+
+def walk_frames(walk: Walk) -> list[Picture]:
+    """The same as an animation: picture and 3DPose side by side."""
+    columns = [walk.pictures, _skeletons(walk)] if walk.pictures else [_skeletons(walk)]
+    return [draw.grid([list(row)], cell_px=224) for row in zip(*columns, strict=True)]
+
+
+def _skeletons(walk: Walk) -> list[Picture]:
+    frame = draw.framing(*walk.poses)
+    return [draw.skeleton(pose, frame=frame) for pose in walk.poses]

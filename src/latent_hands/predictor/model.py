@@ -1,0 +1,248 @@
+"""Model: a trained run that turns pictures into hands, and hands and scenes into pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from latent_hands import evaluate, synthesis
+from latent_hands.checkpoint import load_run
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment
+from latent_hands.hand import geometry
+from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.latents import Latent
+from latent_hands.modalities import Batch
+from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
+from latent_hands.predictor.photo import Photo, Picture
+from latent_hands.vae import DisentangledVAE
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+Source = Photo | Hand | Picture
+"""What a factor is taken from: a picture, a hand, or joints (21, 3) of a left hand, palm first, any unit."""
+TURNED_MARGIN = 1.5
+"""A crop turned about its middle reaches sqrt(2) times as far."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What decodes along a line in the latent: pictures (if the graph writes any) and 3DPoses in bones."""
+
+    pictures: list[Rgb]
+    poses: Float[np.ndarray, "steps 21 3"]
+
+
+class Model:
+    """A trained graph with the conventions (crop, side, frame) it was trained under.
+
+    Args:
+        vae: the graph; it is put into evaluation mode.
+        experiment: what it was trained by.
+        device: where it runs.
+    """
+
+    def __init__(self, vae: DisentangledVAE, experiment: Experiment, device: str | torch.device = "cpu"):
+        self.vae = vae.eval().to(device)
+        self.experiment = experiment
+        self.device = torch.device(device)
+
+    @classmethod
+    def load(cls, run: str | Path, device: str | torch.device | None = None) -> "Model":
+        """From a run folder or the name of a shipped one; on a GPU if there is one, unless told otherwise."""
+        vae, experiment = load_run(run)
+        return cls(vae, experiment, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    @property
+    def crop_px(self) -> int:
+        """The side of the pictures that the networks see and write."""
+        return self.experiment.data.crop_px
+
+    @torch.inference_mode()
+    def predict(
+        self, crops: Float[Tensor, "batch 3 px px"], right: Bool[Tensor, " batch"] | None = None
+    ) -> dict[str, Tensor]:
+        """Crops in [-1, 1] -> pose and cpose (batch, 21, 3) in bones, viewpoint (batch, 3, 3) a rotation.
+
+        The posterior mean of q(z | rgb) is decoded by a decoder for each; what the graph does not write is
+        derived from the pose. `right` is for graphs that are told the side. Raises HandsError for a graph
+        that cannot go from rgb to a pose.
+        """
+        batch: Batch = {"rgb": crops.to(self.device)} | (
+            {} if right is None else {"right": right.to(self.device)}
+        )
+        factors = self._factors_of("pose")
+        said = synthesis.decode(self.vae, synthesis.infer(self.vae, factors, batch), right)
+        if "cpose" not in said or "viewpoint" not in said:
+            cpose, viewpoint = geometry.canonicalise(said["pose"], right)
+            said = {"cpose": cpose, "viewpoint": viewpoint} | said
+        said["viewpoint"] = geometry.nearest_rotation(said["viewpoint"])
+        return {name: said[name].float() for name in ("pose", "cpose", "viewpoint")}
+
+    def _factors_of(self, written: str) -> synthesis.Factors:
+        arrows = self.experiment.decoders.values()
+        able = [arrow.factors for arrow in arrows if arrow.writes == written]
+        if not able:
+            writes = ", ".join(sorted({arrow.writes for arrow in arrows}))
+            raise HandsError(f"this run has no decoder that writes {written}; it writes: {writes}")
+        return max(able, key=len)
+
+    def estimate(
+        self,
+        image: Photo | Picture,
+        handedness: str = "left",
+        bone_mm: float | None = None,
+        box: Sequence[float] | None = None,
+        K: np.ndarray | None = None,
+        rotations: int = 1,
+    ) -> Hand:
+        """The hand in a picture.
+
+        Args:
+            image: a file, a Pillow image, bytes (height, width, 3), or a `Photo`, which carries the rest
+                itself.
+            handedness: "left" or "right"; right hands are mirrored, and their results mirrored back.
+            bone_mm: the middle MCP-PIP bone; 40 is assumed without it, and the result says so.
+            box: (x, y, width, height) in pixels, its middle on the middle knuckle (MCP) and just wide enough
+                for the whole hand; without it the whole picture, padded to a square.
+            K: the picture's camera (3, 3). A model of frame="ray" needs it to answer in the camera frame.
+            rotations: average over so many turned crops, which is slower and more exact.
+
+        Raises HandsError as `Photo.open` does and for fewer than 1 rotation.
+        """
+        photo = image if isinstance(image, Photo) else Photo.open(image, handedness, box, K, bone_mm)
+        flip = photo.handedness == "right" and self.experiment.data.side == "mirror"
+        shown = photo.mirrored() if flip else photo
+        outputs = self._outputs(shown, rotations)
+        uv_px = place(_towards(outputs["pose"], shown), shown)
+        if flip:
+            outputs["pose"] = geometry.mirror(outputs["pose"])
+            outputs["viewpoint"] = geometry.Mz @ outputs["viewpoint"] @ geometry.Mx
+            uv_px[:, 0] = shown.rgb.shape[1] - 1 - uv_px[:, 0]
+        told_ray = self.experiment.data.frame == "ray" and photo.K is None
+        return Hand(
+            handedness=photo.handedness,
+            bone_mm=photo.bone_mm or ASSUMED_BONE_MM,
+            bone_mm_assumed=photo.bone_mm is None,
+            box_px=photo.box_px,
+            uv_px=uv_px,
+            frame="ray" if told_ray else "camera",
+            **{name: value.numpy() for name, value in outputs.items()},
+        )
+
+    def _outputs(self, shown: Photo, rotations: int) -> dict[str, Tensor]:
+        margin = TURNED_MARGIN if rotations > 1 else 1.0
+        size = round(self.crop_px * margin)
+        K = shown.window_camera(size, margin)
+        right = (
+            torch.tensor([shown.handedness == "right"]) if self.experiment.data.side == "condition" else None
+        )
+        said = evaluate.predict(
+            lambda crops: self.predict(crops, right),
+            shown.window(size, margin)[None],
+            None if K is None else K[None],
+            self.crop_px,
+            margin=size / self.crop_px,
+            frame="camera" if K is None else self.experiment.data.frame,
+            rotations=rotations,
+            device=self.device,
+        )
+        return {name: value[0] for name, value in vars(said).items()}
+
+    def latent(self, source: Source, factors: Sequence[str], reads: Literal["rgb", "tag"] = "rgb") -> Latent:
+        """Posterior means of some factors ("pose", "content" or single ones) of one picture or hand.
+
+        `reads` is what a picture is taken for: any picture of a hand, or a scene's tag picture.
+        """
+        chosen = synthesis.factors_named(self.vae, factors)
+        with torch.inference_mode():
+            return synthesis.infer(self.vae, chosen, self._observe(source, reads))
+
+    def _observe(self, source: Source, reads: str) -> Batch:
+        if isinstance(source, np.ndarray) and source.shape == (21, 3):
+            pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
+            cpose, viewpoint = geometry.canonicalise(pose)
+            batch = {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
+        elif isinstance(source, Hand):
+            batch = source.batch()
+        else:
+            photo = source if isinstance(source, Photo) else Photo.open(source)
+            photo = photo.mirrored() if photo.handedness == "right" else photo
+            batch = {reads: photo.window(self.crop_px, 1.0)[None].float() / 127.5 - 1}
+        batch["right"] = torch.zeros(1, dtype=torch.bool)
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+    @torch.inference_mode()
+    def decode(self, latent: Latent) -> Batch:
+        """Everything that decodes from a latent, by modality."""
+        count = len(next(iter(latent.values())))
+        return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
+
+    def _pictures(self, latent: Latent) -> list[Rgb]:
+        self._factors_of("rgb")
+        return synthesis.to_pictures(self.decode(latent)["rgb"])
+
+    def synthesise(self, pose: Source, content: Source, content_reads: Literal["rgb", "tag"] = "rgb") -> Rgb:
+        """The picture of a left hand in the pose of one source and the scene of another (Fig. 2).
+
+        Raises HandsError for a graph that writes no pictures, or that cannot infer a factor from its source.
+        """
+        return self.transfer([pose], [content], content_reads)[0][0]
+
+    def transfer(
+        self,
+        poses: Sequence[Source],
+        contents: Sequence[Source],
+        content_reads: Literal["rgb", "tag"] = "rgb",
+    ) -> list[list[Rgb]]:
+        """Every pose (rows) in every scene (columns), Fig. 6. Raises HandsError as `synthesise` does."""
+        self._factors_of("rgb")
+        rows = _stack([self.latent(source, ["pose"]) for source in poses])
+        columns = _stack([self.latent(source, ["content"], content_reads) for source in contents])
+        pictures = self._pictures(synthesis.combine(rows, columns))
+        return [pictures[i : i + len(contents)] for i in range(0, len(pictures), len(contents))]
+
+    def swap(self, first: Source, second: Source, factors: Sequence[str]) -> Batch:
+        """What decodes from the first picture's latent with these factors taken from the second's."""
+        every = tuple(self.vae.latent)
+        chosen = synthesis.factors_named(self.vae, factors)
+        return self.decode(synthesis.swap(self.latent(first, every), self.latent(second, every), chosen))
+
+    def walk(self, factor: str, first: Source, second: Source, steps: int = 8) -> Walk:
+        """From the first picture to the second along one factor, the others staying as they are (Fig. 4, 5).
+
+        Raises HandsError for an unknown factor and for fewer than 2 steps.
+        """
+        moving = synthesis.factors_named(self.vae, [factor])
+        start, end = (self.latent(source, tuple(self.vae.latent)) for source in (first, second))
+        said = self.decode(synthesis.interpolate(start, end, moving, steps))
+        pictures = synthesis.to_pictures(said["rgb"]) if "rgb" in said else []
+        return Walk(pictures, said["pose"].float().cpu().numpy())
+
+
+def place(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[np.ndarray, "21 2"]:
+    """Joints in the picture: the hand, without perspective, placed as crops are cut.
+
+    A crop is centred on the middle MCP, and half its side is the largest distance of a joint from there along
+    either axis; so the pose's own largest distance gives the pixels of a bone.
+    """
+    offset = pose[:, :2] - pose[MIDDLE_MCP, :2]
+    bone_px = 0.5 * photo.side_px / offset.abs().max()
+    return (torch.tensor(photo.centre_px) + bone_px * offset).numpy()
+
+
+def _towards(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[Tensor, "21 3"]:
+    """The pose as seen along the ray through the box, where perspective distorts it least."""
+    if photo.K is None:
+        return pose
+    return pose @ geometry.ray_rotation(torch.from_numpy(photo.K), torch.tensor(photo.centre_px))
+
+
+def _stack(latents: Sequence[Latent]) -> synthesis.Samples:
+    if not latents:
+        raise HandsError("nothing to transfer: give one pose and one content or more")
+    return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}

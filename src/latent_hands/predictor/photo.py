@@ -1,0 +1,148 @@
+"""Photo: a picture, which hand it shows and where; and the crop that a network sees."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from latent_hands.data.crops import _cut as cut
+from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.errors import HandsError
+from latent_hands.hand import camera, geometry
+from latent_hands.predictor.hand import Side, side
+
+Box = tuple[float, float, float, float]
+Picture = str | Path | Image.Image | np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture of one hand.
+
+    Attributes:
+        rgb: the picture.
+        handedness: "left" or "right".
+        box_px: (x, y, width, height) from the picture's upper left corner; the square around it is looked at.
+        K: the picture's camera, if known.
+        bone_mm: the length of the middle MCP-PIP bone, if known.
+    """
+
+    rgb: UInt8[np.ndarray, "height width 3"]
+    handedness: Side
+    box_px: Box
+    K: Float[np.ndarray, "3 3"] | None = None
+    bone_mm: float | None = None
+
+    @classmethod
+    def open(
+        cls,
+        picture: Picture,
+        handedness: str = "left",
+        box_px: Sequence[float] | None = None,
+        K: np.ndarray | None = None,
+        bone_mm: float | None = None,
+    ) -> "Photo":
+        """From a file, a Pillow image or bytes (height, width, 3); without a box, all of it is looked at.
+
+        Raises HandsError for a broken file, another shape or type, an unknown handedness, a box that misses
+        the picture, and a bone that is not longer than 0 mm.
+        """
+        rgb = _bytes(picture)
+        height, width = rgb.shape[:2]
+        box = (0.0, 0.0, float(width), float(height)) if box_px is None else _box_of(box_px, width, height)
+        if bone_mm is not None and not (math.isfinite(bone_mm) and bone_mm > 0):
+            raise HandsError(f"bone_mm is {bone_mm}; legal: a length above 0 mm (adults: 35 to 50)")
+        K = None if K is None else np.asarray(K, np.float32)
+        return cls(rgb, side(handedness), box, K, bone_mm)
+
+    @property
+    def centre_px(self) -> tuple[float, float]:
+        """The middle of the box, pixel centres at integers."""
+        x, y, width, height = self.box_px
+        return x + (width - 1) / 2, y + (height - 1) / 2
+
+    @property
+    def side_px(self) -> float:
+        """The side of the square around the box."""
+        return max(self.box_px[2:])
+
+    def mirrored(self) -> "Photo":
+        """The mirror image, of the other hand."""
+        (x, y, width, height), total = self.box_px, self.rgb.shape[1]
+        K = self.K
+        if K is not None:
+            K = np.diag(np.array([-1, 1, 1], np.float32)) @ K @ np.diag(np.array([-1, 1, 1], np.float32))
+            K[0, 2] += total - 1
+        other: Side = "left" if self.handedness == "right" else "right"
+        rgb = np.ascontiguousarray(self.rgb[:, ::-1])
+        return replace(self, rgb=rgb, handedness=other, box_px=(total - x - width, y, width, height), K=K)
+
+    def window(self, out_px: int, margin: float) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
+        """The square around the box, `margin` times as wide, resampled; mid-grey beyond the picture."""
+        return cut(self.rgb, self.centre_px, self.side_px * margin, out_px, flip=False)
+
+    def window_camera(self, out_px: int, margin: float) -> Float[Tensor, "3 3"] | None:
+        """The camera of that window, if the picture's is known."""
+        if self.K is None:
+            return None
+        W = camera.warp_matrix(torch.tensor(self.centre_px), self.side_px * margin, out_px)
+        return camera.warp_camera(torch.from_numpy(self.K), W)
+
+
+def photo_of(sample: Sample, crop: str = "box") -> Photo:
+    """A data set's picture with what its labels give: side, bone, camera, and the crop that is evaluated on.
+
+    `crop="scene"` takes the window of the sample's scene, if it has one.
+    """
+    rgb = read_rgb(sample.image)
+    square, bone_mm = None, None
+    if sample.uv_px is not None:
+        visible = (
+            torch.ones(21, dtype=torch.bool) if sample.visible is None else torch.from_numpy(sample.visible)
+        )
+        uv_px = geometry.to_palm(torch.from_numpy(sample.uv_px))
+        centre, side_px = camera.crop_box(uv_px, geometry.to_palm_visible(visible), rgb.shape[:2])
+        square = (*centre.tolist(), float(side_px))
+    if sample.window is not None and (crop == "scene" or square is None):
+        square = sample.window
+    if sample.xyz_mm is not None:
+        bone_mm = float(geometry.normalise(geometry.to_palm(torch.from_numpy(sample.xyz_mm)))[1])
+    box = None if square is None else _box(square)
+    return Photo.open(rgb, sample.side or "left", box, sample.K, bone_mm)
+
+
+def tag_of(sample: Sample) -> Photo:
+    """The tag picture of a sample's scene, cut by the scene's window. Raises HandsError if it has none."""
+    if sample.tag is None or sample.window is None:
+        raise HandsError(f"{sample.image} has no tag picture; legal: pictures of a rendered data set")
+    return Photo.open(sample.tag, sample.side or "left", _box(sample.window))
+
+
+def _box(square: tuple[float, float, float]) -> Box:
+    cx, cy, side_px = square
+    return cx + 0.5 - side_px / 2, cy + 0.5 - side_px / 2, side_px, side_px
+
+
+def _bytes(picture: Picture) -> np.ndarray:
+    if isinstance(picture, str | Path):
+        return read_rgb(picture)
+    rgb = np.array(picture.convert("RGB")) if isinstance(picture, Image.Image) else picture
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise HandsError(f"a picture must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
+    return rgb
+
+
+def _box_of(numbers: Sequence[float], width: int, height: int) -> Box:
+    box = tuple(float(v) for v in numbers)
+    if len(box) != 4 or not all(math.isfinite(v) for v in box) or min(box[2:]) <= 0:
+        raise HandsError(f"box is {box}; legal: x, y, width, height in pixels, width and height above 0")
+    x, y, w, h = box
+    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        raise HandsError(f"box {box} misses the picture of {width}x{height} pixels")
+    return x, y, w, h

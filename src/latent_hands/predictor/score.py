@@ -1,0 +1,87 @@
+"""A run against a labelled data set, under the conventions that the run was trained with."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latent_hands import evaluate
+from latent_hands.data.crops import build_windows
+from latent_hands.data.sample import Sample
+from latent_hands.data.windows import Windows
+from latent_hands.errors import HandsError
+from latent_hands.predictor.model import TURNED_MARGIN, Model
+
+Progress = Callable[[int, int], None]
+
+
+def score_run(
+    model: Model,
+    samples: Sequence[Sample],
+    split: str,
+    rotations: int = 1,
+    exact: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The protocol's numbers of a run (see `evaluate.score`), and under "pck" its curve.
+
+    Side and bone length are given, as in the paper. `rotations` averages over so many turned crops. Beside
+    them stand `frame`, `rotations` and, under "mean_pose", what the labels' own mean pose would score.
+    Raises HandsError for samples without 3D labels and as cutting and scoring do.
+    """
+    windows = evaluation_windows(model, samples, rotations)
+    truth = truth_of(windows)
+    prediction = predict_windows(model, windows, rotations, progress)
+    numbers = evaluate.score(prediction, truth, split, exact)
+    thresholds_mm, shares = evaluate.pck_curve(prediction, truth)
+    mean_pose = evaluate.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
+    return numbers | {
+        "frame": model.experiment.data.frame,
+        "rotations": rotations,
+        "mean_pose": evaluate.score(mean_pose, truth, split, exact),
+        "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
+    }
+
+
+def evaluation_windows(model: Model, samples: Sequence[Sample], rotations: int = 1) -> Windows:
+    """The crops that a run is evaluated on, with room for turns if there are any."""
+    size = round(model.crop_px * (TURNED_MARGIN if rotations > 1 else 1.0))
+    data = model.experiment.data
+    return build_windows(samples, data.crop, size / model.crop_px, size, data.side)
+
+
+def truth_of(windows: Windows) -> evaluate.Truth:
+    """The labels of windows; HandsError if there are none."""
+    if windows.xyz_mm is None or windows.visible is None:
+        raise HandsError("there are no 3D labels to score against; legal: a data set with labels, not images")
+    return evaluate.Truth.of(windows.xyz_mm, windows.visible, windows.handed)
+
+
+def predict_windows(
+    model: Model, windows: Windows, rotations: int = 1, progress: Progress | None = None
+) -> evaluate.Prediction:
+    """What a run says of every window, in the camera frame of the windows."""
+
+    def predict(some: Windows, right: bool | None) -> evaluate.Prediction:
+        def told(crops: Tensor) -> dict[str, Tensor]:
+            return model.predict(crops, None if right is None else torch.full((len(crops),), right))
+
+        return evaluate.predict_windows(
+            told,
+            some,
+            model.crop_px,
+            frame=model.experiment.data.frame,
+            rotations=rotations,
+            device=model.device,
+            progress=progress,
+        )
+
+    if windows.handed is None:
+        return predict(windows, None)
+    groups = [(right, (windows.handed == right).nonzero()[:, 0]) for right in (False, True)]
+    parts = [vars(predict(windows.select(index), right)) for right, index in groups if len(index)]
+    place = torch.cat([index for _, index in groups]).argsort()
+    return evaluate.Prediction(
+        **{name: torch.cat([part[name] for part in parts])[place] for name in parts[0]}
+    )

@@ -1,0 +1,219 @@
+"""From a picture to a hand: mirror law, turns, units, the place in the picture, what is told or assumed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from painted_hands import painted_hand
+from PIL import Image
+from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
+
+from latent_hands.errors import HandsError
+from latent_hands.hand import camera, geometry
+from latent_hands.predictor import Hand, Model, Photo, photo_of, score_run
+from latent_hands.predictor.model import place
+
+K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
+BOX = (10.0, 6.0, 44.0, 40.0)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return tiny_model(ESTIMATION)
+
+
+def same(a: Hand, b: Hand, atol: float = 1e-5) -> bool:
+    names = ("pose", "cpose", "viewpoint", "uv_px")
+    return all(np.allclose(getattr(a, n), getattr(b, n), atol=atol * 10 ** (n == "uv_px")) for n in names)
+
+
+def test_predict_gives_rotations_and_the_shapes_of_the_protocol(model: Model):
+    said = model.predict(torch.rand(3, 3, PX, PX) * 2 - 1)
+    assert {name: tuple(tensor.shape) for name, tensor in said.items()} == {
+        "pose": (3, 21, 3),
+        "cpose": (3, 21, 3),
+        "viewpoint": (3, 3, 3),
+    }
+    V = said["viewpoint"]
+    assert torch.allclose(V @ V.mT, torch.eye(3).expand(3, 3, 3), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(V), torch.ones(3), atol=1e-5)
+
+
+@pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS])
+def test_graphs_without_canonical_decoders_split_their_pose(graph: str):
+    said = tiny_model(graph).predict(torch.rand(2, 3, PX, PX) * 2 - 1)
+    assert torch.allclose(geometry.compose(said["cpose"], said["viewpoint"]), said["pose"], atol=1e-4)
+
+
+@pytest.mark.parametrize("frame", ["camera", "ray"])
+@pytest.mark.parametrize("rotations", [1, 4])
+def test_the_mirrored_picture_of_the_other_hand_is_the_mirrored_hand(frame: str, rotations: int):
+    model, picture = tiny_model(ESTIMATION, frame=frame), noise_picture()
+    left = model.estimate(Photo.open(picture, "left", BOX, K), rotations=rotations)
+    mirrored_K = K.copy()
+    mirrored_K[0, 2] = picture.shape[1] - 1 - K[0, 2]
+    box = (picture.shape[1] - BOX[0] - BOX[2], *BOX[1:])
+    right = model.estimate(Photo.open(picture[:, ::-1].copy(), "right", box, mirrored_K), rotations=rotations)
+    Mx, Mz = geometry.Mx.numpy(), geometry.Mz.numpy()
+    assert np.array_equal(right.pose, left.pose @ Mx)
+    assert np.array_equal(right.cpose, left.cpose)
+    assert np.array_equal(right.viewpoint, Mz @ left.viewpoint @ Mx)
+    assert np.allclose(right.uv_px, [picture.shape[1] - 1, 0] + left.uv_px * [-1, 1], atol=1e-4)
+    assert {name: np.array_equal(a, right.batch()[name]) for name, a in left.batch().items()} == {
+        "pose": True,
+        "cpose": True,
+        "viewpoint": True,
+    }
+
+
+def test_only_averaged_turns_make_the_estimate_turn_with_the_picture(model: Model):
+    picture, R = noise_picture(60, 60), geometry.in_plane(torch.pi / 2).numpy()
+
+    def broken_by(rotations: int) -> tuple[float, ...]:
+        upright = model.estimate(picture, rotations=rotations)
+        turned = model.estimate(np.rot90(picture, -1).copy(), rotations=rotations)
+        pairs = [(turned.pose, upright.pose @ R), (turned.viewpoint, upright.viewpoint @ R)]
+        return tuple(float(np.abs(a - b).max()) for a, b in [*pairs, (turned.cpose, upright.cpose)])
+
+    assert max(broken_by(4)) < 0.02  # the picture's bytes are rounded
+    assert min(broken_by(1)[:2]) > 0.2
+
+
+def test_millimetres_are_bones_times_the_bone_that_was_given(model: Model):
+    picture = noise_picture()
+    given, assumed = model.estimate(picture, bone_mm=50.0), model.estimate(picture)
+    assert np.allclose(given.xyz_mm, 50 * given.pose)
+    assert np.array_equal(given.pose, assumed.pose)
+    assert (given.bone_mm, given.bone_mm_assumed) == (50.0, False)
+    assert (assumed.bone_mm, assumed.bone_mm_assumed) == (40.0, True)
+    assert np.allclose(given.wrist_mm, 2 * given.xyz_mm[0] - given.xyz_mm[12])
+
+
+def test_a_crop_does_not_depend_on_where_it_lies_in_the_picture(model: Model):
+    picture = noise_picture(40, 40)
+    wide = np.full((90, 120, 3), 128, np.uint8)
+    wide[20:60, 50:90] = picture
+    alone, within = model.estimate(picture), model.estimate(wide, box=(50.0, 20.0, 40.0, 40.0))
+    assert np.allclose(within.pose, alone.pose, atol=1e-5)
+    assert np.allclose(within.uv_px, alone.uv_px + np.array([50, 20]), atol=1e-3)
+
+
+def test_paths_pillow_images_and_arrays_are_the_same_picture(model: Model, tmp_path: Path):
+    picture = noise_picture()
+    Image.fromarray(picture).save(tmp_path / "hand.png")
+    hands = [model.estimate(each) for each in (picture, Image.fromarray(picture), tmp_path / "hand.png")]
+    assert all(same(hands[0], hand, 0) for hand in hands)
+
+
+def test_a_hand_seen_without_perspective_is_placed_where_it_was():
+    """Under weak perspective the crop's rule is invertible: pose and crop give back the 2D joints."""
+    generator = torch.Generator().manual_seed(0)
+    pose, _ = geometry.normalise(geometry.to_palm(torch.randn(21, 3, generator=generator)))
+    uv_px = torch.tensor([300.0, 200.0]) + 31.0 * pose[:, :2]
+    centre, side_px = camera.crop_box(uv_px, torch.ones(21, dtype=torch.bool), (600, 600))
+    box = (*(centre + 0.5 - side_px / 2).tolist(), float(side_px), float(side_px))
+    photo = Photo.open(np.zeros((600, 600, 3), np.uint8), "left", box)
+    assert 50 < side_px < 256
+    assert np.allclose(place(pose, photo), uv_px, atol=1e-2)
+
+
+def test_the_rays_frame_needs_the_camera_to_answer_in_the_cameras():
+    model, picture = tiny_model(ESTIMATION, frame="ray"), noise_picture()
+    ray = model.estimate(picture, box=BOX)
+    told = model.estimate(picture, box=BOX, K=K)
+    assert (ray.frame, told.frame) == ("ray", "camera")
+    R = geometry.ray_rotation(
+        torch.from_numpy(K), torch.tensor(Photo.open(picture, "left", BOX).centre_px)
+    ).numpy()
+    assert np.allclose(told.pose @ R, ray.pose, atol=1e-4)
+
+
+def test_a_hand_survives_json(model: Model):
+    hand = model.estimate(noise_picture(), "right", 37.5, BOX)
+    again = Hand.from_json(hand.to_json(indent=1))
+    assert same(hand, again)
+    assert (again.handedness, again.bone_mm, again.bone_mm_assumed, again.frame) == (
+        "right",
+        37.5,
+        False,
+        "camera",
+    )
+    assert again.box_px == BOX
+    fields = json.loads(hand.to_json())
+    assert fields["joints"][0] == "palm"
+    assert len(fields["joints"]) == 21
+    assert np.allclose(fields["xyz_mm"], hand.xyz_mm, atol=1e-3)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pose_bones": 3}'])
+def test_other_json_is_no_hand(text: str):
+    with pytest.raises(HandsError, match="hand"):
+        Hand.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"handedness": "lft"}, 'did you mean "left"'),
+        ({"bone_mm": 0.0}, "bone_mm is 0.0"),
+        ({"bone_mm": float("nan")}, "bone_mm is nan"),
+        ({"box": (0.0, 0.0, 0.0, 10.0)}, "above 0"),
+        ({"box": (900.0, 0.0, 10.0, 10.0)}, "misses the picture of 80x60"),
+        ({"box": (1.0, 2.0, 3.0)}, "x, y, width, height"),
+        ({"rotations": 0}, "rotations"),
+    ],
+)
+def test_wrong_options_are_told(model: Model, options: dict, told: str):
+    with pytest.raises(HandsError, match=told):
+        model.estimate(noise_picture(), **options)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), np.uint8)]
+)
+def test_arrays_that_are_no_pictures_are_told(model: Model, array: np.ndarray):
+    with pytest.raises(HandsError, match="a picture must be uint8"):
+        model.estimate(array)
+
+
+def test_a_labelled_sample_brings_its_own_crop_bone_and_camera(tmp_path: Path):
+    sample = painted_hand(tmp_path, "0", "right")
+    photo = photo_of(sample)
+    palm = geometry.to_palm(torch.from_numpy(sample.xyz_mm))
+    assert photo.bone_mm == pytest.approx(float((palm[12] - palm[11]).norm()), rel=1e-5)
+    assert np.allclose(photo.centre_px, sample.uv_px[12], atol=1e-3)
+    assert photo.handedness == "right"
+    assert np.array_equal(photo.K, sample.K)
+
+
+@pytest.mark.parametrize("frame", ["camera", "ray"])
+def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: str):
+    model = tiny_model(ESTIMATION, frame=frame)
+    samples = [painted_hand(tmp_path, str(i), side, i) for i, side in enumerate(("left", "right", "right"))]
+    numbers = score_run(model, samples, "evaluation")
+    errors = torch.zeros(3, 21, dtype=torch.float64)
+    seen = torch.stack([geometry.to_palm_visible(torch.from_numpy(s.visible)) for s in samples])
+    for i, sample in enumerate(samples):
+        truth, bone_mm = geometry.normalise(geometry.to_palm(torch.from_numpy(sample.xyz_mm)))
+        found = model.estimate(photo_of(sample))
+        errors[i] = (torch.from_numpy(found.pose).double() - truth).norm(dim=1) * bone_mm
+    expected = torch.stack([errors[seen[:, k], k].mean() for k in range(21) if seen[:, k].any()]).mean()
+    assert numbers["epe_mm"] == pytest.approx(float(expected), rel=1e-3)
+    assert numbers["frame"] == frame
+    assert len(numbers["pck"]["shares"]) == len(numbers["pck"]["thresholds_mm"]) == 20
+
+
+def test_a_run_that_is_told_the_side_is_scored_hand_by_hand(tmp_path: Path):
+    model = tiny_model(ESTIMATION, side="condition")
+    samples = [
+        painted_hand(tmp_path, str(i), side, i) for i, side in enumerate(("right", "left", "right", "left"))
+    ]
+    together = score_run(model, samples, "evaluation")
+    apart = [
+        score_run(model, [s for s in samples if s.side == side], "evaluation") for side in ("left", "right")
+    ]
+    assert together["viewpoint_deg"] == pytest.approx(
+        sum(part["viewpoint_deg"] for part in apart) / 2, rel=1e-4
+    )

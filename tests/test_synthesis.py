@@ -1,0 +1,178 @@
+"""Factors taken apart and put together: what moves, what stays, which encoder reads what, what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from painted_hands import painted_hand
+from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
+
+from latent_hands import draw, synthesis
+from latent_hands.errors import HandsError
+from latent_hands.gallery import (
+    error_mm,
+    estimate_row,
+    estimate_sheet,
+    transfer_grid,
+    truth_mm,
+    walk_frames,
+    walk_row,
+)
+from latent_hands.predictor import Model, Photo, photo_of
+
+A, B = noise_picture(seed=1), noise_picture(seed=2)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return tiny_model(SYNTHESIS)
+
+
+def test_factors_have_roles_in_any_graph():
+    roles = {graph: tiny_model(graph).vae for graph in (ESTIMATION, SYNTHESIS, WITHOUT_TAGS)}
+    assert [synthesis.pose_factors(vae) for vae in roles.values()] == [
+        ("cpose", "viewpoint"),
+        ("pose",),
+        ("pose",),
+    ]
+    assert [synthesis.content_factors(vae) for vae in roles.values()] == [(), ("tag",), ("u",)]
+
+
+def test_factors_are_called_by_name_or_role(model: Model):
+    assert synthesis.factors_named(model.vae, ["content"]) == ("tag",)
+    assert synthesis.factors_named(model.vae, ["tag", "pose"]) == ("pose", "tag")
+    with pytest.raises(HandsError, match='unknown factor "contnt"; did you mean "content"'):
+        synthesis.factors_named(model.vae, ["contnt"])
+
+
+def test_the_narrowest_encoder_reads_a_factor():
+    vae = tiny_model(WITHOUT_TAGS).vae
+    batch = {"rgb": torch.rand(2, 3, PX, PX)}
+    assert torch.equal(synthesis.infer(vae, ("u",), batch)["u"], vae.encode("u", batch)["u"].mean)
+    assert torch.equal(synthesis.infer(vae, ("pose",), batch)["pose"], vae.encode("rgb", batch)["pose"].mean)
+
+
+def test_what_cannot_be_inferred_is_told(model: Model):
+    with pytest.raises(
+        HandsError, match=r"no encoder infers tag from pose.*the run has pose -> pose, tag -> tag"
+    ):
+        model.synthesise(pose=A, content=np.random.default_rng(0).normal(size=(21, 3)))
+
+
+def test_a_picture_of_its_own_pose_and_content_is_its_reconstruction(model: Model):
+    latent = model.latent(A, ["pose", "content"])
+    expected = synthesis.to_pictures(model.decode(latent)["rgb"])[0]
+    assert np.array_equal(model.synthesise(pose=A, content=A), expected)
+    assert expected.shape == (PX, PX, 3)
+    assert expected.dtype == np.uint8
+
+
+def test_pose_and_content_each_matter(model: Model):
+    both = model.synthesise(A, A)
+    assert not np.array_equal(model.synthesise(A, B), both)
+    assert not np.array_equal(model.synthesise(B, A), both)
+
+
+def test_transfer_is_every_pose_in_every_scene(model: Model):
+    hand = model.estimate(A)
+    made = model.transfer([A, B, hand], [B, A])
+    assert [len(row) for row in made] == [2, 2, 2]
+    for i, pose in enumerate([A, B, hand]):
+        for j, content in enumerate([B, A]):
+            alone = model.synthesise(pose, content).astype(int)
+            assert np.abs(made[i][j].astype(int) - alone).max() <= 1
+
+
+def test_a_right_hand_poses_like_its_mirror_image(model: Model):
+    left = Photo.open(A, "left")
+    right = left.mirrored()
+    assert right.handedness == "right"
+    assert np.array_equal(model.synthesise(left, B), model.synthesise(right, B))
+    assert np.array_equal(
+        model.synthesise(model.estimate(left), B), model.synthesise(model.estimate(right), B)
+    )
+
+
+def test_joints_pose_in_any_unit_and_place(model: Model):
+    points = np.random.default_rng(0).normal(size=(21, 3))
+    near = model.synthesise(points, B).astype(int)
+    assert np.abs(near - model.synthesise(points * 36 + 500, B)).max() <= 1
+
+
+def test_a_swap_takes_only_the_named_factors(model: Model):
+    own, other = model.latent(A, ["pose", "tag"]), model.latent(B, ["pose", "tag"])
+    swapped = synthesis.swap(own, other, ("tag",))
+    assert torch.equal(swapped["pose"], own["pose"])
+    assert torch.equal(swapped["tag"], other["tag"])
+    said = model.swap(A, B, ["content"])
+    assert torch.equal(said["pose"], model.decode(own)["pose"])
+    assert torch.equal(said["tag"], model.decode(other)["tag"])
+
+
+@pytest.mark.parametrize("factor", ["pose", "content"])
+def test_a_walk_moves_one_factor_and_begins_and_ends_where_told(model: Model, factor: str):
+    walk = model.walk(factor, A, B, 5)
+    assert len(walk.pictures) == 5
+    assert walk.poses.shape == (5, 21, 3)
+    assert np.array_equal(walk.pictures[0], model.synthesise(A, A))
+    end = model.synthesise(B, A) if factor == "pose" else model.synthesise(A, B)
+    assert np.abs(walk.pictures[-1].astype(int) - end).max() <= 1
+    assert np.allclose(walk.poses, walk.poses[:1], atol=1e-6) == (factor == "content")
+
+
+def test_estimation_graphs_walk_without_pictures():
+    walk = tiny_model(ESTIMATION).walk("viewpoint", A, B, 3)
+    assert walk.pictures == []
+    assert walk.poses.shape == (3, 21, 3)
+
+
+def test_combine_pairs_row_by_row():
+    first, second = {"a": torch.tensor([[1.0], [2.0]])}, {"b": torch.tensor([[3.0], [4.0], [5.0]])}
+    pairs = synthesis.combine(first, second)
+    assert torch.cat([pairs["a"], pairs["b"]], dim=1).tolist() == [[a, b] for a in (1, 2) for b in (3, 4, 5)]
+    with pytest.raises(HandsError, match='"a" is given twice'):
+        synthesis.combine(first, first)
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (lambda m: m.walk("pose", A, B, 1), "2 or more steps"),
+        (lambda m: m.walk("poes", A, B), 'did you mean "pose"'),
+        (lambda m: m.transfer([], [A]), "give one pose"),
+        (lambda m: tiny_model(ESTIMATION).synthesise(A, B), "no decoder that writes rgb"),
+    ],
+)
+def test_wrong_wishes_are_told(model: Model, act, told: str):
+    with pytest.raises(HandsError, match=told):
+        act(model)
+
+
+def test_pictures_keep_bytes():
+    image = torch.tensor([-1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2)
+    assert synthesis.to_pictures(image)[0][..., 0].ravel().tolist() == [0, 128, 255, 255]
+
+
+def test_the_gallery_shows_every_input_and_output(model: Model):
+    sheet = transfer_grid(model, [A, model.estimate(A)], [A, Photo.open(B, "right"), B])
+    cell, gap = 160, 6
+    assert sheet.shape[0] > 3 * (cell + gap)
+    assert sheet.shape[1] > 5 * (cell + gap)
+    walk = model.walk("pose", A, B, 4)
+    assert len(walk_frames(walk)) == 4
+    assert walk_row(walk).shape[1] > 4 * 112
+
+
+def test_an_estimate_is_shown_and_measured_against_its_labels(model: Model, tmp_path):
+    sample = painted_hand(tmp_path, "0", "right")
+    hand = model.estimate(photo_of(sample))
+    truth = truth_mm(sample)
+    assert truth is not None
+    assert np.allclose(truth[0], 0)
+    visible = sample.visible.copy()
+    visible[0] = visible[0] or visible[12]
+    expected = np.linalg.norm(hand.xyz_mm - truth, axis=1)[visible].mean()
+    assert error_mm(hand, sample) == pytest.approx(expected, rel=1e-4)
+    row = estimate_row(photo_of(sample), hand, truth)
+    assert [picture.shape[0] for picture in row] == [320, 320, 192, 192]
+    assert estimate_sheet({"a": row, "b": row}).shape[0] > 2 * 160
+    assert draw.TRUTH != draw.PREDICTION

@@ -1,0 +1,90 @@
+"""Untrained models of 32 px, whole with their experiments: Fig. 3 right and left, and Fig. 2b."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from latent_hands.build import build_vae
+from latent_hands.experiment import Experiment
+from latent_hands.predictor import Model
+from latent_hands.typed_toml import Table, parse, read
+
+PX = 32
+NETWORKS = (
+    '[networks]\nwidth = 4\nstem = "unshuffle"\ndecoder_width = 4\nhidden = 16\nprecision = "float32"\n'
+)
+ESTIMATION = """
+[latent]
+cpose = 4
+viewpoint = 4
+[encoders]
+cpose = { reads = "cpose", factors = ["cpose"] }
+viewpoint = { reads = "viewpoint", factors = ["viewpoint"] }
+pose = { reads = "pose", factors = ["cpose", "viewpoint"] }
+rgb = { reads = "rgb", factors = ["cpose", "viewpoint"] }
+[decoders]
+cpose = { writes = "cpose", factors = ["cpose"] }
+viewpoint = { writes = "viewpoint", factors = ["viewpoint"] }
+pose = { writes = "pose", factors = ["cpose", "viewpoint"] }
+[algorithm]
+name = "algorithm_1"
+encode = ["cpose", "viewpoint"]
+embed = ["pose", "rgb"]
+"""
+SYNTHESIS = """
+[latent]
+pose = 4
+tag = 4
+[encoders]
+pose = { reads = "pose", factors = ["pose"] }
+tag = { reads = "tag", factors = ["tag"] }
+rgb = { reads = "rgb", factors = ["pose", "tag"] }
+[decoders]
+rgb = { writes = "rgb", factors = ["pose", "tag"] }
+pose = { writes = "pose", factors = ["pose"] }
+tag = { writes = "tag", factors = ["tag"] }
+[algorithm]
+name = "algorithm_1"
+encode = ["pose", "tag"]
+embed = ["rgb"]
+[data]
+crop = "scene"
+"""
+WITHOUT_TAGS = """
+[latent]
+pose = 4
+u = 4
+[encoders]
+pose = { reads = "pose", factors = ["pose"] }
+u = { reads = "rgb", factors = ["u"] }
+rgb = { reads = "rgb", factors = ["pose", "u"] }
+[decoders]
+rgb = { writes = "rgb", factors = ["pose", "u"] }
+pose = { writes = "pose", factors = ["pose", "u"] }
+[algorithm]
+name = "cross_modal"
+encode = ["rgb"]
+"""
+
+
+def tiny_experiment(graph: str, **data: object) -> Experiment:
+    table: Table = parse(graph + NETWORKS, "test")
+    table["data"] = table.get("data", {}) | {"crop_px": PX, "window_px": PX} | data
+    return read(Experiment, table, "test")
+
+
+def tiny_model(graph: str, **data: object) -> Model:
+    """Its weights are enlarged, so that the outputs depend on the inputs as those of a trained one do."""
+    experiment = tiny_experiment(graph, **data)
+    vae = build_vae(experiment)
+    with torch.no_grad():
+        for module in vae.modules():
+            if isinstance(module, nn.Linear | nn.ConvTranspose2d):
+                module.weight.mul_(4)
+    return Model(vae, experiment)
+
+
+def noise_picture(height: int = 60, width: int = 80, seed: int = 0) -> np.ndarray:
+    """Blurred noise: every part looks different."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3))
+    return coarse.repeat(4, axis=0).repeat(4, axis=1)[:height, :width].astype(np.uint8)
