@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from numpy import ndarray
 
 from latent_hands.errors import HandsError
@@ -15,7 +15,7 @@ from latent_hands.render.light import Light, sample_light
 from latent_hands.render.raycast import Hits
 from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
 from latent_hands.render.skin import Skin, sample_skin
-from latent_hands.render.stage import Stage, stage
+from latent_hands.render.stage import PlacedSurface, Stage, stage
 
 EXPOSURE = 0.37
 """Of a light of mean radiance 1, at 0 stops."""
@@ -103,7 +103,7 @@ def render_picture(
     part[row, column] = scene.part(hits)
     light = paint(look.background, look.light, size)
     if len(pixels):
-        _composite(light, scene, hand, pixels, hits, depth_m, part, K, look)
+        _composite(light, scene, hand, pixels, hits, _edges(depth_m, part), K, look)
     return Picture(develop(light, look.sensor), depth_m, part)
 
 
@@ -136,25 +136,31 @@ def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
     return edge
 
 
-def _composite(light, scene: Stage, hand, pixels, hits: Hits, depth_m, part, K, look: Look) -> None:
+def _composite(
+    light: Float32[ndarray, "s s 3"],
+    scene: Stage,
+    hand: PlacedSurface,
+    pixels: Int[ndarray, "n 2"],
+    hits: Hits,
+    edge: Bool[ndarray, "s s"],
+    K: Float32[ndarray, "3 3"],
+    look: Look,
+) -> None:
     """Lay the shaded hand over the background, four samples a pixel where surfaces end."""
-    edge = _edges(depth_m, part)
     row, column = pixels[:, 1], pixels[:, 0]
     at_edge = edge[row, column]
     inner = ~at_edge & (hits.face >= 0)
     rim_uv = (pixels[at_edge][:, None] + SUBPIXELS).reshape(-1, 2).astype(np.float32)
     rim = scene.fine.first_hit(rim_uv, K)
     both = Hits(
-        *(
-            np.concatenate([getattr(hits, name)[inner], getattr(rim, name)])
-            for name in ("face", "weight", "depth_m")
-        )
+        np.concatenate([hits.face[inner], rim.face]),
+        np.concatenate([hits.weight[inner], rim.weight]),
+        np.concatenate([hits.depth_m[inner], rim.depth_m]),
     )
     uv = np.concatenate([pixels[inner].astype(np.float32), rim_uv])
     radiance = scene.radiance(hand, both, uv, K, len(light), look.light, look.skin, look.sleeve)
-    colour = film(
-        radiance * np.float32(EXPOSURE * 2.0**look.sensor.stops) * np.array(look.light.tint, np.float32)
-    )
+    gain = EXPOSURE * 2.0**look.sensor.stops * np.array(look.light.tint)
+    colour = film(radiance * gain.astype(np.float32))
     count = int(inner.sum())
     light[row[inner], column[inner]] = colour[:count]
     cover = (rim.face >= 0).reshape(-1, 4).mean(1, dtype=np.float32)[:, None]
