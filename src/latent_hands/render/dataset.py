@@ -9,11 +9,12 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +183,16 @@ def _results(
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the main process: it lets the scenes in work be finished and keeps them."""
+    """Leave Ctrl-C to the main process, which keeps the scenes in work, and end when it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _Rate(ProgressColumn):
