@@ -56,8 +56,12 @@ def test_both_readers_agree(root):
 
 
 def test_labels_are_exact(root):
-    for sample in open_data("rendered", root, "training"):
-        np.testing.assert_allclose(sample.xyz_mm, 1000 * np.array(sample.factors["xyz_m"]), rtol=1e-6)
+    lines = (root / "training/factors_training.jsonl").read_text().splitlines()
+    for sample, line in zip(open_data("rendered", root, "training"), lines, strict=True):
+        record = json.loads(line)
+        np.testing.assert_array_equal(sample.xyz_mm, np.float32(record["xyz_m"]) * np.float32(1000))
+        np.testing.assert_array_equal(sample.uv_px, np.float32(record["uv_px"]))
+        assert sample.factors.items() <= record.items()
         uvw = sample.xyz_mm @ sample.K.T
         np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], sample.uv_px, atol=1e-3)
         inside = ((sample.uv_px >= -0.5) & (sample.uv_px <= 47.5)).all(1)
@@ -85,6 +89,11 @@ def test_scenes_share_content_and_tag(root):
         for name in ("look", "identity", "side", "palm_m", "window"):
             assert sample.factors[name] == first.factors[name]
     assert samples[0].factors["rotation"] != samples[1].factors["rotation"]
+    assert [sample.name for sample in open_data("rendered", root, "training", limit=3)] == [
+        "00000",
+        "00001",
+        "00002",
+    ]
 
 
 def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):

@@ -9,6 +9,9 @@ from latent_hands.data.rhd import read_rhd, split_folder
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
+_LABELS = ("xyz_m", "uv_px", "visible")
+_OF_THE_PICTURE = ("name", "index", "articulation", "rotation")
+
 
 def read_rendered(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
     """Read one split of a rendered set: RHD's labels and each picture's ``tag``, ``window`` and ``factors``.
@@ -16,27 +19,36 @@ def read_rendered(root: str | Path, split: str, limit: int | None = None) -> lis
     Raises HandsError as ``read_rhd`` does, and for a folder without factors or a picture that lacks them.
     """
     folder = split_folder(root, split)
-    factors = _read_factors(folder / f"factors_{split}.jsonl")
-    samples = []
-    for sample in read_rhd(root, split, limit=limit):
+    samples = read_rhd(root, split, limit=limit)
+    factors = _read_factors(folder / f"factors_{split}.jsonl", {sample.name for sample in samples})
+    complete = []
+    for sample in samples:
         known = factors.get(sample.name)
         if known is None:
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = known["window"]
         tag = folder / "tag" / f"{known['scene']:05d}.png"
-        samples.append(dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known))
-    return samples
+        complete.append(dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known))
+    return complete
 
 
-def _read_factors(path: Path) -> dict[str, dict[str, Any]]:
+def _read_factors(path: Path, names: set[str]) -> dict[str, dict[str, Any]]:
+    """Factors of these pictures; those of a scene are held once for all its pictures."""
     if not path.is_file():
         raise HandsError(f"no generating factors at {path}; for a set without them use the data name rhd")
+    scenes: dict[int, dict[str, Any]] = {}
     factors = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            known = json.loads(line)
-            name, _, _ = known["name"], known["scene"], known["window"]
-            factors[name] = known
-        except (ValueError, KeyError, TypeError) as error:
-            raise HandsError(f"line {number} of {path} is broken: {error!r}") from error
+    with path.open() as lines:
+        for number, line in enumerate(lines, 1):
+            if len(factors) == len(names):
+                break
+            try:
+                known = json.loads(line)
+                shared = {key: known[key] for key in known if key not in (*_OF_THE_PICTURE, *_LABELS)}
+                shared = scenes.setdefault(known["scene"], shared)
+                name, _ = known["name"], known["window"]
+                if name in names:
+                    factors[name] = shared | {key: known[key] for key in _OF_THE_PICTURE}
+            except (ValueError, KeyError, TypeError) as error:
+                raise HandsError(f"line {number} of {path} is broken: {error!r}") from error
     return factors

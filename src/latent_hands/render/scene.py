@@ -24,7 +24,7 @@ from latent_hands.render.poses import WRIST_LIMITS_DEG, sample_articulation
 SPLITS = ("training", "evaluation")
 SIDES = ("left", "right")
 WINDOW_BONES = 7.2
-"""Side of a scene's window in middle MCP-PIP bones: a hand in any pose about its palm."""
+"""Side of a scene's window in middle MCP-PIP bones: an open hand about its palm just fits."""
 DEPTH_M = (0.35, 0.9)
 AXIS_DEG, AXIS_SHAPE = 8.8, 2.7
 """Weibull distribution of the palm's angle off the optical axis: median 7.7, 90 % 12 degrees, as in RHD."""
@@ -199,9 +199,11 @@ def check_settings(seed: int, split: str, size: int, window: tuple[float, float]
 
 
 def plain(value: object) -> Any:
-    """Dataclasses, arrays and numpy numbers as what JSON knows; floats keep all their digits."""
+    """Dataclasses, arrays and numpy numbers as what JSON knows; floats keep all the digits that count."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray) and value.dtype == np.float32:
+        return np.vectorize(lambda number: float(f"{number:.9g}"))(value).tolist()
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, dict):

@@ -13,9 +13,9 @@ from latent_hands.render.rhd_files import encode_depth, encode_mask, write_image
 from latent_hands.render.scene import PlacedHand, Scene, plain, sample_hand, scene_rng, tag_hand
 
 KINDS = ("color", "mask", "depth")
-OCCLUSION_M = 0.035
+OCCLUSION_M = 0.03
 """A joint is hidden where the arm is more than this in front of it; as in RHD, the hand itself hides none.
-So 82 % of the wrists in the picture are visible (RHD: 83 %) and 97 % of the other joints (RHD: 99.9 %)."""
+So 82 % of the wrists in the picture are visible (RHD: 83 %) and 98 % of the other joints (RHD: 99.9 %)."""
 
 
 def write_shots(folder: Path, scene: Scene, seed: int, numbers: range) -> list[dict[str, Any]]:
