@@ -48,7 +48,7 @@ def stripes(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 def plaid(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
     """Crossed stripes of two periods."""
     x, y = plane(rng, size, rng.uniform(2, 9))
-    fine = rng.integers(2, 6)
+    fine = int(rng.integers(2, 6))
     return normalise(
         harden(np.sin(2 * np.pi * x), rng)
         + harden(np.sin(2 * np.pi * y), rng)
