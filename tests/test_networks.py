@@ -22,6 +22,12 @@ def test_pose_networks_have_six_linear_layers_and_no_norm():
     assert network(torch.zeros(2, 21, 3)).shape == (2, 21, 3)
 
 
+def test_signals_keep_their_size_through_fresh_pose_networks():
+    torch.manual_seed(0)
+    out = MLP(63, (512,))(torch.randn(256, 63))
+    assert 0.3 < out.std() < 3
+
+
 def test_resnet18_has_the_published_number_of_parameters():
     assert parameters(ResNet18(1000)) == 11_689_512
 
