@@ -8,13 +8,13 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"hand", "networks", "latents"},
+    {"hand", "networks", "latents", "typed_toml"},
     {"modalities", "metrics", "render"},
-    {"vae", "data"},
+    {"vae", "data", "presets"},
     {"elbo", "evaluate"},
     {"algorithms", "experiment"},
-    {"checkpoint"},
     {"build"},
+    {"checkpoint"},
     {"train", "predictor", "draw"},
     {"synthesis", "report"},
     {"demo"},
