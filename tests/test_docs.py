@@ -26,11 +26,17 @@ def resolve(dotted: str) -> object:
 
 def paper_rows() -> list[tuple[str, list[str]]]:
     """(what of the paper, dotted names of the code) for each row of the dictionary."""
-    rows = [line.split("|")[1:-1] for line in (ROOT / "docs/paper.md").read_text().splitlines() if line.startswith("|")]
+    rows = [
+        line.split("|")[1:-1]
+        for line in (ROOT / "docs/paper.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
     return [(row[0].strip(), re.findall(r"`(latent_hands[\w.]*)`", row[-1])) for row in rows[2:]]
 
 
-@pytest.mark.parametrize(("paper", "names"), paper_rows(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("paper", "names"), paper_rows(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_the_code_named_for_the_paper_exists_and_cites_it(paper: str, names: list[str]):
     assert names, f"no code is named for {paper}"
     documentation = " ".join(resolve(name).__doc__ or "" for name in names)
@@ -42,10 +48,14 @@ def test_the_code_named_for_the_paper_exists_and_cites_it(paper: str, names: lis
 def test_links_lead_somewhere(document: Path):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
         if not target.startswith(("http", "mailto")):
-            assert (document.parent / target).exists(), f"{document.name} links to {target}, which is not there"
+            assert (document.parent / target).exists(), (
+                f"{document.name} links to {target}, which is not there"
+            )
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=lambda path: path.name
+)
 def test_python_snippets_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")

@@ -8,15 +8,15 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"hand", "networks", "latents", "typed_toml"},
+    {"hand", "networks", "latents"},
     {"modalities", "metrics", "render"},
-    {"vae", "data", "presets"},
-    {"elbo", "evaluate"},
+    {"vae", "data", "presets", "typed_toml"},
+    {"elbo", "synthesis", "evaluate"},
     {"algorithms", "experiment"},
     {"build"},
     {"checkpoint"},
     {"train", "predictor", "draw"},
-    {"synthesis", "report"},
+    {"gallery", "report"},
     {"demo"},
     {"cli"},
 ]
@@ -29,11 +29,11 @@ def package_imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] if node.module != "latent_hands" else [f"latent_hands.{a.name}" for a in node.names]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         found |= {name.split(".")[1] for name in names if name.startswith("latent_hands.")}
-    return found
+    return {name for name in found if name[0] != "_"}
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE)))

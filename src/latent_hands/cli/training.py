@@ -38,11 +38,13 @@ def render(
     workers: Annotated[int | None, arg(metavar="N")] = None,
     poses_per_scene: int = 4,
     evaluation: Annotated[int | None, arg(metavar="N")] = None,
+    window: tuple[float, float] = (0.8, 1.3),
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
 
     $ latent-hands render hands --count 2000 --size 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
+    $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0
 
     Args:
         out: A new folder, or one of the same settings that was not finished.
@@ -52,10 +54,11 @@ def render(
         workers: Processes [all cores].
         poses_per_scene: Pictures that share person, light and background.
         evaluation: Evaluation pictures, of other people and places [a tenth of the count].
+        window: Least and largest side of a scene's window, in picture sides; for synthesis at most 1.
     """
     from latent_hands.render.dataset import render_dataset
 
-    render_dataset(out, count, size, seed, workers, poses_per_scene, evaluation)
+    render_dataset(out, count, size, seed, workers, poses_per_scene, evaluation, window)
     print(f"{count} training pictures and their labels are in {out}")
 
 
