@@ -1,4 +1,4 @@
-"""What the documents say is true: code they name exists and cites the paper, links lead somewhere, snippets run."""
+"""What the documents say is true: code they name exists and cites the paper, links lead on, snippets run."""
 
 import importlib
 import re

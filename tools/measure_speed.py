@@ -1,0 +1,115 @@
+"""How fast, on this machine: rendering, loading and augmenting, and training, each against the plain way.
+
+    python tools/measure_speed.py [--seconds 10]
+
+Everything is measured in one run, because machines are noisy: read the ratios.
+"""
+
+import argparse
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from latent_hands.data import open_data
+from latent_hands.data.augment import Augmentation
+from latent_hands.data.batches import Batches
+from latent_hands.data.crops import build_windows
+from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.networks.resnet import ResNet18
+from latent_hands.render.dataset import render_dataset
+
+
+def per_second(work: Callable[[], object], count: int, seconds: float) -> float:
+    """Items a second of something that handles `count` items a call, after two calls to warm up."""
+    work(), work()
+    start = time.perf_counter()
+    for calls in itertools.count(1):
+        work()
+        if (spent := time.perf_counter() - start) > seconds:
+            return count * calls / spent
+    raise AssertionError
+
+
+def training(width: int, stem: str, precision: str, decode: bool, batch: int) -> Callable[[], object]:
+    """One update of ResNet-18, alone or with a DCGAN decoder behind it, on pictures of 128 px."""
+    encoder = ResNet18(64, width, stem, precision=precision)
+    decoder = DCGANDecoder(64, 128, precision=precision) if decode else torch.nn.Identity()
+    if precision == "float32":
+        encoder, decoder = (net.to(memory_format=torch.contiguous_format) for net in (encoder, decoder))
+    optimiser = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], fused=True)
+    pictures = torch.rand(batch, 3, 128, 128) * 2 - 1
+
+    def update() -> None:
+        said = decoder(encoder(pictures))
+        loss = (said - pictures).square().mean() if decode else said.square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    return update
+
+
+def rendering(size: int, workers: int, count: int) -> float:
+    """Pictures a second with all labels, tags and files, without the start of the processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = []
+        for pictures in (workers * 4, count):
+            start = time.perf_counter()
+            render_dataset(
+                Path(folder) / str(pictures), pictures, size, 0, workers, evaluation=1, progress=False
+            )
+            seconds.append(time.perf_counter() - start)
+        return (count - workers * 4) / (seconds[1] - seconds[0])
+
+
+def loading(seconds: float) -> list[tuple[str, float]]:
+    """Reading pictures from files into windows, and augmented batches out of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        render_dataset(folder, 256, 160, 0, evaluation=1, progress=False)
+        samples = open_data("rendered", Path(folder), "training")
+        windows = build_windows(samples)
+        batches = Batches(windows, 128, 64, Augmentation())
+        torch.set_num_threads(1)
+        turn = itertools.count()
+        return [
+            (
+                "read PNG, cut windows of 192 px",
+                per_second(lambda: build_windows(samples), len(samples), seconds),
+            ),
+            (
+                "augmented crops of 128 px, one thread",
+                per_second(lambda: batches.batch(next(turn), 0, {"rgb", "pose"}), 64, seconds),
+            ),
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10, help="for each measurement")
+    options = parser.parse_args()
+    cores = os.cpu_count() or 1
+    pairs = [
+        ("train ResNet-18 + DCGAN, float32", training(64, "conv", "float32", True, 32), 32),
+        ("train ResNet-18 + DCGAN, bf16 channels-last", training(64, "conv", "bf16", True, 32), 32),
+        ("train ResNet-18, float32", training(64, "conv", "float32", False, 64), 64),
+        ("train ResNet-18, bf16 channels-last", training(64, "conv", "bf16", False, 64), 64),
+        ("train ResNet-18 of width 32, stem unshuffle", training(32, "unshuffle", "bf16", False, 64), 64),
+    ]
+    rows = [(name, per_second(work, count, options.seconds)) for name, work, count in pairs]
+    rows += [(f"render {size} px, one core", rendering(size, 1, 48)) for size in (128, 320)]
+    rows += [("render 128 px, all cores", rendering(128, cores, 48 * cores)), *loading(options.seconds)]
+    table = Table("what", "images/s")
+    for name, rate in rows:
+        table.add_row(name, f"{rate:.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
