@@ -9,7 +9,7 @@ import torch
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands
-from latent_hands.checkpoint import load_run
+from latent_hands.checkpoint import load_run, start_run
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
@@ -70,6 +70,15 @@ def test_a_stopped_and_resumed_run_is_the_run_that_was_not(updates, tmp_path, mo
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     validated = [[m for m in metrics(tmp_path / n) if "epe_mm" in m] for n in ("whole", "parts")]
     assert validated[0] == validated[1]
+
+
+def test_a_run_that_never_saved_resumes_from_its_beginning(tmp_path):
+    experiment = tiny("cross_modal")
+    train(experiment, tmp_path / "whole", hands=hands())
+    start_run(tmp_path / "killed", experiment)
+    assert train(experiment, tmp_path / "killed", resume=True, hands=hands())
+    whole, killed = (load_run(tmp_path / name)[0].state_dict() for name in ("whole", "killed"))
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path):
@@ -142,7 +151,7 @@ def test_a_second_training_into_the_same_folder_is_refused(tmp_path):
     train(tiny("cross_modal"), tmp_path / "run", hands=hands())
     with pytest.raises(HandsError, match="already holds a run"):
         train(tiny("cross_modal"), tmp_path / "run", hands=hands())
-    with pytest.raises(HandsError, match="other settings"):
+    with pytest.raises(HandsError, match=r"a run with another \[latent\]"):
         train(tiny("synthesis"), tmp_path / "run", resume=True, hands=hands())
 
 

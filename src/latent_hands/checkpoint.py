@@ -10,7 +10,7 @@ The last weights count, not the best on validation data: schedules end at a lear
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,10 @@ class Place:
     update: int = 0
     phase_update: int = 0
     phase_seconds: float = 0.0
+
+    def advance(self) -> None:
+        """One batch lies behind."""
+        self.batch, self.update, self.phase_update = self.batch + 1, self.update + 1, self.phase_update + 1
 
 
 def write_text(path: Path, text: str) -> None:
@@ -185,12 +189,17 @@ def restore_sizes(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) 
 
 
 def export_weights(run: str | Path, out: str | Path, dtype: torch.dtype = torch.float16) -> Path:
-    """Write what using a model needs, small: experiment.toml and weights.safetensors, in half precision."""
+    """Write what using a model needs, small: experiment.toml and the weights, matrices in `dtype`.
+
+    Where the training data lay stays untold.
+    Vectors stay float32: they are few, and BatchNorm's variances may exceed what half precision holds.
+    """
     vae, experiment = load_run(run)
+    experiment = replace(experiment, data=replace(experiment.data, root=""))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / EXPERIMENT, write_experiment(experiment))
-    weights = {n: t.to(dtype) if t.is_floating_point() else t for n, t in vae.state_dict().items()}
+    weights = {n: t.to(dtype) if t.dim() > 1 else t for n, t in vae.state_dict().items()}
     write_tensors(out / WEIGHTS, weights, {"exported_from": Path(run).name})
     return out
 

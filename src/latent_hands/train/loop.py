@@ -1,10 +1,9 @@
 """The one training loop: phases of steps over batches. The model knows no epoch."""
 
-import math
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from latent_hands.algorithms import Phase, keys
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae, build_validation
 from latent_hands.checkpoint import (
     EXPERIMENT,
+    RESUME,
     Place,
     cut_metrics,
     find_run,
@@ -29,6 +29,7 @@ from latent_hands.checkpoint import (
     start_run,
 )
 from latent_hands.data.batches import Batches
+from latent_hands.data.windows import check_keys
 from latent_hands.elbo import Term
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, Training, load_experiment
@@ -36,6 +37,7 @@ from latent_hands.modalities import Batch
 from latent_hands.train.interrupt import on_interrupt
 from latent_hands.train.learning import parameters, take_step
 from latent_hands.train.progress import Reporter
+from latent_hands.train.schedule import learning_rate, share_done
 from latent_hands.train.validation import validate
 from latent_hands.vae import DisentangledVAE
 
@@ -57,8 +59,9 @@ class Run:
 def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: Hands | None = None) -> bool:
     """Train an experiment into a run folder; True if it reached its end, False if Ctrl-C stopped it.
 
-    The same experiment and data give the same weights, whether or not the run was stopped and resumed. Under
-    `accelerate launch` every process learns from its own share of the data and gradients are averaged.
+    On one machine the same experiment and data give the same weights, whether or not the run was stopped and
+    resumed, unless [phases] count minutes. Ctrl-C saves and stops. Under `accelerate launch` every process
+    learns from its own share of the data and gradients are averaged.
 
     Args:
         experiment: what to train; with `resume` it must be that of the run folder.
@@ -75,21 +78,29 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
     accelerator = Accelerator()
     main = accelerator.is_main_process
-    with Reporter(out, main) as reporter, on_interrupt() as interrupted:
+    with Reporter(out, main) as reporter:
         hands = hands or build_hands(experiment, vae, phases, reporter.advance)
         check_data(experiment, vae, phases, hands)
         if main and not resume:
             start_run(out, experiment)
-        run = Run(
-            out, experiment.training, vae.to(accelerator.device), place, accelerator, reporter, interrupted
-        )
-        return run_phases(run, experiment, phases, share(hands, accelerator), moments)
+        vae.to(accelerator.device)
+        with on_interrupt() as interrupted:
+            run = Run(out, experiment.training, vae, place, accelerator, reporter, interrupted)
+            return run_phases(run, experiment, phases, share(hands, accelerator), moments)
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
-    """Set the weights of a stopped run; its place and Adam's moments."""
-    if load_experiment(find_run(out) / EXPERIMENT) != experiment:
-        raise HandsError(f"{out} holds a run with other settings: resume with those in its {EXPERIMENT}")
+    """Set the weights of a stopped run; its place and Adam's moments. If it never saved: the start."""
+    held = load_experiment(find_run(out) / EXPERIMENT)
+    held = replace(held, data=replace(held.data, root=experiment.data.root, workers=experiment.data.workers))
+    for section in fields(experiment):
+        if getattr(held, section.name) != getattr(experiment, section.name):
+            raise HandsError(
+                f"{out} holds a run with another [{section.name}]: resume it as its {EXPERIMENT} says"
+            )
+    if not (out / RESUME).exists():
+        cut_metrics(out, -1)
+        return Place(), {}
     state, place = load_place(out)
     weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
     restore_weights(vae, weights, str(out))
@@ -102,6 +113,8 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     for phase in phases:
         try:
             build_batches(experiment, hands.training, phase, 0).batch(0, 0, keys(vae, phase))
+            if hands.validation is not None:
+                check_keys(hands.validation, keys(vae, phase), experiment.data.frame)
         except HandsError as error:
             raise HandsError(f'phase "{phase.name}": {error}') from error
 
@@ -152,18 +165,13 @@ def run_phase(
     for batch in stream(run, phase, batches):
         rate = learning_rate(run.training, phase, place, len(batches))
         terms = update(run, phase, {k: v.to(device) for k, v in batch.items()}, optimiser, rate)
-        place.batch, place.update, place.phase_update = (
-            place.batch + 1,
-            place.update + 1,
-            place.phase_update + 1,
-        )
+        place.advance()
         place.phase_seconds, interrupted = agree(run, time.monotonic() - started)
         done = share_done(phase, place, len(batches))
-        reporter.update(
-            phase.name, place, done, terms, phase.batch_size * run.accelerator.num_processes, rate
-        )
+        samples = phase.batch_size * run.accelerator.num_processes
+        reporter.update(phase.name, place, done, terms, samples, rate)
         if validation is not None and (done >= 1 or place.phase_update % run.training.validate_every == 0):
-            check_up(run, phase, validation, done >= 1)
+            started += check_up(run, phase, validation, done >= 1)
         if done >= 1:
             return True
         if interrupted:
@@ -190,34 +198,24 @@ def update(run: Run, phase: Phase, batch: Batch, optimiser: AdamW, rate: float) 
     seed = int(np.random.SeedSequence(entropy).generate_state(1, np.uint32)[0])
     generator = torch.Generator(accelerator.device).manual_seed(seed)
     where = f'phase "{phase.name}", update {place.update}, epoch {place.epoch}, batch {place.batch}'
-    told = []
-    for step in phase.steps:
+    told: list[Term] = []
+    for number, step in enumerate(phase.steps, start=1):
         terms: list[Term] = []
         for _ in range(step.repeats):
             terms = take_step(run.vae, step, batch, optimiser, generator, accelerator, where)
-        told += terms
+        told += terms if number == 1 else [replace(t, name=f"step{number}_{t.name}") for t in terms]
     return told
 
 
-def share_done(phase: Phase, place: Place, batches: int) -> float:
-    """The finished share of a phase, by its epochs or its minutes, whichever end first."""
-    done = place.phase_update / (phase.epochs * batches)
-    return max(done, place.phase_seconds / (60 * phase.minutes)) if phase.minutes else done
-
-
-def learning_rate(training: Training, phase: Phase, place: Place, batches: int) -> float:
-    """Of the next update: a linear warm-up, then constant or half a cosine down to zero."""
-    rate = phase.learning_rate
-    if training.schedule == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, share_done(phase, place, batches))))
-    return rate * min(1.0, (place.phase_update + 1) / (training.warmup + 1))
-
-
-def check_up(run: Run, phase: Phase, validation: Batches, ended: bool) -> None:
-    """Validate on the main process; the clock stands still."""
+def check_up(run: Run, phase: Phase, validation: Batches, ended: bool) -> float:
+    """Validate on the main process; the seconds it took, which count in no rate and no budget."""
+    began = time.monotonic()
     if run.accelerator.is_main_process:
         result = validate(run.vae, phase, validation, run.accelerator.device)
         run.reporter.validated(phase.name, run.place, result, ended)
+    spent = time.monotonic() - began
+    run.reporter.since += spent
+    return spent
 
 
 def agree(run: Run, seconds: float) -> tuple[float, bool]:
