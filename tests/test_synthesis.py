@@ -159,7 +159,7 @@ def test_the_gallery_shows_every_input_and_output(model: Model):
     assert sheet.shape[1] > 5 * (cell + gap)
     walk = model.walk("pose", A, B, 4)
     assert len(walk_frames(walk)) == 4
-    assert walk_row(walk).shape[1] > 4 * 112
+    assert walk_row(walk, A, B).shape[1] > 6 * 112
 
 
 def test_an_estimate_is_shown_and_measured_against_its_labels(model: Model, tmp_path):
@@ -174,5 +174,5 @@ def test_an_estimate_is_shown_and_measured_against_its_labels(model: Model, tmp_
     assert error_mm(hand, sample) == pytest.approx(expected, rel=1e-4)
     row = estimate_row(photo_of(sample), hand, truth)
     assert [picture.shape[0] for picture in row] == [320, 320, 192, 192]
-    assert estimate_sheet({"a": row, "b": row}).shape[0] > 2 * 160
+    assert estimate_sheet([row, row], ["12 mm", "7 mm"]).shape[0] > 2 * 160
     assert draw.TRUTH != draw.PREDICTION

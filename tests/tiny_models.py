@@ -80,7 +80,7 @@ def tiny_model(graph: str, **data: object) -> Model:
     with torch.no_grad():
         for module in vae.modules():
             if isinstance(module, nn.Linear | nn.ConvTranspose2d):
-                module.weight.mul_(4)
+                module.weight.mul_(1.5)
     return Model(vae, experiment)
 
 

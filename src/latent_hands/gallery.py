@@ -1,6 +1,6 @@
 """The pictures that show what a run does: estimates beside the truth, transfers, walks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -57,9 +57,9 @@ def estimate_row(photo: Photo, hand: Hand, truth: Points | None = None) -> list[
     return [looked_at(photo), overlaid(photo, hand), draw.skeleton(shown), draw.skeleton(shown, "side")]
 
 
-def estimate_sheet(rows: Mapping[str, list[Picture]]) -> Picture:
-    """Rows of `estimate_row`, headed."""
-    return draw.grid(list(rows.values()), ["picture", "estimate", "front", "side"], list(rows), lead=(0, 1))
+def estimate_sheet(rows: Sequence[list[Picture]], headings: Sequence[str] = ()) -> Picture:
+    """Rows of `estimate_row`, each with its heading."""
+    return draw.grid(rows, ["picture", "estimate", "front", "side"], headings, lead=(0, 1))
 
 
 def transfer_grid(
@@ -70,22 +70,23 @@ def transfer_grid(
 ) -> Picture:
     """Fig. 6: the first column gives the pose, the second shows what was read from it, the first row the
     scene."""
-    head = [None, None, *(_shown(model, source) for source in contents)]
+    head = [None, None, *(_shown(source) for source in contents)]
     made = model.transfer(poses, contents, reads)
     rows = [
-        [_shown(model, source), draw.skeleton(_pose(model, source)), *row]
+        [_shown(source), draw.skeleton(_pose(model, source)), *row]
         for source, row in zip(poses, made, strict=True)
     ]
-    headings = ["pose from", "3DPose", *[""] * len(contents)]
-    return draw.grid([head, *rows], headings, ["scene from", *[""] * len(poses)], lead=(1, 2))
+    return draw.grid([head, *rows], ["pose from", "3DPose", "scene from"], lead=(1, 2))
 
 
-def _shown(model: Model, source: Source) -> Picture:
-    if isinstance(source, Photo):
-        return looked_at(source.mirrored() if source.handedness == "right" else source)
-    if isinstance(source, Hand) or (isinstance(source, np.ndarray) and source.shape == (21, 3)):
-        return draw.skeleton(_pose(model, source))
-    return looked_at(Photo.open(source))
+def _shown(source: Source) -> Picture:
+    """The source as the model sees it, a left hand."""
+    if isinstance(source, Hand):
+        return draw.skeleton(source.batch()["pose"][0].numpy())
+    if isinstance(source, np.ndarray) and source.shape == (21, 3):
+        return draw.skeleton(source)
+    photo = source if isinstance(source, Photo) else Photo.open(source)
+    return looked_at(photo.mirrored() if photo.handedness == "right" else photo)
 
 
 def _pose(model: Model, source: Source) -> Points:
@@ -94,16 +95,19 @@ def _pose(model: Model, source: Source) -> Points:
     return model.decode(latent)["pose"][0].float().cpu().numpy()
 
 
-def walk_row(walk: Walk) -> Picture:
-    """Fig. 4: what decodes on the way, pictures above, 3DPoses below."""
-    skeletons = _skeletons(walk)
-    return draw.grid([walk.pictures, skeletons] if walk.pictures else [skeletons], cell_px=112)
+def walk_row(walk: Walk, first: Source, last: Source) -> Picture:
+    """Fig. 4: both ends, and between them what decodes on the way, pictures above, 3DPoses below."""
+    rows = [row for row in (walk.pictures, _skeletons(walk)) if row]
+    ends = [(_shown(first), _shown(last)), *[(None, None)] * (len(rows) - 1)]
+    shown = [[start, *row, end] for (start, end), row in zip(ends, rows, strict=True)]
+    headings = ["from", *[""] * len(walk.poses), "to"]
+    return draw.grid(shown, headings, cell_px=112, lead=(0, 1))
 
 
 def walk_frames(walk: Walk) -> list[Picture]:
     """The same as an animation: picture and 3DPose side by side."""
     columns = [walk.pictures, _skeletons(walk)] if walk.pictures else [_skeletons(walk)]
-    return [draw.grid([list(row)], cell_px=224) for row in zip(*columns, strict=True)]
+    return [draw.grid([list(row)], cell_px=192) for row in zip(*columns, strict=True)]
 
 
 def _skeletons(walk: Walk) -> list[Picture]:

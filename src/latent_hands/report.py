@@ -105,7 +105,9 @@ def _table(table: Table) -> str:
     return f'<div class="scroll"><table>{body}</table></div>{caption}'
 
 
-def graph_svg(encoders: Mapping[str, Sequence[str]], decoders: Mapping[str, Sequence[str]]) -> str:
+def graph_svg(
+    title: str, encoders: Mapping[str, Sequence[str]], decoders: Mapping[str, Sequence[str]]
+) -> str:
     """A bipartite graph: modalities that are read, factors, modalities that are written.
 
     Both map a modality to its factors; red arrows infer, grey ones generate, as in Fig. 2 of the paper.
@@ -117,10 +119,10 @@ def graph_svg(encoders: Mapping[str, Sequence[str]], decoders: Mapping[str, Sequ
     middle = [
         {name: 34 + step * ((rows - len(c)) / 2 + i + 0.5) for i, name in enumerate(c)} for c in columns
     ]
-    x = (90, 330, 570)
+    x = (90.0, 330.0, 570.0)
     parts = [
         f'<text class="head" x="{cx}" y="18">{text}</text>'
-        for cx, text in zip(x, ("observed", "latent factors", "generated"), strict=True)
+        for cx, text in zip(x, (f"{title}: observed", "latent factors", "generated"), strict=True)
     ]
     for name, read in encoders.items():
         parts += [_arrow("infer", x[0] + 62, middle[0][name], x[1] - 66, middle[1][f]) for f in read]

@@ -26,5 +26,11 @@ DataName = Annotated[
 Root = Annotated[Path | None, arg(metavar="DIR", help="The data set's folder.")]
 Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the data set.")]
 Ids = Annotated[tuple[int, ...], arg(metavar="N ...", help="Pictures of the data set, by number.")]
+Reads = Annotated[
+    Literal["rgb", "tag"] | None,
+    arg(
+        help="What contents are taken for: pictures of hands, or tag pictures [tags where a set has them]."
+    ),
+]
 Json = Annotated[bool, arg(help="Print JSON instead of a table.")]
 CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff)

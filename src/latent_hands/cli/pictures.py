@@ -1,11 +1,11 @@
 """Commands on pictures: estimate, synthesise, transfer, walk."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import BoneMm, BoxText, DataName, HandSide, Ids, Json, Root, Run, Split
+from latent_hands.cli.options import BoneMm, BoxText, DataName, HandSide, Ids, Json, Reads, Root, Run, Split
 from latent_hands.errors import HandsError
 
 
@@ -66,63 +66,64 @@ def synthesise(
     data: DataName = None,
     root: Root = None,
     split: Split = "evaluation",
-    reads: Literal["rgb", "tag"] = "rgb",
+    reads: Reads = None,
 ) -> None:
     """Make one picture: the hand's pose from A, the scene (skin, light, background) from B.
 
     $ latent-hands synthesise synthesis --pose a.png --content b.png
     $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
-    $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands --reads tag
+    $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands
 
     Args:
         pose: A picture, a hand's JSON as estimate writes it, or with --data a number.
         content: A picture, or with --data a number.
         out: The picture to write.
-        reads: What the content's picture is taken for: any picture of a hand, or a scene's tag picture.
     """
     from latent_hands import draw
-    from latent_hands.cli.sources import open_source, samples_of
+    from latent_hands.cli.sources import open_source, samples_of, what_is_read
     from latent_hands.predictor import Model
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [pose, content])
-    wanted, scene = open_source(pose, hand, samples), open_source(content, hand, samples, reads == "tag")
-    draw.save_picture(model.synthesise(wanted, scene, reads), out)
+    kind = what_is_read(reads, samples)
+    wanted, scene = open_source(pose, hand, samples), open_source(content, hand, samples, kind == "tag")
+    draw.save_picture(model.synthesise(wanted, scene, kind), out)
     print(out)
 
 
 def transfer(
     run: Run,
-    poses: Annotated[tuple[str, ...], arg(metavar="A ...")],
-    contents: Annotated[tuple[str, ...], arg(metavar="B ...")],
+    poses: Annotated[tuple[str, ...], arg(metavar="A ...")] = (),
+    contents: Annotated[tuple[str, ...], arg(metavar="B ...")] = (),
     hand: HandSide = "left",
     out: Path = Path("runs/synthesis/transfer.png"),
     data: DataName = None,
     root: Root = None,
     split: Split = "evaluation",
-    reads: Literal["rgb", "tag"] = "rgb",
+    reads: Reads = None,
 ) -> None:
     """Every pose in every scene: a grid as in Fig. 6 of the paper.
 
     $ latent-hands transfer synthesis --poses a.png b.png --contents c.png d.png
-    $ latent-hands transfer synthesis --poses 0 9 13 --contents 4 8 --data rendered --root hands --reads tag
+    $ latent-hands transfer synthesis --poses 0 9 13 --contents 4 8 --data rendered --root hands
+    $ latent-hands transfer synthesis --data rendered --root hands
 
     Args:
-        poses: Rows: pictures, JSON of hands, or with --data numbers.
-        contents: Columns: pictures, or with --data numbers.
+        poses: Rows: pictures, JSON of hands, or with --data numbers [4, evenly spaced].
+        contents: Columns: pictures, or with --data numbers [5, evenly spaced].
         out: The picture to write.
-        reads: What the contents' pictures are taken for: any picture of a hand, or a scene's tag picture.
     """
     from latent_hands import draw
-    from latent_hands.cli.sources import open_source, samples_of
+    from latent_hands.cli.sources import open_source, samples_of, spread, what_is_read
     from latent_hands.gallery import transfer_grid
     from latent_hands.predictor import Model
 
     model = Model.load(run)
-    samples = samples_of(data, root, split, [*poses, *contents])
-    rows = [open_source(text, hand, samples) for text in poses]
-    columns = [open_source(text, hand, samples, reads == "tag") for text in contents]
-    draw.save_picture(transfer_grid(model, rows, columns, reads), out)
+    samples = samples_of(data, root, split, [*poses, *contents] if poses and contents else [])
+    kind = what_is_read(reads, samples)
+    rows = [open_source(text, hand, samples) for text in poses or spread(samples, 4, 1)]
+    columns = [open_source(text, hand, samples, kind == "tag") for text in contents or spread(samples, 5)]
+    draw.save_picture(transfer_grid(model, rows, columns, kind), out)
     print(out)
 
 
@@ -158,6 +159,7 @@ def walk(
     model = Model.load(run)
     samples = samples_of(data, root, split, [start, end])
     first, last = (open_source(text, hand, samples) for text in (start, end))
-    draw.save_picture(walk_row(model.walk(factor, first, last, steps)), out.with_suffix(".png"))
-    draw.save_gif(walk_frames(model.walk(factor, first, last, 4 * steps)), out.with_suffix(".gif"))
+    row = walk_row(model.walk(factor, first, last, steps), first, last)
+    draw.save_picture(row, out.with_suffix(".png"))
+    draw.save_gif(walk_frames(model.walk(factor, first, last, 2 * steps)), out.with_suffix(".gif"))
     print(f"{out.with_suffix('.png')} and .gif")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from latent_hands import draw
 from latent_hands.checkpoint import write_text
@@ -46,9 +47,24 @@ def find_samples(
 
 
 def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
-    """The samples that numbers among the names mean; none without a data set."""
+    """The samples that numbers among the names mean, all if there are no names, none without a set."""
     ids = sorted({int(name) for name in names if name.isdigit()})
-    return find_samples(data, root, split, ids) if data and ids else []
+    return find_samples(data, root, split, ids) if data and (ids or not names) else []
+
+
+def spread(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
+    """The names of so many samples, evenly spaced. Raises HandsError if there are none."""
+    if not samples:
+        raise HandsError("give poses and contents, or --data NAME --root DIR to take some from there")
+    step = max(len(samples) // count, 1)
+    return [samples[(start + i * step) % len(samples)].name for i in range(count)]
+
+
+def what_is_read(reads: str | None, samples: Sequence[Sample]) -> Literal["rgb", "tag"]:
+    """What contents are taken for: what was asked for, else tag pictures where there are any."""
+    if reads is None:
+        return "tag" if samples and samples[0].tag is not None else "rgb"
+    return "tag" if reads == "tag" else "rgb"
 
 
 def write_estimate(path: Path, photo: Photo, hand: Hand, sample: Sample | None) -> None:
@@ -56,7 +72,7 @@ def write_estimate(path: Path, photo: Photo, hand: Hand, sample: Sample | None) 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path.with_name(f"{path.name}.json"), hand.to_json(indent=1) + "\n")
     row = estimate_row(photo, hand, sample and truth_mm(sample))
-    draw.save_picture(estimate_sheet({path.name: row}), path.with_name(f"{path.name}.png"))
+    draw.save_picture(estimate_sheet([row]), path.with_name(f"{path.name}.png"))
 
 
 def open_photos(

@@ -58,7 +58,7 @@ def build_windows(
         picture = read_rgb(samples[i].image)
         cx, cy, crop_px = _crop(samples[i], crop, picture.shape[:2])
         squares[i] = torch.tensor([cx, cy, crop_px])
-        images[i] = _cut(picture, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
+        images[i] = cut_square(picture, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
 
     _for_all(len(samples), cut, workers, progress)
     shown = {}
@@ -134,7 +134,7 @@ def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, f
     return float(cx), float(cy), float(side_px)
 
 
-def _cut(
+def cut_square(
     picture: UInt8[np.ndarray, "height width 3"],
     centre: tuple[float, float],
     side_px: float,
@@ -174,7 +174,7 @@ def _cut_tags(
 
     def cut(i: int) -> None:
         path, cx, cy, side_px, mirrored = distinct[i]
-        tags[i] = _cut(read_rgb(path), (cx, cy), side_px * margin, window_px, mirrored)
+        tags[i] = cut_square(read_rgb(path), (cx, cy), side_px * margin, window_px, mirrored)
 
     _for_all(len(distinct), cut, workers, None)
     return tags, torch.tensor([order[key] for key in keys])

@@ -15,6 +15,8 @@ from latent_hands.predictor import Model, score_run
 from latent_hands.train import train
 
 PICTURE_PX = 128
+WINDOW = [0.85, 1.0]
+"""Sides of the scenes' windows in picture sides: up to 1 they lie within the picture."""
 RUNS = {"estimation": "demo_estimation", "synthesis": "demo_synthesis"}
 """The run folders of a demo, which are also the names of the shipped models -> what they are trained by."""
 
@@ -24,12 +26,12 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
 
     Everything lies in `out`. What a former call has done is kept, and whatever is missing is done. With
     `rhd`, the folder of that data set, its evaluation pictures are scored as well; none of them is shown.
-    Raises HandsError for a count below 64, and KeyboardInterrupt once a stopped training is saved.
+    Raises HandsError for a count below 256, and KeyboardInterrupt once a stopped training is saved.
     """
-    if count < 64:
-        raise HandsError(f"count is {count}; legal: 64 or more, or there is nothing to learn from")
+    if count < 256:
+        raise HandsError(f"count is {count}; legal: 256 (one batch) or more")
     stages = Stages(out, 7 if rhd is None else 8)
-    rendering = {"count": count, "evaluation": count // 8, "px": PICTURE_PX}
+    rendering = {"count": count, "evaluation": count // 8, "px": PICTURE_PX, "window": WINDOW}
     stages.run(
         "render hands", rendering, ["hands/rendered.json"], partial(_render, out / "hands", **rendering)
     )
@@ -56,12 +58,12 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
     return report
 
 
-def _render(hands: Path, count: int, evaluation: int, px: int) -> Found:
+def _render(hands: Path, count: int, evaluation: int, px: int, window: list[float]) -> Found:
     try:
         from latent_hands.render.dataset import render_dataset
     except ModuleNotFoundError as error:
         raise HandsError(f"rendering needs {error.name}: pip install 'latent-hands[render]'") from error
-    render_dataset(hands, count, px, evaluation=evaluation)
+    render_dataset(hands, count, px, evaluation=evaluation, window=(window[0], window[1]))
     return {}
 
 

@@ -11,11 +11,19 @@ from latent_hands import draw
 from latent_hands.checkpoint import METRICS
 from latent_hands.data import Sample, read_rgb
 from latent_hands.demo.stages import Found
-from latent_hands.gallery import estimate_row, estimate_sheet, transfer_grid, truth_mm, walk_frames, walk_row
+from latent_hands.gallery import (
+    error_mm,
+    estimate_row,
+    estimate_sheet,
+    transfer_grid,
+    truth_mm,
+    walk_frames,
+    walk_row,
+)
 from latent_hands.predictor import Model, Photo, photo_of, tag_of
 
 Models = dict[str, Model]
-Line = tuple[list[float], list[float]]
+Line = tuple[list[int], list[float]]
 SHOWN_BONE_MM = 40.0
 
 
@@ -51,9 +59,17 @@ class Studio:
             panels = learning_curves(self.out / run / METRICS, models["yours"].crop_px)
             draw.curves(self.path(f"curves_{run}.png"), panels, "update")
         for who, model in self.models["estimation"].items():
-            rows = {sample.name: _row(model, sample) for sample in self.spread(6, start=2)}
-            draw.save_picture(estimate_sheet(rows), self.path(f"{who}_estimates.png"))
+            self._estimates(model, self.path(f"{who}_estimates.png"))
         return {}
+
+    def _estimates(self, model: Model, path: Path) -> None:
+        rows, headings = [], []
+        for sample in self.spread(6, start=2):
+            photo = photo_of(sample)
+            hand = model.estimate(photo)
+            rows.append(estimate_row(photo, hand, truth_mm(sample)))
+            headings.append(f"{error_mm(hand, sample):.0f} mm")
+        draw.save_picture(estimate_sheet(rows, headings), path)
 
     def draw_synthesis(self) -> Found:
         """Each model's transfer grid, and its walks along pose and content."""
@@ -66,13 +82,9 @@ class Studio:
         return {}
 
     def _walk(self, model: Model, factor: str, first: Photo, last: Photo, path: Path) -> None:
-        draw.save_picture(walk_row(model.walk(factor, first, last, 9)), path.with_suffix(".png"))
-        draw.save_gif(walk_frames(model.walk(factor, first, last, 24)), path.with_suffix(".gif"))
-
-
-def _row(model: Model, sample: Sample) -> list[draw.Picture]:
-    photo = photo_of(sample)
-    return estimate_row(photo, model.estimate(photo), truth_mm(sample))
+        row = walk_row(model.walk(factor, first, last, 7), first, last)
+        draw.save_picture(row, path.with_suffix(".png"))
+        draw.save_gif(walk_frames(model.walk(factor, first, last, 16)), path.with_suffix(".gif"))
 
 
 def learning_curves(metrics: Path, px: int) -> dict[str, dict[str, Line]]:

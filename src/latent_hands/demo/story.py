@@ -25,8 +25,8 @@ def tell(studio: Studio, found: Found, seconds: float) -> Path:
     scores = found["rendered"][best]
     page = Page(
         title="Latent Hands: a demo",
-        lead="A variational autoencoder learns what makes a picture of a hand: its pose, the viewpoint, and "
-        "everything else. It then reads 3D hands from pictures, and makes pictures of chosen hands in "
+        lead="A variational autoencoder learns what makes a picture of a hand: its pose, the viewpoint, "
+        "and everything else. It then reads 3D hands from pictures, and makes pictures of chosen hands in "
         "chosen scenes.",
         cards={
             f"mean joint error on unseen hands, {WHOSE[best]}": f"{scores['epe_mm']:.1f} mm",
@@ -57,34 +57,34 @@ def _hands(studio: Studio, rendering: Found) -> Section:
         [
             f"All pictures were rendered on this machine: {rendering['count']:,} to learn from and "
             f"{rendering['evaluation']:,} to test on, of other people in other places. Each comes with "
-            f"exact labels: "
-            "21 joints in millimetres, the camera, what is visible, and a tag picture of the same scene.",
+            "exact labels: 21 joints in millimetres, the camera, what is visible, and a tag picture of "
+            "the same scene.",
         ],
         [Figure(studio.path("hands.png"), "Hands kept for testing, with their labelled joints.")],
     )
 
 
 def _model(studio: Studio) -> Section:
-    graph = _graph(studio.models["estimation"]["yours"]), _graph(studio.models["synthesis"]["yours"])
+    drawings = [_graph(run, models["yours"]) for run, models in studio.models.items()]
     return Section(
         "The model",
         [
-            "Encoders (red) infer a few numbers, the latent factors, from what is observed; decoders (grey) "
-            "generate from them. Two graphs are trained. For estimation the factors are the canonical pose "
-            "(fingers, seen from a fixed side) and the viewpoint. For synthesis they are pose and content: "
-            "skin, light and background.",
+            "Encoders (red) infer a few numbers, the latent factors, from what is observed; decoders "
+            "(grey) generate from them. Two graphs are trained. For estimation the factors are the "
+            "canonical pose (fingers, seen from a fixed side) and the viewpoint. For synthesis they are "
+            "pose and content: skin, light and background.",
             "First the factors are disentangled, each learned from its own labels. Then pictures are "
-            "embedded: an "
-            "encoder learns to find the same factors from pixels alone, while the decoders stay as they are.",
+            "embedded: an encoder learns to find the same factors from pixels alone, while the decoders "
+            "stay as they are.",
         ],
-        svg="<br>".join(graph),
+        svg="".join(drawings),
     )
 
 
-def _graph(model: Model) -> str:
+def _graph(title: str, model: Model) -> str:
     graph = model.experiment
     read = {arrow.reads: arrow.factors for arrow in graph.encoders.values()}
-    return graph_svg(read, {arrow.writes: arrow.factors for arrow in graph.decoders.values()})
+    return graph_svg(title, read, {arrow.writes: arrow.factors for arrow in graph.decoders.values()})
 
 
 def _learning(studio: Studio) -> Section:
@@ -92,13 +92,12 @@ def _learning(studio: Studio) -> Section:
         "The learning",
         [
             "Left, how far decoded joints or pictures are from the truth in the course of each phase "
-            "(joints for a "
-            "bone of 40 mm). Right, how much is written into each factor: a factor at zero would carry "
-            "nothing.",
+            "(joints for a bone of 40 mm). Right, how much is written into each factor: a factor at zero "
+            "would carry nothing.",
         ],
         [
-            Figure(studio.path("curves_estimation.png"), "Estimation.", side=True),
-            Figure(studio.path("curves_synthesis.png"), "Synthesis.", side=True),
+            Figure(studio.path("curves_estimation.png"), "Estimation."),
+            Figure(studio.path("curves_synthesis.png"), "Synthesis."),
         ],
     )
 
@@ -106,10 +105,8 @@ def _learning(studio: Studio) -> Section:
 def _numbers(found: Found) -> Section:
     text = [
         "All errors are on hands that no model saw. As in the paper, which hand it is and the length of "
-        "one bone "
-        "are given; everything else is read from the picture. The mean pose is what one gets without "
-        "looking. "
-        "In brackets: 95 % bootstrap intervals.",
+        "one bone are given; everything else is read from the picture. The mean pose is what one gets "
+        "without looking. In brackets: 95 % bootstrap intervals.",
     ]
     if "shipped" in found["rendered"]:
         text.append(
@@ -152,11 +149,9 @@ def _estimates(studio: Studio) -> Section:
     return Section(
         "Hands in pictures",
         [
-            "Six unseen hands, evenly spaced in the test set and not picked. Second column: the estimate "
-            "over the "
-            "picture, a colour a finger. Then the hand in 3D from the front and from the side: the truth "
-            "in red, "
-            "the estimate in blue; paler is farther away.",
+            "Six unseen hands, evenly spaced in the test set and not picked, with their errors. Second "
+            "column: the estimate over the picture, a colour a finger. Then the hand in 3D from the front "
+            "and from the side: the truth in red, the estimate in blue; paler is farther away.",
         ],
         _each(studio, studio.models["estimation"], "estimates.png", "Estimates."),
     )
@@ -167,10 +162,8 @@ def _transfers(studio: Studio) -> Section:
         "A pose carried into other scenes",
         [
             "From each picture in the first column the model reads the pose (drawn beside it), from each "
-            "tag picture "
-            "in the first row the scene. Every other picture is generated: that pose in that scene. It "
-            "never saw "
-            "such a pair.",
+            "tag picture in the first row the scene. Every other picture is generated: that pose in that "
+            "scene. It never saw such a pair.",
         ],
         _each(studio, studio.models["synthesis"], "transfer.png", "Pose transfer, Fig. 6 of the paper."),
     )
@@ -182,9 +175,8 @@ def _walks(studio: Studio) -> Section:
         "Walks through the latent space",
         [
             "One factor moves in a straight line from one picture's value to another's, the other factor "
-            "stands still. "
-            "If the factors are disentangled, a walk along the pose leaves the scene alone, and the other "
-            "way round.",
+            "stands still. If the factors are disentangled, a walk along the pose leaves the scene alone, "
+            "and the other way round.",
         ],
         [
             *_each(studio, models, "walk_pose.png", "The pose moves."),
@@ -196,13 +188,13 @@ def _walks(studio: Studio) -> Section:
 
 
 def _further(studio: Studio) -> Section:
-    out, run = studio.out, studio.out / "estimation"
-    return Section(
-        "Further",
-        ["The same with your own pictures and more hands:"],
-        code=f"latent-hands estimate {run} hand.jpg --hand left --box 40,25,128,128\n"
-        f"latent-hands transfer {out / 'synthesis'} --poses a.png b.png --contents c.png d.png\n"
-        "latent-hands render hands --count 20000\n"
-        "latent-hands train estimation --data.root hands --out runs/estimation\n"
-        f"latent-hands evaluate {run} --data rhd --root RHD_published_v2",
+    estimation, synthesis = studio.out / "estimation", studio.out / "synthesis"
+    commands = (
+        f"estimate {estimation} hand.jpg --hand left --box 40,25,128,128",
+        f"transfer {synthesis} --poses a.png b.png --contents c.png d.png",
+        "render hands --count 20000",
+        "train estimation --data.root hands --out runs/estimation",
+        f"evaluate {estimation} --data rhd --root RHD_published_v2",
     )
+    code = "\n".join(f"latent-hands {command}" for command in commands)
+    return Section("Further", ["The same with your own pictures and more hands:"], code=code)

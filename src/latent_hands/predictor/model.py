@@ -72,9 +72,8 @@ class Model:
         derived from the pose. `right` is for graphs that are told the side. Raises HandsError for a graph
         that cannot go from rgb to a pose.
         """
-        batch: Batch = {"rgb": crops.to(self.device)} | (
-            {} if right is None else {"right": right.to(self.device)}
-        )
+        right = None if right is None else right.to(self.device)
+        batch: Batch = {"rgb": crops.to(self.device)} | ({} if right is None else {"right": right})
         factors = self._factors_of("pose")
         said = synthesis.decode(self.vae, synthesis.infer(self.vae, factors, batch), right)
         if "cpose" not in said or "viewpoint" not in said:

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from latent_hands.data.crops import _cut as cut
+from latent_hands.data.crops import cut_square
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
@@ -85,7 +85,7 @@ class Photo:
 
     def window(self, out_px: int, margin: float) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
         """The square around the box, `margin` times as wide, resampled; mid-grey beyond the picture."""
-        return cut(self.rgb, self.centre_px, self.side_px * margin, out_px, flip=False)
+        return cut_square(self.rgb, self.centre_px, self.side_px * margin, out_px, flip=False)
 
     def window_camera(self, out_px: int, margin: float) -> Float[Tensor, "3 3"] | None:
         """The camera of that window, if the picture's is known."""
