@@ -3,8 +3,12 @@
 import os
 from pathlib import Path
 
+import torch
 from jaxtyping import install_import_hook
 
 SHARED = Path(os.environ.get("LATENT_HANDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+# Test workers share the cores: two threads each would wait for one another.
+torch.set_num_threads(1)
 
 _hook = install_import_hook("latent_hands", "beartype.beartype")
