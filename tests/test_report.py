@@ -140,7 +140,7 @@ def test_curves_turn_likelihoods_into_errors(tmp_path: Path):
         {"phase": "embed_rgb", "update": 99, "epe_mm": 3.0},
     ]
     path = tmp_path / "metrics.jsonl"
-    path.write_text("\n".join(map(json.dumps, lines)))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + "{")
     panels = learning_curves(path, 64)
     assert panels["3DPose error, mm"] == {"disentangle": ([50], [pytest.approx(20.0)])}
     assert panels["picture error, grey levels"] == {"embed rgb": ([99], [pytest.approx(10.0)])}

@@ -1,20 +1,19 @@
 """The demo: from nothing to trained models, numbers and a page about them, in minutes on a CPU."""
 
-import json
 from functools import partial
 from pathlib import Path
 
-from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, WEIGHTS, find_run
+from latent_hands.checkpoint import WEIGHTS, find_run
 from latent_hands.data import Sample, open_data
+from latent_hands.demo.learning import demo_experiment, learn
 from latent_hands.demo.pictures import Models, Studio
 from latent_hands.demo.stages import Found, Stages
 from latent_hands.demo.story import tell
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment, write_experiment
+from latent_hands.experiment import Experiment, write_experiment
 from latent_hands.predictor import Model, score_run
-from latent_hands.train import train
 
-PICTURE_PX = 128
+PICTURE_PX = 160
 WINDOW = [0.85, 1.0]
 """Sides of the scenes' windows in picture sides: up to 1 they lie within the picture."""
 RUNS = {"estimation": "demo_estimation", "synthesis": "demo_synthesis"}
@@ -30,13 +29,13 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
     """
     if count < 256:
         raise HandsError(f"count is {count}; legal: 256 (one batch) or more")
-    stages = Stages(out, 7 if rhd is None else 8)
+    stages = Stages(out, 5 if rhd is None else 6)
     rendering = {"count": count, "evaluation": count // 8, "px": PICTURE_PX, "window": WINDOW}
     stages.run(
         "render hands", rendering, ["hands/rendered.json"], partial(_render, out / "hands", **rendering)
     )
-    for run, experiment in RUNS.items():
-        _learn(stages, run, experiment)
+    experiments = {run: demo_experiment(name, out / "hands", len(RUNS)) for run, name in RUNS.items()}
+    _learn(stages, experiments)
     shipped = [_shipped(run) for run in RUNS]
     samples = open_data("rendered", out / "hands", "evaluation")
     models = {run: _models(out, run) for run in RUNS}
@@ -67,20 +66,17 @@ def _render(hands: Path, count: int, evaluation: int, px: int, window: list[floa
     return {}
 
 
-def _learn(stages: Stages, run: str, experiment: str) -> None:
-    """Train one of the runs, from where it was stopped, or anew if what lies before it has changed."""
-    out, name = stages.folder / run, f"learn {run}"
-    chosen = load_experiment(experiment, [f"--data.root={json.dumps(str(stages.folder / 'hands'))}"])
+def _learn(stages: Stages, experiments: dict[str, Experiment]) -> None:
+    """Train the runs; what was trained on other hands or by other experiments is trained anew."""
+    name = "learn both graphs, one process each"
+    written = {run: write_experiment(experiment) for run, experiment in experiments.items()}
+    known = stages.known.get(name)
 
     def work() -> Found:
-        if name in stages.known:
-            for file in (EXPERIMENT, METRICS, RESUME, WEIGHTS):
-                (out / file).unlink(missing_ok=True)
-        if not train(chosen, out, resume=(out / RESUME).exists()):
-            raise KeyboardInterrupt
+        learn(stages.folder, experiments, known is not None, stages.console)
         return {}
 
-    stages.run(name, {"experiment": write_experiment(chosen)}, [f"{run}/{WEIGHTS}"], work)
+    stages.run(name, written, [f"{run}/{WEIGHTS}" for run in experiments], work)
 
 
 def _shipped(run: str) -> float | None:

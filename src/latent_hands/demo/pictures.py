@@ -1,7 +1,6 @@
 """The demo's pictures: the hands, the learning, estimates, transfers and walks, of each model that is
 there."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from latent_hands import draw
 from latent_hands.checkpoint import METRICS
 from latent_hands.data import Sample, read_rgb
+from latent_hands.demo.learning import meaning, read_metrics
 from latent_hands.demo.stages import Found
 from latent_hands.gallery import (
     error_mm,
@@ -24,7 +24,6 @@ from latent_hands.predictor import Model, Photo, photo_of, tag_of
 
 Models = dict[str, Model]
 Line = tuple[list[int], list[float]]
-SHOWN_BONE_MM = 40.0
 
 
 class Studio:
@@ -88,10 +87,7 @@ class Studio:
 
 
 def learning_curves(metrics: Path, px: int) -> dict[str, dict[str, Line]]:
-    """What the terms of the bounds mean, over the updates: errors in each phase, and the KL of every factor.
-
-    log p = -1/2 sum of squared errors over 21 joints in bone lengths, or over 3 px^2 colours in grey levels.
-    """
+    """What the bounds' terms mean, over the updates: errors in each phase, and the KL of every factor."""
     panels: dict[str, dict[str, Line]] = {}
 
     def add(title: str, label: str, update: int, value: float) -> None:
@@ -99,12 +95,11 @@ def learning_curves(metrics: Path, px: int) -> dict[str, dict[str, Line]]:
         updates.append(update)
         values.append(value)
 
-    for line in map(json.loads, metrics.read_text().splitlines()):
-        phase, update = line["phase"].replace("_", " "), line["update"]
-        if "log_p_rgb" in line:
-            add("picture error, grey levels", phase, update, (-2 * line["log_p_rgb"] / (3 * px**2)) ** 0.5)
-        elif "log_p_pose" in line:
-            add("3DPose error, mm", phase, update, SHOWN_BONE_MM * (-2 * line["log_p_pose"] / 21) ** 0.5)
+    for line in read_metrics(metrics):
+        told = meaning(line, px)
+        if told is not None:
+            quantity, phase, value = told
+            add(quantity, phase, line["update"], value)
         for name in (name for name in line if name.startswith("kl_")):
-            add("information, nats", f"z {name.removeprefix('kl_')}", update, line[name])
+            add("information, nats", f"z {name.removeprefix('kl_')}", line["update"], line[name])
     return panels
