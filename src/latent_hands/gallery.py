@@ -10,6 +10,7 @@ from jaxtyping import Float
 from latent_hands import draw
 from latent_hands.data.sample import Sample
 from latent_hands.draw import PREDICTION, TRUTH, Picture
+from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.metrics import joint_errors
 from latent_hands.predictor import Hand, Model, Photo, Walk
@@ -25,6 +26,14 @@ def truth_mm(sample: Sample) -> Points | None:
         return None
     xyz_mm = geometry.to_palm(torch.from_numpy(sample.xyz_mm))
     return (xyz_mm - xyz_mm[:1]).numpy()
+
+
+def labelled_pose(sample: Sample) -> Points:
+    """The labelled hand as models see it, a left one, in millimetres. Raises HandsError without labels."""
+    truth = truth_mm(sample)
+    if truth is None:
+        raise HandsError(f"{sample.image} has no 3D labels; legal: pictures of a labelled data set")
+    return geometry.mirror(torch.from_numpy(truth)).numpy() if sample.side == "right" else truth
 
 
 def error_mm(hand: Hand, sample: Sample) -> float | None:

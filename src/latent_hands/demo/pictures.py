@@ -15,6 +15,7 @@ from latent_hands.gallery import (
     error_mm,
     estimate_row,
     estimate_sheet,
+    labelled_pose,
     transfer_grid,
     truth_mm,
     walk_frames,
@@ -71,13 +72,18 @@ class Studio:
         draw.save_picture(estimate_sheet(rows, headings), path)
 
     def draw_synthesis(self) -> Found:
-        """Each model's transfer grid, and its walks along pose and content."""
+        """Each model's transfer grid, and its walks along pose and content.
+
+        A minute of embedding is not enough to read poses from pictures: the demo's own model is given the
+        labelled ones.
+        """
         for who, model in self.models["synthesis"].items():
-            poses = [photo_of(sample, "scene") for sample in self.spread(4, start=1)]
-            scenes = [tag_of(sample) for sample in self.spread(5)]
+            chosen, scenes = self.spread(4, start=1), [tag_of(sample) for sample in self.spread(5)]
+            photos = [photo_of(sample, "scene") for sample in chosen]
+            poses = photos if who == "shipped" else [labelled_pose(sample) for sample in chosen]
             draw.save_picture(transfer_grid(model, poses, scenes, "tag"), self.path(f"{who}_transfer.png"))
             for factor in ("pose", "content"):
-                self._walk(model, factor, poses[0], poses[2], self.path(f"{who}_walk_{factor}"))
+                self._walk(model, factor, photos[0], photos[2], self.path(f"{who}_walk_{factor}"))
         return {}
 
     def _walk(self, model: Model, factor: str, first: Photo, last: Photo, path: Path) -> None:
