@@ -119,6 +119,14 @@ def test_a_walk_moves_one_factor_and_begins_and_ends_where_told(model: Model, fa
     assert np.allclose(walk.poses, walk.poses[:1], atol=1e-6) == (factor == "content")
 
 
+def test_ends_of_walks_may_be_put_together_from_several_sources(model: Model):
+    ends = [model.latent(a, ["pose"]) | model.latent(b, ["content"], "tag") for a, b in ((A, B), (B, A))]
+    walk = model.walk("pose", *ends, steps=3)
+    assert np.array_equal(walk.pictures[0], synthesis.to_pictures(model.decode(ends[0])["rgb"])[0])
+    with pytest.raises(HandsError, match='the latent needs "tag"'):
+        model.walk("tag", model.latent(A, ["pose"]), ends[1])
+
+
 def test_estimation_graphs_walk_without_pictures():
     walk = tiny_model(ESTIMATION).walk("viewpoint", A, B, 3)
     assert walk.pictures == []

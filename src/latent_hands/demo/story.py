@@ -151,7 +151,8 @@ def _estimates(studio: Studio) -> Section:
         [
             "Six unseen hands, evenly spaced in the test set and not picked, with their errors. Second "
             "column: the estimate over the picture, a colour a finger. Then the hand in 3D from the front "
-            "and from the side: the truth in red, the estimate in blue; paler is farther away.",
+            "and from the side: the truth in red, the estimate in blue; paler is farther away. No model "
+            "knows how large or where a hand is: over the picture it is laid by the rule that crops are cut by.",
         ],
         _each(studio, studio.models["estimation"], "estimates.png", "Estimates."),
     )
@@ -163,7 +164,7 @@ def _transfers(studio: Studio) -> Section:
         "the pose of its row in the scene of its column. No model ever saw such a pair. The second column "
         "shows the 3DPose that decodes from the same factor.",
         "The model trained here had two minutes and few hands, so its pictures are blurred; its poses are "
-        "given as labelled joints. A model with more time reads the pose, too, from the first picture.",
+        "given as labelled joints. A model with more time reads the pose, too, from a picture.",
     ]
     figures = _each(studio, studio.models["synthesis"], "transfer.png", "Pose transfer, Fig. 6 of the paper.")
     return Section("A pose carried into other scenes", text, figures)
