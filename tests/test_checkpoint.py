@@ -10,7 +10,15 @@ from tiny_hands import TINY
 
 from latent_hands import checkpoint
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import Place, cut_metrics, export_weights, load_run, save_run, start_run
+from latent_hands.checkpoint import (
+    Place,
+    begin_with,
+    cut_metrics,
+    export_weights,
+    load_run,
+    save_run,
+    start_run,
+)
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 
@@ -111,3 +119,20 @@ def test_a_resumable_state_without_a_place_is_told(run):
     save_file({"x": torch.zeros(1)}, run / "resume.safetensors")
     with pytest.raises(HandsError, match=r"does not say where the training stood"):
         checkpoint.load_place(run)
+
+
+def test_a_graph_begins_with_the_arrows_that_another_run_shares(run):
+    other = build_vae(load_experiment("synthesis", [*TINY, "--training.seed=5", "--latent.content=2"]))
+    before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    source = load_run(run)[0].state_dict()
+    with pytest.raises(HandsError, match=r"encoders.rgb of .* is of another size"):
+        begin_with(other, run)
+    same = build_vae(load_experiment("cross_modal", [*TINY, "--training.seed=5"]))
+    assert begin_with(same, run) == ("encoders.rgb", "decoders.rgb", "decoders.pose")
+    assert all(torch.equal(source[name], tensor) for name, tensor in same.state_dict().items())
+    del other.encoders["rgb"], other.decoders["rgb"], other.decoders["pose"]
+    with pytest.raises(
+        HandsError, match=r"has no arrow of this graph to start with; legal: one of pose, tag"
+    ):
+        begin_with(other, run)
+    assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())

@@ -45,6 +45,18 @@ def test_every_experiment_runs_through_the_one_loop(name, tmp_path):
     load_run(tmp_path / "run")
 
 
+def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_path, monkeypatch):
+    train(tiny("cross_modal"), tmp_path / "first", hands=hands())
+    experiment = tiny("cross_modal", f"--training.start={tmp_path / 'first'}", "--training.seed=9")
+    begun = []
+    monkeypatch.setattr(loop, "run_phases", lambda run, *_: begun.append(run.vae.state_dict()) or True)
+    train(experiment, tmp_path / "second", hands=hands())
+    train(experiment, tmp_path / "second", resume=True, hands=hands())
+    expected = load_run(tmp_path / "first")[0].state_dict()
+    assert all(torch.equal(expected[n], t) for state in begun for n, t in state.items())
+    assert len(begun) == 2
+
+
 def stop_after(monkeypatch, updates):
     """Press Ctrl-C when so many updates are done."""
     take, done = loop.take_step, []

@@ -178,6 +178,31 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     return vae.eval().requires_grad_(False), experiment
 
 
+def begin_with(vae: DisentangledVAE, run: str | Path) -> tuple[str, ...]:
+    """Give the arrows that a run has too, by role and name, its weights; the names of those arrows.
+
+    Raises HandsError if the run has none of them, or one of another size.
+    """
+    source, _ = load_run(run)
+    common = []
+    for role, arrows in (("encoders", vae.encoders), ("decoders", vae.decoders)):
+        held = source.get_submodule(role)
+        for name, arrow in arrows.items():
+            if name not in dict(held.named_children()):
+                continue
+            weights = held.get_submodule(name).state_dict()
+            if {n: t.shape for n, t in weights.items()} != {
+                n: t.shape for n, t in arrow.state_dict().items()
+            }:
+                raise HandsError(f"{role}.{name} of {run} is of another size: a run cannot start with it")
+            arrow.load_state_dict(weights)
+            common.append(f"{role}.{name}")
+    if not common:
+        legal = ", ".join([*vae.encoders, *vae.decoders])
+        raise HandsError(f"{run} has no arrow of this graph to start with; legal: one of {legal}")
+    return tuple(common)
+
+
 def restore_sizes(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) -> None:
     """Refuse an experiment that asks for far more memory than its weights fill, before it is allocated."""
     asked = sum(t.numel() for t in vae.state_dict().values())
@@ -191,11 +216,13 @@ def restore_sizes(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) 
 def export_weights(run: str | Path, out: str | Path, dtype: torch.dtype = torch.float16) -> Path:
     """Write what using a model needs, small: experiment.toml and the weights, matrices in `dtype`.
 
-    Where the training data lay stays untold.
+    Where the training data and the weights it started with lay stays untold.
     Vectors stay float32: they are few, and BatchNorm's variances may exceed what half precision holds.
     """
     vae, experiment = load_run(run)
-    experiment = replace(experiment, data=replace(experiment.data, root=""))
+    experiment = replace(
+        experiment, data=replace(experiment.data, root=""), training=replace(experiment.training, start="")
+    )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / EXPERIMENT, write_experiment(experiment))

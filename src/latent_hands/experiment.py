@@ -117,10 +117,12 @@ class PhasePlan:
 class Training:
     """The one loop's settings; Adam with the paper's learning rate and batch size by default.
 
-    `warmup` counts updates. `schedule` runs over each phase. Checkpoints are written every
-    `checkpoint_minutes`, validation happens every `validate_every` updates and at the end of a phase.
+    `start` is a run folder or a shipped model whose weights the arrows of the same names begin with; without
+    it all begin at random. `warmup` counts updates. `schedule` runs over each phase. Checkpoints are written
+    every `checkpoint_minutes`, validation happens every `validate_every` updates and at the end of a phase.
     """
 
+    start: str = ""
     epochs: Count = 1
     batch_size: Count = 32
     learning_rate: Rate = 1e-4

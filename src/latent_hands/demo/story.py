@@ -152,7 +152,7 @@ def _estimates(studio: Studio) -> Section:
             "Six unseen hands, evenly spaced in the test set and not picked, with their errors. Second "
             "column: the estimate over the picture, a colour a finger. Then the hand in 3D from the front "
             "and from the side: the truth in red, the estimate in blue; paler is farther away. No model "
-            "knows how large or where a hand is: over the picture it is laid by the rule that crops are cut by.",
+            "knows how large or where a hand is: over the picture it is laid by the rule that cuts crops.",
         ],
         _each(studio, studio.models["estimation"], "estimates.png", "Estimates."),
     )

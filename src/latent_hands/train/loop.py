@@ -19,6 +19,7 @@ from latent_hands.checkpoint import (
     EXPERIMENT,
     RESUME,
     Place,
+    begin_with,
     cut_metrics,
     find_run,
     load_place,
@@ -76,6 +77,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
+    if place.update == 0 and experiment.training.start:
+        begin_with(vae, experiment.training.start)
     accelerator = Accelerator()
     main = accelerator.is_main_process
     with Reporter(out, main) as reporter:
