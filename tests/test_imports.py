@@ -8,9 +8,9 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"hand", "networks", "latents"},
+    {"hand", "networks", "latents", "typed_toml"},
     {"modalities", "metrics", "render"},
-    {"vae", "data", "presets", "typed_toml"},
+    {"vae", "data", "presets"},
     {"elbo", "synthesis", "evaluate"},
     {"algorithms", "experiment"},
     {"build"},

@@ -12,6 +12,7 @@ from latent_hands.algorithms import Phase, algorithm_1, check, cross_modal, keys
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
+from latent_hands.data.store import Cut, is_store, open_windows
 from latent_hands.data.windows import Windows
 from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError, did_you_mean
@@ -123,13 +124,17 @@ def budget(experiment: Experiment, phase: Phase) -> Phase:
 def build_hands(
     experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], report: Report | None = None
 ) -> Hands:
-    """Read and cut the training and validation windows; `report` is told (what, done, all)."""
+    """Training and validation windows, cut or from a packed store; `report` is told (what, done, all)."""
     data = experiment.data
     tags = any("tag" in keys(vae, phase) for phase in phases)
     if not data.root:
         raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
 
     def cut(split: str, limit: int | None, margin: float, px: int) -> Windows:
+        if is_store(data.root):
+            return open_windows(
+                data.root, split, Cut(data.name, data.crop, data.side, margin, px, tags), limit
+            )
         progress = report and partial(report, f"reading {split}")
         samples = open_data(data.name, Path(data.root), split, limit)
         return build_windows(samples, data.crop, margin, px, data.side, tags, data.workers, progress)

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from latent_hands import metrics
+from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
 from latent_hands.hand.geometry import (
@@ -116,7 +117,7 @@ def mean_pose_reference(
 
 def predict(
     model: Model,
-    images: UInt8[Tensor, "n 3 size size"],
+    images: UInt8[Tensor | ShardedImages, "n 3 size size"],
     K: Float[Tensor, "n 3 3"] | None,
     crop_px: int,
     *,

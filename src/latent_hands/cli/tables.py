@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from latent_hands.data.store import Split
 from latent_hands.predictor import Hand
 
 SCORES = {
@@ -51,4 +52,15 @@ def hands_table(hands: Mapping[str, Hand], errors_mm: Mapping[str, float | None]
         reach = f"{(hand.xyz_mm**2).sum(axis=1).max() ** 0.5:.0f}"
         error = [] if errors_mm.get(name) is None else [f"{errors_mm[name]:.1f}"]
         table.add_row(name, hand.handedness, bone, reach, *error)
+    Console().print(table)
+
+
+def store_table(splits: Mapping[str, Split], title: str) -> None:
+    """What a packed store holds, and what the pictures it was cut from take."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("split", "hands", "window", "shards", "store MB", "pictures MB"):
+        table.add_column(heading, justify="left" if heading == "split" else "right")
+    for name, split in splits.items():
+        sizes = (f"{size / 1e6:.1f}" for size in (split.bytes, split.source_bytes))
+        table.add_row(name, f"{split.samples}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes)
     Console().print(table)

@@ -100,7 +100,8 @@ def evaluate(
 ) -> None:
     """Score a run on a labelled data set: EPE, PCK, AUC, canonical pose, viewpoint, with 95 % intervals.
 
-    Side and bone length are given, as in the paper; the run brings its own crop, side and frame.
+    Side and bone length are given, as in the paper; the run brings its own crop, side and frame. DIR may be a
+    packed store.
 
     $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
     $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json
@@ -112,10 +113,16 @@ def evaluate(
     """
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import scores_table
-    from latent_hands.predictor import Model, score_run
+    from latent_hands.data.store import is_store
+    from latent_hands.predictor import Model, score_run, stored_windows
 
-    samples = find_samples(data or "rendered", root, split, (), limit)
-    numbers = score_run(Model.load(run), samples, split, rotations, exact)
+    name = data or "rendered"
+    model = Model.load(run)
+    if root is not None and is_store(root):
+        hands = stored_windows(model, name, root, split, rotations, limit)
+    else:
+        hands = find_samples(name, root, split, (), limit)
+    numbers = score_run(model, hands, split, rotations, exact)
     if json:
         print(json_format.dumps(numbers, indent=2))
     else:

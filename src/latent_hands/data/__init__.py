@@ -7,6 +7,7 @@ from latent_hands.data.images import read_images
 from latent_hands.data.rendered import read_rendered
 from latent_hands.data.rhd import read_rhd
 from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError, did_you_mean
 
 READERS: dict[str, Callable[[Path, str, int | None], list[Sample]]] = {
@@ -22,8 +23,11 @@ __all__ = ["READERS", "Sample", "open_data", "read_images", "read_rendered", "re
 def open_data(name: str, root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
     """Read a split ("training" or "evaluation") of a named data set; ``limit`` keeps the first so many.
 
-    A folder of ``images`` has no splits. Raises HandsError for an unknown name and as the set's reader does.
+    A folder of ``images`` has no splits. Raises HandsError for an unknown name, for a packed store, which has
+    no pictures, and as the set's reader does.
     """
     if name not in READERS:
         raise HandsError(f'unknown data set "{name}"; {did_you_mean(name, READERS)}')
+    if is_store(root):
+        raise HandsError(f"{root} is a packed store: it holds windows; give the folder of the pictures")
     return READERS[name](Path(root), split, limit)

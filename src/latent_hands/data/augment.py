@@ -162,7 +162,8 @@ def draw_images(
             rgb = _degrade(appearance.recolour(seen, matrix[part], offset[part]), augmentation, generator)
             batch["rgb"][part] = rgb.clamp_(-1, 1)
         if "tag" in batch and windows.tags is not None and windows.tag_index is not None:
-            seen = appearance.resample(windows.tags[windows.tag_index[chosen]], W[part], crop_px)
+            tags = windows.tags.index_select(0, windows.tag_index[chosen])
+            seen = appearance.resample(tags, W[part], crop_px)
             batch["tag"][part] = appearance.recolour(seen, matrix[part], offset[part]).clamp_(-1, 1)
     return batch
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
+from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.errors import HandsError, did_you_mean
 
 SOURCES = {
@@ -37,16 +39,17 @@ class Windows:
     window. `xyz_mm`, `uv_px` and `visible` are in palm form, `pose` in units of the middle bone `bone_mm`,
     all in the camera frame. With `side="mirror"` right hands, picture and labels, have become left ones;
     `right` tells which they were. `crop_side_px` is the crop's side in the source picture. The tag of sample
-    i is `tags[tag_index[i]]`: samples of one scene share it.
+    i is `tags[tag_index[i]]`: samples of one scene share it. Pictures of a packed store stay in its files
+    until they are asked for.
     """
 
-    images: UInt8[Tensor, "n 3 size size"]
+    images: UInt8[Tensor | ShardedImages, "n 3 size size"]
     names: tuple[str, ...]
     margin: float
     side: str
     crop_side_px: Float[Tensor, " n"]
     right: Bool[Tensor, " n"] | None = None
-    tags: UInt8[Tensor, "tags 3 size size"] | None = None
+    tags: UInt8[Tensor | ShardedImages, "tags 3 size size"] | None = None
     tag_index: Int64[Tensor, " n"] | None = None
     xyz_mm: Float[Tensor, "n 21 3"] | None = None
     pose: Float[Tensor, "n 21 3"] | None = None
@@ -67,15 +70,22 @@ class Windows:
     def select(self, indices: Sequence[int] | Int64[Tensor, " m"]) -> "Windows":
         """Some of the samples, in the given order; the tags stay shared."""
         index = torch.as_tensor(indices, dtype=torch.int64, device=self.images.device)
-        return self._map(lambda name, each: each if name == "tags" else each[index], index.tolist())
+
+        def chosen(name: str, each: Tensor | ShardedImages) -> Tensor | ShardedImages:
+            if name == "tags":
+                return each
+            return each[index] if isinstance(each, Tensor) else each.subset(index)
+
+        return self._map(chosen, index.tolist())
 
     def to(self, device: str | torch.device) -> "Windows":
         """All tensors on a device."""
         return self._map(lambda name, each: each.to(device), range(len(self)))
 
-    def _map(self, change: Callable[[str, Tensor], Tensor], kept: Sequence[int]) -> "Windows":
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        changed = {name: change(name, each) for name, each in tensors.items() if isinstance(each, Tensor)}
+    def _map(self, change: Callable[[str, Any], Tensor | ShardedImages], kept: Sequence[int]) -> "Windows":
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {n: value for n, value in values.items() if isinstance(value, Tensor | ShardedImages)}
+        changed: dict[str, Any] = {name: change(name, each) for name, each in tensors.items()}
         return replace(self, names=tuple(self.names[i] for i in kept), **changed)
 
 

@@ -1,6 +1,7 @@
 """A run against a labelled data set, under the conventions that the run was trained with."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from latent_hands import evaluate
 from latent_hands.data.crops import build_windows
 from latent_hands.data.sample import Sample
+from latent_hands.data.store import Cut, open_windows
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.predictor.model import TURNED_MARGIN, Model
@@ -18,7 +20,7 @@ Progress = Callable[[int, int], None]
 
 def score_run(
     model: Model,
-    samples: Sequence[Sample],
+    hands: Sequence[Sample] | Windows,
     split: str,
     rotations: int = 1,
     exact: bool = False,
@@ -26,11 +28,12 @@ def score_run(
 ) -> dict[str, Any]:
     """The protocol's numbers of a run (see `evaluate.score`), and under "pck" its curve.
 
-    Side and bone length are given, as in the paper. `rotations` averages over so many turned crops. Beside
+    `hands` are samples, or their windows out of a packed store (`stored_windows`). Side and bone length are
+    given, as in the paper. `rotations` averages over so many turned crops. Beside
     them stand `frame`, `rotations` and, under "mean_pose", what the labels' own mean pose would score.
     Raises HandsError for samples without 3D labels and as cutting and scoring do.
     """
-    windows = evaluation_windows(model, samples, rotations)
+    windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations)
     truth = truth_of(windows)
     prediction = predict_windows(model, windows, rotations, progress)
     numbers = evaluate.score(prediction, truth, split, exact)
@@ -46,9 +49,22 @@ def score_run(
 
 def evaluation_windows(model: Model, samples: Sequence[Sample], rotations: int = 1) -> Windows:
     """The crops that a run is evaluated on, with room for turns if there are any."""
-    size = round(model.crop_px * (TURNED_MARGIN if rotations > 1 else 1.0))
-    data = model.experiment.data
+    size, data = evaluation_px(model, rotations), model.experiment.data
     return build_windows(samples, data.crop, size / model.crop_px, size, data.side)
+
+
+def stored_windows(
+    model: Model, name: str, root: Path, split: str, rotations: int = 1, limit: int | None = None
+) -> Windows:
+    """The same crops out of a packed store; HandsError if it was prepared otherwise."""
+    size, data = evaluation_px(model, rotations), model.experiment.data
+    wanted = Cut(name, data.crop, data.side, size / model.crop_px, size, tags=False)
+    return open_windows(root, split, wanted, limit)
+
+
+def evaluation_px(model: Model, rotations: int) -> int:
+    """Side of the windows: the crop's, or larger where it is turned."""
+    return round(model.crop_px * (TURNED_MARGIN if rotations > 1 else 1.0))
 
 
 def truth_of(windows: Windows) -> evaluate.Truth:

@@ -1,0 +1,116 @@
+"""Cutting a data set into a packed store, shard by shard: what is there and intact is never cut twice."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from latent_hands.data import Sample, open_data
+from latent_hands.data.crops import build_windows
+from latent_hands.data.shard_files import encode
+from latent_hands.data.store import (
+    MANIFEST,
+    Cut,
+    Manifest,
+    Shard,
+    Split,
+    check_cut,
+    is_intact,
+    is_store,
+    open_windows,
+    read_manifest,
+    shard_path,
+)
+from latent_hands.errors import HandsError
+from latent_hands.render.rhd_files import write_bytes
+
+SHARD_BYTES = 64 * 2**20
+"""Pictures in a shard: little to lose when stopped, few files. Another number makes a new format."""
+
+Report = Callable[[str, int, int], None]
+
+
+def prepare(
+    root: str | Path, out: str | Path, cuts: Mapping[str, Cut], workers: int = 2, report: Report | None = None
+) -> Manifest:
+    """Cut splits of a data set, `cuts` by split, into the store `out`; `report` is told (what, done, all).
+
+    One that was stopped goes on where it was, and gives the same bytes as one that was not. Whatever `out`
+    holds already is checked against its checksums, and cut again where it is damaged. `workers` threads read.
+    Raises HandsError for a folder that holds something else, other windows or other data, and as reading
+    and cutting do.
+    """
+    root, out = Path(root), Path(out)
+    manifest = _claim(out)
+    for split, cut in cuts.items():
+        held = manifest.splits.get(split)
+        if held:
+            check_cut(f"{split} of {out}", held.cut, cut)
+        samples = open_data(cut.name, root, split)
+        found = Split(cut, _source(samples), _source_bytes(samples, cut.tags), len(samples))
+        if held and held.source != found.source:
+            raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
+        manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)
+    for split, cut in cuts.items():
+        open_windows(out, split, cut)
+    return manifest
+
+
+def _claim(out: Path) -> Manifest:
+    """The manifest of a store to go on with, or of a new one."""
+    if is_store(out):
+        return read_manifest(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise HandsError(f"{out} exists and is no packed store; give a new or an empty folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_bytes(out / MANIFEST, Manifest().as_json().encode())
+    return Manifest()
+
+
+def _source(samples: Sequence[Sample]) -> str:
+    """A digest of names, labels and the pictures' sizes in bytes: enough to tell data sets apart."""
+    digest = hashlib.sha256()
+    for s in samples:
+        digest.update(repr((s.name, s.side, s.window, s.image.stat().st_size)).encode())
+        for label in (s.xyz_mm, s.uv_px, s.visible, s.K):
+            digest.update(b"" if label is None else label.tobytes())
+    return digest.hexdigest()
+
+
+def _source_bytes(samples: Sequence[Sample], tags: bool) -> int:
+    files = {s.image for s in samples} | ({s.tag for s in samples if s.tag} if tags else set())
+    return sum(file.stat().st_size for file in files)
+
+
+def _cut_missing(
+    out: Path,
+    manifest: Manifest,
+    name: str,
+    split: Split,
+    samples: Sequence[Sample],
+    workers: int,
+    report: Report | None,
+) -> Manifest:
+    """Write every shard of a split that is not there intact; the manifest, after each of them."""
+    cut, shards = split.cut, list(split.shards)
+    (out / name).mkdir(exist_ok=True)
+    step = max(1, SHARD_BYTES // (3 * cut.window_px**2))
+    for number, start in enumerate(range(0, len(samples), step)):
+        part, path = samples[start : start + step], shard_path(out, name, number)
+        if number < len(shards) and is_intact(path, shards[number]):
+            if report:
+                report(f"cutting {name}", start + len(part), len(samples))
+            continue
+
+        def told(done: int, _: int, start: int = start) -> None:
+            if report:
+                report(f"cutting {name}", start + done, len(samples))
+
+        data = encode(
+            build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.tags, workers, told)
+        )
+        write_bytes(path, data)
+        shards[number : number + 1] = [Shard(len(part), len(data), hashlib.sha256(data).hexdigest())]
+        manifest = manifest.with_split(name, replace(split, shards=tuple(shards)))
+        write_bytes(out / MANIFEST, manifest.as_json().encode())
+    return manifest

@@ -1,0 +1,122 @@
+"""The files of a packed store: windows one after another with all their labels, as safetensors.
+
+Loading executes nothing, and allocates nothing that a header merely announces: tensors are views of the file.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from latent_hands.data.sharded_images import ShardedImages
+from latent_hands.data.windows import Windows
+from latent_hands.errors import HandsError
+
+TENSORS: dict[str, tuple[str, tuple[int | str, ...]]] = {
+    "images": ("U8", (3, "px", "px")),
+    "tags": ("U8", (3, "px", "px")),
+    "tag_index": ("I64", ()),
+    "right": ("BOOL", ()),
+    "crop_side_px": ("F32", ()),
+    "xyz_mm": ("F32", (21, 3)),
+    "pose": ("F32", (21, 3)),
+    "bone_mm": ("F32", ()),
+    "uv_px": ("F32", (21, 2)),
+    "visible": ("BOOL", (21,)),
+    "K": ("F32", (3, 3)),
+}
+"""Field of Windows -> its type and the shape of one sample, with windows of `px` pixels; the names of the
+samples are the file's metadata. `tag_index` counts the tags of its own file."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a shard holds: fields of Windows, pictures still in the file, and the samples' names."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    names: tuple[str, ...]
+
+
+def encode(windows: Windows) -> bytes:
+    """A shard's file, the same for the same windows."""
+    values = {name: getattr(windows, name) for name in TENSORS}
+    tensors = {name: value.contiguous() for name, value in values.items() if value is not None}
+    return save(tensors, {"names": json.dumps(windows.names)})
+
+
+def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
+    """A shard of so many samples and bytes, by its header. Raises HandsError naming the file if it is not."""
+    if not path.is_file():
+        raise HandsError(f"{path} is missing: repeat the store's `latent-hands prepare`")
+    if (found := path.stat().st_size) != size:
+        raise HandsError(f"{path} has {found} bytes, not {size}: repeat the store's `latent-hands prepare`")
+    try:
+        with safe_open(path, framework="pt") as file:
+            held = file.keys()
+            for name in held:
+                _check_header(name, file.get_slice(name), samples, window_px)
+            tensors = {name: file.get_tensor(name) for name in held}
+            names = _names(file.metadata()["names"], samples)
+        _check_content(tensors)
+    except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise HandsError(f"{path} is no shard of a packed store: {error}") from error
+    return Part(path, tensors, names)
+
+
+def join(parts: Sequence[Part], margin: float, side: str) -> Windows:
+    """The windows of several shards, in order; labels are copied together, pictures stay where they are."""
+    first = parts[0]
+    for part in parts:
+        if part.tensors.keys() != first.tensors.keys():
+            labels, others = (", ".join(sorted(each.tensors)) for each in (part, first))
+            raise HandsError(f"{part.path} holds {labels}, but {first.path.name} holds {others}")
+    columns: dict[str, list[Tensor]] = {
+        name: [part.tensors[name] for part in parts] for name in first.tensors
+    }
+    if "tags" in columns:
+        before = torch.tensor([0, *map(len, columns["tags"])]).cumsum(0).tolist()
+        columns["tag_index"] = [i + start for i, start in zip(columns["tag_index"], before, strict=False)]
+    values: dict[str, Any] = {
+        name: ShardedImages.of(tuple(column)) if name in ("images", "tags") else torch.cat(column)
+        for name, column in columns.items()
+    }
+    names = tuple(name for part in parts for name in part.names)
+    return Windows(names=names, margin=margin, side=side, **values)
+
+
+def _check_header(name: str, piece: Any, samples: int, window_px: int) -> None:
+    if name not in TENSORS:
+        raise ValueError(f'unknown tensor "{name}"')
+    dtype, one = TENSORS[name]
+    shape = tuple(piece.get_shape())
+    wanted = (samples, *(window_px if n == "px" else n for n in one))
+    if name == "tags":
+        wanted = (shape[:1] or (1,)) + wanted[1:]
+    if piece.get_dtype() != dtype or shape != wanted:
+        raise ValueError(f'"{name}" is {piece.get_dtype()} {shape}, not {dtype} {wanted}')
+
+
+def _names(text: str, samples: int) -> tuple[str, ...]:
+    names = json.loads(text)
+    if not isinstance(names, list) or len(names) != samples or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"it does not name its {samples} samples")
+    return tuple(names)
+
+
+def _check_content(tensors: dict[str, Tensor]) -> None:
+    if not {"images", "crop_side_px"} <= tensors.keys() or ("tags" in tensors) != ("tag_index" in tensors):
+        raise ValueError(f"it holds {', '.join(sorted(tensors)) or 'nothing'}")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f'"{name}" holds values that are not finite')
+    if "tags" in tensors:
+        low, high = tensors["tag_index"].aminmax()
+        if low < 0 or high >= len(tensors["tags"]):
+            raise ValueError('"tag_index" points beyond the tags')

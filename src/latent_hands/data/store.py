@@ -1,0 +1,180 @@
+"""The packed store: the windows of a data set on disk, cut once, as training reads them.
+
+    OUT/store.json                how every split was cut, and the size and checksum of its shards
+    OUT/SPLIT/00000.safetensors   so many windows with all their labels, their tags, and their names
+
+Pictures stay in the shards, which are mapped into memory: opening reads the labels alone, sets may be larger
+than memory, and processes on one machine share what was read. Opening checks the manifest, every file's size,
+its header, and the labels; `verify` reads everything and checks the SHA-256 of every shard.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from latent_hands.data.shard_files import join, read_part
+from latent_hands.data.windows import Windows
+from latent_hands.errors import HandsError
+from latent_hands.typed_toml import Range, read
+
+MANIFEST = "store.json"
+FORMAT = 1
+CONVENTIONS = {
+    "joints": "RHD's order, the palm in the wrist's place",
+    "frame": "camera: x right, y down, z forward; row vectors",
+    "units": "xyz_mm and bone_mm millimetres, pose bone lengths, uv_px and K pixels of the window",
+    "pixels": "8-bit RGB, channels first, pixel centres at integers",
+}
+"""What a reader of the files should know; a change of any makes a new format."""
+MAX_MANIFEST_BYTES = 64 * 2**20
+Count = Annotated[int, Range(1, 10**15)]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which windows: the data set by name, and what `build_windows` was told."""
+
+    name: str
+    crop: Literal["box", "scene"]
+    side: Literal["mirror", "condition"]
+    margin: Annotated[float, Range(1.0, 4.0)]
+    window_px: Annotated[int, Range(8, 1024)]
+    tags: bool
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file of the store: its samples, its bytes and their SHA-256."""
+
+    samples: Count
+    bytes: Count
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split of the store; an unfinished one lacks shards.
+
+    `source` is a digest of what it was cut from, `source_bytes` what those pictures' files take.
+    """
+
+    cut: Cut
+    source: str
+    source_bytes: Count
+    samples: Count
+    shards: tuple[Shard, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """What its shards take on disk."""
+        return sum(shard.bytes for shard in self.shards)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every sample has its window."""
+        return sum(shard.samples for shard in self.shards) == self.samples
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What store.json says."""
+
+    format: int = FORMAT
+    conventions: dict[str, str] = field(default_factory=lambda: dict(CONVENTIONS))
+    splits: dict[str, Split] = field(default_factory=dict)
+
+    def with_split(self, name: str, split: Split) -> "Manifest":
+        """A copy in which a split is as given."""
+        return replace(self, splits=self.splits | {name: split})
+
+    def as_json(self) -> str:
+        """The content of store.json."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+
+def is_store(root: str | Path) -> bool:
+    """Whether a folder is a packed store, finished or not."""
+    return (Path(root) / MANIFEST).is_file()
+
+
+def shard_path(root: Path, split: str, number: int) -> Path:
+    """Where a shard lies."""
+    return root / split / f"{number:05d}.safetensors"
+
+
+def read_manifest(root: str | Path) -> Manifest:
+    """What a store says about itself. Raises HandsError if that is missing, broken, or of a newer version."""
+    path = Path(root) / MANIFEST
+    if not path.is_file():
+        raise HandsError(f"{root} is no packed store: it has no {MANIFEST}")
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise HandsError(f"{path} has {path.stat().st_size} bytes; at most {MAX_MANIFEST_BYTES} are read")
+    try:
+        table = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise HandsError(f"{path} is broken ({error}); prepare the store in a new folder") from error
+    version = table.get("format") if isinstance(table, dict) else None
+    if version != FORMAT:
+        raise HandsError(f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}")
+    return read(Manifest, table, str(path))
+
+
+def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = None) -> Windows:
+    """The windows of a split, exactly as `build_windows` cuts them; `limit` keeps the first so many.
+
+    Raises HandsError if the store was cut otherwise than `wanted`, or lacks the split or a part of it, and
+    naming the file for a shard that is missing, truncated or broken.
+    """
+    root, held = Path(root), find_split(Path(root), split)
+    check_cut(f"{split} of {root}", held.cut, wanted)
+    if limit is not None and limit < 1:
+        raise HandsError(f"limit is {limit}; legal: 1 or more")
+    parts = [
+        read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
+        for number, shard in enumerate(held.shards)
+    ]
+    windows = join(parts, held.cut.margin, held.cut.side)
+    if not wanted.tags:
+        windows = replace(windows, tags=None, tag_index=None)
+    return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
+
+
+def find_split(root: Path, name: str) -> Split:
+    """A finished split of a store; HandsError if there is none."""
+    splits = read_manifest(root).splits
+    if name not in splits:
+        raise HandsError(f'{root} has no split "{name}"; it has: {", ".join(splits) or "none"}')
+    if not splits[name].finished:
+        raise HandsError(f"{name} of {root} is not finished: repeat its `latent-hands prepare`")
+    return splits[name]
+
+
+def check_cut(where: str, held: Cut, wanted: Cut) -> None:
+    """Raise HandsError, naming both, if windows are not those that are wanted; spare tags do no harm."""
+    found, asked = asdict(held), asdict(wanted)
+    names = [n for n in asked if found[n] != asked[n] and not (n == "tags" and found[n])]
+    if names:
+        have, want = (", ".join(f"{n} = {values[n]}" for n in names) for values in (found, asked))
+        raise HandsError(
+            f"{where} was prepared with {have}; asked for is {want}: prepare it in another folder"
+        )
+
+
+def verify(root: str | Path) -> None:
+    """Read every byte of a store; HandsError names the first file whose checksum is not the manifest's."""
+    manifest = read_manifest(root)
+    for name in manifest.splits:
+        for number, shard in enumerate(find_split(Path(root), name).shards):
+            path = shard_path(Path(root), name, number)
+            if not is_intact(path, shard):
+                raise HandsError(f"{path} is not the file that was prepared: its SHA-256 differs")
+
+
+def is_intact(path: Path, shard: Shard) -> bool:
+    """Whether a shard is there with the bytes that were written."""
+    if not path.is_file() or path.stat().st_size != shard.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == shard.sha256

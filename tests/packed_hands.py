@@ -1,0 +1,51 @@
+"""A data set "painted" for tests of packed stores: hands in scenes with tags, three to a shard."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from painted_hands import painted_hands
+
+from latent_hands.data import READERS, Sample
+from latent_hands.data import prepare as prepare_module
+from latent_hands.data.store import Cut
+from latent_hands.data.windows import Windows
+
+COUNT, WINDOW_PX = 11, 32
+CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, tags=True)
+
+
+def painted_scenes(folder: Path) -> list[Sample]:
+    """Hands of four scenes; shards of three do not end where scenes end. A scene's tag is a picture of it."""
+    scenes = [(100.0 + i, 90.0, 120.0 - i) for i in range(4)]
+    return [
+        replace(sample, window=scenes[(i + 1) // 3], tag=folder / f"{(i + 1) // 3}.png")
+        for i, sample in enumerate(painted_hands(folder, COUNT))
+    ]
+
+
+def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the samples a data set, wherever its folder, and shards hold three windows."""
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: samples[:limit])
+    monkeypatch.setattr(prepare_module, "SHARD_BYTES", 3 * 3 * WINDOW_PX**2)
+
+
+def contents(windows: Windows) -> dict[str, Any]:
+    values = {field.name: getattr(windows, field.name) for field in fields(windows)}
+    tags, index = values.pop("tags"), values.pop("tag_index")
+    shown = {"images": windows.images[:], "tags": None if tags is None else tags.index_select(0, index)}
+    return values | shown
+
+
+def same(a: Windows, b: Windows) -> bool:
+    """Whether windows agree in every bit; tags by the sample that they belong to."""
+    pairs = zip(contents(a).values(), contents(b).values(), strict=True)
+    return all(torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in pairs)
+
+
+def damage(path: Path) -> None:
+    """Change the last byte."""
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))

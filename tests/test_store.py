@@ -1,0 +1,167 @@
+"""Packed stores: the same windows bit for bit, whatever happened while they were cut."""
+
+import json
+import struct
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+
+import pytest
+import torch
+from packed_hands import COUNT, CUT, WINDOW_PX, damage, name_painted, painted_scenes, same
+
+from latent_hands.data import prepare as prepare_module
+from latent_hands.data.augment import Augmentation
+from latent_hands.data.batches import Batches
+from latent_hands.data.crops import build_windows
+from latent_hands.data.prepare import prepare
+from latent_hands.data.store import MANIFEST, open_windows, verify
+from latent_hands.data.windows import available
+from latent_hands.errors import HandsError
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    return painted_scenes(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(autouse=True)
+def painted(samples, monkeypatch):
+    name_painted(samples, monkeypatch)
+
+
+@pytest.fixture
+def store(tmp_path):
+    prepare("pictures", tmp_path / "store", {"training": CUT})
+    return tmp_path / "store"
+
+
+def direct(samples, cut):
+    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.tags)
+
+
+def files(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize("crop", ["box", "scene"])
+@pytest.mark.parametrize("side", ["mirror", "condition"])
+def test_stored_windows_are_those_that_were_cut(samples, tmp_path, crop, side):
+    cut = replace(CUT, crop=crop, side=side)
+    manifest = prepare("pictures", tmp_path / "store", {"training": cut})
+    assert [shard.samples for shard in manifest.splits["training"].shards] == [3, 3, 3, 2]
+    stored, built = open_windows(tmp_path / "store", "training", cut), direct(samples, cut)
+    assert same(stored, built)
+    turns = Augmentation(flip=0.5 if side == "condition" else 0.0)
+    a, b = (Batches(w, 16, 4, turns, frame="ray").batch(3, 1, available(built)) for w in (stored, built))
+    assert all(torch.equal(a[key], b[key]) for key in available(built))
+    chosen = torch.tensor([10, 0, 4])
+    assert same(stored.select(chosen), built.select(chosen))
+    assert same(stored.select(chosen).select([2, 2]), built.select(chosen).select([2, 2]))
+
+
+def test_the_first_so_many_are_those_of_a_smaller_set(samples, store):
+    assert same(open_windows(store, "training", CUT, limit=5), direct(samples[:5], CUT))
+    assert len(open_windows(store, "training", CUT, limit=500)) == COUNT
+    with pytest.raises(HandsError, match="limit is 0"):
+        open_windows(store, "training", CUT, limit=0)
+
+
+def test_tags_that_nobody_asks_for_stay_away(store):
+    windows = open_windows(store, "training", replace(CUT, tags=False))
+    assert windows.tags is None
+    assert "tag" not in available(windows)
+
+
+def test_moving_to_a_device_brings_all_pictures(samples, store):
+    windows = open_windows(store, "training", CUT)
+    assert windows.to("cpu").images is windows.images
+    whole = windows.to("meta")
+    assert isinstance(whole.images, torch.Tensor)
+    assert whole.images.shape == windows.images.shape == (COUNT, 3, WINDOW_PX, WINDOW_PX)
+
+
+class Stopped(KeyboardInterrupt):
+    pass
+
+
+@pytest.mark.parametrize("written", range(1, 9))
+def test_a_stopped_and_repeated_packing_is_the_one_that_was_not(store, tmp_path, monkeypatch, written):
+    write, done = prepare_module.write_bytes, []
+
+    def stopping(path, data):
+        if len(done) == written:
+            path.with_name(f".{path.name}.part").write_bytes(data[:100])
+            raise Stopped
+        done.append(write(path, data))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "write_bytes", stopping)
+        with pytest.raises(Stopped):
+            prepare("pictures", tmp_path / "parts", {"training": CUT})
+    with pytest.raises(HandsError, match=r'no split "training"|is not finished'):
+        open_windows(tmp_path / "parts", "training", CUT)
+    with monkeypatch.context() as patch:
+        kept, build = written // 2 - (written % 2 == 0), prepare_module.build_windows
+        built = []
+        patch.setattr(prepare_module, "build_windows", lambda *a: built.append(len(a[0])) or build(*a))
+        prepare("pictures", tmp_path / "parts", {"training": CUT})
+    assert built == [3, 3, 3, 2][kept:]
+    assert files(tmp_path / "parts") == files(store)
+
+
+def test_damage_is_found_and_mended(store):
+    whole, path = files(store), store / "training" / "00001.safetensors"
+    damage(path)
+    open_windows(store, "training", CUT)  # size and header are right
+    with pytest.raises(HandsError, match=r"00001\.safetensors .* its SHA-256 differs"):
+        verify(store)
+    prepare("pictures", store, {"training": CUT})
+    assert files(store) == whole
+    verify(store)
+
+
+def test_splits_may_follow_one_another(store, tmp_path):
+    small = replace(CUT, margin=1.0)
+    prepare("pictures", store, {"evaluation": small})
+    prepare("pictures", tmp_path / "both", {"training": CUT, "evaluation": small})
+    assert files(store) == files(tmp_path / "both")
+
+
+def picture_sums(store):
+    windows = open_windows(store, "training", CUT)
+    return windows.images[:].sum((1, 2, 3)).tolist(), windows.pose.tolist()
+
+
+def test_processes_read_side_by_side(samples, store):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(picture_sums, [store, store]))
+    built = direct(samples, CUT)
+    assert results == [(built.images.sum((1, 2, 3)).tolist(), built.pose.tolist())] * 2
+
+
+def test_a_set_larger_than_memory_opens(tmp_path):
+    count, px, shards = 600, 1024, 32  # 60 GB of pictures in one file with a hole, under 32 names
+    size = 4 * count + count * 3 * px**2
+    header = {
+        "crop_side_px": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]},
+        "images": {"dtype": "U8", "shape": [count, 3, px, px], "data_offsets": [4 * count, size]},
+        "__metadata__": {"names": json.dumps([f"{i}" for i in range(count)])},
+    }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    (tmp_path / "training").mkdir()
+    first = tmp_path / "training" / "00000.safetensors"
+    with first.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + size)
+    for number in range(1, shards):
+        first.with_name(f"{number:05d}.safetensors").symlink_to(first)
+    cut = replace(CUT, window_px=px, tags=False)
+    shard = {"samples": count, "bytes": first.stat().st_size, "sha256": ""}
+    split = {"cut": asdict(cut), "source": "", "source_bytes": 1, "samples": shards * count}
+    manifest = {"format": 1, "conventions": {}, "splits": {"training": split | {"shards": [shard] * shards}}}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    windows = open_windows(tmp_path, "training", cut)
+    assert len(windows) == 19_200
+    assert not windows.select(range(0, 19_200, 2)).images[torch.tensor([9_599, 0])].any()

@@ -1,0 +1,125 @@
+"""Training, scoring and the command: a packed store in the place of its pictures."""
+
+import inspect
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from packed_hands import COUNT, CUT, WINDOW_PX, damage, name_painted, painted_scenes, same
+from tiny_hands import TINY
+from tiny_models import ESTIMATION, PX, tiny_model
+
+from latent_hands.build import build_hands, build_phases, build_vae
+from latent_hands.checkpoint import load_run
+from latent_hands.cli import main
+from latent_hands.cli.preparing import prepare as command
+from latent_hands.data.prepare import prepare
+from latent_hands.data.store import open_windows
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Data, load_experiment
+from latent_hands.predictor import score_run, stored_windows
+from latent_hands.train import train
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    return painted_scenes(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(autouse=True)
+def painted(samples, monkeypatch):
+    name_painted(samples, monkeypatch)
+
+
+@pytest.fixture
+def store(tmp_path):
+    prepare("pictures", tmp_path / "store", {"training": CUT})
+    return tmp_path / "store"
+
+
+def tiny(name, root, *more):
+    sizes = [
+        "--data.name=painted",
+        f"--data.crop_px={PX}",
+        f"--data.window_px={WINDOW_PX}",
+        "--data.margin=1.75",
+    ]
+    return load_experiment(
+        name, [*TINY, *sizes, f"--data.root={json.dumps(str(root))}", "--training.batch_size=4", *more]
+    )
+
+
+def hands_of(experiment):
+    vae = build_vae(experiment)
+    return build_hands(experiment, vae, build_phases(experiment, vae))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_an_experiment_finds_the_same_hands(store, share):
+    prepare("pictures", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, tags=False)})
+    options = [f"--data.validation_share={share}", "--data.limit=9", "--data.validation_limit=7"]
+    stored, built = (hands_of(tiny("estimation", root, *options)) for root in (store, "pictures"))
+    assert same(stored.training, built.training)
+    assert same(stored.validation, built.validation)
+
+
+def test_a_run_out_of_a_store_is_the_run_out_of_pictures(store, tmp_path):
+    budget = [
+        f"--phases.{phase}.{each}"
+        for phase in ("disentangle", "embed_pose", "embed_rgb")
+        for each in ("epochs=1", "batch_size=4")
+    ]
+    for name, root in (("stored", store), ("built", "pictures")):
+        experiment = tiny("estimation", root, "--data.validation_share=0.2", *budget)
+        train(experiment, tmp_path / name, hands=hands_of(experiment))
+    stored, built = (load_run(tmp_path / name)[0].state_dict() for name in ("stored", "built"))
+    assert all(torch.equal(stored[name], built[name]) for name in stored)
+
+
+@pytest.mark.parametrize("side", ["mirror", "condition"])
+def test_a_store_is_scored_as_its_pictures_are(samples, tmp_path, side):
+    model = tiny_model(ESTIMATION, side=side)
+    prepare("pictures", tmp_path / "store", {"evaluation": replace(CUT, side=side, margin=1.0, window_px=PX)})
+    windows = stored_windows(model, "painted", tmp_path / "store", "evaluation")
+    assert score_run(model, windows, "evaluation") == score_run(model, samples, "evaluation")
+    with pytest.raises(HandsError, match=r"margin = 1\.0, .* = 32; asked for is margin = 1\.5"):
+        stored_windows(model, "painted", tmp_path / "store", "evaluation", rotations=2)
+
+
+def test_another_cut_is_one_error_that_names_both(store):
+    with pytest.raises(HandsError) as error:
+        hands_of(tiny("synthesis", store, "--data.side=condition"))
+    assert str(error.value) == (
+        f"training of {store} was prepared with crop = box, side = mirror, margin = 1.75; asked for is "
+        "crop = scene, side = condition, margin = 1.0: prepare it in another folder"
+    )
+    without = replace(CUT, tags=False)
+    with pytest.raises(HandsError, match="name = painted; asked for is name = rhd"):
+        open_windows(store, "training", replace(without, name="rhd"))
+    prepare("pictures", store, {"evaluation": without})
+    with pytest.raises(HandsError, match="tags = False; asked for is tags = True"):
+        open_windows(store, "evaluation", CUT)
+
+
+def test_the_command_packs_checks_and_tells(tmp_path, capsys):
+    out = str(tmp_path / "store")
+    options = ["--crop-px", "32", "--window-px", "32", "--tags", "--json"]
+    assert main(["prepare", "painted", "pictures", out, *options]) == 0
+    told = json.loads(capsys.readouterr().out)["splits"]
+    assert told["training"]["samples"] == told["evaluation"]["samples"] == COUNT
+    assert told["training"]["bytes"] == sum(p.stat().st_size for p in (tmp_path / "store/training").iterdir())
+    assert told["training"]["source_bytes"] > 0
+    assert main(["prepare", "painted", "pictures", out, "--verify"]) == 0
+    assert "every checksum is right" in capsys.readouterr().out
+    damage(tmp_path / "store/evaluation/00002.safetensors")
+    assert main(["prepare", "painted", "pictures", out, "--verify"]) == 2
+    assert "evaluation/00002.safetensors" in capsys.readouterr().err
+    assert main(["prepare", "painted", "pictures", out, "--side", "condition"]) == 2
+    assert "side = mirror" in capsys.readouterr().err
+
+
+def test_the_command_has_the_settings_of_an_experiment():
+    defaults = {name: p.default for name, p in inspect.signature(command).parameters.items()}
+    for name in ("crop", "crop_px", "margin", "window_px", "side"):
+        assert defaults[name] == getattr(Data(), name)
