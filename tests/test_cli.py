@@ -106,6 +106,9 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     assert "bone_mm is -1" in fails(capsys, "estimate", run, a, "--bone-mm", "-1")
     assert "no decoder that writes rgb" in fails(capsys, "synthesise", run, "--pose", a, "--content", a)
     assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", "--from", a, "--to", a)
+    assert 'did you mean "rhd"' in fails(capsys, "prepare", "rdh", tmp_path, tmp_path / "store")
+    assert "is no packed store" in fails(capsys, "prepare", "rhd", tmp_path, runs)
+    assert "is no packed store" in fails(capsys, "prepare", "rhd", tmp_path, tmp_path / "store", "--verify")
     assert "count is -1" in fails(capsys, "render", tmp_path / "new", "--count", "-1")
     assert "count is 3" in fails(capsys, "demo", "--out", tmp_path / "demo", "--count", "3")
     assert 'unknown key "batch_sise"; did you mean "batch_size"' in fails(

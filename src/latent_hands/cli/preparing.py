@@ -45,8 +45,8 @@ def prepare(
         out: A new folder, or a store of the same settings.
         crop: Around the hand's keypoints, or the same for every pose of a scene.
         crop_px: Side of the crops that networks see.
-        margin: Side of training windows in crops; 1 for experiments without [augmentation].
-        window_px: Side of training windows in pixels; crop_px for experiments without [augmentation].
+        margin: Side of training windows in crops; 1 without [augmentation].
+        window_px: Side of training windows in pixels; crop_px without [augmentation].
         side: Mirror right hands to left ones, or keep both.
         tags: Also pack tag pictures.
         split: Which parts.
@@ -87,12 +87,16 @@ def prepare(
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
     """A function that moves the bar of its name, with time left."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars, tasks = Progress(*columns, console=Console(stderr=True)), dict[str, TaskID]()
 
-        def advance(what: str, done: int, count: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=count, completed=done)
-            bars.update(tasks[what], completed=done)
+    def advance(what: str, done: int, count: int) -> None:
+        if what not in tasks:
+            bars.start()
+            tasks[what] = bars.add_task(what, total=count, completed=done)
+        bars.update(tasks[what], completed=done)
 
+    try:
         yield advance
+    finally:
+        if tasks:
+            bars.stop()

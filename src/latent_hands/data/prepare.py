@@ -57,13 +57,11 @@ def prepare(
 
 
 def _claim(out: Path) -> Manifest:
-    """The manifest of a store to go on with, or of a new one."""
+    """The manifest of a store to go on with, or of one that is yet to be made."""
     if is_store(out):
         return read_manifest(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise HandsError(f"{out} exists and is no packed store; give a new or an empty folder")
-    out.mkdir(parents=True, exist_ok=True)
-    write_bytes(out / MANIFEST, Manifest().as_json().encode())
     return Manifest()
 
 
@@ -92,25 +90,30 @@ def _cut_missing(
     report: Report | None,
 ) -> Manifest:
     """Write every shard of a split that is not there intact; the manifest, after each of them."""
-    cut, shards = split.cut, list(split.shards)
+
+    def keep(shards: Sequence[Shard]) -> Manifest:
+        kept = manifest.with_split(name, replace(split, shards=tuple(shards)))
+        write_bytes(out / MANIFEST, kept.as_json().encode())
+        return kept
+
+    out.mkdir(parents=True, exist_ok=True)
+    cut, shards, kept = split.cut, list(split.shards), keep(split.shards)
     (out / name).mkdir(exist_ok=True)
     step = max(1, SHARD_BYTES // (3 * cut.window_px**2))
     for number, start in enumerate(range(0, len(samples), step)):
         part, path = samples[start : start + step], shard_path(out, name, number)
-        if number < len(shards) and is_intact(path, shards[number]):
-            if report:
-                report(f"cutting {name}", start + len(part), len(samples))
-            continue
 
         def told(done: int, _: int, start: int = start) -> None:
             if report:
                 report(f"cutting {name}", start + done, len(samples))
 
+        if number < len(shards) and is_intact(path, shards[number]):
+            told(len(part), len(part))
+            continue
         data = encode(
             build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.tags, workers, told)
         )
         write_bytes(path, data)
         shards[number : number + 1] = [Shard(len(part), len(data), hashlib.sha256(data).hexdigest())]
-        manifest = manifest.with_split(name, replace(split, shards=tuple(shards)))
-        write_bytes(out / MANIFEST, manifest.as_json().encode())
-    return manifest
+        kept = keep(shards)
+    return kept
