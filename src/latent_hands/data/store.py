@@ -169,7 +169,7 @@ def verify(root: str | Path) -> None:
         for number, shard in enumerate(find_split(Path(root), name).shards):
             path = shard_path(Path(root), name, number)
             if not is_intact(path, shard):
-                raise HandsError(f"{path} is not the file that was prepared: its SHA-256 differs")
+                raise HandsError(f"{path} is missing or not as it was prepared: its SHA-256 differs")
 
 
 def is_intact(path: Path, shard: Shard) -> bool:

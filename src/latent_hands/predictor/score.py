@@ -29,8 +29,8 @@ def score_run(
     """The protocol's numbers of a run (see `evaluate.score`), and under "pck" its curve.
 
     `hands` are samples, or their windows out of a packed store (`stored_windows`). Side and bone length are
-    given, as in the paper. `rotations` averages over so many turned crops. Beside
-    them stand `frame`, `rotations` and, under "mean_pose", what the labels' own mean pose would score.
+    given, as in the paper. `rotations` averages over so many turned crops. Beside them stand `frame`,
+    `rotations` and, under "mean_pose", what the labels' own mean pose would score.
     Raises HandsError for samples without 3D labels and as cutting and scoring do.
     """
     windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations)
