@@ -8,7 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"hand", "networks", "latents"},
+    {"hand", "latents"},
+    {"networks"},
     {"modalities", "metrics", "render"},
     {"vae", "data", "presets", "typed_toml"},
     {"elbo", "synthesis", "evaluate"},
