@@ -8,7 +8,7 @@ from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment, write_experiment
 from latent_hands.hand.skeleton import BONES
-from latent_hands.networks.bones import BONES_ACROSS, draw_bones
+from latent_hands.networks.bones import BONES_ACROSS, FAINT, draw_bones
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.typed_toml import parse
 from latent_hands.vae import Decoder, DisentangledVAE
@@ -25,11 +25,18 @@ def test_a_bone_is_drawn_where_its_ends_project():
     ends = torch.tensor([[-1.0, 0.5, 2.0], [1.0, 0.5, 2.0]])
     pose = torch.zeros(1, 21, 3)
     pose[0, BONES[0][0]], pose[0, BONES[0][1]] = ends
-    line, depth = draw_bones(pose, px)[0, [0, COUNT]]
+    line = draw_bones(pose, px)[0, 0]
     column, row = ((ends[:, :2] * 2 / BONES_ACROSS + 1) * px / 2 - 0.5).round().long().T
     assert (line[row[0], column[0] : column[1] + 1] > 0.9).all()
     assert line[row[0] + px // 4].max() < 1e-3
-    torch.testing.assert_close(depth, line * 2.0 * 2 / BONES_ACROSS)
+
+
+def test_depth_is_that_of_the_bones_and_zero_where_there_are_none():
+    pose = poses(1)
+    pose[..., 2] = 1.5
+    drawn = draw_bones(pose, 32)[0]
+    seen, depth = drawn[:COUNT].sum(dim=0), drawn[COUNT]
+    torch.testing.assert_close(depth, 1.5 * 2 / BONES_ACROSS * seen / (seen + FAINT))
 
 
 def test_a_turned_hand_is_drawn_turned_and_a_moved_depth_moves_no_line():
