@@ -220,7 +220,8 @@ class Model:
     def walk(self, factor: str, first: Source | Latent, second: Source | Latent, steps: int = 8) -> Walk:
         """From the first picture to the second along one factor, the others staying as they are (Fig. 4, 5).
 
-        An end may also be a latent, put together from several sources by `latent`. Raises HandsError for an unknown factor and for fewer than 2 steps.
+        An end may also be a latent, put together from several sources by `latent`.
+        Raises HandsError for an unknown factor, one that an end lacks, and fewer than 2 steps.
         """
         moving = synthesis.factors_named(self.vae, [factor])
         start, end = (self._whole(source) for source in (first, second))
