@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from latent_hands.data.counterfactual import Counterfactuals, read_counterfactual
 from latent_hands.data.images import read_images
 from latent_hands.data.rendered import read_rendered
 from latent_hands.data.rhd import read_rhd
@@ -16,7 +17,17 @@ READERS: dict[str, Callable[[Path, str, int | None], list[Sample]]] = {
 }
 """Data set name -> reader of (root, split, limit)."""
 
-__all__ = ["READERS", "Sample", "open_data", "read_images", "read_rendered", "read_rgb", "read_rhd"]
+__all__ = [
+    "READERS",
+    "Counterfactuals",
+    "Sample",
+    "open_data",
+    "read_counterfactual",
+    "read_images",
+    "read_rendered",
+    "read_rgb",
+    "read_rhd",
+]
 
 
 def open_data(name: str, root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
