@@ -40,13 +40,14 @@ def render(
     poses_per_scene: Annotated[int | None, arg(metavar="N")] = None,
     evaluation: Annotated[int | None, arg(metavar="N")] = None,
     window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
+    defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
 
     $ latent-hands render hands --count 2000 --size 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
-    $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0
+    $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0 --defocus 0.05 0.1
     $ latent-hands render benchmark --counterfactual
 
     With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
@@ -62,21 +63,23 @@ def render(
         evaluation: Evaluation pictures, of other people and places [a tenth of count; counterfactual 1200].
         window: Least and largest side of a scene's window, in picture sides; for synthesis at most 1
             [0.8 1.3; counterfactual 0.85 1.0].
+        defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in picture sides
+            [a third of the scenes, up to 0.03].
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
     from latent_hands.render.counterfactual_set import render_counterfactual
     from latent_hands.render.dataset import render_dataset
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
-    chosen |= {"poses_per_scene": poses_per_scene}
+    chosen |= {"poses_per_scene": poses_per_scene, "defocus": defocus}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if not counterfactual:
         chosen = {"count": 1000} | chosen
         render_dataset(out, seed=seed, workers=workers, **chosen)
         print(f"{chosen['count']} training pictures and their labels are in {out}")
         return
-    if poses_per_scene is not None:
-        raise HandsError(f"poses_per_scene is {poses_per_scene}; legal with --counterfactual: not given")
+    for name in {"poses_per_scene", "defocus"} & chosen.keys():
+        raise HandsError(f"{name} is {chosen[name]}; legal with --counterfactual: not given")
     render_counterfactual(out, seed=seed, workers=workers, **chosen)
     print(f"groups and grids of pictures and their labels are in {out}")
 

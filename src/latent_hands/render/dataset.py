@@ -21,10 +21,11 @@ from rich.text import Text
 
 from latent_hands.errors import HandsError
 from latent_hands.render.rhd_files import encode_annotations, write_bytes
-from latent_hands.render.scene import SPLITS, check_settings, plain, sample_scene
+from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
 from latent_hands.render.shots import KINDS, write_shots
 from latent_hands.render.workers import start_worker
 
+MOST_DEFOCUS = 0.5
 ABOUT = {"format": 1, "joints": "rhd", "licence": "CC0-1.0"}
 
 
@@ -55,7 +56,7 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The plan of an ordinary set, where a job is a scene."""
+    """The plan of an ordinary set, where a job is a scene; `defocus` is left out of rendered.json if None."""
 
     size: int
     seed: int
@@ -63,6 +64,7 @@ class Settings:
     evaluation: int
     poses_per_scene: int
     window: tuple[float, float]
+    defocus: tuple[float, float] | None = None
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -80,11 +82,13 @@ class Settings:
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write one scene's files into its split's folder; returns the records of its pictures."""
         scene = sample_scene(self.seed, split, job, self.size, self.window)
+        if self.defocus is not None:
+            scene = defocused(scene, self.seed, self.defocus)
         return write_shots(folder, scene, self.seed, self.pictures(split, job))
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        return ABOUT | plain(self)
+        return ABOUT | {name: value for name, value in plain(self).items() if value is not None}
 
 
 def render_dataset(
@@ -96,18 +100,21 @@ def render_dataset(
     poses_per_scene: int = 4,
     evaluation: int | None = None,
     window: tuple[float, float] = (0.8, 1.3),
+    defocus: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
 
     ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
     number. A run that was stopped goes on where it was when it is started again with the same settings.
-    ``poses_per_scene`` pictures share a scene, and ``window`` is as in `sample_scene`. Returns ``out``.
+    ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene` and ``defocus`` as in
+    `defocused`. Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
-    settings = Settings(size, seed, count, evaluation, poses_per_scene, (float(window[0]), float(window[1])))
+    window = float(window[0]), float(window[1])
+    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus)
     _check(settings)
     return write_set(Path(out), settings, workers, progress)
 
@@ -141,6 +148,9 @@ def _check(settings: Settings) -> None:
             raise HandsError(f"{name} is {value}; legal: 1 or more")
     if settings.evaluation < 0:
         raise HandsError(f"evaluation is {settings.evaluation}; legal: 0 or more")
+    if settings.defocus and not 0 <= settings.defocus[0] <= settings.defocus[1] <= MOST_DEFOCUS:
+        legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} picture sides"
+        raise HandsError(f"defocus is {settings.defocus}; legal: {legal}")
 
 
 def _claim(out: Path, plan: Plan) -> None:

@@ -38,6 +38,8 @@ SPILL = 0.08
 """Joints may lie outside the picture by this share of its side."""
 OFFSET = 0.03
 """How far the palm is off the middle, at most, where the window is larger than the picture."""
+DEFOCUS = 2**31
+"""Key of the random numbers of `defocused`: beyond those of the pictures of a scene."""
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
@@ -103,6 +105,14 @@ def sample_scene(
     look = sample_look(rng, split)
     box = (float(centre_px[0]), float(centre_px[1]), share * size)
     return Scene(split, index, size, side, identity, look, K, palm_m, box)
+
+
+def defocused(scene: Scene, seed: int, defocus: tuple[float, float]) -> Scene:
+    """The scene as a portrait lens shows it: behind the hand a blur whose standard deviation, in picture
+    sides, is uniform in ``defocus``; all else, of every picture, stays."""
+    rng = scene_rng(seed, scene.split, scene.index, DEFOCUS)
+    background = dataclasses.replace(scene.look.background, blur=float(rng.uniform(*defocus)))
+    return dataclasses.replace(scene, look=dataclasses.replace(scene.look, background=background))
 
 
 def scene_rng(seed: int, split: str, index: int, *spawn: int) -> np.random.Generator:
