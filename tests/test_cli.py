@@ -13,7 +13,7 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_model
 from latent_hands.checkpoint import EXPERIMENT, WEIGHTS, write_tensors, write_text
 from latent_hands.cli import COMMANDS, main, split_overrides
 from latent_hands.cli.sources import parse_box
-from latent_hands.data import read_rgb
+from latent_hands.data import READERS, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.experiment import write_experiment
 
@@ -144,6 +144,13 @@ def test_every_command_explains_itself_with_examples(command: str, capsys: pytes
     assert stopped.value.code == 0
     text = capsys.readouterr().out
     assert f"$ latent-hands {command}" in text
+
+
+def test_help_names_every_data_set(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    words = capsys.readouterr().out.replace(",", " ").replace(".", " ").split()
+    assert set(READERS) <= set(words)
 
 
 def test_the_overview_names_every_command(capsys: pytest.CaptureFixture):

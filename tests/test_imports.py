@@ -8,7 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"hand", "networks", "latents", "typed_toml"},
+    {"hand", "latents", "typed_toml"},
+    {"networks"},
     {"modalities", "metrics", "render"},
     {"vae", "data", "presets"},
     {"elbo", "synthesis", "evaluate"},

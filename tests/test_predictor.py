@@ -1,5 +1,6 @@
 """From a picture to a hand: mirror law, turns, units, the place in the picture, what is told or assumed."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, 
 
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
-from latent_hands.predictor import Hand, Model, Photo, photo_of, score_run
+from latent_hands.predictor import Hand, Model, Photo, photo_of, score_run, tag_of
 from latent_hands.predictor.model import place
 
 K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
@@ -217,3 +218,13 @@ def test_a_run_that_is_told_the_side_is_scored_hand_by_hand(tmp_path: Path):
     assert together["viewpoint_deg"] == pytest.approx(
         sum(part["viewpoint_deg"] for part in apart) / 2, rel=1e-4
     )
+
+
+def test_a_tag_without_a_scene_window_is_cut_as_its_sample(tmp_path):
+    sample = painted_hand(tmp_path, "hand")
+    tagged = dataclasses.replace(sample, tag=sample.image)
+    shown, tag = photo_of(tagged, "scene"), tag_of(tagged)
+    assert tag.box_px == shown.box_px
+    assert (tag.rgb == shown.rgb).all()
+    with pytest.raises(HandsError, match="has no tag picture"):
+        tag_of(sample)

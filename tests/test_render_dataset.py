@@ -182,3 +182,15 @@ def test_annotations_name_numpy_as_rhd_does(tmp_path):
     assert not label["xyz"][:21].any()
     assert not label["uv_vis"][:21].any()
     assert (label["uv_vis"][21:] == 1).all()
+
+
+def test_defocus_changes_pictures_and_no_label(root, tmp_path):
+    soft = render_dataset(tmp_path / "soft", workers=1, defocus=(0.1, 0.1), **SMALL)
+    for sharp, blurred in zip(
+        *(open_data("rendered", each, "training") for each in (root, soft)), strict=True
+    ):
+        np.testing.assert_array_equal(sharp.xyz_mm, blurred.xyz_mm)
+        assert sharp.mask.read_bytes() == blurred.mask.read_bytes()
+        assert sharp.image.read_bytes() != blurred.image.read_bytes()
+    with pytest.raises(HandsError, match=r"defocus is \(0.3, 0.1\); legal: .low, high. with 0 <= low"):
+        render_dataset(tmp_path / "wrong", defocus=(0.3, 0.1), **SMALL)

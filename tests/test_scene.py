@@ -162,3 +162,13 @@ def test_bad_settings_are_told():
     ]:
         with pytest.raises(HandsError, match=message):
             scene_module.sample_scene(*arguments)
+
+
+def test_defocus_blurs_what_is_behind_and_changes_nothing_else():
+    scene = sample_scene(7, "training", 3, 64)
+    soft = scene_module.defocused(scene, 7, (0.05, 0.1))
+    assert 0.05 <= soft.look.background.blur <= 0.1
+    assert soft.factors() == scene_module.defocused(scene, 7, (0.05, 0.1)).factors()
+    before, after = scene.factors(), soft.factors()
+    after["look"]["background"]["blur"] = before["look"]["background"]["blur"]
+    assert before == after

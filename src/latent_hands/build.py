@@ -52,8 +52,8 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
             size = sum(latent[factor] for factor in arrow.factors)
             m = modality(arrow.writes)
             sided = experiment.data.side == "condition" and m.name == "pose"
-            network = decoder_network(experiment, m, size, sided)
-            decoders[name] = Decoder(m.name, arrow.factors, network, sided)
+            network = decoder_network(experiment, m, size, sided, arrow.over is not None)
+            decoders[name] = Decoder(m.name, arrow.factors, network, sided, arrow.over)
         return DisentangledVAE(latent, encoders, decoders)
 
 
@@ -65,11 +65,13 @@ def encoder_network(experiment: Experiment, m: Modality, sizes: dict[str, int], 
     return MLP(m.numbers, (outputs,), n.hidden, n.layers, sided)
 
 
-def decoder_network(experiment: Experiment, m: Modality, inputs: int, sided: bool) -> nn.Module:
+def decoder_network(
+    experiment: Experiment, m: Modality, inputs: int, sided: bool, skeleton: bool
+) -> nn.Module:
     """The DCGAN decoder for images, six fully connected layers for the rest."""
     n, px = experiment.networks, experiment.data.crop_px
     if m.is_image:
-        return DCGANDecoder(inputs, px, n.decoder_width, m.channels, sided, n.precision)
+        return DCGANDecoder(inputs, px, n.decoder_width, m.channels, sided, n.precision, skeleton)
     return MLP(inputs, m.sizes, n.hidden, n.layers, sided)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from latent_hands import metrics
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.bones import mean_bone_lengths, with_bone_lengths
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
 from latent_hands.hand.geometry import (
     canonicalise,
@@ -72,7 +73,8 @@ def score(
 
     `epe_mm` is the mean over the 21 joints, the palm being one; `epe_20_mm` leaves it out, `epe_wrist_mm` has
     the wrist (2 palm - middle MCP) in its place; `epe_composed_mm` scores cpose @ viewpoint as the pose.
-    AUC 20-50 integrates the published thresholds 21.05..50 mm, or 20..50 mm if `exact`.
+    `epe_bone_aligned_mm` gives the predicted bones the truth's mean lengths: data sets differ in where they
+    place joints. AUC 20-50 integrates the published thresholds 21.05..50 mm, or 20..50 mm if `exact`.
     Raises `HandsError` if the numbers of hands differ or no joint is visible.
     """
     count = len(truth.pose)
@@ -223,6 +225,7 @@ def _pose_statistics(pose_mm: Tensor, truth: Truth, exact: bool) -> dict[str, St
     errors_mm = metrics.joint_errors(pose_mm, truth_mm)
     high = metrics.EXACT_20_50_MM if exact else metrics.THRESHOLDS_20_50_MM
     aligned_mm = metrics.procrustes_align(pose_mm, truth_mm, visible)
+    lengths_mm = mean_bone_lengths(truth.pose, visible) * truth.bone_mm[:, None]
 
     def auc_over(thresholds_mm: Tensor) -> Statistic:
         return lambda w: metrics.auc(metrics.pck(errors_mm, visible, thresholds_mm, w), thresholds_mm)
@@ -235,6 +238,7 @@ def _pose_statistics(pose_mm: Tensor, truth: Truth, exact: bool) -> dict[str, St
         "auc_20_50": auc_over(high),
         "auc_0_50": auc_over(metrics.THRESHOLDS_MM),
         "pa_epe_mm": _epe(aligned_mm, truth_mm.double(), visible),
+        "epe_bone_aligned_mm": _epe(with_bone_lengths(pose_mm, lengths_mm), truth_mm, visible),
     }
 
 

@@ -33,10 +33,11 @@ class EncoderArrow:
 
 @dataclass(frozen=True)
 class DecoderArrow:
-    """p(modality | z_factors)."""
+    """p(modality | z_factors); a picture may lie `over` what another decoder says of the pose."""
 
     writes: str
     factors: tuple[str, ...]
+    over: str | None = None
 
 
 @dataclass(frozen=True)

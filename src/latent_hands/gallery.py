@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 
 from latent_hands import draw
+from latent_hands.data.palm import palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample
 from latent_hands.draw import PREDICTION, TRUTH, Picture
 from latent_hands.errors import HandsError
@@ -22,10 +23,8 @@ SHOWN_PX = 320
 
 def truth_mm(sample: Sample) -> Points | None:
     """The labelled joints relative to the palm, which replaces the wrist; None without labels."""
-    if sample.xyz_mm is None:
-        return None
-    xyz_mm = geometry.to_palm(torch.from_numpy(sample.xyz_mm))
-    return (xyz_mm - xyz_mm[:1]).numpy()
+    xyz_mm = palm_xyz_mm(sample)
+    return None if xyz_mm is None else (xyz_mm - xyz_mm[:1]).numpy()
 
 
 def labelled_pose(sample: Sample) -> Points:
@@ -42,8 +41,9 @@ def error_mm(hand: Hand, sample: Sample) -> float | None:
     if truth is None:
         return None
     errors = joint_errors(torch.from_numpy(hand.xyz_mm)[None], torch.from_numpy(truth)[None])[0]
-    if sample.visible is not None and sample.visible.any():
-        errors = errors[geometry.to_palm_visible(torch.from_numpy(sample.visible))]
+    visible = palm_visible(sample)
+    if visible is not None and visible.any():
+        errors = errors[visible]
     return float(errors.mean())
 
 

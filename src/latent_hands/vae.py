@@ -54,19 +54,31 @@ class Decoder(nn.Module):
         factors: the factors it reads, concatenated in this order.
         network: maps (batch, sum of their sizes) and, if sided, the side's one-hot to (batch, *shape).
         sided: whether the network is told the hand's side.
+        over: the decoder whose decoded pose the network is shown too (see `DCGANDecoder`); it reads some of
+            the same factors, so p(m | z_factors) stays a function of them.
     """
 
-    def __init__(self, writes: str, factors: Iterable[str], network: nn.Module, sided: bool = False):
+    def __init__(
+        self,
+        writes: str,
+        factors: Iterable[str],
+        network: nn.Module,
+        sided: bool = False,
+        over: str | None = None,
+    ):
         super().__init__()
         self.writes = modality(writes).name
         self.factors = tuple(factors)
         self.network = network
         self.sided = sided
+        self.over = over
 
-    def forward(self, latent: Latent, side: Float[Tensor, "batch 2"] | None = None) -> Tensor:
-        """The mean of p(modality | z), float32."""
+    def forward(
+        self, latent: Latent, side: Float[Tensor, "batch 2"] | None = None, pose: Tensor | None = None
+    ) -> Tensor:
+        """The mean of p(modality | z), float32; `pose` is what the decoder that it lies over says."""
         z = torch.cat([latent[factor] for factor in self.factors], dim=1)
-        return self.network(z, side).float()
+        return (self.network(z, side) if pose is None else self.network(z, side, pose)).float()
 
 
 class DisentangledVAE(nn.Module):
@@ -89,6 +101,8 @@ class DisentangledVAE(nn.Module):
                 check_factors(role, name, arrow.factors, self.latent)
         self.encoders = nn.ModuleDict(encoders)
         self.decoders = nn.ModuleDict(decoders)
+        for name, arrow in decoders.items():
+            check_over(name, arrow, decoders)
 
     def encoder(self, arrow: str) -> Encoder:
         """The encoder of that name; HandsError if there is none."""
@@ -114,11 +128,29 @@ class DisentangledVAE(nn.Module):
         decoder = self.decoder(arrow)
         for factor in decoder.factors:
             present(latent, factor, f'decoder "{arrow}"')
+        pose = None if decoder.over is None else self.decode(decoder.over, latent, right)
         if not decoder.sided:
-            return decoder(latent)
+            return decoder(latent, None, pose)
         if right is None:
             raise HandsError(f'decoder "{arrow}" must be told the side: "right" is missing')
-        return decoder(latent, side_one_hot(right))
+        return decoder(latent, side_one_hot(right), pose)
+
+
+def check_over(name: str, arrow: Decoder, decoders: Mapping[str, Decoder]) -> None:
+    """Raise HandsError unless a decoder lies over none, or over a pose decoder that reads its factors."""
+    if arrow.over is None:
+        return
+    poses = {
+        other: each.factors
+        for other, each in decoders.items()
+        if each.writes == "pose" and set(each.factors) <= set(arrow.factors)
+    }
+    if arrow.over not in poses or not modality(arrow.writes).is_image:
+        legal = ", ".join(poses) or "none here"
+        raise HandsError(
+            f'decoder "{name}" cannot lie over "{arrow.over}"; legal: a picture over a pose decoder '
+            f"that reads some of {', '.join(arrow.factors)}: {legal}"
+        )
 
 
 def check_factors(role: str, arrow: str, factors: Iterable[str], latent: Iterable[str]) -> None:

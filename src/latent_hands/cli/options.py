@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
+from latent_hands.data import READERS
+
 Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or a shipped one by name.")]
 Out = Annotated[Path, arg(metavar="PATH")]
 HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the pictures show.")]
@@ -21,7 +23,7 @@ BoxText = Annotated[
     arg(metavar="X,Y,W,H", help="Where the hand is, pixels [the whole picture]."),
 ]
 DataName = Annotated[
-    str | None, arg(metavar="NAME", help="Take pictures of a labelled data set: rhd, rendered.")
+    str | None, arg(metavar="NAME", help=f"Take pictures of a data set: {', '.join(READERS)}.")
 ]
 Root = Annotated[Path | None, arg(metavar="DIR", help="The data set's folder.")]
 Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the data set.")]

@@ -32,7 +32,7 @@ def estimate(
     With --data side, bone and box come from the labels, and the error is told.
 
     Args:
-        images: Pictures of one hand each, or folders of them.
+        images: Pictures of one hand each, folders of them, or videos.
         rotations: Average the estimates of so many turned crops.
         out: Where NAME.json and NAME.png go, for every picture.
     """

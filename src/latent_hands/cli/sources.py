@@ -37,13 +37,13 @@ def find_samples(
     samples = open_data(data, root, split, None if ids else limit)
     if not ids:
         return samples
-    by_name = {sample.name: sample for sample in samples}
+    numbered = {int(sample.name): sample for sample in samples if sample.name.isdecimal()}
     for index in ids:
-        if f"{index:05d}" not in by_name:
+        if index not in numbered:
             raise HandsError(
                 f"no picture {index} in {split} of {root}; it has {len(samples)}, from {samples[0].name}"
             )
-    return [by_name[f"{index:05d}"] for index in ids]
+    return [numbered[index] for index in ids]
 
 
 def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
@@ -78,7 +78,7 @@ def write_estimate(path: Path, photo: Photo, hand: Hand, sample: Sample | None) 
 def open_photos(
     images: Sequence[Path], hand: str, box: str | None, bone_mm: float | None
 ) -> dict[str, Photo]:
-    """Pictures by name; a folder stands for those in it. Raises HandsError as reading them does."""
+    """Pictures by name; a folder or video stands for those in it. Raises HandsError as reading them does."""
     files = [sample.image for sample in read_images(images)]
     return {
         name: Photo.open(file, hand, parse_box(box), None, bone_mm) for name, file in _named(files).items()
@@ -97,11 +97,11 @@ def open_source(
 ) -> Photo | Hand:
     """What a pose or a scene is taken from.
 
-    A number names a sample (its tag picture if `tag`), a file that ends in .json a hand that `estimate`
-    wrote, anything else a picture. Raises HandsError as reading them does.
+    A sample's name or number names it (its tag picture if `tag`), a file that ends in .json a hand that
+    `estimate` wrote, anything else a picture. Raises HandsError as reading them does.
     """
     for sample in samples:
-        if text.isdigit() and sample.name == f"{int(text):05d}":
+        if text == sample.name or (text.isdecimal() and text.zfill(len(sample.name)) == sample.name):
             return tag_of(sample) if tag and sample.tag is not None else photo_of(sample, "scene")
     if not text.endswith(".json"):
         return Photo.open(text, hand)

@@ -17,6 +17,7 @@ SCORES = {
     "auc_20_50": ("AUC 20-50 mm", "", 3),
     "auc_0_50": ("AUC 0-50 mm", "", 3),
     "pa_epe_mm": ("EPE after Procrustes alignment", "mm", 1),
+    "epe_bone_aligned_mm": ("EPE, labels' mean bone lengths", "mm", 1),
     "cpose_epe_mm": ("CPose EPE", "mm", 1),
     "viewpoint_deg": ("viewpoint error", "deg", 1),
     "epe_composed_mm": ("EPE of CPose x viewpoint", "mm", 1),

@@ -2,11 +2,12 @@
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, Suppress, arg
 
 from latent_hands.cli.options import DataName, Json, Root, Run, Split
+from latent_hands.errors import HandsError
 
 
 def demo(
@@ -32,34 +33,55 @@ def demo(
 
 def render(
     out: Annotated[Path, Positional, arg(metavar="OUT")],
-    count: int = 1000,
-    size: int = 320,
+    count: Annotated[int | None, arg(metavar="N")] = None,
+    size: Annotated[int | None, arg(metavar="PX")] = None,
     seed: int = 0,
     workers: Annotated[int | None, arg(metavar="N")] = None,
-    poses_per_scene: int = 4,
+    poses_per_scene: Annotated[int | None, arg(metavar="N")] = None,
     evaluation: Annotated[int | None, arg(metavar="N")] = None,
-    window: tuple[float, float] = (0.8, 1.3),
+    window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
+    defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
+    counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
 
     $ latent-hands render hands --count 2000 --size 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
-    $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0
+    $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0 --defocus 0.05 0.1
+    $ latent-hands render benchmark --counterfactual
+
+    With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
+    every scene: the truth of swaps and transfers. Without other options it is the benchmark of docs/data.md.
 
     Args:
         out: A new folder, or one of the same settings that was not finished.
-        count: Training pictures.
-        size: Side of the pictures, pixels.
+        count: Training pictures [1000; counterfactual 0].
+        size: Side of the pictures, pixels [320; counterfactual 128].
         seed: The same seed gives the same pictures, however many workers there are.
         workers: Processes [all cores].
-        poses_per_scene: Pictures that share person, light and background.
-        evaluation: Evaluation pictures, of other people and places [a tenth of the count].
-        window: Least and largest side of a scene's window, in picture sides; for synthesis at most 1.
+        poses_per_scene: Pictures that share person, light and background [4].
+        evaluation: Evaluation pictures, of other people and places [a tenth of count; counterfactual 1200].
+        window: Least and largest side of a scene's window, in picture sides; for synthesis at most 1
+            [0.8 1.3; counterfactual 0.85 1.0].
+        defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in picture sides
+            [a third of the scenes, up to 0.03].
+        counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
+    from latent_hands.render.counterfactual_set import render_counterfactual
     from latent_hands.render.dataset import render_dataset
 
-    render_dataset(out, count, size, seed, workers, poses_per_scene, evaluation, window)
-    print(f"{count} training pictures and their labels are in {out}")
+    chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
+    chosen |= {"poses_per_scene": poses_per_scene, "defocus": defocus}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if not counterfactual:
+        chosen = {"count": 1000} | chosen
+        render_dataset(out, seed=seed, workers=workers, **chosen)
+        print(f"{chosen['count']} training pictures and their labels are in {out}")
+        return
+    for name in {"poses_per_scene", "defocus"} & chosen.keys():
+        raise HandsError(f"{name} is {chosen[name]}; legal with --counterfactual: not given")
+    render_counterfactual(out, seed=seed, workers=workers, **chosen)
+    print(f"groups and grids of pictures and their labels are in {out}")
 
 
 def train(

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, did_you_mean
@@ -24,6 +25,12 @@ CROPS = ("box", "scene")
 SIDES = ("mirror", "condition")
 _GREY = (128, 128, 128)
 _FAR_PX = 1e6  # beyond it Pillow's integers overflow
+_LABELS: dict[str, Callable[[Sample], Tensor | None]] = {
+    "xyz_mm": palm_xyz_mm,
+    "uv_px": palm_uv_px,
+    "visible": palm_visible,
+    "K": lambda sample: None if sample.K is None else torch.from_numpy(sample.K),
+}
 
 
 def build_windows(
@@ -48,7 +55,7 @@ def build_windows(
     samples have and others lack, and for a missing tag, window or picture.
     """
     _check_options(samples, crop, side, margin, window_px)
-    labels = {key: _stack(samples, key) for key in ("xyz_mm", "uv_px", "visible", "K")}
+    labels = {key: _stack(samples, key) for key in _LABELS}
     right = _right(samples)
     flip = right if right is not None and side == "mirror" else torch.zeros(len(samples), dtype=torch.bool)
     images = torch.empty(len(samples), 3, window_px, window_px, dtype=torch.uint8)
@@ -92,14 +99,15 @@ def _where(sample: Sample) -> str:
 
 
 def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
-    """One label of all samples; None if none has it."""
-    arrays = [getattr(sample, key) for sample in samples]
-    absent = [i for i, array in enumerate(arrays) if array is None]
-    if len(absent) == len(samples):
+    """One label of all samples, in palm form; None if none has it."""
+    labels = [_LABELS[key](sample) for sample in samples]
+    present = [label for label in labels if label is not None]
+    if not present:
         return None
-    if absent:
-        raise HandsError(f"{_where(samples[absent[0]])} has no {key}, but others have; build them apart")
-    stacked = torch.from_numpy(np.stack(arrays))
+    if len(present) < len(labels):
+        absent = next(sample for sample, label in zip(samples, labels, strict=True) if label is None)
+        raise HandsError(f"{_where(absent)} has no {key}, but others have; build them apart")
+    stacked = torch.stack(present)
     bad = ~stacked.isfinite().flatten(1).all(dim=1)
     if bad.any():
         raise HandsError(f"{_where(samples[int(bad.nonzero()[0])])}: {key} holds values that are not finite")
@@ -120,12 +128,8 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
 def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Centre and side of the crop, in pixels of the picture."""
     height, width = size_px
-    if crop == "box" and sample.uv_px is not None:
-        visible = np.ones(21, bool) if sample.visible is None else sample.visible
-        uv_px = geometry.to_palm(torch.from_numpy(sample.uv_px))
-        seen = geometry.to_palm_visible(torch.from_numpy(visible))
-        centre, side_px = camera.crop_box(uv_px, seen, size_px)
-        return float(centre[0]), float(centre[1]), float(side_px)
+    if crop == "box" and (square := crop_square(sample, size_px)) is not None:
+        return square
     if sample.window is None and crop == "scene":
         raise HandsError(f'{_where(sample)} has no scene window, which crop="scene" needs; legal: crop="box"')
     cx, cy, side_px = sample.window or ((width - 1) / 2, (height - 1) / 2, max(height, width))
@@ -166,7 +170,7 @@ def _cut_tags(
     keys = []
     for sample, square, mirrored in zip(samples, squares.tolist(), flip.tolist(), strict=True):
         if sample.tag is None:
-            raise HandsError(f"{_where(sample)} has no tag picture; legal: a rendered data set")
+            raise HandsError(f"{_where(sample)} has no tag picture; legal: rendered data, and STB")
         keys.append((sample.tag, *square, mirrored))
     order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     tags = torch.empty(len(order), 3, window_px, window_px, dtype=torch.uint8)
@@ -191,16 +195,16 @@ def _for_all(
 
 
 def _move(labels: dict[str, Tensor | None], W: Tensor, where: list[str]) -> dict[str, Any]:
-    """The labels as the windows show them, in palm form."""
+    """The labels, which are in palm form, as the windows show them."""
     moved: dict[str, Any] = {}
     if (K := labels["K"]) is not None:
         moved["K"] = camera.warp_camera(K, W)
     if (uv_px := labels["uv_px"]) is not None:
-        moved["uv_px"] = camera.warp_points(geometry.to_palm(uv_px), W)
+        moved["uv_px"] = camera.warp_points(uv_px, W)
     if (visible := labels["visible"]) is not None:
-        moved["visible"] = geometry.to_palm_visible(visible)
+        moved["visible"] = visible
     if (xyz_mm := labels["xyz_mm"]) is not None:
-        moved["xyz_mm"] = geometry.to_palm(xyz_mm) @ camera.warp_rotation(W)
+        moved["xyz_mm"] = xyz_mm @ camera.warp_rotation(W)
         moved["pose"], moved["bone_mm"] = _normalise(moved["xyz_mm"], where)
     return moved
 

@@ -1,9 +1,11 @@
-"""Photographs without labels: single files and folders of them."""
+"""Photographs without labels: single files, folders of them, and videos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.video import FORMATS, video_frames
 from latent_hands.errors import HandsError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -12,25 +14,31 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 def read_images(paths: str | Path | Iterable[str | Path], limit: int | None = None) -> list[Sample]:
     """List pictures without labels; a folder stands for the pictures directly in it, in order of their names.
 
-    Every picture is decoded once, so that a broken one is told here and not in the middle of a run. ``limit``
-    keeps the first so many. Raises HandsError for a path that does not exist, a folder without pictures, and
-    a file that is empty, truncated, too large or no image.
+    A video file stands for its frames. Every picture is decoded once, so that a broken one is told here and
+    not in the middle of a run. ``limit`` keeps the first so many. Raises HandsError for a path that does not
+    exist, a folder without pictures, a file that is empty, truncated, too large or no image, and as
+    ``video_frames`` does.
     """
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    files = [file for path in paths for file in _files(Path(path))]
-    if not files:
-        raise HandsError("no image was named; give picture files or folders")
-    for file in files[:limit]:
+    if not paths:
+        raise HandsError("no image was named; give picture files, folders or videos")
+    files = (file for path in paths for file in _files(Path(path)))
+    return [Sample(name=file.stem, image=file) for file in islice(files, limit)]
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file() and path.suffix.lower() in FORMATS:
+        yield from video_frames(path)
+        return
+    for file in [path] if path.is_file() else _pictures(path):
         read_rgb(file)
-    return [Sample(name=file.stem, image=file) for file in files[:limit]]
+        yield file
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise HandsError(f"no image file or folder at {path}")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise HandsError(f"no image file or folder at {folder}")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
-        raise HandsError(f"no image in the folder {path}; legal endings: {', '.join(SUFFIXES)}")
+        raise HandsError(f"no image in the folder {folder}; legal endings: {', '.join(SUFFIXES)}")
     return files

@@ -70,7 +70,7 @@ def _source(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for s in samples:
         digest.update(repr((s.name, s.side, s.window, s.image.stat().st_size)).encode())
-        for label in (s.xyz_mm, s.uv_px, s.visible, s.K):
+        for label in (s.xyz_mm, s.uv_px, s.visible, s.K, s.wrist_px):
             digest.update(b"" if label is None else label.tobytes())
     return digest.hexdigest()
 

@@ -11,6 +11,7 @@ from latent_hands.errors import HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_PICTURE = ("name", "index", "articulation", "rotation")
+_OF_A_COUNTERFACTUAL = ("viewpoint", "counterfactual")
 
 
 def read_rendered(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
@@ -44,11 +45,12 @@ def _read_factors(path: Path, names: set[str]) -> dict[str, dict[str, Any]]:
                 break
             try:
                 known = json.loads(line)
-                shared = {key: known[key] for key in known if key not in (*_OF_THE_PICTURE, *_LABELS)}
+                own = (*_OF_THE_PICTURE, *(key for key in _OF_A_COUNTERFACTUAL if key in known))
+                shared = {key: known[key] for key in known if key not in (*own, *_LABELS)}
                 shared = scenes.setdefault(known["scene"], shared)
                 name, _ = known["name"], known["window"]
                 if name in names:
-                    factors[name] = shared | {key: known[key] for key in _OF_THE_PICTURE}
+                    factors[name] = shared | {key: known[key] for key in own}
             except (ValueError, KeyError, TypeError) as error:
                 raise HandsError(f"line {number} of {path} is broken: {error!r}") from error
     return factors

@@ -66,8 +66,6 @@ def _read_labels(path: Path) -> dict[int, dict[str, Any]]:
 
 
 def _choose(labels: dict, ids: Iterable[int] | None, limit: int | None, folder: Path) -> list[int]:
-    if limit is not None and limit < 1:
-        raise HandsError(f"limit is {limit}; legal: 1 or more")
     chosen = sorted(labels) if ids is None else [int(index) for index in ids]
     for index in chosen:
         if index not in labels:

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -19,10 +19,12 @@ MAX_PIXELS = 89_000_000
 class Sample:
     """One picture of one hand and what is known about it; None stands for "not known".
 
-    Keypoints are in RHD order with the wrist first, in the camera frame (x right, y down, z forward), as in
-    the file: nothing is mirrored, cropped or normalised. Pixel centres are at integers. ``side`` is "left" or
-    "right". ``tag`` is a picture of the same scene with a neutral hand (content), ``window`` the scene's own
-    square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
+    Keypoints are in RHD order, in the camera frame (x right, y down, z forward), as in the file: nothing is
+    mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
+    0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_px`` is it, and the
+    crop's box then holds it. ``side`` is "left" or "right". ``tag`` is another picture of the same scene
+    (content), ``window`` the scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture
+    was made from.
     """
 
     name: str
@@ -32,11 +34,22 @@ class Sample:
     uv_px: Float32[np.ndarray, "21 2"] | None = None
     visible: Bool[np.ndarray, "21"] | None = None
     K: Float32[np.ndarray, "3 3"] | None = None
+    root: Literal["wrist", "palm"] = "wrist"
+    wrist_px: Float32[np.ndarray, "2"] | None = None
     mask: Path | None = None
     depth: Path | None = None
     tag: Path | None = None
     window: tuple[float, float, float] | None = None
     factors: dict[str, Any] | None = None
+
+
+def project(
+    xyz: Float32[np.ndarray, "*batch n 3"], K: Float32[np.ndarray, "*cameras 3 3"]
+) -> Float32[np.ndarray, "*batch n 2"]:
+    """Pixels of points in the camera frame, for sets without 2D labels; not finite where z is 0."""
+    uvw = xyz @ K.swapaxes(-1, -2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return uvw[..., :2] / uvw[..., 2:]
 
 
 def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:

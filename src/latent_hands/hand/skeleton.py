@@ -4,14 +4,21 @@ Everything in this package uses the order of RHD (Zimmermann & Brox 2017): the w
 replaces it in poses), then thumb, index, middle, ring and little finger, each from its TIP to its base.
 """
 
-from typing import TypeVar
-
-import numpy as np
-from torch import Tensor
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from latent_hands.errors import HandsError, did_you_mean
 
-Points = TypeVar("Points", np.ndarray, Tensor)
+
+@runtime_checkable
+class _Array(Protocol):  # of numpy or of torch: neither need be imported here
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+Points = TypeVar("Points", bound=_Array)
 
 JOINTS = (
     "wrist",

@@ -20,7 +20,7 @@ from latent_hands.latents import Latent
 from latent_hands.modalities import Batch
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.photo import Photo, Picture
-from latent_hands.vae import DisentangledVAE
+from latent_hands.vae import DisentangledVAE, present
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 Source = Photo | Hand | Picture
@@ -161,6 +161,12 @@ class Model:
         with torch.inference_mode():
             return synthesis.infer(self.vae, chosen, self._observe(source, reads))
 
+    def _whole(self, source: Source | Latent) -> Latent:
+        """All factors of a source, or of a latent that must have them."""
+        if isinstance(source, dict):
+            return {factor: present(source, factor, "the latent") for factor in self.vae.latent}
+        return self.latent(source, tuple(self.vae.latent))
+
     def _observe(self, source: Source, reads: str) -> Batch:
         if isinstance(source, np.ndarray) and source.shape == (21, 3):
             pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
@@ -211,13 +217,14 @@ class Model:
         chosen = synthesis.factors_named(self.vae, factors)
         return self.decode(synthesis.swap(self.latent(first, every), self.latent(second, every), chosen))
 
-    def walk(self, factor: str, first: Source, second: Source, steps: int = 8) -> Walk:
+    def walk(self, factor: str, first: Source | Latent, second: Source | Latent, steps: int = 8) -> Walk:
         """From the first picture to the second along one factor, the others staying as they are (Fig. 4, 5).
 
-        Raises HandsError for an unknown factor and for fewer than 2 steps.
+        An end may also be a latent, put together from several sources by `latent`.
+        Raises HandsError for an unknown factor, one that an end lacks, and fewer than 2 steps.
         """
         moving = synthesis.factors_named(self.vae, [factor])
-        start, end = (self.latent(source, tuple(self.vae.latent)) for source in (first, second))
+        start, end = (self._whole(source) for source in (first, second))
         said = self.decode(synthesis.interpolate(start, end, moving, steps))
         pictures = synthesis.to_pictures(said["rgb"]) if "rgb" in said else []
         return Walk(pictures, said["pose"].float().cpu().numpy())

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from latent_hands.data.crops import cut_square
+from latent_hands.data.palm import crop_square, palm_xyz_mm
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
@@ -101,27 +102,24 @@ def photo_of(sample: Sample, crop: str = "box") -> Photo:
     `crop="scene"` takes the window of the sample's scene, if it has one.
     """
     rgb = read_rgb(sample.image)
-    square, bone_mm = None, None
-    if sample.uv_px is not None:
-        visible = (
-            torch.ones(21, dtype=torch.bool) if sample.visible is None else torch.from_numpy(sample.visible)
-        )
-        uv_px = geometry.to_palm(torch.from_numpy(sample.uv_px))
-        centre, side_px = camera.crop_box(uv_px, geometry.to_palm_visible(visible), rgb.shape[:2])
-        square = (*centre.tolist(), float(side_px))
+    square, xyz_mm = crop_square(sample, rgb.shape[:2]), palm_xyz_mm(sample)
     if sample.window is not None and (crop == "scene" or square is None):
         square = sample.window
-    if sample.xyz_mm is not None:
-        bone_mm = float(geometry.normalise(geometry.to_palm(torch.from_numpy(sample.xyz_mm)))[1])
+    bone_mm = None if xyz_mm is None else float(geometry.normalise(xyz_mm)[1])
     box = None if square is None else _box(square)
     return Photo.open(rgb, sample.side or "left", box, sample.K, bone_mm)
 
 
 def tag_of(sample: Sample) -> Photo:
-    """The tag picture of a sample's scene, cut by the scene's window. Raises HandsError if it has none."""
-    if sample.tag is None or sample.window is None:
-        raise HandsError(f"{sample.image} has no tag picture; legal: pictures of a rendered data set")
-    return Photo.open(sample.tag, sample.side or "left", _box(sample.window))
+    """A sample's tag picture, cut by the scene's window, or else by the sample's own crop.
+
+    Raises HandsError if it has none.
+    """
+    if sample.tag is None:
+        raise HandsError(f"{sample.image} has no tag picture; legal: rendered data, and STB")
+    rgb = read_rgb(sample.tag)
+    square = sample.window or crop_square(sample, rgb.shape[:2])
+    return Photo.open(rgb, sample.side or "left", None if square is None else _box(square))
 
 
 def _box(square: tuple[float, float, float]) -> Box:

@@ -8,30 +8,55 @@ picture) and ``OUT/rendered.json`` (the settings, which decide every byte).
 import contextlib
 import json
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
 from latent_hands.errors import HandsError
 from latent_hands.render.rhd_files import encode_annotations, write_bytes
-from latent_hands.render.scene import SPLITS, check_settings, plain, sample_scene
+from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
 from latent_hands.render.shots import KINDS, write_shots
+from latent_hands.render.workers import start_worker
 
-FORMAT = 1
+MOST_DEFOCUS = 0.5
+ABOUT = {"format": 1, "joints": "rhd", "licence": "CC0-1.0"}
+
+
+@runtime_checkable
+class Plan(Protocol):
+    """What decides every byte of a rendered set: jobs that are done in any order, each with its numbers."""
+
+    def jobs(self, split: str) -> range:
+        """The jobs of a split."""
+        ...
+
+    def pictures(self, split: str, job: int) -> range:
+        """The picture numbers of a job."""
+        ...
+
+    def tags(self, split: str, job: int) -> range:
+        """The tag image numbers of a job, which are its scenes'."""
+        ...
+
+    def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
+        """Write a job's files into its split's folder; returns the records of its pictures."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of rendered.json."""
+        ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides every byte of a rendered set."""
+    """The plan of an ordinary set, where a job is a scene; `defocus` is left out of rendered.json if None."""
 
     size: int
     seed: int
@@ -39,20 +64,31 @@ class Settings:
     evaluation: int
     poses_per_scene: int
     window: tuple[float, float]
+    defocus: tuple[float, float] | None = None
 
-    def scenes(self, split: str) -> range:
+    def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
         return range(-(-getattr(self, split) // self.poses_per_scene))
 
-    def pictures(self, split: str, scene: int) -> range:
+    def pictures(self, split: str, job: int) -> range:
         """The picture numbers of a scene; the last scene of a split may have fewer."""
-        first = scene * self.poses_per_scene
+        first = job * self.poses_per_scene
         return range(first, min(first + self.poses_per_scene, getattr(self, split)))
+
+    def tags(self, split: str, job: int) -> range:
+        """The scene's own number."""
+        return range(job, job + 1)
+
+    def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
+        """Write one scene's files into its split's folder; returns the records of its pictures."""
+        scene = sample_scene(self.seed, split, job, self.size, self.window)
+        if self.defocus is not None:
+            scene = defocused(scene, self.seed, self.defocus)
+        return write_shots(folder, scene, self.seed, self.pictures(split, job))
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        about = {"format": FORMAT, "joints": "rhd", "licence": "CC0-1.0"}
-        return about | plain(self)
+        return ABOUT | {name: value for name, value in plain(self).items() if value is not None}
 
 
 def render_dataset(
@@ -64,25 +100,34 @@ def render_dataset(
     poses_per_scene: int = 4,
     evaluation: int | None = None,
     window: tuple[float, float] = (0.8, 1.3),
+    defocus: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
 
     ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
     number. A run that was stopped goes on where it was when it is started again with the same settings.
-    ``poses_per_scene`` pictures share a scene, and ``window`` is as in `sample_scene`. Returns ``out``.
+    ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene` and ``defocus`` as in
+    `defocused`. Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
-    settings = Settings(size, seed, count, evaluation, poses_per_scene, (float(window[0]), float(window[1])))
+    window = float(window[0]), float(window[1])
+    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus)
+    _check(settings)
+    return write_set(Path(out), settings, workers, progress)
+
+
+def write_set(out: Path, plan: Plan, workers: int | None, progress: bool) -> Path:
+    """Render what a plan lacks yet; returns ``out``. Raises HandsError as `render_dataset` does."""
     workers = os.cpu_count() or 1 if workers is None else workers
-    _check(settings, workers)
-    out = Path(out)
+    if workers < 1:
+        raise HandsError(f"workers is {workers}; legal: 1 or more")
     try:
-        _claim(out, settings)
-        kept = {split: _finished(out / split, split, settings) for split in SPLITS}
-        _render_missing(out, settings, kept, workers, progress)
+        _claim(out, plan)
+        kept = {split: _finished(out / split, split, plan) for split in SPLITS}
+        _render_missing(out, plan, kept, workers, progress)
         for split in SPLITS:
             _finish(out / split, split)
     except OSError as error:
@@ -90,25 +135,27 @@ def render_dataset(
     return out
 
 
-def render_job(folder: Path, settings: Settings, split: str, index: int) -> list[dict[str, Any]]:
-    """Render one scene's files into its split's folder; returns the records of its pictures."""
-    scene = sample_scene(settings.seed, split, index, settings.size, settings.window)
-    return write_shots(folder, scene, settings.seed, settings.pictures(split, index))
+def render_job(folder: Path, plan: Plan, split: str, job: int) -> list[dict[str, Any]]:
+    """Do one job; a function of this module, so that workers find it."""
+    return plan.render(folder, split, job)
 
 
-def _check(settings: Settings, workers: int) -> None:
+def _check(settings: Settings) -> None:
     check_settings(settings.seed, "training", settings.size, settings.window)
-    legal = {"count": settings.training, "poses_per_scene": settings.poses_per_scene, "workers": workers}
+    legal = {"count": settings.training, "poses_per_scene": settings.poses_per_scene}
     for name, value in legal.items():
         if value < 1:
             raise HandsError(f"{name} is {value}; legal: 1 or more")
     if settings.evaluation < 0:
         raise HandsError(f"evaluation is {settings.evaluation}; legal: 0 or more")
+    if settings.defocus and not 0 <= settings.defocus[0] <= settings.defocus[1] <= MOST_DEFOCUS:
+        legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} picture sides"
+        raise HandsError(f"defocus is {settings.defocus}; legal: {legal}")
 
 
-def _claim(out: Path, settings: Settings) -> None:
-    """Make the folders, or see that they are those of the same settings."""
-    path, wanted = out / "rendered.json", settings.as_json()
+def _claim(out: Path, plan: Plan) -> None:
+    """Make the folders, or see that they are those of the same plan."""
+    path, wanted = out / "rendered.json", plan.as_json()
     if not path.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise HandsError(
@@ -131,47 +178,45 @@ def _claim(out: Path, settings: Settings) -> None:
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
-def _finished(folder: Path, split: str, settings: Settings) -> set[int]:
-    """The scenes whose files are all there; the lines of the others are dropped."""
+def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
+    """The jobs whose files are all there; the lines of the others are dropped."""
     records = _read_records(folder / f"factors_{split}.jsonl")
-    scenes = set()
-    for scene in settings.scenes(split):
-        numbers = settings.pictures(split, scene)
-        files = [folder / "tag" / f"{scene:05d}.png"]
+    done, kept = set(), []
+    for job in plan.jobs(split):
+        numbers = plan.pictures(split, job)
+        files = [folder / "tag" / f"{tag:05d}.png" for tag in plan.tags(split, job)]
         files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
         if all(number in records for number in numbers) and all(file.is_file() for file in files):
-            scenes.add(scene)
-    kept = [record for record in records.values() if record["scene"] in scenes]
+            done.add(job)
+            kept += [records[number] for number in numbers]
     write_bytes(folder / f"factors_{split}.jsonl", _lines(kept).encode())
-    return scenes
+    return done
 
 
-def _render_missing(
-    out: Path, settings: Settings, kept: dict[str, set[int]], workers: int, progress: bool
-) -> None:
-    jobs = [(split, s) for split in SPLITS for s in settings.scenes(split) if s not in kept[split]]
-    total = sum(getattr(settings, split) for split in SPLITS)
-    missing = sum(len(settings.pictures(*job)) for job in jobs)
+def _render_missing(out: Path, plan: Plan, kept: dict[str, set[int]], workers: int, progress: bool) -> None:
+    every = [(split, job) for split in SPLITS for job in plan.jobs(split)]
+    jobs = [(split, job) for split, job in every if job not in kept[split]]
+    total, missing = (sum(len(plan.pictures(*job)) for job in some) for some in (every, jobs))
     columns = ("rendering", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
         task = bar.add_task("", total=total, completed=total - missing)
-        for split, records in _results(out, settings, jobs, min(workers, len(jobs))):
+        for split, records in _results(out, plan, jobs, min(workers, len(jobs))):
             with (out / split / f"factors_{split}.jsonl").open("a") as file:
                 file.write(_lines(records))
             bar.advance(task, len(records))
 
 
 def _results(
-    out: Path, settings: Settings, jobs: list[tuple[str, int]], workers: int
+    out: Path, plan: Plan, jobs: list[tuple[str, int]], workers: int
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The records of every scene as it gets done."""
+    """The records of every job as it gets done."""
     if workers <= 1:
-        for split, scene in jobs:
-            yield split, render_job(out / split, settings, split, scene)
+        for split, job in jobs:
+            yield split, render_job(out / split, plan, split, job)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker)
     try:
-        futures = {pool.submit(render_job, out / s, settings, s, scene): s for s, scene in jobs}
+        futures = {pool.submit(render_job, out / split, plan, split, job): split for split, job in jobs}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
     except BrokenProcessPool as error:
@@ -180,19 +225,6 @@ def _results(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the main process, which keeps the scenes in work, and end when it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _Rate(ProgressColumn):

@@ -38,6 +38,8 @@ SPILL = 0.08
 """Joints may lie outside the picture by this share of its side."""
 OFFSET = 0.03
 """How far the palm is off the middle, at most, where the window is larger than the picture."""
+DEFOCUS = 2**31
+"""Key of the random numbers of `defocused`: beyond those of the pictures of a scene."""
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
@@ -84,17 +86,18 @@ class PlacedHand:
 
 
 def sample_scene(
-    seed: int, split: str, index: int, size: int, window: tuple[float, float] = (0.8, 1.3)
+    seed: int, split: str, index: int, size: int, window: tuple[float, float] = (0.8, 1.3), *spawn: int
 ) -> Scene:
     """Draw scene number ``index`` of a split, the same for the same arguments.
 
     The palm lies 0.35 to 0.9 m away (log-uniform); the window's side is uniform in ``window`` times ``size``.
     The picture is as cut out of a larger one: the palm's ray is off the optical axis as in RHD, so the
     principal point may lie far from the middle. Scenes, light and backgrounds of the two splits are disjoint.
+    ``spawn`` chooses another stream of scenes, as in `scene_rng`.
     Raises HandsError for an unknown split, a negative seed, and a size or window out of range.
     """
     check_settings(seed, split, size, window)
-    rng = scene_rng(seed, split, index)
+    rng = scene_rng(seed, split, index, *spawn)
     side = SIDES[rng.integers(2)]
     identity = HandModel.load().sample_identity(rng)
     share = rng.uniform(*window)
@@ -102,6 +105,14 @@ def sample_scene(
     look = sample_look(rng, split)
     box = (float(centre_px[0]), float(centre_px[1]), share * size)
     return Scene(split, index, size, side, identity, look, K, palm_m, box)
+
+
+def defocused(scene: Scene, seed: int, defocus: tuple[float, float]) -> Scene:
+    """The scene as a portrait lens shows it: behind the hand a blur whose standard deviation, in picture
+    sides, is uniform in ``defocus``; all else, of every picture, stays."""
+    rng = scene_rng(seed, scene.split, scene.index, DEFOCUS)
+    background = dataclasses.replace(scene.look.background, blur=float(rng.uniform(*defocus)))
+    return dataclasses.replace(scene, look=dataclasses.replace(scene.look, background=background))
 
 
 def scene_rng(seed: int, split: str, index: int, *spawn: int) -> np.random.Generator:
@@ -146,9 +157,9 @@ def sample_hand(scene: Scene, rng: np.random.Generator) -> PlacedHand:
 def tag_hand(scene: Scene) -> PlacedHand:
     """The hand of the scene's tag image: neutral pose, palm towards the camera, fingers up.
 
-    In left form that is the canonical frame itself, so the rotation is the inverse of the hand's viewpoint.
+    In left form that is the canonical frame itself.
     """
-    return place_hand(scene, neutral(), _upright(scene.identity))
+    return place_hand(scene, neutral(), upright(scene.identity, neutral()))
 
 
 def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndarray, "3 3"]) -> PlacedHand:
@@ -161,6 +172,12 @@ def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndar
     uvw = xyz @ scene.K.T
     uv = uvw[:, :2] / uvw[:, 2:]
     return PlacedHand(articulation, rotation, *(array.astype(np.float32) for array in (vertices, xyz, uv)))
+
+
+def upright(identity: Float[np.ndarray, "12"], articulation: Articulation) -> Float[np.ndarray, "3 3"]:
+    """The rotation of left form into the posed hand's canonical frame: the inverse of its viewpoint."""
+    _, viewpoint = canonicalise(torch.from_numpy(_keypoints(identity, articulation)))
+    return viewpoint.numpy().T
 
 
 def joints_fit(scene: Scene, hand: PlacedHand) -> bool:
@@ -228,18 +245,13 @@ def _sample_camera(
     return K, depth_m * np.array([*slope, 1.0]), centre_px
 
 
-def _neutral_keypoints(identity: Float[np.ndarray, "12"]) -> Float[np.ndarray, "21 3"]:
-    """Joints of the neutral hand in left form, about its palm."""
+def _keypoints(identity: Float[np.ndarray, "12"], articulation: Articulation) -> Float[np.ndarray, "21 3"]:
+    """Joints of the posed hand in left form, about its palm."""
     model = HandModel.load()
-    keypoints = model.pose(model.identity(identity), neutral()).keypoints @ MIRROR
+    keypoints = model.pose(model.identity(identity), articulation).keypoints @ MIRROR
     return keypoints - (keypoints[WRIST] + keypoints[MIDDLE_MCP]) / 2
 
 
 def _bone_m(identity: Float[np.ndarray, "12"]) -> float:
-    keypoints = _neutral_keypoints(identity)
+    keypoints = _keypoints(identity, neutral())
     return float(np.linalg.norm(keypoints[MIDDLE_MCP] - keypoints[MIDDLE_PIP]))
-
-
-def _upright(identity: Float[np.ndarray, "12"]) -> Float[np.ndarray, "3 3"]:
-    _, viewpoint = canonicalise(torch.from_numpy(_neutral_keypoints(identity)))
-    return viewpoint.numpy().T

@@ -20,18 +20,30 @@ So 82 % of the wrists in the picture are visible (RHD: 83 %) and 98 % of the oth
 
 def write_shots(folder: Path, scene: Scene, seed: int, numbers: range) -> list[dict[str, Any]]:
     """Write the tag image of a scene and the pictures with these numbers; returns a record of each."""
-    write_image(folder / "tag" / f"{scene.index:05d}.png", render_hand(scene, tag_hand(scene)).rgb)
+    write_tag(folder, scene)
     records = []
     for pose, number in enumerate(numbers):
         rng = scene_rng(seed, scene.split, scene.index, pose)
         hand = sample_hand(scene, rng)
-        picture = render_hand(scene, hand, noise=int(rng.integers(2**31)))
-        name = f"{number:05d}"
-        pixels = picture.rgb, encode_mask(picture.part, scene.side), encode_depth(picture.depth_m)
-        for kind, array in zip(KINDS, pixels, strict=True):
-            write_image(folder / kind / f"{name}.png", array)
-        records.append({"name": name, "index": number} | labels(hand, picture) | scene.factors())
+        records.append(write_shot(folder, scene, hand, number, noise=int(rng.integers(2**31))))
     return records
+
+
+def write_tag(folder: Path, scene: Scene) -> None:
+    """Write the tag image of a scene."""
+    write_image(folder / "tag" / f"{scene.index:05d}.png", render_hand(scene, tag_hand(scene)).rgb)
+
+
+def write_shot(
+    folder: Path, scene: Scene, hand: PlacedHand, number: int, noise: int | None = None
+) -> dict[str, Any]:
+    """Write the picture with this number, its mask and its depth; returns its record."""
+    picture = render_hand(scene, hand, noise)
+    name = f"{number:05d}"
+    pixels = picture.rgb, encode_mask(picture.part, scene.side), encode_depth(picture.depth_m)
+    for kind, array in zip(KINDS, pixels, strict=True):
+        write_image(folder / kind / f"{name}.png", array)
+    return {"name": name, "index": number} | labels(hand, picture) | scene.factors()
 
 
 def render_hand(scene: Scene, hand: PlacedHand, noise: int | None = None) -> Picture:

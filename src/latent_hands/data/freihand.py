@@ -1,0 +1,78 @@
+"""FreiHAND (Zimmermann et al. 2019): photographs of right hands, 224x224 pixels.
+
+``ROOT/{training,evaluation}/rgb/%08d.jpg``; ``ROOT/SPLIT_xyz.json``: (n, 21, 3) METRES in the camera frame,
+wrist first, then thumb to little finger, base to tip; ``ROOT/SPLIT_K.json``: (n, 3, 3). Training has 32,560
+labels and four pictures of each, which differ in their background: picture i has label i modulo n.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from latent_hands.data.rhd import MM_PER_METRE, SPLITS
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.skeleton import reorder
+
+VERSIONS = {"training": 4, "evaluation": 1}
+MAX_BYTES = 128 * 2**20
+"""The largest label file that is read has 45 MB."""
+
+
+def read_freihand(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+    """Read the pictures that are there, in order of their numbers; all joints count as visible.
+
+    Where both label files are absent, the samples have no labels but the side. Raises HandsError for a
+    missing folder, an unknown split, a folder without pictures, broken labels, and a picture beyond them.
+    """
+    if split not in SPLITS:
+        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+    root = Path(root)
+    images = _images(root / split / "rgb")
+    files = {key: root / f"{split}_{key}.json" for key in ("xyz", "K")}
+    if not any(file.is_file() for file in files.values()):
+        return [Sample(image.stem, image, "right") for image in images[:limit]]
+    xyz_mm = reorder(_numbers(files["xyz"], (21, 3)), "snap", "rhd") * np.float32(MM_PER_METRE)
+    K = _numbers(files["K"], (3, 3))
+    if len(K) != len(xyz_mm):
+        raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")
+    uv_px, pictures = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
+    if int(images[-1].stem) >= pictures:
+        raise HandsError(f"{images[-1]} has no label; legal for {len(xyz_mm)} labels: 0 .. {pictures - 1}")
+    samples = []
+    for image in images[:limit]:
+        i = int(image.stem) % len(xyz_mm)
+        samples.append(Sample(image.stem, image, "right", xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]))
+    return samples
+
+
+def _images(folder: Path) -> list[Path]:
+    """The numbered pictures of a folder, in order."""
+    if not folder.is_dir():
+        told = "is not there; for a folder of pictures alone use the data name images"
+        raise HandsError(f"FreiHAND's folder {folder} {told}")
+    numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())
+    images = sorted(numbered, key=lambda image: int(image.stem))
+    if not images:
+        raise HandsError(f"no picture in {folder}; legal: 00000000.jpg, 00000001.jpg, ..")
+    return images
+
+
+def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]:
+    """The arrays of a label file, each of this shape."""
+    if not path.is_file():
+        raise HandsError(f"no label file at {path}, but its sibling is there")
+    if path.stat().st_size > MAX_BYTES:
+        raise HandsError(f"{path} has more than {MAX_BYTES:,} bytes, the most that is read")
+    try:
+        array = np.array(json.loads(path.read_bytes()), np.float32)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise HandsError(f"{path} is no JSON of {shape[0]} x {shape[1]} numbers a label: {error}") from error
+    if array.ndim != 3 or array.shape[1:] != shape or not len(array):
+        raise HandsError(f"{path} has the shape {array.shape}; legal: n x {shape[0]} x {shape[1]}")
+    bad = ~np.isfinite(array).all(axis=(1, 2))
+    if bad.any():
+        raise HandsError(f"label {int(bad.argmax())} of {path} holds values that are not finite")
+    return array

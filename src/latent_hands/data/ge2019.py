@@ -1,0 +1,59 @@
+"""The real-world photographs of Ge et al. (2019): crops of 256x256 pixels, all of left hands.
+
+``ROOT/images/%05d.jpg``; ``ROOT/pose_gt.mat``: pose_gt (n, 21, 3), CENTIMETRES in the camera frame, wrist
+first, then thumb to little finger, base to tip; ``ROOT/params.mat``: cam_param (n, 4) fx, fy, u0, v0 of the
+whole photograph and bbox (n, 4) x, y, width, height of the crop in it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from latent_hands.data.mat_file import load_mat
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import HandsError
+from latent_hands.hand.skeleton import reorder
+
+CROP_PX = 256
+MM_PER_CM = 10.0
+
+
+def read_ge2019(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+    """Read the photographs with the camera of their crops; there is no split but "evaluation".
+
+    All joints count as visible; the 2D joints are the 3D ones, projected. Raises HandsError for another
+    split, a missing file, broken labels, and a label without picture.
+    """
+    if split != "evaluation":
+        raise HandsError(f'ge2019 has no split "{split}"; legal: evaluation')
+    root = Path(root)
+    xyz_cm = load_mat(root / "pose_gt.mat", {"pose_gt": (None, 21, 3)})["pose_gt"]
+    count = len(xyz_cm)
+    params = load_mat(root / "params.mat", {"cam_param": (count, 4), "bbox": (count, 4)})
+    xyz_mm = reorder(xyz_cm, "snap", "rhd") * np.float32(MM_PER_CM)
+    K = _crop_cameras(params["cam_param"], params["bbox"])
+    uv_px = project(xyz_mm, K)
+    return [_sample(root, i, xyz_mm[i], uv_px[i], K[i]) for i in range(count)[:limit]]
+
+
+def _crop_cameras(
+    camera_px: Float32[np.ndarray, "n 4"], box_px: Float32[np.ndarray, "n 4"]
+) -> Float32[np.ndarray, "n 3 3"]:
+    """K of the crops: pixel (u, v) of the photograph is (u - x, v - y) 256 / (width, height) of the crop."""
+    if not (box_px[:, 2:] > 0).all():
+        raise HandsError('"bbox" of params.mat holds a box without width or height')
+    zoom = CROP_PX / box_px[:, 2:]
+    K = np.zeros((len(zoom), 3, 3), np.float32)
+    K[:, [0, 1], [0, 1]] = camera_px[:, :2] * zoom
+    K[:, :2, 2] = (camera_px[:, 2:] - box_px[:, :2]) * zoom
+    K[:, 2, 2] = 1
+    return K
+
+
+def _sample(root: Path, index: int, xyz_mm: np.ndarray, uv_px: np.ndarray, K: np.ndarray) -> Sample:
+    name = f"{index:05d}"
+    image = root / "images" / f"{name}.jpg"
+    if not image.is_file():
+        raise HandsError(f"picture {name} of {root} has labels but no image: {image} is missing")
+    return Sample(name, image, "left", xyz_mm, uv_px, np.ones(21, bool), K)

@@ -1,0 +1,46 @@
+"""Samples in palm form: whatever a set labels as point 0, models and scores have the palm there."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from latent_hands.data.sample import Sample
+from latent_hands.hand import camera, geometry
+
+
+def palm_xyz_mm(sample: Sample) -> Float[Tensor, "21 3"] | None:
+    """The joints in mm, camera frame, with the palm as joint 0; None without labels."""
+    return _with_palm(sample, sample.xyz_mm)
+
+
+def palm_uv_px(sample: Sample) -> Float[Tensor, "21 2"] | None:
+    """The joints in the picture, with the palm as joint 0; None without labels."""
+    return _with_palm(sample, sample.uv_px)
+
+
+def palm_visible(sample: Sample) -> Bool[Tensor, "21"] | None:
+    """Which of those joints are visible; None if that is not known."""
+    if sample.visible is None:
+        return None
+    visible = torch.from_numpy(sample.visible)
+    return visible if sample.root == "palm" else geometry.to_palm_visible(visible)
+
+
+def crop_square(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, float] | None:
+    """The ground-truth crop (cx, cy, side) in pixels of a (height, width) picture; None without 2D joints."""
+    uv_px, visible = palm_uv_px(sample), palm_visible(sample)
+    if uv_px is None:
+        return None
+    if sample.wrist_px is not None:
+        uv_px = torch.cat([torch.from_numpy(sample.wrist_px)[None], uv_px[1:]])
+    seen = torch.ones(21, dtype=torch.bool) if visible is None else visible
+    centre, side_px = camera.crop_box(uv_px, seen, size_px)
+    return float(centre[0]), float(centre[1]), float(side_px)
+
+
+def _with_palm(sample: Sample, points: np.ndarray | None) -> Tensor | None:
+    if points is None:
+        return None
+    tensor = torch.from_numpy(points)
+    return tensor if sample.root == "palm" else geometry.to_palm(tensor)

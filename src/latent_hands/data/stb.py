@@ -1,0 +1,155 @@
+"""The Stereo Hand Pose Tracking Benchmark (Zhang et al. 2016): one left hand before two cameras.
+
+``ROOT/labels/B1Counting_BB.mat``: handPara (3, 21, 1500), millimetres; BB is the Bumblebee stereo camera, SK
+the RealSense. ``ROOT/images/B1Counting/{BB_left,BB_right,SK_color}_0.png`` .. 1499, 640x480. Point 0 is the
+centre of the palm, not the wrist. BB labels are in the frame of its left camera, SK labels in that of the
+depth camera.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from latent_hands.data.mat_file import load_mat
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM, reorder
+
+FRAMES = 1500
+SEQUENCES = {
+    "training": tuple(f"B{i}{kind}" for i in range(2, 7) for kind in ("Counting", "Random")),
+    "evaluation": ("B1Counting", "B1Random"),
+}
+_KNUCKLES = [JOINTS.index(f"{finger}_mcp") for finger in ("index", "middle", "ring", "little")]
+WRISTS = {
+    "ring": (2.0, [JOINTS.index("ring_mcp")]),
+    "middle": (2.2, [MIDDLE_MCP]),
+    "mean": (2.25, _KNUCKLES),
+}
+"""Where the wrist is: the mean over some knuckles of knuckle + factor (palm - knuckle)."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera: X = (X_label - offset_mm) @ R, the focal lengths and the principal point in pixels."""
+
+    labels: str
+    image: str
+    focal_px: tuple[float, float]
+    centre_px: tuple[float, float]
+    offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    rotvec: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def camera(self) -> Float32[np.ndarray, "3 3"]:
+        """K of the picture."""
+        (fx, fy), (cx, cy) = self.focal_px, self.centre_px
+        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
+
+    def see(self, xyz_mm: Float32[np.ndarray, "*batch 3"]) -> Float32[np.ndarray, "*batch 3"]:
+        """Points from the frame of the labels into that of the camera."""
+        x, y, z = self.rotvec
+        angle = np.linalg.norm(self.rotvec)
+        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        R = np.eye(3) + np.sinc(angle / np.pi) * cross + np.sinc(angle / 2 / np.pi) ** 2 / 2 * cross @ cross
+        return ((xyz_mm - np.array(self.offset_mm)) @ R).astype(np.float32)
+
+
+_BB_PX = ((822.79041, 822.79041), (318.47345, 250.31296))
+VIEWS = {
+    "left": View("BB", "BB_left", *_BB_PX),
+    "right": View("BB", "BB_right", *_BB_PX, offset_mm=(120.054, 0.0, 0.0)),
+    "sk": View(
+        "SK",
+        "SK_color",
+        (607.92271, 607.88192),
+        (314.78337, 236.42484),
+        offset_mm=(-24.0381, -0.4563, -1.2326),
+        rotvec=(0.00531, -0.01196, 0.00301),
+    ),
+}
+"""The left and the right picture of the Bumblebee, and the RealSense's colour picture."""
+
+
+def read_stb(
+    root: str | Path,
+    split: str,
+    limit: int | None = None,
+    *,
+    views: tuple[str, ...] = ("left", "right"),
+    wrist: str = "ring",
+    pictures: bool = True,
+) -> list[Sample]:
+    """Read the evaluation split, B1Counting and B1Random, or training, the other ten sequences.
+
+    ``views`` are keys of VIEWS: both of the Bumblebee by default, as in the papers. ``wrist`` is a key of
+    WRISTS; it matters for the crop's box alone. The samples' root is the palm, and all joints count as
+    visible. ``tag`` is the middle frame of the same sequence and view. A frame without picture is left out,
+    and a log line says how many were; ``pictures=False`` reads all poses, whether or not ``image`` exists.
+    Raises HandsError for a missing folder or label file, broken labels, an unknown split, view or wrist rule,
+    and if there is no picture at all.
+    """
+    for name, value, legal in (("split", split, SEQUENCES), ("wrist rule", wrist, WRISTS)):
+        if value not in legal:
+            raise HandsError(f'unknown {name} "{value}"; {did_you_mean(value, legal)}')
+    for view in views:
+        if view not in VIEWS:
+            raise HandsError(f'unknown view "{view}"; {did_you_mean(view, VIEWS)}')
+    root = Path(root)
+    if not (root / "labels").is_dir():
+        raise HandsError(f"{root} is not in STB's layout: folder labels/ is missing")
+    samples = [s for name in SEQUENCES[split] for s in _sequence(root, name, views, wrist)]
+    return (_with_pictures(samples, root, split) if pictures else samples)[:limit]
+
+
+def _sequence(root: Path, name: str, views: tuple[str, ...], wrist: str) -> list[Sample]:
+    """All frames of a sequence, each in all views."""
+    seen = [_frames(root, name, VIEWS[view], wrist) for view in views]
+    return [sample for frame in zip(*seen, strict=True) for sample in frame]
+
+
+def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
+    labels = load_mat(root / "labels" / f"{name}_{view.labels}.mat", {"handPara": (3, 21, FRAMES)})
+    xyz_mm = view.see(reorder(labels["handPara"].transpose(2, 1, 0), "stb", "rhd"))
+    K = view.camera()
+    uv_px, wrist_px = project(xyz_mm, K), project(wrist_mm(xyz_mm, wrist), K)
+    images = [root / "images" / name / f"{view.image}_{i}.png" for i in range(FRAMES)]
+    tag = images[FRAMES // 2] if images[FRAMES // 2].is_file() else None
+    return [
+        Sample(
+            name=f"{name}_{image.stem}",
+            image=image,
+            side="left",
+            xyz_mm=xyz_mm[i],
+            uv_px=uv_px[i],
+            visible=np.ones(21, bool),
+            K=K,
+            root="palm",
+            wrist_px=wrist_px[i, 0],
+            tag=tag,
+        )
+        for i, image in enumerate(images)
+    ]
+
+
+def wrist_mm(xyz_mm: Float32[np.ndarray, "*batch 21 3"], rule: str) -> Float32[np.ndarray, "*batch 1 3"]:
+    """The wrist of hands in palm form, by one of the rules in WRISTS."""
+    factor, knuckles = WRISTS[rule]
+    palm, mcp = xyz_mm[..., [PALM], :], xyz_mm[..., knuckles, :]
+    return (mcp + np.float32(factor) * (palm - mcp)).mean(axis=-2, keepdims=True)
+
+
+def _with_pictures(samples: list[Sample], root: Path, split: str) -> list[Sample]:
+    there = [sample for sample in samples if sample.image.is_file()]
+    if not there:
+        raise HandsError(
+            f"{root} has none of the {len(samples):,} pictures of {split}: {samples[0].image}, .."
+        )
+    if absent := len(samples) - len(there):
+        logging.getLogger(__name__).warning(
+            "%s of the %s pictures of STB's %s are not in %s; their frames are left out",
+            *(f"{absent:,}", f"{len(samples):,}", split, root),
+        )
+    return there

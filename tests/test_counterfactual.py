@@ -1,0 +1,312 @@
+"""Groups in which one factor changes and grids of poses in scenes: what is equal is equal, to the bit."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import binary_dilation
+
+from latent_hands.data import counterfactual as reader
+from latent_hands.data import open_data, read_counterfactual, read_rgb
+from latent_hands.data.sample import read_pixels
+from latent_hands.errors import HandsError
+from latent_hands.hand.geometry import canonicalise, normalise, to_palm
+
+pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+
+from latent_hands.cli import main
+from latent_hands.render import counterfactual, dataset
+from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, draw_block, draw_group, take
+from latent_hands.render.counterfactual_set import BENCHMARK_SEED, render_counterfactual
+from latent_hands.render.dataset import render_dataset
+from latent_hands.render.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
+from latent_hands.render.scene import sample_scene
+from latent_hands.render.shots import render_hand
+
+SMALL = {"count": PICTURES, "size": 48, "seed": 3, "evaluation": PICTURES, "progress": False}
+WINDOW = (0.85, 1.0)
+SURFACE = ("skin", "light", "background")
+SHAPE = ("pose", "viewpoint", "identity")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return render_counterfactual(tmp_path_factory.mktemp("render") / "set", workers=1, **SMALL)
+
+
+@pytest.fixture(scope="module", params=["training", "evaluation"])
+def read(root, request):
+    return read_counterfactual(root, request.param)
+
+
+@pytest.fixture(scope="module")
+def group():
+    return draw_group(0, "training", 0, 64, WINDOW)
+
+
+def contents(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def factors_of(sample):
+    """Everything recorded about how a picture was made, by factor; `rest` is what belongs to none."""
+    known = json.loads(json.dumps(sample.factors))
+    look = known.pop("look")
+    turn = {name: look["light"].pop(name) for name in ("yaw_deg", "pitch_deg", "roll_deg")}
+    parts = {"pose": known.pop("articulation"), "viewpoint": known.pop("viewpoint")}
+    parts |= {"identity": known.pop("identity")} | {name: look.pop(name) for name in SURFACE}
+    # Names of pictures and scenes are no factors; the mesh's rotation follows from pose and viewpoint.
+    for name in ("name", "index", "scene", "rotation", "counterfactual"):
+        known.pop(name)
+    return parts | {"rest": [known, look, turn]}
+
+
+def differing(first, second):
+    one, other = factors_of(first), factors_of(second)
+    return {name for name in one if one[name] != other[name]}
+
+
+def pose_of(sample):
+    """(canonical pose, viewpoint) of the labels, left form."""
+    xyz = torch.from_numpy(sample.xyz_mm).double()
+    if sample.side == "right":
+        xyz = xyz * torch.tensor([-1.0, 1.0, 1.0])
+    return canonicalise(normalise(to_palm(xyz))[0])
+
+
+def test_the_factors_are_those_of_the_reader():
+    assert reader.FACTORS == FACTORS
+
+
+def test_in_a_group_one_recorded_factor_changes(read):
+    for group in read.groups:
+        assert differing(group.anchor, group.donor) == set(FACTORS)
+        for factor, sample in group.changed.items():
+            assert differing(group.anchor, sample) == {factor}
+            assert differing(group.donor, sample) == set(FACTORS) - {factor}
+            assert sample.factors["counterfactual"]["changed"] == factor
+            np.testing.assert_array_equal(sample.K, group.anchor.K)
+
+
+def test_labels_mask_and_depth_do_not_change_with_the_surface(read):
+    for group in read.groups:
+        for factor in SURFACE:
+            sample = group.changed[factor]
+            for name in ("xyz_mm", "uv_px", "visible", "window"):
+                np.testing.assert_array_equal(getattr(sample, name), getattr(group.anchor, name))
+            for name in ("mask", "depth"):
+                assert getattr(sample, name).read_bytes() == getattr(group.anchor, name).read_bytes()
+
+
+def test_pose_and_viewpoint_of_the_labels_change_one_at_a_time(read):
+    for group in read.groups:
+        cpose, viewpoint = pose_of(group.anchor)
+        np.testing.assert_allclose(viewpoint, group.anchor.factors["viewpoint"], atol=1e-5)
+        for factor, sample in group.changed.items():
+            other_cpose, other_viewpoint = pose_of(sample)
+            same = torch.allclose(viewpoint, other_viewpoint, atol=1e-5)
+            assert same == (factor != "viewpoint")
+            same = torch.allclose(cpose, other_cpose, atol=1e-4)
+            assert same == (factor not in ("pose", "identity"))
+
+
+def clean(shot):
+    """The shot by a camera that neither blurs nor compresses, its noise as it was."""
+    look = shot.scene.look
+    sensor = dataclasses.replace(look.sensor, blur_px=0.0, motion_px=0.0, quality=101, noise=5.0)
+    return dataclasses.replace(
+        shot, scene=dataclasses.replace(shot.scene, look=dataclasses.replace(look, sensor=sensor))
+    )
+
+
+def rendered(shot):
+    return render_hand(shot.scene, shot.hand())
+
+
+def changed_pixels(first, second):
+    return (first.rgb != second.rgb).any(-1)
+
+
+def grown(mask, px=1):
+    return binary_dilation(mask, np.ones((2 * px + 1, 2 * px + 1)))
+
+
+def test_pixels_beyond_both_hands_do_not_change_with_the_hand(group):
+    """Nothing falls on the background, so the tolerance is zero; edges are smoothed over one pixel."""
+    anchor = rendered(clean(group["anchor"]))
+    for factor in (*SHAPE, "skin", "light"):
+        other = rendered(clean(group[factor]))
+        changed = changed_pixels(anchor, other)
+        assert changed.any()
+        assert not (changed & ~grown((anchor.part > 0) | (other.part > 0))).any()
+
+
+def test_pixels_inside_the_hand_do_not_change_with_the_background(group):
+    anchor, other = (rendered(clean(group[role])) for role in ("anchor", "background"))
+    changed = changed_pixels(anchor, other)
+    inside = ~grown(anchor.part == 0)
+    assert inside.any()
+    assert not (changed & inside).any()
+    assert changed[anchor.part == 0].mean() > 0.9
+
+
+def test_blur_and_compression_carry_changes_no_further_than_they_reach(group):
+    """Motion blur reaches half its length, the lens six pixels here, JPEG its blocks and two beside."""
+    sensor = dataclasses.replace(
+        group["anchor"].scene.look.sensor, blur_px=0.7, motion_px=4.0, motion_deg=30.0, quality=70
+    )
+
+    def seen(shot):
+        look = dataclasses.replace(shot.scene.look, sensor=sensor)
+        return rendered(dataclasses.replace(shot, scene=dataclasses.replace(shot.scene, look=look)))
+
+    anchor, other = seen(group["anchor"]), seen(group["skin"])
+    near = grown(anchor.part > 0, 1 + 6 + 2)
+    blocks = near.reshape(4, 16, 4, 16).any((1, 3)).repeat(16, 0).repeat(16, 1)
+    changed = changed_pixels(anchor, other)
+    assert changed.any()
+    assert not (changed & ~grown(blocks, 2)).any()
+
+
+def test_taking_a_factor_twice_and_back(group):
+    anchor, donor = group["anchor"], group["donor"]
+    for factor in FACTORS:
+        once = take(anchor, donor, factor)
+        assert record(take(once, donor, factor)) == record(once)
+        assert record(take(once, anchor, factor)) == record(anchor)
+
+
+def record(shot):
+    return json.dumps([shot.scene.factors(), shot.articulation.to_json(), shot.record()])
+
+
+def test_a_cell_has_the_pose_of_its_row_and_the_scene_of_its_column(read):
+    for grid in read.grids:
+        assert len({cell.side for row in grid.cells for cell in row}) == 1
+        for row in grid.cells:
+            for cell in row:
+                assert factors_of(cell)["pose"] == factors_of(row[0])["pose"]
+                np.testing.assert_allclose(pose_of(cell)[1], pose_of(row[0])[1], atol=1e-5)
+        for column in zip(*grid.cells, strict=True):
+            for cell in column:
+                assert differing(cell, column[0]) <= {"pose", "viewpoint"}
+                assert (cell.tag, cell.window) == (column[0].tag, column[0].window)
+        everywhere = [differing(grid.cells[i][i], grid.cells[0][0]) for i in (1, 2, 3)]
+        assert all(found == {*FACTORS, "rest"} for found in everywhere)
+
+
+def test_a_transfer_takes_pose_and_scene_from_two_other_pictures(read):
+    for grid in read.grids:
+        truths = [transfer.truth for transfer in grid.transfers()]
+        assert truths == [cell for row in grid.cells for cell in row]
+        for transfer in grid.transfers():
+            assert not {"pose", "viewpoint"} & differing(transfer.pose, transfer.truth)
+            assert transfer.scene.tag == transfer.truth.tag != transfer.pose.tag
+            assert factors_of(transfer.scene)["pose"] != factors_of(transfer.truth)["pose"]
+
+
+def test_every_reader_of_the_layout_reads_the_set(root):
+    for split in ("training", "evaluation"):
+        samples = open_data("rendered", root, split)
+        assert len(samples) == len(open_data("rhd", root, split)) == PICTURES
+        assert len({sample.tag for sample in samples}) == TAGS
+        for sample in samples:
+            assert read_rgb(sample.tag).shape == read_rgb(sample.image).shape == (48, 48, 3)
+            assert (read_pixels(sample.mask, "L") > 1).any()
+
+
+def test_the_splits_share_nothing(root):
+    identities = {}
+    for split, legal in (("training", TRAINING_PLACES), ("evaluation", EVALUATION_PLACES)):
+        factors = [sample.factors for sample in open_data("rendered", root, split)]
+        assert {known["look"]["light"]["place"] for known in factors} <= {*legal, LAMPS}
+        assert {known["look"]["background"]["place"] for known in factors} <= set(legal)
+        identities[split] = {json.dumps(known["identity"]) for known in factors}
+    assert not identities["training"] & identities["evaluation"]
+    ordinary = json.dumps(sample_scene(3, "training", 0, 48, WINDOW).factors()["identity"])
+    assert ordinary not in identities["training"]
+
+
+def test_the_evaluation_split_is_the_same_for_every_seed(root):
+    shots = draw_block(BENCHMARK_SEED, "evaluation", 0, 48, WINDOW)
+    samples = open_data("rendered", root, "evaluation")
+    for shot, sample in zip(shots, samples, strict=True):
+        assert json.loads(json.dumps(shot.part)) == sample.factors["counterfactual"]
+        assert shot.scene.factors().items() <= sample.factors.items()
+    other = draw_block(4, "training", 0, 48, WINDOW)[0].scene.factors()
+    assert other["identity"] != open_data("rendered", root, "training")[0].factors["identity"]
+
+
+def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
+    assert contents(render_counterfactual(tmp_path / "set", workers=2, **SMALL)) == contents(root)
+
+
+def test_a_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
+    options = SMALL | {"count": 0}
+    folder = render_counterfactual(tmp_path / "set", workers=1, **options)
+    before = contents(folder)
+    (folder / "evaluation/tag/00009.png").unlink()
+    render, done = dataset.render_job, []
+    monkeypatch.setattr(dataset, "render_job", lambda *job: done.append(job[2:]) or render(*job))
+    render_counterfactual(folder, workers=1, **options)
+    assert done == [("evaluation", 0)]
+    assert contents(folder) == before
+    render_counterfactual(folder, workers=1, **options)
+    assert len(done) == 1
+    assert {
+        name: data for name, data in before.items() if name.startswith("evaluation/")
+    }.items() <= contents(root).items()
+
+
+def test_other_settings_and_ordinary_sets_are_refused(root, tmp_path):
+    for name, value in [("seed", 4), ("size", 64), ("count", PICTURES + 1)]:
+        with pytest.raises(HandsError, match="holds rendered hands with"):
+            render_counterfactual(root, **SMALL | {name: value})
+    with pytest.raises(HandsError, match="poses_per_scene = None, not 4"):
+        render_dataset(root, **SMALL | {"count": PICTURES})
+    for name, value in [("count", -1), ("evaluation", -1), ("workers", 0), ("size", 1)]:
+        with pytest.raises(HandsError, match=f"{name} is {value}"):
+            render_counterfactual(tmp_path / "new", **SMALL | {name: value})
+    with pytest.raises(HandsError, match=r"window is \(0.8, 1.3\); legal in a counterfactual set"):
+        render_counterfactual(tmp_path / "new", window=(0.8, 1.3))
+    with pytest.raises(HandsError, match="count and evaluation are 0"):
+        render_counterfactual(tmp_path / "new", evaluation=0)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_command_refuses_what_has_no_meaning(tmp_path, capsys):
+    options = ["--counterfactual", "--poses-per-scene", "2"]
+    assert main(["render", str(tmp_path / "new"), *options]) == 2
+    assert "poses_per_scene is 2" in capsys.readouterr().err
+
+
+def test_scenes_that_no_pose_fits_are_told(monkeypatch):
+    monkeypatch.setattr(counterfactual, "arm_fits", lambda scene, hand: False)
+    with pytest.raises(HandsError, match="no pose of 20 was found"):
+        draw_block(0, "training", 0, 64, WINDOW)
+
+
+def test_incomplete_and_other_sets_are_told(root, tmp_path):
+    lines = root / "evaluation/factors_evaluation.jsonl"
+    text = lines.read_text()
+    records = [json.loads(line) for line in text.splitlines()]
+    try:
+        for number, change, message in [
+            (3, {"group": 1, "role": "anchor"}, "group 0 of .* lacks its picture viewpoint"),
+            (9, {"grid": 5, "row": 10**12, "column": 0}, "grid 0 of .* lacks row 0, column 1"),
+            (4, {"group": "0"}, "picture 00004 of .* is of no group or grid"),
+            (4, None, "picture 00004 of .* is of no group or grid"),
+        ]:
+            changed = list(records)
+            changed[number] = records[number] | {"counterfactual": change}
+            lines.write_text("".join(json.dumps(record) + "\n" for record in changed))
+            with pytest.raises(HandsError, match=message):
+                read_counterfactual(root, "evaluation")
+    finally:
+        lines.write_text(text)
+    assert len(read_counterfactual(root, "evaluation", limit=1).grids) == 1
+    with pytest.raises(HandsError, match="limit is 0"):
+        read_counterfactual(root, "evaluation", limit=0)

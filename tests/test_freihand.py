@@ -1,0 +1,102 @@
+"""FreiHAND by its own layout, on hands that never existed."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent_hands.data import open_data
+from latent_hands.data.crops import build_windows
+from latent_hands.errors import HandsError
+from latent_hands.hand.skeleton import reorder
+
+LABELS = 3
+
+
+@pytest.fixture
+def labels():
+    rng = np.random.default_rng(0)
+    K = np.array([[480.0, 0, 112], [0, 480, 112], [0, 0, 1]])
+    return {"xyz": rng.normal([0, 0, 0.7], 0.05, (LABELS, 21, 3)), "K": K + np.arange(LABELS)[:, None, None]}
+
+
+@pytest.fixture
+def root(tmp_path, labels):
+    for split, count in (("training", 4 * LABELS), ("evaluation", LABELS)):
+        (tmp_path / split / "rgb").mkdir(parents=True)
+        for i in range(count):
+            Image.new("RGB", (224, 224)).save(tmp_path / split / f"rgb/{i:08d}.jpg")
+        for key, array in labels.items():
+            write(tmp_path, f"{split}_{key}", array.tolist())
+    return tmp_path
+
+
+def write(root, name, numbers):
+    (root / f"{name}.json").write_text(json.dumps(numbers))
+
+
+@pytest.mark.parametrize(("split", "versions"), [("training", 4), ("evaluation", 1)])
+def test_four_pictures_share_a_label_in_training(root, labels, split, versions):
+    samples = open_data("freihand", root, split)
+    assert [s.name for s in samples] == [f"{i:08d}" for i in range(versions * LABELS)]
+    for i, sample in enumerate(samples):
+        xyz, K = labels["xyz"][i % LABELS], labels["K"][i % LABELS]
+        assert (sample.side, sample.root, sample.visible.all()) == ("right", "wrist", True)
+        np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "snap"), 1000 * xyz, rtol=1e-5)
+        np.testing.assert_array_equal(sample.K, K.astype(np.float32))
+        uvw = sample.xyz_mm @ K.T
+        np.testing.assert_allclose(sample.uv_px, uvw[:, :2] / uvw[:, 2:], rtol=1e-4)
+    build_windows(samples, window_px=16)
+
+
+def test_any_pictures_may_be_missing(root):
+    for i in (0, 1, 2, 4):
+        (root / f"training/rgb/{i:08d}.jpg").unlink()
+    full = open_data("freihand", root, "evaluation")
+    some = open_data("freihand", root, "training", limit=2)
+    assert [s.name for s in some] == ["00000003", "00000005"]
+    np.testing.assert_array_equal(some[1].xyz_mm, full[2].xyz_mm)
+
+
+def test_without_labels_only_the_side_is_known(root):
+    for file in root.glob("training_*.json"):
+        file.unlink()
+    samples = open_data("freihand", root, "training")
+    assert len(samples) == 4 * LABELS
+    assert {s.side for s in samples} == {"right"}
+    assert samples[0].xyz_mm is samples[0].K is samples[0].visible is None
+    assert build_windows(samples[:2], window_px=16).right.all()
+
+
+BROKEN = {
+    r"training_K\.json has the shape \(3, 4, 4\); legal: n x 3 x 3": ("K", np.zeros((3, 4, 4)).tolist()),
+    r"label 1 of .*training_xyz\.json holds values that are not finite": (
+        "xyz",
+        np.where(np.arange(3)[:, None, None] == 1, np.nan, np.ones((3, 21, 3))).tolist(),
+    ),
+    r"training_xyz\.json is no JSON of 21 x 3 numbers": ("xyz", [[[1, 2, 3]] * 21, [[1, 2]] * 21]),
+    r"training_xyz\.json is no JSON": ("xyz", [{"a": 1}]),
+    r"training_K\.json has 2 labels, but training_xyz\.json has 3": ("K", np.ones((2, 3, 3)).tolist()),
+    r"00000011\.jpg has no label; legal for 2 labels: 0 \.\. 7": ("xyz", np.ones((2, 21, 3)).tolist()),
+}
+
+
+@pytest.mark.parametrize("told", BROKEN)
+def test_broken_labels_are_told(root, labels, told):
+    key, numbers = BROKEN[told]
+    write(root, f"training_{key}", numbers)
+    if "00000011" in told:
+        write(root, "training_K", labels["K"][:2].tolist())
+    with pytest.raises(HandsError, match=told):
+        open_data("freihand", root, "training")
+
+
+def test_wrong_places_are_told(root):
+    with pytest.raises(HandsError, match='unknown split "train"; did you mean "training"'):
+        open_data("freihand", root, "train")
+    with pytest.raises(HandsError, match="use the data name images"):
+        open_data("freihand", root / "training" / "rgb", "training")
+    (root / "training_K.json").unlink()
+    with pytest.raises(HandsError, match=r"no label file at .*training_K\.json"):
+        open_data("freihand", root, "training")

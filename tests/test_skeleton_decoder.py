@@ -1,0 +1,91 @@
+"""Pictures that lie over a decoded pose: the drawing's laws, and what may depend on what."""
+
+import pytest
+import torch
+from graphs import PX, batch, decoder, encoder
+
+from latent_hands.elbo import Bound
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment, write_experiment
+from latent_hands.hand.skeleton import BONES
+from latent_hands.networks.bones import BONES_ACROSS, FAINT, draw_bones
+from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.typed_toml import parse
+from latent_hands.vae import Decoder, DisentangledVAE
+
+COUNT = len(BONES)
+
+
+def poses(count=3):
+    return torch.randn(count, 21, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_bone_is_drawn_where_its_ends_project():
+    px = 64
+    ends = torch.tensor([[-1.0, 0.5, 2.0], [1.0, 0.5, 2.0]])
+    pose = torch.zeros(1, 21, 3)
+    pose[0, BONES[0][0]], pose[0, BONES[0][1]] = ends
+    line = draw_bones(pose, px)[0, 0]
+    column, row = ((ends[:, :2] * 2 / BONES_ACROSS + 1) * px / 2 - 0.5).round().long().T
+    assert (line[row[0], column[0] : column[1] + 1] > 0.9).all()
+    assert line[row[0] + px // 4].max() < 1e-3
+
+
+def test_depth_is_that_of_the_bones_and_zero_where_there_are_none():
+    pose = poses(1)
+    pose[..., 2] = 1.5
+    drawn = draw_bones(pose, 32)[0]
+    seen, depth = drawn[:COUNT].sum(dim=0), drawn[COUNT]
+    torch.testing.assert_close(depth, 1.5 * 2 / BONES_ACROSS * seen / (seen + FAINT))
+
+
+def test_a_turned_hand_is_drawn_turned_and_a_moved_depth_moves_no_line():
+    pose = poses()
+    quarter = torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+    turned = draw_bones(pose @ quarter, 16)
+    torch.testing.assert_close(turned, draw_bones(pose, 16).rot90(-1, (2, 3)), rtol=1e-3, atol=1e-4)
+    deeper = draw_bones(pose + torch.tensor([0.0, 0, 5]), 16)
+    torch.testing.assert_close(deeper[:, :COUNT], draw_bones(pose, 16)[:, :COUNT])
+
+
+def test_a_bone_that_points_at_the_camera_is_a_finite_dot():
+    drawn = draw_bones(torch.zeros(1, 21, 3), 8)
+    assert drawn.isfinite().all()
+    assert drawn[:, :COUNT].amax() > 0.4
+
+
+def graph(over="pose"):
+    torch.manual_seed(0)
+    rgb = Decoder("rgb", ("pose", "tag"), DCGANDecoder(5, PX, 4, skeleton=True), over=over)
+    decoders = {"rgb": rgb, "pose": decoder("pose", {"pose": 3}), "tag": decoder("tag", {"tag": 2})}
+    encoders = {"pose": encoder("pose", {"pose": 3}), "tag": encoder("tag", {"tag": 2})}
+    return DisentangledVAE({"pose": 3, "tag": 2}, encoders, decoders)
+
+
+def test_the_picture_follows_the_decoded_pose():
+    vae, z = graph().eval(), {"pose": torch.randn(4, 3), "tag": torch.randn(4, 2)}
+    before = vae.decode("rgb", z)
+    with torch.no_grad():
+        vae.decoder("pose").network.layers[-1].bias += torch.rand(63)
+    assert not torch.equal(before, vae.decode("rgb", z))
+
+
+def test_pictures_do_not_bend_the_pose_decoder():
+    vae = graph()
+    terms = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0).terms(vae, batch())
+    terms[0].value.backward()
+    assert all(p.grad is None for p in vae.decoder("pose").parameters())
+    assert all(p.grad is not None for p in vae.encoder("pose").parameters())
+
+
+@pytest.mark.parametrize("over", ["tag", "rgb", "poes"])
+def test_what_a_picture_cannot_lie_over_is_named(over):
+    with pytest.raises(HandsError, match=f'decoder "rgb" cannot lie over "{over}"; legal: .*: pose'):
+        graph(over)
+
+
+def test_an_experiment_says_what_a_picture_lies_over():
+    experiment = load_experiment("synthesis", ["--decoders.rgb.over", "pose"])
+    assert experiment.decoders["rgb"].over == "pose"
+    assert parse(write_experiment(experiment), "test")["decoders"]["rgb"]["over"] == "pose"
+    assert load_experiment("synthesis").decoders["rgb"].over is None
