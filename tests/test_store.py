@@ -15,7 +15,8 @@ from latent_hands.data.augment import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.data.prepare import prepare
-from latent_hands.data.store import MANIFEST, open_windows, verify
+from latent_hands.data.shard_files import open_windows
+from latent_hands.data.store import MANIFEST, verify
 from latent_hands.data.windows import available
 from latent_hands.errors import HandsError
 

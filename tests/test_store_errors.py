@@ -12,7 +12,8 @@ from packed_hands import CUT, name_painted, painted_scenes
 
 from latent_hands.data import READERS, open_data
 from latent_hands.data.prepare import prepare
-from latent_hands.data.store import MANIFEST, open_windows, read_manifest
+from latent_hands.data.shard_files import open_windows
+from latent_hands.data.store import MANIFEST, read_manifest
 from latent_hands.errors import HandsError
 
 

@@ -15,7 +15,7 @@ from latent_hands.checkpoint import load_run
 from latent_hands.cli import main
 from latent_hands.cli.preparing import prepare as command
 from latent_hands.data.prepare import prepare
-from latent_hands.data.store import open_windows
+from latent_hands.data.shard_files import open_windows
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Data, load_experiment
 from latent_hands.predictor import score_run, stored_windows
@@ -89,7 +89,7 @@ def test_a_store_is_scored_as_its_pictures_are(samples, tmp_path, side):
 
 def test_another_cut_is_one_error_that_names_both(store):
     with pytest.raises(HandsError) as error:
-        hands_of(tiny("synthesis", store, "--data.side=condition"))
+        hands_of(tiny("synthesis", store, "--data.side=condition", "--data.margin=1.0"))
     assert str(error.value) == (
         f"training of {store} was prepared with crop = box, side = mirror, margin = 1.75; asked for is "
         "crop = scene, side = condition, margin = 1.0: prepare it in another folder"

@@ -12,7 +12,8 @@ from latent_hands.algorithms import Phase, algorithm_1, check, cross_modal, keys
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
-from latent_hands.data.store import Cut, is_store, open_windows
+from latent_hands.data.shard_files import open_windows
+from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
 from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError, did_you_mean

@@ -13,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import Json
+from latent_hands.data import READERS
 
 
 def prepare(
-    name: Annotated[str, Positional, arg(metavar="NAME", help="The data set, such as rhd or rendered.")],
+    name: Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")],
     root: Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")],
     out: Annotated[Path, Positional, arg(metavar="OUT")],
     crop: Literal["box", "scene"] = "box",

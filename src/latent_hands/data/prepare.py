@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import build_windows
-from latent_hands.data.shard_files import encode
+from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
     MANIFEST,
     Cut,
@@ -17,7 +17,6 @@ from latent_hands.data.store import (
     check_cut,
     is_intact,
     is_store,
-    open_windows,
     read_manifest,
     shard_path,
 )

@@ -1,11 +1,11 @@
-"""The files of a packed store: windows one after another with all their labels, as safetensors.
+"""The shards of a packed store: windows one after another with all their labels, as safetensors files.
 
 Loading executes nothing, and allocates nothing that a header merely announces: tensors are views of the file.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from latent_hands.data.sharded_images import ShardedImages
+from latent_hands.data.store import Cut, check_cut, find_split, shard_path
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 
@@ -49,6 +50,26 @@ def encode(windows: Windows) -> bytes:
     values = {name: getattr(windows, name) for name in TENSORS}
     tensors = {name: value.contiguous() for name, value in values.items() if value is not None}
     return save(tensors, {"names": json.dumps(windows.names)})
+
+
+def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = None) -> Windows:
+    """The windows of a split, exactly as `build_windows` cuts them; `limit` keeps the first so many.
+
+    Raises HandsError if the store was cut otherwise than `wanted`, or lacks the split or a part of it, and
+    naming the file for a shard that is missing, truncated or broken.
+    """
+    root, held = Path(root), find_split(Path(root), split)
+    check_cut(f"{split} of {root}", held.cut, wanted)
+    if limit is not None and limit < 1:
+        raise HandsError(f"limit is {limit}; legal: 1 or more")
+    parts = [
+        read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
+        for number, shard in enumerate(held.shards)
+    ]
+    windows = join(parts, held.cut.margin, held.cut.side)
+    if not wanted.tags:
+        windows = replace(windows, tags=None, tag_index=None)
+    return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
 
 
 def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:

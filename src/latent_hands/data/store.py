@@ -1,7 +1,7 @@
 """The packed store: the windows of a data set on disk, cut once, as training reads them.
 
     OUT/store.json                how every split was cut, and the size and checksum of its shards
-    OUT/SPLIT/00000.safetensors   so many windows with all their labels, their tags, and their names
+    OUT/SPLIT/00000.safetensors   so many windows with all their labels (`shard_files`)
 
 Pictures stay in the shards, which are mapped into memory: opening reads the labels alone, sets may be larger
 than memory, and processes on one machine share what was read. Opening checks the manifest, every file's size,
@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from latent_hands.data.shard_files import join, read_part
-from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.typed_toml import Range, read
 
@@ -119,26 +117,6 @@ def read_manifest(root: str | Path) -> Manifest:
     if version != FORMAT:
         raise HandsError(f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}")
     return read(Manifest, table, str(path))
-
-
-def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = None) -> Windows:
-    """The windows of a split, exactly as `build_windows` cuts them; `limit` keeps the first so many.
-
-    Raises HandsError if the store was cut otherwise than `wanted`, or lacks the split or a part of it, and
-    naming the file for a shard that is missing, truncated or broken.
-    """
-    root, held = Path(root), find_split(Path(root), split)
-    check_cut(f"{split} of {root}", held.cut, wanted)
-    if limit is not None and limit < 1:
-        raise HandsError(f"limit is {limit}; legal: 1 or more")
-    parts = [
-        read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
-        for number, shard in enumerate(held.shards)
-    ]
-    windows = join(parts, held.cut.margin, held.cut.side)
-    if not wanted.tags:
-        windows = replace(windows, tags=None, tag_index=None)
-    return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
 
 
 def find_split(root: Path, name: str) -> Split:

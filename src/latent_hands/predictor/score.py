@@ -10,7 +10,8 @@ from torch import Tensor
 from latent_hands import evaluate
 from latent_hands.data.crops import build_windows
 from latent_hands.data.sample import Sample
-from latent_hands.data.store import Cut, open_windows
+from latent_hands.data.shard_files import open_windows
+from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.predictor.model import TURNED_MARGIN, Model
