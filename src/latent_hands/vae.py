@@ -140,11 +140,8 @@ def check_over(name: str, arrow: Decoder, decoders: Mapping[str, Decoder]) -> No
     """Raise HandsError unless a decoder lies over none, or over a pose decoder that reads its factors."""
     if arrow.over is None:
         return
-    poses = {
-        other: each.factors
-        for other, each in decoders.items()
-        if each.writes == "pose" and set(each.factors) <= set(arrow.factors)
-    }
+    read = set(arrow.factors)
+    poses = [other for other, d in decoders.items() if d.writes == "pose" and set(d.factors) <= read]
     if arrow.over not in poses or not modality(arrow.writes).is_image:
         legal = ", ".join(poses) or "none here"
         raise HandsError(
