@@ -7,13 +7,13 @@ from graphs import PX, batch, decoder, encoder
 from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment, write_experiment
-from latent_hands.hand.skeleton import BONES
-from latent_hands.networks.bones import BONES_ACROSS, FAINT, draw_bones
-from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.hand.skeleton import BONES, MIDDLE_MCP
+from latent_hands.networks.bones import BONES_ACROSS, CHANNELS, FAINT, draw_bones
+from latent_hands.networks.painter import HandPainter
 from latent_hands.typed_toml import parse
 from latent_hands.vae import Decoder, DisentangledVAE
 
-COUNT = len(BONES)
+COUNT = CHANNELS - 1
 
 
 def poses(count=3):
@@ -29,6 +29,17 @@ def test_a_bone_is_drawn_where_its_ends_project():
     column, row = ((ends[:, :2] * 2 / BONES_ACROSS + 1) * px / 2 - 0.5).round().long().T
     assert (line[row[0], column[0] : column[1] + 1] > 0.9).all()
     assert line[row[0] + px // 4].max() < 1e-3
+
+
+def test_the_wrist_mirrors_the_middle_mcp_and_the_arm_goes_on_behind_it():
+    pose = torch.zeros(1, 21, 3)
+    pose[0, MIDDLE_MCP] = torch.tensor([0.0, -1.2, 0])
+    to_wrist, arm = draw_bones(pose, 64)[0, COUNT - 2 : COUNT, :, 31:33].mean(dim=2)
+    rows = (torch.arange(64) + 0.5 - 32) / 64 * BONES_ACROSS
+    assert (to_wrist[(rows > 0) & (rows < 1.2)] > 0.9).all()
+    assert (arm[rows > 1.2] > 0.9).all()
+    assert to_wrist[rows > 2.2].max() < 1e-3
+    assert arm[rows < 0.2].max() < 1e-3
 
 
 def test_depth_is_that_of_the_bones_and_zero_where_there_are_none():
@@ -56,7 +67,7 @@ def test_a_bone_that_points_at_the_camera_is_a_finite_dot():
 
 def graph(over="pose"):
     torch.manual_seed(0)
-    rgb = Decoder("rgb", ("pose", "tag"), DCGANDecoder(5, PX, 4, skeleton=True), over=over)
+    rgb = Decoder("rgb", ("pose", "tag"), HandPainter(5, PX, 4, 1), over=over)
     decoders = {"rgb": rgb, "pose": decoder("pose", {"pose": 3}), "tag": decoder("tag", {"tag": 2})}
     encoders = {"pose": encoder("pose", {"pose": 3}), "tag": encoder("tag", {"tag": 2})}
     return DisentangledVAE({"pose": 3, "tag": 2}, encoders, decoders)
@@ -89,3 +100,20 @@ def test_an_experiment_says_what_a_picture_lies_over():
     assert experiment.decoders["rgb"].over == "pose"
     assert parse(write_experiment(experiment), "test")["decoders"]["rgb"]["over"] == "pose"
     assert load_experiment("synthesis").decoders["rgb"].over is None
+
+
+def test_the_painter_moves_its_hand_with_the_drawing():
+    torch.manual_seed(0)
+    painter = HandPainter(3, 32, 8).eval()
+    with torch.no_grad():
+        painter.scene.growth[-1].weight.zero_()  # a scene of one colour
+        pose, z = 0.5 * poses(1), torch.randn(1, 3)
+        quarter = torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+        for module in painter.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.weight.copy_((module.weight + module.weight.rot90(2, (2, 3))) / 2)
+        half = painter(z, None, pose @ quarter @ quarter)
+        shown = painter(z, None, pose)
+    assert shown.std() > 1e-3
+    blocks = torch.nn.functional.avg_pool2d  # pixel shuffle has a fixed order within its 2x2 pixels
+    torch.testing.assert_close(blocks(half, 2), blocks(shown.rot90(2, (2, 3)), 2), rtol=0.05, atol=0.02)

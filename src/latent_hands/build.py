@@ -21,6 +21,7 @@ from latent_hands.experiment import Experiment
 from latent_hands.modalities import Modality, modality
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.mlp import MLP
+from latent_hands.networks.painter import HandPainter
 from latent_hands.networks.resnet import ResNet18
 from latent_hands.presets import weights
 from latent_hands.vae import Decoder, DisentangledVAE, Encoder, check_factors
@@ -53,7 +54,7 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
             size = sum(latent[factor] for factor in arrow.factors)
             m = modality(arrow.writes)
             sided = experiment.data.side == "condition" and m.name == "pose"
-            network = decoder_network(experiment, m, size, sided, arrow.over is not None)
+            network = decoder_network(experiment, m, size, sided, arrow.over)
             decoders[name] = Decoder(m.name, arrow.factors, network, sided, arrow.over)
         return DisentangledVAE(latent, encoders, decoders)
 
@@ -67,12 +68,14 @@ def encoder_network(experiment: Experiment, m: Modality, sizes: dict[str, int], 
 
 
 def decoder_network(
-    experiment: Experiment, m: Modality, inputs: int, sided: bool, skeleton: bool
+    experiment: Experiment, m: Modality, inputs: int, sided: bool, over: str | None
 ) -> nn.Module:
-    """The DCGAN decoder for images, six fully connected layers for the rest."""
+    """The DCGAN decoder for images, with a painter where they lie over a pose; six layers for the rest."""
     n, px = experiment.networks, experiment.data.crop_px
+    if m.is_image and over is not None:
+        return HandPainter(inputs, px, n.decoder_width, n.painter_blocks, m.channels, sided, n.precision)
     if m.is_image:
-        return DCGANDecoder(inputs, px, n.decoder_width, m.channels, sided, n.precision, skeleton)
+        return DCGANDecoder(inputs, px, n.decoder_width, m.channels, sided, n.precision)
     return MLP(inputs, m.sizes, n.hidden, n.layers, sided)
 
 

@@ -45,12 +45,14 @@ class Networks:
     """Sizes of the networks; the defaults are the paper's.
 
     `width` and `stem` are ResNet-18's, `decoder_width` is the DCGAN decoder's, `hidden` and `layers` are
-    those of the fully connected networks. `precision` is that of the convolutions.
+    those of the fully connected networks, `painter_blocks` are those of a picture over a pose. `precision` is
+    that of the convolutions.
     """
 
     width: Size = 64
     stem: Stem = "conv"
     decoder_width: Size = 64
+    painter_blocks: Annotated[int, Range(0, 64)] = 2
     hidden: Size = 512
     layers: Annotated[int, Range(1, 64)] = 6
     precision: Precision = "bf16"

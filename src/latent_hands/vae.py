@@ -54,7 +54,7 @@ class Decoder(nn.Module):
         factors: the factors it reads, concatenated in this order.
         network: maps (batch, sum of their sizes) and, if sided, the side's one-hot to (batch, *shape).
         sided: whether the network is told the hand's side.
-        over: the decoder whose decoded pose the network is shown too (see `DCGANDecoder`); it reads some of
+        over: the decoder whose decoded pose the network paints over (see `HandPainter`); it reads some of
             the same factors, so p(m | z_factors) stays a function of them.
     """
 

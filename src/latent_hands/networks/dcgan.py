@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from latent_hands.errors import HandsError
 from latent_hands.networks import Precision, image_autocast
-from latent_hands.networks.bones import CHANNELS, draw_bones
 
 
 class DCGANDecoder(nn.Module):
@@ -22,8 +21,6 @@ class DCGANDecoder(nn.Module):
         channels: of the picture.
         sided: whether a one-hot side is appended to the vector.
         precision: of the convolutions; the tanh is float32.
-        skeleton: beyond the paper, a drawing of a hand's bones lies beside the features of every resolution
-            from 8 px on: where the fingers are need not be learnt from pictures.
     """
 
     def __init__(
@@ -34,7 +31,6 @@ class DCGANDecoder(nn.Module):
         channels: int = 3,
         sided: bool = False,
         precision: Precision = "bf16",
-        skeleton: bool = False,
     ):
         super().__init__()
         doublings = size_px.bit_length() - 3
@@ -47,30 +43,19 @@ class DCGANDecoder(nn.Module):
             nn.BatchNorm2d(sizes[0]),
             nn.ReLU(),
         )
-        drawn = CHANNELS * skeleton
         grown, below = [], sizes[0]
         for size in sizes[1:]:
             grown += [nn.ConvTranspose2d(below, size, 4, 2, 1, bias=False), nn.BatchNorm2d(size), nn.ReLU()]
-            below = size + drawn
+            below = size
         self.growth = nn.Sequential(*grown, nn.ConvTranspose2d(below, channels, 4, 2, 1))
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(
-        self,
-        z: Float[Tensor, "batch inputs"],
-        side: Float[Tensor, "batch 2"] | None = None,
-        pose: Float[Tensor, "batch 21 3"] | None = None,
+        self, z: Float[Tensor, "batch inputs"], side: Float[Tensor, "batch 2"] | None = None
     ) -> Float[Tensor, "batch channels px px"]:
-        """(batch, inputs) -> (batch, channels, size_px, size_px), float32 in [-1, 1].
-
-        `pose`, in bone lengths, is what a decoder with a skeleton draws.
-        """
+        """(batch, inputs) -> (batch, channels, size_px, size_px), float32 in [-1, 1]."""
         z = z if side is None else torch.cat([z, side], dim=1)
         seed = z[:, :, None, None].contiguous(memory_format=torch.channels_last)
         with image_autocast(z.device, self.precision):
-            x = self.seed(seed)
-            for layer in self.growth:
-                if pose is not None and isinstance(layer, nn.ConvTranspose2d) and x.shape[-1] > 4:
-                    x = torch.cat([x, draw_bones(pose, x.shape[-1]).to(x)], dim=1)
-                x = layer(x)
+            x = self.growth(self.seed(seed))
         return torch.tanh(x.float())
