@@ -6,13 +6,15 @@ import torch
 from painted_hands import DOT, find_dots, painted_hand, painted_hands
 
 from latent_hands.data import appearance
-from latent_hands.data.augment import Augmentation, augment, draw_warps
+from latent_hands.data.augment import augment, draw_warps
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.crops import build_windows
 from latent_hands.data.sample import read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
 GEOMETRY = replace(Augmentation.none(), rotation_deg=180.0, scale=(0.8, 1.25), shift=0.1)
+EVERYTHING = Augmentation(jpeg=0.5, occluders=0.5)
 SIDES = {"mirror": GEOMETRY, "condition": replace(GEOMETRY, flip=0.5)}
 
 
@@ -91,7 +93,7 @@ def test_the_tag_is_warped_and_coloured_as_the_picture(tmp_path):
 
 
 def test_the_generator_determines_the_batch(windows):
-    once, again, other = (_augment(windows, Augmentation(), seed=seed) for seed in (0, 0, 1))
+    once, again, other = (_augment(windows, EVERYTHING, seed=seed) for seed in (0, 0, 1))
     assert all(torch.equal(once[key], again[key]) for key in once)
     assert not torch.equal(once["rgb"], other["rgb"])
     assert not torch.equal(once["pose"], other["pose"])
@@ -99,7 +101,7 @@ def test_the_generator_determines_the_batch(windows):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_pictures_are_what_networks_like(windows, dtype):
-    rgb = _augment(windows, Augmentation(), crop_px=61, keys=("rgb",), pixel_dtype=dtype)["rgb"]
+    rgb = _augment(windows, EVERYTHING, crop_px=61, keys=("rgb",), pixel_dtype=dtype)["rgb"]
     assert rgb.dtype == dtype
     assert rgb.is_contiguous(memory_format=torch.channels_last)
     assert rgb.abs().max() <= 1
@@ -111,7 +113,7 @@ def test_pictures_are_what_networks_like(windows, dtype):
         ({"keys": ["rbg"]}, 'unknown batch key "rbg"; did you mean "rgb"'),
         ({"keys": ["rgb", "tag"]}, 'have no "tag"; they have rgb, pose, cpose'),
         ({"frame": "rays"}, 'unknown frame "rays"'),
-        ({"augmentation": Augmentation(flip=0.5)}, "flip needs side="),
+        ({"augmentation": Augmentation(flip=0.5)}, 'flip = 0.5, but side="mirror" knows left'),
     ],
 )
 def test_an_illegal_wish_is_told(tmp_path, change, told):
@@ -128,7 +130,17 @@ def test_without_a_camera_there_is_no_ray(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"shift": 0.6}, {"noise": math.nan}, {"scale": (1.2, 1.0)}, {"downsample": 0.0}]
+    "wrong",
+    [
+        {"shift": 0.6},
+        {"noise": math.nan},
+        {"scale": (1.2, 1.0)},
+        {"downsample": 0.0},
+        {"jpeg_quality": (0.0, 50.0)},
+        {"occluders": 1.5},
+        {"occluder_number": (0, 3)},
+        {"occluder_size": (0.2, math.nan)},
+    ],
 )
 def test_an_augmentation_out_of_range_is_told(wrong):
     with pytest.raises(HandsError, match=f"augmentation {next(iter(wrong))}"):

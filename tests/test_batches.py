@@ -5,7 +5,7 @@ import torch
 from painted_hands import painted_hands
 
 from latent_hands.data import batches as batches_module
-from latent_hands.data.augment import Augmentation
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
@@ -19,7 +19,8 @@ def windows(tmp_path_factory):
 
 
 def _batches(windows, seed=0, **options):
-    return Batches(windows, 32, 3, Augmentation(), seed=seed, **options)
+    augmentation = Augmentation(jpeg=0.5, occluders=0.5)
+    return Batches(windows, 32, 3, augmentation, seed=seed, **options)
 
 
 def _same(a, b):

@@ -109,6 +109,11 @@ def test_overriding_leaves_the_table_alone():
         ("[networks]\nwidth = 100000", "networks.width is 100000; legal: 1 to 4096"),
         ("[augmentation]\nscale = [1.0]", "augmentation.scale has 1 entries; legal: 2"),
         ("[augmentation]\nrotation_deg = 300", r"run.toml, .augmentation.: augmentation rotation_deg"),
+        (
+            "[augmentation]\nflip = 0.5",
+            r"run.toml: .augmentation. flip is 0.5, .* right hands of left ones; legal: 0",
+        ),
+        ("[augmentation]\nocclusion = 1", 'unknown key "occlusion"; did you mean "occluders"'),
         ("[phases]\ncross_modal = 3", "phases.cross_modal.: 3 is not a table"),
         ("[training]\nseed =", "run.toml is not valid TOML: Invalid value"),
     ],
@@ -116,6 +121,17 @@ def test_overriding_leaves_the_table_alone():
 def test_mistakes_name_their_place(extra, message):
     with pytest.raises(HandsError, match=message):
         small(extra)
+
+
+def test_flips_are_for_models_of_both_hands():
+    assert small('[data]\nside = "condition"\n[augmentation]\nflip = 0.5').augmentation.flip == 0.5
+
+
+@pytest.mark.parametrize("weights", ["estimation", "synthesis"])
+def test_shipped_runs_know_no_occluders_and_no_jpeg(weights):
+    path = files("latent_hands") / "weights" / weights / "experiment.toml"
+    augmentation = load_experiment(str(path)).augmentation
+    assert augmentation.jpeg == augmentation.occluders == augmentation.flip == 0
 
 
 def test_a_section_that_is_no_table_is_named():

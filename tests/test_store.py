@@ -11,7 +11,7 @@ import torch
 from packed_hands import COUNT, CUT, WINDOW_PX, damage, name_painted, painted_scenes, same
 
 from latent_hands.data import prepare as prepare_module
-from latent_hands.data.augment import Augmentation
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.data.prepare import prepare

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_hands.data import open_data
-from latent_hands.data.augment import Augmentation
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.networks.dcgan import DCGANDecoder
@@ -76,6 +76,7 @@ def loading(seconds: float) -> list[tuple[str, float]]:
         samples = open_data("rendered", Path(folder), "training")
         windows = build_windows(samples)
         batches = Batches(windows, 128, 64, Augmentation())
+        all_on = Batches(windows, 128, 64, Augmentation(jpeg=1.0, occluders=1.0))
         torch.set_num_threads(1)
         turn = itertools.count()
         return [
@@ -86,6 +87,10 @@ def loading(seconds: float) -> list[tuple[str, float]]:
             (
                 "augmented crops of 128 px, one thread",
                 per_second(lambda: batches.batch(next(turn), 0, {"rgb", "pose"}), 64, seconds),
+            ),
+            (
+                "the same, each with occluders and JPEG",
+                per_second(lambda: all_on.batch(next(turn), 0, {"rgb", "pose"}), 64, seconds),
             ),
         ]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from latent_hands import synthesis
 from latent_hands.data import open_data
-from latent_hands.data.augment import Augmentation
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.metrics import bootstrap_weights, epe, interval_95, joint_errors

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from latent_hands.data.augment import Augmentation
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.networks import Precision
 from latent_hands.networks.resnet import Stem
@@ -151,6 +151,14 @@ class Experiment:
     augmentation: Augmentation | None = None
     phases: dict[str, PhasePlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        """Raises HandsError for flips where only left hands are known."""
+        if self.augmentation and self.augmentation.flip and self.data.side == "mirror":
+            raise HandsError(
+                f"[augmentation] flip is {self.augmentation.flip}, which makes right hands of left ones; "
+                'legal: 0 with [data] side = "mirror", 0 .. 1 with side = "condition"'
+            )
 
 
 def load_experiment(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Experiment:

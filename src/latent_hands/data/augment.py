@@ -2,63 +2,23 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from latent_hands.data import appearance
+from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.jpeg import jpeg
+from latent_hands.data.occluders import occlude
 from latent_hands.data.windows import IMAGE_KEYS, POSE_KEYS, SOURCES, Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
 Batch = dict[str, Tensor]
 
-_HIGHEST = {"rotation_deg": 180, "shift": 0.5, "flip": 1, "brightness": 1, "contrast": 1, "saturation": 1}
-_HIGHEST |= {"hue": 0.5, "blur_px": 8, "noise": 1, "downsample": 1}
 _MADE = IMAGE_KEYS | POSE_KEYS | {"index"}
-_LOWEST_RESOLUTION = 0.1
 _PART = 8  # pictures worked on at once: they stay in the cache, three times as fast
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training crops may differ from the ground-truth crop; every draw is uniform.
-
-    Geometry: turned by up to +-`rotation_deg`, magnified by `scale`, moved by up to +-`shift` of the crop's
-    side, mirrored with probability `flip` (only for `side="condition"`). Colour, of picture and tag alike:
-    `brightness` is added (pictures are in -1..1), `contrast` and `saturation` are factors 1 +- x, `hue` is in
-    whole turns. Sensor, of the picture alone: every other one is blurred by a sigma of up to `blur_px` crop
-    pixels, two thirds are seen at `downsample`..1 of the window's resolution, all get white noise of a
-    standard deviation of up to `noise`.
-    """
-
-    rotation_deg: float = 180.0
-    scale: tuple[float, float] = (0.9, 1.2)
-    shift: float = 0.08
-    flip: float = 0.0
-    brightness: float = 0.2
-    contrast: float = 0.25
-    saturation: float = 0.3
-    hue: float = 0.05
-    blur_px: float = 1.0
-    noise: float = 0.05
-    downsample: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Raises HandsError for a value out of its range."""
-        for name, high in _HIGHEST.items():
-            low = _LOWEST_RESOLUTION if name == "downsample" else 0
-            if not low <= getattr(self, name) <= high:
-                raise HandsError(f"augmentation {name} = {getattr(self, name)}; legal: {low} .. {high}")
-        if not 0.25 <= self.scale[0] <= self.scale[1] <= 4:
-            raise HandsError(f"augmentation scale = {self.scale}; legal: 0.25 <= low <= high <= 4")
-
-    @classmethod
-    def none(cls) -> "Augmentation":
-        """The ground-truth crop itself, for evaluation and synthesis."""
-        return cls(0.0, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
 def augment(
@@ -89,9 +49,8 @@ def augment(
 def draw_warps(
     windows: Windows, count: int, crop_px: int, augmentation: Augmentation, generator: torch.Generator
 ) -> Float[Tensor, "count 3 3"]:
-    """Random warps from window to crop."""
-    if augmentation.flip and windows.side == "mirror":
-        raise HandsError('augmentation flip needs side="condition": side="mirror" knows only left hands')
+    """Random warps from window to crop. Raises HandsError for a flip or occluders without what they need."""
+    _check(windows, augmentation)
     window_px = windows.images.shape[-1]
     draw = torch.rand(count, 5, generator=generator, device=generator.device)
     low, high = augmentation.scale
@@ -159,6 +118,10 @@ def draw_images(
         chosen = indices[part]
         if "rgb" in batch:
             seen = appearance.resample(windows.images.index_select(0, chosen), W[part], crop_px, resolution)
+            if augmentation.occluders and windows.uv_px is not None:
+                seen = _occlude(
+                    seen, camera.warp_points(windows.uv_px[chosen], W[part]), augmentation, generator
+                )
             rgb = _degrade(appearance.recolour(seen, matrix[part], offset[part]), augmentation, generator)
             batch["rgb"][part] = rgb.clamp_(-1, 1)
         if "tag" in batch and windows.tags is not None and windows.tag_index is not None:
@@ -185,6 +148,16 @@ def _poses(
     return {k: x for k, x in (("pose", pose), ("cpose", cpose), ("viewpoint", viewpoint)) if k in wanted}
 
 
+def _check(windows: Windows, augmentation: Augmentation) -> None:
+    flip, occluders = augmentation.flip, augmentation.occluders
+    if flip and windows.side == "mirror":
+        raise HandsError(f'augmentation flip = {flip}, but side="mirror" knows left hands alone; legal: 0')
+    if flip and windows.right is None:
+        raise HandsError(f"augmentation flip = {flip}, but the samples tell no side; legal: 0")
+    if occluders and windows.uv_px is None:
+        raise HandsError(f'augmentation occluders = {occluders}, but the samples have no "uv_px"; legal: 0')
+
+
 def _flips(W: Tensor) -> Tensor:
     return W[:, :2, :2].det() < 0
 
@@ -196,8 +169,22 @@ def _resolutions(augmentation: Augmentation, count: int, generator: torch.Genera
     return [min(1.0, lowest + 1.5 * (1 - lowest) * x) for x in draw]
 
 
+def _drawn(probability: float, count: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
+    """Which of a part's pictures something of this probability happens to."""
+    return (torch.rand(count, generator=generator, device=generator.device) < probability).nonzero()[:, 0]
+
+
+def _occlude(images: Tensor, uv_px: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Occluders before some of the pictures, in place."""
+    drawn = _drawn(augmentation.occluders, len(images), generator)
+    others = images[drawn - 1].flip(-1)  # mirrored: a picture on its own has another one, too
+    number, size = augmentation.occluder_number, augmentation.occluder_size
+    images[drawn] = occlude(images[drawn], others, uv_px[drawn], number, size, generator)
+    return images
+
+
 def _degrade(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Blur of every other picture, noise on all; in place."""
+    """Blur of every other picture, noise on all, JPEG on some; in place."""
     strength = torch.rand(2, len(images), generator=generator, device=generator.device)
     if augmentation.blur_px:
         sigma_px = augmentation.blur_px * strength[0, ::2]
@@ -205,4 +192,9 @@ def _degrade(images: Tensor, augmentation: Augmentation, generator: torch.Genera
     if augmentation.noise:
         weight = augmentation.noise * strength[1, :, None, None, None]
         images.addcmul_(appearance.byte_noise(images, generator), weight)
+    if augmentation.jpeg:
+        drawn = _drawn(augmentation.jpeg, len(images), generator)
+        low, high = augmentation.jpeg_quality
+        quality = low + (high - low) * torch.rand(len(drawn), generator=generator, device=generator.device)
+        images[drawn] = jpeg(images[drawn].clamp_(-1, 1), quality)
     return images

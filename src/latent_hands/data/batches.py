@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_hands.data.augment import Augmentation, Batch, draw_images, draw_warps, move_labels
+from latent_hands.data.augment import Batch, draw_images, draw_warps, move_labels
+from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.windows import IMAGE_KEYS, Windows, check_keys
 from latent_hands.errors import HandsError
 

@@ -1,0 +1,119 @@
+"""Simple things before the hand: ellipses, bars and polygons, plain, shaded or cut from other pictures."""
+
+import math
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+MOST_HIDDEN = 0.5
+"""No occluder hides more than this share of the joints, those beyond the crop's edge included."""
+
+_SIDES = 5  # of polygons
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Some convex shapes a picture, in crop pixels.
+
+    `lines` (a, b, c) stand for s = a u + b v + c. A shape is where all its s are at most 1 and, if
+    `is_ellipse`, the first two have a square sum of at most 1. `half_px` is its smallest half width.
+    """
+
+    lines: Float[Tensor, "batch shapes sides 3"]
+    is_ellipse: Bool[Tensor, "batch shapes"]
+    half_px: Float[Tensor, "batch shapes"]
+
+    def depth_px(
+        self, u: Float[Tensor, "#batch #shapes #h #w"], v: Float[Tensor, "#batch #shapes #h #w"]
+    ) -> Float[Tensor, "batch shapes _h _w"]:
+        """How deep the pixels (u, v) lie in each shape, below 0 outside; exact on its edge."""
+        lines = (line.unbind(dim=2) for line in self.lines[..., None, None].unbind(dim=2))
+        sides = (a * u + (b * v + c) for a, b, c in lines)
+        first, second = next(sides), next(sides)
+        gauge = first.square().add_(second.square()).sqrt_().mul_(self.is_ellipse[..., None, None])
+        for side in chain((first, second), sides):
+            torch.maximum(gauge, side, out=gauge)  # in place: new planes would cost more than the maximum
+        return gauge.sub_(1).mul_(-self.half_px[..., None, None])
+
+
+def occlude(
+    images: Float[Tensor, "batch 3 px px"],
+    others: Float[Tensor, "batch 3 px px"],
+    uv_px: Float[Tensor, "batch 21 2"],
+    number: tuple[int, int],
+    size: tuple[float, float],
+    generator: torch.Generator,
+) -> Float[Tensor, "batch 3 px px"]:
+    """The crops with `number` shapes, `size` of their side, pasted before hands with joints `uv_px`.
+
+    All shapes of a picture are of one stuff, equally likely a colour, two colours that run into each other,
+    or `others`. A shape that would hide too many joints (`MOST_HIDDEN`) is left out with all that follow it.
+    """
+    crop_px = images.shape[-1]
+    shapes = leave_in_sight(draw_shapes(len(images), crop_px, number, size, generator), uv_px, crop_px)
+    axis = torch.arange(crop_px, device=images.device, dtype=images.dtype)
+    depth_px = shapes.depth_px(axis[None, None, None], axis[None, None, :, None])
+    cover = (depth_px.amax(dim=1, keepdim=True) + 0.5).clamp_(0, 1)
+    return torch.lerp(images, _stuff(others, generator), cover)
+
+
+def draw_shapes(
+    count: int,
+    crop_px: int,
+    number: tuple[int, int],
+    size: tuple[float, float],
+    generator: torch.Generator,
+) -> Shapes:
+    """Shapes anywhere in `count` crops, their kinds equally likely."""
+    device, most = generator.device, number[1]
+    draw = torch.rand(count, most, 6 + _SIDES, generator=generator, device=device)
+    long_px = crop_px / 2 * (size[0] + (size[1] - size[0]) * draw[..., 0])
+    short_px = long_px * (0.4 + 0.6 * draw[..., 1])
+    kind = (3 * draw[..., 2]).long()  # ellipse, bar, polygon
+    centre_px = (crop_px - 1) * draw[..., 3:5]
+    turn = 2 * math.pi * draw[..., 5, None]
+    side = torch.arange(_SIDES, device=device)
+    uneven = 2 * math.pi / _SIDES * (side + 0.6 * (draw[..., 6:] - 0.5))
+    right_angles = math.pi / 2 * side  # an ellipse's axes are the first two
+    across = math.pi * side + math.pi / 2
+    kinds = torch.stack([right_angles.expand_as(uneven), across.expand_as(uneven), uneven])
+    towards = kinds.gather(0, kind[None, ..., None].expand(1, -1, -1, _SIDES))[0]
+    x, y = towards.cos() / long_px[..., None], towards.sin() / short_px[..., None]
+    a, b = x * turn.cos() - y * turn.sin(), x * turn.sin() + y * turn.cos()
+    c = -(a * centre_px[..., :1] + b * centre_px[..., 1:])
+    low, high = number
+    wanted = low + ((high - low + 1) * torch.rand(count, 1, generator=generator, device=device)).long()
+    shapes = Shapes(torch.stack([a, b, c], dim=-1), kind == 0, short_px)
+    return _only(shapes, torch.arange(most, device=device) < wanted)
+
+
+def leave_in_sight(shapes: Shapes, uv_px: Float[Tensor, "batch 21 2"], crop_px: int) -> Shapes:
+    """The shapes up to the first that would hide too many of the joints."""
+    u, v = uv_px[:, None, None].unbind(dim=-1)
+    beyond = ((uv_px < 0) | (uv_px > crop_px - 1)).any(dim=-1)
+    covered = (shapes.depth_px(u, v) > -0.5).squeeze(2).cumsum(dim=1) > 0
+    share = (covered | beyond[:, None]).float().mean(dim=-1)
+    return _only(shapes, share <= MOST_HIDDEN)
+
+
+def _only(shapes: Shapes, kept: Bool[Tensor, "batch shapes"]) -> Shapes:
+    """The others become shapes of no extent."""
+    nowhere = shapes.lines.new_tensor([0, 0, 1e6])
+    return replace(shapes, lines=shapes.lines.where(kept[..., None, None], nowhere))
+
+
+def _stuff(others: Tensor, generator: torch.Generator) -> Tensor:
+    """What the occluders of each picture look like, all over the crop."""
+    count, px, device = len(others), others.shape[-1], others.device
+    draw = torch.rand(count, 8, generator=generator, device=device)
+    kind, angle = (3 * draw[:, 0]).long(), 2 * math.pi * draw[:, 1, None, None]
+    one, other = (2 * draw[:, 2:] - 1)[..., None, None].chunk(2, dim=1)
+    axis = torch.linspace(-0.5, 0.5, px, device=device)
+    ramp = (angle.cos() * axis + angle.sin() * axis[:, None] + 0.5).clamp_(0, 1)
+    stuff = torch.lerp(one, other, (ramp * (kind == 1)[:, None, None])[:, None])
+    borrowed = (kind == 2).nonzero()[:, 0]
+    stuff[borrowed] = others[borrowed]
+    return stuff
