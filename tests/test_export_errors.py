@@ -112,7 +112,7 @@ def test_labels_that_a_layout_needs_are_asked_for(hands, tmp_path):
     refuses("labels the palm, and no rule gives its wrist", "coco", root="palm")
     refuses('unknown layout "freihnd"; did you mean "freihand"', "freihnd")
     hands[:] = [dataclasses.replace(hand, visible=np.zeros(21, bool)) for hand in hands]
-    with pytest.raises(HandsError, match="no hand of training can be written as coco: no joint is visible"):
+    with pytest.raises(HandsError, match="no hand of training has a place in coco: no joint is visible"):
         export("painted", tmp_path, tmp_path / "out", "coco")
 
 

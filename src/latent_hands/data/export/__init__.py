@@ -102,7 +102,7 @@ def _writable(split: str, samples: list[Sample], layout: Layout, exported: Expor
         _check(sample, layout.needs)
     held = [sample for sample in samples if layout.holds(sample)]
     if not held:
-        raise HandsError(f"no hand of {split} can be written as {exported.layout}: {layout.refuses}")
+        raise HandsError(f"no hand of {split} has a place in {exported.layout}: {layout.refuses}")
     exported.names[split] = [sample.name for sample in held]
     exported.sources[split] = source_digest(held)
     notes = layout.notes(held)

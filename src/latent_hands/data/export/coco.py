@@ -5,7 +5,6 @@ labelled and the wrist follows from a rule.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,15 +73,10 @@ def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
     write_bytes(root / "annotations" / f"{split}.json", json.dumps(content).encode())
 
 
-def _notes(samples: Sequence[Sample]) -> list[str]:
-    return []
-
-
 COCO = Layout(
     needs=("uv_px",),
-    holds=lambda sample: bool(seen_joints(sample).any()),
-    refuses="no joint is visible",
     write_hand=_write_hand,
     write_labels=_write_labels,
-    notes=_notes,
+    holds=lambda sample: bool(seen_joints(sample).any()),
+    refuses="no joint is visible",
 )

@@ -75,9 +75,9 @@ def _notes(samples: Sequence[Sample]) -> list[str]:
 
 FREIHAND = Layout(
     needs=("side", "xyz_mm", "uv_px", "K"),
-    holds=_holds,
-    refuses="no joint is visible, or one lies behind the camera",
     write_hand=_write_hand,
     write_labels=_write_labels,
+    holds=_holds,
+    refuses="no joint is visible, or one lies behind the camera",
     notes=_notes,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
@@ -18,18 +18,18 @@ Label = dict[str, Any]
 class Layout:
     """One published layout.
 
-    `needs` are the labels without which it cannot be written, `holds` tells whether it has a place for a hand
-    (`refuses` says of which hands it has none). `write_hand` writes the picture of a hand with a number into
-    the folder of its split and returns its label; a file that is there is left as it is. `write_labels` then
-    writes the labels of a split in the set's folder. `notes` tells what became of samples.
+    `needs` are the labels without which it cannot be written. `write_hand` writes the picture of a hand with
+    a number into the folder of its split and returns its label; a file that is there is left as it is.
+    `write_labels` then writes the labels of a split in the set's folder. `holds` tells whether there is a
+    place for a hand, and `refuses` of which hands there is none; `notes` tells what became of samples.
     """
 
     needs: tuple[str, ...]
-    holds: Callable[[Sample], bool]
-    refuses: str
     write_hand: Callable[[Path, int, Sample], Label]
     write_labels: Callable[[Path, str, list[Label]], None]
-    notes: Callable[[Sequence[Sample]], list[str]]
+    holds: Callable[[Sample], bool] = lambda sample: True
+    refuses: str = "there is none"
+    notes: Callable[[Sequence[Sample]], list[str]] = lambda samples: []
 
 
 def with_wrist(sample: Sample) -> Sample:
@@ -60,7 +60,7 @@ def joint_box(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, f
     return float(left), float(top), float(width), float(height)
 
 
-def seen_joints(sample: Sample) -> Shaped[np.ndarray, "21"]:
+def seen_joints(sample: Sample) -> Bool[np.ndarray, "21"]:
     """Which joints are visible; all of them where that is not known."""
     return np.ones(21, bool) if sample.visible is None else sample.visible
 

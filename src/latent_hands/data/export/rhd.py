@@ -49,8 +49,6 @@ def _notes(samples: Sequence[Sample]) -> list[str]:
 
 RHD = Layout(
     needs=("side", "xyz_mm", "uv_px", "K"),
-    holds=lambda sample: True,
-    refuses="",
     write_hand=_write_hand,
     write_labels=_write_labels,
     notes=_notes,
