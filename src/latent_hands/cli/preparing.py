@@ -93,7 +93,7 @@ def export(
     root: Folder,
     out: Annotated[Path, Positional, arg(metavar="OUT")],
     layout: Literal["rhd", "freihand", "coco"],
-    split: Splits | None = None,
+    split: Splits = (),
     limit: Annotated[int | None, arg(metavar="N")] = None,
     workers: Annotated[int | None, arg(metavar="N")] = None,
     json: Json = False,
@@ -117,7 +117,9 @@ def export(
     from latent_hands.data.export import export as write
 
     with _bars() as advance:
-        exported = write(name, root, out, layout, split, limit, workers or os.cpu_count() or 1, advance)
+        exported = write(
+            name, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, advance
+        )
     hands = {each: len(names) for each, names in exported.names.items()}
     if json:
         told = {"out": str(out), "layout": layout, "hands": hands, "notes": exported.notes}
