@@ -107,6 +107,9 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     assert "no decoder that writes rgb" in fails(capsys, "synthesise", run, "--pose", a, "--content", a)
     assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", "--from", a, "--to", a)
     assert 'did you mean "rhd"' in fails(capsys, "prepare", "rdh", tmp_path, tmp_path / "store")
+    assert 'did you mean "rhd"' in fails(
+        capsys, "export", "rdh", tmp_path, tmp_path / "out", "--layout", "coco"
+    )
     assert "is no packed store" in fails(capsys, "prepare", "rhd", tmp_path, runs)
     assert "is no packed store" in fails(capsys, "prepare", "rhd", tmp_path, tmp_path / "store", "--verify")
     assert "count is -1" in fails(capsys, "render", tmp_path / "new", "--count", "-1")

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "training",
     "render": "training",
     "prepare": "preparing",
+    "export": "preparing",
     "train": "training",
     "evaluate": "training",
     "estimate": "pictures",

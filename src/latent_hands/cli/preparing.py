@@ -1,4 +1,4 @@
-"""The command that packs a data set for training: prepare."""
+"""Commands that write a data set anew: prepare packs it for training, export puts it in another layout."""
 
 import json as json_format
 import os
@@ -15,10 +15,14 @@ from tyro.conf import Positional, arg
 from latent_hands.cli.options import Json
 from latent_hands.data import READERS
 
+Name = Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")]
+Folder = Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")]
+Splits = tuple[Literal["training", "evaluation"], ...]
+
 
 def prepare(
-    name: Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")],
-    root: Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")],
+    name: Name,
+    root: Folder,
     out: Annotated[Path, Positional, arg(metavar="OUT")],
     crop: Literal["box", "scene"] = "box",
     crop_px: Annotated[int, arg(metavar="PX")] = 128,
@@ -26,7 +30,7 @@ def prepare(
     window_px: Annotated[int, arg(metavar="PX")] = 192,
     side: Literal["mirror", "condition"] = "mirror",
     tags: bool = False,
-    split: tuple[Literal["training", "evaluation"], ...] = ("training", "evaluation"),
+    split: Splits = ("training", "evaluation"),
     workers: Annotated[int | None, arg(metavar="N")] = None,
     verify: bool = False,
     json: Json = False,
@@ -82,6 +86,48 @@ def prepare(
         print(json_format.dumps({"out": str(out), "seconds": seconds, "splits": numbers}, indent=2))
     else:
         store_table(splits, f"{out}: every checksum is right" if verify else f"{out}")
+
+
+def export(
+    name: Name,
+    root: Folder,
+    out: Annotated[Path, Positional, arg(metavar="OUT")],
+    layout: Literal["rhd", "freihand", "coco"],
+    split: Splits = (),
+    limit: Annotated[int | None, arg(metavar="N")] = None,
+    workers: Annotated[int | None, arg(metavar="N")] = None,
+    json: Json = False,
+) -> None:
+    """Write a data set in another published layout, for other people's trainers.
+
+    $ latent-hands export rendered hands hands_coco --layout coco
+    $ latent-hands export stb STB stb_freihand --layout freihand --split evaluation
+    $ latent-hands export ge2019 GE ge_rhd --layout rhd --limit 100
+
+    What a layout keeps and loses is in docs/data.md; what became of this set is printed, and kept in
+    OUT/export.json. An export that was stopped goes on where it was.
+
+    Args:
+        out: A new folder.
+        layout: RHD (PNG, 3D and 2D joints), FreiHAND (right hands, 224x224 JPEG, 3D joints), COCO keypoints.
+        split: Which parts [those that there are].
+        limit: Only the first so many pictures of each.
+        workers: Threads [all cores].
+    """
+    from latent_hands.data.export import export as write
+
+    with _bars() as advance:
+        exported = write(
+            name, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, advance
+        )
+    hands = {each: len(names) for each, names in exported.names.items()}
+    if json:
+        told = {"out": str(out), "layout": layout, "hands": hands, "notes": exported.notes}
+        print(json_format.dumps(told, indent=2))
+        return
+    print(f"{' + '.join(f'{count:,} of {each}' for each, count in hands.items())} are in {out}")
+    for note in exported.notes:
+        print(f"- {note}")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from latent_hands.data.coco import read_coco
 from latent_hands.data.counterfactual import Counterfactuals, read_counterfactual
 from latent_hands.data.freihand import read_freihand
 from latent_hands.data.ge2019 import read_ge2019
@@ -26,6 +27,7 @@ READERS: dict[str, Callable[[Path, str, int | None], list[Sample]]] = {
     "stb-wrist-mean": partial(read_stb, wrist="mean"),
     "freihand": read_freihand,
     "ge2019": read_ge2019,
+    "coco": read_coco,
     "images": lambda root, split, limit: read_images(root, limit),
 }
 """Data set name -> reader of (root, split, limit)."""
@@ -35,6 +37,7 @@ __all__ = [
     "Counterfactuals",
     "Sample",
     "open_data",
+    "read_coco",
     "read_counterfactual",
     "read_freihand",
     "read_ge2019",

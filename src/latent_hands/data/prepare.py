@@ -46,7 +46,7 @@ def prepare(
         if held:
             check_cut(f"{split} of {out}", held.cut, cut)
         samples = open_data(cut.name, root, split)
-        found = Split(cut, _source(samples), _source_bytes(samples, cut.tags), len(samples))
+        found = Split(cut, source_digest(samples), _source_bytes(samples, cut.tags), len(samples))
         if held and held.source != found.source:
             raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
         manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)
@@ -64,7 +64,7 @@ def _claim(out: Path) -> Manifest:
     return Manifest()
 
 
-def _source(samples: Sequence[Sample]) -> str:
+def source_digest(samples: Sequence[Sample]) -> str:
     """A digest of names, labels and the pictures' sizes in bytes: enough to tell data sets apart."""
     digest = hashlib.sha256()
     for s in samples:

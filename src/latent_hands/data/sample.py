@@ -21,10 +21,10 @@ class Sample:
 
     Keypoints are in RHD order, in the camera frame (x right, y down, z forward), as in the file: nothing is
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
-    0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_px`` is it, and the
-    crop's box then holds it. ``side`` is "left" or "right". ``tag`` is another picture of the same scene
-    (content), ``window`` the scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture
-    was made from.
+    0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_mm`` and ``wrist_px`` are
+    it, and the crop's box then holds it. ``side`` is "left" or "right". ``tag`` is another picture of the
+    same scene (content), ``window`` the scene's own square (cx, cy, side) in pixels, ``factors`` what a
+    rendered picture was made from.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Sample:
     visible: Bool[np.ndarray, "21"] | None = None
     K: Float32[np.ndarray, "3 3"] | None = None
     root: Literal["wrist", "palm"] = "wrist"
+    wrist_mm: Float32[np.ndarray, "3"] | None = None
     wrist_px: Float32[np.ndarray, "2"] | None = None
     mask: Path | None = None
     depth: Path | None = None

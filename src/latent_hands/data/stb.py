@@ -114,7 +114,8 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
     labels = load_mat(root / "labels" / f"{name}_{view.labels}.mat", {"handPara": (3, 21, FRAMES)})
     xyz_mm = view.see(reorder(labels["handPara"].transpose(2, 1, 0), "stb", "rhd"))
     K = view.camera()
-    uv_px, wrist_px = project(xyz_mm, K), project(wrist_mm(xyz_mm, wrist), K)
+    wrists_mm = wrist_mm(xyz_mm, wrist)
+    uv_px, wrists_px = project(xyz_mm, K), project(wrists_mm, K)
     images = [root / "images" / name / f"{view.image}_{i}.png" for i in range(FRAMES)]
     tag = images[FRAMES // 2] if images[FRAMES // 2].is_file() else None
     return [
@@ -127,7 +128,8 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
             visible=np.ones(21, bool),
             K=K,
             root="palm",
-            wrist_px=wrist_px[i, 0],
+            wrist_mm=wrists_mm[i, 0],
+            wrist_px=wrists_px[i, 0],
             tag=tag,
         )
         for i, image in enumerate(images)

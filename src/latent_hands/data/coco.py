@@ -1,0 +1,108 @@
+"""Hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
+
+``ROOT/annotations/{training,evaluation}.json``: images, annotations and a category of 21 keypoints, (u, v, 0
+not labelled, 1 hidden, 2 visible); ``ROOT/{training,evaluation}/FILE_NAME``, one hand a picture. Beyond COCO,
+an annotation may have "side", "xyz_mm" (21, 3) in the keypoints' order and "K" (3, 3), as ``latent-hands
+export`` writes them; "palm_mm" (3), where the palm was labelled and the wrist follows from a rule.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from latent_hands.data.rhd import SPLITS
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.skeleton import WRIST, reorder
+
+_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
+"""COCO's names, every finger from base to tip: the order "snap"."""
+HIDDEN, VISIBLE = 1, 2
+MAX_BYTES = 256 * 2**20
+
+
+def read_coco(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+    """Read the annotations of a split in their order.
+
+    Raises HandsError for an unknown split, a missing or broken label file, keypoints of other names, a
+    picture that is missing or has two hands.
+    """
+    if split not in SPLITS:
+        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+    path = Path(root) / "annotations" / f"{split}.json"
+    content = _read(path)
+    try:
+        _check_categories(content, path)
+        files = {image["id"]: _inside(Path(root) / split, image["file_name"]) for image in content["images"]}
+        annotations = content["annotations"]
+        if not annotations or len({each["image_id"] for each in annotations}) < len(annotations):
+            raise HandsError(f"{path} has no annotation, or two of one picture; legal: one hand a picture")
+        return [_sample(files[each["image_id"]], each) for each in annotations[:limit]]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, HandsError):
+            raise
+        raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise HandsError(f"no label file at {path}")
+    if path.stat().st_size > MAX_BYTES:
+        raise HandsError(f"{path} has more than {MAX_BYTES:,} bytes, the most that is read")
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise HandsError(f"{path} is no JSON: {error}") from error
+
+
+def _check_categories(content: Any, path: Path) -> None:
+    for category in content["categories"]:
+        if tuple(category["keypoints"]) != KEYPOINTS:
+            raise HandsError(f"{path} has other keypoints; legal: {', '.join(KEYPOINTS)}")
+
+
+def _inside(folder: Path, name: str) -> Path:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise HandsError(f'file name "{name}" leads out of {folder}')
+    return folder / name
+
+
+def _sample(image: Path, label: dict[str, Any]) -> Sample:
+    where = f"annotation {label['id']} of {image}"
+    if not image.is_file():
+        raise HandsError(f"{where}: the picture is missing")
+    side = label.get("side")
+    if side not in (None, "left", "right"):
+        raise HandsError(f"{where} has the side {side!r}; legal: left, right")
+    keypoints = reorder(_numbers(label, "keypoints", (21, 3), where), "snap", "rhd")
+    uv_px, visible = keypoints[:, :2], keypoints[:, 2] == VISIBLE
+    if "xyz_mm" not in label or "K" not in label:
+        return Sample(image.stem, image, side, uv_px=uv_px, visible=visible)
+    K = _numbers(label, "K", (3, 3), where)
+    xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
+    sample = Sample(image.stem, image, side, xyz_mm, uv_px, visible, K)
+    if "palm_mm" not in label:
+        return sample
+    palm_mm = _numbers(label, "palm_mm", (1, 3), where)
+    return replace(
+        sample,
+        root="palm",
+        xyz_mm=np.concatenate([palm_mm, xyz_mm[1:]]),
+        uv_px=np.concatenate([project(palm_mm, K), uv_px[1:]]),
+        wrist_mm=xyz_mm[WRIST],
+        wrist_px=uv_px[WRIST],
+    )
+
+
+def _numbers(
+    label: dict[str, Any], key: str, shape: tuple[int, int], where: str
+) -> Float32[np.ndarray, "_ _"]:
+    array = np.array(label[key], np.float32)
+    if array.size != shape[0] * shape[1] or not np.isfinite(array).all():
+        raise HandsError(f'"{key}" of {where} holds no {shape[0]} x {shape[1]} finite numbers')
+    return array.reshape(shape)

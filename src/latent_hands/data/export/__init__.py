@@ -1,0 +1,160 @@
+"""Writing a data set in another published layout, so that other people's trainers can read it.
+
+One file a layout, as there is one a reader. A set is written into a hidden folder beside its own, which is
+renamed when it is whole: an export that was stopped leaves nothing that looks complete, and goes on where it
+was.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from latent_hands.data import Sample, open_data
+from latent_hands.data.export.coco import COCO
+from latent_hands.data.export.freihand import FREIHAND
+from latent_hands.data.export.layout import Label, Layout, with_wrist
+from latent_hands.data.export.rhd import RHD
+from latent_hands.data.prepare import source_digest
+from latent_hands.data.rhd import SPLITS
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.render.rhd_files import write_bytes
+
+LAYOUTS = {"rhd": RHD, "freihand": FREIHAND, "coco": COCO}
+RECORD = "export.json"
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What export.json says: where the pictures came from.
+
+    `names` are the source's names of the pictures 0, 1, .. of each split, `sources` digests of what was read,
+    `notes` what a reader of the new set should know.
+    """
+
+    layout: str
+    data: str
+    names: dict[str, list[str]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def export(
+    name: str,
+    root: str | Path,
+    out: str | Path,
+    layout: str,
+    splits: Sequence[str] | None = None,
+    limit: int | None = None,
+    workers: int = 2,
+    report: Report | None = None,
+) -> Exported:
+    """Write splits of a data set (default: those that there are) as a new set `out` in a layout of LAYOUTS.
+
+    `limit` keeps the first so many of each split, `workers` threads read and write, `report` is told (what,
+    done, all). Raises HandsError for an unknown layout, an `out` that holds something, the rest of an export
+    of something else, labels that are missing or not finite, and as reading does.
+    """
+    if layout not in LAYOUTS:
+        raise HandsError(f'unknown layout "{layout}"; {did_you_mean(layout, LAYOUTS)}')
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
+    exported, hands = Exported(layout, name), dict[str, list[Sample]]()
+    for split, samples in _read(name, Path(root), splits, limit).items():
+        hands[split] = _writable(split, samples, LAYOUTS[layout], exported)
+    part = _claim(out, exported)
+    for split, samples in hands.items():
+        labels = _write_hands(part / split, samples, LAYOUTS[layout], workers, report)
+        LAYOUTS[layout].write_labels(part, split, labels)
+    if out.is_dir():
+        out.rmdir()
+    part.replace(out)
+    return exported
+
+
+def _read(name: str, root: Path, splits: Sequence[str] | None, limit: int | None) -> dict[str, list[Sample]]:
+    """The splits that were asked for, or all that there are; one whose folder is there must be readable."""
+    if splits is not None:
+        return {split: open_data(name, root, split, limit) for split in splits}
+    found, absent = {}, {}
+    for split in SPLITS:
+        try:
+            found[split] = open_data(name, root, split, limit)
+        except HandsError as error:
+            if (root / split).exists() or len(absent) == len(SPLITS) - 1:
+                raise
+            absent[split] = error
+    for split, error in absent.items():
+        logging.getLogger(__name__).warning("there is no %s split to write: %s", split, error)
+    return found
+
+
+def _writable(split: str, samples: list[Sample], layout: Layout, exported: Exported) -> list[Sample]:
+    """The samples that the layout has a place for, recorded."""
+    for sample in samples:
+        _check(sample, layout.needs)
+    held = [sample for sample in samples if layout.holds(sample)]
+    if not held:
+        raise HandsError(f"no hand of {split} has a place in {exported.layout}: {layout.refuses}")
+    exported.names[split] = [sample.name for sample in held]
+    exported.sources[split] = source_digest(held)
+    notes = layout.notes(held)
+    if len(held) < len(samples):
+        left_out = f"{len(samples) - len(held):,} of {len(samples):,} hands are left out"
+        notes.append(f"{left_out}, of which {layout.refuses}")
+    if any(sample.root == "palm" for sample in held):
+        notes.append(
+            f'the palm is labelled, not the wrist: joint 0 is the wrist by the rule of "{exported.data}"'
+        )
+    exported.notes.extend(f"{split}: {note}" for note in notes)
+    return held
+
+
+def _check(sample: Sample, needs: Sequence[str]) -> None:
+    where = f"sample {sample.name} ({sample.image})"
+    for key in needs:
+        if getattr(sample, key) is None:
+            raise HandsError(f"{where} has no {key}, which the layout needs")
+    for key in ("xyz_mm", "uv_px", "K"):
+        label = getattr(sample, key)
+        if label is not None and not np.isfinite(label).all():
+            raise HandsError(f"{where}: {key} holds values that are not finite")
+    with_wrist(sample)
+
+
+def _claim(out: Path, exported: Exported) -> Path:
+    """The folder that becomes `out`: a new one, or what a stopped export of the same left."""
+    part = out.absolute().with_name(f".{out.absolute().name}.part")
+    record = json.dumps(asdict(exported), indent=1).encode()
+    if part.exists():
+        if not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:
+            raise HandsError(
+                f"{part} is the rest of another export, or of another state of the data; remove it"
+            )
+        return part
+    part.mkdir(parents=True)
+    write_bytes(part / RECORD, record)
+    return part
+
+
+def _write_hands(
+    folder: Path, samples: list[Sample], layout: Layout, workers: int, report: Report | None
+) -> list[Label]:
+    labels = []
+    pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL
+    try:
+        numbers = range(len(samples))
+        for label in pool.map(lambda i: layout.write_hand(folder, i, samples[i]), numbers):
+            labels.append(label)
+            if report:
+                report(f"writing {folder.name}", len(labels), len(samples))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return labels

@@ -1,0 +1,82 @@
+"""Writing COCO keypoints, as `data.coco` reads them: pictures as they are, 2D joints, and the rest beside.
+
+Readers of COCO ignore keys that they do not know: "side", "xyz_mm", "K", and "palm_mm" where that was
+labelled and the wrist follows from a rule.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from latent_hands.data.coco import HIDDEN, KEYPOINTS, VISIBLE
+from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, seen_joints, with_wrist
+from latent_hands.data.export.pictures import keep_picture, own_suffix
+from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.hand.skeleton import BONES, ORDERS, PALM, reorder
+from latent_hands.render.rhd_files import write_bytes
+
+_PLACE = [ORDERS["snap"].index(joint) + 1 for joint in range(21)]
+CATEGORY = {
+    "id": 1,
+    "name": "hand",
+    "supercategory": "hand",
+    "keypoints": KEYPOINTS,
+    "skeleton": [[_PLACE[parent], _PLACE[child]] for parent, child in BONES],
+}
+INFO = {
+    "description": "hands written by latent-hands export",
+    "side": "left or right",
+    "xyz_mm": "keypoints in millimetres, camera frame: x right, y down, z forward",
+    "K": "the camera of the picture: pixels (u, v, 1) are K xyz / z, pixel centres at integers",
+    "palm_mm": "the labelled centre of the palm, where the wrist follows from a rule",
+    "bbox": "the box of the keypoints within the picture, and area its area",
+}
+
+
+def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
+    hand, rgb = with_wrist(sample), read_rgb(sample.image)
+    assert hand.uv_px is not None
+    name = f"{number:08d}{own_suffix(sample.image) or '.png'}"
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_picture(folder / name, sample.image, rgb)
+    height, width = rgb.shape[:2]
+    box = numbers(np.array(joint_box(hand, (height, width))))
+    keypoints = np.column_stack([hand.uv_px, np.where(seen_joints(hand), VISIBLE, HIDDEN)])
+    label = {
+        "id": number + 1,  # pycocotools takes annotation 0 for none
+        "image_id": number,
+        "category_id": CATEGORY["id"],
+        "iscrowd": 0,
+        "bbox": box,
+        "area": box[2] * box[3],
+        "num_keypoints": len(KEYPOINTS),
+        "keypoints": numbers(reorder(keypoints, "rhd", "snap").ravel()),
+    }
+    if hand.side is not None:
+        label["side"] = hand.side
+    if hand.xyz_mm is not None and hand.K is not None:
+        label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
+    if sample.root == "palm" and sample.xyz_mm is not None:
+        label["palm_mm"] = numbers(sample.xyz_mm[PALM])
+    return {"image": {"id": number, "file_name": name, "width": width, "height": height}, "annotation": label}
+
+
+def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
+    content = {
+        "info": INFO,
+        "images": [label["image"] for label in labels],
+        "annotations": [label["annotation"] for label in labels],
+        "categories": [CATEGORY],
+    }
+    (root / "annotations").mkdir(exist_ok=True)
+    write_bytes(root / "annotations" / f"{split}.json", json.dumps(content).encode())
+
+
+COCO = Layout(
+    needs=("uv_px",),
+    write_hand=_write_hand,
+    write_labels=_write_labels,
+    holds=lambda sample: bool(seen_joints(sample).any()),
+    refuses="no joint is visible",
+)

@@ -1,0 +1,83 @@
+"""Writing FreiHAND's layout (Zimmermann et al. 2019), as `data.freihand` reads it: right hands, 224 pixels.
+
+Left hands are mirrored, picture, joints and camera alike. A picture of 224x224 is kept whole; of any other
+the square around the joints is cut. One warp moves everything. Joints are labelled in 3D alone: the 2D joints
+are the projected ones, so all of them must be in front of the camera.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from latent_hands.data.crops import cut_square
+from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, seen_joints, with_wrist
+from latent_hands.data.export.pictures import encode_picture, keep_picture
+from latent_hands.data.rhd import MM_PER_METRE
+from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.hand import camera
+from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
+from latent_hands.render.rhd_files import write_bytes
+
+PICTURE_PX = 224
+HEADROOM = 1.5
+"""Side of the square over the longer side of the joints' box."""
+KEYS = ("xyz", "K", "scale")
+
+
+def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
+    sample, rgb = with_wrist(sample), read_rgb(sample.image)
+    target, left = folder / "rgb" / f"{number:08d}.jpg", sample.side == "left"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    centre, side_px = _square(sample, rgb.shape[:2])
+    if rgb.shape[:2] == (PICTURE_PX, PICTURE_PX) and not left:
+        keep_picture(target, sample.image, rgb)
+    else:
+        window = cut_square(rgb, centre, side_px, PICTURE_PX, left)
+        encode_picture(target, window.permute(1, 2, 0).contiguous().numpy())
+    W = camera.warp_matrix(torch.tensor(centre, dtype=torch.float64), side_px, PICTURE_PX, flip=left)
+    xyz_m = torch.as_tensor(sample.xyz_mm).double() @ camera.warp_rotation(W) / MM_PER_METRE
+    return {
+        "xyz": numbers(reorder(xyz_m, "rhd", "snap").numpy()),
+        "K": numbers(camera.warp_camera(torch.as_tensor(sample.K).double(), W).numpy()),
+        "scale": numbers((xyz_m[MIDDLE_MCP] - xyz_m[MIDDLE_PIP]).norm().numpy()),
+    }
+
+
+def _square(sample: Sample, size_px: tuple[int, int]) -> tuple[tuple[float, float], float]:
+    """Centre and side, in pixels of the source, of what becomes the picture: within the source if it fits."""
+    if size_px == (PICTURE_PX, PICTURE_PX):
+        return ((PICTURE_PX - 1) / 2, (PICTURE_PX - 1) / 2), float(PICTURE_PX)
+    left, top, *box = joint_box(sample, size_px)
+    side_px = min(HEADROOM * max(box), max(*box, min(size_px)))
+    size, middle = np.array(size_px[::-1]), (np.array(size_px[::-1]) - 1) / 2
+    room = (size - side_px).clip(0) / 2
+    u, v = middle + (np.array([left, top]) + np.array(box) / 2 - middle).clip(-room, room)
+    return (float(u), float(v)), float(side_px)
+
+
+def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
+    for key in KEYS:
+        write_bytes(root / f"{split}_{key}.json", json.dumps([label[key] for label in labels]).encode())
+
+
+def _holds(sample: Sample) -> bool:
+    assert sample.xyz_mm is not None
+    return bool(seen_joints(sample).any() and (sample.xyz_mm[:, 2] > 0).all())
+
+
+def _notes(samples: Sequence[Sample]) -> list[str]:
+    left = sum(sample.side == "left" for sample in samples)
+    return [f"{left:,} of {len(samples):,} hands are left ones and were mirrored"] if left else []
+
+
+FREIHAND = Layout(
+    needs=("side", "xyz_mm", "uv_px", "K"),
+    write_hand=_write_hand,
+    write_labels=_write_labels,
+    holds=_holds,
+    refuses="no joint is visible, or one lies behind the camera",
+    notes=_notes,
+)

@@ -1,0 +1,55 @@
+"""Writing RHD's layout (Zimmermann & Brox 2017), as `data.rhd` reads it: one hand labelled, the other absent.
+
+A mask or a depth that is not known is not written. Without masks `read_rhd` takes the labelled hand; readers
+that choose the hand by the mask alone, as hand3d's, need masks.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from latent_hands.data.export.layout import Label, Layout, seen_joints, with_wrist
+from latent_hands.data.export.pictures import copy_file, keep_picture
+from latent_hands.data.rhd import MM_PER_METRE
+from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.render.rhd_files import encode_annotations, write_bytes
+
+
+def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
+    sample = with_wrist(sample)
+    assert sample.xyz_mm is not None
+    keep_picture(_place(folder, "color", number), sample.image, read_rgb(sample.image))
+    for kind, source in (("mask", sample.mask), ("depth", sample.depth)):
+        if source is not None:
+            read_rgb(source)
+            copy_file(_place(folder, kind, number), source)
+    return {
+        "index": number,
+        "side": sample.side,
+        "xyz_m": sample.xyz_mm / MM_PER_METRE,
+        "uv_px": sample.uv_px,
+        "visible": seen_joints(sample),
+        "K": sample.K,
+    }
+
+
+def _place(folder: Path, kind: str, number: int) -> Path:
+    (folder / kind).mkdir(parents=True, exist_ok=True)
+    return folder / kind / f"{number:05d}.png"
+
+
+def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
+    write_bytes(root / split / f"anno_{split}.pickle", encode_annotations(labels))
+
+
+def _notes(samples: Sequence[Sample]) -> list[str]:
+    bare = sum(sample.mask is None for sample in samples)
+    told = "readers that choose the hand by its mask, as hand3d's, cannot read them"
+    return [f"{bare:,} of {len(samples):,} hands have no mask: {told}"] if bare else []
+
+
+RHD = Layout(
+    needs=("side", "xyz_mm", "uv_px", "K"),
+    write_hand=_write_hand,
+    write_labels=_write_labels,
+    notes=_notes,
+)

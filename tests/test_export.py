@@ -1,0 +1,213 @@
+"""Round trips: a set written in another layout and read by the reader of that layout is the same set."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import SHARED
+from painted_hands import find_dots, painted_hands
+from PIL import Image
+
+from latent_hands.data import READERS, open_data, read_rgb
+from latent_hands.data.coco import KEYPOINTS
+from latent_hands.data.crops import cut_square
+from latent_hands.data.export import LAYOUTS, export
+from latent_hands.data.export.freihand import PICTURE_PX
+from latent_hands.data.sample import project
+from latent_hands.hand.geometry import to_palm
+from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS, reorder
+from latent_hands.render.dataset import render_dataset
+
+LABELS = ("xyz_mm", "uv_px", "visible", "K")
+MIRROR = np.float32([-1, 1, 1])
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    root = tmp_path_factory.mktemp("render") / "hands"
+    render_dataset(root, 4, 64, seed=3, workers=1, poses_per_scene=1, evaluation=2, progress=False)
+    samples = open_data("rendered", root, "training")
+    assert {sample.side for sample in samples} == {"left", "right"}
+    return root
+
+
+@pytest.fixture
+def painted(tmp_path, monkeypatch):
+    """Eight hands, a bright dot at each one's middle MCP, as a data set "painted"."""
+    samples = [hand for hand in painted_hands(tmp_path, 10) if hand.xyz_mm[:, 2].min() > 0]
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: samples[:limit])
+    return samples
+
+
+def same_labels(a, b):
+    assert (a.side, a.root) == (b.side, b.root)
+    for key in LABELS:
+        np.testing.assert_allclose(getattr(a, key), getattr(b, key), rtol=2e-7, atol=1e-7, err_msg=key)
+
+
+@pytest.mark.parametrize("layout", ["rhd", "coco"])
+def test_rendered_hands_come_back_with_every_label_and_every_byte(rendered, tmp_path, layout):
+    exported = export("rendered", rendered, tmp_path / "out", layout)
+    assert exported.notes == []
+    for split in ("training", "evaluation"):
+        before, after = open_data("rendered", rendered, split), open_data(layout, tmp_path / "out", split)
+        assert exported.names[split] == [sample.name for sample in before]
+        for a, b in zip(before, after, strict=True):
+            same_labels(a, b)
+            assert a.image.read_bytes() == b.image.read_bytes()
+            if layout == "rhd":
+                assert a.mask.read_bytes() == b.mask.read_bytes()
+                assert a.depth.read_bytes() == b.depth.read_bytes()
+    assert json.loads((tmp_path / "out/export.json").read_text()) == dataclasses.asdict(exported)
+
+
+def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
+    exported = export("rendered", rendered, tmp_path / "out", "freihand", ["training"])
+    before, after = (
+        open_data(name, root, "training")
+        for name, root in (("rendered", rendered), ("freihand", tmp_path / "out"))
+    )
+    left = sum(sample.side == "left" for sample in before)
+    assert exported.notes == [f"training: {left} of 4 hands are left ones and were mirrored"]
+    scales = json.loads((tmp_path / "out/training_scale.json").read_text())
+    for a, b, scale_m in zip(before, after, scales, strict=True):
+        turned = a.xyz_mm * MIRROR if a.side == "left" else a.xyz_mm
+        assert b.side == "right"
+        np.testing.assert_allclose(b.xyz_mm, turned, rtol=1e-6, atol=1e-6)
+        bone_mm = np.linalg.norm(a.xyz_mm[MIDDLE_MCP] - a.xyz_mm[MIDDLE_PIP])
+        np.testing.assert_allclose(1000 * scale_m, bone_mm, rtol=1e-6)
+        assert read_rgb(b.image).shape == (PICTURE_PX, PICTURE_PX, 3)
+        zoom = b.K[0, 0] / a.K[0, 0]
+        moved = (a.uv_px - a.uv_px[0]) * zoom * (MIRROR[:2] if a.side == "left" else 1)
+        np.testing.assert_allclose(b.uv_px - b.uv_px[0], moved, atol=0.02)
+
+
+def test_pictures_follow_their_joints_into_freihand(painted, tmp_path):
+    export("painted", tmp_path, tmp_path / "out", "freihand", ["evaluation"])
+    after = open_data("freihand", tmp_path / "out", "evaluation")
+    pictures = torch.from_numpy(np.stack([read_rgb(s.image) for s in after])).permute(0, 3, 1, 2)
+    dots = find_dots(pictures).numpy()
+    joints = np.stack([sample.uv_px[MIDDLE_MCP] for sample in after])
+    np.testing.assert_allclose(dots, joints, atol=0.3)
+    for a, b in zip(painted, after, strict=True):
+        zoom, left = float(b.K[0, 0] / a.K[0, 0]), a.side == "left"
+        offset = (b.uv_px[MIDDLE_MCP] - (PICTURE_PX - 1) / 2) / zoom * (MIRROR[:2] if left else 1)
+        centre = tuple((a.uv_px[MIDDLE_MCP] - offset).tolist())
+        cut = cut_square(read_rgb(a.image), centre, PICTURE_PX / zoom, PICTURE_PX, left)
+        difference = cut.permute(1, 2, 0).numpy().astype(int) - read_rgb(b.image)
+        assert np.abs(difference).max() <= 4
+
+
+def test_a_picture_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (PICTURE_PX, PICTURE_PX, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.jpg")
+    hands = [dataclasses.replace(hand, image=tmp_path / "noise.jpg") for hand in painted[:2]]
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: hands)
+    export("painted", tmp_path, tmp_path / "out", "freihand", ["training"])
+    left, right = open_data("freihand", tmp_path / "out", "training")
+    assert right.image.read_bytes() == (tmp_path / "noise.jpg").read_bytes()
+    np.testing.assert_array_equal(right.K, hands[1].K)
+    assert np.abs(read_rgb(left.image)[:, ::-1].astype(int) - read_rgb(right.image)).mean() < 3
+    assert left.K[0, 2] == PICTURE_PX - 1 - hands[0].K[0, 2]
+
+
+def test_readers_of_coco_find_joints_by_name(painted, tmp_path):
+    export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+    content = json.loads((tmp_path / "out/annotations/training.json").read_text())
+    (category,) = content["categories"]
+    assert category["keypoints"] == list(KEYPOINTS)
+    wrist, *tips = (KEYPOINTS.index(name) for name in ("wrist", "thumb4", "pinky_finger4"))
+    assert [JOINTS[order] for order in reorder(np.arange(21)[:, None], "rhd", "snap")[[wrist, *tips], 0]] == [
+        "wrist",
+        "thumb_tip",
+        "little_tip",
+    ]
+    bones = {(KEYPOINTS[a - 1], KEYPOINTS[b - 1]) for a, b in category["skeleton"]}
+    assert {("wrist", "thumb1"), ("thumb1", "thumb2"), ("wrist", "ring_finger1")} < bones
+    assert len(bones) == sum(parent >= 0 for parent in PARENTS)
+    for sample, image, label in zip(painted, content["images"], content["annotations"], strict=True):
+        keypoints = np.float32(label["keypoints"]).reshape(21, 3)
+        uvw = np.float32(label["xyz_mm"]) @ np.float32(label["K"]).T
+        np.testing.assert_allclose(keypoints[:, :2], uvw[:, :2] / uvw[:, 2:], atol=1e-3)
+        np.testing.assert_array_equal(reorder(keypoints, "snap", "rhd")[:, 2], np.where(sample.visible, 2, 1))
+        assert (image["width"], image["height"], label["num_keypoints"]) == (240, 200, 21)
+        x, y, width, height = label["bbox"]
+        assert 0 <= x < x + width <= 239
+        assert 0 <= y < y + height <= 199
+        assert label["area"] == pytest.approx(width * height)
+        assert label["image_id"] == image["id"]
+        assert label["id"] > 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_labelled_palm_gives_way_to_the_wrist_of_its_sets_rule(painted, tmp_path, monkeypatch, layout):
+    palms = [
+        dataclasses.replace(
+            hand,
+            root="palm",
+            side="right",
+            xyz_mm=(palm := to_palm(torch.from_numpy(hand.xyz_mm)).numpy()),
+            uv_px=project(palm, hand.K),
+            wrist_mm=hand.xyz_mm[0],
+            wrist_px=hand.uv_px[0],
+        )
+        for hand in painted
+    ]
+    monkeypatch.setitem(READERS, "palms", lambda root, split, limit: palms)
+    exported = export("palms", tmp_path, tmp_path / "out", layout, ["evaluation"])
+    assert 'joint 0 is the wrist by the rule of "palms"' in exported.notes[-1]
+    for hand, palm, back in zip(
+        painted, palms, open_data(layout, tmp_path / "out", "evaluation"), strict=True
+    ):
+        if layout == "coco":
+            same_labels(palm, back)
+            np.testing.assert_array_equal(back.wrist_mm, hand.xyz_mm[0])
+            np.testing.assert_array_equal(back.wrist_px, hand.uv_px[0])
+        else:
+            assert back.root == "wrist"
+            np.testing.assert_allclose(back.xyz_mm, hand.xyz_mm, rtol=1e-6, atol=1e-5)
+
+
+def test_only_plain_pictures_are_copied(painted, tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    Image.fromarray(pixels).save(tmp_path / "plain.jpg")
+    Image.fromarray(pixels).save(tmp_path / "other.bmp")
+    names = ("turned.jpg", "grey.png", "plain.jpg", "other.bmp")
+    hands = [dataclasses.replace(painted[0], image=tmp_path / name) for name in names]
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: hands)
+    for layout in ("coco", "rhd"):
+        export("painted", tmp_path, tmp_path / layout, layout, ["training"])
+        after = open_data(layout, tmp_path / layout, "training")
+        kept = [a.image.read_bytes() == b.image.read_bytes() for a, b in zip(hands, after, strict=True)]
+        assert kept == [False, False, layout == "coco", False]
+        for a, b in zip(hands, after, strict=True):
+            np.testing.assert_array_equal(read_rgb(a.image), read_rgb(b.image))
+
+
+needs_ge2019 = pytest.mark.skipif(not (SHARED / "ge2019").is_dir(), reason=f"Ge 2019 is not at {SHARED}")
+needs_stb = pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")
+needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")
+REAL = [
+    pytest.param("ge2019", "freihand", marks=needs_ge2019),
+    pytest.param("ge2019", "rhd", marks=needs_ge2019),
+    pytest.param("stb", "coco", marks=needs_stb),
+    pytest.param("rhd", "coco", marks=needs_rhd),
+]
+
+
+@pytest.mark.parametrize(("data", "layout"), REAL)
+def test_real_hands_come_back(tmp_path, data, layout):
+    export(data, SHARED / data, tmp_path / "out", layout, ["evaluation"], limit=5)
+    before = open_data(data, SHARED / data, "evaluation", limit=5)
+    for a, b in zip(before, open_data(layout, tmp_path / "out", "evaluation"), strict=True):
+        if layout == "freihand":
+            np.testing.assert_allclose(b.xyz_mm, a.xyz_mm * MIRROR, rtol=1e-6, atol=1e-6)
+            assert ((b.uv_px > 0) & (b.uv_px < PICTURE_PX - 1)).all()
+        else:
+            same_labels(a, b)

@@ -1,0 +1,154 @@
+"""Exports that stop, and those that cannot be: nothing looks complete that is not, and the reason is told."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from painted_hands import painted_hands
+
+from latent_hands.cli import main
+from latent_hands.data import READERS, open_data
+from latent_hands.data.export import LAYOUTS, export
+from latent_hands.errors import HandsError
+
+
+@pytest.fixture
+def hands(tmp_path, monkeypatch):
+    """A list that is the data set "painted"."""
+    samples = [hand for hand in painted_hands(tmp_path, 6) if hand.xyz_mm[:, 2].min() > 0]
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: samples[:limit])
+    return samples
+
+
+def files(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def stopping_at(layout, count):
+    """The layout, interrupted at a hand."""
+
+    def write_hand(folder, number, sample):
+        if number == count:
+            raise KeyboardInterrupt
+        return layout.write_hand(folder, number, sample)
+
+    return dataclasses.replace(layout, write_hand=write_hand)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_stopped_export_looks_like_none_and_goes_on(hands, tmp_path, monkeypatch, layout):
+    export("painted", tmp_path, tmp_path / "whole", layout, ["training"])
+    with monkeypatch.context() as patch:
+        patch.setitem(LAYOUTS, layout, stopping_at(LAYOUTS[layout], 3))
+        with pytest.raises(KeyboardInterrupt):
+            export("painted", tmp_path, tmp_path / "out", layout, ["training"], workers=1)
+    assert not (tmp_path / "out").exists()
+    part = tmp_path / ".out.part"
+    begun = {path: path.stat().st_ino for path in part.rglob("*.*g")}
+    assert len(begun) >= 3
+    assert not [
+        path for path in part.rglob("*") if path.suffix in (".pickle", ".json") and path.parent != part
+    ]
+    assert [path.name for path in part.glob("*.json")] == ["export.json"]
+    export("painted", tmp_path, tmp_path / "out", layout, ["training"])
+    kept = {path: (tmp_path / "out" / path.relative_to(part)).stat().st_ino for path in begun}
+    assert kept == begun
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+    assert not part.exists()
+
+
+def test_nothing_is_overwritten(hands, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/letter.txt").write_text("mine")
+    for out in ("full", "full/letter.txt"):
+        with pytest.raises(HandsError, match="is not empty; give a new or an empty folder"):
+            export("painted", tmp_path, tmp_path / out, "coco")
+    (tmp_path / ".out.part").mkdir()
+    with pytest.raises(HandsError, match=r"\.out\.part is the rest of another export"):
+        export("painted", tmp_path, tmp_path / "out", "coco")
+    (tmp_path / "empty").mkdir()
+    export("painted", tmp_path, tmp_path / "empty", "coco", ["evaluation"], limit=2)
+    assert len(open_data("coco", tmp_path / "empty", "evaluation")) == 2
+
+
+def test_other_data_do_not_go_on_with_a_stopped_export(hands, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(LAYOUTS, "coco", stopping_at(LAYOUTS["coco"], 1))
+        with pytest.raises(KeyboardInterrupt):
+            export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+    hands[0] = dataclasses.replace(hands[0], xyz_mm=hands[0].xyz_mm + 1)
+    with pytest.raises(HandsError, match="another state of the data; remove it"):
+        export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+
+
+def test_hands_without_a_place_are_left_out_and_counted(hands, tmp_path):
+    behind = hands[1].xyz_mm.copy()
+    behind[3, 2] = -5
+    hands[1] = dataclasses.replace(hands[1], xyz_mm=behind)
+    hands[2] = dataclasses.replace(hands[2], visible=np.zeros(21, bool))
+    count = len(hands)
+    for layout, names in (("freihand", [0, *range(3, count)]), ("coco", [0, 1, *range(3, count)])):
+        exported = export("painted", tmp_path, tmp_path / layout, layout, ["training"])
+        assert exported.names["training"] == [hands[i].name for i in names]
+        told = f"{count - len(names)} of {count} hands are left out, of which {LAYOUTS[layout].refuses}"
+        assert any(told in note for note in exported.notes)
+        assert len(open_data(layout, tmp_path / layout, "training")) == len(names)
+    exported = export("painted", tmp_path, tmp_path / "rhd", "rhd", ["training"])
+    assert exported.names["training"] == [hand.name for hand in hands]
+    assert "have no mask" in exported.notes[0]
+
+
+def test_labels_that_a_layout_needs_are_asked_for(hands, tmp_path):
+    def refuses(told, layout="freihand", **changes):
+        hands[0] = dataclasses.replace(first, **changes)
+        with pytest.raises(HandsError, match=told):
+            export("painted", tmp_path, tmp_path / "out", layout)
+        assert not list(tmp_path.glob("*out*"))
+
+    first = hands[0]
+    refuses(r"sample 0 \(.*0\.png\) has no K, which the layout needs", K=None)
+    refuses(r"has no side", "rhd", side=None)
+    refuses("uv_px holds values that are not finite", "coco", uv_px=first.uv_px * np.float32(np.nan))
+    refuses("labels the palm, and no rule gives its wrist", "coco", root="palm")
+    refuses('unknown layout "freihnd"; did you mean "freihand"', "freihnd")
+    hands[:] = [dataclasses.replace(hand, visible=np.zeros(21, bool)) for hand in hands]
+    with pytest.raises(HandsError, match="no hand of training has a place in coco: no joint is visible"):
+        export("painted", tmp_path, tmp_path / "out", "coco")
+
+
+def test_labels_for_the_plane_alone_are_enough_for_coco(hands, tmp_path):
+    hands[:] = [dataclasses.replace(hand, xyz_mm=None, K=None, side=None) for hand in hands]
+    export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+    for a, b in zip(hands, open_data("coco", tmp_path / "out", "training"), strict=True):
+        assert b.xyz_mm is b.K is b.side is None
+        np.testing.assert_array_equal(a.uv_px, b.uv_px)
+
+
+def test_splits_are_those_that_there_are(hands, tmp_path, monkeypatch):
+    def read(root, split, limit):
+        if split == "training":
+            raise HandsError("training is broken")
+        return hands
+
+    monkeypatch.setitem(READERS, "painted", read)
+    assert list(export("painted", tmp_path, tmp_path / "out", "coco").names) == ["evaluation"]
+    (tmp_path / "training").mkdir()  # it is there, so it must be readable
+    with pytest.raises(HandsError, match="training is broken"):
+        export("painted", tmp_path, tmp_path / "again", "coco")
+
+
+def test_a_broken_picture_is_told(hands, tmp_path):
+    hands[2].image.write_bytes(hands[2].image.read_bytes()[:100])
+    with pytest.raises(HandsError, match=r"2\.png .* is not a readable image"):
+        export("painted", tmp_path, tmp_path / "out", "rhd", ["training"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_tells_what_became_of_the_set(hands, tmp_path, capsys):
+    words = ["export", "painted", str(tmp_path), str(tmp_path / "out"), "--layout", "freihand"]
+    assert main([*words, "--split", "evaluation", "--limit", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert f"3 of evaluation are in {tmp_path / 'out'}" in printed
+    assert "2 of 3 hands are left ones and were mirrored" in printed
+    assert main(words) == 2
+    assert "is not empty" in capsys.readouterr().err
