@@ -28,7 +28,7 @@ def painted_scenes(folder: Path) -> list[Sample]:
 
 def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the samples a data set, wherever its folder, and shards hold three windows."""
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: samples[:limit])
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     monkeypatch.setattr(prepare_module, "SHARD_BYTES", 3 * 3 * WINDOW_PX**2)
 
 

@@ -17,7 +17,7 @@ LAYERS = [
     {"build"},
     {"checkpoint"},
     {"train", "predictor", "draw"},
-    {"gallery", "report"},
+    {"gallery", "report", "check"},
     {"demo"},
     {"cli"},
 ]

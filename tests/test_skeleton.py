@@ -43,6 +43,20 @@ def test_snap_lists_every_finger_from_base_to_tip():
     assert [JOINTS[i] for i in native[-4:]] == ["little_mcp", "little_pip", "little_dip", "little_tip"]
 
 
+def test_manos_tips_come_last_and_its_little_finger_before_its_ring_finger():
+    native = [JOINTS[i] for i in reorder(np.arange(21)[:, None], "rhd", "mano").ravel()]
+    assert native[1:4] == ["index_mcp", "index_pip", "index_dip"]
+    assert native[7:11] == ["little_mcp", "little_pip", "little_dip", "ring_mcp"]
+    assert native[13:] == [*("thumb_cmc", "thumb_mcp", "thumb_ip"), *(f"{finger}_tip" for finger in FINGERS)]
+
+
+def test_hands2017_lists_the_bases_first_and_interhand_the_wrist_last():
+    native = [JOINTS[i] for i in reorder(np.arange(21)[:, None], "rhd", "hands2017").ravel()]
+    assert native[:7] == ["wrist", "thumb_cmc", *(f"{f}_mcp" for f in list(FINGERS)[1:]), "thumb_mcp"]
+    assert native[-3:] == ["little_pip", "little_dip", "little_tip"]
+    assert reorder(np.arange(21)[:, None], "rhd", "interhand").ravel().tolist() == [*range(1, 21), 0]
+
+
 def test_bones_form_a_tree_of_five_chains_from_the_wrist():
     assert len(BONES) == 20
     assert PARENTS[0] == -1

@@ -32,7 +32,7 @@ def store(samples, tmp_path, monkeypatch):
 def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeypatch):
     with pytest.raises(HandsError, match=r"prepared with margin = 1\.75; asked for is margin = 1\.5"):
         prepare("pictures", store, {"training": replace(CUT, margin=1.5)})
-    monkeypatch.setitem(READERS, "painted", lambda *_: samples[::-1])
+    monkeypatch.setitem(READERS, "painted", lambda *_, **__: samples[::-1])
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")

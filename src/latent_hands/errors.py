@@ -8,6 +8,10 @@ class HandsError(ValueError):
     """Bad input, told in one line: the thing, its value, what is legal, and where it was found."""
 
 
+class AbsentError(HandsError):
+    """What was asked for is not there at all; where it is there but broken, a plain HandsError says so."""
+
+
 def did_you_mean(name: str, legal: Iterable[str]) -> str:
     """The sentence that follows an unknown name: the nearest legal one, then all of them.
 

@@ -16,6 +16,7 @@ from latent_hands.errors import HandsError, did_you_mean
 COMMANDS = {
     "demo": "training",
     "render": "training",
+    "check": "checking",
     "prepare": "preparing",
     "export": "preparing",
     "train": "training",
@@ -26,11 +27,13 @@ COMMANDS = {
     "walk": "pictures",
 }
 """Subcommand -> its module in this package, where a function bears its name."""
-OK, FAILED, INTERRUPTED = 0, 2, 130
+OK, FOUND_WRONG, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command line; returns the exit code: 0, 2 after an error, 130 after Ctrl-C."""
+    """Run one command line; returns the exit code: 0, 1 if a check found problems, 2 after an
+    error, 130 after Ctrl-C.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
@@ -58,11 +61,10 @@ def _dispatch(arguments: list[str]) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         raise HandsError(f'unknown command "{name}"; {did_you_mean(name, COMMANDS)}')
-    _run(name, rest)
-    return OK
+    return _run(name, rest)
 
 
-def _run(name: str, arguments: list[str]) -> None:
+def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
     from latent_hands.cli.options import CONFIG
@@ -71,7 +73,8 @@ def _run(name: str, arguments: list[str]) -> None:
     if name == "train":
         arguments, overrides = split_overrides(arguments)
         command = partial(command, overrides=overrides)
-    tyro.cli(command, prog=f"latent-hands {name}", args=arguments, config=CONFIG)
+    healthy = tyro.cli(command, prog=f"latent-hands {name}", args=arguments, config=CONFIG)
+    return FOUND_WRONG if healthy is False else OK
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -3,15 +3,12 @@
 import json as json_format
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from tyro.conf import Positional, arg
 
+from latent_hands.cli.bars import bars
 from latent_hands.cli.options import Json
 from latent_hands.data import READERS
 
@@ -69,7 +66,7 @@ def prepare(
     else:
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
         cuts = {each: Cut(name, crop, side, *sizes[each], tags) for each in split}
-        with _bars() as advance:
+        with bars() as advance:
             pack(root, out, cuts, workers or os.cpu_count() or 1, advance)
     splits = read_manifest(out).splits
     if json:
@@ -116,7 +113,7 @@ def export(
     """
     from latent_hands.data.export import export as write
 
-    with _bars() as advance:
+    with bars() as advance:
         exported = write(
             name, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, advance
         )
@@ -128,22 +125,3 @@ def export(
     print(f"{' + '.join(f'{count:,} of {each}' for each, count in hands.items())} are in {out}")
     for note in exported.notes:
         print(f"- {note}")
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A function that moves the bar of its name, with time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars, tasks = Progress(*columns, console=Console(stderr=True)), dict[str, TaskID]()
-
-    def advance(what: str, done: int, count: int) -> None:
-        if what not in tasks:
-            bars.start()
-            tasks[what] = bars.add_task(what, total=count, completed=done)
-        bars.update(tasks[what], completed=done)
-
-    try:
-        yield advance
-    finally:
-        if tasks:
-            bars.stop()

@@ -1,11 +1,12 @@
 """What commands print for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from latent_hands.check import Verdict
 from latent_hands.data.store import Split
 from latent_hands.predictor import Hand
 
@@ -64,4 +65,28 @@ def store_table(splits: Mapping[str, Split], title: str) -> None:
     for name, split in splits.items():
         sizes = (f"{size / 1e6:.1f}" for size in (split.bytes, split.source_bytes))
         table.add_row(name, f"{split.samples}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes)
+    Console().print(table)
+
+
+def counts_table(counts: Mapping[str, Mapping[str, Any]], title: str) -> None:
+    """What each split of a data set holds."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("split", "samples", "labelled", "left", "right", "visible joints", "pictures px"):
+        table.add_column(heading, justify="left" if heading in ("split", "pictures px") else "right")
+    for split, each in counts.items():
+        sizes = list(each["sizes_px"])
+        numbers = (f"{each[key]}" for key in ("samples", "labelled", "left", "right"))
+        visible = f"{each['visible_joints']} of {each['joints']}"
+        more = f" and {len(sizes) - 2} more" if len(sizes) > 2 else ""
+        table.add_row(split, *numbers, visible, ", ".join(sizes[:2]) + more)
+    Console().print(table)
+
+
+def conventions_table(verdicts: Sequence[Verdict]) -> None:
+    """Which conventions labels follow, and the numbers that show it."""
+    table = Table()
+    for heading in ("convention", "found", "evidence", ""):
+        table.add_column(heading)
+    for verdict in verdicts:
+        table.add_row(verdict.topic, verdict.found, verdict.evidence, "WRONG" if verdict.wrong else "")
     Console().print(table)

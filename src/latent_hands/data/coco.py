@@ -7,6 +7,8 @@ export`` writes them; "palm_mm" (3), where the palm was labelled and the wrist f
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.rhd import SPLITS
-from latent_hands.data.sample import Sample, project
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
+from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.hand.skeleton import WRIST, reorder
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
@@ -26,32 +28,47 @@ HIDDEN, VISIBLE = 1, 2
 MAX_BYTES = 256 * 2**20
 
 
-def read_coco(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+def read_coco(
+    root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
+) -> list[Sample]:
     """Read the annotations of a split in their order.
 
-    Raises HandsError for an unknown split, a missing or broken label file, keypoints of other names, a
-    picture that is missing or has two hands.
+    Raises HandsError for an unknown split, a missing or broken label file, keypoints of other names, and a
+    picture that has two hands; a missing picture and broken labels are told to ``on_broken``.
     """
     if split not in SPLITS:
-        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+        raise AbsentError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
     path = Path(root) / "annotations" / f"{split}.json"
     content = _read(path)
-    try:
+    with _coco_layout(path):
         _check_categories(content, path)
         files = {image["id"]: _inside(Path(root) / split, image["file_name"]) for image in content["images"]}
         annotations = content["annotations"]
         if not annotations or len({each["image_id"] for each in annotations}) < len(annotations):
             raise HandsError(f"{path} has no annotation, or two of one picture; legal: one hand a picture")
-        return [_sample(files[each["image_id"]], each) for each in annotations[:limit]]
+        annotations = annotations[:limit]
+
+    def read(label: Any) -> Sample:
+        with _coco_layout(path):
+            return _sample(files[label["image_id"]], label)
+
+    return whole(map(sparing(read, on_broken), annotations))
+
+
+@contextmanager
+def _coco_layout(path: Path) -> Iterator[None]:
+    """What is not there, or not what it should be, is told as one line."""
+    try:
+        yield
+    except HandsError:
+        raise
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, HandsError):
-            raise
         raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
 
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise HandsError(f"no label file at {path}")
+        raise AbsentError(f"no label file at {path}")
     if path.stat().st_size > MAX_BYTES:
         raise HandsError(f"{path} has more than {MAX_BYTES:,} bytes, the most that is read")
     try:

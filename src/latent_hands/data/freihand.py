@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.rhd import MM_PER_METRE, SPLITS
-from latent_hands.data.sample import Sample, project
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
+from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.hand.skeleton import reorder
 
 VERSIONS = {"training": 4, "evaluation": 1}
@@ -21,11 +21,14 @@ MAX_BYTES = 128 * 2**20
 """The largest label file that is read has 45 MB."""
 
 
-def read_freihand(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+def read_freihand(
+    root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
+) -> list[Sample]:
     """Read the pictures that are there, in order of their numbers; all joints count as visible.
 
     Where both label files are absent, the samples have no labels but the side. Raises HandsError for a
-    missing folder, an unknown split, a folder without pictures, broken labels, and a picture beyond them.
+    missing folder, an unknown split, a folder without pictures and broken label files; a label that is not
+    finite and a picture beyond the labels are told to ``on_broken``.
     """
     if split not in SPLITS:
         raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
@@ -39,20 +42,24 @@ def read_freihand(root: str | Path, split: str, limit: int | None = None) -> lis
     if len(K) != len(xyz_mm):
         raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")
     uv_px, pictures = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
-    if int(images[-1].stem) >= pictures:
-        raise HandsError(f"{images[-1]} has no label; legal for {len(xyz_mm)} labels: 0 .. {pictures - 1}")
-    samples = []
-    for image in images[:limit]:
+
+    def read(image: Path) -> Sample:
+        if int(image.stem) >= pictures:
+            raise HandsError(f"{image} has no label; legal for {len(xyz_mm)} labels: 0 .. {pictures - 1}")
         i = int(image.stem) % len(xyz_mm)
-        samples.append(Sample(image.stem, image, "right", xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]))
-    return samples
+        for key, array in (("xyz", xyz_mm), ("K", K)):
+            if not np.isfinite(array[i]).all():
+                raise HandsError(f"label {i} of {files[key]} holds values that are not finite")
+        return Sample(image.stem, image, "right", xyz_mm[i], uv_px[i], np.ones(21, bool), K[i])
+
+    return whole(map(sparing(read, on_broken), images[:limit]))
 
 
 def _images(folder: Path) -> list[Path]:
     """The numbered pictures of a folder, in order."""
     if not folder.is_dir():
         told = "is not there; for a folder of pictures alone use the data name images"
-        raise HandsError(f"FreiHAND's folder {folder} {told}")
+        raise AbsentError(f"FreiHAND's folder {folder} {told}")
     numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())
     images = sorted(numbered, key=lambda image: int(image.stem))
     if not images:
@@ -72,7 +79,4 @@ def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]
         raise HandsError(f"{path} is no JSON of {shape[0]} x {shape[1]} numbers a label: {error}") from error
     if array.ndim != 3 or array.shape[1:] != shape or not len(array):
         raise HandsError(f"{path} has the shape {array.shape}; legal: n x {shape[0]} x {shape[1]}")
-    bad = ~np.isfinite(array).all(axis=(1, 2))
-    if bad.any():
-        raise HandsError(f"label {int(bad.argmax())} of {path} holds values that are not finite")
     return array

@@ -11,22 +11,24 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.mat_file import load_mat
-from latent_hands.data.sample import Sample, project
-from latent_hands.errors import HandsError
+from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
+from latent_hands.errors import AbsentError, HandsError
 from latent_hands.hand.skeleton import reorder
 
 CROP_PX = 256
 MM_PER_CM = 10.0
 
 
-def read_ge2019(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+def read_ge2019(
+    root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
+) -> list[Sample]:
     """Read the photographs with the camera of their crops; there is no split but "evaluation".
 
     All joints count as visible; the 2D joints are the 3D ones, projected. Raises HandsError for another
-    split, a missing file, broken labels, and a label without picture.
+    split, a missing file and broken labels; a label without picture is told to ``on_broken``.
     """
     if split != "evaluation":
-        raise HandsError(f'ge2019 has no split "{split}"; legal: evaluation')
+        raise AbsentError(f'ge2019 has no split "{split}"; legal: evaluation')
     root = Path(root)
     xyz_cm = load_mat(root / "pose_gt.mat", {"pose_gt": (None, 21, 3)})["pose_gt"]
     count = len(xyz_cm)
@@ -34,7 +36,11 @@ def read_ge2019(root: str | Path, split: str, limit: int | None = None) -> list[
     xyz_mm = reorder(xyz_cm, "snap", "rhd") * np.float32(MM_PER_CM)
     K = _crop_cameras(params["cam_param"], params["bbox"])
     uv_px = project(xyz_mm, K)
-    return [_sample(root, i, xyz_mm[i], uv_px[i], K[i]) for i in range(count)[:limit]]
+
+    def read(i: int) -> Sample:
+        return _sample(root, i, xyz_mm[i], uv_px[i], K[i])
+
+    return whole(map(sparing(read, on_broken), range(count)[:limit]))
 
 
 def _crop_cameras(

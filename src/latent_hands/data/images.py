@@ -4,35 +4,37 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.sample import OnBroken, Sample, read_rgb, sparing, stop
 from latent_hands.data.video import FORMATS, video_frames
 from latent_hands.errors import HandsError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
-def read_images(paths: str | Path | Iterable[str | Path], limit: int | None = None) -> list[Sample]:
+def read_images(
+    paths: str | Path | Iterable[str | Path], limit: int | None = None, on_broken: OnBroken = stop
+) -> list[Sample]:
     """List pictures without labels; a folder stands for the pictures directly in it, in order of their names.
 
     A video file stands for its frames. Every picture is decoded once, so that a broken one is told here and
     not in the middle of a run. ``limit`` keeps the first so many. Raises HandsError for a path that does not
-    exist, a folder without pictures, a file that is empty, truncated, too large or no image, and as
-    ``video_frames`` does.
+    exist, a folder without pictures, and as ``video_frames`` does; a file that is empty, truncated, too large
+    or no image is told to ``on_broken``.
     """
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     if not paths:
         raise HandsError("no image was named; give picture files, folders or videos")
-    files = (file for path in paths for file in _files(Path(path)))
+    files = (file for path in paths for file in _files(Path(path), on_broken))
     return [Sample(name=file.stem, image=file) for file in islice(files, limit)]
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path, on_broken: OnBroken) -> Iterator[Path]:
     if path.is_file() and path.suffix.lower() in FORMATS:
         yield from video_frames(path)
         return
     for file in [path] if path.is_file() else _pictures(path):
-        read_rgb(file)
-        yield file
+        if sparing(read_rgb, on_broken)(file) is not None:
+            yield file
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.rhd import read_rhd, split_folder
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import OnBroken, Sample, sparing, stop, whole
 from latent_hands.errors import HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
@@ -14,26 +14,30 @@ _OF_THE_PICTURE = ("name", "index", "articulation", "rotation")
 _OF_A_COUNTERFACTUAL = ("viewpoint", "counterfactual")
 
 
-def read_rendered(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
+def read_rendered(
+    root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
+) -> list[Sample]:
     """Read one split of a rendered set: RHD's labels and each picture's ``tag``, ``window`` and ``factors``.
 
-    Raises HandsError as ``read_rhd`` does, and for a folder without factors or a picture that lacks them.
+    Raises HandsError as ``read_rhd`` does, and for a folder without factors; a broken line of them and a
+    picture without one are told to ``on_broken``.
     """
     folder = split_folder(root, split)
-    samples = read_rhd(root, split, limit=limit)
-    factors = _read_factors(folder / f"factors_{split}.jsonl", {sample.name for sample in samples})
-    complete = []
-    for sample in samples:
+    samples = read_rhd(root, split, limit=limit, on_broken=on_broken)
+    factors = _read_factors(folder / f"factors_{split}.jsonl", {sample.name for sample in samples}, on_broken)
+
+    def complete(sample: Sample) -> Sample:
         known = factors.get(sample.name)
         if known is None:
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = known["window"]
         tag = folder / "tag" / f"{known['scene']:05d}.png"
-        complete.append(dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known))
-    return complete
+        return dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known)
+
+    return whole(map(sparing(complete, on_broken), samples))
 
 
-def _read_factors(path: Path, names: set[str]) -> dict[str, dict[str, Any]]:
+def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str, dict[str, Any]]:
     """Factors of these pictures; those of a scene are held once for all its pictures."""
     if not path.is_file():
         raise HandsError(f"no generating factors at {path}; for a set without them use the data name rhd")
@@ -52,5 +56,5 @@ def _read_factors(path: Path, names: set[str]) -> dict[str, dict[str, Any]]:
                 if name in names:
                     factors[name] = shared | {key: known[key] for key in own}
             except (ValueError, KeyError, TypeError) as error:
-                raise HandsError(f"line {number} of {path} is broken: {error!r}") from error
+                on_broken(HandsError(f"line {number} of {path} is broken: {error!r}"))
     return factors

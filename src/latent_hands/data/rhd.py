@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Integer, Shaped
 
 from latent_hands.data.safe_pickle import load_pickle
-from latent_hands.data.sample import Sample, read_pixels
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.data.sample import OnBroken, Sample, read_pixels, sparing, stop, whole
+from latent_hands.errors import AbsentError, HandsError, did_you_mean
 
 SPLITS = ("training", "evaluation")
 MM_PER_METRE = 1000.0
@@ -24,20 +24,28 @@ _SHAPES = {"xyz": (42, 3), "uv_vis": (42, 3), "K": (3, 3)}
 
 
 def read_rhd(
-    root: str | Path, split: str, ids: Iterable[int] | None = None, limit: int | None = None
+    root: str | Path,
+    split: str,
+    ids: Iterable[int] | None = None,
+    limit: int | None = None,
+    on_broken: OnBroken = stop,
 ) -> list[Sample]:
     """Read one split: for every picture the 21 keypoints of its dominant hand, in order of the ids.
 
     ``ids`` selects pictures, ``limit`` keeps the first so many. The dominant hand is left iff the mask shows
     more pixels of the left hand than of the right; where one hand is absent (all zero) it is the other.
-    Raises HandsError for a missing folder, an unknown split or id, another layout, labels that are not
-    finite, and an id whose picture or mask is missing.
+    Raises HandsError for a missing folder, an unknown split or id, and another layout; labels that are not
+    finite and an id whose picture or mask is missing are told to ``on_broken``.
     """
     folder = split_folder(root, split)
     labels = _read_labels(folder / f"anno_{split}.pickle")
     chosen = _choose(labels, ids, limit, folder)
+
+    def read(index: int) -> Sample:
+        return _sample(folder, index, labels[index])
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes the 41,258 masks outside the GIL
-        return list(pool.map(lambda index: _sample(folder, index, labels[index]), chosen))
+        return whole(pool.map(sparing(read, on_broken), chosen))
 
 
 def split_folder(root: str | Path, split: str) -> Path:
@@ -48,7 +56,8 @@ def split_folder(root: str | Path, split: str) -> Path:
         raise HandsError(f"no data set folder at {root}")
     folder = Path(root) / split
     if not (folder / "color").is_dir():
-        raise HandsError(f"{folder} is not in RHD's layout: folder color/ is missing")
+        error = HandsError if folder.is_dir() else AbsentError
+        raise error(f"{folder} is not in RHD's layout: folder color/ is missing")
     return folder
 
 

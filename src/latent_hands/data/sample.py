@@ -1,15 +1,21 @@
 """One labelled picture, whatever data set it came from."""
 
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from PIL import Image, ImageOps
 
 from latent_hands.errors import HandsError
+
+OnBroken = Callable[[HandsError], object]
+"""What a reader does with the error of a sample that it cannot read; if this returns, reading goes on."""
+Item = TypeVar("Item")
+Read = TypeVar("Read")
 
 MAX_PIXELS = 89_000_000
 """Larger pictures are refused before they are decoded: no photograph of a hand needs them."""
@@ -44,12 +50,35 @@ class Sample:
     factors: dict[str, Any] | None = None
 
 
+def stop(error: HandsError) -> NoReturn:
+    """Raises the error: what readers do unless told otherwise."""
+    raise error
+
+
+def sparing(read: Callable[[Item], Read], on_broken: OnBroken) -> Callable[[Item], Read | None]:
+    """The function `read`, but its HandsError goes to `on_broken`, and None stands for what was broken."""
+
+    def attempt(item: Item) -> Read | None:
+        try:
+            return read(item)
+        except HandsError as error:
+            on_broken(error)
+            return None
+
+    return attempt
+
+
+def whole(items: Iterable[Read | None]) -> list[Read]:
+    """Those that could be read."""
+    return [item for item in items if item is not None]
+
+
 def project(
-    xyz: Float32[np.ndarray, "*batch n 3"], K: Float32[np.ndarray, "*cameras 3 3"]
-) -> Float32[np.ndarray, "*batch n 2"]:
+    xyz: Float[np.ndarray, "*batch n 3"], K: Float[np.ndarray, "*cameras 3 3"]
+) -> Float[np.ndarray, "*batch n 2"]:
     """Pixels of points in the camera frame, for sets without 2D labels; not finite where z is 0."""
-    uvw = xyz @ K.swapaxes(-1, -2)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
+        uvw = xyz @ K.swapaxes(-1, -2)
         return uvw[..., :2] / uvw[..., 2:]
 
 

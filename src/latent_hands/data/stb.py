@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.mat_file import load_mat
-from latent_hands.data.sample import Sample, project
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
+from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM, reorder
 
 FRAMES = 1500
@@ -81,6 +81,7 @@ def read_stb(
     views: tuple[str, ...] = ("left", "right"),
     wrist: str = "ring",
     pictures: bool = True,
+    on_broken: OnBroken = stop,
 ) -> list[Sample]:
     """Read the evaluation split, B1Counting and B1Random, or training, the other ten sequences.
 
@@ -88,8 +89,8 @@ def read_stb(
     WRISTS; it matters for the crop's box alone. The samples' root is the palm, and all joints count as
     visible. ``tag`` is the middle frame of the same sequence and view. A frame without picture is left out,
     and a log line says how many were; ``pictures=False`` reads all poses, whether or not ``image`` exists.
-    Raises HandsError for a missing folder or label file, broken labels, an unknown split, view or wrist rule,
-    and if there is no picture at all.
+    Raises HandsError for a missing folder, an unknown split, view or wrist rule, and if there is no picture
+    at all; a missing or broken label file is told to ``on_broken``, and its sequence left out.
     """
     for name, value, legal in (("split", split, SEQUENCES), ("wrist rule", wrist, WRISTS)):
         if value not in legal:
@@ -99,8 +100,13 @@ def read_stb(
             raise HandsError(f'unknown view "{view}"; {did_you_mean(view, VIEWS)}')
     root = Path(root)
     if not (root / "labels").is_dir():
-        raise HandsError(f"{root} is not in STB's layout: folder labels/ is missing")
-    samples = [s for name in SEQUENCES[split] for s in _sequence(root, name, views, wrist)]
+        raise AbsentError(f"{root} is not in STB's layout: folder labels/ is missing")
+
+    def read(name: str) -> list[Sample]:
+        return _sequence(root, name, views, wrist)
+
+    sequences = whole(map(sparing(read, on_broken), SEQUENCES[split]))
+    samples = [sample for sequence in sequences for sample in sequence]
     return (_with_pictures(samples, root, split) if pictures else samples)[:limit]
 
 
@@ -145,8 +151,8 @@ def wrist_mm(xyz_mm: Float32[np.ndarray, "*batch 21 3"], rule: str) -> Float32[n
 
 def _with_pictures(samples: list[Sample], root: Path, split: str) -> list[Sample]:
     there = [sample for sample in samples if sample.image.is_file()]
-    if not there:
-        raise HandsError(
+    if samples and not there:
+        raise AbsentError(
             f"{root} has none of the {len(samples):,} pictures of {split}: {samples[0].image}, .."
         )
     if absent := len(samples) - len(there):

@@ -53,11 +53,16 @@ ORDERS: dict[str, tuple[int, ...]] = {
     "rhd": tuple(range(21)),
     "stb": (0, *range(20, 0, -1)),
     "snap": (0, *(joint for finger in FINGERS.values() for joint in finger)),
+    "interhand": (20, *range(20)),
+    "hands2017": (0, *(joint for f in range(5) for joint in (8 + 3 * f, 7 + 3 * f, 6 + 3 * f, 1 + f))),
+    "mano": (0, *(j for f, base in enumerate((13, 1, 4, 10, 7)) for j in (16 + f, base + 2, base + 1, base))),
 }
 """For each data set's order: where it keeps each RHD joint (rhd = native[ORDERS[native]]).
 
 `stb` lists palm, little, ring, middle, index and thumb, base to tip; `snap` (FreiHAND, Ge 2019, MediaPipe)
-lists wrist, thumb, index, middle, ring and little, base to tip.
+lists wrist, thumb, index, middle, ring and little, base to tip. `interhand` (InterHand2.6M) is RHD's with the
+wrist last; `hands2017` (BigHand2.2M) lists the wrist, five bases, then the rest finger by finger; `mano` the
+wrist, index, middle, little, ring and thumb without their tips, then five tips from thumb to little.
 """
 
 

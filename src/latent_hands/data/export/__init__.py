@@ -21,7 +21,7 @@ from latent_hands.data.export.layout import Label, Layout, with_wrist
 from latent_hands.data.export.rhd import RHD
 from latent_hands.data.prepare import source_digest
 from latent_hands.data.rhd import SPLITS
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.render.rhd_files import write_bytes
 
 LAYOUTS = {"rhd": RHD, "freihand": FREIHAND, "coco": COCO}
@@ -80,15 +80,15 @@ def export(
 
 
 def _read(name: str, root: Path, splits: Sequence[str] | None, limit: int | None) -> dict[str, list[Sample]]:
-    """The splits that were asked for, or all that there are; one whose folder is there must be readable."""
+    """The splits that were asked for, or all that there are; what is there must be readable."""
     if splits is not None:
         return {split: open_data(name, root, split, limit) for split in splits}
     found, absent = {}, {}
     for split in SPLITS:
         try:
             found[split] = open_data(name, root, split, limit)
-        except HandsError as error:
-            if (root / split).exists() or len(absent) == len(SPLITS) - 1:
+        except AbsentError as error:
+            if len(absent) == len(SPLITS) - 1:
                 raise
             absent[split] = error
     for split, error in absent.items():

@@ -1,0 +1,113 @@
+"""What all hands have in common, whatever the pose: lengths, bends, and the side that fingers bend to.
+
+Hands are (n, 21, 3) in RHD's order, in any unit, with the wrist or the palm as joint 0.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS, LITTLE_MCP, MIDDLE_MCP, MIDDLE_PIP, ORDERS
+
+Hands = Float[np.ndarray, "n 21 3"]
+
+_KNUCKLES = [chain[0] for chain in FINGERS.values()]
+_THUMB_CMC, _INDEX_MCP, _RING_MCP = _KNUCKLES[0], _KNUCKLES[1], _KNUCKLES[3]
+_RIGID = (
+    *((chain[i], chain[i + 1]) for chain in FINGERS.values() for i in range(3)),
+    *((_INDEX_MCP, MIDDLE_MCP), (MIDDLE_MCP, _RING_MCP), (_RING_MCP, LITTLE_MCP)),
+    *((_THUMB_CMC, _INDEX_MCP), (_THUMB_CMC, LITTLE_MCP)),
+)
+_MEAN = np.array(
+    [
+        *(0.93, 1.02, 0.72),
+        *(0.83, 0.74, 0.63),
+        *(0.98, 0.75, 0.70),
+        *(0.86, 0.68, 0.73),
+        *(0.75, 0.44, 0.43),
+        *(0.72, 0.58, 0.60, 1.80, 2.14),
+    ]
+)
+"""These distances, which hardly change in bending, of the renderer's mean hand; in middle bones."""
+
+BEND_LIMITS_DEG = {"base": (-80.0, 125.0), "middle": (-45.0, 140.0), "end": (-45.0, 130.0)}
+"""How far a finger's joints bend towards the palm, with room for each set's idea of where joints are."""
+
+
+def middle_bone(xyz: Hands) -> Float[np.ndarray, " n"]:
+    """Length of the middle MCP-PIP bone, the unit of poses."""
+    return np.linalg.norm(xyz[:, MIDDLE_MCP] - xyz[:, MIDDLE_PIP], axis=-1)
+
+
+def bone_lengths(xyz: Hands) -> Float[np.ndarray, "n 20"]:
+    """Lengths in the order of `BONES`."""
+    parent, child = (list(ends) for ends in zip(*BONES, strict=True))
+    return np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=-1)
+
+
+def misfit(xyz: Hands) -> Float[np.ndarray, " n"]:
+    """How far the proportions are from a mean hand's, whatever its size: the mean of |log ratio|.
+
+    Real hands of all sets have 0.06 .. 0.17, hands with their joints in another order 0.25 and more.
+    """
+    ends = np.array(_RIGID)
+    lengths = np.linalg.norm(xyz[:, ends[:, 0]] - xyz[:, ends[:, 1]], axis=-1)
+    ratio = np.log(np.maximum(lengths, 1e-9)) - np.log(_MEAN)
+    return np.abs(ratio - ratio.mean(axis=1, keepdims=True)).mean(axis=1)
+
+
+def misfit_of_orders(xyz: Hands) -> dict[str, Float[np.ndarray, " n"]]:
+    """The misfit of the same points, taken to be listed in each of `ORDERS` and in `LITTLE_FIRST`."""
+    return {name: misfit(xyz[:, list(places)]) for name, places in LISTINGS.items()}
+
+
+LISTINGS = {
+    **ORDERS,
+    "little-first": (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4))),
+}
+"""Orders by where they keep RHD's joints; the last is what another reader than STB's makes of STB's order."""
+
+
+def thumb_base(xyz: Hands) -> Float[np.ndarray, " n"]:
+    """Where the thumb's base lies on the way from joint 0 (at 0) to the middle MCP (at 1).
+
+    It is 0.15 .. 0.4 from any wrist, and behind any palm: -0.6 .. -0.3.
+    """
+    way = xyz[:, MIDDLE_MCP] - xyz[:, 0]
+    along = ((xyz[:, _THUMB_CMC] - xyz[:, 0]) * way).sum(axis=-1)
+    return along / np.maximum((way * way).sum(axis=-1), 1e-12)
+
+
+def left_bend(xyz: Hands) -> Float[np.ndarray, " n"]:
+    """How far the four fingers bend to where the palm of a LEFT hand would be, in finger lengths, -1 .. 1.
+
+    Fingers bend to the palm and hardly back, so it is positive for left hands and negative for right ones,
+    and near 0 for flat ones, which do not tell.
+    """
+    normal = _unit(np.cross(xyz[:, LITTLE_MCP] - xyz[:, _INDEX_MCP], xyz[:, MIDDLE_MCP] - xyz[:, 0]))
+    bends = []
+    for chain in list(FINGERS.values())[1:]:
+        points = xyz[:, chain]
+        length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(axis=1)
+        bends.append(((points[:, -1] - points[:, 0]) * normal).sum(axis=-1) / np.maximum(length, 1e-9))
+    return np.mean(bends, axis=0)
+
+
+def bend_deg(xyz: Hands, left: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n 4 3"]:
+    """Angles of MCP, PIP and DIP of index to little finger, positive towards the palm."""
+    across = _unit(xyz[:, LITTLE_MCP] - xyz[:, _INDEX_MCP]) * np.where(left, 1.0, -1.0)[:, None]
+    angles = []
+    for chain in list(FINGERS.values())[1:]:
+        bones = _unit(np.diff(xyz[:, (0, *chain)], axis=1))
+        before, after = bones[:, :-1], bones[:, 1:]
+        bend = np.degrees(np.arccos(np.clip((before * after).sum(axis=-1), -1, 1)))
+        angles.append(bend * np.sign((np.cross(before, after) * across[:, None]).sum(axis=-1)))
+    return np.stack(angles, axis=1)
+
+
+def bone_name(index: int) -> str:
+    """A bone by its ends, "middle_mcp-middle_pip"."""
+    return "-".join(JOINTS[joint] for joint in BONES[index])
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

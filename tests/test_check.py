@@ -1,0 +1,239 @@
+"""The doctor on files: it goes on to the end and names every broken file and wrong convention."""
+
+import json
+import logging
+import pickle
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import SHARED
+from posed_hands import (
+    posed_hands,
+    write_freihand,
+    write_freihand_labels,
+    write_ge2019,
+    write_ge2019_labels,
+    write_rhd,
+    write_rhd_labels,
+)
+
+from latent_hands.check import check_data
+from latent_hands.cli import main
+from latent_hands.data import open_data, read_rgb
+from latent_hands.data.sample import project
+from latent_hands.errors import HandsError
+
+FREIHAND_K = np.array([[400.0, 0, 111.5], [0, 400, 111.5], [0, 0, 1]], np.float32)
+GE_K = np.array([[500.0, 0, 340], [0, 500, 90], [0, 0, 1]], np.float32)
+COUNT = 12
+
+
+def crops(samples):
+    """Hands moved to where a camera whose axis is far off shows them in the middle of 256x256 pixels."""
+    moved = []
+    for sample in samples:
+        towards = [*((127.5 - GE_K[:2, 2]) / GE_K[0, 0] * 550), 550]
+        xyz_mm = (sample.xyz_mm - sample.xyz_mm.mean(axis=0) + np.array(towards)).astype(np.float32)
+        moved.append(replace(sample, xyz_mm=xyz_mm, uv_px=project(xyz_mm, GE_K), K=GE_K))
+    return moved
+
+
+SETS = {
+    "rhd": (lambda: posed_hands(COUNT), write_rhd, write_rhd_labels),
+    "freihand": (lambda: posed_hands(60, 1, "r", FREIHAND_K), write_freihand, write_freihand_labels),
+    "ge2019": (lambda: crops(posed_hands(40, 2, "l")), write_ge2019, write_ge2019_labels),
+}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """Samples and folder of each set; nobody may change them."""
+    made = {}
+    for name, (hands, write, _) in SETS.items():
+        samples = hands()
+        made[name] = samples, write(tmp_path_factory.mktemp("clean") / name, samples)
+    return made
+
+
+@pytest.fixture
+def copied(clean, tmp_path):
+    """A set's samples and a copy of its folder."""
+
+    def copy(name):
+        samples, root = clean[name]
+        shutil.copytree(root, tmp_path / name)
+        return samples, tmp_path / name
+
+    return copy
+
+
+def wrong(name, root):
+    return {p.where: p.told for p in check_data(name, root).problems if p.kind == "convention"}
+
+
+def with_palm(sample):
+    xyz_mm = sample.xyz_mm.copy()
+    xyz_mm[0] = (xyz_mm[0] + xyz_mm[12]) / 2
+    return replace(sample, xyz_mm=xyz_mm, uv_px=project(xyz_mm, sample.K))
+
+
+def backwards(sample):
+    """Every finger the other way round: snap for RHD, and RHD for snap."""
+    places = [0, *(tip + 3 - i for tip in range(1, 21, 4) for i in range(4))]
+    return replace(sample, xyz_mm=sample.xyz_mm[places], uv_px=sample.uv_px[places])
+
+
+CHANGES = {
+    "unit": lambda sample: replace(sample, xyz_mm=sample.xyz_mm * 1000),
+    "order": backwards,
+    "root": with_palm,
+    "camera": lambda sample: replace(sample, K=(sample.K * [[2], [2], [1]]).astype(np.float32)),
+    "axes": lambda sample: replace(sample, xyz_mm=sample.xyz_mm[:, [1, 0, 2]]),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_nothing_is_wrong_with_clean_sets(clean, name):
+    report = check_data(name, clean[name][1])
+    assert report.problems == []
+    assert report.counts["evaluation"]["samples"] == len(clean[name][0])
+    assert {v.topic for v in report.verdicts} == {"order", "unit", "axes", "camera", "frame", "root", "side"}
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("topic", CHANGES)
+def test_each_wrong_convention_is_named_and_no_other(copied, name, topic):
+    samples, root = copied(name)
+    SETS[name][2](root, [CHANGES[topic](sample) for sample in samples])
+    assert set(wrong(name, root)) == {topic}
+
+
+@pytest.mark.parametrize("name", ["freihand", "ge2019"])
+def test_pictures_tell_hands_of_the_other_side_from_mirrored_joints(copied, name):
+    samples, root = copied(name)
+    mirrored = [replace(sample, xyz_mm=sample.xyz_mm * np.float32([-1, 1, 1])) for sample in samples]
+    if name == "freihand":  # Ge's would lie far out of their pictures
+        SETS[name][2](root, mirrored)
+        assert "mirrored" in wrong(name, root)["axes"]
+    other = {"freihand": ("r", "l"), "ge2019": ("l", "r")}[name][1]
+    samples = posed_hands(40, 3, other, FREIHAND_K)
+    samples = samples if name == "freihand" else crops(samples)
+    shutil.rmtree(root)
+    SETS[name][1](root, samples)
+    assert set(wrong(name, root)) == {"side"}
+
+
+def test_exchanged_sides_are_named(copied):
+    samples, root = copied("rhd")
+    exchanged = {"left": "right", "right": "left"}
+    write_rhd_labels(root, [replace(sample, side=exchanged[sample.side]) for sample in samples])
+    assert "hands labelled left are right hands" in wrong("rhd", root)["side"]
+
+
+@pytest.fixture
+def broken(copied):
+    """Seven things wrong with seven samples."""
+    _, root = copied("rhd")
+    folder = root / "evaluation"
+    path = folder / "anno_evaluation.pickle"
+    labels = pickle.loads(path.read_bytes())
+    labels[0]["xyz"] = labels[0]["xyz"] * np.nan
+    labels[1]["K"] = np.eye(4)
+    labels[6]["xyz"][:] = 0
+    path.write_bytes(pickle.dumps(labels))
+    (folder / "color/00002.png").unlink()
+    data = (folder / "color/00003.png").read_bytes()
+    (folder / "color/00003.png").write_bytes(data[: len(data) // 2])
+    (folder / "mask/00004.png").write_bytes(b"")
+    shutil.copy(folder / "color/00005.png", folder / "color/00007.png")
+    return root
+
+
+def test_everything_broken_is_named(broken):
+    report = check_data("rhd", broken)
+    told = "\n".join(f"{problem.where}: {problem.told}" for problem in report.problems)
+    for expected in (
+        '"xyz" of picture 00000',
+        '"K" of picture 00001',
+        "00002.png is missing",
+        "color/00003.png (",
+        "mask/00004.png (0 bytes)",
+        "evaluation/00006: all 3D joints lie at one point",
+        "evaluation/00005: the same picture as evaluation/00007",
+    ):
+        assert expected in told
+    assert len(report.problems) == 7
+    with pytest.raises(HandsError):
+        open_data("rhd", broken, "evaluation")
+
+
+def test_poses_of_one_split_in_another_are_a_problem(copied):
+    samples, root = copied("rhd")
+    others = [replace(sample, name=f"{int(sample.name) + COUNT:05d}") for sample in posed_hands(COUNT, 5)]
+    write_rhd(root, [*others[:-1], replace(samples[3], name=others[-1].name)], "training")
+    problems = [problem for problem in check_data("rhd", root).problems if problem.kind == "copy"]
+    assert [(p.where, p.told) for p in problems] == [("training/00023", "the same pose as evaluation/00003")]
+    write_rhd_labels(root, [*samples[:-1], replace(samples[0], name=samples[-1].name)])
+    assert any("2 samples share 1 poses" in note for note in check_data("rhd", root, ["evaluation"]).notes)
+
+
+def test_freihands_labels_are_judged_one_by_one(copied):
+    samples, root = copied("freihand")
+    path = root / "evaluation_xyz.json"
+    numbers = json.loads(path.read_text())
+    numbers[4][3][0] = float("nan")
+    path.write_text(json.dumps(numbers))
+    report = check_data("freihand", root)
+    assert [problem.told.partition(" of ")[0] for problem in report.problems] == ["label 4"]
+    assert report.counts["evaluation"]["samples"] == len(samples) - 1
+
+
+def test_pictures_without_labels_are_only_counted(clean, tmp_path):
+    folder = tmp_path / "pictures"
+    shutil.copytree(clean["rhd"][1] / "evaluation/color", folder)
+    (folder / "00003.png").write_bytes(b"")
+    report = check_data("images", folder)
+    assert [problem.kind for problem in report.problems] == ["file"]
+    assert list(report.counts) == ["training"]
+    assert report.counts["training"]["samples"] == COUNT - 1
+    assert report.verdicts == []
+
+
+def test_the_command_prints_all_and_ends_with_what_it_found(clean, broken, tmp_path, capsys):
+    assert main(["check", "rhd", str(clean["rhd"][1])]) == 0
+    printed = capsys.readouterr().out
+    assert "nothing is wrong" in printed
+    assert "not there" in printed
+    sheet = tmp_path / "new" / "sheet.png"
+    assert main(["check", "rhd", str(broken), "--sheet", str(sheet)]) == 1
+    printed = capsys.readouterr().out
+    assert "7 problems" in printed
+    assert "color/00003.png" in printed
+    assert read_rgb(sheet).shape[1] > 4 * 192
+    assert main(["check", "rhd", str(broken), "--json", "--limit", "3"]) == 1
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["healthy"] is False
+    assert len(numbers["problems"]) == 3
+    assert main(["check", "rhd", str(tmp_path / "nowhere")]) == 2
+    assert main(["check", "rdh", str(tmp_path)]) == 2
+    assert main(["check", "rhd", str(tmp_path / "new")]) == 2
+
+
+def test_a_sheet_of_wild_labels_is_drawn(copied, tmp_path):
+    samples, root = copied("rhd")
+    wild = [replace(samples[0], uv_px=samples[0].uv_px * np.float32(1e6)), *samples[1:]]
+    write_rhd_labels(root, wild)
+    assert main(["check", "rhd", str(root), "--sheet", str(tmp_path / "sheet.png")]) == 1
+    assert read_rgb(tmp_path / "sheet.png").ndim == 3
+
+
+@pytest.mark.parametrize("name", ["rhd", "stb", "ge2019"])
+def test_nothing_is_wrong_with_real_sets(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"{name} is not at {SHARED}")
+    report = check_data(name, SHARED / name)
+    assert report.problems == []
+    assert any("frames are left out" in note for note in report.notes) == (name == "stb")
+    assert logging.getLogger("latent_hands.data").propagate
