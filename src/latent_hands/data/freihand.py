@@ -44,7 +44,8 @@ def read_freihand(root: str | Path, split: str, limit: int | None = None) -> lis
     samples = []
     for image in images[:limit]:
         i = int(image.stem) % len(xyz_mm)
-        samples.append(Sample(image.stem, image, "right", xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]))
+        labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
+        samples.append(Sample(image.stem, image, "right", *labels, convention="mano"))
     return samples
 
 

@@ -17,10 +17,12 @@ _OF_A_COUNTERFACTUAL = ("viewpoint", "counterfactual")
 def read_rendered(root: str | Path, split: str, limit: int | None = None) -> list[Sample]:
     """Read one split of a rendered set: RHD's labels and each picture's ``tag``, ``window`` and ``factors``.
 
+    The joint convention is what rendered.json calls ``joints``, RHD's where that file is absent.
     Raises HandsError as ``read_rhd`` does, and for a folder without factors or a picture that lacks them.
     """
     folder = split_folder(root, split)
     samples = read_rhd(root, split, limit=limit)
+    convention = _read_convention(Path(root) / "rendered.json")
     factors = _read_factors(folder / f"factors_{split}.jsonl", {sample.name for sample in samples})
     complete = []
     for sample in samples:
@@ -29,8 +31,16 @@ def read_rendered(root: str | Path, split: str, limit: int | None = None) -> lis
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = known["window"]
         tag = folder / "tag" / f"{known['scene']:05d}.png"
-        complete.append(dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known))
+        sample = dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known)
+        complete.append(dataclasses.replace(sample, convention=convention))
     return complete
+
+
+def _read_convention(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text())["joints"]) if path.is_file() else "rhd"
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise HandsError(f"{path} does not name the convention of its joints: {error!r}") from error
 
 
 def _read_factors(path: Path, names: set[str]) -> dict[str, dict[str, Any]]:

@@ -22,9 +22,9 @@ class Sample:
     Keypoints are in RHD order, in the camera frame (x right, y down, z forward), as in the file: nothing is
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
     0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_px`` is it, and the
-    crop's box then holds it. ``side`` is "left" or "right". ``tag`` is another picture of the same scene
-    (content), ``window`` the scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture
-    was made from.
+    crop's box then holds it. ``convention`` names where the set places its joints (docs/data.md). ``side`` is
+    "left" or "right". ``tag`` is another picture of the same scene (content), ``window`` the scene's own
+    square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Sample:
     tag: Path | None = None
     window: tuple[float, float, float] | None = None
     factors: dict[str, Any] | None = None
+    convention: str | None = None
 
 
 def project(

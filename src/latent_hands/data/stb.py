@@ -129,6 +129,7 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
             root="palm",
             wrist_px=wrist_px[i, 0],
             tag=tag,
+            convention="stb",
         )
         for i, image in enumerate(images)
     ]

@@ -112,7 +112,16 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
 
 
 def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:
-    """Raise HandsError if a phase needs what the data do not have, or a batch more samples than there are."""
+    """Raise HandsError if a phase needs what the data do not have, or a batch more samples than there are.
+
+    Also if the joints of the data are not where the experiment says.
+    """
+    stated, found = experiment.data.convention, hands.training.convention
+    if found not in (None, stated):
+        raise HandsError(
+            f'[data] convention is "{stated}", but the joints of "{experiment.data.name}" are in "{found}": '
+            f"train with --data.convention {found}"
+        )
     for phase in phases:
         try:
             build_batches(experiment, hands.training, phase, 0).batch(0, 0, keys(vae, phase))
