@@ -63,7 +63,7 @@ def views() -> dict[str, tuple[Articulation, np.ndarray]]:
     """The poses that are shown, and from where."""
     known = gestures()
     half = replace(known["fist"], fingers=known["fist"].fingers * 0.7, thumb=known["open"].thumb)
-    return {"open": (known["open"], turned(0)), "closing": (half, turned(48))}
+    return {"open": (known["open"], turned(0)), "closing": (half, turned(62))}
 
 
 def rendered(scene: Scene, pose: Articulation, rotation: np.ndarray) -> np.ndarray:
