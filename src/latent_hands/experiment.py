@@ -66,7 +66,8 @@ class Data:
     its side. `root` is the data set's folder or a packed store of it (`latent-hands prepare`). Windows of
     `window_px` pixels and `margin` times the crop's side are kept in memory or in the store. Validation
     data are the first `validation_limit` of `validation_split`, or the last `validation_share` of the
-    training split if that is above 0. `frame` and `side` are explained in docs/data.md.
+    training split if that is above 0. `frame`, `side` and `convention`, that of the joints, are explained in
+    docs/data.md.
     """
 
     name: str = "rendered"
@@ -80,6 +81,7 @@ class Data:
     crop_px: Annotated[int, Range(16, 512)] = 128
     frame: Literal["camera", "ray"] = "camera"
     side: Literal["mirror", "condition"] = "mirror"
+    convention: str = "rhd"
     margin: Annotated[float, Range(1.0, 4.0)] = 1.75
     window_px: Annotated[int, Range(16, 1024)] = 192
     workers: Annotated[int, Range(1, 256)] = 2

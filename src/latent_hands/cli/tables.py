@@ -39,7 +39,8 @@ def scores_table(numbers: Mapping[str, Any], title: str) -> None:
             cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
             table.add_row(name, f"{numbers[key]:.{digits}f} {unit}".strip(), *cells)
     table.caption = (
-        f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given"
+        f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given\n"
+        f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"
     )
     Console().print(table)
 

@@ -41,6 +41,7 @@ def render(
     evaluation: Annotated[int | None, arg(metavar="N")] = None,
     window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
+    convention: str = "rhd",
     counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
@@ -65,6 +66,7 @@ def render(
             [0.8 1.3; counterfactual 0.85 1.0].
         defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in picture sides
             [a third of the scenes, up to 0.03].
+        convention: Where the labels place the joints: as the data set of that name does (docs/data.md).
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
     from latent_hands.render.counterfactual_set import render_counterfactual
@@ -75,12 +77,12 @@ def render(
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if not counterfactual:
         chosen = {"count": 1000} | chosen
-        render_dataset(out, seed=seed, workers=workers, **chosen)
+        render_dataset(out, seed=seed, workers=workers, convention=convention, **chosen)
         print(f"{chosen['count']} training pictures and their labels are in {out}")
         return
     for name in {"poses_per_scene", "defocus"} & chosen.keys():
         raise HandsError(f"{name} is {chosen[name]}; legal with --counterfactual: not given")
-    render_counterfactual(out, seed=seed, workers=workers, **chosen)
+    render_counterfactual(out, seed=seed, workers=workers, convention=convention, **chosen)
     print(f"groups and grids of pictures and their labels are in {out}")
 
 

@@ -79,9 +79,16 @@ def build_windows(
         side=side,
         crop_side_px=squares[:, 2],
         right=right,
+        convention=convention_of(samples),
         **shown,
         **_move(labels, W, [_where(sample) for sample in samples]),
     )
+
+
+def convention_of(samples: Sequence[Sample]) -> str | None:
+    """The joint convention of the labels; None if it is not known or they differ."""
+    found = {sample.convention for sample in samples}
+    return found.pop() if len(found) == 1 else None
 
 
 def _check_options(samples: Sequence[Sample], crop: str, side: str, margin: float, window_px: int) -> None:

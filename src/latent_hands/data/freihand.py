@@ -50,7 +50,8 @@ def read_freihand(
         for key, array in (("xyz", xyz_mm), ("K", K)):
             if not np.isfinite(array[i]).all():
                 raise HandsError(f"label {i} of {files[key]} holds values that are not finite")
-        return Sample(image.stem, image, "right", xyz_mm[i], uv_px[i], np.ones(21, bool), K[i])
+        labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
+        return Sample(image.stem, image, "right", *labels, convention="mano")
 
     return whole(map(sparing(read, on_broken), images[:limit]))
 

@@ -62,4 +62,5 @@ def _sample(root: Path, index: int, xyz_mm: np.ndarray, uv_px: np.ndarray, K: np
     image = root / "images" / f"{name}.jpg"
     if not image.is_file():
         raise HandsError(f"picture {name} of {root} has labels but no image: {image} is missing")
-    return Sample(name, image, "left", xyz_mm, uv_px, np.ones(21, bool), K)
+    visible = np.ones(21, bool)
+    return Sample(name, image, "left", xyz_mm, uv_px, visible, K, convention="ge2019")

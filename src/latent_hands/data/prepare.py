@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from latent_hands.data import Sample, open_data
-from latent_hands.data.crops import build_windows
+from latent_hands.data.crops import build_windows, convention_of
 from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
     MANIFEST,
@@ -46,7 +46,8 @@ def prepare(
         if held:
             check_cut(f"{split} of {out}", held.cut, cut)
         samples = open_data(cut.name, root, split)
-        found = Split(cut, source_digest(samples), _source_bytes(samples, cut.tags), len(samples))
+        told = {"source_bytes": _source_bytes(samples, cut.tags), "convention": convention_of(samples)}
+        found = Split(cut, source_digest(samples), samples=len(samples), **told)
         if held and held.source != found.source:
             raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
         manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)

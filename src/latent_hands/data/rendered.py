@@ -19,11 +19,13 @@ def read_rendered(
 ) -> list[Sample]:
     """Read one split of a rendered set: RHD's labels and each picture's ``tag``, ``window`` and ``factors``.
 
+    The joint convention is what rendered.json calls ``joints``, RHD's where that file is absent.
     Raises HandsError as ``read_rhd`` does, and for a folder without factors; a broken line of them and a
     picture without one are told to ``on_broken``.
     """
     folder = split_folder(root, split)
     samples = read_rhd(root, split, limit=limit, on_broken=on_broken)
+    convention = _read_convention(Path(root) / "rendered.json")
     factors = _read_factors(folder / f"factors_{split}.jsonl", {sample.name for sample in samples}, on_broken)
 
     def complete(sample: Sample) -> Sample:
@@ -32,9 +34,17 @@ def read_rendered(
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = known["window"]
         tag = folder / "tag" / f"{known['scene']:05d}.png"
-        return dataclasses.replace(sample, tag=tag, window=(cx, cy, side), factors=known)
+        told = {"window": (cx, cy, side), "factors": known, "convention": convention}
+        return dataclasses.replace(sample, tag=tag, **told)
 
     return whole(map(sparing(complete, on_broken), samples))
+
+
+def _read_convention(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text())["joints"]) if path.is_file() else "rhd"
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise HandsError(f"{path} does not name the convention of its joints: {error!r}") from error
 
 
 def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str, dict[str, Any]]:

@@ -101,6 +101,7 @@ def _sample(folder: Path, index: int, label: object) -> Sample:
         K=K,
         mask=mask if mask.is_file() else None,
         depth=depth if depth.is_file() else None,
+        convention="rhd",
     )
 
 

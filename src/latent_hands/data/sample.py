@@ -28,9 +28,9 @@ class Sample:
     Keypoints are in RHD order, in the camera frame (x right, y down, z forward), as in the file: nothing is
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
     0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_mm`` and ``wrist_px`` are
-    it, and the crop's box then holds it. ``side`` is "left" or "right". ``tag`` is another picture of the
-    same scene (content), ``window`` the scene's own square (cx, cy, side) in pixels, ``factors`` what a
-    rendered picture was made from.
+    it, and the crop's box then holds it. ``convention`` names where the set places its joints (docs/data.md).
+    ``side`` is "left" or "right". ``tag`` is another picture of the same scene (content), ``window`` the
+    scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Sample:
     tag: Path | None = None
     window: tuple[float, float, float] | None = None
     factors: dict[str, Any] | None = None
+    convention: str | None = None
 
 
 def stop(error: HandsError) -> NoReturn:

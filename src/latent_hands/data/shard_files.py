@@ -66,7 +66,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
         read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
         for number, shard in enumerate(held.shards)
     ]
-    windows = join(parts, held.cut.margin, held.cut.side)
+    windows = replace(join(parts, held.cut.margin, held.cut.side), convention=held.convention)
     if not wanted.tags:
         windows = replace(windows, tags=None, tag_index=None)
     return windows if limit is None or limit >= len(windows) else windows.select(range(limit))

@@ -137,6 +137,7 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
             wrist_mm=wrists_mm[i, 0],
             wrist_px=wrists_px[i, 0],
             tag=tag,
+            convention="stb",
         )
         for i, image in enumerate(images)
     ]

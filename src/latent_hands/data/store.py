@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from latent_hands.errors import HandsError
-from latent_hands.typed_toml import Range, read
+from latent_hands.typed_toml import Range, read, to_table
 
 MANIFEST = "store.json"
 FORMAT = 1
@@ -55,7 +55,8 @@ class Shard:
 class Split:
     """A split of the store; an unfinished one lacks shards.
 
-    `source` is a digest of what it was cut from, `source_bytes` what those pictures' files take.
+    `source` is a digest of what it was cut from, `source_bytes` what those pictures' files take, `convention`
+    that of the joints, if it is known.
     """
 
     cut: Cut
@@ -63,6 +64,7 @@ class Split:
     source_bytes: Count
     samples: Count
     shards: tuple[Shard, ...] = ()
+    convention: str | None = None
 
     @property
     def bytes(self) -> int:
@@ -89,7 +91,7 @@ class Manifest:
 
     def as_json(self) -> str:
         """The content of store.json."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        return json.dumps(to_table(self), indent=1, sort_keys=True) + "\n"
 
 
 def is_store(root: str | Path) -> bool:

@@ -40,7 +40,7 @@ class Windows:
     all in the camera frame. With `side="mirror"` right hands, picture and labels, have become left ones;
     `right` tells which they were. `crop_side_px` is the crop's side in the source picture. The tag of sample
     i is `tags[tag_index[i]]`: samples of one scene share it. Pictures of a packed store stay in its files
-    until they are asked for.
+    until they are asked for. `convention` names where the labels place the joints, if all agree.
     """
 
     images: UInt8[Tensor | ShardedImages, "n 3 size size"]
@@ -57,6 +57,7 @@ class Windows:
     uv_px: Float[Tensor, "n 21 2"] | None = None
     visible: Bool[Tensor, "n 21"] | None = None
     K: Float[Tensor, "n 3 3"] | None = None
+    convention: str | None = None
 
     def __len__(self) -> int:
         """How many hands."""

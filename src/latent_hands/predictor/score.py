@@ -1,5 +1,6 @@
 """A run against a labelled data set, under the conventions that the run was trained with."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ def score_run(
 
     `hands` are samples, or their windows out of a packed store (`stored_windows`). Side and bone length are
     given, as in the paper. `rotations` averages over so many turned crops. Beside them stand `frame`,
-    `rotations` and, under "mean_pose", what the labels' own mean pose would score.
+    `rotations`, the joint conventions of model and labels (a warning is logged where they differ) and, under
+    "mean_pose", what the labels' own mean pose would score.
     Raises HandsError for samples without 3D labels and as cutting and scoring do.
     """
     windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations)
@@ -39,13 +41,27 @@ def score_run(
     prediction = predict_windows(model, windows, rotations, progress)
     numbers = evaluate.score(prediction, truth, split, exact)
     thresholds_mm, shares = evaluate.pck_curve(prediction, truth)
+    convention = model.experiment.data.convention
+    warn_of_conventions(convention, windows.convention)
     mean_pose = evaluate.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
     return numbers | {
         "frame": model.experiment.data.frame,
         "rotations": rotations,
+        "convention": convention,
+        "labels_convention": windows.convention,
         "mean_pose": evaluate.score(mean_pose, truth, split, exact),
         "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
     }
+
+
+def warn_of_conventions(model: str, labels: str | None) -> None:
+    """Log that a model and the labels it is scored on place their joints differently, if they do."""
+    if labels not in (None, model):
+        logging.getLogger(__name__).warning(
+            'the model places joints as "%s", the labels as "%s": much of the error is that; '
+            "epe_bone_aligned_mm, with the labels' bone lengths, holds less of it",
+            *(model, labels),
+        )
 
 
 def evaluation_windows(model: Model, samples: Sequence[Sample], rotations: int = 1) -> Windows:

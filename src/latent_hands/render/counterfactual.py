@@ -13,6 +13,7 @@ light is place, lamps and tint, background is place, patterns and gain: so each 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -21,6 +22,7 @@ from jaxtyping import Float
 
 from latent_hands.errors import HandsError
 from latent_hands.render.articulation import Articulation
+from latent_hands.render.conventions import RHD
 from latent_hands.render.light import LAMPS
 from latent_hands.render.picture import Look
 from latent_hands.render.poses import WRIST_LIMITS_DEG, sample_articulation
@@ -66,7 +68,7 @@ class Shot:
 
     def hand(self) -> PlacedHand:
         """The hand as the picture shows it."""
-        rotation = upright(self.scene.identity, self.articulation) @ self.viewpoint
+        rotation = upright(self.scene.identity, self.articulation, self.scene.convention) @ self.viewpoint
         return place_hand(self.scene, self.articulation, rotation)
 
     def record(self) -> dict[str, Any]:
@@ -91,28 +93,33 @@ def take(shot: Shot, other: Shot, factor: str) -> Shot:
     return dataclasses.replace(shot, scene=dataclasses.replace(scene, look=look))
 
 
-def draw_block(seed: int, split: str, block: int, size: int, window: Window) -> list[Shot]:
+def draw_block(
+    seed: int, split: str, block: int, size: int, window: Window, convention: str = RHD
+) -> list[Shot]:
     """The shots of a block, a group and a grid, the same for the same arguments.
 
     Raises HandsError where no pose fits, and as `sample_scene` does.
     """
     first = block * TAGS
     shots = []
-    for role, shot in draw_group(seed, split, first, size, window).items():
+    for role, shot in draw_group(seed, split, first, size, window, convention).items():
         offset = GROUP_SCENES.index(role) if role in GROUP_SCENES else 0
         scene = dataclasses.replace(shot.scene, index=first + offset)
         part = {"group": block, "role": role, "changed": role if role in FACTORS else None}
         shots.append(dataclasses.replace(shot, scene=scene, part=part))
-    for row, cells in enumerate(draw_grid(seed, split, first + len(GROUP_SCENES), size, window)):
+    rows = draw_grid(seed, split, first + len(GROUP_SCENES), size, window, convention)
+    for row, cells in enumerate(rows):
         for column, shot in enumerate(cells):
             shots.append(dataclasses.replace(shot, part={"grid": block, "row": row, "column": column}))
     return shots
 
 
-def draw_group(seed: int, split: str, index: int, size: int, window: Window) -> dict[str, Shot]:
+def draw_group(
+    seed: int, split: str, index: int, size: int, window: Window, convention: str = RHD
+) -> dict[str, Shot]:
     """The shots of a group by role: "anchor", "donor", and each factor for the shot in which it changed."""
     rng = scene_rng(seed, split, index, *POSE)
-    scene, other = _two_scenes(seed, split, index, size, window)
+    scene, other = _two_scenes(seed, split, index, size, window, convention)
     relative = dataclasses.replace(scene, identity=other.identity)
     anchor = draw_shots(rng, lambda pose, view: [Shot(scene, pose, view), Shot(relative, pose, view)])[0]
 
@@ -126,12 +133,14 @@ def draw_group(seed: int, split: str, index: int, size: int, window: Window) -> 
     return dict(zip(("anchor", "donor", *FACTORS), draw_shots(rng, group), strict=True))
 
 
-def draw_grid(seed: int, split: str, index: int, size: int, window: Window) -> list[list[Shot]]:
+def draw_grid(
+    seed: int, split: str, index: int, size: int, window: Window, convention: str = RHD
+) -> list[list[Shot]]:
     """Rows of shots: row i has one pose and viewpoint, column j one scene; all hands are of one side."""
     rng = scene_rng(seed, split, index, *POSE)
     side = SIDES[rng.integers(2)]
     drawn = (sample_scene(seed, split, index + column, size, window, *SCENE) for column in range(SCENES))
-    scenes = [dataclasses.replace(scene, side=side) for scene in drawn]
+    scenes = [dataclasses.replace(scene, side=side, convention=convention) for scene in drawn]
     return [draw_shots(rng, lambda pose, view: [Shot(s, pose, view) for s in scenes]) for _ in range(POSES)]
 
 
@@ -157,10 +166,13 @@ def draw_shots(
     )
 
 
-def _two_scenes(seed: int, split: str, index: int, size: int, window: Window) -> tuple[Scene, Scene]:
+def _two_scenes(
+    seed: int, split: str, index: int, size: int, window: Window, convention: str
+) -> tuple[Scene, Scene]:
     """Two scenes whose light, and whose background, come from different places."""
-    scene = sample_scene(seed, split, index, size, window, *SCENE)
-    others = (sample_scene(seed, split, index, size, window, *SCENE, attempt) for attempt in count(1))
+    draw = partial(sample_scene, seed, split, index, size, window, *SCENE, convention=convention)
+    scene = draw()
+    others = (draw(attempt) for attempt in count(1))
     return scene, next(other for other in others if _apart(scene.look, other.look))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.errors import HandsError
+from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, draw_block
 from latent_hands.render.dataset import ABOUT, write_set
 from latent_hands.render.scene import check_settings, plain
@@ -23,13 +24,17 @@ BENCHMARK_PICTURES = 50 * PICTURES
 
 @dataclass(frozen=True)
 class CounterfactualSettings:
-    """The plan of a counterfactual set, where a job is a block; `training` and `evaluation` are pictures."""
+    """The plan of a counterfactual set, where a job is a block; `training` and `evaluation` are pictures.
+
+    `joints` is the convention of the labels.
+    """
 
     size: int
     seed: int
     training: int
     evaluation: int
     window: tuple[float, float]
+    joints: str = RHD
 
     def jobs(self, split: str) -> range:
         """The block numbers of a split."""
@@ -46,7 +51,7 @@ class CounterfactualSettings:
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write one block's files into its split's folder; returns the records of its pictures."""
         seed = self.seed if split == "training" else BENCHMARK_SEED
-        shots = draw_block(seed, split, job, self.size, self.window)
+        shots = draw_block(seed, split, job, self.size, self.window, self.joints)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
             write_tag(folder, scene)
         numbered = zip(shots, self.pictures(split, job), strict=True)
@@ -66,14 +71,17 @@ def render_counterfactual(
     workers: int | None = None,
     evaluation: int = BENCHMARK_PICTURES,
     window: tuple[float, float] = BENCHMARK_WINDOW,
+    convention: str = RHD,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training and ``evaluation`` pictures, both rounded up to whole blocks.
 
     The defaults are the benchmark. ``seed`` decides the training split alone; all other arguments, errors and
-    guarantees are those of `render_dataset`, but the window may not be larger than the picture.
+    guarantees are those of `render_dataset`, but the window may not be larger than the picture, and the
+    pictures depend on ``convention``: the viewpoint that a group keeps is that of its labels.
     """
     check_settings(seed, "training", size, window)
+    check_convention(convention)
     if window[1] > 1:
         raise HandsError(f"window is {window}; legal in a counterfactual set: at most 1 picture side")
     for name, value in (("count", count), ("evaluation", evaluation)):
@@ -83,5 +91,5 @@ def render_counterfactual(
         raise HandsError("count and evaluation are 0; legal: 1 or more pictures in all")
     training, evaluation = (-(-pictures // PICTURES) * PICTURES for pictures in (count, evaluation))
     bounds = (float(window[0]), float(window[1]))
-    plan = CounterfactualSettings(size, seed, training, evaluation, bounds)
+    plan = CounterfactualSettings(size, seed, training, evaluation, bounds, convention)
     return write_set(Path(out), plan, workers, progress)

@@ -20,13 +20,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from latent_hands.errors import HandsError
+from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.rhd_files import encode_annotations, write_bytes
 from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
 from latent_hands.render.shots import KINDS, write_shots
 from latent_hands.render.workers import start_worker
 
 MOST_DEFOCUS = 0.5
-ABOUT = {"format": 1, "joints": "rhd", "licence": "CC0-1.0"}
+ABOUT = {"format": 1, "joints": RHD, "licence": "CC0-1.0"}
 
 
 @runtime_checkable
@@ -56,7 +57,10 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The plan of an ordinary set, where a job is a scene; `defocus` is left out of rendered.json if None."""
+    """The plan of an ordinary set, where a job is a scene; `defocus` is left out of rendered.json if None.
+
+    `joints` is the convention of the labels.
+    """
 
     size: int
     seed: int
@@ -65,6 +69,7 @@ class Settings:
     poses_per_scene: int
     window: tuple[float, float]
     defocus: tuple[float, float] | None = None
+    joints: str = RHD
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -81,7 +86,7 @@ class Settings:
 
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write one scene's files into its split's folder; returns the records of its pictures."""
-        scene = sample_scene(self.seed, split, job, self.size, self.window)
+        scene = sample_scene(self.seed, split, job, self.size, self.window, convention=self.joints)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
         return write_shots(folder, scene, self.seed, self.pictures(split, job))
@@ -101,6 +106,7 @@ def render_dataset(
     evaluation: int | None = None,
     window: tuple[float, float] = (0.8, 1.3),
     defocus: tuple[float, float] | None = None,
+    convention: str = RHD,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
@@ -108,13 +114,14 @@ def render_dataset(
     ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
     number. A run that was stopped goes on where it was when it is started again with the same settings.
     ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene` and ``defocus`` as in
-    `defocused`. Returns ``out``.
+    `defocused`. ``convention`` says where the labels place the joints; the pictures do not depend on it.
+    Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
     window = float(window[0]), float(window[1])
-    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus)
+    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus, convention)
     _check(settings)
     return write_set(Path(out), settings, workers, progress)
 
@@ -142,6 +149,7 @@ def render_job(folder: Path, plan: Plan, split: str, job: int) -> list[dict[str,
 
 def _check(settings: Settings) -> None:
     check_settings(settings.seed, "training", settings.size, settings.window)
+    check_convention(settings.joints)
     legal = {"count": settings.training, "poses_per_scene": settings.poses_per_scene}
     for name, value in legal.items():
         if value < 1:

@@ -14,7 +14,8 @@ from safetensors.numpy import load
 from scipy.sparse import csr_array
 
 from latent_hands.render.articulation import Articulation
-from latent_hands.render.joints import FINGER_BONES, LEVELS, PARENTS, THUMB_BONES, Convention, keypoints
+from latent_hands.render.conventions import RHD, keypoints
+from latent_hands.render.joints import FINGER_BONES, LEVELS, PARENTS, THUMB_BONES, own_joints, palmar_skin
 from latent_hands.render.subdivision import loop_subdivision
 from latent_hands.render.surface import blush, palm_side, vertex_normals
 
@@ -33,10 +34,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class PosedHand:
-    """Coarse and fine vertices and the 21 keypoints (RHD order, wrist first), metres, hand frame."""
+    """Coarse and fine vertices and the 21 keypoints (RHD order, wrist first), metres, hand frame.
+
+    points: what conventions are maps from, the model's own 21 joints and the palmar skin below each.
+    """
 
     coarse: Float32[np.ndarray, "coarse 3"]
     vertices: Float32[np.ndarray, "fine 3"]
+    points: Float32[np.ndarray, "42 3"]
     keypoints: Float32[np.ndarray, "21 3"]
 
 
@@ -66,6 +71,7 @@ class HandModel:
     bone_frames: Float32[np.ndarray, "bones 3 3"]
     rest_flexion_deg: Float[np.ndarray, "4 3"]
     to_fine: csr_array
+    palmar: csr_array
 
     @staticmethod
     @cache
@@ -97,6 +103,7 @@ class HandModel:
             bone_frames=frames,
             rest_flexion_deg=rest_flexion_deg(frames),
             to_fine=to_fine,
+            palmar=palmar_skin(own_joints(heads, tails), frames, coarse, coarse_faces),
         )
 
     def subdivide(self, coarse: Float[np.ndarray, "coarse 3"]) -> Float32[np.ndarray, "fine 3"]:
@@ -112,10 +119,10 @@ class HandModel:
         points = self.mean + np.tensordot(coefficients.astype(np.float32), self.components, 1)
         return Shape(*np.split(points, np.cumsum([len(self.weights), len(PARENTS)])))
 
-    def pose(self, shape: Shape, articulation: Articulation, convention: Convention = "rhd") -> PosedHand:
+    def pose(self, shape: Shape, articulation: Articulation, convention: str = RHD) -> PosedHand:
         """The articulated hand, by linear blend skinning of the coarse mesh and one Loop step.
 
-        convention: where the keypoints lie, see `latent_hands.render.joints.keypoints`.
+        convention: where the keypoints lie, a name in CONVENTIONS; HandsError for another.
         """
         rotations, origins = self.bones(shape, articulation)
         offsets = origins - np.einsum("bij,bj->bi", rotations, shape.heads)
@@ -123,7 +130,8 @@ class HandModel:
         blended = (self.weights @ transforms).reshape(-1, 3, 4)
         coarse = np.einsum("vij,vj->vi", blended[:, :, :3], shape.coarse) + blended[:, :, 3]
         tails = np.einsum("bij,bj->bi", rotations, shape.tails) + offsets
-        return PosedHand(coarse, self.subdivide(coarse), keypoints(origins, tails, convention))
+        points = np.concatenate([own_joints(origins, tails), self.palmar @ coarse])
+        return PosedHand(coarse, self.subdivide(coarse), points, keypoints(points, convention))
 
     def bones(
         self, shape: Shape, articulation: Articulation

@@ -1,11 +1,8 @@
-"""Bones of the hand model and the keypoints read from them, in a named joint convention."""
-
-from typing import Literal
+"""Bones of the hand model, and its own points: joints, and the skin on their palmar side."""
 
 import numpy as np
-from jaxtyping import Float32
-
-Convention = Literal["rhd", "anatomical"]
+from jaxtyping import Float32, Int32
+from scipy.sparse import csr_array
 
 # 0 forearm, 1 hand, 2-4 thumb, then index, middle, ring and little: metacarpal and three phalanges each.
 PARENTS = np.array([1, 1, 1, 2, 3, 1, 5, 6, 7, 1, 9, 10, 11, 1, 13, 14, 15, 1, 17, 18, 19])
@@ -22,45 +19,46 @@ _CHAINS = np.concatenate([THUMB_BONES[None], FINGER_BONES])[:, ::-1]
 # The tails of the last bones lie on the skin or before it; fingertips lie this far inside, thumb to little.
 TIP_INWARD_M = np.array([[0.002], [0.0035], [0.005], [0.003], [0.003]], np.float32)
 
-# How a convention moves the model's own joints: (keypoint, the one it moves towards, share of the way).
-# "rhd" brings the MEAN lengths of the twenty bones, in units of the middle MCP-PIP bone, to those of RHD's
-# labels (least squares with a penalty on the millimetres moved): there wrist and MCPs lie deeper in the
-# hand. It was calibrated on bone lengths alone, never on what any network predicts for any picture.
-SHIFTS: dict[Convention, tuple[tuple[int, int, float], ...]] = {
-    "anatomical": (),
-    "rhd": (
-        (0, 12, 0.035),
-        *((4, 0, 0.065), (3, 2, 0.121), (2, 1, 0.078)),
-        *((8, 0, 0.067), (7, 8, 0.080), (6, 5, 0.125)),
-        *((12, 0, 0.033), (11, 12, 0.050), (10, 11, 0.159)),
-        *((16, 0, 0.052), (15, 16, 0.134), (14, 15, 0.167)),
-        *((20, 0, 0.095), (19, 18, 0.281), (18, 17, 0.230)),
-    ),
-}
+# Bones in whose frames the palmar side lies at +z, by keypoint; of wrist, thumb base and knuckles it is the
+# palm's, at -z of the hand frame.
+_FACING = np.array([-1, *(bone for chain in _CHAINS for bone in (chain[0], *chain[:2], -1))])
 
 
-def keypoints(
-    heads: Float32[np.ndarray, "bones 3"], tails: Float32[np.ndarray, "bones 3"], convention: Convention
+def own_joints(
+    heads: Float32[np.ndarray, "bones 3"], tails: Float32[np.ndarray, "bones 3"]
 ) -> Float32[np.ndarray, "21 3"]:
-    """Keypoints in RHD order (wrist, then five fingers from tip to base) of posed bones.
-
-    convention: "anatomical", the joints about which the mesh bends; "rhd", moved as the labels of the
-    Rendered Hand Pose Dataset are (see SHIFTS).
-    """
+    """The joints about which the mesh bends and the fingertips, in RHD's order, of posed bones."""
     tips = tails[_CHAINS[:, 0]]
     last = tips - heads[_CHAINS[:, 0]]
     tips = tips - TIP_INWARD_M * last / np.linalg.norm(last, axis=1, keepdims=True)
     fingers = np.concatenate([tips[:, None], heads[_CHAINS]], 1)
-    return _CONVENTIONS[convention] @ np.concatenate([heads[1:2], fingers.reshape(20, 3)])
+    return np.concatenate([heads[1:2], fingers.reshape(20, 3)])
 
 
-def _linear_map(shifts: tuple[tuple[int, int, float], ...]) -> Float32[np.ndarray, "21 21"]:
-    """The convention's keypoints as weighted means of the model's own."""
-    weights = np.eye(21, dtype=np.float32)
-    for joint, towards, share in shifts:
-        weights[joint, joint] -= share
-        weights[joint, towards] += share
-    return weights
+def palmar_skin(
+    joints: Float32[np.ndarray, "21 3"],
+    frames: Float32[np.ndarray, "bones 3 3"],
+    vertices: Float32[np.ndarray, "coarse 3"],
+    faces: Int32[np.ndarray, "faces 3"],
+) -> csr_array:
+    """Where the skin lies straight on the palmar side of every joint: weights (21, coarse) of vertices.
 
-
-_CONVENTIONS = {name: _linear_map(shifts) for name, shifts in SHIFTS.items()}
+    They are taken from the hand at rest, and give the same spots of skin on every hand and in every pose.
+    """
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    rays = np.where(_FACING[:, None] < 0, [0, 0, -1], frames[_FACING, :, 2])
+    rows = []
+    for joint, ray in zip(joints, rays, strict=True):
+        # joint + t ray = a + u (b - a) + v (c - a), for every face at once
+        sides = np.stack([b - a, c - a, np.broadcast_to(-ray, a.shape)], 2).astype(np.float64)
+        solvable = np.abs(np.linalg.det(sides)) > 1e-15
+        u, v, t = np.full((3, len(a)), -1.0)
+        u[solvable], v[solvable], t[solvable] = np.linalg.solve(
+            sides[solvable], (joint - a)[solvable, :, None]
+        )[..., 0].T
+        hit = np.flatnonzero((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0))
+        face = hit[t[hit].argmin()]
+        rows.append((faces[face], [1 - u[face] - v[face], u[face], v[face]]))
+    columns, weights = (np.concatenate(part) for part in zip(*rows, strict=True))
+    at = (np.arange(21).repeat(3), columns)
+    return csr_array((weights.astype(np.float32), at), shape=(21, len(vertices)))

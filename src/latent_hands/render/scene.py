@@ -17,6 +17,7 @@ from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
 from latent_hands.render.articulation import Articulation, neutral
+from latent_hands.render.conventions import RHD, keypoints
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.picture import Look, sample_look
 from latent_hands.render.poses import WRIST_LIMITS_DEG, sample_articulation
@@ -48,7 +49,8 @@ class Scene:
     """A hand's identity and side, its look (skin, light, background, sleeve, sensor), a camera and a window.
 
     ``K`` is the camera of the ``size`` x ``size`` picture, ``palm_m`` the palm's place in its frame and
-    ``window`` = (cx, cy, side) the square around the palm's pixel that synthesis crops.
+    ``window`` = (cx, cy, side) the square around the palm's pixel that synthesis crops. ``convention`` is
+    that of the labels; the hand is placed and framed by the joints of RHD's, so no pixel depends on it.
     """
 
     split: str
@@ -60,6 +62,7 @@ class Scene:
     K: Float[np.ndarray, "3 3"]
     palm_m: Float[np.ndarray, "3"]
     window: tuple[float, float, float]
+    convention: str = RHD
 
     def factors(self) -> dict[str, Any]:
         """What the scene was made from, ready for JSON."""
@@ -76,24 +79,35 @@ class Scene:
 
 @dataclass(frozen=True)
 class PlacedHand:
-    """A posed hand in the camera frame, with the pose and the left-form rotation that put it there."""
+    """A posed hand in the camera frame, with the pose and the left-form rotation that put it there.
+
+    xyz_m, uv_px: the joints that frame the picture, in RHD's convention. label_m, label_px: in the scene's.
+    """
 
     articulation: Articulation
     rotation: Float[np.ndarray, "3 3"]
     vertices_m: Float32[np.ndarray, "v 3"]
     xyz_m: Float32[np.ndarray, "21 3"]
     uv_px: Float32[np.ndarray, "21 2"]
+    label_m: Float32[np.ndarray, "21 3"]
+    label_px: Float32[np.ndarray, "21 2"]
 
 
 def sample_scene(
-    seed: int, split: str, index: int, size: int, window: tuple[float, float] = (0.8, 1.3), *spawn: int
+    seed: int,
+    split: str,
+    index: int,
+    size: int,
+    window: tuple[float, float] = (0.8, 1.3),
+    *spawn: int,
+    convention: str = RHD,
 ) -> Scene:
     """Draw scene number ``index`` of a split, the same for the same arguments.
 
     The palm lies 0.35 to 0.9 m away (log-uniform); the window's side is uniform in ``window`` times ``size``.
     The picture is as cut out of a larger one: the palm's ray is off the optical axis as in RHD, so the
     principal point may lie far from the middle. Scenes, light and backgrounds of the two splits are disjoint.
-    ``spawn`` chooses another stream of scenes, as in `scene_rng`.
+    ``spawn`` chooses another stream of scenes, as in `scene_rng`; ``convention`` is that of the labels.
     Raises HandsError for an unknown split, a negative seed, and a size or window out of range.
     """
     check_settings(seed, split, size, window)
@@ -104,7 +118,7 @@ def sample_scene(
     K, palm_m, centre_px = _sample_camera(rng, _bone_m(identity), size, share)
     look = sample_look(rng, split)
     box = (float(centre_px[0]), float(centre_px[1]), share * size)
-    return Scene(split, index, size, side, identity, look, K, palm_m, box)
+    return Scene(split, index, size, side, identity, look, K, palm_m, box, convention)
 
 
 def defocused(scene: Scene, seed: int, defocus: tuple[float, float]) -> Scene:
@@ -166,17 +180,21 @@ def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndar
     """Pose the scene's hand, turn it about its palm (left form, X @ rotation) and put it at the scene's."""
     model = HandModel.load()
     posed = model.pose(model.identity(scene.identity), articulation)
+    label = keypoints(posed.points, scene.convention)
     palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
     turn = MIRROR @ rotation @ (MIRROR if scene.side == "right" else np.eye(3))
-    vertices, xyz = ((points - palm) @ turn + scene.palm_m for points in (posed.vertices, posed.keypoints))
-    uvw = xyz @ scene.K.T
-    uv = uvw[:, :2] / uvw[:, 2:]
-    return PlacedHand(articulation, rotation, *(array.astype(np.float32) for array in (vertices, xyz, uv)))
+    vertices, xyz, label = (
+        (points - palm) @ turn + scene.palm_m for points in (posed.vertices, posed.keypoints, label)
+    )
+    arrays = vertices, xyz, _project(xyz, scene.K), label, _project(label, scene.K)
+    return PlacedHand(articulation, rotation, *(array.astype(np.float32) for array in arrays))
 
 
-def upright(identity: Float[np.ndarray, "12"], articulation: Articulation) -> Float[np.ndarray, "3 3"]:
+def upright(
+    identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = RHD
+) -> Float[np.ndarray, "3 3"]:
     """The rotation of left form into the posed hand's canonical frame: the inverse of its viewpoint."""
-    _, viewpoint = canonicalise(torch.from_numpy(_keypoints(identity, articulation)))
+    _, viewpoint = canonicalise(torch.from_numpy(_keypoints(identity, articulation, convention)))
     return viewpoint.numpy().T
 
 
@@ -245,13 +263,21 @@ def _sample_camera(
     return K, depth_m * np.array([*slope, 1.0]), centre_px
 
 
-def _keypoints(identity: Float[np.ndarray, "12"], articulation: Articulation) -> Float[np.ndarray, "21 3"]:
+def _project(xyz_m: Float[np.ndarray, "n 3"], K: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "n 2"]:
+    """Pixels of points in the camera frame."""
+    uvw = xyz_m @ K.T
+    return uvw[:, :2] / uvw[:, 2:]
+
+
+def _keypoints(
+    identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = RHD
+) -> Float[np.ndarray, "21 3"]:
     """Joints of the posed hand in left form, about its palm."""
     model = HandModel.load()
-    keypoints = model.pose(model.identity(identity), articulation).keypoints @ MIRROR
-    return keypoints - (keypoints[WRIST] + keypoints[MIDDLE_MCP]) / 2
+    joints = model.pose(model.identity(identity), articulation, convention).keypoints @ MIRROR
+    return joints - (joints[WRIST] + joints[MIDDLE_MCP]) / 2
 
 
 def _bone_m(identity: Float[np.ndarray, "12"]) -> float:
-    keypoints = _keypoints(identity, neutral())
-    return float(np.linalg.norm(keypoints[MIDDLE_MCP] - keypoints[MIDDLE_PIP]))
+    joints = _keypoints(identity, neutral())
+    return float(np.linalg.norm(joints[MIDDLE_MCP] - joints[MIDDLE_PIP]))

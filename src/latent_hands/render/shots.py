@@ -58,8 +58,8 @@ def render_hand(scene: Scene, hand: PlacedHand, noise: int | None = None) -> Pic
 def labels(hand: PlacedHand, picture: Picture) -> dict[str, Any]:
     """Keypoints, visibility, pose and rotation of a picture, ready for JSON."""
     return {
-        "xyz_m": plain(hand.xyz_m),
-        "uv_px": plain(hand.uv_px),
+        "xyz_m": plain(hand.label_m),
+        "uv_px": plain(hand.label_px),
         "visible": plain(visible_joints(hand, picture)),
         "articulation": hand.articulation.to_json(),
         "rotation": plain(hand.rotation),
@@ -69,8 +69,8 @@ def labels(hand: PlacedHand, picture: Picture) -> dict[str, Any]:
 def visible_joints(hand: PlacedHand, picture: Picture) -> Bool[np.ndarray, "21"]:
     """Which joints lie in the picture and not more than OCCLUSION_M behind the forearm or its sleeve."""
     size = len(picture.part)
-    column, row = np.round(hand.uv_px).astype(int).T
+    column, row = np.round(hand.label_px).astype(int).T
     inside = (column >= 0) & (row >= 0) & (column < size) & (row < size)
     row, column = row.clip(0, size - 1), column.clip(0, size - 1)
-    behind = hand.xyz_m[:, 2] - picture.depth_m[row, column] > OCCLUSION_M
+    behind = hand.label_m[:, 2] - picture.depth_m[row, column] > OCCLUSION_M
     return inside & ~((picture.part[row, column] == 1) & behind)

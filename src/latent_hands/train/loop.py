@@ -33,7 +33,7 @@ from latent_hands.data.batches import Batches
 from latent_hands.data.windows import check_keys
 from latent_hands.elbo import Term
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment, Training, load_experiment
+from latent_hands.experiment import Data, Experiment, Training, load_experiment
 from latent_hands.modalities import Batch
 from latent_hands.train.interrupt import on_interrupt
 from latent_hands.train.learning import parameters, take_step
@@ -112,7 +112,11 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
 
 
 def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:
-    """Raise HandsError if a phase needs what the data do not have, or a batch more samples than there are."""
+    """Raise HandsError if a phase needs what the data do not have, or a batch more samples than there are.
+
+    Also if the joints of the data are not where the experiment says.
+    """
+    check_joints(experiment.data, hands.training.convention)
     for phase in phases:
         try:
             build_batches(experiment, hands.training, phase, 0).batch(0, 0, keys(vae, phase))
@@ -120,6 +124,15 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
                 check_keys(hands.validation, keys(vae, phase), experiment.data.frame)
         except HandsError as error:
             raise HandsError(f'phase "{phase.name}": {error}') from error
+
+
+def check_joints(data: Data, found: str | None) -> None:
+    """Raise HandsError if labels are in another joint convention than [data] states."""
+    if found not in (None, data.convention):
+        raise HandsError(
+            f'[data] convention is "{data.convention}", but the joints of "{data.name}" are in "{found}": '
+            f"train with --data.convention {found}"
+        )
 
 
 def share(hands: Hands, accelerator: Accelerator) -> Hands:

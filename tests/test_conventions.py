@@ -1,0 +1,231 @@
+"""Named joint conventions: linear maps with the proportions that they were calibrated on."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from conftest import SHARED
+from skin_depth import height_above_skin_mm
+
+from latent_hands.data import open_data, read_stb
+from latent_hands.data.palm import palm_xyz_mm
+from latent_hands.data.rendered import read_rendered
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Data
+from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
+from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS
+from latent_hands.predictor.score import warn_of_conventions
+from latent_hands.render.articulation import neutral
+from latent_hands.render.conventions import CONVENTIONS, Convention, check_convention, keypoints
+from latent_hands.render.hand_model import HandModel
+from latent_hands.render.poses import sample_articulation
+from latent_hands.render.proportions import CHAINS, PALM_JOINTS, Proportions, error, of_model
+from latent_hands.train.loop import check_joints
+
+SMALL = {"size": 48, "seed": 3, "evaluation": 0, "workers": 1, "progress": False}
+MODEL = HandModel.load()
+NAMES = sorted(CONVENTIONS)
+MEASURED = [name for name in NAMES if CONVENTIONS[name].bones]
+every = pytest.mark.parametrize("name", NAMES)
+
+
+def random_points() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(42, 3)).astype(np.float32)
+
+
+def random_rotation() -> np.ndarray:
+    q, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
+    return (q * np.linalg.det(q)).astype(np.float32)
+
+
+@every
+def test_maps_are_affine_invariant(name):
+    points, R = random_points(), random_rotation()
+    stretched = R * np.float32([1, 2, -0.5])
+    moved = keypoints(points @ stretched + np.float32([1, -2, 3]), name)
+    np.testing.assert_allclose(moved, keypoints(points, name) @ stretched + [1, -2, 3], atol=2e-5)
+    np.testing.assert_allclose(CONVENTIONS[name].weights().sum(1), 1, atol=1e-6)
+
+
+@every
+def test_maps_hold_for_every_person_and_pose(name):
+    rng = np.random.default_rng(2)
+    posed = MODEL.pose(MODEL.identity(MODEL.sample_identity(rng)), sample_articulation(rng), name)
+    np.testing.assert_array_equal(posed.keypoints, keypoints(posed.points, name))
+    np.testing.assert_allclose(posed.keypoints, CONVENTIONS[name].weights() @ posed.points, atol=1e-7)
+    mirrored = keypoints(posed.points * np.float32([-1, 1, 1]), name)
+    np.testing.assert_array_equal(mirrored, posed.keypoints * np.float32([-1, 1, 1]))
+
+
+def test_anatomical_is_the_model_itself():
+    points = random_points()
+    np.testing.assert_array_equal(keypoints(points, "anatomical"), points[:21])
+
+
+@every
+def test_keypoints_lie_under_the_skin(name):
+    rng, heights = np.random.default_rng(3), []
+    for _ in range(3):
+        posed = MODEL.pose(MODEL.identity(MODEL.sample_identity(rng)), sample_articulation(rng), name)
+        heights.append(height_above_skin_mm(posed.keypoints, posed.vertices, MODEL.faces))
+    assert np.max(heights) < 2
+    assert np.mean(np.array(heights) < 0) > 0.98
+
+
+@every
+def test_the_mean_hand_has_the_proportions_of_the_labels(name):
+    convention = CONVENTIONS[name]
+    if name not in MEASURED:
+        assert not convention.moves
+        return
+    fitted = of_model(convention.weights())
+    assert set(convention.bones) == set(FINGERS)
+    assert error(fitted, convention.bones, convention.palm) == pytest.approx(convention.error, abs=0.001)
+    assert convention.error < (0.07 if name == "rhd" else 0.02)
+    assert error(of_model(np.eye(21, 42, dtype=np.float32)), convention.bones, convention.palm) > 0.15
+
+
+def test_palmar_skin_lies_below_its_joint():
+    own = MODEL.pose(MODEL.identity(np.zeros(12)), neutral(), "anatomical")
+    below = own.points[21:] - own.points[:21]
+    heights = height_above_skin_mm(own.points[21:], own.vertices, MODEL.faces)
+    assert np.abs(heights).max() < 4  # vertices are that far apart
+    fingers = [joint for joint in range(5, 21) if "tip" not in JOINTS[joint]]
+    assert (below[[0, 4, *fingers], 2] < -0.002).all()
+
+
+def test_proportions_know_neither_place_nor_size_nor_turn():
+    rng = np.random.default_rng(4)
+    hands = torch.from_numpy(rng.normal(size=(5, 21, 3)))
+    turned = 37 * hands @ torch.from_numpy(random_rotation().astype(float)) + 11
+    np.testing.assert_allclose(Proportions.of(turned).flat(), Proportions.of(hands).flat(), atol=1e-6)
+    lengths = Proportions.of(hands).bones[:, list(FINGERS).index("middle") * 4 + 1]
+    np.testing.assert_allclose(lengths, 1)
+    joints = to_wrist(canonicalise(normalise(to_palm(hands))[0])[0])
+    np.testing.assert_allclose(Proportions.of(hands).palm, joints[:, PALM_JOINTS])
+    assert [BONES[bone] for bone in CHAINS[:4]] == [(0, 4), (4, 3), (3, 2), (2, 1)]
+
+
+def test_a_pose_changes_bones_of_no_rigid_finger():
+    shape = MODEL.identity(np.zeros(12))
+    rng = np.random.default_rng(5)
+    hands = [MODEL.pose(shape, sample_articulation(rng), "anatomical").keypoints for _ in range(20)]
+    measured = Proportions.of(torch.from_numpy(np.stack(hands) * [-1.0, 1, 1]))
+    assert measured.bones.std(0).max() < 0.02  # the arch of the palm moves ring and little knuckles a little
+    assert measured.palm.std(0).max() < 0.1
+
+
+def test_an_unknown_convention_is_told():
+    with pytest.raises(HandsError, match='unknown joint convention "rdh"; did you mean "rhd"'):
+        check_convention("rdh")
+    with pytest.raises(HandsError, match="unknown joint convention"):
+        MODEL.pose(MODEL.identity(np.zeros(12)), neutral(), "none")
+    with pytest.raises(HandsError, match='unknown joint "index_mpc"; did you mean "index_mcp"'):
+        Convention("", "", moves={"wrist": {"index_mpc": 0.1}}).weights()
+
+
+def test_readers_name_the_convention_of_their_set():
+    found = {}
+    if (SHARED / "stb").is_dir():
+        found["stb"] = read_stb(SHARED / "stb", "evaluation", limit=1, views=("left",), pictures=False)
+    for each in ("rhd", "ge2019"):
+        if (SHARED / each).is_dir():
+            found[each] = open_data(each, SHARED / each, "evaluation", limit=1)
+    if not found:
+        pytest.skip(f"no data sets at {SHARED}")
+    for each, samples in found.items():
+        assert samples[0].convention == each
+
+
+@pytest.mark.parametrize("each", ["stb", "ge2019"])
+def test_calibrated_numbers_are_those_of_the_labels(each):
+    root = SHARED / each
+    if not root.is_dir():
+        pytest.skip(f"no {each} at {root}")
+    samples = (
+        read_stb(root, "training", views=("left",), pictures=False)[::100]
+        if each == "stb"
+        else open_data(each, root, "evaluation")
+    )
+    measured = Proportions.of(to_wrist(torch.stack([palm_xyz_mm(sample) for sample in samples]))).reduced()
+    assert error(measured, CONVENTIONS[each].bones, CONVENTIONS[each].palm) < 0.001
+
+
+class TestRendering:
+    """The pictures are the same in every convention; the labels are not, and say whose they are."""
+
+    @pytest.fixture(scope="class")
+    def roots(self, tmp_path_factory):
+        pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+        from latent_hands.render.dataset import render_dataset
+
+        folder = tmp_path_factory.mktemp("render")
+        return {each: render_dataset(folder / each, 2, convention=each, **SMALL) for each in ("rhd", "stb")}
+
+    def test_pictures_do_not_depend_on_it(self, roots):
+        for picture in sorted((roots["rhd"] / "training").rglob("*.png")):
+            same = roots["stb"] / picture.relative_to(roots["rhd"])
+            assert picture.read_bytes() == same.read_bytes()
+
+    def test_labels_are_in_it_and_say_so(self, roots):
+        read = {each: read_rendered(root, "training") for each, root in roots.items()}
+        for each, samples in read.items():
+            assert {sample.convention for sample in samples} == {each}
+            assert json.loads((roots[each] / "rendered.json").read_text())["joints"] == each
+            measured = Proportions.of(torch.from_numpy(np.stack([left(sample) for sample in samples])))
+            wrist_to_middle = measured.bones[:, list(FINGERS).index("middle") * 4].mean()
+            assert wrist_to_middle == pytest.approx(CONVENTIONS[each].bones["middle"][0], abs=0.25)
+        for one, other in zip(read["rhd"], read["stb"], strict=True):
+            assert 2 < np.linalg.norm(one.xyz_mm - other.xyz_mm, axis=1).mean() < 15
+            uvw = other.xyz_mm @ other.K.T
+            np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], other.uv_px, atol=1e-3)
+
+    def test_a_set_of_another_convention_is_not_gone_on_with(self, roots):
+        from latent_hands.render.dataset import render_dataset
+
+        with pytest.raises(HandsError, match="holds rendered hands with joints = rhd, not stb"):
+            render_dataset(roots["rhd"], 2, convention="stb", **SMALL)
+
+    def test_a_broken_rendered_json_is_told(self, roots):
+        path = roots["stb"] / "rendered.json"
+        held = path.read_text()
+        try:
+            path.write_text("{}")
+            with pytest.raises(HandsError, match=f"{re.escape(str(path))} does not name the convention"):
+                read_rendered(roots["stb"], "training")
+        finally:
+            path.write_text(held)
+
+    def test_a_group_keeps_the_viewpoint_of_its_own_labels(self, roots):
+        from latent_hands.render.counterfactual import draw_group
+
+        group = draw_group(0, "training", 0, 64, (0.85, 1.0), "ge2019")
+        for role in ("anchor", "pose", "identity"):
+            shot = group[role]
+            scene = dataclasses.replace(shot.scene, side="left")
+            labels = dataclasses.replace(shot, scene=scene).hand().label_m
+            pose, _ = normalise(to_palm(torch.from_numpy(labels)))
+            np.testing.assert_allclose(canonicalise(pose)[1], group["anchor"].viewpoint, atol=1e-4)
+
+
+def left(sample) -> np.ndarray:
+    return sample.xyz_mm * np.float32([1 if sample.side == "left" else -1, 1, 1])
+
+
+def test_another_convention_of_the_labels_is_warned_of(caplog):
+    for labels in ("rhd", None):
+        warn_of_conventions("rhd", labels)
+    assert not caplog.records
+    warn_of_conventions("rhd", "stb")
+    assert 'the labels as "stb"' in caplog.text
+    assert "epe_bone_aligned_mm" in caplog.text
+
+
+def test_training_refuses_labels_of_another_convention():
+    for found in (None, "rhd"):
+        check_joints(Data(), found)
+    with pytest.raises(HandsError, match=r"train with --data\.convention stb"):
+        check_joints(Data(name="stb"), "stb")
