@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from latent_hands.errors import HandsError
+from latent_hands.render.pose_file import PoseSource
 from latent_hands.render.rhd_files import encode_annotations, write_bytes
 from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
 from latent_hands.render.shots import KINDS, write_shots
@@ -56,7 +57,7 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The plan of an ordinary set, where a job is a scene; `defocus` is left out of rendered.json if None."""
+    """The plan of an ordinary set, where a job is a scene; what is None is left out of rendered.json."""
 
     size: int
     seed: int
@@ -65,6 +66,7 @@ class Settings:
     poses_per_scene: int
     window: tuple[float, float]
     defocus: tuple[float, float] | None = None
+    poses: PoseSource | None = None
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -84,11 +86,13 @@ class Settings:
         scene = sample_scene(self.seed, split, job, self.size, self.window)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
-        return write_shots(folder, scene, self.seed, self.pictures(split, job))
+        return write_shots(folder, scene, self.seed, self.pictures(split, job), self.poses)
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        return ABOUT | {name: value for name, value in plain(self).items() if value is not None}
+        settings = ABOUT | plain(replace(self, poses=None))
+        settings["poses"] = self.poses and self.poses.as_json()
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 def render_dataset(
@@ -101,6 +105,8 @@ def render_dataset(
     evaluation: int | None = None,
     window: tuple[float, float] = (0.8, 1.3),
     defocus: tuple[float, float] | None = None,
+    poses: str | Path | None = None,
+    poses_share: float = 0.5,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
@@ -108,13 +114,14 @@ def render_dataset(
     ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
     number. A run that was stopped goes on where it was when it is started again with the same settings.
     ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene` and ``defocus`` as in
-    `defocused`. Returns ``out``.
+    `defocused`. ``poses_share`` of the poses come from the file ``poses``. Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
     window = float(window[0]), float(window[1])
-    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus)
+    source = None if poses is None else PoseSource.open(poses, poses_share)
+    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus, source)
     _check(settings)
     return write_set(Path(out), settings, workers, progress)
 
