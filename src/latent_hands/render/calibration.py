@@ -32,13 +32,13 @@ def _improved(skeleton: Skeleton, change: Tensor, start: Tensor, hands: Tensor) 
     """The change after one Gauss-Newton step, poses being fitted before and then kept."""
     angles = fit(skeleton.changed(change), hands)
 
-    def keypoints_mm(change: Tensor) -> Tensor:
-        return skeleton.changed(change).keypoints_mm(angles)
-
-    points = keypoints_mm(change)
+    points = skeleton.changed(change).keypoints_mm(angles)
     residual, _ = residuals(points, hands)
-    slopes = aligned(points, torch.func.jacfwd(keypoints_mm)(change))
-    curvature = (slopes.mT @ slopes).mean(0) + RIDGE * torch.eye(CHANGES).to(slopes)
+    # Keypoints are linear in the changes: a difference is the derivative.
+    units = torch.eye(CHANGES).to(points)
+    further = [skeleton.changed(change + unit).keypoints_mm(angles) for unit in units]
+    slopes = aligned(points, torch.stack(further, -1) - points[..., None])
+    curvature = (slopes.mT @ slopes).mean(0) + RIDGE * units
     gradient = (slopes.mT @ residual.flatten(1)[..., None]).mean(0)[:, 0] + RIDGE * (change - start)
     return change - torch.linalg.solve(curvature, gradient)
 

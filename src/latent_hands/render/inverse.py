@@ -108,7 +108,8 @@ def _slopes(skeleton: Skeleton, shares: Float[Tensor, "n 22"]) -> Float[Tensor, 
     """By how much aligned keypoints move with each share."""
     angles = angles_of(shares)
     by_angle = skeleton.jacobian(angles)
-    by_share = torch.func.jacfwd(lambda d: angles_of(shares + d))(torch.zeros_like(shares[0]))
+    # No hand's angles depend on another's shares, so the derivatives of their sum are those of each.
+    by_share = torch.func.jacrev(lambda each: angles_of(each).sum(0))(shares).movedim(0, 1)
     return aligned(skeleton.keypoints_mm(angles), (by_angle.flatten(1, 2) @ by_share).unflatten(1, (21, 3)))
 
 
