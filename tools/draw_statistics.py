@@ -96,7 +96,7 @@ def flexions_deg(cpose: Float[Tensor, "n 21 3"]) -> dict[str, np.ndarray]:
 
 
 def side_px(sample: Sample) -> float:
-    """The side of the ground-truth crop; pictures that are not there have the principal point in the middle."""
+    """The side of the ground-truth crop; the middle of an absent picture is its principal point."""
     if sample.image.is_file():
         with Image.open(sample.image) as image:
             width, height = image.size
