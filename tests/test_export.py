@@ -37,7 +37,7 @@ def rendered(tmp_path_factory):
 def painted(tmp_path, monkeypatch):
     """Eight hands, a bright dot at each one's middle MCP, as a data set "painted"."""
     samples = [hand for hand in painted_hands(tmp_path, 10) if hand.xyz_mm[:, 2].min() > 0]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: samples[:limit])
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
 
 
@@ -57,6 +57,7 @@ def test_rendered_hands_come_back_with_every_label_and_every_byte(rendered, tmp_
         for a, b in zip(before, after, strict=True):
             same_labels(a, b)
             assert a.image.read_bytes() == b.image.read_bytes()
+            assert a.convention == b.convention
             if layout == "rhd":
                 assert a.mask.read_bytes() == b.mask.read_bytes()
                 assert a.depth.read_bytes() == b.depth.read_bytes()
@@ -104,7 +105,7 @@ def test_a_picture_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatc
     noise = np.random.default_rng(0).integers(0, 256, (PICTURE_PX, PICTURE_PX, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.jpg")
     hands = [dataclasses.replace(hand, image=tmp_path / "noise.jpg") for hand in painted[:2]]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: hands)
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: hands)
     export("painted", tmp_path, tmp_path / "out", "freihand", ["training"])
     left, right = open_data("freihand", tmp_path / "out", "training")
     assert right.image.read_bytes() == (tmp_path / "noise.jpg").read_bytes()
@@ -155,7 +156,7 @@ def test_a_labelled_palm_gives_way_to_the_wrist_of_its_sets_rule(painted, tmp_pa
         )
         for hand in painted
     ]
-    monkeypatch.setitem(READERS, "palms", lambda root, split, limit: palms)
+    monkeypatch.setitem(READERS, "palms", lambda root, split, limit, **_: palms)
     exported = export("palms", tmp_path, tmp_path / "out", layout, ["evaluation"])
     assert 'joint 0 is the wrist by the rule of "palms"' in exported.notes[-1]
     for hand, palm, back in zip(
@@ -180,7 +181,7 @@ def test_only_plain_pictures_are_copied(painted, tmp_path, monkeypatch):
     Image.fromarray(pixels).save(tmp_path / "other.bmp")
     names = ("turned.jpg", "grey.png", "plain.jpg", "other.bmp")
     hands = [dataclasses.replace(painted[0], image=tmp_path / name) for name in names]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: hands)
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: hands)
     for layout in ("coco", "rhd"):
         export("painted", tmp_path, tmp_path / layout, layout, ["training"])
         after = open_data(layout, tmp_path / layout, "training")

@@ -16,7 +16,7 @@ from latent_hands.errors import HandsError
 def hands(tmp_path, monkeypatch):
     """A list that is the data set "painted"."""
     samples = [hand for hand in painted_hands(tmp_path, 6) if hand.xyz_mm[:, 2].min() > 0]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit: samples[:limit])
+    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
 
 

@@ -12,7 +12,7 @@ LAYERS = [
     {"networks"},
     {"modalities", "metrics", "render"},
     {"vae", "data", "presets"},
-    {"elbo", "synthesis", "evaluate"},
+    {"elbo", "synthesis", "evaluate", "retarget"},
     {"algorithms", "experiment"},
     {"build"},
     {"checkpoint"},

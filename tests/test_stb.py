@@ -105,6 +105,7 @@ def test_frames_without_picture_are_left_out_and_counted(root, caplog):
     poses = [read_stb(root, split, views=("left",), pictures=False) for split in ("training", "evaluation")]
     assert [len(samples) for samples in poses] == [15000, 3000]
     assert len({s.name for samples in poses for s in samples}) == 18000
+    assert [s.name for s in open_data("stb-poses", root, "evaluation")] == [s.name for s in poses[1]]
 
 
 def test_the_tag_is_the_middle_frame_of_the_same_sequence_and_view(root):

@@ -16,6 +16,7 @@ from latent_hands.errors import HandsError, did_you_mean
 COMMANDS = {
     "demo": "training",
     "render": "training",
+    "retarget": "preparing",
     "check": "checking",
     "prepare": "preparing",
     "export": "preparing",

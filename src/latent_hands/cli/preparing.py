@@ -1,4 +1,4 @@
-"""Commands that write a data set anew: prepare packs it for training, export puts it in another layout."""
+"""The commands that turn a data set into something else: prepare, export, retarget."""
 
 import json as json_format
 import os
@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.bars import bars
-from latent_hands.cli.options import Json
+from latent_hands.cli.options import Json, Split
 from latent_hands.data import READERS
+from latent_hands.errors import HandsError
 
 Name = Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")]
 Folder = Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")]
@@ -125,3 +126,39 @@ def export(
     print(f"{' + '.join(f'{count:,} of {each}' for each, count in hands.items())} are in {out}")
     for note in exported.notes:
         print(f"- {note}")
+
+
+def retarget(
+    name: Name,
+    root: Folder,
+    out: Annotated[Path, Positional, arg(metavar="OUT.safetensors")],
+    split: Split = "training",
+    limit: Annotated[int | None, arg(metavar="N")] = None,
+    json: Json = False,
+) -> None:
+    """Take the poses of a labelled data set for the renderer: joint angles of its hand, without the person.
+
+    $ latent-hands retarget stb-poses STB poses.safetensors
+    $ latent-hands render hands --count 20000 --poses poses.safetensors
+
+    The set's hands are measured together for their proportions; then each hand's angles are found by inverse
+    kinematics. Where fingers enter one another they are opened, as little as it takes.
+
+    Args:
+        out: The file to write.
+        limit: Only the first so many hands.
+    """
+    from latent_hands.cli.tables import fit_table
+    from latent_hands.data import open_data
+    from latent_hands.render.pose_file import write_poses
+    from latent_hands.retarget import retarget as fit_hands
+
+    hands = fit_hands(open_data(name, root, split, limit), progress=True)
+    kept, summary = hands.kept, hands.summary()
+    if not kept.any():
+        raise HandsError(f"no hand of {split} of {root} fits; look at the order and unit of its joints")
+    write_poses(out, hands.angles_deg[kept].numpy(), hands.final_mm[kept].numpy(), name)
+    if json:
+        print(json_format.dumps({"out": str(out)} | summary, indent=2))
+    else:
+        fit_table(summary, f"{out}: poses of {split} of {name}")

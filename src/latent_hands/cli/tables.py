@@ -91,3 +91,20 @@ def conventions_table(verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts:
         table.add_row(verdict.topic, verdict.found, verdict.evidence, "WRONG" if verdict.wrong else "")
     Console().print(table)
+
+
+def fit_table(summary: Mapping[str, Any], title: str) -> None:
+    """How well a hand's articulations fit the labels of a set."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("hands", f"{summary['hands']}")
+    names = {"fit_error_mm": "fit error, mean", "median_mm": "... median", "percentile_90_mm": "... 90 %"}
+    for key, name in names.items():
+        table.add_row(name, f"{summary[key]:.1f} mm")
+    worst = max(summary["joints_mm"], key=summary["joints_mm"].__getitem__)
+    table.add_row(f"... of the worst joint, {worst}", f"{summary['joints_mm'][worst]:.1f} mm")
+    table.add_row("fingers entered one another", f"{summary['collided']}")
+    table.add_row("mean error once they are opened", f"{summary['freed_error_mm']:.1f} mm")
+    table.add_row("left out", f"{summary['left_out']}")
+    Console().print(table)

@@ -42,6 +42,8 @@ def render(
     window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     convention: str = "rhd",
+    poses: Annotated[Path | None, arg(metavar="FILE")] = None,
+    poses_share: Annotated[float | None, arg(metavar="SHARE")] = None,
     counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
@@ -49,6 +51,7 @@ def render(
     $ latent-hands render hands --count 2000 --size 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
     $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0 --defocus 0.05 0.1
+    $ latent-hands render hands --count 20000 --poses poses.safetensors --poses-share 0.5
     $ latent-hands render benchmark --counterfactual
 
     With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
@@ -67,20 +70,26 @@ def render(
         defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in picture sides
             [a third of the scenes, up to 0.03].
         convention: Where the labels place the joints: as the data set of that name does (docs/data.md).
+        poses: Poses of real hands, a file that `latent-hands retarget` wrote.
+        poses_share: The share of pictures whose pose is one of them, a little jittered [0.5].
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
     from latent_hands.render.counterfactual_set import render_counterfactual
     from latent_hands.render.dataset import render_dataset
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
-    chosen |= {"poses_per_scene": poses_per_scene, "defocus": defocus}
+    ordinary = {"poses_per_scene": poses_per_scene, "defocus": defocus}
+    ordinary |= {"poses": poses, "poses_share": poses_share}
+    chosen |= ordinary
     chosen = {name: value for name, value in chosen.items() if value is not None}
+    if poses is None and poses_share is not None:
+        raise HandsError(f"poses_share is {poses_share}; legal without --poses: not given")
     if not counterfactual:
         chosen = {"count": 1000} | chosen
         render_dataset(out, seed=seed, workers=workers, convention=convention, **chosen)
         print(f"{chosen['count']} training pictures and their labels are in {out}")
         return
-    for name in {"poses_per_scene", "defocus"} & chosen.keys():
+    for name in ordinary.keys() & chosen.keys():
         raise HandsError(f"{name} is {chosen[name]}; legal with --counterfactual: not given")
     render_counterfactual(out, seed=seed, workers=workers, convention=convention, **chosen)
     print(f"groups and grids of pictures and their labels are in {out}")

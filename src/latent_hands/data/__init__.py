@@ -33,6 +33,7 @@ READERS: dict[str, Reader] = {
     "stb-left": partial(read_stb, views=("left",)),
     "stb-right": partial(read_stb, views=("right",)),
     "stb-sk": partial(read_stb, views=("sk",)),
+    "stb-poses": partial(read_stb, views=("left",), pictures=False),
     "stb-wrist-middle": partial(read_stb, wrist="middle"),
     "stb-wrist-mean": partial(read_stb, wrist="mean"),
     "freihand": read_freihand,

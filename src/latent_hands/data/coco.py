@@ -2,8 +2,9 @@
 
 ``ROOT/annotations/{training,evaluation}.json``: images, annotations and a category of 21 keypoints, (u, v, 0
 not labelled, 1 hidden, 2 visible); ``ROOT/{training,evaluation}/FILE_NAME``, one hand a picture. Beyond COCO,
-an annotation may have "side", "xyz_mm" (21, 3) in the keypoints' order and "K" (3, 3), as ``latent-hands
-export`` writes them; "palm_mm" (3), where the palm was labelled and the wrist follows from a rule.
+an annotation may have, as ``latent-hands export`` writes them, "side", "xyz_mm" (21, 3) in the keypoints'
+order, "K" (3, 3), and "convention", where the joints lie; "palm_mm" (3), where the palm was labelled and the
+wrist follows from a rule.
 """
 
 import json
@@ -96,13 +97,16 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
     side = label.get("side")
     if side not in (None, "left", "right"):
         raise HandsError(f"{where} has the side {side!r}; legal: left, right")
+    convention = label.get("convention")
+    if not isinstance(convention, str | None):
+        raise HandsError(f"{where} has the convention {convention!r}; legal: a name")
     keypoints = reorder(_numbers(label, "keypoints", (21, 3), where), "snap", "rhd")
     uv_px, visible = keypoints[:, :2], keypoints[:, 2] == VISIBLE
     if "xyz_mm" not in label or "K" not in label:
-        return Sample(image.stem, image, side, uv_px=uv_px, visible=visible)
+        return Sample(image.stem, image, side, uv_px=uv_px, visible=visible, convention=convention)
     K = _numbers(label, "K", (3, 3), where)
     xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
-    sample = Sample(image.stem, image, side, xyz_mm, uv_px, visible, K)
+    sample = Sample(image.stem, image, side, xyz_mm, uv_px, visible, K, convention=convention)
     if "palm_mm" not in label:
         return sample
     palm_mm = _numbers(label, "palm_mm", (1, 3), where)

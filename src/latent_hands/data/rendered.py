@@ -11,7 +11,7 @@ from latent_hands.errors import HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_PICTURE = ("name", "index", "articulation", "rotation")
-_OF_A_COUNTERFACTUAL = ("viewpoint", "counterfactual")
+_OF_SOME_SETS = ("viewpoint", "counterfactual", "source_pose")
 
 
 def read_rendered(
@@ -59,7 +59,7 @@ def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str,
                 break
             try:
                 known = json.loads(line)
-                own = (*_OF_THE_PICTURE, *(key for key in _OF_A_COUNTERFACTUAL if key in known))
+                own = (*_OF_THE_PICTURE, *(key for key in _OF_SOME_SETS if key in known))
                 shared = {key: known[key] for key in known if key not in (*own, *_LABELS)}
                 shared = scenes.setdefault(known["scene"], shared)
                 name, _ = known["name"], known["window"]

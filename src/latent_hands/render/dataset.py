@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,7 @@ from rich.text import Text
 
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
+from latent_hands.render.pose_file import PoseSource
 from latent_hands.render.rhd_files import encode_annotations, write_bytes
 from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
 from latent_hands.render.shots import KINDS, write_shots
@@ -57,7 +58,7 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The plan of an ordinary set, where a job is a scene; `defocus` is left out of rendered.json if None.
+    """The plan of an ordinary set, where a job is a scene; what is None is left out of rendered.json.
 
     `joints` is the convention of the labels.
     """
@@ -70,6 +71,7 @@ class Settings:
     window: tuple[float, float]
     defocus: tuple[float, float] | None = None
     joints: str = RHD
+    poses: PoseSource | None = None
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -89,11 +91,13 @@ class Settings:
         scene = sample_scene(self.seed, split, job, self.size, self.window, convention=self.joints)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
-        return write_shots(folder, scene, self.seed, self.pictures(split, job))
+        return write_shots(folder, scene, self.seed, self.pictures(split, job), self.poses)
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        return ABOUT | {name: value for name, value in plain(self).items() if value is not None}
+        settings = ABOUT | plain(replace(self, poses=None))
+        settings["poses"] = self.poses and self.poses.as_json()
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 def render_dataset(
@@ -107,6 +111,8 @@ def render_dataset(
     window: tuple[float, float] = (0.8, 1.3),
     defocus: tuple[float, float] | None = None,
     convention: str = RHD,
+    poses: str | Path | None = None,
+    poses_share: float = 0.5,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
@@ -115,13 +121,14 @@ def render_dataset(
     number. A run that was stopped goes on where it was when it is started again with the same settings.
     ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene` and ``defocus`` as in
     `defocused`. ``convention`` says where the labels place the joints; the pictures do not depend on it.
-    Returns ``out``.
+    ``poses_share`` of the poses come from the file ``poses``. Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
     window = float(window[0]), float(window[1])
-    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus, convention)
+    source = None if poses is None else PoseSource.open(poses, poses_share)
+    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus, convention, source)
     _check(settings)
     return write_set(Path(out), settings, workers, progress)
 

@@ -149,7 +149,11 @@ class HandModel:
         return rotations, origins
 
     def local_rotations(self, articulation: Articulation) -> Float32[np.ndarray, "bones 3 3"]:
-        """Rotation of every bone in its own frame: flexion about x, twist about y, abduction about z."""
+        """Rotation of every bone in its own frame."""
+        return euler_zxy(np.radians(self.bone_angles_deg(articulation)).astype(np.float32))
+
+    def bone_angles_deg(self, articulation: Articulation) -> Float[np.ndarray, "bones 3"]:
+        """Flexion about x, twist about y, abduction about z of every bone, linear in the articulation."""
         angles = np.zeros((len(PARENTS), 3))
         fingers = articulation.fingers
         angles[FINGER_BONES, 0] = fingers[:, [0, 2, 3]] - self.rest_flexion_deg
@@ -160,7 +164,7 @@ class HandModel:
         angles[[RING_METACARPAL, LITTLE_METACARPAL], 0] = articulation.arch / 2, articulation.arch
         # The palm is fixed, so a flexed wrist turns the forearm the other way.
         angles[FOREARM, [0, 2]] = articulation.wrist * [1, -1]
-        return euler_zxy(np.radians(angles).astype(np.float32))
+        return angles
 
 
 def bone_frames(

@@ -3,9 +3,11 @@
 import json
 from functools import cache
 from importlib.resources import files
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
+from torch import Tensor
 
 from latent_hands.render.articulation import Articulation, blend, neutral
 from latent_hands.render.collision import penetration_mm
@@ -14,12 +16,16 @@ __all__ = ["Articulation", "blend", "gestures", "neutral", "sample_articulation"
 
 FINGER_LIMITS_DEG = np.array([[-20, 90], [-16, 16], [0, 108], [-3, 72]], float)
 THUMB_LIMITS_DEG = np.array([[-25, 45], [-45, 16], [-60, 60], [-5, 58], [-15, 75]], float)
+ARCH_LIMITS_DEG = (0.0, 15.0)
 WRIST_LIMITS_DEG = np.array([[-55, 55], [-18, 28]], float)
 # Fingers side by side may lean against each other by this much before they would cross.
 LEAN_DEG = 5.0
 # Skin gives way where fingers touch.
 TOUCH_MM = 3.0
 ATTEMPTS = 30
+FREEING_STEPS = 10
+
+Angles = TypeVar("Angles", np.ndarray, Tensor)
 
 
 def sample_articulation(rng: np.random.Generator) -> Articulation:
@@ -29,25 +35,56 @@ def sample_articulation(rng: np.random.Generator) -> Articulation:
     """
     for _ in range(ATTEMPTS):
         draw = _DRAWS[rng.choice(len(_DRAWS), p=[0.35, 0.2, 0.2, 0.25])](rng)
-        wrist = rng.normal([0, 2], [22, 8])
-        articulation = within_limits(Articulation(draw.fingers, draw.thumb, draw.arch, wrist))
+        articulation = with_wrist(draw, rng)
         if penetration_mm(articulation) < TOUCH_MM:
             return articulation
     return neutral()
 
 
+def with_wrist(articulation: Articulation, rng: np.random.Generator) -> Articulation:
+    """The articulation within limits, its wrist bent at random."""
+    wrist = rng.normal([0, 2], [22, 8])
+    return within_limits(Articulation(articulation.fingers, articulation.thumb, articulation.arch, wrist))
+
+
+def freed(articulation: Articulation) -> Articulation | None:
+    """The articulation, opened as little as it takes that no finger enters another.
+
+    The thumb alone, else all fingers, go towards the relaxed hand, at most half of the way; None if that is
+    not enough.
+    """
+    for moving in (_THUMB, 1.0):
+        for share in np.arange(FREEING_STEPS + 1) / (2 * FREEING_STEPS):
+            angles = articulation.flat() + share * moving * (neutral().flat() - articulation.flat())
+            opened = within_limits(Articulation.from_flat(angles))
+            if penetration_mm(opened) < TOUCH_MM:
+                return opened
+    return None
+
+
 def within_limits(articulation: Articulation) -> Articulation:
     """The nearest angles that a hand's joints and the couplings between them allow."""
     mcp, abduction, pip, dip = np.clip(articulation.fingers, *FINGER_LIMITS_DEG.T).T
-    dip = np.clip(dip, np.maximum(0.35 * pip - 5, FINGER_LIMITS_DEG[3, 0]), np.minimum(0.75 * pip + 8, 72))
-    spread = FINGER_LIMITS_DEG[1, 1] * np.clip((80 - mcp) / 45, 0, 1)  # none in a flexed finger
+    dip = np.clip(dip, *dip_limits(pip))
+    spread = most_spread(mcp)
     abduction = np.clip(uncross(abduction, mcp), -spread, spread)
     return Articulation(
         fingers=np.stack([mcp, abduction, pip, dip], 1),
         thumb=np.clip(articulation.thumb, *THUMB_LIMITS_DEG.T),
-        arch=float(np.clip(articulation.arch, 0, 15)),
+        arch=float(np.clip(articulation.arch, *ARCH_LIMITS_DEG)),
         wrist=np.clip(articulation.wrist, *WRIST_LIMITS_DEG.T),
     )
+
+
+def dip_limits(pip: Angles) -> tuple[Angles, Angles]:
+    """Least and largest flexion of end joints, degrees: they bend with the middle ones."""
+    least, most = FINGER_LIMITS_DEG[3].tolist()
+    return (0.35 * pip - 5).clip(least, None), (0.75 * pip + 8).clip(None, most)
+
+
+def most_spread(mcp: Angles) -> Angles:
+    """Largest abduction to either side, degrees: none in a flexed finger."""
+    return FINGER_LIMITS_DEG[1, 1].item() * ((80 - mcp) / 45).clip(0, 1)
 
 
 def uncross(abduction: Float[np.ndarray, "4"], mcp: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:
@@ -77,22 +114,23 @@ def _pick(rng: np.random.Generator) -> Articulation:
 
 
 def _jittered(rng: np.random.Generator) -> Articulation:
-    return _jitter(_pick(rng), rng, 5.0)
+    return jitter(_pick(rng), rng, 5.0)
 
 
-def _jitter(articulation: Articulation, rng: np.random.Generator, scale_deg: float) -> Articulation:
+def jitter(articulation: Articulation, rng: np.random.Generator, scale_deg: float) -> Articulation:
+    """The articulation with all angles but the wrist's changed at random, by about so much."""
     return Articulation.from_flat(articulation.flat() + rng.normal(0, scale_deg, 24) * _RELATIVE)
 
 
 def _blended(rng: np.random.Generator) -> Articulation:
-    return _jitter(blend(_pick(rng), _pick(rng), rng.uniform()), rng, 4.0)
+    return jitter(blend(_pick(rng), _pick(rng), rng.uniform()), rng, 4.0)
 
 
 def _finger_by_finger(rng: np.random.Generator) -> Articulation:
     a, b, t = _pick(rng), _pick(rng), rng.uniform(size=5)
     whole = blend(a, b, t[4])
     fingers = a.fingers + t[:4, None] * (b.fingers - a.fingers)
-    return _jitter(Articulation(fingers, whole.thumb, whole.arch, whole.wrist), rng, 4.0)
+    return jitter(Articulation(fingers, whole.thumb, whole.arch, whole.wrist), rng, 4.0)
 
 
 def _synergy(rng: np.random.Generator) -> Articulation:
@@ -108,3 +146,4 @@ def _synergy(rng: np.random.Generator) -> Articulation:
 _DRAWS = (_jittered, _blended, _finger_by_finger, _synergy)
 # Jitter of each angle against the others: fingers (MCP, abduction, PIP, DIP), thumb, arch, wrist.
 _RELATIVE = np.array([1.2, 0.5, 1.2, 0.8] * 4 + [0.8, 0.8, 0.6, 1, 1.2] + [0.5] + [0, 0])
+_THUMB = np.array([0.0] * 16 + [1.0] * 5 + [0.0] * 3)

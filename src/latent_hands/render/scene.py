@@ -148,13 +148,15 @@ def sample_view(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
     )
 
 
-def sample_hand(scene: Scene, rng: np.random.Generator) -> PlacedHand:
-    """A random pose and viewpoint of the scene's hand that the picture can show.
+def sample_hand(
+    scene: Scene, rng: np.random.Generator, articulation: Articulation | None = None
+) -> PlacedHand:
+    """A random pose (or this one) and a random viewpoint of the scene's hand that the picture can show.
 
     A view that puts joints out of the picture is drawn again. Where only the arm is in the way, or its end in
     sight, the wrist is bent another way: labels do not change with it, so the viewpoints stay uniform.
     """
-    articulation = sample_articulation(rng)
+    articulation = articulation or sample_articulation(rng)
     for _ in range(ATTEMPTS):
         rotation = sample_view(rng)
         hand = place_hand(scene, articulation, rotation)

@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.picture import Picture, render_picture
+from latent_hands.render.pose_file import PoseSource
 from latent_hands.render.rhd_files import encode_depth, encode_mask, write_image
 from latent_hands.render.scene import PlacedHand, Scene, plain, sample_hand, scene_rng, tag_hand
 
@@ -18,14 +19,21 @@ OCCLUSION_M = 0.03
 So 82 % of the wrists in the picture are visible (RHD: 83 %) and 98 % of the other joints (RHD: 99.9 %)."""
 
 
-def write_shots(folder: Path, scene: Scene, seed: int, numbers: range) -> list[dict[str, Any]]:
-    """Write the tag image of a scene and the pictures with these numbers; returns a record of each."""
+def write_shots(
+    folder: Path, scene: Scene, seed: int, numbers: range, poses: PoseSource | None = None
+) -> list[dict[str, Any]]:
+    """Write the tag image of a scene and the pictures with these numbers; returns a record of each.
+
+    With a source of poses a record also names the pose of its file, None where the pose was sampled.
+    """
     write_tag(folder, scene)
     records = []
     for pose, number in enumerate(numbers):
         rng = scene_rng(seed, scene.split, scene.index, pose)
-        hand = sample_hand(scene, rng)
-        records.append(write_shot(folder, scene, hand, number, noise=int(rng.integers(2**31))))
+        articulation, drawn = poses.draw(rng, scene.split) if poses else (None, None)
+        hand = sample_hand(scene, rng, articulation)
+        record = write_shot(folder, scene, hand, number, noise=int(rng.integers(2**31)))
+        records.append(record | ({"source_pose": drawn} if poses else {}))
     return records
 
 

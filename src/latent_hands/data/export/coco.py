@@ -1,7 +1,7 @@
 """Writing COCO keypoints, as `data.coco` reads them: pictures as they are, 2D joints, and the rest beside.
 
-Readers of COCO ignore keys that they do not know: "side", "xyz_mm", "K", and "palm_mm" where that was
-labelled and the wrist follows from a rule.
+Readers of COCO ignore keys that they do not know: "side", "xyz_mm", "K", "convention", "palm_mm" where that
+was labelled and the wrist follows from a rule.
 """
 
 import json
@@ -29,6 +29,7 @@ INFO = {
     "side": "left or right",
     "xyz_mm": "keypoints in millimetres, camera frame: x right, y down, z forward",
     "K": "the camera of the picture: pixels (u, v, 1) are K xyz / z, pixel centres at integers",
+    "convention": "where the joints lie in the hand, as in the data set of that name",
     "palm_mm": "the labelled centre of the palm, where the wrist follows from a rule",
     "bbox": "the box of the keypoints within the picture, and area its area",
 }
@@ -57,6 +58,8 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
         label["side"] = hand.side
     if hand.xyz_mm is not None and hand.K is not None:
         label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
+    if hand.convention is not None:
+        label["convention"] = hand.convention
     if sample.root == "palm" and sample.xyz_mm is not None:
         label["palm_mm"] = numbers(sample.xyz_mm[PALM])
     return {"image": {"id": number, "file_name": name, "width": width, "height": height}, "annotation": label}

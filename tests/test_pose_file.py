@@ -1,0 +1,144 @@
+"""Files of poses: what is written is drawn from; pictures follow the seed and the file's content alone."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from latent_hands.cli import main
+from latent_hands.data import open_data
+from latent_hands.errors import HandsError
+from latent_hands.render import pose_file
+from latent_hands.render.articulation import Articulation
+from latent_hands.render.collision import penetration_mm
+from latent_hands.render.dataset import render_dataset
+from latent_hands.render.pose_file import JITTER_DEG, PoseSource, read_poses, write_poses
+from latent_hands.render.poses import TOUCH_MM, sample_articulation
+
+SMALL = {"count": 4, "size": 32, "seed": 3, "poses_per_scene": 2, "evaluation": 2, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def poses():
+    rng = np.random.default_rng(5)
+    return np.stack([sample_articulation(rng).flat() for _ in range(30)]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory, poses):
+    path = tmp_path_factory.mktemp("poses") / "new" / "poses.safetensors"
+    write_poses(path, poses, np.zeros(len(poses)), "somewhere")
+    return path
+
+
+def test_what_was_written_is_read(path, poses):
+    np.testing.assert_array_equal(read_poses(path), poses)
+
+
+def test_draws_are_near_the_files_poses_and_splits_share_none(path, poses):
+    source = PoseSource.open(path, 1.0)
+    seen = {}
+    for split in ("training", "evaluation"):
+        rng = np.random.default_rng(0)
+        draws = [source.draw(rng, split) for _ in range(60)]
+        seen[split] = {number for _, number in draws}
+        for articulation, number in draws:
+            assert penetration_mm(articulation) < TOUCH_MM
+            assert np.abs(articulation.flat() - poses[number])[:22].max() < 8 * JITTER_DEG
+    assert max(seen["training"]) < 27 <= min(seen["evaluation"])
+    assert len(seen["training"]) > 10
+
+
+def test_the_share_is_the_files(path):
+    rng = np.random.default_rng(0)
+    assert {number for _, number in (PoseSource.open(path, 0.0).draw(rng, "training") for _ in range(5))} == {
+        None
+    }
+    half = [PoseSource.open(path, 0.5).draw(rng, "training")[1] is None for _ in range(60)]
+    assert 15 < sum(half) < 45
+
+
+def test_draws_follow_the_seed(path):
+    source = PoseSource.open(path, 0.5)
+    first, second = (
+        [source.draw(rng, "training") for _ in range(8)] for rng in map(np.random.default_rng, (7, 7))
+    )
+    for (a, i), (b, j) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.flat(), b.flat())
+        assert i == j
+
+
+def test_pictures_follow_the_content_of_the_file(path, poses, tmp_path):
+    root = render_dataset(tmp_path / "a", workers=1, poses=path, poses_share=0.8, **SMALL)
+    copy = shutil.copy(path, tmp_path / "copy.safetensors")
+    other = render_dataset(tmp_path / "b", workers=1, poses=copy, poses_share=0.8, **SMALL)
+    for file in sorted(root.rglob("*")):
+        if file.is_file():
+            assert file.read_bytes() == (other / file.relative_to(root)).read_bytes()
+    settings = json.loads((root / "rendered.json").read_text())["poses"]
+    assert settings == PoseSource.open(path, 0.8).as_json()
+    numbers = [sample.factors["source_pose"] for sample in open_data("rendered", root, "training")]
+    assert any(number is not None for number in numbers)
+    for sample in open_data("rendered", root, "training"):
+        if (number := sample.factors["source_pose"]) is not None:
+            drawn = Articulation.from_json(sample.factors["articulation"]).flat()
+            assert np.abs(drawn - poses[number])[:22].max() < 8 * JITTER_DEG
+    with pytest.raises(HandsError, match=r"not \{'sha256': .*'share': 0.5\}"):
+        render_dataset(root, workers=1, poses=path, **SMALL)
+
+
+def test_broken_files_are_named(path, poses, tmp_path, monkeypatch):
+    wrong = tmp_path / "wrong.safetensors"
+    with pytest.raises(HandsError, match=r"no file of poses at .*wrong"):
+        read_poses(wrong)
+    for content in (b"", b"no tensors", path.read_bytes()[:-5]):
+        wrong.write_bytes(content)
+        with pytest.raises(HandsError, match=r"wrong\.safetensors is no file of poses"):
+            read_poses(wrong)
+    save_file({"angles": poses}, wrong)
+    with pytest.raises(HandsError, match=r"wrong\.safetensors is no file of poses"):
+        read_poses(wrong)
+    for array in (poses[:, :20], poses[:0], poses.astype(np.float64)):
+        save_file({"articulations": np.ascontiguousarray(array)}, wrong)
+        with pytest.raises(HandsError, match=r"legal: float32 \(n, 24\)"):
+            read_poses(wrong)
+    for value in (np.nan, 95.0):
+        bad = poses.copy()
+        bad[3, 4] = value
+        save_file({"articulations": bad}, wrong)
+        with pytest.raises(
+            HandsError, match=r"angle 4 of pose 3 in .* is (nan|95); legal: -20 .. 90 degrees"
+        ):
+            read_poses(wrong)
+    monkeypatch.setattr(pose_file, "MAX_BYTES", 100)
+    with pytest.raises(HandsError, match="at most 100 are read"):
+        read_poses(path)
+    with pytest.raises(HandsError, match="poses_share is 2"):
+        PoseSource.open(path, 2.0)
+
+
+def test_a_file_that_changed_is_not_drawn_from(poses, tmp_path):
+    path = tmp_path / "poses.safetensors"
+    write_poses(path, poses, np.zeros(len(poses)), "somewhere")
+    source = PoseSource.open(path, 1.0)
+    write_poses(path, poses[::-1], np.zeros(len(poses)), "somewhere")
+    with pytest.raises(HandsError, match="was changed while poses were drawn"):
+        source.draw(np.random.default_rng(0), "training")
+
+
+def test_the_commands(path, tmp_path, capsys):
+    root = render_dataset(tmp_path / "hands", workers=1, **SMALL)
+    out = tmp_path / "out.safetensors"
+    assert main(["retarget", "rendered", str(root), str(out), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["hands"] == 4
+    assert len(read_poses(out)) == 4 - summary["left_out"]
+    assert main(["retarget", "rendered", str(root), str(out), "--limit", "2"]) == 0
+    assert "fit error, mean" in capsys.readouterr().out
+    for options in (["--poses-share", "0.5"], ["--poses", str(path), "--counterfactual"]):
+        assert main(["render", str(tmp_path / "new"), *options]) == 2
+        assert "legal" in capsys.readouterr().err
+    assert main(["retarget", "images", str(root / "training/color"), str(out)]) == 2
+    assert "no joints in 3D" in capsys.readouterr().err

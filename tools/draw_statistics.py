@@ -1,0 +1,248 @@
+"""How the hands of several data sets are held, seen, sized and coloured, side by side in one figure.
+
+    python tools/draw_statistics.py rendered=hands rhd:evaluation=RHD_published_v2 stb-poses=STB \
+        [--out statistics.png] [--limit 2000] [--pictures 300]
+
+A set is NAME=ROOT or NAME:SPLIT=ROOT; the split is training if not told. All is measured on labels, by the
+same rules for every set; colours on the pictures that are there.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from latent_hands.data import Sample, open_data, read_rgb
+from latent_hands.data.palm import crop_square, palm_uv_px, palm_xyz_mm
+from latent_hands.draw.hands import INK, PALETTE
+from latent_hands.hand.geometry import canonicalise, mirror, to_wrist
+from latent_hands.hand.skeleton import BONES, FINGERS, MIDDLE_MCP, MIDDLE_PIP, PALM
+from latent_hands.retarget import right_hands_mm
+
+COLOURS = (PALETTE["ring"], PALETTE["thumb"], PALETTE["middle"], PALETTE["index"], PALETTE["little"])
+FEW = 30
+"""Of fewer pictures single ones are shown, no distribution."""
+STROKE_BONES = 0.4
+"""Pixels this near to a bone, in middle bones, may be the hand's; half as near, they are."""
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of one set: flexions in degrees by joint, viewpoints, sizes, and colours (0..1) of some pictures."""
+
+    hands: int
+    flexion_deg: dict[str, np.ndarray]
+    towards_camera: np.ndarray
+    turn_deg: np.ndarray
+    sizes: dict[str, np.ndarray]
+    colours: dict[str, np.ndarray]
+
+
+def measure(samples: Sequence[Sample], pictures: int) -> Statistics:
+    # right_hands_mm checks the labels; the canonical frame is that of left hands
+    right_hands_mm(samples)
+    palms = [palm for sample in samples if (palm := palm_xyz_mm(sample)) is not None]
+    xyz_mm = torch.stack(palms).double()
+    left = torch.tensor([sample.side == "left" for sample in samples])[:, None, None]
+    xyz_mm = torch.where(left, xyz_mm, mirror(xyz_mm))
+    cpose, viewpoint = canonicalise(xyz_mm - xyz_mm[:, [PALM]])
+    ray = -xyz_mm[:, PALM] / xyz_mm[:, PALM].norm(dim=1, keepdim=True)
+    up = xyz_mm[:, MIDDLE_MCP] - xyz_mm[:, PALM]
+    width_mm = (xyz_mm[:, FINGERS["index"][0]] - xyz_mm[:, FINGERS["little"][0]]).norm(dim=1)
+    distance_mm = xyz_mm[:, PALM].norm(dim=1)
+    sizes = {
+        "crop, pixels": np.array([side_px(sample) for sample in samples]),
+        "distance, millimetres": distance_mm.numpy(),
+        "distance, hand widths": (distance_mm / width_mm).numpy(),
+    }
+    there = [sample for sample in samples if sample.image.is_file()]
+    some = there[:: max(1, len(there) // pictures)][:pictures]
+    return Statistics(
+        hands=len(samples),
+        flexion_deg=flexions_deg(to_wrist(cpose)),
+        towards_camera=(viewpoint @ ray[:, :, None])[..., 0].numpy(),
+        turn_deg=torch.rad2deg(torch.atan2(up[:, 0], -up[:, 1])).numpy(),
+        sizes=sizes,
+        colours=colours(some),
+    )
+
+
+def flexions_deg(cpose: Float[Tensor, "n 21 3"]) -> dict[str, np.ndarray]:
+    """Angles between bones that follow one another; of fingers about the axis across the palm's bone."""
+    found: dict[str, list[Tensor]] = {name: [] for name in ("MCP", "PIP", "DIP")}
+    back = torch.tensor([0.0, 0, 1]).to(cpose)
+    for finger in ("index", "middle", "ring", "little"):
+        bones = cpose[:, (0, *FINGERS[finger])].diff(dim=1)
+        across = torch.linalg.cross(back.expand(len(bones), 3), bones[:, 0])
+        across = across / across.norm(dim=1, keepdim=True)
+        for name, before, after in zip(found, bones.unbind(1), bones.unbind(1)[1:], strict=False):
+            sine = (torch.linalg.cross(before, after) * across).sum(1)
+            found[name].append(torch.atan2(sine, (before * after).sum(1)))
+    angles = {name: torch.rad2deg(torch.cat(values)).numpy() for name, values in found.items()}
+    thumb = cpose[:, FINGERS["thumb"]].diff(dim=1)
+    thumb = thumb / thumb.norm(dim=2, keepdim=True)
+    bends = torch.rad2deg((thumb[:, :-1] * thumb[:, 1:]).sum(2).clip(-1, 1).acos()).numpy()
+    return angles | {"thumb MCP": bends[:, 0], "thumb IP": bends[:, 1]}
+
+
+def side_px(sample: Sample) -> float:
+    """The side of the ground-truth crop; the middle of an absent picture is its principal point."""
+    if sample.image.is_file():
+        with Image.open(sample.image) as image:
+            width, height = image.size
+    else:
+        assert sample.K is not None
+        width, height = (2 * sample.K[:2, 2]).round().astype(int).tolist()
+    square = crop_square(sample, (height, width))
+    assert square is not None
+    return square[2]
+
+
+def colours(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """Means of every picture over the hand and over what lies around it in the crop."""
+    rows = [row for sample in samples if (row := _colours(sample)) is not None]
+    table = np.array(rows).reshape(-1, 3)
+    return dict(zip(("hand", "background", "saturation"), table.T, strict=True))
+
+
+def _colours(sample: Sample) -> tuple[float, float, float] | None:
+    rgb = read_rgb(sample.image)
+    square, points = crop_square(sample, rgb.shape[:2]), palm_uv_px(sample)
+    assert square is not None
+    assert points is not None
+    uv_px = points.numpy()
+    width_px = 2 * STROKE_BONES * float(np.linalg.norm(uv_px[MIDDLE_MCP] - uv_px[MIDDLE_PIP]).clip(4))
+    hand, near = (strokes(rgb.shape[:2], uv_px, factor * width_px) for factor in (0.5, 1.5))
+    cx, cy, side = square
+    rows, columns = np.ogrid[: rgb.shape[0], : rgb.shape[1]]
+    around = (abs(columns - cx) < side / 2) & (abs(rows - cy) < side / 2) & ~near
+    if not hand.any() or not around.any():
+        return None
+    values = rgb / 255.0
+    luminance, most = values @ LUMA, values.max(2)
+    saturation = (most - values.min(2)) / most.clip(1e-3)
+    return float(luminance[hand].mean()), float(luminance[around].mean()), float(saturation[hand].mean())
+
+
+def strokes(size: tuple[int, ...], uv_px: np.ndarray, width_px: float) -> np.ndarray:
+    """Which pixels lie on lines of this width along the bones."""
+    mask = Image.new("1", (size[1], size[0]))
+    draw = ImageDraw.Draw(mask)
+    for parent, child in BONES:
+        draw.line([*uv_px[parent], *uv_px[child]], fill=1, width=max(round(width_px), 1))
+    return np.array(mask)
+
+
+def distribution(axis: Axes, values: dict[str, np.ndarray], bins: np.ndarray, title: str) -> None:
+    """One line a set, each of area 1; few values are ticks on the axis."""
+    for (_, each), colour in zip(values.items(), COLOURS, strict=False):
+        if len(each) >= FEW:
+            axis.hist(each, bins, density=True, histtype="stepfilled", color=colour, alpha=0.12)
+            axis.hist(each, bins, density=True, histtype="step", color=colour, linewidth=1.5)
+        elif len(each):
+            axis.plot(each, np.zeros(len(each)), "|", color=colour, markersize=10, clip_on=False)
+    axis.set_title(title, fontsize=10, loc="left", color=INK)
+    axis.set(yticks=[], xlim=(bins[0], bins[-1]))
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right", "left"]].set_visible(False)
+
+
+def sphere(axis: Axes, towards: np.ndarray, colour: str, title: str) -> None:
+    """Where the camera stands around the hand; areas are true (Mollweide)."""
+    x, y, z = towards.T
+    size = 2.4 if len(towards) > 500 else 4.5
+    place = np.arctan2(x, -z), np.arcsin((-y).clip(-1, 1))
+    axis.plot(*place, ".", color=colour, markersize=size, alpha=0.55, mew=0)
+    axis.set_title(title, fontsize=10, color=INK)
+    axis.set_xticks([-np.pi / 2, 0, np.pi / 2], ["", "", ""])
+    axis.set_yticks([0], [""])
+    axis.grid(color="#d8d8d4", linewidth=0.8)
+    names = {
+        "thumb": (-1.57, 0),
+        "palm": (0, 0),
+        "little": (1.57, 0),
+        "fingertips": (0, 1.25),
+        "wrist": (0, -1.25),
+    }
+    halo = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+    for name, (longitude, latitude) in names.items():
+        axis.text(longitude, latitude, name, fontsize=8, color=INK, ha="center", va="center", bbox=halo)
+
+
+def draw(sets: dict[str, Statistics]) -> Figure:
+    figure = Figure(figsize=(14, 7.8), layout="constrained")
+    rows = figure.subfigures(3, 1, height_ratios=[1, 0.72, 1])
+
+    def of(value: Callable[[Statistics], np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: value(each) for name, each in sets.items()}
+
+    first = next(iter(sets.values()))
+    for axis, joint in zip(rows[0].subplots(1, 5), first.flexion_deg, strict=True):
+        bins = np.linspace(*((0, 90) if joint.startswith("thumb") else (-40, 120)), 41)
+        distribution(axis, of(lambda s: s.flexion_deg[joint]), bins, f"{joint} flexion, degrees")  # noqa: B023
+    grid = rows[1].add_gridspec(1, len(sets) + 1)
+    for i, ((name, each), colour) in enumerate(zip(sets.items(), COLOURS, strict=False)):
+        axis = rows[1].add_subplot(grid[i], projection="mollweide")
+        sphere(axis, each.towards_camera[:: -(-each.hands // 1500)], colour, f"{name}, seen from")
+    turned = rows[1].add_subplot(grid[-1])
+    distribution(turned, of(lambda s: s.turn_deg), np.linspace(-180, 180, 37), "turn in the picture, degrees")
+    turned.set_xticks([-180, -90, 0, 90, 180], ["down", "left", "up", "right", "down"])
+    axes = rows[2].subplots(1, 6)
+    ranges = ((0, 320), (0, 1500), (0, 20))
+    for axis, size, extent in zip(axes[:3], first.sizes, ranges, strict=True):
+        distribution(axis, of(lambda s: s.sizes[size]), np.linspace(*extent, 41), size)  # noqa: B023
+    unit = np.linspace(0, 1, 26)
+    distribution(axes[3], of(lambda s: s.colours["hand"]), unit, "luminance of the hand")
+    distribution(axes[4], of(lambda s: s.colours["saturation"]), unit, "saturation of the hand")
+    for each, colour in zip(sets.values(), COLOURS, strict=False):
+        axes[5].plot(
+            each.colours["background"], each.colours["hand"], ".", color=colour, ms=4, alpha=0.6, mew=0
+        )
+    axes[5].plot([0, 1], [0, 1], color="#c8c8c4", linewidth=0.8, zorder=0)
+    axes[5].set_title("hand and background", fontsize=10, loc="left", color=INK)
+    axes[5].set(xlim=(0, 1), ylim=(0, 1), box_aspect=1)
+    axes[5].set_xlabel("luminance of the background", fontsize=8)
+    axes[5].set_ylabel("of the hand", fontsize=8)
+    axes[5].tick_params(labelsize=8)
+    axes[5].spines[["top", "right"]].set_visible(False)
+    legend(figure, sets)
+    return figure
+
+
+def legend(figure: Figure, sets: dict[str, Statistics]) -> None:
+    lines = []
+    for (name, each), colour in zip(sets.items(), COLOURS, strict=False):
+        pictures = len(each.colours["hand"])
+        told = f"{name}: {each.hands:,} hands, {pictures or 'no'} pictures"
+        lines.append(Line2D([], [], color=colour, linewidth=4, label=told))
+    figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False, fontsize=11)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("sets", nargs="+", metavar="NAME[:SPLIT]=ROOT")
+    parser.add_argument("--out", type=Path, default=Path("statistics.png"))
+    parser.add_argument("--limit", type=int, help="only the first so many hands of every set")
+    parser.add_argument("--pictures", type=int, default=300, help="of every set, for colours")
+    options = parser.parse_args()
+    sets = {}
+    for text in options.sets:
+        name, _, root = text.partition("=")
+        name, _, split = name.partition(":")
+        sets[name] = measure(open_data(name, root, split or "training", options.limit), options.pictures)
+    draw(sets).savefig(options.out, dpi=110)
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
