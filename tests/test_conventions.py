@@ -14,15 +14,17 @@ from latent_hands.data import open_data, read_stb
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.rendered import read_rendered
 from latent_hands.errors import HandsError
+from latent_hands.evaluate import Prediction, Truth, score
 from latent_hands.experiment import Data
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
 from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS
-from latent_hands.predictor.score import warn_of_conventions
+from latent_hands.predictor.score import translated
 from latent_hands.render.articulation import neutral
 from latent_hands.render.conventions import CONVENTIONS, Convention, check_convention, keypoints
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.poses import sample_articulation
 from latent_hands.render.proportions import CHAINS, PALM_JOINTS, Proportions, error, of_model
+from latent_hands.render.translation import translate
 from latent_hands.train.loop import check_joints
 
 SMALL = {"size": 48, "seed": 3, "evaluation": 0, "workers": 1, "progress": False}
@@ -215,12 +217,19 @@ def left(sample) -> np.ndarray:
     return sample.xyz_mm * np.float32([1 if sample.side == "left" else -1, 1, 1])
 
 
-def test_another_convention_of_the_labels_is_warned_of(caplog):
-    for labels in ("rhd", None):
-        warn_of_conventions("rhd", labels)
+def test_scores_are_told_in_the_convention_of_the_labels_too(caplog):
+    truth = Truth.of(1000 * torch.randn(3, 21, 3).cumsum(dim=1), torch.ones(3, 21, dtype=torch.bool))
+    said = Prediction(pose=truth.pose)
+    scores = translated(said, truth, ("rhd", "stb"), "evaluation", False)["translated"]
+    there = Prediction(pose=translate(truth.pose, "rhd", "stb"))
+    assert scores == score(there, truth, "evaluation")
     assert not caplog.records
-    warn_of_conventions("rhd", "stb")
-    assert 'the labels as "stb"' in caplog.text
+
+
+def test_a_convention_without_a_table_is_warned_of(caplog):
+    truth = Truth.of(1000 * torch.randn(3, 21, 3), torch.ones(3, 21, dtype=torch.bool))
+    assert translated(Prediction(pose=truth.pose), truth, ("rhd", "mano"), "evaluation", False) == {}
+    assert 'the labels as "mano"' in caplog.text
     assert "epe_bone_aligned_mm" in caplog.text
 
 

@@ -24,20 +24,25 @@ SCORES = {
     "epe_composed_mm": ("EPE of CPose x viewpoint", "mm", 1),
 }
 """Key of a score -> what it is called, its unit, its decimals."""
+TRANSLATED = ("epe_mm", "auc_20_50", "pa_epe_mm")
+"""Scores that are told again where joints were translated into the labels' convention."""
 
 
 def scores_table(numbers: Mapping[str, Any], title: str) -> None:
     """A run's numbers with their intervals, beside those of the mean pose."""
+    translated = numbers.get("translated", {})
     table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
     table.add_column("")
     for heading in ("value", "95 % interval", "mean pose"):
         table.add_column(heading, justify="right")
-    for key, (name, unit, digits) in SCORES.items():
-        if key in numbers:
-            low, high = numbers[f"{key}_interval"]
-            mean = numbers["mean_pose"].get(key)
-            cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
-            table.add_row(name, f"{numbers[key]:.{digits}f} {unit}".strip(), *cells)
+    rows = [(numbers, key, SCORES[key][0]) for key in SCORES if key in numbers]
+    rows += [(translated, key, f"{SCORES[key][0]}, translated") for key in TRANSLATED if translated]
+    for scores, key, name in rows:
+        _, unit, digits = SCORES[key]
+        low, high = scores[f"{key}_interval"]
+        mean = numbers["mean_pose"].get(key)
+        cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
+        table.add_row(name, f"{scores[key]:.{digits}f} {unit}".strip(), *cells)
     table.caption = (
         f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given\n"
         f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"

@@ -16,6 +16,8 @@ from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.predictor.model import TURNED_MARGIN, Model
+from latent_hands.render.conventions import CONVENTIONS
+from latent_hands.render.translation import translate
 
 Progress = Callable[[int, int], None]
 
@@ -32,8 +34,9 @@ def score_run(
 
     `hands` are samples, or their windows out of a packed store (`stored_windows`). Side and bone length are
     given, as in the paper. `rotations` averages over so many turned crops. Beside them stand `frame`,
-    `rotations`, the joint conventions of model and labels (a warning is logged where they differ) and, under
-    "mean_pose", what the labels' own mean pose would score.
+    `rotations`, the joint conventions of model and labels, under "mean_pose" what the labels' own mean pose
+    would score and, where the two conventions are known and differ, under "translated" the scores of the
+    3DPoses translated into that of the labels (`render.translation`).
     Raises HandsError for samples without 3D labels and as cutting and scoring do.
     """
     windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations)
@@ -42,7 +45,8 @@ def score_run(
     numbers = evaluate.score(prediction, truth, split, exact)
     thresholds_mm, shares = evaluate.pck_curve(prediction, truth)
     convention = model.experiment.data.convention
-    warn_of_conventions(convention, windows.convention)
+    if windows.convention not in (None, convention):
+        numbers |= translated(prediction, truth, (convention, windows.convention), split, exact)
     mean_pose = evaluate.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
     return numbers | {
         "frame": model.experiment.data.frame,
@@ -54,14 +58,27 @@ def score_run(
     }
 
 
-def warn_of_conventions(model: str, labels: str | None) -> None:
-    """Log that a model and the labels it is scored on place their joints differently, if they do."""
-    if labels not in (None, model):
+def translated(
+    prediction: evaluate.Prediction,
+    truth: evaluate.Truth,
+    conventions: tuple[str, str],
+    split: str,
+    exact: bool,
+) -> dict[str, Any]:
+    """Under "translated" what the 3DPose scores once its joints lie where those of the labels do.
+
+    Empty, and a warning, if there is no 3DPose or a convention has no table.
+    """
+    model, labels = conventions
+    if prediction.pose is None or not {model, labels} <= CONVENTIONS.keys():
         logging.getLogger(__name__).warning(
             'the model places joints as "%s", the labels as "%s": much of the error is that; '
             "epe_bone_aligned_mm, with the labels' bone lengths, holds less of it",
-            *(model, labels),
+            *conventions,
         )
+        return {}
+    there = evaluate.Prediction(pose=translate(prediction.pose, model, labels, truth.right))
+    return {"translated": evaluate.score(there, truth, split, exact)}
 
 
 def evaluation_windows(model: Model, samples: Sequence[Sample], rotations: int = 1) -> Windows:
