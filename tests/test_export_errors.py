@@ -9,7 +9,7 @@ from painted_hands import painted_hands
 from latent_hands.cli import main
 from latent_hands.data import READERS, open_data
 from latent_hands.data.export import LAYOUTS, export
-from latent_hands.errors import HandsError
+from latent_hands.errors import AbsentError, HandsError
 
 
 @pytest.fixture
@@ -125,14 +125,17 @@ def test_labels_for_the_plane_alone_are_enough_for_coco(hands, tmp_path):
 
 
 def test_splits_are_those_that_there_are(hands, tmp_path, monkeypatch):
-    def read(root, split, limit):
-        if split == "training":
-            raise HandsError("training is broken")
-        return hands
+    def raising(error):
+        def read(root, split, limit, **_):
+            if split == "training":
+                raise error
+            return hands
 
-    monkeypatch.setitem(READERS, "painted", read)
+        return read
+
+    monkeypatch.setitem(READERS, "painted", raising(AbsentError("there is none")))
     assert list(export("painted", tmp_path, tmp_path / "out", "coco").names) == ["evaluation"]
-    (tmp_path / "training").mkdir()  # it is there, so it must be readable
+    monkeypatch.setitem(READERS, "painted", raising(HandsError("training is broken")))
     with pytest.raises(HandsError, match="training is broken"):
         export("painted", tmp_path, tmp_path / "again", "coco")
 
