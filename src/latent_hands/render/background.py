@@ -72,8 +72,9 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
     )
 
 
+@lru_cache(maxsize=4)
 def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
-    """The background as display-referred linear light, size x size."""
+    """The background as display-referred linear light, size x size; kept, so read-only."""
     rng = np.random.default_rng(background.seed)
     colours = palette(rng, background)
     if background.seen:
@@ -92,7 +93,9 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
     if background.blur > 0:
         coded = Image.fromarray((255 * np.clip(picture, 0, 1)).astype(np.uint8))
         picture = np.asarray(coded.filter(ImageFilter.GaussianBlur(background.blur * size)), np.float32) / 255
-    return np.clip(picture, 0, 1.2).astype(np.float32) ** np.float32(2.2) * np.float32(background.gain)
+    shown = np.clip(picture, 0, 1.2).astype(np.float32) ** np.float32(2.2) * np.float32(background.gain)
+    shown.setflags(write=False)
+    return shown
 
 
 def view(

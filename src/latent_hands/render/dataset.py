@@ -26,7 +26,7 @@ from latent_hands.render.shots import KINDS, write_shots
 from latent_hands.render.workers import start_worker
 
 MOST_DEFOCUS = 0.5
-ABOUT = {"format": 1, "joints": "rhd", "licence": "CC0-1.0"}
+ABOUT = {"format": 2, "joints": "rhd", "licence": "CC0-1.0"}
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from typing import Any, no_type_check
 
 from latent_hands.render.cloth import Sleeve
+from latent_hands.render.noise import noise3
 from latent_hands.render.raycast import wp
 from latent_hands.render.skin import BARE_RGB, BLOOD_RGB, MELANIN_RGB, Skin
 
@@ -53,16 +54,6 @@ class Relief:
 
 @wp.func
 @no_type_check
-def noise3(state: wp.uint32, at: wp.vec3):
-    """Three independent noises."""
-    x = wp.noise(state, at)
-    y = wp.noise(state, at + wp.vec3(31.4, 0.0, 7.7))
-    z = wp.noise(state, at + wp.vec3(0.0, 57.1, 3.9))
-    return wp.vec3(x, y, z)
-
-
-@wp.func
-@no_type_check
 def _line(distance_mm: float, width_mm: float):
     """A soft line, by the distance from its middle."""
     scaled = distance_mm / width_mm
@@ -71,9 +62,8 @@ def _line(distance_mm: float, width_mm: float):
 
 @wp.func
 @no_type_check
-def crease_depth(r: Relief, state: wp.uint32, at: wp.vec3, palm: float):
-    """Lines of the joints and of the palm, 0 .. 1."""
-    waver = 1.2 * wp.noise(state, at / 6.0)
+def crease_depth(r: Relief, at: wp.vec3, palm: float, waver: float):
+    """Lines of the joints and of the palm, 0 .. 1; `waver` bends them, millimetres."""
     depth = wp.float32(0.0)
     for j in range(r.joint.shape[0]):
         offset = at - r.joint[j]
@@ -103,13 +93,13 @@ def crease_depth(r: Relief, state: wp.uint32, at: wp.vec3, palm: float):
 @wp.func
 @no_type_check
 def skin_albedo(
-    m: Material, at: wp.vec3, nail: float, palm: float, knuckle: float, crease: float, mm_per_px: float
+    m: Material, at: wp.vec3, nail: float, palm: float, knuckle: float, crease: float, uneven: float
 ):
-    """Linear RGB that skin and nails reflect."""
-    grain = wp.noise(m.seed + wp.uint32(2), at / 1.7) * wp.min(1.0, 1.2 / mm_per_px)
-    uneven = 0.9 * wp.noise(m.seed, at / 21.0) + 0.8 * wp.noise(m.seed + wp.uint32(1), at / 6.0) + 0.6 * grain
-    uneven = m.mottle * uneven
-    spot = wp.max(0.0, wp.noise(m.seed + wp.uint32(5), at / 2.6) - 0.35) * m.freckles * (1.0 - palm)
+    """Linear RGB that skin and nails reflect; `uneven` is a noise of two octaves."""
+    uneven = m.mottle * (0.9 * noise3(m.seed, at / 21.0)[0] + uneven)
+    spot = wp.float32(0.0)
+    if m.freckles > 0.0:
+        spot = wp.max(0.0, noise3(m.seed + wp.uint32(5), at / 2.6)[0] - 0.35) * m.freckles * (1.0 - palm)
     melanin = m.melanin * (1.0 - 0.55 * palm) * (1.0 + 0.16 * uneven + 0.15 * crease)
     melanin += knuckle * (0.04 + 0.14 * m.melanin) + 1.2 * spot
     blood = m.blood * (1.0 + 0.25 * uneven) + 0.14 * knuckle + 0.12 * palm + 0.3 * crease
@@ -128,7 +118,7 @@ def cloth_albedo(m: Material, at: wp.vec3, along: float):
     cross = wp.clamp(0.5 + 4.0 * wp.sin(6.2832 * (at[0] + at[2]) / m.stripe), 0.0, 1.0)
     share = band * (1.0 - 0.5 * m.check) + 0.5 * m.check * cross
     hem = 1.0 - 0.25 * wp.exp(-1.5 * wp.abs(along - m.sleeve_start - 9.0))
-    uneven = 1.0 + 0.12 * wp.noise(m.seed + wp.uint32(6), at / 17.0)
+    uneven = 1.0 + 0.12 * noise3(m.seed + wp.uint32(6), at / 17.0)[0]
     return (m.cloth * share + m.trim * (1.0 - share)) * (uneven * hem)
 
 

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -10,6 +11,8 @@ from PIL import Image, ImageFilter
 
 REFERENCE_PX = 128
 """Blur is given for pictures of this size and grows with larger ones."""
+NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
+"""Normal deviates of bytes."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,21 @@ def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, 
     if sensor.vignette > 0:
         across = np.linspace(-1, 1, size, dtype=np.float32) ** 2
         light = light * (1 - 0.5 * sensor.vignette * (across[:, None] + across))[..., None]
-    grey = light.mean(-1, keepdims=True)
-    light = np.clip(grey + sensor.saturation * (light - grey), 0, 1)
-    coded = light ** np.float32(sensor.contrast / 2.2)
+    colour = sensor.saturation * np.eye(3) + (1 - sensor.saturation) / 3
+    coded = _encode(light @ colour.astype(np.float32), sensor.contrast / 2.2)
     coded = _blur(coded, sensor, size / REFERENCE_PX)
-    rng = np.random.default_rng(sensor.seed)
     if sensor.noise > 0.3:
-        grain = rng.standard_normal(coded.shape, dtype=np.float32)
-        coded = coded + grain * np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255)
+        bits = np.random.default_rng(sensor.seed).bytes(coded.size)
+        grain = NORMAL[np.frombuffer(bits, np.uint8).reshape(coded.shape)]
+        coded = coded + grain * (np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255))
     picture = to_bytes(coded)
     return _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+
+
+def _encode(light: Float32[ndarray, "*shape"], exponent: float) -> Float32[ndarray, "*shape"]:
+    """Light, clipped to 0 .. 1, to a power, to a tenth of a grey level."""
+    steps = (np.sqrt(np.clip(light, 0, 1)) * np.float32(4095) + np.float32(0.5)).astype(np.uint16)
+    return (np.linspace(0, 1, 4096, dtype=np.float32) ** np.float32(2 * exponent))[steps]
 
 
 def to_bytes(coded: Float32[ndarray, "*shape"]) -> UInt8[ndarray, "*shape"]:

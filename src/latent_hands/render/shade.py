@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
+from latent_hands.render.noise import noise3
 from latent_hands.render.raycast import Hits, wp
-from latent_hands.render.reflectance import Material, Relief, cloth_albedo, crease_depth, noise3, skin_albedo
+from latent_hands.render.reflectance import Material, Relief, cloth_albedo, crease_depth, skin_albedo
 
 wp.set_module_options({"enable_backward": False})
 
@@ -70,26 +71,29 @@ def _shade(
     ray = wp.vec3(slope[i][0], slope[i][1], 1.0)
     toward = -wp.normalize(ray)
     mm_per_px = 1000.0 * depth_m[i] * m_per_px
-    along = mark[3] + 1.2 * wp.noise(m.seed + wp.uint32(9), at / 9.0)
+    along = mark[3]
+    if wp.abs(along - m.sleeve_start) < 1.5:
+        along += 1.2 * noise3(m.seed + wp.uint32(9), at / 9.0)[0]
     nail = wp.clamp(1.6 * mark[0] - 0.3, 0.0, 1.0)
     albedo = wp.vec3(0.0)
     oil = m.oil
     bump = m.bump
     crease = wp.float32(0.0)
-    grain_mm = wp.float32(1.4)
+    # What a pixel is too coarse for fades.
+    coarse = noise3(m.seed + wp.uint32(8), at / 5.7)
     if along > m.sleeve_start:
+        fine = noise3(m.seed + wp.uint32(7), at / 2.2) * wp.min(1.0, 1.5 / mm_per_px)
         albedo = cloth_albedo(m, at, along)
         oil = 0.15
         bump = 1.6 * m.weave
-        grain_mm = wp.float32(2.2)
     else:
-        crease = m.creases * crease_depth(r, m.seed + wp.uint32(3), at, mark[1]) * (1.0 - nail)
+        fine = noise3(m.seed + wp.uint32(7), at / 1.5) * wp.min(1.0, 1.05 / mm_per_px)
+        crease = m.creases * crease_depth(r, at, mark[1], 1.2 * coarse[0]) * (1.0 - nail)
         crease = crease * wp.min(1.0, 1.2 / mm_per_px)
-        albedo = skin_albedo(m, at, nail, mark[1], mark[2], crease, mm_per_px)
+        uneven = 0.8 * coarse[1] + 0.6 * fine[0]
+        albedo = skin_albedo(m, at, nail, mark[1], mark[2], crease, uneven)
         bump = bump * (1.0 - 0.8 * nail) * (1.0 + mark[2])
-    grain = 0.10 * bump * wp.min(1.0, 0.7 * grain_mm / mm_per_px)
-    turn = grain * noise3(m.seed + wp.uint32(7), at / grain_mm)
-    turn += 0.07 * bump * noise3(m.seed + wp.uint32(8), at / 5.5)
+    turn = bump * (0.10 * fine + 0.07 * coarse)
     rough = wp.normalize(normal + turn)
     # Light was gathered along the smooth normal; the relief changes it by what it turns towards the camera.
     soft = 1.0 + 0.9 * (wp.dot(rough, toward) - wp.dot(normal, toward))

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
-from scipy.sparse import csr_array
 
 from latent_hands.render.cloth import Sleeve, cloth_offset
 from latent_hands.render.hand_model import HandModel
@@ -17,14 +16,10 @@ from latent_hands.render.raycast import Hits, RayMesh, wp
 from latent_hands.render.reflectance import Relief, material
 from latent_hands.render.shade import Lighting, shade
 from latent_hands.render.skin import Skin
-from latent_hands.render.vertex_maps import incidence, neighbour_mean, vertex_normals
+from latent_hands.render.vertex_maps import Normals, neighbour_mean
 
 BOUNCE = np.array([0.42, 0.25, 0.18], np.float32)
 """Part of the light that the hand keeps from itself which comes back, coloured by skin, in folds."""
-AWAY = 0.5
-"""Vertices that face further away from the camera than this cosine are not lit: no ray sees them."""
-MARGIN = 0.2
-"""Vertices further out of the picture than this part of its side are not lit."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +42,10 @@ class Stage:
         self.model, self.device, self.coarse_count = model, device, coarse_count
         self.fine = RayMesh(model.faces, model.rest, device)
         self.coarse = RayMesh(model.coarse_faces, model.rest[:coarse_count], device)
-        self.incidence = incidence(model.faces, len(model.rest))
+        self.normals = Normals(model.faces, len(model.rest), device)
         # Red light travels some millimetres through skin, green and blue hardly.
-        mean = neighbour_mean(model.coarse_faces, coarse_count, 0.5)
-        self.red_spread = csr_array(model.to_fine @ mean @ mean)
-        self.spread = csr_array(model.to_fine @ neighbour_mean(model.coarse_faces, coarse_count, 0.25))
+        self.red_spread = neighbour_mean(model.coarse_faces, coarse_count, 0.5)
+        self.spread = neighbour_mean(model.coarse_faces, coarse_count, 0.25)
         self.relief = relief(model, device)
 
     def place(
@@ -59,11 +53,11 @@ class Stage:
     ) -> PlacedSurface:
         """Move the surfaces to a pose, dressed."""
         sign = np.float32(-1 if mirrored else 1)
-        normals = vertex_normals(vertices_m, self.model.faces, self.incidence) * sign
+        normals = self.normals.of(vertices_m) * sign
         if sleeve is not None:
             lift = cloth_offset(sleeve, self.model.rest, self.model.forearm)
             vertices_m = vertices_m + lift[:, None] * normals
-            normals = vertex_normals(vertices_m, self.model.faces, self.incidence) * sign
+            normals = self.normals.of(vertices_m) * sign
         self.fine.move(vertices_m)
         self.coarse.move(vertices_m[: self.coarse_count])
         return PlacedSurface(vertices_m, normals)
@@ -79,7 +73,6 @@ class Stage:
         hits: Hits,
         uv_px: Float32[ndarray, "n 2"],
         K: Float32[ndarray, "3 3"],
-        size: int,
         light: Light,
         skin: Skin,
         sleeve: Sleeve | None,
@@ -88,7 +81,7 @@ class Stage:
         surroundings, to_world = environment(light.place, light.seed), camera_to_world(light)
         lighting: Any = Lighting()
         lighting.vertex = wp.array(
-            self._gather(hand, surroundings.directions @ to_world, surroundings.power, K, size),
+            self._gather(hand, hits, surroundings.directions @ to_world, surroundings.power),
             dtype=wp.vec4,
             device=self.device,
             copy=False,
@@ -103,29 +96,24 @@ class Stage:
         return shade(hits, slope, hand.normals, float(K[0, 0]), made, self.relief, lighting, self.device)
 
     def _gather(
-        self, hand: PlacedSurface, directions: ndarray, power: ndarray, K: ndarray, size: int
+        self, hand: PlacedSurface, hits: Hits, directions: ndarray, power: ndarray
     ) -> Float32[ndarray, "v 4"]:
         """Irradiance of the fine vertices, blurred as skin blurs it, and the share of light that arrives."""
-        points, normals = hand.vertices_m[: self.coarse_count], hand.normals[: self.coarse_count]
-        chosen = np.flatnonzero(_seen(points, normals, K, size))
-        direct, kept = irradiance(self.coarse, points[chosen], normals[chosen], directions, power)
+        seen = np.zeros(self.coarse_count, bool)
+        seen[self.model.coarse_faces[hits.face[hits.face >= 0] // 4]] = True
+        chosen = np.flatnonzero(seen)
+        points, normals = hand.vertices_m[chosen], hand.normals[chosen]
+        direct, kept = irradiance(self.coarse, points, normals, directions, power)
         share = (direct @ LUMINANCE) / np.maximum((direct + kept) @ LUMINANCE, 1e-6)
         values = np.zeros((self.coarse_count, 5), np.float32)
         values[chosen, :3] = direct + kept * BOUNCE
         values[chosen, 3] = share
         values[chosen, 4] = 1
-        red = self.red_spread @ values[:, [0, 4]]
+        red = self.red_spread @ (self.red_spread @ values[:, [0, 4]])
         others = self.spread @ values[:, 1:]
-        red = red[:, :1] / np.maximum(red[:, 1:], 1e-3)
-        return np.concatenate([red, others[:, :3] / np.maximum(others[:, 3:], 1e-3)], 1)
-
-
-def _seen(points: ndarray, normals: ndarray, K: ndarray, size: int) -> ndarray:
-    """Vertices that may be seen: not turned away, not behind the camera, not far out of the picture."""
-    away = (normals * points).sum(1) / np.sqrt((points * points).sum(1))
-    depth = np.maximum(points[:, 2:], 0.02)
-    uv = points[:, :2] / depth * K[[0, 1], [0, 1]] + K[:2, 2]
-    return (away < AWAY) & (np.abs(uv - size / 2) < size * (0.5 + MARGIN)).all(1)
+        spread = self.model.to_fine @ np.concatenate([red, others], 1)
+        known = np.maximum(spread[:, [1, 5, 5, 5]], 1e-3)
+        return spread[:, [0, 2, 3, 4]] / known
 
 
 def relief(model: HandModel, device: str) -> Any:
