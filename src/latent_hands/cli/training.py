@@ -41,6 +41,7 @@ def render(
     evaluation: Annotated[int | None, arg(metavar="N")] = None,
     window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
+    without: Annotated[tuple[str, ...], arg(metavar="KIND")] = (),
     counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
@@ -48,6 +49,7 @@ def render(
     $ latent-hands render hands --count 2000 --size 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
     $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0 --defocus 0.05 0.1
+    $ latent-hands render plain --without objects jewellery other_hand
     $ latent-hands render benchmark --counterfactual
 
     With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
@@ -65,20 +67,23 @@ def render(
             [0.8 1.3; counterfactual 0.85 1.0].
         defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in picture sides
             [a third of the scenes, up to 0.03].
+        without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
     from latent_hands.render.counterfactual_set import render_counterfactual
     from latent_hands.render.dataset import render_dataset
+    from latent_hands.render.variety import Variety
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
     chosen |= {"poses_per_scene": poses_per_scene, "defocus": defocus}
+    chosen |= {"variety": Variety.without(*without) if without else None}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if not counterfactual:
         chosen = {"count": 1000} | chosen
         render_dataset(out, seed=seed, workers=workers, **chosen)
         print(f"{chosen['count']} training pictures and their labels are in {out}")
         return
-    for name in {"poses_per_scene", "defocus"} & chosen.keys():
+    for name in {"poses_per_scene", "defocus", "variety"} & chosen.keys():
         raise HandsError(f"{name} is {chosen[name]}; legal with --counterfactual: not given")
     render_counterfactual(out, seed=seed, workers=workers, **chosen)
     print(f"groups and grids of pictures and their labels are in {out}")

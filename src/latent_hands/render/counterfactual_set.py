@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.errors import HandsError
-from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, draw_block
+from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, draw_block
 from latent_hands.render.dataset import ABOUT, write_set
 from latent_hands.render.scene import check_settings, plain
 from latent_hands.render.shots import write_shot, write_tag
@@ -54,7 +54,12 @@ class CounterfactualSettings:
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        kind = {"kind": "counterfactual", "evaluation_seed": BENCHMARK_SEED, "grid": [POSES, SCENES]}
+        kind = {
+            "variety": plain(VARIETY),
+            "kind": "counterfactual",
+            "evaluation_seed": BENCHMARK_SEED,
+            "grid": [POSES, SCENES],
+        }
         return ABOUT | kind | plain(self)
 
 

@@ -1,6 +1,7 @@
 """One picture of a posed hand with exact depth and part labels."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,21 +9,28 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 from numpy import ndarray
 
 from latent_hands.errors import HandsError
-from latent_hands.render.background import Background, paint, sample_background
+from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.render.articulation import Articulation
+from latent_hands.render.background import Background, OtherHand, paint, sample_background
 from latent_hands.render.cloth import Sleeve, sample_sleeve
 from latent_hands.render.hand_model import HandModel
+from latent_hands.render.jewellery import Band
 from latent_hands.render.light import Light, sample_light
 from latent_hands.render.raster import rasterise
 from latent_hands.render.raycast import Hits
-from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
+from latent_hands.render.reflectance import material
+from latent_hands.render.sensor import PLAIN, Sensor, defocus, develop, film, sample_sensor
 from latent_hands.render.skin import Skin, sample_skin
 from latent_hands.render.stage import PlacedSurface, Stage, stage
+from latent_hands.render.things import Thing
 
 EXPOSURE = 0.37
 """Of a light of mean radiance 1, at 0 stops."""
 DEPTH_EDGE, PART_EDGE = 0.03, 0.006
 """Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces; less will
 do between different parts of the hand."""
+OTHER_DEPTH_M, OTHER_SIDE_M, OTHER_STOPS = 0.6, 0.255, 0.5
+"""The other hand: its distance, the side of its box, and its exposure against the background's."""
 SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
 
 
@@ -35,6 +43,8 @@ class Look:
     background: Background
     sleeve: Sleeve | None
     sensor: Sensor
+    jewellery: tuple[Band, ...] = ()
+    thing: Thing | None = None
 
     def factors(self) -> dict[str, Any]:
         """The look's numbers, ready for JSON."""
@@ -47,7 +57,7 @@ class Picture:
 
     Args:
         rgb: The picture.
-        depth_m: Depth of the surface at each pixel's centre, metres; 0 where no hand is.
+        depth_m: Depth of the surface at each pixel's centre, metres; 0 where neither hand nor object is.
         part: Part number of RHD's left hand at each pixel's centre (1 arm, 2-4 thumb from tip to base, .., 17
             palm); 0 where no hand is.
     """
@@ -79,6 +89,7 @@ def render_picture(
     size: int,
     look: Look,
     mirrored: bool = False,
+    thing_m: Float32[ndarray, "t 3"] | None = None,
     device: str = "cpu",
 ) -> Picture:
     """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
@@ -88,25 +99,70 @@ def render_picture(
         K: Intrinsics without skew in pixels, pixel centres at integers.
         size: Side of the square picture.
         mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
+        thing_m: The points of the look's object, camera frame.
         device: Where rays are cast: "cpu" or a CUDA device as warp names it.
     """
     if vertices_m.shape != model.rest.shape:
         raise HandsError(f"vertices_m has shape {vertices_m.shape}; legal: the model's {model.rest.shape}")
     if not np.isfinite(vertices_m).all():
         raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
-    K = K.astype(np.float32)
     scene = stage(model, device)
-    hand = scene.place(vertices_m, look.sleeve, mirrored)
+    light = backdrop(scene, look.background, look.light, size).copy()
+    depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m)
+    return Picture(develop(light, look.sensor), depth_m, part)
+
+
+@lru_cache(maxsize=4)
+def backdrop(scene: Stage, background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
+    """All that is behind the hand, as display-referred linear light; kept, so read-only."""
+    shown = paint(background, light, size)
+    other = background.other
+    if other is not None:
+        # Only the camera's turn is the light's: what is behind the hand keeps its own light.
+        lit = replace(light, place=background.place, seed=0, tint=(1.0, 1.0, 1.0))
+        vertices_m, K = _place_other(scene.model, other, size)
+        stops = float(np.log2(background.gain)) + OTHER_STOPS
+        look = Look(other.skin, lit, background, other.sleeve, replace(PLAIN, stops=stops))
+        _lay_hand(shown, scene, vertices_m, K, look, other.side == "left", None)
+        if background.blur > 0:
+            shown = defocus(shown, background.blur * size)
+    shown.setflags(write=False)
+    return shown
+
+
+def _place_other(model: HandModel, other: OtherHand, size: int) -> tuple[ndarray, ndarray]:
+    """Vertices of the other hand, metres, and the camera it is seen by."""
+    shape = model.identity(np.array(other.identity))
+    posed = model.pose(shape, Articulation.from_flat(np.array(other.articulation)))
+    palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
+    u, v, side = other.palm
+    focal_px = side * size * OTHER_DEPTH_M / OTHER_SIDE_M
+    K = np.array([[focal_px, 0, u * size], [0, focal_px, v * size], [0, 0, 1]])
+    vertices_m = (posed.vertices - palm) @ np.reshape(other.turn, (3, 3)) + [0, 0, OTHER_DEPTH_M]
+    return vertices_m.astype(np.float32), K
+
+
+def _lay_hand(
+    light: Float32[ndarray, "s s 3"],
+    scene: Stage,
+    vertices_m: Float32[ndarray, "v 3"],
+    K: Float[ndarray, "3 3"],
+    look: Look,
+    mirrored: bool,
+    thing_m: Float32[ndarray, "t 3"] | None,
+) -> tuple[Float32[ndarray, "s s"], UInt8[ndarray, "s s"]]:
+    """Lay a hand and its object over a picture; returns depth and part numbers."""
+    K, size = K.astype(np.float32), len(light)
+    hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
     every = rasterise(scene.fine, K, size)
     covered = np.flatnonzero(every.face >= 0)
     hits = Hits(every.face[covered], every.weight[covered], every.depth_m[covered])
     part = np.zeros(size * size, np.uint8)
     part[covered] = scene.part(hits)
     depth_m, part = every.depth_m.reshape(size, size), part.reshape(size, size)
-    light = paint(look.background, look.light, size).copy()
     if len(covered):
         _composite(light, scene, hand, hits, covered, _edges(depth_m, part), K, look)
-    return Picture(develop(light, look.sensor), depth_m, part)
+    return depth_m, part
 
 
 def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
@@ -146,7 +202,8 @@ def _composite(
         np.concatenate([hits.depth_m[within], rays.depth_m]),
     )
     uv = np.concatenate([_uv(inner, size), rim_uv])
-    radiance = scene.radiance(hand, both, uv, K, look.light, look.skin, look.sleeve)
+    made = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
+    radiance = scene.radiance(hand, both, uv, K, look.light, made)
     gain = EXPOSURE * 2.0**look.sensor.stops * np.array(look.light.tint)
     colour = film(radiance * gain.astype(np.float32))
     flat[inner] = colour[: len(inner)]

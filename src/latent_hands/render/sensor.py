@@ -29,6 +29,7 @@ class Sensor:
         vignette: Loss of light in the corners, 0 .. 1.
         quality: Of the JPEG coding, 101 for none.
         seed: Of the noise.
+        resolution: Pixels a side that saw the picture, as a share of those it is enlarged to.
     """
 
     stops: float
@@ -41,6 +42,10 @@ class Sensor:
     vignette: float
     quality: int
     seed: int
+    resolution: float = 1.0
+
+
+PLAIN = Sensor(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 101, 0)
 
 
 def sample_sensor(rng: np.random.Generator) -> Sensor:
@@ -64,6 +69,12 @@ def film(light: Float32[ndarray, "*shape"]) -> Float32[ndarray, "*shape"]:
     return np.clip(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0, 1)
 
 
+def defocus(light: Float32[ndarray, "s s 3"], sigma_px: float) -> Float32[ndarray, "s s 3"]:
+    """Display-referred light as a lens blurs it."""
+    coded = Image.fromarray(to_bytes(_encode(light, 1 / 2.2))).filter(ImageFilter.GaussianBlur(sigma_px))
+    return (np.asarray(coded, np.float32) / 255) ** np.float32(2.2)
+
+
 def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, "s s 3"]:
     """A picture from display-referred linear light in 0 .. 1."""
     size = len(light)
@@ -73,12 +84,16 @@ def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, 
     colour = sensor.saturation * np.eye(3) + (1 - sensor.saturation) / 3
     coded = _encode(light @ colour.astype(np.float32), sensor.contrast / 2.2)
     coded = _blur(coded, sensor, size / REFERENCE_PX)
+    seen_px = max(8, round(size * sensor.resolution))
+    if seen_px < size:
+        coded = _resized(to_bytes(coded), seen_px).astype(np.float32) / 255
     if sensor.noise > 0.3:
         bits = np.random.default_rng(sensor.seed).bytes(coded.size)
         grain = NORMAL[np.frombuffer(bits, np.uint8).reshape(coded.shape)]
         coded = coded + grain * (np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255))
     picture = to_bytes(coded)
-    return _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+    picture = _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+    return _resized(picture, size) if seen_px < size else picture
 
 
 def _encode(light: Float32[ndarray, "*shape"], exponent: float) -> Float32[ndarray, "*shape"]:
@@ -108,6 +123,12 @@ def _blur(coded: ndarray, sensor: Sensor, scale: float) -> ndarray:
         moved = [padded[row : row + size, column : column + size] for row, column in starts]
         coded = np.stack(moved).mean(0)
     return coded
+
+
+def _resized(picture: UInt8[ndarray, "s s 3"], size: int) -> UInt8[ndarray, "t t 3"]:
+    """Smaller by the mean over each pixel's square, larger by cubic interpolation."""
+    way = Image.Resampling.BOX if size < len(picture) else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(picture).resize((size, size), way))
 
 
 def _compress(picture: ndarray, quality: int) -> ndarray:

@@ -8,7 +8,17 @@ from numpy import ndarray
 
 from latent_hands.render.noise import noise3
 from latent_hands.render.raycast import Hits, wp
-from latent_hands.render.reflectance import Material, Relief, cloth_albedo, crease_depth, skin_albedo
+from latent_hands.render.reflectance import (
+    THING_MM,
+    Material,
+    Relief,
+    band_albedo,
+    band_at,
+    cloth_albedo,
+    crease_depth,
+    skin_albedo,
+    thing_albedo,
+)
 
 wp.set_module_options({"enable_backward": False})
 
@@ -81,7 +91,22 @@ def _shade(
     crease = wp.float32(0.0)
     # What a pixel is too coarse for fades.
     coarse = noise3(m.seed + wp.uint32(8), at / 5.7)
-    if along > m.sleeve_start:
+    fine = wp.vec3(0.0)
+    metal = wp.vec4(0.0)
+    band = wp.int32(-1)
+    if m.band_middle.shape[0] > 0 and along < m.sleeve_start:
+        band = band_at(m, at)
+    if along > 0.5 * THING_MM:
+        albedo = thing_albedo(m, at)
+        oil = 2.0 * m.thing_gloss
+        bump = 0.1
+        nail = 0.6 * m.thing_gloss
+    elif band >= 0:
+        metal = band_albedo(m, band, at)
+        albedo = wp.vec3(metal[0], metal[1], metal[2]) * (1.0 - 0.8 * metal[3])
+        oil = 0.8
+        bump = 0.2
+    elif along > m.sleeve_start:
         fine = noise3(m.seed + wp.uint32(7), at / 2.2) * wp.min(1.0, 1.5 / mm_per_px)
         albedo = cloth_albedo(m, at, along)
         oil = 0.15
@@ -110,6 +135,12 @@ def _shade(
         1.5 * nail
     )
     shine = shine * (fresnel * oil * (1.0 - 0.35 * mark[1]) * lit[3] * lit[3] * (1.0 - 0.6 * crease))
+    if metal[3] > 0.0:
+        shine += (
+            metal[3]
+            * lit[3]
+            * wp.cw_mul(wp.vec3(metal[0], metal[1], metal[2]), _look_up(lighting.gloss, 1, mirror))
+        )
     colour[i] = wp.cw_mul(albedo, irradiance) / wp.PI + shine
 
 
