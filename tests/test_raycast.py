@@ -11,6 +11,7 @@ from latent_hands.errors import HandsError
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
 from latent_hands.render.irradiance import irradiance
+from latent_hands.render.raster import rasterise
 from latent_hands.render.raycast import RayMesh
 
 K = np.array([[150.0, 0, 31.5], [0, 140, 30], [0, 0, 1]], np.float32)
@@ -74,6 +75,31 @@ def test_a_moved_mesh_is_the_same_as_a_new_one():
     first, second = moved.first_hit(pixels(), K), RayMesh(faces, turned).first_hit(pixels(), K)
     assert (first.face >= 0).any()
     np.testing.assert_array_equal(first.depth_m, second.depth_m)
+
+
+def behind_the_lens():
+    """A strip of squares that passes the camera on its right."""
+    corners = np.array([[0.307, -0.213, z] for z in np.linspace(-1, 2, 7)], np.float32)
+    points = np.concatenate([corners, corners + np.array([0, 0.37, 0], np.float32)])
+    a = np.arange(6)
+    faces = np.concatenate([np.stack([a, a + 1, a + 8], 1), np.stack([a, a + 8, a + 7], 1)])
+    return faces.astype(np.int32), points
+
+
+@pytest.mark.parametrize("surface", ["sphere", "strip", "square behind"])
+def test_pixels_see_what_their_rays_hit(surface):
+    faces, points = {
+        "sphere": (sphere(0.2, 48)[0], sphere(0.2, 48)[1] + np.array([0.05, -0.02, 0.7], np.float32)),
+        "strip": behind_the_lens(),
+        "square behind": (SQUARE, square(-0.5)),
+    }[surface]
+    mesh = RayMesh(faces, points)
+    drawn, cast = rasterise(mesh, K, 64), mesh.first_hit(pixels(), K)
+    same = drawn.face == cast.face
+    assert same.mean() > 0.998  # on an edge either triangle may be hit
+    assert (drawn.face >= 0).any() == (surface != "square behind")
+    np.testing.assert_allclose(drawn.depth_m, cast.depth_m, atol=1e-5)
+    np.testing.assert_allclose(drawn.weight[same], cast.weight[same], atol=1e-3)
 
 
 def test_shadows_take_exactly_the_light_behind_the_blocker():

@@ -77,7 +77,7 @@ def test_the_mask_names_the_hand_and_its_depth_is_near_the_joints(root):
         depth_mm = (red * 256 + green) / 65535 * 5000
         hand = mask > 1
         assert hand.any()
-        assert (depth_mm[mask == 0] == 5000).all()
+        assert sample.factors["look"]["thing"] or (depth_mm[mask == 0] == 5000).all()
         assert sample.xyz_mm[:, 2].min() - 30 < np.median(depth_mm[hand]) < sample.xyz_mm[:, 2].max() + 30
 
 

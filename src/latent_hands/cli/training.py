@@ -44,6 +44,7 @@ def render(
     convention: str = "rhd",
     poses: Annotated[Path | None, arg(metavar="FILE")] = None,
     poses_share: Annotated[float | None, arg(metavar="SHARE")] = None,
+    without: Annotated[tuple[str, ...], arg(metavar="KIND")] = (),
     counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
@@ -52,6 +53,7 @@ def render(
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
     $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0 --defocus 0.05 0.1
     $ latent-hands render hands --count 20000 --poses poses.safetensors --poses-share 0.5
+    $ latent-hands render plain --without objects jewellery other_hand
     $ latent-hands render benchmark --counterfactual
 
     With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
@@ -72,14 +74,17 @@ def render(
         convention: Where the labels place the joints: as the data set of that name does (docs/data.md).
         poses: Poses of real hands, a file that `latent-hands retarget` wrote.
         poses_share: The share of pictures whose pose is one of them, a little jittered [0.5].
+        without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
     from latent_hands.render.counterfactual_set import render_counterfactual
     from latent_hands.render.dataset import render_dataset
+    from latent_hands.render.variety import Variety
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
     ordinary = {"poses_per_scene": poses_per_scene, "defocus": defocus}
     ordinary |= {"poses": poses, "poses_share": poses_share}
+    ordinary |= {"variety": Variety.without(*without) if without else None}
     chosen |= ordinary
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if poses is None and poses_share is not None:

@@ -8,6 +8,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 from PIL import Image, ImageFilter
 
+from latent_hands.render.cloth import Sleeve
 from latent_hands.render.clutter import bokeh, people, scatter
 from latent_hands.render.light import (
     ASSETS,
@@ -24,6 +25,27 @@ LAYERS = ("scatter", "people", "bokeh")
 
 
 @dataclass(frozen=True)
+class OtherHand:
+    """A hand behind the hand, in front of all else; it belongs to the background and has no labels.
+
+    Args:
+        side, identity, articulation: "left" or "right", and the flat numbers of both.
+        turn: Rows of the rotation out of the model's frame, mirrored for a left hand.
+        palm: Its palm's place in picture sides, and the side of a box seven bones wide around it.
+        skin: Its skin.
+        sleeve: Its sleeve.
+    """
+
+    side: str
+    identity: tuple[float, ...]
+    articulation: tuple[float, ...]
+    turn: tuple[float, ...]
+    palm: tuple[float, float, float]
+    skin: Skin
+    sleeve: Sleeve | None
+
+
+@dataclass(frozen=True)
 class Background:
     """What lies behind the hand.
 
@@ -37,6 +59,7 @@ class Background:
         natural: Whether colours come from the place, else they are random.
         skin: Gamma-coded colour of other skin in the picture.
         seed: Of all patterns and shapes.
+        other: Another hand, lit by the place.
     """
 
     place: str
@@ -48,6 +71,7 @@ class Background:
     natural: bool
     skin: tuple[float, float, float]
     seed: int
+    other: OtherHand | None = None
 
 
 def sample_background(rng: np.random.Generator, training: bool, light: Light, skin: Skin) -> Background:
@@ -73,7 +97,7 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
 
 
 def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
-    """The background as display-referred linear light, size x size."""
+    """The background but the other hand, as display-referred linear light, size x size."""
     rng = np.random.default_rng(background.seed)
     colours = palette(rng, background)
     if background.seen:

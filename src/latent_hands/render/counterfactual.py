@@ -39,6 +39,7 @@ from latent_hands.render.scene import (
     scene_rng,
     upright,
 )
+from latent_hands.render.variety import Variety, varied
 
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 GROUP_SCENES = ("anchor", "identity", "skin", "light", "background", "donor")
@@ -50,6 +51,9 @@ TAGS = len(GROUP_SCENES) + SCENES
 SCENE, POSE = (1, 0), (1, 1)
 """Streams of random numbers, apart from those of ordinary scenes, whose keys have one number or none."""
 ATTEMPTS, WRISTS = 20, 20
+
+VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera")
+"""Objects and coarse cameras carry a change beyond the hand; a child and an adult fit no one picture."""
 
 Window = tuple[float, float]
 
@@ -139,8 +143,8 @@ def draw_grid(
     """Rows of shots: row i has one pose and viewpoint, column j one scene; all hands are of one side."""
     rng = scene_rng(seed, split, index, *POSE)
     side = SIDES[rng.integers(2)]
-    drawn = (sample_scene(seed, split, index + column, size, window, *SCENE) for column in range(SCENES))
-    scenes = [dataclasses.replace(scene, side=side, convention=convention) for scene in drawn]
+    drawn = (_scene(seed, split, index + column, size, window, convention) for column in range(SCENES))
+    scenes = [dataclasses.replace(scene, side=side) for scene in drawn]
     return [draw_shots(rng, lambda pose, view: [Shot(s, pose, view) for s in scenes]) for _ in range(POSES)]
 
 
@@ -170,10 +174,17 @@ def _two_scenes(
     seed: int, split: str, index: int, size: int, window: Window, convention: str
 ) -> tuple[Scene, Scene]:
     """Two scenes whose light, and whose background, come from different places."""
-    draw = partial(sample_scene, seed, split, index, size, window, *SCENE, convention=convention)
+    draw = partial(_scene, seed, split, index, size, window, convention)
     scene = draw()
     others = (draw(attempt) for attempt in count(1))
     return scene, next(other for other in others if _apart(scene.look, other.look))
+
+
+def _scene(
+    seed: int, split: str, index: int, size: int, window: Window, convention: str, *attempt: int
+) -> Scene:
+    scene = sample_scene(seed, split, index, size, window, *SCENE, *attempt, convention=convention)
+    return varied(scene, seed, VARIETY, *SCENE, *attempt)
 
 
 def _apart(look: Look, other: Look) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
-from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, draw_block
+from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, draw_block
 from latent_hands.render.dataset import ABOUT, write_set
 from latent_hands.render.scene import check_settings, plain
 from latent_hands.render.shots import write_shot, write_tag
@@ -59,7 +59,12 @@ class CounterfactualSettings:
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        kind = {"kind": "counterfactual", "evaluation_seed": BENCHMARK_SEED, "grid": [POSES, SCENES]}
+        kind = {
+            "variety": plain(VARIETY),
+            "kind": "counterfactual",
+            "evaluation_seed": BENCHMARK_SEED,
+            "grid": [POSES, SCENES],
+        }
         return ABOUT | kind | plain(self)
 
 

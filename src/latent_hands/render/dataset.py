@@ -25,10 +25,11 @@ from latent_hands.render.pose_file import PoseSource
 from latent_hands.render.rhd_files import encode_annotations, write_bytes
 from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
 from latent_hands.render.shots import KINDS, write_shots
+from latent_hands.render.variety import EVERYTHING, Variety, check_variety, varied
 from latent_hands.render.workers import start_worker
 
 MOST_DEFOCUS = 0.5
-ABOUT = {"format": 1, "joints": RHD, "licence": "CC0-1.0"}
+ABOUT = {"format": 2, "joints": RHD, "licence": "CC0-1.0"}
 
 
 @runtime_checkable
@@ -72,6 +73,7 @@ class Settings:
     defocus: tuple[float, float] | None = None
     joints: str = RHD
     poses: PoseSource | None = None
+    variety: Variety = EVERYTHING
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -89,6 +91,7 @@ class Settings:
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write one scene's files into its split's folder; returns the records of its pictures."""
         scene = sample_scene(self.seed, split, job, self.size, self.window, convention=self.joints)
+        scene = varied(scene, self.seed, self.variety)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
         return write_shots(folder, scene, self.seed, self.pictures(split, job), self.poses)
@@ -113,22 +116,25 @@ def render_dataset(
     convention: str = RHD,
     poses: str | Path | None = None,
     poses_share: float = 0.5,
+    variety: Variety = EVERYTHING,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
 
     ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
     number. A run that was stopped goes on where it was when it is started again with the same settings.
-    ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene` and ``defocus`` as in
-    `defocused`. ``convention`` says where the labels place the joints; the pictures do not depend on it.
-    ``poses_share`` of the poses come from the file ``poses``. Returns ``out``.
+    ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene`, ``defocus`` as in
+    `defocused` and ``variety`` as in `varied`. ``convention`` says where the labels place the joints; the
+    pictures do not depend on it. ``poses_share`` of the poses come from the file ``poses``. Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
     window = float(window[0]), float(window[1])
     source = None if poses is None else PoseSource.open(poses, poses_share)
-    settings = Settings(size, seed, count, evaluation, poses_per_scene, window, defocus, convention, source)
+    settings = Settings(
+        size, seed, count, evaluation, poses_per_scene, window, defocus, convention, source, variety
+    )
     _check(settings)
     return write_set(Path(out), settings, workers, progress)
 
@@ -157,6 +163,7 @@ def render_job(folder: Path, plan: Plan, split: str, job: int) -> list[dict[str,
 def _check(settings: Settings) -> None:
     check_settings(settings.seed, "training", settings.size, settings.window)
     check_convention(settings.joints)
+    check_variety(settings.variety)
     legal = {"count": settings.training, "poses_per_scene": settings.poses_per_scene}
     for name, value in legal.items():
         if value < 1:

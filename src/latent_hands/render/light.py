@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 from safetensors.numpy import load_file
+from scipy.sparse import csr_array
 
 ASSETS = Path(__file__).parent / "assets"
 EVALUATION_PLACES = ("lab", "park", "venice", "workshop")
@@ -22,8 +23,9 @@ TRAINING_PLACES = (
 LAMPS = "lamps"
 SHAPE = (32, 64)
 GLOSS_SHAPE = (16, 32)
-DIRECTIONS = 28
+DIRECTIONS = 20
 SKIN_LOBE, NAIL_LOBE = 14.0, 90.0  # exponents of the mirror direction's cosine
+LOBE_END = 1e-3  # less of a lobe is cut off
 SUN_SHARE, SUN_ROUND = 0.08, 0.995  # of all light; length of its mean direction
 WHITE_BALANCE = 0.8  # cameras take out most of the light's mean colour
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -98,9 +100,13 @@ def camera_to_world(light: Light) -> Float32[ndarray, "3 3"]:
     return (turn @ tilt @ lean @ np.diag([1, -1, -1])).astype(np.float32)
 
 
-@lru_cache(maxsize=64)
 def environment(place: str, seed: int) -> Environment:
     """The light of a place, or of the lamps drawn from `seed`, prepared once."""
+    return _environment(place, seed if place == LAMPS else 0)
+
+
+@lru_cache(maxsize=64)
+def _environment(place: str, seed: int) -> Environment:
     radiance = lamps(np.random.default_rng(seed)) if place == LAMPS else _places()[place].astype(np.float32)
     directions, solid_angle = _sphere(*SHAPE)
     power = radiance.reshape(-1, 3) * solid_angle[:, None]
@@ -184,9 +190,10 @@ def _sphere(height: int, width: int) -> tuple[Float32[ndarray, "n 3"], Float32[n
 
 
 @lru_cache(maxsize=1)
-def _lobes() -> Float32[ndarray, "2 g n"]:
-    """Matrices that blur power over the directions by the lobes of skin and of nails."""
+def _lobes() -> csr_array:
+    """Matrix (2 gloss maps, directions) that blurs power by the lobes of skin and of nails."""
     directions, solid_angle = _sphere(*SHAPE)
     cosine = np.maximum(_sphere(*GLOSS_SHAPE)[0] @ directions.T, 0)
-    lobes = np.stack([cosine**SKIN_LOBE, cosine**NAIL_LOBE])
-    return lobes / (lobes @ solid_angle)[..., None]
+    lobes = np.concatenate([cosine**SKIN_LOBE, cosine**NAIL_LOBE])
+    lobes[lobes < LOBE_END] = 0
+    return csr_array(lobes / (lobes @ solid_angle)[:, None])

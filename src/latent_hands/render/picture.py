@@ -1,6 +1,7 @@
 """One picture of a posed hand with exact depth and part labels."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,19 +9,28 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 from numpy import ndarray
 
 from latent_hands.errors import HandsError
-from latent_hands.render.background import Background, paint, sample_background
+from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.render.articulation import Articulation
+from latent_hands.render.background import Background, OtherHand, paint, sample_background
 from latent_hands.render.cloth import Sleeve, sample_sleeve
 from latent_hands.render.hand_model import HandModel
+from latent_hands.render.jewellery import Band
 from latent_hands.render.light import Light, sample_light
+from latent_hands.render.raster import rasterise
 from latent_hands.render.raycast import Hits
-from latent_hands.render.sensor import Sensor, develop, film, sample_sensor
+from latent_hands.render.reflectance import material
+from latent_hands.render.sensor import PLAIN, Sensor, defocus, develop, film, sample_sensor
 from latent_hands.render.skin import Skin, sample_skin
 from latent_hands.render.stage import PlacedSurface, Stage, stage
+from latent_hands.render.things import Thing
 
 EXPOSURE = 0.37
 """Of a light of mean radiance 1, at 0 stops."""
-DEPTH_EDGE = 0.03
-"""Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces."""
+DEPTH_EDGE, PART_EDGE = 0.03, 0.006
+"""Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces; less will
+do between different parts of the hand."""
+OTHER_DEPTH_M, OTHER_SIDE_M, OTHER_STOPS = 0.6, 0.255, 0.5
+"""The other hand: its distance, the side of its box, and its exposure against the background's."""
 SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
 
 
@@ -33,6 +43,8 @@ class Look:
     background: Background
     sleeve: Sleeve | None
     sensor: Sensor
+    jewellery: tuple[Band, ...] = ()
+    thing: Thing | None = None
 
     def factors(self) -> dict[str, Any]:
         """The look's numbers, ready for JSON."""
@@ -45,7 +57,7 @@ class Picture:
 
     Args:
         rgb: The picture.
-        depth_m: Depth of the surface at each pixel's centre, metres; 0 where no hand is.
+        depth_m: Depth of the surface at each pixel's centre, metres; 0 where neither hand nor object is.
         part: Part number of RHD's left hand at each pixel's centre (1 arm, 2-4 thumb from tip to base, .., 17
             palm); 0 where no hand is.
     """
@@ -77,6 +89,7 @@ def render_picture(
     size: int,
     look: Look,
     mirrored: bool = False,
+    thing_m: Float32[ndarray, "t 3"] | None = None,
     device: str = "cpu",
 ) -> Picture:
     """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
@@ -86,51 +99,82 @@ def render_picture(
         K: Intrinsics without skew in pixels, pixel centres at integers.
         size: Side of the square picture.
         mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
+        thing_m: The points of the look's object, camera frame.
         device: Where rays are cast: "cpu" or a CUDA device as warp names it.
     """
     if vertices_m.shape != model.rest.shape:
         raise HandsError(f"vertices_m has shape {vertices_m.shape}; legal: the model's {model.rest.shape}")
     if not np.isfinite(vertices_m).all():
         raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
-    K = K.astype(np.float32)
     scene = stage(model, device)
-    hand = scene.place(vertices_m, look.sleeve, mirrored)
-    pixels = _covered(hand.vertices_m, K, size)
-    hits = scene.fine.first_hit(pixels.astype(np.float32), K)
-    row, column = pixels[:, 1], pixels[:, 0]
-    depth_m, part = np.zeros((size, size), np.float32), np.zeros((size, size), np.uint8)
-    depth_m[row, column] = hits.depth_m
-    part[row, column] = scene.part(hits)
-    light = paint(look.background, look.light, size)
-    if len(pixels):
-        _composite(light, scene, hand, pixels, hits, _edges(depth_m, part), K, look)
+    light = backdrop(scene, look.background, look.light, size).copy()
+    depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m)
     return Picture(develop(light, look.sensor), depth_m, part)
 
 
-def _covered(vertices_m: ndarray, K: ndarray, size: int) -> ndarray:
-    """Pixels (column, row) of the box around the projected hand."""
-    low, high = np.zeros(2, int), np.full(2, size)
-    ahead = vertices_m[:, 2] > 0.02
-    if not ahead.any():
-        return np.zeros((0, 2), int)
-    if ahead.all():
-        uv = vertices_m[:, :2] / vertices_m[:, 2:] * K[[0, 1], [0, 1]] + K[:2, 2]
-        low = np.clip(np.floor(uv.min(0)), 0, size).astype(int)
-        high = np.clip(np.ceil(uv.max(0)) + 1, 0, size).astype(int)
-    v, u = np.mgrid[low[1] : high[1], low[0] : high[0]]
-    return np.stack([u.ravel(), v.ravel()], 1)
+@lru_cache(maxsize=4)
+def backdrop(scene: Stage, background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
+    """All that is behind the hand, as display-referred linear light; kept, so read-only."""
+    shown = paint(background, light, size)
+    other = background.other
+    if other is not None:
+        # Only the camera's turn is the light's: what is behind the hand keeps its own light.
+        lit = replace(light, place=background.place, seed=0, tint=(1.0, 1.0, 1.0))
+        vertices_m, K = _place_other(scene.model, other, size)
+        stops = float(np.log2(background.gain)) + OTHER_STOPS
+        look = Look(other.skin, lit, background, other.sleeve, replace(PLAIN, stops=stops))
+        _lay_hand(shown, scene, vertices_m, K, look, other.side == "left", None)
+        if background.blur > 0:
+            shown = defocus(shown, background.blur * size)
+    shown.setflags(write=False)
+    return shown
+
+
+def _place_other(model: HandModel, other: OtherHand, size: int) -> tuple[ndarray, ndarray]:
+    """Vertices of the other hand, metres, and the camera it is seen by."""
+    shape = model.identity(np.array(other.identity))
+    posed = model.pose(shape, Articulation.from_flat(np.array(other.articulation)))
+    palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
+    u, v, side = other.palm
+    focal_px = side * size * OTHER_DEPTH_M / OTHER_SIDE_M
+    K = np.array([[focal_px, 0, u * size], [0, focal_px, v * size], [0, 0, 1]])
+    vertices_m = (posed.vertices - palm) @ np.reshape(other.turn, (3, 3)) + [0, 0, OTHER_DEPTH_M]
+    return vertices_m.astype(np.float32), K
+
+
+def _lay_hand(
+    light: Float32[ndarray, "s s 3"],
+    scene: Stage,
+    vertices_m: Float32[ndarray, "v 3"],
+    K: Float[ndarray, "3 3"],
+    look: Look,
+    mirrored: bool,
+    thing_m: Float32[ndarray, "t 3"] | None,
+) -> tuple[Float32[ndarray, "s s"], UInt8[ndarray, "s s"]]:
+    """Lay a hand and its object over a picture; returns depth and part numbers."""
+    K, size = K.astype(np.float32), len(light)
+    hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
+    every = rasterise(scene.fine, K, size)
+    covered = np.flatnonzero(every.face >= 0)
+    hits = Hits(every.face[covered], every.weight[covered], every.depth_m[covered])
+    part = np.zeros(size * size, np.uint8)
+    part[covered] = scene.part(hits)
+    depth_m, part = every.depth_m.reshape(size, size), part.reshape(size, size)
+    if len(covered):
+        _composite(light, scene, hand, hits, covered, _edges(depth_m, part), K, look)
+    return depth_m, part
 
 
 def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
-    """Pixels beside another surface or part."""
+    """Pixels beside another surface."""
     edge = np.zeros(depth_m.shape, bool)
     for axis in (0, 1):
         first = [slice(None)] * 2
         second = [slice(None)] * 2
         first[axis], second[axis] = slice(None, -1), slice(1, None)
         near, far = depth_m[tuple(first)], depth_m[tuple(second)]
-        differ = np.abs(near - far) > DEPTH_EDGE * np.minimum(near, far)
-        differ |= part[tuple(first)] != part[tuple(second)]
+        limit = np.where(part[tuple(first)] == part[tuple(second)], DEPTH_EDGE, PART_EDGE)
+        differ = np.abs(near - far) > limit * np.minimum(near, far)
         edge[tuple(first)] |= differ
         edge[tuple(second)] |= differ
     return edge
@@ -140,30 +184,34 @@ def _composite(
     light: Float32[ndarray, "s s 3"],
     scene: Stage,
     hand: PlacedSurface,
-    pixels: Int[ndarray, "n 2"],
     hits: Hits,
+    covered: Int[ndarray, " n"],
     edge: Bool[ndarray, "s s"],
     K: Float32[ndarray, "3 3"],
     look: Look,
 ) -> None:
     """Lay the shaded hand over the background, four samples a pixel where surfaces end."""
-    row, column = pixels[:, 1], pixels[:, 0]
-    at_edge = edge[row, column]
-    inner = ~at_edge & (hits.face >= 0)
-    rim_uv = (pixels[at_edge][:, None] + SUBPIXELS).reshape(-1, 2).astype(np.float32)
-    rim = scene.fine.first_hit(rim_uv, K)
+    size, flat = len(light), light.reshape(-1, 3)
+    within = ~edge.ravel()[covered]
+    inner, rim = covered[within], np.flatnonzero(edge)
+    rim_uv = (_uv(rim, size)[:, None] + SUBPIXELS).reshape(-1, 2)
+    rays = scene.fine.first_hit(rim_uv, K)
     both = Hits(
-        np.concatenate([hits.face[inner], rim.face]),
-        np.concatenate([hits.weight[inner], rim.weight]),
-        np.concatenate([hits.depth_m[inner], rim.depth_m]),
+        np.concatenate([hits.face[within], rays.face]),
+        np.concatenate([hits.weight[within], rays.weight]),
+        np.concatenate([hits.depth_m[within], rays.depth_m]),
     )
-    uv = np.concatenate([pixels[inner].astype(np.float32), rim_uv])
-    radiance = scene.radiance(hand, both, uv, K, len(light), look.light, look.skin, look.sleeve)
+    uv = np.concatenate([_uv(inner, size), rim_uv])
+    made = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
+    radiance = scene.radiance(hand, both, uv, K, look.light, made)
     gain = EXPOSURE * 2.0**look.sensor.stops * np.array(look.light.tint)
     colour = film(radiance * gain.astype(np.float32))
-    count = int(inner.sum())
-    light[row[inner], column[inner]] = colour[:count]
-    cover = (rim.face >= 0).reshape(-1, 4).mean(1, dtype=np.float32)[:, None]
-    summed = (colour[count:] * (rim.face >= 0)[:, None]).reshape(-1, 4, 3).mean(1)
-    behind = light[row[at_edge], column[at_edge]]
-    light[row[at_edge], column[at_edge]] = summed + (1 - cover) * behind
+    flat[inner] = colour[: len(inner)]
+    seen = (rays.face >= 0).reshape(-1, 4, 1)
+    summed = (colour[len(inner) :].reshape(-1, 4, 3) * seen).mean(1)
+    flat[rim] = summed + (1 - seen.mean(1, dtype=np.float32)) * flat[rim]
+
+
+def _uv(pixels: Int[ndarray, " n"], size: int) -> Float32[ndarray, "n 2"]:
+    """Image points of the pixels with these numbers, row by row."""
+    return np.stack([pixels % size, pixels // size], 1).astype(np.float32)

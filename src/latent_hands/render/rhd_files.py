@@ -43,7 +43,7 @@ def encode_annotations(records: Iterable[dict[str, Any]]) -> bytes:
 def write_image(path: Path, pixels: UInt8[np.ndarray, "..."]) -> None:
     """Write a PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=4)
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     write_bytes(path, buffer.getvalue())
 
 

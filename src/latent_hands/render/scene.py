@@ -115,7 +115,7 @@ def sample_scene(
     side = SIDES[rng.integers(2)]
     identity = HandModel.load().sample_identity(rng)
     share = rng.uniform(*window)
-    K, palm_m, centre_px = _sample_camera(rng, _bone_m(identity), size, share)
+    K, palm_m, centre_px = _sample_camera(rng, bone_m(identity), size, share)
     look = sample_look(rng, split)
     box = (float(centre_px[0]), float(centre_px[1]), share * size)
     return Scene(split, index, size, side, identity, look, K, palm_m, box, convention)
@@ -280,6 +280,7 @@ def _keypoints(
     return joints - (joints[WRIST] + joints[MIDDLE_MCP]) / 2
 
 
-def _bone_m(identity: Float[np.ndarray, "12"]) -> float:
+def bone_m(identity: Float[np.ndarray, "12"]) -> float:
+    """Length of the middle MCP-PIP bone, metres."""
     joints = _keypoints(identity, neutral())
     return float(np.linalg.norm(joints[MIDDLE_MCP] - joints[MIDDLE_PIP]))

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -10,6 +11,8 @@ from PIL import Image, ImageFilter
 
 REFERENCE_PX = 128
 """Blur is given for pictures of this size and grows with larger ones."""
+NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
+"""Normal deviates of bytes."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Sensor:
         vignette: Loss of light in the corners, 0 .. 1.
         quality: Of the JPEG coding, 101 for none.
         seed: Of the noise.
+        resolution: Pixels a side that saw the picture, as a share of those it is enlarged to.
     """
 
     stops: float
@@ -38,6 +42,10 @@ class Sensor:
     vignette: float
     quality: int
     seed: int
+    resolution: float = 1.0
+
+
+PLAIN = Sensor(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 101, 0)
 
 
 def sample_sensor(rng: np.random.Generator) -> Sensor:
@@ -61,22 +69,37 @@ def film(light: Float32[ndarray, "*shape"]) -> Float32[ndarray, "*shape"]:
     return np.clip(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0, 1)
 
 
+def defocus(light: Float32[ndarray, "s s 3"], sigma_px: float) -> Float32[ndarray, "s s 3"]:
+    """Display-referred light as a lens blurs it."""
+    coded = Image.fromarray(to_bytes(_encode(light, 1 / 2.2))).filter(ImageFilter.GaussianBlur(sigma_px))
+    return (np.asarray(coded, np.float32) / 255) ** np.float32(2.2)
+
+
 def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, "s s 3"]:
     """A picture from display-referred linear light in 0 .. 1."""
     size = len(light)
     if sensor.vignette > 0:
         across = np.linspace(-1, 1, size, dtype=np.float32) ** 2
         light = light * (1 - 0.5 * sensor.vignette * (across[:, None] + across))[..., None]
-    grey = light.mean(-1, keepdims=True)
-    light = np.clip(grey + sensor.saturation * (light - grey), 0, 1)
-    coded = light ** np.float32(sensor.contrast / 2.2)
+    colour = sensor.saturation * np.eye(3) + (1 - sensor.saturation) / 3
+    coded = _encode(light @ colour.astype(np.float32), sensor.contrast / 2.2)
     coded = _blur(coded, sensor, size / REFERENCE_PX)
-    rng = np.random.default_rng(sensor.seed)
+    seen_px = max(8, round(size * sensor.resolution))
+    if seen_px < size:
+        coded = _resized(to_bytes(coded), seen_px).astype(np.float32) / 255
     if sensor.noise > 0.3:
-        grain = rng.standard_normal(coded.shape, dtype=np.float32)
-        coded = coded + grain * np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255)
+        bits = np.random.default_rng(sensor.seed).bytes(coded.size)
+        grain = NORMAL[np.frombuffer(bits, np.uint8).reshape(coded.shape)]
+        coded = coded + grain * (np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255))
     picture = to_bytes(coded)
-    return _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+    picture = _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
+    return _resized(picture, size) if seen_px < size else picture
+
+
+def _encode(light: Float32[ndarray, "*shape"], exponent: float) -> Float32[ndarray, "*shape"]:
+    """Light, clipped to 0 .. 1, to a power, to a tenth of a grey level."""
+    steps = (np.sqrt(np.clip(light, 0, 1)) * np.float32(4095) + np.float32(0.5)).astype(np.uint16)
+    return (np.linspace(0, 1, 4096, dtype=np.float32) ** np.float32(2 * exponent))[steps]
 
 
 def to_bytes(coded: Float32[ndarray, "*shape"]) -> UInt8[ndarray, "*shape"]:
@@ -100,6 +123,12 @@ def _blur(coded: ndarray, sensor: Sensor, scale: float) -> ndarray:
         moved = [padded[row : row + size, column : column + size] for row, column in starts]
         coded = np.stack(moved).mean(0)
     return coded
+
+
+def _resized(picture: UInt8[ndarray, "s s 3"], size: int) -> UInt8[ndarray, "t t 3"]:
+    """Smaller by the mean over each pixel's square, larger by cubic interpolation."""
+    way = Image.Resampling.BOX if size < len(picture) else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(picture).resize((size, size), way))
 
 
 def _compress(picture: ndarray, quality: int) -> ndarray:

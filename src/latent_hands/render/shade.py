@@ -6,8 +6,19 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
+from latent_hands.render.noise import noise3
 from latent_hands.render.raycast import Hits, wp
-from latent_hands.render.reflectance import Material, Relief, cloth_albedo, crease_depth, noise3, skin_albedo
+from latent_hands.render.reflectance import (
+    THING_MM,
+    Material,
+    Relief,
+    band_albedo,
+    band_at,
+    cloth_albedo,
+    crease_depth,
+    skin_albedo,
+    thing_albedo,
+)
 
 wp.set_module_options({"enable_backward": False})
 
@@ -70,26 +81,44 @@ def _shade(
     ray = wp.vec3(slope[i][0], slope[i][1], 1.0)
     toward = -wp.normalize(ray)
     mm_per_px = 1000.0 * depth_m[i] * m_per_px
-    along = mark[3] + 1.2 * wp.noise(m.seed + wp.uint32(9), at / 9.0)
+    along = mark[3]
+    if wp.abs(along - m.sleeve_start) < 1.5:
+        along += 1.2 * noise3(m.seed + wp.uint32(9), at / 9.0)[0]
     nail = wp.clamp(1.6 * mark[0] - 0.3, 0.0, 1.0)
     albedo = wp.vec3(0.0)
     oil = m.oil
     bump = m.bump
     crease = wp.float32(0.0)
-    grain_mm = wp.float32(1.4)
-    if along > m.sleeve_start:
+    # What a pixel is too coarse for fades.
+    coarse = noise3(m.seed + wp.uint32(8), at / 5.7)
+    fine = wp.vec3(0.0)
+    metal = wp.vec4(0.0)
+    band = wp.int32(-1)
+    if m.band_middle.shape[0] > 0 and along < m.sleeve_start:
+        band = band_at(m, at)
+    if along > 0.5 * THING_MM:
+        albedo = thing_albedo(m, at)
+        oil = 2.0 * m.thing_gloss
+        bump = 0.1
+        nail = 0.6 * m.thing_gloss
+    elif band >= 0:
+        metal = band_albedo(m, band, at)
+        albedo = wp.vec3(metal[0], metal[1], metal[2]) * (1.0 - 0.8 * metal[3])
+        oil = 0.8
+        bump = 0.2
+    elif along > m.sleeve_start:
+        fine = noise3(m.seed + wp.uint32(7), at / 2.2) * wp.min(1.0, 1.5 / mm_per_px)
         albedo = cloth_albedo(m, at, along)
         oil = 0.15
         bump = 1.6 * m.weave
-        grain_mm = wp.float32(2.2)
     else:
-        crease = m.creases * crease_depth(r, m.seed + wp.uint32(3), at, mark[1]) * (1.0 - nail)
+        fine = noise3(m.seed + wp.uint32(7), at / 1.5) * wp.min(1.0, 1.05 / mm_per_px)
+        crease = m.creases * crease_depth(r, at, mark[1], 1.2 * coarse[0]) * (1.0 - nail)
         crease = crease * wp.min(1.0, 1.2 / mm_per_px)
-        albedo = skin_albedo(m, at, nail, mark[1], mark[2], crease, mm_per_px)
+        uneven = 0.8 * coarse[1] + 0.6 * fine[0]
+        albedo = skin_albedo(m, at, nail, mark[1], mark[2], crease, uneven)
         bump = bump * (1.0 - 0.8 * nail) * (1.0 + mark[2])
-    grain = 0.10 * bump * wp.min(1.0, 0.7 * grain_mm / mm_per_px)
-    turn = grain * noise3(m.seed + wp.uint32(7), at / grain_mm)
-    turn += 0.07 * bump * noise3(m.seed + wp.uint32(8), at / 5.5)
+    turn = bump * (0.10 * fine + 0.07 * coarse)
     rough = wp.normalize(normal + turn)
     # Light was gathered along the smooth normal; the relief changes it by what it turns towards the camera.
     soft = 1.0 + 0.9 * (wp.dot(rough, toward) - wp.dot(normal, toward))
@@ -106,6 +135,12 @@ def _shade(
         1.5 * nail
     )
     shine = shine * (fresnel * oil * (1.0 - 0.35 * mark[1]) * lit[3] * lit[3] * (1.0 - 0.6 * crease))
+    if metal[3] > 0.0:
+        shine += (
+            metal[3]
+            * lit[3]
+            * wp.cw_mul(wp.vec3(metal[0], metal[1], metal[2]), _look_up(lighting.gloss, 1, mirror))
+        )
     colour[i] = wp.cw_mul(albedo, irradiance) / wp.PI + shine
 
 

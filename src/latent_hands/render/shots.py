@@ -12,6 +12,7 @@ from latent_hands.render.picture import Picture, render_picture
 from latent_hands.render.pose_file import PoseSource
 from latent_hands.render.rhd_files import encode_depth, encode_mask, write_image
 from latent_hands.render.scene import PlacedHand, Scene, plain, sample_hand, scene_rng, tag_hand
+from latent_hands.render.things import place_thing
 
 KINDS = ("color", "mask", "depth")
 OCCLUSION_M = 0.03
@@ -60,7 +61,8 @@ def render_hand(scene: Scene, hand: PlacedHand, noise: int | None = None) -> Pic
     if noise is not None:
         look = dataclasses.replace(look, sensor=dataclasses.replace(look.sensor, seed=noise))
     mirrored = scene.side == "left"
-    return render_picture(HandModel.load(), hand.vertices_m, scene.K, scene.size, look, mirrored)
+    thing_m = None if look.thing is None else place_thing(look.thing, hand.xyz_m, mirrored)
+    return render_picture(HandModel.load(), hand.vertices_m, scene.K, scene.size, look, mirrored, thing_m)
 
 
 def labels(hand: PlacedHand, picture: Picture) -> dict[str, Any]:
@@ -75,10 +77,11 @@ def labels(hand: PlacedHand, picture: Picture) -> dict[str, Any]:
 
 
 def visible_joints(hand: PlacedHand, picture: Picture) -> Bool[np.ndarray, "21"]:
-    """Which joints lie in the picture and not more than OCCLUSION_M behind the forearm or its sleeve."""
+    """Which joints lie in the picture, not behind an object and not OCCLUSION_M behind forearm or sleeve."""
     size = len(picture.part)
     column, row = np.round(hand.label_px).astype(int).T
     inside = (column >= 0) & (row >= 0) & (column < size) & (row < size)
     row, column = row.clip(0, size - 1), column.clip(0, size - 1)
-    behind = hand.label_m[:, 2] - picture.depth_m[row, column] > OCCLUSION_M
-    return inside & ~((picture.part[row, column] == 1) & behind)
+    first_m, part = picture.depth_m[row, column], picture.part[row, column]
+    limit_m = np.select([(part == 0) & (first_m > 0), part == 1], [0, OCCLUSION_M], np.inf)
+    return inside & ~(hand.label_m[:, 2] - first_m > limit_m)

@@ -27,6 +27,7 @@ class Skin:
         nail: Linear RGB of the nails' varnish.
         varnish: Its cover, 0 (bare nails) .. 1.
         seed: Of all patterns.
+        veins: How far veins show on the back of the hand, 0 .. 1.
     """
 
     melanin: float
@@ -39,6 +40,7 @@ class Skin:
     nail: Colour
     varnish: float
     seed: int
+    veins: float = 0.0
 
 
 def sample_skin(rng: np.random.Generator) -> Skin:

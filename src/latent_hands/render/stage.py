@@ -6,30 +6,28 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
-from scipy.sparse import csr_array
 
 from latent_hands.render.cloth import Sleeve, cloth_offset
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.irradiance import irradiance
+from latent_hands.render.jewellery import Band, band_offset
 from latent_hands.render.joints import FINGER_BONES, PARENTS, THUMB_BONES
 from latent_hands.render.light import LUMINANCE, Light, camera_to_world, environment
 from latent_hands.render.raycast import Hits, RayMesh, wp
-from latent_hands.render.reflectance import Relief, material
+from latent_hands.render.reflectance import THING_MM, Relief
 from latent_hands.render.shade import Lighting, shade
-from latent_hands.render.skin import Skin
-from latent_hands.render.vertex_maps import incidence, neighbour_mean, vertex_normals
+from latent_hands.render.things import thing_faces, unit_thing
+from latent_hands.render.vertex_maps import Normals, neighbour_mean
 
 BOUNCE = np.array([0.42, 0.25, 0.18], np.float32)
 """Part of the light that the hand keeps from itself which comes back, coloured by skin, in folds."""
-AWAY = 0.5
-"""Vertices that face further away from the camera than this cosine are not lit: no ray sees them."""
-MARGIN = 0.2
-"""Vertices further out of the picture than this part of its side are not lit."""
+
+ABSENT_M = np.array([0, 0, -10], np.float32)
 
 
 @dataclass(frozen=True)
 class PlacedSurface:
-    """Fine vertices (metres) and unit normals in the camera frame."""
+    """Fine vertices, then those of an object (metres), and unit normals in the camera frame."""
 
     vertices_m: Float32[ndarray, "v 3"]
     normals: Float32[ndarray, "v 3"]
@@ -45,33 +43,49 @@ class Stage:
         """Build the trees and maps; a second or two."""
         coarse_count = len(model.weights)
         self.model, self.device, self.coarse_count = model, device, coarse_count
-        self.fine = RayMesh(model.faces, model.rest, device)
-        self.coarse = RayMesh(model.coarse_faces, model.rest[:coarse_count], device)
-        self.incidence = incidence(model.faces, len(model.rest))
+        thing = unit_thing(1.0, 1.0) * np.float32(0.05)
+        self.rest = np.concatenate([model.rest, thing])
+        self.faces = np.concatenate([model.faces, thing_faces() + np.int32(len(model.rest))])
+        coarse_faces = np.concatenate([model.coarse_faces, thing_faces() + np.int32(coarse_count)])
+        # Apart from the hand, or the trees would mix both and have large boxes wherever the object goes.
+        thing = thing + ABSENT_M
+        self.fine = RayMesh(self.faces, np.concatenate([model.rest, thing]), device)
+        self.coarse = RayMesh(coarse_faces, np.concatenate([model.rest[:coarse_count], thing]), device)
+        self.normals = Normals(self.faces, len(self.rest), device)
+        self.parts = np.concatenate([model.part, np.zeros(len(thing), np.uint8)])
         # Red light travels some millimetres through skin, green and blue hardly.
-        mean = neighbour_mean(model.coarse_faces, coarse_count, 0.5)
-        self.red_spread = csr_array(model.to_fine @ mean @ mean)
-        self.spread = csr_array(model.to_fine @ neighbour_mean(model.coarse_faces, coarse_count, 0.25))
-        self.relief = relief(model, device)
+        self.red_spread = neighbour_mean(model.coarse_faces, coarse_count, 0.5)
+        self.spread = neighbour_mean(model.coarse_faces, coarse_count, 0.25)
+        self.relief = relief(model, self.faces, self.rest, device)
 
     def place(
-        self, vertices_m: Float32[ndarray, "v 3"], sleeve: Sleeve | None, mirrored: bool
+        self,
+        vertices_m: Float32[ndarray, "v 3"],
+        mirrored: bool,
+        sleeve: Sleeve | None,
+        bands: tuple[Band, ...] = (),
+        thing_m: Float32[ndarray, "t 3"] | None = None,
     ) -> PlacedSurface:
-        """Move the surfaces to a pose, dressed."""
-        sign = np.float32(-1 if mirrored else 1)
-        normals = vertex_normals(vertices_m, self.model.faces, self.incidence) * sign
-        if sleeve is not None:
-            lift = cloth_offset(sleeve, self.model.rest, self.model.forearm)
-            vertices_m = vertices_m + lift[:, None] * normals
-            normals = vertex_normals(vertices_m, self.model.faces, self.incidence) * sign
-        self.fine.move(vertices_m)
-        self.coarse.move(vertices_m[: self.coarse_count])
-        return PlacedSurface(vertices_m, normals)
+        """Move the surfaces to a pose, dressed; an object that is absent is put behind the camera."""
+        absent = np.full((len(self.rest) - len(vertices_m), 3), ABSENT_M, np.float32)
+        points_m = np.concatenate([vertices_m, absent if thing_m is None else thing_m])
+        sign = np.ones((len(points_m), 1), np.float32)
+        sign[: len(vertices_m)] = -1 if mirrored else 1
+        normals = self.normals.of(points_m) * sign
+        if sleeve is not None or bands:
+            lift = band_offset(self.model, bands)
+            if sleeve is not None:
+                lift = np.maximum(lift, cloth_offset(sleeve, self.model.rest, self.model.forearm))
+            points_m[: len(lift)] += lift[:, None] * normals[: len(lift)]
+            normals = self.normals.of(points_m) * sign
+        self.fine.move(points_m)
+        self.coarse.move(np.concatenate([points_m[: self.coarse_count], points_m[len(vertices_m) :]]))
+        return PlacedSurface(points_m, normals)
 
     def part(self, hits: Hits) -> UInt8[ndarray, " n"]:
-        """Part number of the corner nearest to each hit, 0 where there is none."""
-        corner = self.model.faces[hits.face, hits.weight.argmax(1)]
-        return np.where(hits.face >= 0, self.model.part[corner], 0).astype(np.uint8)
+        """Part number of the corner nearest to each hit, 0 where there is none or an object."""
+        corner = self.faces[hits.face, hits.weight.argmax(1)]
+        return np.where(hits.face >= 0, self.parts[corner], 0).astype(np.uint8)
 
     def radiance(
         self,
@@ -79,16 +93,17 @@ class Stage:
         hits: Hits,
         uv_px: Float32[ndarray, "n 2"],
         K: Float32[ndarray, "3 3"],
-        size: int,
         light: Light,
-        skin: Skin,
-        sleeve: Sleeve | None,
+        made: Any,
     ) -> Float32[ndarray, "n 3"]:
-        """Radiance (linear RGB) of hit points towards the camera, before the light's tint."""
+        """Radiance (linear RGB) of hit points towards the camera, before the light's tint.
+
+        made: What the surfaces are made of, from `latent_hands.render.reflectance.material`.
+        """
         surroundings, to_world = environment(light.place, light.seed), camera_to_world(light)
         lighting: Any = Lighting()
         lighting.vertex = wp.array(
-            self._gather(hand, surroundings.directions @ to_world, surroundings.power, K, size),
+            self._gather(hand, hits, surroundings.directions @ to_world, surroundings.power),
             dtype=wp.vec4,
             device=self.device,
             copy=False,
@@ -99,37 +114,35 @@ class Stage:
         lighting.sun_power = wp.vec3(*surroundings.sun_power.tolist())
         lighting.shadow = self.coarse.mesh.id
         slope = (uv_px - K[:2, 2]) / K[[0, 1], [0, 1]]
-        made = material(skin, sleeve)
         return shade(hits, slope, hand.normals, float(K[0, 0]), made, self.relief, lighting, self.device)
 
     def _gather(
-        self, hand: PlacedSurface, directions: ndarray, power: ndarray, K: ndarray, size: int
+        self, hand: PlacedSurface, hits: Hits, directions: ndarray, power: ndarray
     ) -> Float32[ndarray, "v 4"]:
         """Irradiance of the fine vertices, blurred as skin blurs it, and the share of light that arrives."""
-        points, normals = hand.vertices_m[: self.coarse_count], hand.normals[: self.coarse_count]
-        chosen = np.flatnonzero(_seen(points, normals, K, size))
-        direct, kept = irradiance(self.coarse, points[chosen], normals[chosen], directions, power)
+        faces, count = hits.face[hits.face >= 0], len(self.model.rest)
+        first_thing = len(self.model.faces)
+        seen = np.zeros(len(self.rest), bool)
+        seen[self.model.coarse_faces[faces[faces < first_thing] // 4]] = True
+        seen[self.faces[faces[faces >= first_thing]]] = True
+        chosen = np.flatnonzero(seen)
+        points, normals = hand.vertices_m[chosen], hand.normals[chosen]
+        direct, kept = irradiance(self.coarse, points, normals, directions, power)
         share = (direct @ LUMINANCE) / np.maximum((direct + kept) @ LUMINANCE, 1e-6)
-        values = np.zeros((self.coarse_count, 5), np.float32)
+        values = np.zeros((len(self.rest), 5), np.float32)
         values[chosen, :3] = direct + kept * BOUNCE
         values[chosen, 3] = share
         values[chosen, 4] = 1
-        red = self.red_spread @ values[:, [0, 4]]
-        others = self.spread @ values[:, 1:]
-        red = red[:, :1] / np.maximum(red[:, 1:], 1e-3)
-        return np.concatenate([red, others[:, :3] / np.maximum(others[:, 3:], 1e-3)], 1)
+        of_hand = values[: self.coarse_count]
+        red = self.red_spread @ (self.red_spread @ of_hand[:, [0, 4]])
+        others = self.spread @ of_hand[:, 1:]
+        spread = self.model.to_fine @ np.concatenate([red, others], 1)
+        known = np.maximum(spread[:, [1, 5, 5, 5]], 1e-3)
+        return np.concatenate([spread[:, [0, 2, 3, 4]] / known, values[count:, :4]])
 
 
-def _seen(points: ndarray, normals: ndarray, K: ndarray, size: int) -> ndarray:
-    """Vertices that may be seen: not turned away, not behind the camera, not far out of the picture."""
-    away = (normals * points).sum(1) / np.sqrt((points * points).sum(1))
-    depth = np.maximum(points[:, 2:], 0.02)
-    uv = points[:, :2] / depth * K[[0, 1], [0, 1]] + K[:2, 2]
-    return (away < AWAY) & (np.abs(uv - size / 2) < size * (0.5 + MARGIN)).all(1)
-
-
-def relief(model: HandModel, device: str) -> Any:
-    """The model's marks and joint creases in the kernel's form."""
+def relief(model: HandModel, faces: ndarray, rest_m: ndarray, device: str) -> Any:
+    """The marks and joint creases of the model, and an object's own, in the kernel's form."""
     bones = np.concatenate([THUMB_BONES[None], FINGER_BONES])
     points = 1000 * model.mean[len(model.weights) :]
     heads, tails = points[: len(PARENTS)], points[len(PARENTS) :]
@@ -144,9 +157,10 @@ def relief(model: HandModel, device: str) -> Any:
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     around = np.concatenate([np.ones(2 * len(bones)), np.zeros(len(bones) - 1)])
     marks = np.stack([model.nail, model.palm, model.knuckle, 1000 * model.forearm], 1)
+    marks = np.concatenate([marks, np.tile([0, 0, 0, THING_MM], (len(rest_m) - len(marks), 1))])
     made: Any = Relief()
-    made.faces = wp.array(model.faces, dtype=int, device=device)
-    made.at = wp.array(1000 * model.rest, dtype=wp.vec3, device=device)
+    made.faces = wp.array(faces, dtype=int, device=device)
+    made.at = wp.array(1000 * rest_m, dtype=wp.vec3, device=device)
     made.marks = wp.array(marks.astype(np.float32), dtype=wp.vec4, device=device)
     made.joint = wp.array(np.concatenate(joints).astype(np.float32), dtype=wp.vec3, device=device)
     made.along = wp.array(along.astype(np.float32), dtype=wp.vec3, device=device)

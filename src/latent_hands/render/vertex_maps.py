@@ -1,29 +1,58 @@
-"""Fixed linear maps over the vertices of a mesh, for normals and for smoothing."""
+"""Maps over the vertices of a mesh: normals, and smoothing."""
+
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int32
 from numpy import ndarray
 from scipy.sparse import csr_array
 
+from latent_hands.render.raycast import wp
 from latent_hands.render.subdivision import mesh_edges
 
-
-def incidence(faces: Int32[ndarray, "f 3"], count: int) -> csr_array:
-    """Vertex x face matrix of ones."""
-    flat = faces.ravel()
-    entries = (np.ones(flat.size, np.float32), (flat, np.arange(flat.size) // 3))
-    return csr_array(entries, shape=(count, len(faces)))
+wp.set_module_options({"enable_backward": False})
 
 
-def vertex_normals(
-    points_m: Float32[ndarray, "v 3"], faces: Int32[ndarray, "f 3"], joined: csr_array
-) -> Float32[ndarray, "v 3"]:
-    """Unit normals of the vertices, the mean over their faces (`joined`: incidence) weighted by area."""
-    corner = points_m[faces[:, 0]]
-    x, y = (points_m[faces[:, 1]] - corner).T, (points_m[faces[:, 2]] - corner).T
-    cross = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
-    normals = joined @ np.stack(cross, 1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+class Normals:
+    """Unit normals of a mesh's vertices, the mean over their faces weighted by area.
+
+    Args:
+        faces: Corner numbers of the triangles.
+        count: How many vertices there are.
+    """
+
+    def __init__(self, faces: Int32[ndarray, "f 3"], count: int, device: str = "cpu") -> None:
+        """Note the faces around each vertex."""
+        order = np.argsort(faces.ravel(), kind="stable")
+        starts = np.searchsorted(faces.ravel()[order], np.arange(count + 1))
+        arrays = (faces.ravel(), starts, order // 3)
+        self.fan = [wp.array(array.astype(np.int32), dtype=int, device=device) for array in arrays]
+        self.count, self.device = count, device
+
+    def of(self, points_m: Float32[ndarray, "v 3"]) -> Float32[ndarray, "v 3"]:
+        """The normals of the vertices at these places, outwards if the faces are wound that way."""
+        points = wp.array(points_m, dtype=wp.vec3, device=self.device, copy=False)
+        normals = wp.zeros(self.count, dtype=wp.vec3, device=self.device)
+        wp.launch(_normals, self.count, inputs=[points, *self.fan], outputs=[normals], device=self.device)
+        return normals.numpy()
+
+
+@wp.kernel
+@no_type_check
+def _normals(
+    points: wp.array[wp.vec3],
+    corners: wp.array[int],
+    start: wp.array[int],
+    around: wp.array[int],
+    normals: wp.array[wp.vec3],
+):
+    i = wp.tid()
+    total = wp.vec3(0.0)
+    for k in range(start[i], start[i + 1]):
+        f = 3 * around[k]
+        a, b, c = points[corners[f]], points[corners[f + 1]], points[corners[f + 2]]
+        total += wp.cross(b - a, c - a)
+    normals[i] = wp.normalize(total)
 
 
 def neighbour_mean(faces: Int32[ndarray, "f 3"], count: int, share: float) -> csr_array:

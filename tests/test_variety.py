@@ -1,0 +1,148 @@
+"""Each kind of variety: its labels agree, it can be left out, and nothing else changes when it is."""
+
+import json
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from latent_hands.errors import HandsError
+
+pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+
+from latent_hands.render.hand_model import HandModel
+from latent_hands.render.jewellery import band_offset, sample_jewellery
+from latent_hands.render.scene import bone_m, sample_scene, tag_hand
+from latent_hands.render.sensor import PLAIN, develop
+from latent_hands.render.shots import render_hand, visible_joints
+from latent_hands.render.things import place_thing, thing_faces, unit_thing
+from latent_hands.render.variety import EVERYTHING, KINDS, Variety, check_variety, varied
+
+SIZE = 64
+NONE = Variety.without(*KINDS)
+CHANGED = {
+    "ages": {"skin"},
+    "jewellery": {"jewellery"},
+    "objects": {"thing"},
+    "other_hand": {"background"},
+    "low_resolution": {"sensor"},
+    "rough_camera": {"sensor"},
+}
+
+
+def only(kind, index=0, size=SIZE):
+    """A scene without variety and the same one with one kind."""
+    scene = sample_scene(3, "training", index, size)
+    return scene, varied(scene, 3, replace(NONE, **{kind: 1.0}))
+
+
+def test_without_any_the_scene_is_as_it_was():
+    scene = sample_scene(3, "training", 0, SIZE)
+    assert varied(scene, 3, NONE).factors() == scene.factors()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_changes_its_own_part_of_a_scene_alone(kind):
+    before, after = only(kind, size=320)
+    assert json.dumps(after.factors()) == json.dumps(only(kind, size=320)[1].factors())
+    differing = {
+        f.name for f in fields(before.look) if getattr(before.look, f.name) != getattr(after.look, f.name)
+    }
+    assert differing == CHANGED[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_leaving_one_out_leaves_the_others_as_they_were(kind):
+    scene = sample_scene(4, "training", 1, SIZE)
+    everything = Variety(*(1.0 for _ in KINDS))
+    full, less = (varied(scene, 4, rates) for rates in (everything, replace(everything, **{kind: 0.0})))
+    for name in {"jewellery", "thing"} - CHANGED[kind]:
+        assert getattr(full.look, name) == getattr(less.look, name) or kind == "ages"
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_an_object_is_no_part_of_the_hand_and_hides_what_is_behind_it(index):
+    bare, scene = only("objects", index)
+    hand = tag_hand(scene)
+    plain, picture = render_hand(bare, hand), render_hand(scene, hand)
+    thing = (picture.part == 0) & (picture.depth_m > 0)
+    np.testing.assert_array_equal(plain.part > 0, plain.depth_m > 0)
+    assert thing.any()
+    # Where the hand is still seen nothing changed, and the object is nearer than what it hides.
+    seen = picture.part > 0
+    np.testing.assert_array_equal(picture.depth_m[seen], plain.depth_m[seen])
+    hides = thing & (plain.part > 0)
+    assert (picture.depth_m[hides] < plain.depth_m[hides]).all()
+    visible, was = visible_joints(hand, picture), visible_joints(hand, plain)
+    assert not (visible & ~was).any()
+    column, row = np.round(hand.uv_px).astype(int).T.clip(0, SIZE - 1)
+    before = thing[row, column] & (picture.depth_m[row, column] < hand.xyz_m[:, 2])
+    np.testing.assert_array_equal(visible, was & ~before)
+
+
+def test_another_hand_has_no_labels():
+    bare, scene = only("other_hand", 2)
+    hand = tag_hand(scene)
+    plain, picture = render_hand(bare, hand), render_hand(scene, hand)
+    np.testing.assert_array_equal(plain.part, picture.part)
+    np.testing.assert_array_equal(plain.depth_m, picture.depth_m)
+    assert (plain.rgb != picture.rgb).any()
+
+
+def test_jewellery_lifts_the_skin_by_millimetres_where_it_is():
+    model = HandModel.load()
+    for seed in range(8):
+        lift = band_offset(model, sample_jewellery(np.random.default_rng(seed)))
+        assert 0 < (lift > 0).mean() < 0.2
+        assert lift.max() < 0.0035
+
+
+def test_children_are_smaller_and_fill_the_window_all_the_same():
+    smaller = 0
+    for index in range(12):
+        before, after = only("ages", index)
+        if (before.identity == after.identity).all():
+            assert after.look.skin.veins > 0
+            continue
+        smaller += bone_m(after.identity) < 0.033
+        joints = tag_hand(after).xyz_m
+        bone_px = after.K[0, 0] * np.linalg.norm(joints[12] - joints[11]) / after.palm_m[2]
+        np.testing.assert_allclose(after.window[2], 7.2 * bone_px, rtol=1e-4)
+        u, v, w = after.K @ after.palm_m
+        np.testing.assert_allclose((u / w, v / w), after.window[:2], atol=1e-9)
+    assert smaller > 0
+
+
+def test_a_coarse_sensor_cannot_tell_neighbours_apart():
+    light = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
+    fine, coarse = (develop(light, replace(PLAIN, resolution=share)) for share in (1.0, 0.25))
+    steps = [np.abs(np.diff(picture.astype(float), axis=1)).mean() for picture in (fine, coarse)]
+    assert coarse.shape == fine.shape
+    assert steps[1] < 0.2 * steps[0]
+
+
+@pytest.mark.parametrize("across", [1.0, 0.15])
+def test_an_object_is_a_closed_superellipsoid(across):
+    points, e, f = unit_thing(across, 0.25).astype(float), across, 0.25
+    x, y, z = np.abs(points).T
+    value = (y ** (2 / e) + z ** (2 / e)) ** (e / f) + x ** (2 / f)
+    np.testing.assert_allclose(value, 1, atol=1e-3)
+    a, b, c = points[thing_faces()].transpose(1, 0, 2)
+    assert np.einsum("ni,ni->n", a, np.cross(b, c)).sum() > 0
+
+
+def test_a_held_object_is_on_the_side_of_the_palm_of_either_hand():
+    scenes = (only("objects", index)[1] for index in range(20))
+    scene, thing = next((s, s.look.thing) for s in scenes if s.look.thing and s.look.thing.held)
+    for side in ("left", "right"):
+        hand = tag_hand(replace(scene, side=side))
+        middle = place_thing(thing, hand.xyz_m, side == "left").mean(0)
+        assert middle[2] < hand.xyz_m[12, 2]  # the tag shows the palm
+
+
+def test_rates_and_names_are_checked():
+    assert Variety.without() == EVERYTHING
+    with pytest.raises(HandsError, match='unknown variety "rings"'):
+        Variety.without("rings")
+    with pytest.raises(HandsError, match=r"variety ages is 2\.0"):
+        check_variety(replace(NONE, ages=2.0))
