@@ -108,8 +108,8 @@ def main() -> None:
         ("train ResNet-18 of width 32, stem unshuffle", training(32, "unshuffle", "bf16", False, 64), 64),
     ]
     rows = [(name, per_second(work, count, options.seconds)) for name, work, count in pairs]
-    rows += [(f"render {size} px, one core", rendering(size, 1, 48)) for size in (128, 320)]
-    rows += [("render 128 px, all cores", rendering(128, cores, 48 * cores)), *loading(options.seconds)]
+    rows += [(f"render {size} px, one core", rendering(size, 1, 200)) for size in (128, 320)]
+    rows += [("render 128 px, all cores", rendering(128, cores, 200 * cores)), *loading(options.seconds)]
     table = Table("what", "images/s")
     for name, rate in rows:
         table.add_row(name, f"{rate:.0f}")
