@@ -1,4 +1,4 @@
-"""Pictures that lie over a decoded pose: the drawing's laws, and what may depend on what."""
+"""Pictures that lie over a decoded pose: laws of the drawing and the painter, what may depend on what."""
 
 import pytest
 import torch
