@@ -14,7 +14,7 @@ from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 
 COUNT, WINDOW_PX = 11, 32
-CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, tags=True)
+CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, pictures=("tag",))
 
 
 def painted_scenes(folder: Path) -> list[Sample]:
@@ -34,13 +34,12 @@ def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None
 
 def contents(windows: Windows) -> dict[str, Any]:
     values = {field.name: getattr(windows, field.name) for field in fields(windows)}
-    tags, index = values.pop("tags"), values.pop("tag_index")
-    shown = {"images": windows.images[:], "tags": None if tags is None else tags.index_select(0, index)}
-    return values | shown
+    everyone = torch.arange(len(windows))
+    return values | {key: pictures.of(everyone) for key, pictures in values.pop("pictures").items()}
 
 
 def same(a: Windows, b: Windows) -> bool:
-    """Whether windows agree in every bit; tags by the sample that they belong to."""
+    """Whether windows agree in every bit; pictures by the sample that they belong to."""
     pairs = zip(contents(a).values(), contents(b).values(), strict=True)
     return all(torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in pairs)
 

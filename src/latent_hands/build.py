@@ -12,6 +12,7 @@ from latent_hands.algorithms import Phase, algorithm_1, check, cross_modal, keys
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
+from latent_hands.data.pictures import KINDS
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
@@ -132,18 +133,19 @@ def build_hands(
 ) -> Hands:
     """Training and validation windows, cut or from a packed store; `report` is told (what, done, all)."""
     data = experiment.data
-    tags = any("tag" in keys(vae, phase) for phase in phases)
+    needed = set().union(*(keys(vae, phase) for phase in phases))
+    pictures = tuple(key for key in KINDS if key in needed and key != "rgb")
     if not data.root:
         raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
 
     def cut(split: str, limit: int | None, margin: float, px: int) -> Windows:
         if is_store(data.root):
             return open_windows(
-                data.root, split, Cut(data.name, data.crop, data.side, margin, px, tags), limit
+                data.root, split, Cut(data.name, data.crop, data.side, margin, px, pictures), limit
             )
         progress = report and partial(report, f"reading {split}")
         samples = open_data(data.name, Path(data.root), split, limit)
-        return build_windows(samples, data.crop, margin, px, data.side, tags, data.workers, progress)
+        return build_windows(samples, data.crop, margin, px, data.side, pictures, data.workers, progress)
 
     if experiment.augmentation is None:
         training = cut(data.split, data.limit, 1.0, data.crop_px)
