@@ -1,4 +1,7 @@
-"""Depth as pictures: one byte a pixel, how far before or behind the palm's plane the surface lies."""
+"""Depth as pictures: one byte a pixel, how far before or behind the palm's plane the surface lies.
+
+It is a further modality x^ of the paper, embedded into a finished latent by Eq. 7 and Eq. 8.
+"""
 
 from pathlib import Path
 
