@@ -12,7 +12,7 @@ from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.sample import Sample, read_rgb
 
 REACH_MM = 150.0
-"""Nothing of a hand is farther from its palm, in depth."""
+"""The depth on either side of the palm that is told apart: all joints of a hand, but for one in 4,000."""
 PALM_LEVEL, LEVELS = 128, 127
 RHD_RANGE_MM = 5000.0
 
