@@ -98,7 +98,7 @@ def test_another_cut_is_one_error_that_names_both(store):
     with pytest.raises(HandsError, match="name = painted; asked for is name = rhd"):
         open_windows(store, "training", replace(without, name="rhd"))
     prepare("pictures", store, {"evaluation": without})
-    with pytest.raises(HandsError, match=r"pictures = \(\); asked for is pictures = \(.tag.,\)"):
+    with pytest.raises(HandsError, match=r"pictures = \(\); asked for is pictures = \(.tag., .depth.\)"):
         open_windows(store, "evaluation", CUT)
 
 

@@ -163,6 +163,8 @@ def test_one_of_four_factors_walks_and_transfers_alone():
     assert torch.equal(swapped["identity_tag"], ends[1]["identity_tag"])
     assert torch.equal(swapped["background_tag"], ends[0]["background_tag"])
     assert len(model.transfer([A, points], [A, B])[1]) == 2
+    parts = [model.latent(each, [key], f"{key}_tag") for key, each in (("identity", A), ("background", B))]
+    assert "rgb" in model.decode(parts[0] | parts[1] | model.latent(A, ["pose"]))
 
 
 def test_contents_are_taken_from_tags_where_set_and_run_know_them(tmp_path, model: Model):

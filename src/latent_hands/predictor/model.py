@@ -160,10 +160,10 @@ class Model:
         )
         return {name: value[0] for name, value in vars(said).items()}
 
-    def latent(self, source: Source, factors: Sequence[str], reads: Literal["rgb", "tag"] = "rgb") -> Latent:
+    def latent(self, source: Source, factors: Sequence[str], reads: str = "rgb") -> Latent:
         """Posterior means of some factors ("pose", "content" or single ones) of one picture or hand.
 
-        `reads` is what a picture is taken for: any picture of a hand, or a scene's tag picture.
+        `reads` is what a picture is taken for: any picture of a hand, or a "tag", "identity_tag", ..
         """
         chosen = synthesis.factors_named(self.vae, factors)
         with torch.inference_mode():
