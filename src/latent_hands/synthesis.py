@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.latents import Latent, means
+from latent_hands.latents import Latent, Posterior, means
 from latent_hands.modalities import Batch, modality
 from latent_hands.vae import DisentangledVAE, Encoder
 
@@ -42,7 +42,12 @@ def factors_named(vae: DisentangledVAE, names: Iterable[str]) -> Factors:
 
 
 def infer(vae: DisentangledVAE, factors: Factors, batch: Batch) -> Latent:
-    """Posterior means of these factors, by the narrowest encoder that infers them from what the batch holds.
+    """Posterior means of these factors. Raises HandsError as `posterior` does."""
+    return means(posterior(vae, factors, batch))
+
+
+def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch) -> Posterior:
+    """q of these factors, by the narrowest encoder that infers them from what the batch holds.
 
     Raises HandsError if no single encoder does.
     """
@@ -54,8 +59,8 @@ def infer(vae: DisentangledVAE, factors: Factors, batch: Batch) -> Latent:
     if not able:
         seen = ", ".join(key for key in batch if key != "right")
         raise HandsError(f"no encoder infers {' and '.join(factors)} from {seen}; {_arrows(vae)}")
-    latent = means(vae.encode(min(able, key=lambda name: len(able[name])), batch))
-    return {factor: latent[factor] for factor in factors}
+    inferred = vae.encode(min(able, key=lambda name: len(able[name])), batch)
+    return {factor: inferred[factor] for factor in factors}
 
 
 def _encoders(vae: DisentangledVAE) -> dict[str, Encoder]:
