@@ -1,5 +1,6 @@
 """What assessing must find: nothing wrong with a perfect model, a leak where there is one, closed forms."""
 
+import json
 import math
 
 import numpy as np
@@ -10,16 +11,20 @@ from painted_swaps import seer, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands.assess import Subject, assess_run
+from latent_hands.assess import Judge, Subject, assess_run, load_judge, save_judge
 from latent_hands.assess.benchmark import cut_mask
 from latent_hands.assess.calibration import calibration
+from latent_hands.assess.content import content_of
 from latent_hands.assess.free_factor import measure_free
 from latent_hands.assess.intervals import mean_of
 from latent_hands.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
 from latent_hands.assess.probe import read_across
 from latent_hands.assess.readings import kept_content
 from latent_hands.assess.sheet import transfer_sheet
+from latent_hands.checkpoint import write_tensors
+from latent_hands.cli import main
 from latent_hands.errors import HandsError
+from latent_hands.predictor import Model
 
 BENCHMARK, KNOWN = world()
 MADE = ("pose_from_labels", "pose_from_picture")
@@ -214,3 +219,53 @@ def test_what_cannot_be_assessed_is_told():
     one, known = world(blocks=1)
     with pytest.raises(HandsError, match="1 group and grid; legal: 2 or more"):
         assess_run(Subject(seer(known)), one)
+
+
+def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):
+    judge, path = Judge(32, "mirror"), tmp_path / "judge.safetensors"
+    save_judge(judge, path)
+    found, expected = load_judge(path, 32, "mirror").state_dict(), judge.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    with pytest.raises(HandsError, match="a judge of 32 px, side mirror; legal for this run: 64 px"):
+        load_judge(path, 64, "mirror")
+    told = {"judge_px": "32", "judge_side": "mirror"}
+    for broken, complaint in (
+        ({"mean": torch.zeros(3)}, r"mean is \(torch.Size\(\[3\]\)"),
+        ({"deviation": torch.full((19,), torch.nan)}, "deviation is not finite"),
+        ({"more": torch.zeros(1)}, "more is"),
+    ):
+        write_tensors(path, expected | broken, told)
+        with pytest.raises(HandsError, match=complaint):
+            load_judge(path, 32, "mirror")
+    path.write_bytes(b"no tensors")
+    with pytest.raises(HandsError, match="not a readable safetensors file"):
+        load_judge(path, 32, "mirror")
+
+
+def test_content_is_told_by_rendered_pictures_alone(tmp_path):
+    with pytest.raises(HandsError, match="no factors of its scene"):
+        content_of([painted_hand(tmp_path, "0")])
+
+
+def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+    from latent_hands.render.counterfactual_set import render_counterfactual
+
+    root = render_counterfactual(tmp_path / "set", 24, 48, evaluation=48, workers=1, progress=False)
+    monkeypatch.setattr(Model, "load", lambda run: tiny_model(SYNTHESIS))
+    judge, out = str(tmp_path / "judge.safetensors"), tmp_path / "out"
+    command = ["assess", "tiny", "--root", str(root), "--judge", judge, "--samples", "2"]
+    assert main(command) == 2
+    assert "there is no judge at" in capsys.readouterr().err
+    scenes = ["--scenes", str(root), "--epochs", "1"]
+    assert main([*command, *scenes, "--out", str(out), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["transfers"] == 32
+    assert first["rows"]["true_picture"]["judge_ratio"] == 1
+    assert first == json.loads((out / "assessment.json").read_text())
+    assert (out / "transfers.png").is_file()
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert main([*command, "--limit", "1"]) == 2
+    assert main(command) == 0
+    assert "Leakage" in capsys.readouterr().out

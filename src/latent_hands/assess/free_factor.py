@@ -1,4 +1,4 @@
-"""z_u, a factor that no label and no tag tells (Fig. 2b): is it alive, does it hold the scene alone?"""
+"""z_u, a factor that no label and no tag tells (Fig. 2b, 5): is it alive, does it hold the scene alone?"""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from latent_hands.synthesis import swap
 
 
 def measure_free(subject: Subject, benchmark: Benchmark) -> dict[str, Any]:
-    """On the grids' pictures, z_u being swapped with that of a picture of another grid.
+    """On the grids' pictures, z_u being swapped (Fig. 2b, Fig. 5) with that of a picture of another grid.
 
     `active_units` of `units`; `pose_moves_mm`, the mean distance by which the joints of the decoded 3DPose
     move; `background_gain_db`, how many dB of PSNR outside hand and arm a picture's own z_u gains over the

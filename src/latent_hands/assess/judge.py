@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from latent_hands.assess.content import NUMBERS, content_of
 from latent_hands.checkpoint import read_tensors, write_tensors
@@ -21,7 +22,8 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.networks.resnet import ResNet18
 
-WIDTH, BATCH, LEARNING_RATE, CONTENT_WEIGHT = 32, 64, 1.5e-3, 0.2
+WIDTH, FEATURES, THUMBNAIL_PX, HIDDEN = 32, 128, 8, 256
+BATCH, LEARNING_RATE = 64, 1.5e-3
 # Synthesised pictures are soft, and their colours are a little off: neither is a pose.
 SOFT = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.1, 0.1, 0.1, 0.02, 0.7, 0.03, 0.6)
 Progress = Callable[[str, int, int], None]
@@ -44,14 +46,28 @@ class Judge(nn.Module):
     def __init__(self, px: int, side: str):
         super().__init__()
         self.px, self.side = px, side
-        self.network = ResNet18(63 + NUMBERS, WIDTH, "unshuffle")
+        self.network = ResNet18(FEATURES, WIDTH, "unshuffle")
+        self.pose = nn.Linear(FEATURES, 63)
+        inputs = FEATURES + 3 * THUMBNAIL_PX**2
+        self.content = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, NUMBERS))
         self.register_buffer("mean", torch.zeros(NUMBERS))
         self.register_buffer("deviation", torch.ones(NUMBERS))
 
+    def standard(self, pictures: Float[Tensor, "n 3 px px"]) -> Reading:
+        """Content in standard deviations of the training set, as it is learnt.
+
+        It is read from the pose's features, which it does not change, and from a thumbnail: what learns
+        poses is soon blind to colours.
+        """
+        features = self.network(pictures)
+        thumbnail = functional.adaptive_avg_pool2d(pictures, THUMBNAIL_PX).flatten(1)
+        content = self.content(torch.cat([features.detach(), thumbnail], dim=1))
+        return Reading(self.pose(features).unflatten(1, (21, 3)), content)
+
     def forward(self, pictures: Float[Tensor, "n 3 px px"]) -> Reading:
-        """Content is learnt in standard deviations of the training set, and told in its own units."""
-        pose, content = self.network(pictures).split((63, NUMBERS), dim=1)
-        return Reading(pose.unflatten(1, (21, 3)), content * self.deviation + self.mean)
+        """Poses, and content in its own units."""
+        read = self.standard(pictures)
+        return Reading(read.pose, read.content * self.deviation + self.mean)
 
 
 def train_judge(
@@ -65,12 +81,10 @@ def train_judge(
 ) -> Judge:
     """Least squares on the scene crops of a rendered set; `progress` is told (what, done, all).
 
-    Raises HandsError for fewer than BATCH samples, for samples without factors, and as cutting them does.
+    Raises HandsError for no sample or epoch, for samples without factors, and as cutting them does.
     """
-    if len(samples) < BATCH or epochs < 1:
-        raise HandsError(
-            f"a judge of {len(samples)} pictures and {epochs} epochs; legal: {BATCH} and 1 or more"
-        )
+    if not samples or epochs < 1:
+        raise HandsError(f"a judge of {len(samples)} pictures and {epochs} epochs; legal: 1 or more of both")
     told = progress or (lambda what, done, count: None)
     content = content_of(samples)
     windows = build_windows(samples, "scene", 1.0, px, side, progress=lambda *at: told("reading", *at))
@@ -80,15 +94,14 @@ def train_judge(
     judge.mean, judge.deviation = content.mean(dim=0), content.std(dim=0).clamp(min=1e-6)
     standard = ((content - judge.mean) / judge.deviation).to(device)
     judge.to(device)
-    batches = Batches(windows.to(device), px, BATCH, SOFT, seed=seed)
+    batches = Batches(windows.to(device), px, min(BATCH, len(samples)), SOFT, seed=seed)
     optimiser = torch.optim.AdamW(judge.parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, epochs * len(batches))
     for epoch in range(epochs):
         for batch in batches.epoch(epoch, {"rgb", "pose", "index"}):
-            pose, shown = judge.network(batch["rgb"]).split((63, NUMBERS), dim=1)
-            pose_loss = (pose - batch["pose"].flatten(1)).square().sum(dim=1).mean()
-            content_loss = (shown - standard[batch["index"]]).square().sum(dim=1).mean()
-            loss = pose_loss + CONTENT_WEIGHT * content_loss
+            said = judge.standard(batch["rgb"])
+            errors = (said.pose - batch["pose"]).flatten(1), said.content - standard[batch["index"]]
+            loss = torch.stack([error.square().sum(dim=1).mean() for error in errors]).sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
