@@ -70,8 +70,8 @@ class Subject:
     def _posterior(self, batch: Batch, infer: Callable[[Batch], Posterior]) -> Posterior:
         def flat(part: Batch) -> Batch:
             q = infer(part)
-            means = {f"{factor}/mean": each.mean for factor, each in q.items()}
-            return means | {f"{factor}/log_var": each.log_var for factor, each in q.items()}
+            told = {f"{factor}/mean": each.mean for factor, each in q.items()}
+            return told | {f"{factor}/log_var": each.log_var for factor, each in q.items()}
 
         said = self._in_parts(flat, batch)
         factors = [name.removesuffix("/mean") for name in said if name.endswith("/mean")]
