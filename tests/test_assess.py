@@ -11,14 +11,14 @@ from painted_swaps import seer, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands.assess import Judge, Subject, assess_run, load_judge, save_judge
+from latent_hands.assess import Judge, Lessons, Subject, assess_run, load_judge, save_judge
 from latent_hands.assess.benchmark import cut_mask
 from latent_hands.assess.calibration import calibration
 from latent_hands.assess.content import content_of
 from latent_hands.assess.free_factor import measure_free
 from latent_hands.assess.intervals import mean_of
 from latent_hands.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
-from latent_hands.assess.probe import read_across
+from latent_hands.assess.probe import measure_probes, read_across
 from latent_hands.assess.readings import kept_content
 from latent_hands.assess.sheet import transfer_sheet
 from latent_hands.checkpoint import write_tensors
@@ -130,6 +130,14 @@ def test_a_content_that_is_the_pose_leaks_whole(leaking):
     assert leaking["swap_consistency"]["pose"]["content"]["ratio"] == pytest.approx(1)
     pose, content = leaking["probes"]["pose"], leaking["probes"]["content"]
     assert content["epe_mm"] == pytest.approx(pose["epe_mm"], rel=0.2)
+
+
+def test_probes_that_learn_from_lessons_read_the_pose_alone():
+    rows = measure_probes(Subject(seer(KNOWN)), BENCHMARK, Lessons(BENCHMARK.rgb, BENCHMARK.pose))
+    assert rows["pose"]["epe_mm"] < 0.8 * rows["mean_pose"]["epe_mm"]
+    assert rows["content"]["epe_mm"] > 0.8 * rows["mean_pose"]["epe_mm"]
+    parts = {key for key in rows["pose"] if key.startswith("epe_mm_with") and "interval" not in key}
+    assert parts <= {"epe_mm_with_arm", "epe_mm_without_arm"}
 
 
 def test_all_units_of_the_world_are_active(perfect):

@@ -2,16 +2,19 @@
 
 from latent_hands.assess.benchmark import Benchmark, open_benchmark
 from latent_hands.assess.judge import Judge, load_judge, save_judge, train_judge
+from latent_hands.assess.lessons import Lessons, read_lessons
 from latent_hands.assess.run import assess_run
 from latent_hands.assess.subject import Subject
 
 __all__ = [
     "Benchmark",
     "Judge",
+    "Lessons",
     "Subject",
     "assess_run",
     "load_judge",
     "open_benchmark",
+    "read_lessons",
     "save_judge",
     "train_judge",
 ]

@@ -8,10 +8,13 @@ from torch import Tensor, nn
 
 from latent_hands.assess.benchmark import Benchmark
 from latent_hands.assess.intervals import Blocks, block_weights, stated
+from latent_hands.assess.lessons import Lessons
 from latent_hands.assess.subject import Subject
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.metrics import epe, joint_errors
 
+ARM_SHARE = 0.01
+"""Of a picture's pixels: less is no forearm to read a pose from."""
 HIDDEN, STEPS, LEARNING_RATE, WEIGHT_DECAY = 128, 300, 3e-3, 1e-2
 
 
@@ -22,7 +25,7 @@ def train_probe(inputs: Float[Tensor, "n d"], targets: Float[Tensor, "n k"], see
     Adam, the same for the same seed.
     """
     kept = max(len(inputs) - len(inputs) // 4, 1)
-    x, y = inputs[:kept], targets[:kept]
+    x, y = inputs[:kept].clone(), targets[:kept]
     held_x, held_y = (inputs[kept:], targets[kept:]) if kept < len(inputs) else (x, y)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -61,22 +64,43 @@ def read_across(
     return said, mean
 
 
-def measure_probes(subject: Subject, benchmark: Benchmark) -> dict[str, dict[str, Any]]:
-    """{factor: EPE of CPose and 3DPose that a probe reads from its posterior mean}, and the mean pose's."""
-    cpose, _ = canonicalise(benchmark.pose, benchmark.right)
-    targets = torch.cat([cpose.flatten(1), benchmark.pose.flatten(1)], dim=1)
-    rows, mean = {}, targets
-    for factor, z in subject.read(benchmark.rgb, benchmark.right).items():
-        said, mean = read_across(z, targets, benchmark.block)
+def measure_probes(
+    subject: Subject, benchmark: Benchmark, lessons: Lessons | None = None
+) -> dict[str, dict[str, Any]]:
+    """{factor: EPE of CPose and 3DPose that a probe reads from its posterior mean}, and the mean pose's.
+
+    Probes learn from the lessons, or without them each half of the benchmark's blocks from the other.
+    `.._with_arm` and `.._without_arm` are of the pictures that show the forearm and of all others.
+    """
+    targets = _targets(benchmark.pose, benchmark.right)
+    factors, mean = subject.read(benchmark.rgb, benchmark.right), targets
+    taught = {} if lessons is None else subject.read(lessons.rgb, lessons.right)
+    known = None if lessons is None else _targets(lessons.pose, lessons.right)
+    rows = {}
+    for factor, z in factors.items():
+        if known is None:
+            said, mean = read_across(z, targets, benchmark.block)
+        else:
+            said, mean = train_probe(taught[factor], known)(z), known.mean(dim=0).expand_as(targets)
         rows[factor] = _epes(said, targets, benchmark)
     return rows | {"mean_pose": _epes(mean, targets, benchmark)}
 
 
+def _targets(pose: Tensor, right: Tensor | None) -> Tensor:
+    """CPose and 3DPose in one row."""
+    cpose, _ = canonicalise(pose, right)
+    return torch.cat([cpose.flatten(1), pose.flatten(1)], dim=1)
+
+
 def _epes(said: Tensor, truth: Tensor, benchmark: Benchmark) -> dict[str, Any]:
+    arm = (~benchmark.ground & ~benchmark.hand).flatten(1).float().mean(dim=1) > ARM_SHARE
     weights, numbers = block_weights(benchmark.block), {}
     parts = zip(("cpose_epe_mm", "epe_mm"), said.chunk(2, dim=1), truth.chunk(2, dim=1), strict=True)
     for name, ours, theirs in parts:
         errors = joint_errors(ours.unflatten(1, (21, 3)), theirs.unflatten(1, (21, 3)))
         errors_mm = errors * benchmark.bone_mm[:, None]
-        numbers |= stated(name, epe(errors_mm, benchmark.visible, weights))
+        for told, seen in ((name, None), (f"{name}_with_arm", arm), (f"{name}_without_arm", ~arm)):
+            visible = benchmark.visible if seen is None else benchmark.visible & seen[:, None]
+            if visible.any():
+                numbers |= stated(told, epe(errors_mm, visible, weights))
     return numbers

@@ -9,6 +9,7 @@ from latent_hands.assess.disentangling import measure_groups
 from latent_hands.assess.free_factor import measure_free
 from latent_hands.assess.intervals import block_weights, stated, weighted_mean
 from latent_hands.assess.judge import Judge
+from latent_hands.assess.lessons import Lessons
 from latent_hands.assess.pictures import Images
 from latent_hands.assess.probe import measure_probes
 from latent_hands.assess.readings import judged, kept_content, pose_errors
@@ -28,12 +29,13 @@ def assess_run(
     samples: int = 16,
     seed: int = 0,
     progress: Progress | None = None,
+    lessons: Lessons | None = None,
 ) -> tuple[dict[str, Any], dict[str, Images]]:
     """All numbers of docs/assess.md, and the pictures of every transfer by row.
 
     Without a judge the model's own decoder alone reads poses, and nothing reads content. `samples` posterior
-    draws an image are taken. Raises HandsError for a model that cannot read or write pictures, and for a
-    benchmark of fewer than two blocks.
+    draws an image are taken. Probes learn from `lessons`, or else from the benchmark itself. Raises
+    HandsError for a model that cannot read or write pictures, and for a benchmark of fewer than two blocks.
     """
     blocks = len(benchmark.block.unique())
     if blocks < 2:
@@ -41,7 +43,7 @@ def assess_run(
     parts: dict[str, Callable[[], Any]] = {
         "latent": lambda: measure_latent(subject, benchmark),
         "groups": lambda: measure_groups(subject, benchmark),
-        "probes": lambda: measure_probes(subject, benchmark),
+        "probes": lambda: measure_probes(subject, benchmark, lessons),
         "calibration": lambda: measure_samples(subject, benchmark, samples, seed),
     }
     if subject.free():

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from latent_hands.assess.run import Progress
     from latent_hands.predictor import Model
 
+LESSONS = 4000
+"""Pictures that probes learn from."""
+
 
 def assess(
     run: Run,
@@ -37,16 +40,17 @@ def assess(
 
     Args:
         root: A set that `latent-hands render --counterfactual` wrote.
-        scenes: A rendered set; an independent judge of poses and contents learns from its training pictures.
+        scenes: A rendered set; the judge of poses and contents, and probes, learn from its training pictures.
         judge: The judge's file: read if it is there, else written once the judge has learnt.
         epochs: How often the judge sees each picture.
         samples: Posterior draws an image.
         limit: Only the first so many groups and grids.
         out: Also write assessment.json and transfers.png, transfers beside their truth.
     """
-    from latent_hands.assess import Subject, assess_run, open_benchmark
+    from latent_hands.assess import Subject, assess_run, open_benchmark, read_lessons
     from latent_hands.cli.assessment_tables import assessment_tables
     from latent_hands.cli.bars import bars
+    from latent_hands.data import open_data
     from latent_hands.predictor import Model
 
     model = Model.load(run)
@@ -56,7 +60,9 @@ def assess(
     )
     with bars() as advance:
         reader = find_judge(model, scenes, judge, epochs, advance)
-        numbers, made = assess_run(subject, benchmark, reader, samples, progress=advance)
+        taught = scenes and open_data("rendered", scenes, "training", LESSONS)
+        lessons = read_lessons(taught, model.crop_px, data.side, data.frame) if taught else None
+        numbers, made = assess_run(subject, benchmark, reader, samples, progress=advance, lessons=lessons)
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
         from latent_hands.assess.sheet import transfer_sheet

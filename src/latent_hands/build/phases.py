@@ -1,0 +1,119 @@
+"""The phases of an experiment: its algorithm on its graph, with weights, supervision and budgets."""
+
+from dataclasses import replace
+
+from latent_hands.algorithms import (
+    Phase,
+    algorithm_1,
+    algorithm_2,
+    alternating,
+    check,
+    cross_modal,
+    embedding,
+    joint,
+    regression,
+)
+from latent_hands.elbo import Bound
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.experiment import EMBEDDING, Experiment
+from latent_hands.presets import weights
+from latent_hands.supervision import with_photos, with_unpaired_labels, with_weak_labels
+from latent_hands.vae import DisentangledVAE
+
+
+def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
+    """The algorithm on this graph, with each phase's budget. Raises HandsError for mistakes in the graph."""
+    phases = supervise(experiment, vae, algorithm_phases(experiment, vae))
+    for name in experiment.phases:
+        if name not in {phase.name for phase in phases}:
+            raise HandsError(
+                f'[phases]: unknown phase "{name}"; {did_you_mean(name, [p.name for p in phases])}'
+            )
+    phases = tuple(budget(experiment, phase) for phase in phases)
+    check(vae, phases)
+    return phases
+
+
+def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
+    """The phases of the algorithm of that name."""
+    algorithm, epochs = experiment.algorithm, experiment.training.epochs
+    name, encode = algorithm.name, algorithm.encode
+    if name == "alternating":
+        return alternating([bound(experiment, vae, (arrow,), name) for arrow in encode], epochs)
+    if name not in EMBEDDING:
+        baseline = cross_modal if name == "cross_modal" else regression
+        return baseline(bound(experiment, vae, encode, name), epochs)
+    both = name if name == "joint" else None
+    embed = [bound(experiment, vae, (arrow,), both or f"embed_{arrow}") for arrow in algorithm.embed]
+    if algorithm.finished:
+        return embedding(embed, epochs)
+    disentangle = bound(experiment, vae, encode, both or "disentangle")
+    if name == "joint":
+        return joint(disentangle, embed, epochs)
+    if name == "algorithm_1":
+        return algorithm_1(disentangle, embed, epochs, epochs)
+    phi_y = label_encoders(experiment, vae)
+    y = {vae.encoder(arrow).reads for arrow in phi_y}
+    explained = {d: lam for d, lam in disentangle.decoders.items() if vae.decoder(d).writes in y}
+    y_alone = replace(disentangle, decoders=explained)
+    t2 = algorithm.noise_steps
+    return algorithm_2(disentangle, y_alone, phi_y, algorithm.noise, embed, epochs, t2, epochs)
+
+
+def label_encoders(experiment: Experiment, vae: DisentangledVAE) -> tuple[str, ...]:
+    """The encoders of the y_i: those of the disentangling step that infer no z_u.
+
+    Raises HandsError for one that infers a z_u and another factor.
+    """
+    noise, found = set(experiment.algorithm.noise), []
+    for arrow in experiment.algorithm.encode:
+        factors = set(vae.encoder(arrow).factors)
+        if factors & noise and factors - noise:
+            raise HandsError(
+                f'[algorithm] noise: encoder "{arrow}" infers {", ".join(sorted(factors))}; '
+                f"legal: {', '.join(sorted(factors & noise))} from an encoder of its own"
+            )
+        if not factors & noise:
+            found.append(arrow)
+    return tuple(found)
+
+
+def supervise(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases with what [supervision] adds to their steps."""
+    supervision = experiment.supervision
+    if supervision.weak:
+        phases = with_weak_labels(vae, phases, supervision.weak)
+    if supervision.semi:
+        phases = with_unpaired_labels(vae, phases)
+    return with_photos(vae, phases) if supervision.photos else phases
+
+
+def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...], phase: str) -> Bound:
+    """The bound of a phase: these encoders give q, every decoder is to explain its modality."""
+    algorithm, plan = experiment.algorithm, experiment.phases.get(phase)
+    y = None
+    if algorithm.name in EMBEDDING:
+        y = {vae.encoder(arrow).reads for arrow in label_encoders(experiment, vae)}
+    written = {name: arrow.writes for name, arrow in experiment.decoders.items()}
+    lam, beta = weights(algorithm.preset, written, y)
+    for name, given in (("algorithm", algorithm), (f"phases.{phase}", plan)):
+        if given is None:
+            continue
+        for arrow in given.lam:
+            if arrow not in written:
+                raise HandsError(f'[{name}] lam: unknown decoder "{arrow}"; {did_you_mean(arrow, written)}')
+        lam |= given.lam
+        beta = beta if given.beta is None else given.beta
+    return Bound(encoders, lam, beta)
+
+
+def budget(experiment: Experiment, phase: Phase) -> Phase:
+    """A phase with its epochs, minutes, batch size and learning rate."""
+    plan, training = experiment.phases.get(phase.name), experiment.training
+    return replace(
+        phase,
+        epochs=(plan and plan.epochs) or training.epochs,
+        minutes=plan and plan.minutes,
+        batch_size=(plan and plan.batch_size) or training.batch_size,
+        learning_rate=(plan and plan.learning_rate) or training.learning_rate,
+    )
