@@ -19,6 +19,7 @@ LAYERS = [
     {"train", "predictor", "draw"},
     {"gallery", "report", "check"},
     {"demo"},
+    {"reproduce"},
     {"cli"},
 ]
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
