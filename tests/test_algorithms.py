@@ -4,7 +4,18 @@ import pytest
 import torch
 from graphs import batch, decoder, encoder, estimation, synthesis
 
-from latent_hands.algorithms import Phase, Step, algorithm_1, check, cross_modal, keys
+from latent_hands.algorithms import (
+    Phase,
+    Step,
+    algorithm_1,
+    algorithm_2,
+    alternating,
+    check,
+    cross_modal,
+    joint,
+    keys,
+    regression,
+)
 from latent_hands.elbo import Bound, total
 from latent_hands.errors import HandsError
 from latent_hands.train.learning import parameters, take_step
@@ -85,8 +96,8 @@ def test_cross_modal_trains_every_arrow_of_eq_1():
 def test_a_phase_asks_only_for_what_it_uses():
     phases = algorithm_1(EQ_2, (EQ_4, EQ_8), 1, 1)
     poses = {"pose", "cpose", "viewpoint"}
-    assert [keys(estimation(), phase) for phase in phases] == [poses, poses, poses | {"rgb"}]
-    assert [keys(estimation(sided=True), p) for p in phases][1] == poses | {"right"}
+    assert [keys(estimation(), phase.steps) for phase in phases] == [poses, poses, poses | {"rgb"}]
+    assert [keys(estimation(sided=True), p.steps) for p in phases][1] == poses | {"right"}
 
 
 def test_nan_is_named_and_nothing_changes():
@@ -144,3 +155,50 @@ def test_more_factors_only_add_arrows():
     )
     check(vae, phases)
     assert changed(vae, phases[1].steps[0]) == {"encoders.rgb"}
+
+
+def with_u(noise="other", t2=1):
+    explained = {"rgb_u": 1.0, "pose_u": 1.0}
+    eq_6, y_alone = (Bound(("pose", "u"), d, 1.0) for d in (explained, {"pose_u": 1.0}))
+    return algorithm_2(eq_6, y_alone, ("pose",), {"u": noise}, (), t1=1, t2=t2, t3=1)[0]
+
+
+def test_algorithm_2_learns_everything_by_eq_6_then_the_pose_alone_with_z_u_replaced():
+    phase = with_u(t2=3)
+    eq_6, unread = phase.steps
+    assert changed(synthesis(), eq_6) == {"encoders.pose", "encoders.u", "decoders.rgb_u", "decoders.pose_u"}
+    assert changed(synthesis(), unread) == {"encoders.pose", "decoders.pose_u"}
+    assert (eq_6.repeats, unread.repeats) == (1, 3)
+
+
+@pytest.mark.parametrize("noise", ["other", "prior"])
+def test_with_noise_for_z_u_the_picture_has_no_say_in_the_pose(noise):
+    vae, data = synthesis(), batch()
+    (_, unread) = with_u(noise).steps
+    picture = data["rgb"].requires_grad_()
+    total(unread.bound.terms(vae, data, torch.Generator().manual_seed(0), unread.noise)).backward()
+    assert picture.grad is None
+
+
+def test_eq_5_takes_the_steps_of_both_phases_and_decoders_never_learn_from_the_embedding():
+    (phase,) = joint(EQ_2, (EQ_4, EQ_8), 7)
+    apart = [step for p in algorithm_1(EQ_2, (EQ_4, EQ_8), 1, 1) for step in p.steps]
+    assert list(phase.steps) == apart
+    assert [number for number, _ in phase.due(5)] == [1, 2, 3]
+
+
+def test_alternating_takes_one_encoder_an_update():
+    (phase,) = alternating((EQ_8, EQ_4), 1)
+    assert [[step.phi for _, step in phase.due(k)] for k in range(3)] == [[("rgb",)], [("pose",)], [("rgb",)]]
+    decoders = {"decoders.pose", "decoders.cpose", "decoders.viewpoint"}
+    assert changed(estimation(), phase.steps[0]) == {"encoders.rgb"} | decoders
+
+
+def test_regression_draws_nothing_and_is_least_squares():
+    (phase,) = regression(Bound(("rgb",), {"pose": 2.0}, 3.0), 1)
+    vae, data, bound = estimation(), batch(), phase.steps[0].bound
+    values = [total(bound.terms(vae, data, torch.Generator().manual_seed(s))) for s in (0, 1)]
+    predicted = vae.decode("pose", {f: g.mean for f, g in vae.encode("rgb", data).items()})
+    least_squares = (predicted - data["pose"]).square().sum(dim=(1, 2)).mean()
+    torch.testing.assert_close(values[0], values[1], rtol=0, atol=0)
+    torch.testing.assert_close(values[0], -least_squares)

@@ -14,6 +14,7 @@ LAYERS = [
     {"vae", "data", "presets"},
     {"elbo", "synthesis", "evaluate", "retarget"},
     {"algorithms", "experiment"},
+    {"supervision"},
     {"build"},
     {"checkpoint"},
     {"train", "predictor", "draw"},

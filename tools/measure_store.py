@@ -74,7 +74,7 @@ def waiting(windows: Windows) -> dict[str, float]:
     phase = next(phase for phase in build_phases(EXPERIMENT, vae) if phase.name == PHASE)
     optimiser = AdamW(parameters(vae, phase).values(), fused=True)
     batches = build_batches(EXPERIMENT, windows, phase, seed=0)
-    needed, waits, steps = keys(vae, phase), [], []
+    needed, waits, steps = keys(vae, phase.steps), [], []
     clock = time.perf_counter()
     for batch in batches.epoch(0, needed):
         waits.append(time.perf_counter() - clock)

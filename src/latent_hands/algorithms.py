@@ -1,12 +1,16 @@
 """The paper's algorithms: a tuple of phases, each a list of steps run for every batch for so many epochs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError
 from latent_hands.latents import Noise
 from latent_hands.vae import DisentangledVAE
+
+Feed = Literal["labelled", "all", "rest", "photos"]
+"""What a step learns from: the labelled hands, all hands, those without full labels, or other pictures."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Step:
         theta: the decoders that learn, by exact name.
         noise: factors replaced by noise before decoding.
         repeats: how often the step is taken on each batch.
+        feed: where its batches come from.
     """
 
     bound: Bound
@@ -26,11 +31,12 @@ class Step:
     theta: tuple[str, ...] = ()
     noise: Mapping[str, Noise] = field(default_factory=dict)
     repeats: int = 1
+    feed: Feed = "labelled"
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps taken one after the other on every batch, for so many epochs."""
+    """Steps for so many epochs: all of them at every update, or `in_turn` one an update."""
 
     name: str
     steps: tuple[Step, ...]
@@ -38,31 +44,85 @@ class Phase:
     batch_size: int = 32
     learning_rate: float = 1e-4
     minutes: float | None = None
+    in_turn: bool = False
+
+    def due(self, update: int) -> list[tuple[int, Step]]:
+        """The steps of an update, with their numbers from 1."""
+        numbered = list(enumerate(self.steps, start=1))
+        return [numbered[update % len(numbered)]] if self.in_turn else numbered
 
 
 def algorithm_1(disentangle: Bound, embed: Sequence[Bound], t1: int, t2: int) -> tuple[Phase, ...]:
     """Algorithm 1, dVAE learning for fully specified z.
 
     Lines 2-7: for T1 epochs update the phi_y, theta_y and theta_x by Eq. 2. Lines 8-13: for T2 epochs update
-    phi_x alone by Eq. 4 (a further modality x^: Eq. 8). The decoders are then fixed, so that modalities are
-    embedded independently of each other: each in a phase of its own.
+    phi_x alone by Eq. 4 (a further modality x^: Eq. 8).
     """
-    learn = Step(disentangle, phi=disentangle.encoders, theta=tuple(disentangle.decoders))
-    return (
-        Phase("disentangle", (learn,), t1),
-        *(Phase("embed_" + "_".join(b.encoders), (Step(b, phi=b.encoders),), t2) for b in embed),
-    )
+    return (Phase("disentangle", (learn(disentangle),), t1), *embedding(embed, t2))
+
+
+def algorithm_2(
+    disentangle: Bound,
+    y_alone: Bound,
+    phi_y: tuple[str, ...],
+    noise: Mapping[str, Noise],
+    embed: Sequence[Bound],
+    t1: int,
+    t2: int,
+    t3: int,
+) -> tuple[Phase, ...]:
+    """Algorithm 2, dVAE learning for additional z_u.
+
+    Lines 3-6: update phi_y1, phi_u, theta_y1 and theta_x by Eq. 6. Lines 7-12: then T2 times phi_y1 and
+    theta_y1 by `y_alone`, E log p(y1 | [z_y1, noise]) - beta KL(q(z_y1 | y1)), so that y1 is not read from
+    z_u. All that for T1 epochs. Lines 14-19: for T3 epochs embed x as Algorithm 1 does.
+    """
+    unread = Step(y_alone, phi_y, tuple(y_alone.decoders), noise, repeats=t2)
+    return (Phase("disentangle", (learn(disentangle), unread), t1), *embedding(embed, t3))
+
+
+def joint(disentangle: Bound, embed: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
+    """Eq. 5, disentangling and embedding at once: at every update the steps of both phases of Algorithm 1.
+
+    They stay steps of their own: were their bounds one sum, the decoders would learn from the embedding, too.
+    """
+    return (Phase("joint", (learn(disentangle), *(embed_only(b) for b in embed)), epochs),)
+
+
+def embedding(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
+    """Eq. 4 and 8 in a finished latent: each modality in a phase of its own, for the decoders are fixed."""
+    return tuple(Phase("embed_" + "_".join(b.encoders), (embed_only(b),), epochs) for b in bounds)
 
 
 def cross_modal(bound: Bound, epochs: int) -> tuple[Phase, ...]:
     """The cross-modal VAE, the baseline: all arrows of Eq. 1 learn together."""
-    return (Phase("cross_modal", (Step(bound, bound.encoders, tuple(bound.decoders)),), epochs),)
+    return (Phase("cross_modal", (learn(bound),), epochs),)
 
 
-def keys(vae: DisentangledVAE, phase: Phase) -> frozenset[str]:
-    """What a batch must hold for a phase: the modalities its arrows read and write, and the side if told."""
+def alternating(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
+    """Spurr et al. 2018 as Sec. 2 describes them: one latent, an encoder a modality, one of them an update."""
+    return (Phase("alternating", tuple(map(learn, bounds)), epochs, in_turn=True),)
+
+
+def regression(bound: Bound, epochs: int) -> tuple[Phase, ...]:
+    """The plain baseline: least squares through the same networks, nothing drawn."""
+    return (Phase("regression", (learn(replace(bound, beta=0.0, drawn=False)),), epochs),)
+
+
+def learn(bound: Bound) -> Step:
+    """All arrows of a bound learn."""
+    return Step(bound, phi=bound.encoders, theta=tuple(bound.decoders))
+
+
+def embed_only(bound: Bound) -> Step:
+    """The encoders of a bound learn, what they are to explain is fixed."""
+    return Step(bound, phi=bound.encoders)
+
+
+def keys(vae: DisentangledVAE, steps: Iterable[Step]) -> frozenset[str]:
+    """What a batch must hold for steps: the modalities their arrows read and write, and the side if told."""
     needed = set()
-    for step in phase.steps:
+    for step in steps:
         read = [vae.encoder(arrow) for arrow in step.bound.encoders]
         written = [vae.decoder(arrow) for arrow in step.bound.decoders]
         needed |= {arrow.reads for arrow in read} | {arrow.writes for arrow in written}

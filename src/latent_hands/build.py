@@ -8,7 +8,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from latent_hands.algorithms import Phase, algorithm_1, check, cross_modal, keys
+from latent_hands.algorithms import (
+    Feed,
+    Phase,
+    algorithm_1,
+    algorithm_2,
+    alternating,
+    check,
+    cross_modal,
+    embedding,
+    joint,
+    keys,
+    regression,
+)
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
@@ -17,13 +29,14 @@ from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
 from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.experiment import Experiment
+from latent_hands.experiment import EMBEDDING, Experiment
 from latent_hands.modalities import Modality, modality
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.painter import HandPainter
 from latent_hands.networks.resnet import ResNet18
 from latent_hands.presets import weights
+from latent_hands.supervision import with_photos, with_unpaired_labels, with_weak_labels
 from latent_hands.vae import Decoder, DisentangledVAE, Encoder, check_factors
 
 Report = Callable[[str, int, int], None]
@@ -31,10 +44,23 @@ Report = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Hands:
-    """The windows that a run learns from and those that it is validated on."""
+    """The windows that a run learns from, those that it is validated on, and pictures without labels."""
 
     training: Windows
     validation: Windows | None
+    photos: Windows | None = None
+
+    def feeds(self, labelled: float) -> dict[Feed, Windows]:
+        """What steps learn from; the first share `labelled` of the training hands has all labels."""
+        windows = self.training
+        count = max(1, round(labelled * len(windows)))
+        feeds: dict[Feed, Windows] = {"all": windows, "labelled": windows}
+        if count < len(windows):
+            feeds["labelled"] = windows.select(range(count))
+            feeds["rest"] = windows.select(range(count, len(windows)))
+        if self.photos is not None:
+            feeds["photos"] = self.photos
+        return feeds
 
 
 def build_vae(experiment: Experiment) -> DisentangledVAE:
@@ -81,13 +107,7 @@ def decoder_network(
 
 def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
     """The algorithm on this graph, with each phase's budget. Raises HandsError for mistakes in the graph."""
-    algorithm, epochs = experiment.algorithm, experiment.training.epochs
-    if algorithm.name == "algorithm_1":
-        first = bound(experiment, vae, algorithm.encode, "disentangle")
-        embed = [bound(experiment, vae, (arrow,), f"embed_{arrow}") for arrow in algorithm.embed]
-        phases = algorithm_1(first, embed, epochs, epochs)
-    else:
-        phases = cross_modal(bound(experiment, vae, algorithm.encode, "cross_modal"), epochs)
+    phases = supervise(experiment, vae, algorithm_phases(experiment, vae))
     for name in experiment.phases:
         if name not in {phase.name for phase in phases}:
             raise HandsError(
@@ -98,10 +118,66 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
     return phases
 
 
+def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
+    """The phases of the algorithm of that name."""
+    algorithm, epochs = experiment.algorithm, experiment.training.epochs
+    name, encode = algorithm.name, algorithm.encode
+    if name == "alternating":
+        return alternating([bound(experiment, vae, (arrow,), name) for arrow in encode], epochs)
+    if name not in EMBEDDING:
+        baseline = cross_modal if name == "cross_modal" else regression
+        return baseline(bound(experiment, vae, encode, name), epochs)
+    both = name if name == "joint" else None
+    embed = [bound(experiment, vae, (arrow,), both or f"embed_{arrow}") for arrow in algorithm.embed]
+    if algorithm.finished:
+        return embedding(embed, epochs)
+    disentangle = bound(experiment, vae, encode, both or "disentangle")
+    if name == "joint":
+        return joint(disentangle, embed, epochs)
+    if name == "algorithm_1":
+        return algorithm_1(disentangle, embed, epochs, epochs)
+    phi_y = label_encoders(experiment, vae)
+    y = {vae.encoder(arrow).reads for arrow in phi_y}
+    explained = {d: lam for d, lam in disentangle.decoders.items() if vae.decoder(d).writes in y}
+    y_alone = replace(disentangle, decoders=explained)
+    t2 = algorithm.noise_steps
+    return algorithm_2(disentangle, y_alone, phi_y, algorithm.noise, embed, epochs, t2, epochs)
+
+
+def label_encoders(experiment: Experiment, vae: DisentangledVAE) -> tuple[str, ...]:
+    """The encoders of the y_i: those of the disentangling step that infer no z_u.
+
+    Raises HandsError for one that infers a z_u and another factor.
+    """
+    noise, found = set(experiment.algorithm.noise), []
+    for arrow in experiment.algorithm.encode:
+        factors = set(vae.encoder(arrow).factors)
+        if factors & noise and factors - noise:
+            raise HandsError(
+                f'[algorithm] noise: encoder "{arrow}" infers {", ".join(sorted(factors))}; '
+                f"legal: {', '.join(sorted(factors & noise))} from an encoder of its own"
+            )
+        if not factors & noise:
+            found.append(arrow)
+    return tuple(found)
+
+
+def supervise(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases with what [supervision] adds to their steps."""
+    supervision = experiment.supervision
+    if supervision.weak:
+        phases = with_weak_labels(vae, phases, supervision.weak)
+    if supervision.semi:
+        phases = with_unpaired_labels(vae, phases)
+    return with_photos(vae, phases) if supervision.photos else phases
+
+
 def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...], phase: str) -> Bound:
     """The bound of a phase: these encoders give q, every decoder is to explain its modality."""
     algorithm, plan = experiment.algorithm, experiment.phases.get(phase)
-    y = {vae.encoder(arrow).reads for arrow in algorithm.encode} if algorithm.name == "algorithm_1" else None
+    y = None
+    if algorithm.name in EMBEDDING:
+        y = {vae.encoder(arrow).reads for arrow in label_encoders(experiment, vae)}
     written = {name: arrow.writes for name, arrow in experiment.decoders.items()}
     lam, beta = weights(algorithm.preset, written, y)
     for name, given in (("algorithm", algorithm), (f"phases.{phase}", plan)):
@@ -132,7 +208,7 @@ def build_hands(
 ) -> Hands:
     """Training and validation windows, cut or from a packed store; `report` is told (what, done, all)."""
     data = experiment.data
-    tags = any("tag" in keys(vae, phase) for phase in phases)
+    tags = any("tag" in keys(vae, phase.steps) for phase in phases)
     if not data.root:
         raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
 
@@ -145,15 +221,18 @@ def build_hands(
         samples = open_data(data.name, Path(data.root), split, limit)
         return build_windows(samples, data.crop, margin, px, data.side, tags, data.workers, progress)
 
-    if experiment.augmentation is None:
-        training = cut(data.split, data.limit, 1.0, data.crop_px)
-    else:
-        training = cut(data.split, data.limit, data.margin, data.window_px)
+    margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
+    training = cut(data.split, data.limit, margin, px)
+    photos = None
+    if experiment.supervision.photos:
+        samples = open_data("images", Path(experiment.supervision.photos), data.split)
+        progress = report and partial(report, "reading photos")
+        photos = build_windows(samples, data.crop, margin, px, data.side, False, data.workers, progress)
     if data.validation_share:
         kept = len(training) - max(1, round(len(training) * data.validation_share))
         held = range(kept, min(len(training), kept + data.validation_limit))
-        return Hands(training.select(range(kept)), training.select(held))
-    return Hands(training, cut(data.validation_split, data.validation_limit, 1.0, data.crop_px))
+        return Hands(training.select(range(kept)), training.select(held), photos)
+    return Hands(training, cut(data.validation_split, data.validation_limit, 1.0, data.crop_px), photos)
 
 
 def build_batches(experiment: Experiment, windows: Windows, phase: Phase, seed: int) -> Batches:

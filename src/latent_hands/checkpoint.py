@@ -38,18 +38,16 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 @dataclass
 class Place:
-    """Where a training stands: the next batch of a phase, and how many updates and seconds lie behind it."""
+    """Where a training stands: its phase, and how many updates and seconds lie behind it."""
 
     phase: int = 0
-    epoch: int = 0
-    batch: int = 0
     update: int = 0
     phase_update: int = 0
     phase_seconds: float = 0.0
 
     def advance(self) -> None:
-        """One batch lies behind."""
-        self.batch, self.update, self.phase_update = self.batch + 1, self.update + 1, self.phase_update + 1
+        """One more update lies behind."""
+        self.update, self.phase_update = self.update + 1, self.phase_update + 1
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.latents import Noise, sample, with_noise
+from latent_hands.latents import Noise, means, sample, with_noise
 from latent_hands.modalities import Batch, modality
 from latent_hands.vae import DisentangledVAE, present
 
@@ -42,11 +42,13 @@ class Bound:
         encoders: names of the arrows whose joint is q; their factors are disjoint.
         decoders: {name of the arrow: lam}.
         beta: weight of the KL.
+        drawn: False decodes the mean of q instead of a draw; with beta = 0 this is plain least squares.
     """
 
     encoders: tuple[str, ...]
     decoders: Mapping[str, float]
     beta: float
+    drawn: bool = True
 
     def factors(self, vae: DisentangledVAE) -> tuple[str, ...]:
         """The factors that the decoders read, in the latent's order."""
@@ -66,7 +68,8 @@ class Bound:
         """
         noise = noise or {}
         posterior = vae.infer(self.encoders, batch)
-        latent = with_noise(sample(posterior, generator), noise, generator)
+        z = sample(posterior, generator) if self.drawn else means(posterior)
+        latent = with_noise(z, noise, generator)
         terms = [
             Term(f"log_p_{arrow}", log_likelihood(vae, arrow, latent, batch).mean(), lam)
             for arrow, lam in self.decoders.items()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.latents import Noise
 from latent_hands.networks import Precision
 from latent_hands.networks.resnet import Stem
 from latent_hands.presets import Preset
@@ -19,6 +20,9 @@ Rate = Annotated[float, Range(1e-8, 10.0)]
 Share = Annotated[float, Range(0.0, 0.9)]
 Minutes = Annotated[float, Range(0.001, 1e6)]
 Weight = Annotated[float, Range(0.0, 1e12)]
+
+AlgorithmName = Literal["algorithm_1", "algorithm_2", "joint", "cross_modal", "alternating", "regression"]
+EMBEDDING = ("algorithm_1", "algorithm_2", "joint")
 
 MAX_TOML_BYTES = 1_000_000
 
@@ -92,16 +96,43 @@ class Algorithm:
     """How the graph learns.
 
     "algorithm_1": `encode` the y_i together and disentangle (Eq. 2), then `embed` each x on its own (Eq. 4,
-    Eq. 8). "cross_modal": `encode` x and learn everything at once (Eq. 1). `preset` gives lambda and beta
-    (presets.py); `lam` (by decoder) and `beta` replace them in all phases, those of [phases] in one.
+    Eq. 8). "algorithm_2": so, but the factors in `noise` are z_u, inferred from x; `noise_steps` times an
+    update they are replaced by those of an "other" sample, a draw of the "same" sample's, or of the "prior".
+    "joint": both steps of Algorithm 1 at every update (Eq. 5). With `finished` the two algorithms only embed,
+    into the latent that [training] start brings.
+
+    "cross_modal": `encode` x and learn everything at once (Eq. 1). "alternating": so, one encoder an update.
+    "regression": so, without a latent to speak of: beta = 0 and nothing is drawn.
+
+    `preset` gives lambda and beta (presets.py); `lam` (by decoder) and `beta` replace them in all phases,
+    those of [phases] in one.
     """
 
-    name: Literal["algorithm_1", "cross_modal"]
+    name: AlgorithmName
     encode: tuple[str, ...]
     embed: tuple[str, ...] = ()
+    noise: dict[str, Noise] = field(default_factory=dict)
+    noise_steps: Count = 1
+    finished: bool = False
     preset: Preset = "paper"
     lam: dict[str, Weight] = field(default_factory=dict)
     beta: Weight | None = None
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What is known of the training hands (Sec. 3.3).
+
+    The first share `labelled` of them has all labels. Of the rest, `semi` uses the labels without the
+    pictures where no picture is needed, `weak` the pictures with some labels alone ({decoder: lam}) for the
+    embedding. `photos`, a folder of hands without any label, trains the embedding of pictures that a decoder
+    writes. Epochs count all training hands, so these choices change no number of updates.
+    """
+
+    labelled: Annotated[float, Range(1e-6, 1.0)] = 1.0
+    semi: bool = False
+    weak: dict[str, Weight] = field(default_factory=dict)
+    photos: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,16 +182,35 @@ class Experiment:
     networks: Networks = field(default_factory=Networks)
     data: Data = field(default_factory=Data)
     augmentation: Augmentation | None = None
+    supervision: Supervision = field(default_factory=Supervision)
     phases: dict[str, PhasePlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        """Raises HandsError for flips where only left hands are known."""
+        """Raises HandsError for settings that contradict each other."""
+        check_algorithm(self.algorithm, self.training)
         if self.augmentation and self.augmentation.flip and self.data.side == "mirror":
             raise HandsError(
                 f"[augmentation] flip is {self.augmentation.flip}, which makes right hands of left ones; "
                 'legal: 0 with [data] side = "mirror", 0 .. 1 with side = "condition"'
             )
+
+
+def check_algorithm(algorithm: Algorithm, training: Training) -> None:
+    """Raise HandsError for choices that the algorithm does not know."""
+    name = algorithm.name
+    if algorithm.embed and name not in EMBEDDING:
+        raise HandsError(f'[algorithm] embed is for {", ".join(EMBEDDING)}; "{name}" has no embedding step')
+    if bool(algorithm.noise) != (name == "algorithm_2"):
+        raise HandsError(
+            f'[algorithm] noise is {algorithm.noise or "empty"}; legal for "{name}": '
+            + ('the factors z_u, such as { u = "other" }' if name == "algorithm_2" else "empty")
+        )
+    if algorithm.finished and (name not in EMBEDDING[:2] or not training.start):
+        raise HandsError(
+            f'[algorithm] finished is for "algorithm_1" and "algorithm_2" (here "{name}") with '
+            f'[training] start (here "{training.start}"), the run that holds the finished latent'
+        )
 
 
 def load_experiment(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Experiment:

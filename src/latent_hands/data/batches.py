@@ -91,6 +91,13 @@ class Batches:
                 ahead.extend(pool.submit(self.batch, epoch, index, keys) for index in islice(indices, 1))
                 yield batch
 
+    def stream(self, keys: Collection[str], start: int = 0) -> Iterator[Batch]:
+        """Batches without end, epoch after epoch, from the one of that number on."""
+        epoch, index = divmod(start, len(self))
+        while True:
+            yield from self.epoch(epoch, keys, start=index)
+            epoch, index = epoch + 1, 0
+
     def _draw(self, epoch: int, keys: frozenset[str]) -> _Epoch:
         windows, generator = self.windows, self._generator(epoch)
         check_keys(windows, keys, self.frame)

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from accelerate.utils import broadcast
 from torch import Tensor
 from torch.optim import AdamW
 
-from latent_hands.algorithms import Phase, keys
+from latent_hands.algorithms import Feed, Phase, keys
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae, build_validation
 from latent_hands.checkpoint import (
     EXPERIMENT,
@@ -35,6 +34,7 @@ from latent_hands.elbo import Term
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Data, Experiment, Training, load_experiment
 from latent_hands.modalities import Batch
+from latent_hands.train.feeds import by_feed, share, stream
 from latent_hands.train.interrupt import on_interrupt
 from latent_hands.train.learning import parameters, take_step
 from latent_hands.train.progress import Reporter
@@ -89,7 +89,7 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         vae.to(accelerator.device)
         with on_interrupt() as interrupted:
             run = Run(out, experiment.training, vae, place, accelerator, reporter, interrupted)
-            return run_phases(run, experiment, phases, share(hands, accelerator), moments)
+            return run_phases(run, experiment, phases, hands, moments)
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
@@ -117,11 +117,19 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     Also if the joints of the data are not where the experiment says.
     """
     check_joints(experiment.data, hands.training.convention)
+    feeds = hands.feeds(experiment.supervision.labelled)
     for phase in phases:
         try:
-            build_batches(experiment, hands.training, phase, 0).batch(0, 0, keys(vae, phase))
+            for feed, steps in by_feed(phase).items():
+                if feed not in feeds:
+                    raise HandsError(
+                        f'there are no hands to feed "{feed}": [supervision] labelled is '
+                        f"{experiment.supervision.labelled}; legal: below 1"
+                    )
+                build_batches(experiment, feeds[feed], phase, 0).batch(0, 0, keys(vae, steps))
             if hands.validation is not None:
-                check_keys(hands.validation, keys(vae, phase), experiment.data.frame)
+                checked = [step for step in phase.steps if step.feed in ("labelled", "all")]
+                check_keys(hands.validation, keys(vae, checked), experiment.data.frame)
         except HandsError as error:
             raise HandsError(f'phase "{phase.name}": {error}') from error
 
@@ -135,28 +143,27 @@ def check_joints(data: Data, found: str | None) -> None:
         )
 
 
-def share(hands: Hands, accelerator: Accelerator) -> Hands:
-    """This process's part of the training data; all data on its device."""
-    count, rank = accelerator.num_processes, accelerator.process_index
-    mine, device = hands.training, accelerator.device
-    if count > 1:
-        mine = mine.select(range(rank, len(mine) - len(mine) % count, count))
-    return Hands(mine.to(device), hands.validation and hands.validation.to(device))
-
-
 def run_phases(
     run: Run, experiment: Experiment, phases: tuple[Phase, ...], hands: Hands, moments: dict[str, Tensor]
 ) -> bool:
     """All phases from the run's place on; whether the end was reached."""
-    validation = build_validation(experiment, hands.validation) if hands.validation else None
+    accelerator = run.accelerator
+    feeds = hands.feeds(experiment.supervision.labelled)
+    feeds = {feed: share(windows, accelerator) for feed, windows in feeds.items()}
+    held = hands.validation and hands.validation.to(accelerator.device)
+    validation = build_validation(experiment, held) if held else None
     for number in range(run.place.phase, len(phases)):
         phase = phases[number]
-        batches = build_batches(experiment, hands.training, phase, run.training.seed * len(phases) + number)
+        seed = run.training.seed * len(phases) + number
+        batches: dict[Feed, Batches] = {
+            feed: build_batches(experiment, feeds[feed], phase, seed) for feed in by_feed(phase)
+        }
+        per_epoch = len(feeds["all"]) // phase.batch_size
         learned = parameters(run.vae, phase)
-        fused = run.accelerator.device.type in ("cpu", "cuda")
+        fused = accelerator.device.type in ("cpu", "cuda")
         optimiser = AdamW(learned.values(), weight_decay=run.training.weight_decay, fused=fused)
         restore_moments(optimiser, learned, moments)
-        ended = run_phase(run, phase, batches, validation, optimiser, list(learned))
+        ended = run_phase(run, phase, batches, per_epoch, validation, optimiser, list(learned))
         if not ended:
             save(run, moments_of(optimiser, learned))
             run.reporter.stopped(run.place)
@@ -169,27 +176,28 @@ def run_phases(
 def run_phase(
     run: Run,
     phase: Phase,
-    batches: Batches,
+    batches: dict[Feed, Batches],
+    per_epoch: int,
     validation: Batches | None,
     optimiser: AdamW,
     names: list[str],
 ) -> bool:
     """The rest of a phase; False if it was interrupted."""
-    place, reporter, device = run.place, run.reporter, run.accelerator.device
+    place, reporter = run.place, run.reporter
     started = time.monotonic() - place.phase_seconds
     reporter.restart()
-    for batch in stream(run, phase, batches):
-        rate = learning_rate(run.training, phase, place, len(batches))
-        terms = update(run, phase, {k: v.to(device) for k, v in batch.items()}, optimiser, rate)
+    for fed in stream(run.vae, phase, batches, place.phase_update, run.accelerator.device):
+        rate = learning_rate(run.training, phase, place, per_epoch)
+        terms = update(run, phase, fed, optimiser, rate)
         place.advance()
         place.phase_seconds, interrupted = agree(run, time.monotonic() - started)
-        done = share_done(phase, place, len(batches))
+        done = share_done(phase, place, per_epoch)
         samples = phase.batch_size * run.accelerator.num_processes
         reporter.update(phase.name, place, done, terms, samples, rate)
         if validation is not None and (done >= 1 or place.phase_update % run.training.validate_every == 0):
             started += check_up(run, phase, validation, done >= 1)
         if done >= 1:
-            return True
+            break
         if interrupted:
             return False
         if time.monotonic() - run.saved > 60 * run.training.checkpoint_minutes:
@@ -197,28 +205,20 @@ def run_phase(
     return True
 
 
-def stream(run: Run, phase: Phase, batches: Batches) -> Iterator[Batch]:
-    """The batches of a phase from the run's place on; whoever takes one moves the place."""
-    place, needed = run.place, keys(run.vae, phase)
-    while place.epoch < phase.epochs:
-        yield from batches.epoch(place.epoch, needed, start=place.batch)
-        place.epoch, place.batch = place.epoch + 1, 0
-
-
-def update(run: Run, phase: Phase, batch: Batch, optimiser: AdamW, rate: float) -> list[Term]:
-    """All steps of a phase on one batch; its randomness depends on seed, update and process alone."""
+def update(run: Run, phase: Phase, fed: dict[Feed, Batch], optimiser: AdamW, rate: float) -> list[Term]:
+    """The steps that are due, each on its batch; its randomness depends on seed, update and process alone."""
     place, accelerator = run.place, run.accelerator
     for group in optimiser.param_groups:
         group["lr"] = rate
     entropy = [run.training.seed, place.update, accelerator.process_index]
     seed = int(np.random.SeedSequence(entropy).generate_state(1, np.uint32)[0])
     generator = torch.Generator(accelerator.device).manual_seed(seed)
-    where = f'phase "{phase.name}", update {place.update}, epoch {place.epoch}, batch {place.batch}'
+    where = f'phase "{phase.name}", update {place.update}'
     told: list[Term] = []
-    for number, step in enumerate(phase.steps, start=1):
+    for number, step in phase.due(place.phase_update):
         terms: list[Term] = []
         for _ in range(step.repeats):
-            terms = take_step(run.vae, step, batch, optimiser, generator, accelerator, where)
+            terms = take_step(run.vae, step, fed[step.feed], optimiser, generator, accelerator, where)
         told += terms if number == 1 else [replace(t, name=f"step{number}_{t.name}") for t in terms]
     return told
 

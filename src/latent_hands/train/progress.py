@@ -43,8 +43,8 @@ class Reporter:
 
     def restart(self) -> None:
         """Begin a new interval of terms and time."""
-        self.terms: list[list[Term]] = []
-        self.samples, self.since = 0, time.monotonic()
+        self.terms: dict[str, list[Term]] = {}
+        self.updates, self.samples, self.since = 0, 0, time.monotonic()
 
     def advance(self, what: str, done: float, count: float, text: str = "") -> None:
         """Move one bar."""
@@ -58,15 +58,16 @@ class Reporter:
         self, phase: str, place: Place, done: float, terms: list[Term], samples: int, rate: float
     ) -> None:
         """Note one update, `done` being the finished share of the phase; now and then tell the means."""
-        self.terms.append(terms)
+        for term in terms:
+            self.terms.setdefault(term.name, []).append(term)
+        self.updates += 1
         self.samples += samples
-        if len(self.terms) < REPORT_EVERY and done < 1:
+        if self.updates < REPORT_EVERY and done < 1:
             return
-        values = (
-            torch.stack([torch.stack([t.value for t in each]) for each in self.terms]).mean(dim=0).tolist()
-        )
-        told = {term.name: value for term, value in zip(terms, values, strict=True)}
-        bound = sum(term.weight * value for term, value in zip(terms, values, strict=True))
+        means = {name: torch.stack([t.value for t in each]).mean() for name, each in self.terms.items()}
+        values = torch.stack(list(means.values())).tolist()
+        told = dict(zip(means, values, strict=True))
+        bound = sum(self.terms[name][0].weight * value for name, value in told.items())
         per_s = self.samples / max(time.monotonic() - self.since, 1e-9)
         text = f"{per_s:.0f}/s  " + "  ".join(f"{name} {value:.4g}" for name, value in told.items())
         self.advance(phase, done, 1.0, text)

@@ -1,0 +1,152 @@
+"""Semi- and weak supervision: who learns from what, and that what is hidden has no say."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_hands import TINY, hands, windows
+
+from latent_hands.build import Hands, build_phases, build_vae
+from latent_hands.checkpoint import load_run
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment
+from latent_hands.train import loop, train
+
+BUDGET = ["--training.epochs=2", "--training.batch_size=8", "--training.learning-rate=1e-3"]
+
+
+def tiny(*more, name="estimation"):
+    experiment = load_experiment(name, [*TINY, *more])
+    return replace(
+        experiment, phases={}, training=replace(experiment.training, epochs=2, batch_size=8, warmup=2)
+    )
+
+
+def steps(experiment):
+    phases = build_phases(experiment, build_vae(experiment))
+    return {p.name: [(s.feed, s.bound.encoders, tuple(s.bound.decoders)) for s in p.steps] for p in phases}
+
+
+def weights(experiment, out, data):
+    assert train(experiment, out, hands=data)
+    return load_run(out)[0].state_dict()
+
+
+def same(first, second, prefix=""):
+    return all(torch.equal(t, second[name]) for name, t in first.items() if name.startswith(prefix))
+
+
+def test_full_supervision_learns_from_labelled_pictures_alone():
+    assert {feed for phase in steps(tiny()).values() for feed, *_ in phase} == {"labelled"}
+
+
+def test_semi_supervision_feeds_all_labels_to_what_needs_no_picture():
+    told = steps(tiny("--supervision.semi=true"))
+    assert {name: phase[0][0] for name, phase in told.items()} == {
+        "disentangle": "all",
+        "embed_pose": "all",
+        "embed_rgb": "labelled",
+    }
+
+
+def test_weak_labels_join_the_embedding_of_pictures_through_their_own_factor():
+    experiment = tiny("--supervision.labelled=0.5", "--supervision.weak={viewpoint=1.0}")
+    told = steps(experiment)["embed_rgb"]
+    assert told == [
+        ("labelled", ("rgb",), ("cpose", "viewpoint", "pose")),
+        ("rest", ("rgb",), ("viewpoint",)),
+    ]
+    phases = build_phases(experiment, build_vae(experiment))
+    weak = phases[-1].steps[1]
+    assert weak.bound.factors(build_vae(experiment)) == ("viewpoint",)
+    assert (weak.phi, weak.theta) == (("rgb",), ())
+
+
+@pytest.mark.parametrize("change", ["pose", "images"])
+def test_what_is_hidden_has_no_say(change, tmp_path):
+    """The last 20 of 40 hands are unlabelled: changing them changes nothing without semi or weak."""
+    plain, other = hands(), windows(40, 16, seed=5)
+    mixed = torch.cat([getattr(plain.training, change)[:20], getattr(other, change)[20:]])
+    altered = Hands(replace(plain.training, **{change: mixed}), plain.validation)
+    full = tiny("--supervision.labelled=0.5")
+    assert same(weights(full, tmp_path / "a", plain), weights(full, tmp_path / "b", altered))
+    semi = tiny("--supervision.labelled=0.5", "--supervision.semi=true")
+    first, second = weights(semi, tmp_path / "c", plain), weights(semi, tmp_path / "d", altered)
+    assert same(first, second) == (change == "images")
+
+
+def test_updates_do_not_depend_on_how_many_are_labelled(tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr(loop, "take_step", lambda *a: counted.append(1) or [])
+    monkeypatch.setattr(loop.Reporter, "update", lambda *a: None)
+    for number, share in enumerate((0.25, 0.5, 1.0)):
+        train(tiny(f"--supervision.labelled={share}"), tmp_path / str(number), hands=hands())
+    assert len(counted) == 3 * 3 * 2 * 5
+
+
+def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_path):
+    experiment = tiny("--supervision.photos=.", name="synthesis")
+    told = steps(experiment)["embed_rgb"]
+    assert told[1] == ("photos", ("rgb",), ("rgb",))
+    photos = replace(windows(24, 16, seed=9), pose=None, xyz_mm=None, bone_mm=None, tags=None)
+    fed, plain = hands(), hands()
+    fed = replace(fed, photos=photos)
+    first = weights(experiment, tmp_path / "a", fed)
+    second = weights(tiny(name="synthesis"), tmp_path / "b", plain)
+    assert same(first, second, "decoders.")
+    assert not same(first, second, "encoders.rgb.")
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "message"),
+    [
+        (
+            "regression",
+            "--supervision.semi=true",
+            "semi changes nothing here: no phase has a step that reads",
+        ),
+        ("cross_modal", "--supervision.weak={pose=1.0}", "weak changes nothing here"),
+        ("estimation", "--supervision.photos=.", "photos changes nothing here"),
+        ("estimation", "--supervision.weak={viewpint=1.0}", 'unknown decoder "viewpint"'),
+    ],
+)
+def test_supervision_that_would_do_nothing_is_named(name, option, message):
+    with pytest.raises(HandsError, match=message):
+        steps(tiny(option, name=name))
+
+
+def test_weak_labels_of_nobody_are_an_error(tmp_path):
+    with pytest.raises(HandsError, match=r"no hands to feed \"rest\".*labelled"):
+        train(tiny("--supervision.weak={viewpoint=1.0}"), tmp_path / "run", hands=hands())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--algorithm.finished=true",), "finished is for .*start"),
+        (("--algorithm.noise={viewpoint='other'}",), 'noise is .*legal for "algorithm_1": empty'),
+        (("--algorithm.name=cross_modal",), '"cross_modal" has no embedding step'),
+        (("--algorithm.name=algorithm_2",), 'legal for "algorithm_2": the factors z_u'),
+    ],
+)
+def test_choices_that_contradict_each_other_are_named(options, message):
+    with pytest.raises(HandsError, match=message):
+        tiny(*options)
+
+
+def test_a_finished_latent_is_only_embedded_into(tmp_path):
+    before = weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
+    later = tiny(
+        "--algorithm.embed=['rgb']", "--algorithm.finished=true", f"--training.start={tmp_path / 'first'}"
+    )
+    assert list(steps(later)) == ["embed_rgb"]
+    after = weights(later, tmp_path / "second", hands())
+    assert same({n: t for n, t in before.items() if not n.startswith("encoders.rgb.")}, after)
+    assert not same({n: t for n, t in before.items() if n.startswith("encoders.rgb.")}, after)
+
+
+def test_an_encoder_of_z_u_infers_nothing_else():
+    experiment = tiny(name="algorithm_2")
+    encoders = experiment.encoders | {"u": replace(experiment.encoders["u"], factors=("u", "pose"))}
+    with pytest.raises(HandsError, match='encoder "u" infers pose, u; legal: u from an encoder of its own'):
+        steps(replace(experiment, encoders=encoders))
