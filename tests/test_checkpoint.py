@@ -128,6 +128,12 @@ def test_a_graph_begins_with_the_arrows_that_another_run_shares(run):
     with pytest.raises(HandsError, match=r"encoders.rgb of .* is of another size"):
         begin_with(other, run)
     same = build_vae(load_experiment("cross_modal", [*TINY, "--training.seed=5"]))
+    fresh = {name: tensor.clone() for name, tensor in same.state_dict().items()}
+    assert begin_with(same, run, ["decoders.pose"]) == ("decoders.pose",)
+    moved = {name for name, tensor in same.state_dict().items() if not torch.equal(tensor, fresh[name])}
+    assert {".".join(name.split(".")[:2]) for name in moved} == {"decoders.pose"}
+    with pytest.raises(HandsError, match=r'start_with: "decoders.hand" is not an arrow'):
+        begin_with(same, run, ["decoders.hand"])
     assert begin_with(same, run) == ("encoders.rgb", "decoders.rgb", "decoders.pose")
     assert all(torch.equal(source[name], tensor) for name, tensor in same.state_dict().items())
     del other.encoders["rgb"], other.decoders["rgb"], other.decoders["pose"]

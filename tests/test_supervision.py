@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.build import Hands, build_phases, build_vae
+from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.checkpoint import load_run
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
@@ -95,6 +97,18 @@ def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_pat
     second = weights(tiny(name="synthesis"), tmp_path / "b", plain)
     assert same(first, second, "decoders.")
     assert not same(first, second, "encoders.rgb.")
+
+
+def test_photos_are_read_whole_from_a_folder(tmp_path):
+    for number in range(3):
+        picture = Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8))
+        picture.save(tmp_path / f"{number}.png")
+    experiment = tiny(f"--supervision.photos={tmp_path}", name="synthesis")
+    data = replace(experiment.data, name="images", root=str(tmp_path), crop="box")
+    photos = build_hands(replace(experiment, data=data), build_vae(experiment), ()).photos
+    assert photos is not None
+    assert photos.pose is None
+    assert [int(each[0, 8, 8]) for each in photos.images] == [0, 40, 80]
 
 
 @pytest.mark.parametrize(

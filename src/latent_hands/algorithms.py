@@ -100,7 +100,7 @@ def cross_modal(bound: Bound, epochs: int) -> tuple[Phase, ...]:
 
 
 def alternating(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
-    """Spurr et al. 2018 as Sec. 2 describes them: one latent, an encoder a modality, one of them an update."""
+    """Spurr et al. 2018 as Sec. 2 tells of them: one latent, an encoder a modality, one of them an update."""
     return (Phase("alternating", tuple(map(learn, bounds)), epochs, in_turn=True),)
 
 

@@ -227,7 +227,7 @@ def build_hands(
     if experiment.supervision.photos:
         samples = open_data("images", Path(experiment.supervision.photos), data.split)
         progress = report and partial(report, "reading photos")
-        photos = build_windows(samples, data.crop, margin, px, data.side, False, data.workers, progress)
+        photos = build_windows(samples, "box", margin, px, data.side, False, data.workers, progress)
     if data.validation_share:
         kept = len(training) - max(1, round(len(training) * data.validation_share))
         held = range(kept, min(len(training), kept + data.validation_limit))

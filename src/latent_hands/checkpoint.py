@@ -9,7 +9,7 @@ The last weights count, not the best on validation data: schedules end at a lear
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -176,17 +176,18 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     return vae.eval().requires_grad_(False), experiment
 
 
-def begin_with(vae: DisentangledVAE, run: str | Path) -> tuple[str, ...]:
+def begin_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
     """Give the arrows that a run has too, by role and name, its weights; the names of those arrows.
 
-    Raises HandsError if the run has none of them, or one of another size.
+    `only` chooses some of them, such as "decoders.rgb". Raises HandsError if the run has none of them, or one
+    of another size, or if one that is asked for is not in both.
     """
     source, _ = load_run(run)
     common = []
     for role, arrows in (("encoders", vae.encoders), ("decoders", vae.decoders)):
         held = source.get_submodule(role)
         for name, arrow in arrows.items():
-            if name not in dict(held.named_children()):
+            if name not in dict(held.named_children()) or (only and f"{role}.{name}" not in only):
                 continue
             weights = held.get_submodule(name).state_dict()
             if {n: t.shape for n, t in weights.items()} != {
@@ -195,6 +196,9 @@ def begin_with(vae: DisentangledVAE, run: str | Path) -> tuple[str, ...]:
                 raise HandsError(f"{role}.{name} of {run} is of another size: a run cannot start with it")
             arrow.load_state_dict(weights)
             common.append(f"{role}.{name}")
+    for name in only:
+        if name not in common:
+            raise HandsError(f'[training] start_with: "{name}" is not an arrow of this graph and of {run}')
     if not common:
         legal = ", ".join([*vae.encoders, *vae.decoders])
         raise HandsError(f"{run} has no arrow of this graph to start with; legal: one of {legal}")
@@ -219,7 +223,10 @@ def export_weights(run: str | Path, out: str | Path, dtype: torch.dtype = torch.
     """
     vae, experiment = load_run(run)
     experiment = replace(
-        experiment, data=replace(experiment.data, root=""), training=replace(experiment.training, start="")
+        experiment,
+        data=replace(experiment.data, root=""),
+        supervision=replace(experiment.supervision, photos=""),
+        training=replace(experiment.training, start="", start_with=()),
     )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -125,8 +125,9 @@ class Supervision:
 
     The first share `labelled` of them has all labels. Of the rest, `semi` uses the labels without the
     pictures where no picture is needed, `weak` the pictures with some labels alone ({decoder: lam}) for the
-    embedding. `photos`, a folder of hands without any label, trains the embedding of pictures that a decoder
-    writes. Epochs count all training hands, so these choices change no number of updates.
+    embedding. `photos`, a folder of pictures of hands without any label, taken whole, trains the embedding of
+    pictures that a decoder writes. Epochs count all training hands, so these choices change no number of
+    updates.
     """
 
     labelled: Annotated[float, Range(1e-6, 1.0)] = 1.0
@@ -154,12 +155,14 @@ class PhasePlan:
 class Training:
     """The one loop's settings; Adam with the paper's learning rate and batch size by default.
 
-    `start` is a run folder or a shipped model whose weights the arrows of the same names begin with; without
-    it all begin at random. `warmup` counts updates. `schedule` runs over each phase. Checkpoints are written
-    every `checkpoint_minutes`, validation happens every `validate_every` updates and at the end of a phase.
+    `start` is a run folder or a shipped model whose weights the arrows of the same names begin with, or only
+    the arrows `start_with` ("decoders.rgb"); all others begin at random. `warmup` counts updates. `schedule`
+    runs over each phase. Checkpoints are written every `checkpoint_minutes`, validation happens every
+    `validate_every` updates and at the end of a phase.
     """
 
     start: str = ""
+    start_with: tuple[str, ...] = ()
     epochs: Count = 1
     batch_size: Count = 32
     learning_rate: Rate = 1e-4

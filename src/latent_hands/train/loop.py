@@ -78,7 +78,7 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     phases = build_phases(experiment, vae)
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
     if place.update == 0 and experiment.training.start:
-        begin_with(vae, experiment.training.start)
+        begin_with(vae, experiment.training.start, experiment.training.start_with)
     accelerator = Accelerator()
     main = accelerator.is_main_process
     with Reporter(out, main) as reporter:
