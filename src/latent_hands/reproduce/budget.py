@@ -77,7 +77,7 @@ def draw_fig9(found: Found) -> Figure:
     left, right = figure.subplots(1, 2)
     x = found["labelled_percent"]
     for ink, (kind, runs) in zip(INKS, found["epe_mm"].items(), strict=False):
-        band(left, x, by_seed(runs), ink, TITLES[kind], marker="o", markersize=3)
+        band(left, x, by_seed(runs), ink, TITLES[kind], marker="o")
         if kind != "full":
             best = found["up_to"][kind]
             label = f"{TITLES[kind]}: up to {best['percent']:.1f} % (at {best['labelled_percent']} %)"
@@ -88,7 +88,6 @@ def draw_fig9(found: Found) -> Figure:
                 ink,
                 label,
                 marker="o",
-                markersize=3,
             )
     for kind, percent in found["published_up_to_percent"].items():
         right.axhline(percent, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -102,5 +101,5 @@ def draw_fig9(found: Found) -> Figure:
     tidy(right, "labelled hands, %", "relative gain over full, %")
     for axis in (left, right):
         axis.set_xticks(x)
-        axis.legend(frameon=False, fontsize=7)
+        axis.legend()
     return figure

@@ -43,7 +43,11 @@ def measure_comparison(
         spent = [trial.spent() for trial in runs]
         found: Found = {key: [s[key] for s in scores[name]] for key in COLUMNS}
         found |= {f"{key}_interval": [s[f"{key}_interval"] for s in scores[name]] for key in COLUMNS}
-        found |= {"updates": spent[0].updates, "crops": spent[0].crops, "seconds": [s.seconds for s in spent]}
+        found |= {
+            "updates": spent[0].updates,
+            "crops": round(spent[0].crops),
+            "seconds": [s.seconds for s in spent],
+        }
         found["curves"] = [learning_curve(trial.lines(), trial.experiment) for trial in runs]
         methods[name] = found
     one = next(iter(scores.values()))[0]
@@ -121,8 +125,10 @@ def draw_baselines(found: Found) -> Figure:
     methods = found["methods"]
     for i, (ink, (name, method)) in enumerate(zip(INKS, methods.items(), strict=False)):
         low, high = np.mean(method["epe_mm_interval"], axis=0)
-        dots.plot([i, i], [low, high], color=ink, linewidth=6, alpha=0.25, solid_capstyle="butt")
-        dots.plot([i] * len(method["epe_mm"]), method["epe_mm"], "o", color=ink, markersize=3.5)
+        dots.fill_between([i - 0.25, i + 0.25], low, high, color=ink, alpha=0.2, linewidth=0)
+        seeds = len(method["epe_mm"])
+        offsets = 0.08 * (np.arange(seeds) - (seeds - 1) / 2)
+        dots.plot(i + offsets, method["epe_mm"], "o", color=ink, markersize=3)
         curves = method["curves"]
         errors = [curve["epe_mm"] for curve in curves]
         band(updates, curves[0]["updates"], errors, ink, TITLES[name])
@@ -133,16 +139,13 @@ def draw_baselines(found: Found) -> Figure:
             ink,
             TITLES[name],
         )
-    mean_pose = found["mean_pose"]["epe_mm"]
-    dots.axhline(mean_pose, color=SOFT_INK, linewidth=0.8, linestyle=":")
-    dots.text(
-        len(methods) - 0.6, mean_pose, "mean pose", ha="right", va="bottom", fontsize=6.5, color=SOFT_INK
-    )
     dots.set_xticks(range(len(methods)), [TITLES[name].replace(" (", "\n(") for name in methods], fontsize=7)
     dots.set_xlim(-0.6, len(methods) - 0.4)
-    tidy(dots, "", "mean EPE, mm", f"{found['set']}, {found['samples']:,} hands")
+    tidy(dots, "", "mean EPE, mm", f"seeds and 95 % interval over {found['samples']:,} hands")
     tidy(updates, "updates", "validation EPE, mm", "mean and range of the seeds")
     tidy(seconds, "seconds of training", "validation EPE, mm")
-    dots.set_ylim(bottom=0)
-    updates.legend(frameon=False, fontsize=7)
+    told = f"{found['set']}; the mean pose has {found['mean_pose']['epe_mm']:.1f} mm"
+    dots.text(0.98, 0.97, told, transform=dots.transAxes, ha="right", va="top", fontsize=6.5, color=SOFT_INK)
+    dots.margins(y=0.2)
+    updates.legend()
     return figure

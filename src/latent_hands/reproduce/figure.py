@@ -27,7 +27,9 @@ STYLE: dict[Any, Any] = {
     "axes.labelsize": 9,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "legend.fontsize": 7,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
@@ -145,15 +147,21 @@ def _wide(place: int, after: Sequence[int]) -> float:
 
 
 def band(
-    axis: Axes, x: Sequence[float], runs: Sequence[Sequence[float]], ink: str, label: str, **style: Any
+    axis: Axes,
+    x: Sequence[float | int],
+    runs: Sequence[Sequence[float | int]],
+    ink: str,
+    label: str,
+    marker: str = "",
 ) -> None:
     """The mean of several runs (rows) as a line, their least and greatest as a band."""
     values = np.asarray(runs, float)
     axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=ink, alpha=0.15, linewidth=0)
-    axis.plot(x, values.mean(axis=0), color=ink, label=label, linewidth=1.4, **style)
+    marker = marker if len(x) > 2 else "o"
+    axis.plot(x, values.mean(axis=0), color=ink, label=label, linewidth=1.4, marker=marker, markersize=3)
 
 
-def by_seed(values: Sequence[Sequence[float]]) -> list[list[float]]:
+def by_seed(values: Sequence[Sequence[float | int]]) -> list[list[float | int]]:
     """Lists over the seeds for each value of x, as a list over x for each seed."""
     return [list(run) for run in zip(*values, strict=True)]
 

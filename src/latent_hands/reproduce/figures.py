@@ -8,6 +8,7 @@ from latent_hands.checkpoint import write_text
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.predictor import Model, score_run
 from latent_hands.reproduce import budget, comparison, joint, pck, quintets, sweeps, transfer, walks
+from latent_hands.reproduce.curves import information
 from latent_hands.reproduce.figure import Found, save
 from latent_hands.reproduce.sets import TITLES, Source
 from latent_hands.reproduce.study import Plan, Scores, Study, Trial
@@ -172,8 +173,11 @@ def dimension(study: Study) -> list[Path]:
 def _sweep(study: Study, sweep: str) -> list[Path]:
     files = []
     for each in scored(study, sweeps.plans(sweep)):
-        lines = {name: [trial.lines() for trial in trials] for name, trials in each.trials.items()}
-        found = each.settings | sweeps.measure_sweep(sweep, each.scores, lines)
+        carried = {
+            name: [information(trial.lines(), trial.experiment) for trial in trials]
+            for name, trials in each.trials.items()
+        }
+        found = each.settings | sweeps.measure_sweep(sweep, each.scores, carried)
         files += save(found, sweeps.draw_sweep, study.sets.out / f"{sweep}{each.ending}")
     return files
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latent_hands.reproduce.comparison import TITLES
-from latent_hands.reproduce.curves import WITHOUT_PICTURES, Line, learning_curve
+from latent_hands.reproduce.curves import learning_curve, loss_curve
 from latent_hands.reproduce.figure import INKS, Found, band, tidy
 from latent_hands.reproduce.study import Plan, Trial
 
@@ -29,17 +29,11 @@ def measure_joint(trials: Mapping[str, Sequence[Trial]], scores: Mapping[str, Se
             "updates": runs[0].spent().updates,
             "seconds": [trial.spent().seconds for trial in runs],
             "curves": curves,
-            "losses": [loss_curve(trial.lines()) for trial in runs],
+            "losses": [loss_curve(trial.lines(), trial.experiment) for trial in runs],
             "epe_mm": [s["epe_mm"] for s in scores[name]],
             **stability([curve["epe_mm"] for curve in curves]),
         }
     return {"methods": methods, "last": LAST}
-
-
-def loss_curve(lines: Sequence[Line]) -> dict[str, list[float]]:
-    """The negative bound over the updates in which pictures are read."""
-    told = [line for line in lines if "bound" in line and line["phase"] not in WITHOUT_PICTURES]
-    return {"updates": [line["update"] for line in told], "loss": [-line["bound"] for line in told]}
 
 
 def stability(runs_mm: Sequence[Sequence[float]]) -> dict[str, float]:
@@ -89,9 +83,9 @@ def draw_joint(found: Found) -> Figure:
     seeds = len(next(iter(found["methods"].values()))["epe_mm"])
     tidy(updates, "updates", "validation EPE, mm", f"mean and range of {seeds} seed{'s' * (seeds > 1)}")
     tidy(seconds, "seconds of training", "validation EPE, mm")
-    tidy(loss, "updates", "training loss, -bound")
+    tidy(loss, "updates", "training loss, -log p(3DPose | z)")
     loss.set_yscale("log")
-    updates.legend(frameon=False, fontsize=7)
+    updates.legend()
     figure.supxlabel(
         "Equal numbers of updates, constant learning rate; two phases read pictures in the second alone. "
         f"In mm, about the last {found['last']} validations:\n" + ";  ".join(told),

@@ -57,9 +57,7 @@ def _panel(axis: Axes, name: str, numbers: Found) -> None:
     axis.set(xlim=(0, 50), ylim=(0, 1))
     there = TITLES[published["set"]]
     note = f"grey: published, trained\nand scored on {there};\nours: trained on {numbers['learned']}"
-    axis.legend(
-        frameon=False, loc="lower right", fontsize=6.5, title="AUC 20-50 in brackets", title_fontsize=6.5
-    )
+    axis.legend(loc="lower right", fontsize=6.5, title="AUC 20-50 in brackets", title_fontsize=6.5)
     axis.text(0.03, 0.98, note, transform=axis.transAxes, fontsize=6.5, color=SOFT_INK, va="top")
 
 

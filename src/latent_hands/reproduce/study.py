@@ -1,7 +1,6 @@
 """A study: named experiments with several seeds, each trained and scored once, whatever stops it."""
 
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -133,17 +132,17 @@ class Study:
 
 
 def with_effort(experiment: Experiment, effort: float) -> Experiment:
-    """The experiment with its epochs times `effort`, at least one a phase."""
+    """The experiment with its epochs times `effort`.
 
-    def scaled(epochs: int) -> int:
-        return max(1, math.floor(epochs * effort + 0.5))
-
-    phases = {
-        name: replace(plan, epochs=plan.epochs and scaled(plan.epochs))
-        for name, plan in experiment.phases.items()
-    }
-    training = replace(experiment.training, epochs=scaled(experiment.training.epochs))
-    return replace(experiment, phases=phases, training=training)
+    Where phases end is rounded, not how long they are, so that experiments of equally many epochs still have
+    equally many; a phase keeps at least one, which may be one more in all for efforts below 0.25.
+    """
+    phases, before = {}, 0
+    for name, plan in experiment.phases.items():
+        end = before + (plan.epochs or experiment.training.epochs)
+        phases[name] = replace(plan, epochs=max(1, round(effort * end) - round(effort * before)))
+        before = end
+    return replace(experiment, phases=phases)
 
 
 def check_settings(trial: Trial) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from latent_hands.reproduce.figure import GREY, INKS, Found, band, by_seed, tidy
-from latent_hands.reproduce.study import Line, Plan
+from latent_hands.reproduce.study import Plan
 
 BETAS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 DIMENSIONS = (8, 16, 32, 64, 128)
@@ -34,13 +34,14 @@ def values_of(sweep: str) -> tuple[float, ...]:
 def measure_sweep(
     sweep: str,
     scores: Mapping[str, Sequence[Mapping[str, Any]]],
-    lines: Mapping[str, Sequence[Sequence[Line]]],
+    carried: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> Found:
-    """From scores and metrics of the runs, in the order of `plans`; lists over values, then seeds.
+    """From the runs' scores and what their latents carry (`curves.information`), in the order of `plans`.
 
-    `reconstruction_epe_mm` is the error of poses encoded from their labels: no picture is read better.
+    Lists over values, then seeds. `reconstruction_epe_mm` is the error of poses encoded from their labels: no
+    picture is read better.
     """
-    runs = [[information(each) for each in of_seeds] for of_seeds in lines.values()]
+    runs = list(carried.values())
     keys = sorted({key for each in runs for run in each for key in run})
     return {
         "sweep": sweep,
@@ -49,17 +50,6 @@ def measure_sweep(
         "cpose_epe_mm": [[s["cpose_epe_mm"] for s in each] for each in scores.values()],
         **{key: [[run[key] for run in each] for each in runs] for key in keys},
     }
-
-
-def information(lines: Sequence[Line]) -> dict[str, float]:
-    """KL in nats and active units by factor, of q(z | picture), and the reconstruction error before it."""
-    last = lines[-1]["phase"]
-    terms = next(line for line in reversed(lines) if "bound" in line and line["phase"] == last)
-    check = next(line for line in reversed(lines) if "epe_mm" in line and line["phase"] == last)
-    labels = [line for line in lines if "epe_mm" in line and line["phase"] == "disentangle"]
-    found = {key: value for key, value in terms.items() if key.startswith("kl_")}
-    found |= {key: value for key, value in check.items() if key.startswith("active_")}
-    return found | ({"reconstruction_epe_mm": labels[-1]["epe_mm"]} if labels else {})
 
 
 def draw_sweep(found: Found) -> Figure:
@@ -86,17 +76,17 @@ def draw_sweep(found: Found) -> Figure:
         panel.set_xscale("log", base=10 if sweep == "beta" else 2)
         panel.axvline(PAPER[sweep], color=GREY, linewidth=0.8, linestyle=":")
         tidy(panel, AXES[sweep], y, title)
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.35 * max(panel.dataLim.y1, 1.0))
         if sweep == "dimension":
             panel.set_xticks(x, [str(d) for d in x])
         panel.minorticks_off()
-        panel.legend(frameon=False, fontsize=7)
+        panel.legend(loc="upper right")
     panels[0].annotate(
         "the paper", (PAPER[sweep], 0), (2, 3), textcoords="offset points", fontsize=6.5, color=GREY
     )
     return figure
 
 
-def _lines(panel: Any, x: Sequence[float], lines: Mapping[str, Any]) -> None:
+def _lines(panel: Any, x: Sequence[float | int], lines: Mapping[str, Any]) -> None:
     for ink, (name, runs) in zip(INKS, lines.items(), strict=False):
-        band(panel, x, by_seed(runs), ink, name, marker="o", markersize=3)
+        band(panel, x, by_seed(runs), ink, name, marker="o")

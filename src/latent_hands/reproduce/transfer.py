@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 from latent_hands.data import Sample
 from latent_hands.draw import TRUTH
 from latent_hands.gallery import labelled_pose
-from latent_hands.latents import Latent
 from latent_hands.predictor import Model, photo_of, tag_of
 from latent_hands.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand, reach, to_text
 from latent_hands.reproduce.hands import Points, bones, distance, scenes, seen, spread
-from latent_hands.synthesis import combine
+from latent_hands.synthesis import Samples, combine
 
 ROWS, COLUMNS = 4, 5
 
@@ -45,7 +44,7 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     }
 
 
-def _rows(latents: Sequence[Latent]) -> Latent:
+def _rows(latents: Sequence[Samples]) -> Samples:
     return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}
 
 
