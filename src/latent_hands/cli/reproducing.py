@@ -35,6 +35,11 @@ def reproduce(
     A second call goes on where one was stopped, with Ctrl-C or otherwise, and draws at once what is trained.
     Runs are shared by the figures and lie in OUT/runs.
 
+    About two minutes a run of estimation on two processor cores, a quarter of an hour a run of synthesis.
+    Runs: fig4 and fig6 one of synthesis, fig5 another; fig7 and fig8 one of estimation; for each seed table
+    and baselines 3, joint 3, beta 6, dimension 5, fig9 25. All in all about five hours, or half an hour with
+    one seed and an effort of 0.25.
+
     Args:
         what: fig4 .. fig9, table, baselines, joint, beta, dimension, or all.
         data: A rendered set [one is rendered into OUT/hands].

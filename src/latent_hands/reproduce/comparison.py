@@ -1,4 +1,4 @@
-"""The table and the baselines: dVAE, cross-modal VAE, regression, what else learned from the same hands."""
+"""The comparison of Sec. 4.4, as far as it goes on the same hands: dVAE, cross-modal VAE, regression."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

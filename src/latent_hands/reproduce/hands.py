@@ -31,22 +31,27 @@ def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 
 def scenes(samples: Sequence[Sample], count: int) -> list[list[Sample]]:
-    """The hands of so many scenes, evenly spaced, each of two hands or more. A scene is what shares a tag."""
+    """The hands of at most so many scenes, evenly spaced, each of two hands or more. A scene shares a tag.
+
+    Raises HandsError if there are fewer than two.
+    """
     found: dict[object, list[Sample]] = {}
     for sample in samples:
         if sample.tag is not None:
             found.setdefault(sample.tag, []).append(sample)
     full = [hands for hands in found.values() if len(hands) > 1]
-    if len(full) < count:
+    if len(full) < 2:
         raise HandsError(
-            f"{len(full)} scenes have a tag picture and two hands or more; legal for this figure: {count} "
-            "or more, as in rendered hands and STB (RHD has no tags)"
+            f"{len(full)} scenes have a tag picture and two hands or more; legal for this figure: 2 or more, "
+            "as in rendered hands and STB (RHD has no tags)"
         )
+    count = min(count, len(full))
     return [full[int((i + 0.5) * len(full) / count)] for i in range(count)]
 
 
 def median_pair(hands: Sequence[Sample]) -> tuple[Sample, Sample]:
-    """The two hands whose labelled 3DPoses differ as much as those of half the pairs."""
+    """Of four hands, evenly spaced, the two whose 3DPoses differ as much as those of half the pairs."""
+    hands = spread(hands, min(4, len(hands)))
     poses = [bones(labelled_pose(hand))[0] for hand in hands]
     pairs = [(i, j) for i in range(len(hands)) for j in range(i + 1, len(hands))]
     i, j = sorted(pairs, key=lambda pair: distance(poses[pair[0]], poses[pair[1]]))[len(pairs) // 2]

@@ -76,7 +76,7 @@ def draw_sweep(found: Found) -> Figure:
         panel.set_xscale("log", base=10 if sweep == "beta" else 2)
         panel.axvline(PAPER[sweep], color=GREY, linewidth=0.8, linestyle=":")
         tidy(panel, AXES[sweep], y, title)
-        panel.set_ylim(0, 1.35 * max(panel.dataLim.y1, 1.0))
+        panel.set_ylim(0, 1.5 * max(panel.dataLim.y1, 1.0))
         if sweep == "dimension":
             panel.set_xticks(x, [str(d) for d in x])
         panel.minorticks_off()

@@ -33,14 +33,14 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     truth, bone_mm = zip(*(bones(labelled_pose(sample)) for sample in chosen), strict=True)
     pictures = model.transfer(photos, tags, "tag")
     again = model.predict(made["rgb"].float().clamp(-1, 1))["pose"].cpu().numpy()
-    extracted = made["pose"].float().cpu().numpy()[::COLUMNS]
+    extracted = made["pose"].float().cpu().numpy()[:: len(tags)]
     return {
         "poses": [to_text(seen(photo)) for photo in photos],
         "truth_bones": truth,
         "tags": [to_text(seen(tag)) for tag in tags],
         "pictures": [[to_text(picture) for picture in row] for row in pictures],
         "extracted_epe_mm": errors_mm(extracted, truth, bone_mm),
-        "read_back_epe_mm": errors_mm(again, *(_repeated(each) for each in (truth, bone_mm))),
+        "read_back_epe_mm": errors_mm(again, *(_repeated(each, len(tags)) for each in (truth, bone_mm))),
     }
 
 
@@ -48,8 +48,8 @@ def _rows(latents: Sequence[Samples]) -> Samples:
     return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}
 
 
-def _repeated(values: Sequence) -> list:
-    return [value for value in values for _ in range(COLUMNS)]
+def _repeated(values: Sequence, times: int) -> list:
+    return [value for value in values for _ in range(times)]
 
 
 def errors_mm(poses: Iterable[Points], truth: Iterable[Points], bone_mm: Iterable[float]) -> list[float]:
