@@ -4,26 +4,38 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from painted_hands import painted_hands
+from painted_hands import PICTURE_PX, painted_hands
+from PIL import Image
 
 from latent_hands.data import READERS, Sample
 from latent_hands.data import prepare as prepare_module
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
+from latent_hands.render.rhd_files import encode_depth
 
 COUNT, WINDOW_PX = 11, 32
-CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, tags=True)
+CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, pictures=("tag", "depth"))
 
 
 def painted_scenes(folder: Path) -> list[Sample]:
-    """Hands of four scenes; shards of three do not end where scenes end. A scene's tag is a picture of it."""
+    """Hands of four scenes; shards of three do not end where scenes end. A scene's tag is a picture of it.
+
+    Depth rises from hand to hand, and from left to right.
+    """
     scenes = [(100.0 + i, 90.0, 120.0 - i) for i in range(4)]
-    return [
-        replace(sample, window=scenes[(i + 1) // 3], tag=folder / f"{(i + 1) // 3}.png")
-        for i, sample in enumerate(painted_hands(folder, COUNT))
-    ]
+    samples = []
+    for i, sample in enumerate(painted_hands(folder, COUNT)):
+        depth_m = np.tile(
+            np.linspace(0.4, 0.6 + i / 100, PICTURE_PX[1], dtype=np.float32), (PICTURE_PX[0], 1)
+        )
+        depth = folder / f"depth{i}.png"
+        Image.fromarray(encode_depth(depth_m)).save(depth)
+        scene = (i + 1) // 3
+        samples.append(replace(sample, window=scenes[scene], tag=folder / f"{scene}.png", depth=depth))
+    return samples
 
 
 def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,15 +46,17 @@ def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None
 
 def contents(windows: Windows) -> dict[str, Any]:
     values = {field.name: getattr(windows, field.name) for field in fields(windows)}
-    tags, index = values.pop("tags"), values.pop("tag_index")
-    shown = {"images": windows.images[:], "tags": None if tags is None else tags.index_select(0, index)}
-    return values | shown
+    everyone = torch.arange(len(windows))
+    return values | {key: pictures.of(everyone) for key, pictures in values.pop("pictures").items()}
 
 
 def same(a: Windows, b: Windows) -> bool:
-    """Whether windows agree in every bit; tags by the sample that they belong to."""
-    pairs = zip(contents(a).values(), contents(b).values(), strict=True)
-    return all(torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in pairs)
+    """Whether windows agree in every bit; pictures by the sample that they belong to."""
+    one, other = contents(a), contents(b)
+    pairs = ((one[name], other[name]) for name in one)
+    return one.keys() == other.keys() and all(
+        torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in pairs
+    )
 
 
 def damage(path: Path) -> None:

@@ -87,7 +87,7 @@ def test_none_is_the_ground_truth_crop(tmp_path, margin, window_px, grey_levels)
 def test_the_tag_is_warped_and_coloured_as_the_picture(tmp_path):
     samples = painted_hands(tmp_path, 3)
     samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in samples]
-    windows = build_windows(samples, "scene", tags=True)
+    windows = build_windows(samples, "scene", pictures=["tag"])
     batch = _augment(windows, Augmentation(blur_px=0.0, noise=0.0, downsample=1.0))
     assert torch.equal(batch["tag"], batch["rgb"])
 

@@ -10,6 +10,7 @@ from painted_hands import DOT, find_dots, painted_hands
 from latent_hands.data.augment import augment, draw_warps
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.crops import build_windows
+from latent_hands.data.windows import Pictures
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
@@ -103,7 +104,7 @@ def test_two_flips_are_none(tmp_path):
         batch = _augment(once, replace(NONE, flip=1.0), crop_px=64)
         images = ((batch["rgb"] + 1) * 127.5).round().byte()
         labels = {key: batch[key] for key in ("right", "xyz_mm", "pose", "uv_px", "K")}
-        once = replace(once, images=images, **labels)
+        once = replace(once, pictures={"rgb": Pictures(images)}, **labels)
     assert torch.equal(once.images, windows.images)
     assert torch.equal(once.right, windows.right)
     for key in ("xyz_mm", "pose", "uv_px", "K"):

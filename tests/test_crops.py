@@ -87,7 +87,7 @@ def test_without_labels_the_window_is_the_whole_picture(tmp_path):
     paint_dot(tmp_path / "dot.png", (60.0, 50.0), size_px=(100, 200))
     windows = build_windows([Sample("dot", tmp_path / "dot.png")], margin=1.0, window_px=200)
     assert torch.allclose(find_dots(windows.images), torch.tensor([[60.0, 100.0]]), atol=0.2)
-    labels = ("xyz_mm", "pose", "bone_mm", "uv_px", "visible", "K", "right", "tags")
+    labels = ("xyz_mm", "pose", "bone_mm", "uv_px", "visible", "K", "right")
     assert all(getattr(windows, label) is None for label in labels)
 
 
@@ -97,14 +97,17 @@ def test_a_scene_shares_its_window_and_its_tag(tmp_path):
         dataclasses.replace(sample, window=scenes[i // 2], tag=tmp_path / f"{i // 2}.png")
         for i, sample in enumerate(painted_hands(tmp_path, 4, "l"))
     ]
-    windows = build_windows(samples, "scene", tags=True)
-    assert windows.tag_index.tolist() == [0, 0, 1, 1]
-    assert torch.equal(windows.tags[0], windows.images[0])  # 0.png is also the first sample's picture
+    windows = build_windows(samples, "scene", pictures=["tag"])
+    assert windows.pictures["tag"].index.tolist() == [0, 0, 1, 1]
+    assert torch.equal(
+        windows.pictures["tag"].images[0], windows.images[0]
+    )  # 0.png is also the first sample's picture
     assert torch.allclose(find_dots(windows.images), windows.uv_px[:, DOT], atol=0.3)
     chosen = windows.select([3, 0])
     assert chosen.names == ("3", "0")
     assert torch.equal(chosen.pose, windows.pose[[3, 0]])
-    assert torch.equal(chosen.tags[chosen.tag_index], windows.tags[windows.tag_index[[3, 0]]])
+    everyone = torch.arange(2)
+    assert torch.equal(chosen.pictures["tag"].of(everyone), windows.pictures["tag"].of(torch.tensor([3, 0])))
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path):
@@ -150,7 +153,8 @@ def test_a_broken_sample_is_named(tmp_path, told):
         ({"side": "left"}, 'unknown side "left"'),
         ({"margin": 0.5}, "margin 0.5"),
         ({"crop": "scene"}, "sample 0 .* has no scene window"),
-        ({"tags": True}, "sample 0 .* has no tag picture"),
+        ({"pictures": ["tag"]}, "sample 0 .* has no tag picture; it has rgb"),
+        ({"pictures": ["tga"]}, 'unknown picture "tga"; did you mean "tag"'),
     ],
 )
 def test_an_illegal_choice_is_told(tmp_path, options, told):

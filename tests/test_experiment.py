@@ -37,6 +37,7 @@ def phases_of(experiment):
 
 def test_there_is_an_experiment_for_every_main_result():
     wanted = {"estimation", "synthesis", "cross_modal", "demo_estimation", "demo_synthesis", "paper_rhd"}
+    wanted |= {"depth", "three_factors", "four_factors"}
     assert wanted <= set(PACKAGED)
 
 

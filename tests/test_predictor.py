@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from packed_hands import painted_scenes
 from painted_hands import painted_hand
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
@@ -204,6 +205,24 @@ def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: st
     assert numbers["epe_mm"] == pytest.approx(float(expected), rel=1e-3)
     assert numbers["frame"] == frame
     assert len(numbers["pck"]["shares"]) == len(numbers["pck"]["thresholds_mm"]) == 20
+
+
+def test_another_encoder_is_scored_on_what_it_reads(tmp_path: Path):
+    depth = ESTIMATION.replace(
+        "[decoders]", 'depth = { reads = "depth", factors = ["cpose", "viewpoint"] }\n[decoders]'
+    )
+    model = tiny_model(depth)
+    samples = painted_scenes(tmp_path)[:3]
+    numbers = {
+        encoder: score_run(model, samples, "evaluation", encoder=encoder)
+        for encoder in (None, "rgb", "depth")
+    }
+    assert numbers[None] == numbers["rgb"]
+    assert numbers["depth"]["epe_mm"] != numbers["rgb"]["epe_mm"]
+    with pytest.raises(HandsError, match='unknown encoder "dpth"; did you mean "depth"'):
+        score_run(model, samples, "evaluation", encoder="dpth")
+    with pytest.raises(HandsError, match=r"sample hand .* has no depth picture; it has rgb"):
+        score_run(model, [painted_hand(tmp_path, "hand")], "evaluation", encoder="depth")
 
 
 def test_a_run_that_is_told_the_side_is_scored_hand_by_hand(tmp_path: Path):

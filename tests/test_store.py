@@ -38,7 +38,7 @@ def store(tmp_path):
 
 
 def direct(samples, cut):
-    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.tags)
+    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.pictures)
 
 
 def files(folder):
@@ -69,8 +69,7 @@ def test_the_first_so_many_are_those_of_a_smaller_set(samples, store):
 
 
 def test_tags_that_nobody_asks_for_stay_away(store):
-    windows = open_windows(store, "training", replace(CUT, tags=False))
-    assert windows.tags is None
+    windows = open_windows(store, "training", replace(CUT, pictures=()))
     assert "tag" not in available(windows)
 
 
@@ -146,7 +145,7 @@ def test_a_set_larger_than_memory_opens(tmp_path):
     size = 4 * count + count * 3 * px**2
     header = {
         "crop_side_px": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]},
-        "images": {"dtype": "U8", "shape": [count, 3, px, px], "data_offsets": [4 * count, size]},
+        "rgb": {"dtype": "U8", "shape": [count, 3, px, px], "data_offsets": [4 * count, size]},
         "__metadata__": {"names": json.dumps([f"{i}" for i in range(count)])},
     }
     text = json.dumps(header).encode()
@@ -158,10 +157,10 @@ def test_a_set_larger_than_memory_opens(tmp_path):
         file.truncate(8 + len(text) + size)
     for number in range(1, shards):
         first.with_name(f"{number:05d}.safetensors").symlink_to(first)
-    cut = replace(CUT, window_px=px, tags=False)
+    cut = replace(CUT, window_px=px, pictures=())
     shard = {"samples": count, "bytes": first.stat().st_size, "sha256": ""}
     split = {"cut": asdict(cut), "source": "", "source_bytes": 1, "samples": shards * count}
-    manifest = {"format": 1, "conventions": {}, "splits": {"training": split | {"shards": [shard] * shards}}}
+    manifest = {"format": 2, "conventions": {}, "splits": {"training": split | {"shards": [shard] * shards}}}
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     windows = open_windows(tmp_path, "training", cut)
     assert len(windows) == 19_200

@@ -67,7 +67,9 @@ BROKEN = {
     "is no shard .* U8": lambda path: rewrite(path, lambda d: put(d, b"[3,3,32,32]", b"[9,1,32,32]")),
     "is no shard .* unknown tensor": lambda path: rewrite(path, lambda d: put(d, b'"pose"', b'"nose"')),
     "is no shard .*name its 3": lambda path: rewrite(path, lambda d: put(d, b'[\\"3\\"', b"[    3")),
-    "is no shard .* points beyond the tags": lambda path: rewrite(path, lambda d: set_payload(d, 0, 9, "<q")),
+    "is no shard .* points beyond the pictures": lambda path: rewrite(
+        path, lambda d: set_payload(d, 0, 9, "<q")
+    ),
     "is no shard .*K.* not finite": lambda path: rewrite(
         path, lambda d: set_payload(d, 3 * 8, math.nan, "<f")
     ),
@@ -100,7 +102,7 @@ def test_whatever_a_header_says_is_an_error_or_harmless(store):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "has the format 2; this version of latent-hands reads 1"),
+        ({"format": 1}, "has the format 1; this version of latent-hands reads 2: prepare it anew"),
         ({"format": None}, "has the format None"),
         ({"splits": {"training": {}}}, r'\[splits.training\]: "cut" is missing'),
         ({"splits": {}}, 'has no split "training"; it has: none'),

@@ -57,7 +57,7 @@ def hands_of(experiment):
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_an_experiment_finds_the_same_hands(store, share):
-    prepare("pictures", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, tags=False)})
+    prepare("pictures", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, pictures=())})
     options = [f"--data.validation_share={share}", "--data.limit=9", "--data.validation_limit=7"]
     stored, built = (hands_of(tiny("estimation", root, *options)) for root in (store, "pictures"))
     assert same(stored.training, built.training)
@@ -94,17 +94,17 @@ def test_another_cut_is_one_error_that_names_both(store):
         f"training of {store} was prepared with crop = box, side = mirror, margin = 1.75; asked for is "
         "crop = scene, side = condition, margin = 1.0: prepare it in another folder"
     )
-    without = replace(CUT, tags=False)
+    without = replace(CUT, pictures=())
     with pytest.raises(HandsError, match="name = painted; asked for is name = rhd"):
         open_windows(store, "training", replace(without, name="rhd"))
     prepare("pictures", store, {"evaluation": without})
-    with pytest.raises(HandsError, match="tags = False; asked for is tags = True"):
+    with pytest.raises(HandsError, match=r"pictures = \(\); asked for is pictures = \(.tag., .depth.\)"):
         open_windows(store, "evaluation", CUT)
 
 
 def test_the_command_packs_checks_and_tells(tmp_path, capsys):
     out = str(tmp_path / "store")
-    options = ["--crop-px", "32", "--window-px", "32", "--tags", "--json"]
+    options = ["--crop-px", "32", "--window-px", "32", "--pictures", "tag", "--json"]
     assert main(["prepare", "painted", "pictures", out, *options]) == 0
     told = json.loads(capsys.readouterr().out)["splits"]
     assert told["training"]["samples"] == told["evaluation"]["samples"] == COUNT

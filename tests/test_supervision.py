@@ -10,6 +10,7 @@ from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.checkpoint import load_run
+from latent_hands.data.windows import Pictures
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.train import loop, train
@@ -69,7 +70,8 @@ def test_what_is_hidden_has_no_say(change, tmp_path):
     """The last 20 of 40 hands are unlabelled: changing them changes nothing without semi or weak."""
     plain, other = hands(), windows(40, 16, seed=5)
     mixed = torch.cat([getattr(plain.training, change)[:20], getattr(other, change)[20:]])
-    altered = Hands(replace(plain.training, **{change: mixed}), plain.validation)
+    changed = {"pictures": {"rgb": Pictures(mixed)}} if change == "images" else {change: mixed}
+    altered = Hands(replace(plain.training, **changed), plain.validation)
     full = tiny("--supervision.labelled=0.5")
     assert same(weights(full, tmp_path / "a", plain), weights(full, tmp_path / "b", altered))
     semi = tiny("--supervision.labelled=0.5", "--supervision.semi=true")
@@ -90,7 +92,7 @@ def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_pat
     experiment = tiny("--supervision.photos=.", name="synthesis")
     told = steps(experiment)["embed_rgb"]
     assert told[1] == ("photos", ("rgb",), ("rgb",))
-    photos = replace(windows(24, 16, seed=9), pose=None, xyz_mm=None, bone_mm=None, tags=None)
+    photos = replace(windows(24, 16, seed=9), pose=None, xyz_mm=None, bone_mm=None).with_pictures(["rgb"])
     fed, plain = hands(), hands()
     fed = replace(fed, photos=photos)
     first = weights(experiment, tmp_path / "a", fed)

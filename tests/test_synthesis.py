@@ -1,12 +1,15 @@
 """Factors taken apart and put together: what moves, what stays, which encoder reads what, what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from painted_hands import painted_hand
-from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
+from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
 
 from latent_hands import draw, synthesis
+from latent_hands.cli.sources import what_is_read
 from latent_hands.errors import HandsError
 from latent_hands.gallery import (
     error_mm,
@@ -131,6 +134,44 @@ def test_estimation_graphs_walk_without_pictures():
     walk = tiny_model(ESTIMATION).walk("viewpoint", A, B, 3)
     assert walk.pictures == []
     assert walk.poses.shape == (3, 21, 3)
+
+
+def test_any_number_of_factors_has_two_roles():
+    vae = tiny_model(FOUR_FACTORS).vae
+    assert synthesis.factors_named(vae, ["pose"]) == ("cpose", "viewpoint")
+    assert synthesis.factors_named(vae, ["content"]) == ("identity", "background")
+
+
+def test_factors_that_no_single_encoder_infers_come_from_several():
+    vae = tiny_model(FOUR_FACTORS).vae
+    batch = {f"{factor}_tag": torch.rand(2, 3, PX, PX) for factor in ("identity", "background")}
+    latent = synthesis.infer(vae, ("identity", "background"), batch)
+    for factor, z in latent.items():
+        assert torch.equal(z, vae.encode(factor, batch)[factor].mean)
+    del batch["identity_tag"]
+    with pytest.raises(HandsError, match="no encoder infers identity and background from background_tag"):
+        synthesis.infer(vae, ("identity", "background"), batch)
+
+
+def test_one_of_four_factors_walks_and_transfers_alone():
+    model = tiny_model(FOUR_FACTORS)
+    points = np.random.default_rng(0).normal(size=(21, 3))
+    walk = model.walk("identity", A, B, 3)
+    assert np.allclose(walk.poses, walk.poses[:1], atol=1e-6)
+    ends = [model.decode(model.latent(each, tuple(model.vae.latent))) for each in (A, B)]
+    swapped = model.swap(A, B, ["identity"])
+    assert torch.equal(swapped["identity_tag"], ends[1]["identity_tag"])
+    assert torch.equal(swapped["background_tag"], ends[0]["background_tag"])
+    assert len(model.transfer([A, points], [A, B])[1]) == 2
+    parts = [model.latent(each, [key], f"{key}_tag") for key, each in (("identity", A), ("background", B))]
+    assert "rgb" in model.decode(parts[0] | parts[1] | model.latent(A, ["pose"]))
+
+
+def test_contents_are_taken_from_tags_where_set_and_run_know_them(tmp_path, model: Model):
+    sample = replace(painted_hand(tmp_path, "hand"), tag=tmp_path / "hand.png")
+    assert what_is_read(None, [sample], model) == "tag"
+    assert what_is_read(None, [sample], tiny_model(FOUR_FACTORS)) == "rgb"
+    assert what_is_read("tag", [], model) == "tag"
 
 
 def test_combine_pairs_row_by_row():

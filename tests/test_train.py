@@ -159,7 +159,10 @@ def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tags": None, "tag_index": None}, 'phase "disentangle": the samples have no "tag"'),
+        (
+            {"pictures": windows().with_pictures(["rgb"]).pictures},
+            'phase "disentangle": the samples have no "tag"',
+        ),
         ({"pose": None}, 'phase "disentangle": the samples have no "pose"'),
     ],
 )

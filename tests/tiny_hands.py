@@ -3,7 +3,7 @@
 import torch
 
 from latent_hands.build import Hands
-from latent_hands.data.windows import Windows
+from latent_hands.data.windows import Pictures, Windows
 from latent_hands.hand.geometry import normalise
 
 
@@ -11,15 +11,16 @@ def windows(count=40, px=16, seed=0, margin=1.0):
     generator = torch.Generator().manual_seed(seed)
     xyz_mm = 60 * torch.randn(count, 21, 3, generator=generator) + torch.tensor([0.0, 0.0, 500.0])
     pose, bone_mm = normalise(xyz_mm)
+    images, tags = (
+        torch.randint(0, 256, (n, 3, px, px), dtype=torch.uint8, generator=generator) for n in (count, 5)
+    )
     return Windows(
-        images=torch.randint(0, 256, (count, 3, px, px), dtype=torch.uint8, generator=generator),
+        pictures={"rgb": Pictures(images), "tag": Pictures(tags, torch.arange(count) % 5)},
         names=tuple(f"{i:05d}" for i in range(count)),
         margin=margin,
         side="mirror",
         crop_side_px=torch.full((count,), 100.0),
         right=torch.arange(count) % 2 == 0,
-        tags=torch.randint(0, 256, (5, 3, px, px), dtype=torch.uint8, generator=generator),
-        tag_index=torch.arange(count) % 5,
         xyz_mm=xyz_mm,
         pose=pose,
         bone_mm=bone_mm,

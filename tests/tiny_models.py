@@ -50,6 +50,28 @@ embed = ["rgb"]
 [data]
 crop = "scene"
 """
+FOUR_FACTORS = """
+[latent]
+cpose = 4
+viewpoint = 4
+identity = 3
+background = 2
+[encoders]
+cpose = { reads = "cpose", factors = ["cpose"] }
+viewpoint = { reads = "viewpoint", factors = ["viewpoint"] }
+identity = { reads = "identity_tag", factors = ["identity"] }
+background = { reads = "background_tag", factors = ["background"] }
+rgb = { reads = "rgb", factors = ["cpose", "viewpoint", "identity", "background"] }
+[decoders]
+rgb = { writes = "rgb", factors = ["cpose", "viewpoint", "identity", "background"] }
+pose = { writes = "pose", factors = ["cpose", "viewpoint"] }
+identity = { writes = "identity_tag", factors = ["identity"] }
+background = { writes = "background_tag", factors = ["background"] }
+[algorithm]
+name = "algorithm_1"
+encode = ["cpose", "viewpoint", "identity", "background"]
+embed = ["rgb"]
+"""
 WITHOUT_TAGS = """
 [latent]
 pose = 4

@@ -33,7 +33,7 @@ from latent_hands.train.learning import parameters, take_step
 
 THREADS = torch.get_num_threads()
 EXPERIMENT, PHASE = load_experiment("estimation"), "embed_rgb"
-CUT = Cut("rendered", "box", "mirror", EXPERIMENT.data.margin, EXPERIMENT.data.window_px, tags=False)
+CUT = Cut("rendered", "box", "mirror", EXPERIMENT.data.margin, EXPERIMENT.data.window_px)
 
 
 def resident_mb() -> float:

@@ -87,9 +87,7 @@ def main() -> None:
     model = Model.load(options.run)
     px = model.crop_px
     training = build_windows(open_data("rendered", options.scenes, "training"), "scene", 1.0, px)
-    evaluation = build_windows(
-        open_data("rendered", options.scenes, "evaluation"), "scene", 1.0, px, tags=True
-    )
+    evaluation = build_windows(open_data("rendered", options.scenes, "evaluation"), "scene", 1.0, px, ["tag"])
     judge = train_judge(
         Batches(training, px, 64, COLOURS_ONLY, seed=options.seed), options.epochs, options.seed
     )

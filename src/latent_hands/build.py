@@ -24,6 +24,7 @@ from latent_hands.algorithms import (
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
+from latent_hands.data.pictures import KINDS
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
@@ -208,18 +209,19 @@ def build_hands(
 ) -> Hands:
     """Training and validation windows, cut or from a packed store; `report` is told (what, done, all)."""
     data = experiment.data
-    tags = any("tag" in keys(vae, phase.steps) for phase in phases)
+    needed = frozenset().union(*(keys(vae, phase.steps) for phase in phases))
+    pictures = tuple(key for key in KINDS if key in needed and key != "rgb")
     if not data.root:
         raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
 
     def cut(split: str, limit: int | None, margin: float, px: int) -> Windows:
         if is_store(data.root):
             return open_windows(
-                data.root, split, Cut(data.name, data.crop, data.side, margin, px, tags), limit
+                data.root, split, Cut(data.name, data.crop, data.side, margin, px, pictures), limit
             )
         progress = report and partial(report, f"reading {split}")
         samples = open_data(data.name, Path(data.root), split, limit)
-        return build_windows(samples, data.crop, margin, px, data.side, tags, data.workers, progress)
+        return build_windows(samples, data.crop, margin, px, data.side, pictures, data.workers, progress)
 
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
     training = cut(data.split, data.limit, margin, px)
@@ -227,7 +229,7 @@ def build_hands(
     if experiment.supervision.photos:
         samples = open_data("images", Path(experiment.supervision.photos), data.split)
         progress = report and partial(report, "reading photos")
-        photos = build_windows(samples, "box", margin, px, data.side, False, data.workers, progress)
+        photos = build_windows(samples, "box", margin, px, data.side, (), data.workers, progress)
     if data.validation_share:
         kept = len(training) - max(1, round(len(training) * data.validation_share))
         held = range(kept, min(len(training), kept + data.validation_limit))

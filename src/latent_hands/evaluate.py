@@ -119,7 +119,7 @@ def mean_pose_reference(
 
 def predict(
     model: Model,
-    images: UInt8[Tensor | ShardedImages, "n 3 size size"],
+    images: UInt8[Tensor | ShardedImages, "n c size size"],
     K: Float[Tensor, "n 3 3"] | None,
     crop_px: int,
     *,
@@ -151,9 +151,12 @@ def predict(
     return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 
-def predict_windows(model: Model, windows: Any, crop_px: int, **options: Any) -> Prediction:
-    """`predict` on the `images`, `K` and `margin` of `Windows`; `options` are those of `predict`."""
-    return predict(model, windows.images, windows.K, crop_px, margin=windows.margin, **options)
+def predict_windows(
+    model: Model, windows: Any, crop_px: int, picture: str = "rgb", **options: Any
+) -> Prediction:
+    """`predict` on pictures of `Windows` with their `K` and `margin`; `options` are those of `predict`."""
+    images = windows.pictures[picture].images
+    return predict(model, images, windows.K, crop_px, margin=windows.margin, **options)
 
 
 @torch.no_grad()

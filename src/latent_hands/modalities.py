@@ -68,6 +68,8 @@ MODALITIES = {
     for modality in (
         Modality("rgb", "image", (3, None, None), GREY_LEVELS, 10.0),
         Modality("tag", "image", (3, None, None), GREY_LEVELS, 10.0),
+        Modality("identity_tag", "image", (3, None, None), GREY_LEVELS, 10.0),
+        Modality("background_tag", "image", (3, None, None), GREY_LEVELS, 10.0),
         Modality("depth", "image", (1, None, None), GREY_LEVELS, 10.0),
         Modality("pose", "points", (21, 3), 1.0, 0.1),
         Modality("cpose", "points", (21, 3), 1.0, 0.1),

@@ -25,7 +25,7 @@ def pose_factors(vae: DisentangledVAE) -> Factors:
 
 
 def content_factors(vae: DisentangledVAE) -> Factors:
-    """All other factors: z_tag, or z_u."""
+    """All other factors: z_tag, or z_u, or z_identity and z_background."""
     pose = pose_factors(vae)
     return tuple(factor for factor in vae.latent if factor not in pose)
 
@@ -41,21 +41,24 @@ def factors_named(vae: DisentangledVAE, names: Iterable[str]) -> Factors:
     return tuple(factor for factor in vae.latent if factor in chosen)
 
 
-def infer(vae: DisentangledVAE, factors: Factors, batch: Batch) -> Latent:
+def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Latent:
     """Posterior means of these factors, by the narrowest encoder that infers them from what the batch holds.
 
-    Raises HandsError if no single encoder does.
+    If no single one infers them all, each factor is inferred by the narrowest that does. `encoder` admits
+    one by name alone. Raises HandsError if a factor is not inferred.
     """
-    able = {
-        name: arrow.factors
-        for name, arrow in _encoders(vae).items()
-        if arrow.reads in batch and set(factors) <= set(arrow.factors)
-    }
-    if not able:
-        seen = ", ".join(key for key in batch if key != "right")
-        raise HandsError(f"no encoder infers {' and '.join(factors)} from {seen}; {_arrows(vae)}")
-    latent = means(vae.encode(min(able, key=lambda name: len(able[name])), batch))
-    return {factor: latent[factor] for factor in factors}
+    arrows = _encoders(vae) if encoder is None else {encoder: vae.encoder(encoder)}
+    readers = {name: arrow.factors for name, arrow in arrows.items() if arrow.reads in batch}
+    together = [name for name, inferred in readers.items() if set(factors) <= set(inferred)]
+    chosen: dict[str, str] = {}
+    for factor in factors:
+        able = together or [name for name, inferred in readers.items() if factor in inferred]
+        if not able:
+            seen = ", ".join(key for key in batch if key != "right")
+            raise HandsError(f"no encoder infers {' and '.join(factors)} from {seen}; {_arrows(vae)}")
+        chosen[factor] = min(able, key=lambda name: len(readers[name]))
+    inferred = {name: means(vae.encode(name, batch)) for name in set(chosen.values())}
+    return {factor: inferred[name][factor] for factor, name in chosen.items()}
 
 
 def _encoders(vae: DisentangledVAE) -> dict[str, Encoder]:

@@ -30,7 +30,7 @@ Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the
 Ids = Annotated[tuple[int, ...], arg(metavar="N ...", help="Pictures of the data set, by number.")]
 Reads = Annotated[
     Literal["rgb", "tag"] | None,
-    arg(help="What contents are taken for: pictures of hands, or tag pictures [tags where a set has them]."),
+    arg(help="What contents are taken for: pictures of hands, or tags [tags where set and run know them]."),
 ]
 Json = Annotated[bool, arg(help="Print JSON instead of a table.")]
 CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff)

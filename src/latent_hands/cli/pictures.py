@@ -85,7 +85,7 @@ def synthesise(
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [pose, content])
-    kind = what_is_read(reads, samples)
+    kind = what_is_read(reads, samples, model)
     wanted, scene = open_source(pose, hand, samples), open_source(content, hand, samples, kind == "tag")
     draw.save_picture(model.synthesise(wanted, scene, kind), out)
     print(out)
@@ -120,7 +120,7 @@ def transfer(
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [*poses, *contents] if poses and contents else [])
-    kind = what_is_read(reads, samples)
+    kind = what_is_read(reads, samples, model)
     rows = [open_source(text, hand, samples) for text in poses or spread(samples, 4, 1)]
     columns = [open_source(text, hand, samples, kind == "tag") for text in contents or spread(samples, 5)]
     draw.save_picture(transfer_grid(model, rows, columns, kind), out)

@@ -27,7 +27,7 @@ def prepare(
     margin: float = 1.75,
     window_px: Annotated[int, arg(metavar="PX")] = 192,
     side: Literal["mirror", "condition"] = "mirror",
-    tags: bool = False,
+    pictures: Annotated[tuple[str, ...], arg(metavar="KEY")] = (),
     split: Splits = ("training", "evaluation"),
     workers: Annotated[int | None, arg(metavar="N")] = None,
     verify: bool = False,
@@ -36,7 +36,7 @@ def prepare(
     """Pack a data set for training: its windows cut once, on disk as training reads them.
 
     $ latent-hands prepare rendered hands packed
-    $ latent-hands prepare rendered hands scenes --crop scene --crop-px 64 --margin 1 --window-px 64 --tags
+    $ latent-hands prepare rendered hands depths --pictures depth
     $ latent-hands prepare rhd RHD_published_v2 packed --split training --workers 8
     $ latent-hands train estimation --data.root packed
 
@@ -51,7 +51,7 @@ def prepare(
         margin: Side of training windows in crops; 1 without [augmentation].
         window_px: Side of training windows in pixels; crop_px without [augmentation].
         side: Mirror right hands to left ones, or keep both.
-        tags: Also pack tag pictures.
+        pictures: Also pack these: tag, depth, identity_tag, background_tag.
         split: Which parts.
         workers: Threads [all cores].
         verify: Only read OUT and check every checksum.
@@ -66,7 +66,7 @@ def prepare(
         verify_store(out)
     else:
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
-        cuts = {each: Cut(name, crop, side, *sizes[each], tags) for each in split}
+        cuts = {each: Cut(name, crop, side, *sizes[each], pictures) for each in split}
         with bars() as advance:
             pack(root, out, cuts, workers or os.cpu_count() or 1, advance)
     splits = read_manifest(out).splits

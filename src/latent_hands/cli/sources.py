@@ -9,7 +9,7 @@ from latent_hands.checkpoint import write_text
 from latent_hands.data import Sample, open_data, read_images
 from latent_hands.errors import HandsError
 from latent_hands.gallery import estimate_row, estimate_sheet, truth_mm
-from latent_hands.predictor import Hand, Photo, photo_of, tag_of
+from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
 
 
 def parse_box(text: str | None) -> tuple[float, ...] | None:
@@ -60,10 +60,11 @@ def spread(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
     return [samples[(start + i * step) % len(samples)].name for i in range(count)]
 
 
-def what_is_read(reads: str | None, samples: Sequence[Sample]) -> Literal["rgb", "tag"]:
-    """What contents are taken for: what was asked for, else tag pictures where there are any."""
+def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> Literal["rgb", "tag"]:
+    """What contents are taken for: what was asked for, else tag pictures where set and model know them."""
     if reads is None:
-        return "tag" if samples and samples[0].tag is not None else "rgb"
+        known = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
+        return "tag" if known and samples and samples[0].tag is not None else "rgb"
     return "tag" if reads == "tag" else "rgb"
 
 

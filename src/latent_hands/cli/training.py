@@ -45,6 +45,7 @@ def render(
     poses: Annotated[Path | None, arg(metavar="FILE")] = None,
     poses_share: Annotated[float | None, arg(metavar="SHARE")] = None,
     without: Annotated[tuple[str, ...], arg(metavar="KIND")] = (),
+    factor_tags: bool = False,
     counterfactual: bool = False,
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
@@ -55,6 +56,7 @@ def render(
     $ latent-hands render hands --count 20000 --poses poses.safetensors --poses-share 0.5
     $ latent-hands render plain --without objects jewellery other_hand
     $ latent-hands render benchmark --counterfactual
+    $ latent-hands render factors --count 8000 --size 80 --window 0.85 1.0 --defocus 0.06 0.12 --factor-tags
 
     With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
     every scene: the truth of swaps and transfers. Without other options it is the benchmark of docs/data.md.
@@ -75,6 +77,7 @@ def render(
         poses: Poses of real hands, a file that `latent-hands retarget` wrote.
         poses_share: The share of pictures whose pose is one of them, a little jittered [0.5].
         without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
+        factor_tags: Also write every scene's person alone and its background alone, which name these factors.
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
     from latent_hands.render.counterfactual_set import render_counterfactual
@@ -82,6 +85,7 @@ def render(
     from latent_hands.render.variety import Variety
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
+    chosen["factor_tags"] = factor_tags or None
     ordinary = {"poses_per_scene": poses_per_scene, "defocus": defocus}
     ordinary |= {"poses": poses, "poses_share": poses_share}
     ordinary |= {"variety": Variety.without(*without) if without else None}
@@ -134,6 +138,7 @@ def evaluate(
     rotations: int = 1,
     limit: Annotated[int | None, arg(metavar="N")] = None,
     exact: bool = False,
+    encoder: Annotated[str | None, arg(metavar="ARROW")] = None,
     json: Json = False,
 ) -> None:
     """Score a run on a labelled data set: EPE, PCK, AUC, canonical pose, viewpoint, with 95 % intervals.
@@ -143,11 +148,13 @@ def evaluate(
 
     $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
     $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json
+    $ latent-hands evaluate runs/depth --data rendered --root hands --encoder depth
 
     Args:
         rotations: Average the estimates of so many turned crops.
         limit: Only the first so many pictures.
         exact: Integrate AUC 20-50 from 20 mm, not from 21.05 mm as was published.
+        encoder: The run's encoder that reads the pictures [one that reads rgb].
     """
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import scores_table
@@ -157,10 +164,10 @@ def evaluate(
     name = data or "rendered"
     model = Model.load(run)
     if root is not None and is_store(root):
-        hands = stored_windows(model, name, root, split, rotations, limit)
+        hands = stored_windows(model, name, root, split, rotations, limit, encoder)
     else:
         hands = find_samples(name, root, split, (), limit)
-    numbers = score_run(model, hands, split, rotations, exact)
+    numbers = score_run(model, hands, split, rotations, exact, encoder=encoder)
     if json:
         print(json_format.dumps(numbers, indent=2))
     else:

@@ -11,7 +11,7 @@ from latent_hands.data import appearance
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.jpeg import jpeg
 from latent_hands.data.occluders import occlude
-from latent_hands.data.windows import IMAGE_KEYS, POSE_KEYS, SOURCES, Windows, available, check_keys
+from latent_hands.data.windows import IMAGE_KEYS, LABELS, POSE_KEYS, Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
@@ -33,10 +33,11 @@ def augment(
 ) -> Batch:
     """A batch of `keys` (default: all there are), on the windows' device, determined by the generator.
 
-    rgb and tag (B, 3, crop_px, crop_px) in -1..1, channels last; pose, cpose (B, 21, 3) in bones; viewpoint
-    (B, 3, 3); bone_mm (B,); xyz_mm (B, 21, 3) absolute, camera frame; uv_px (B, 21, 2) and K (B, 3, 3) of the
-    crop; visible (B, 21), right (B,), index (B,). With `frame="ray"` pose and viewpoint are those of the ray
-    frame of the crop's centre (`geometry.ray_rotation`); nothing else depends on it.
+    rgb and tags (B, 3, crop_px, crop_px), depth (B, 1, crop_px, crop_px) in -1..1, channels last; pose and
+    cpose (B, 21, 3) in bones; viewpoint (B, 3, 3); bone_mm (B,); xyz_mm (B, 21, 3) absolute, camera frame;
+    uv_px (B, 21, 2) and K (B, 3, 3) of the crop; visible (B, 21), right (B,), index (B,). With `frame="ray"`
+    pose and viewpoint are those of the ray frame of the crop's centre (`geometry.ray_rotation`); nothing else
+    depends on it.
     Raises HandsError for an unknown key and for one whose label the samples lack.
     """
     keys = available(windows) if keys is None else keys
@@ -74,7 +75,7 @@ def move_labels(
     frame: str = "camera",
 ) -> Batch:
     """The labels among `keys`, as the crops show them: X becomes X @ warp_rotation(W), uv and K follow W."""
-    batch = {key: getattr(windows, SOURCES[key])[indices] for key in keys if key not in _MADE}
+    batch = {key: getattr(windows, LABELS[key])[indices] for key in keys if key not in _MADE}
     if "index" in keys:
         batch["index"] = indices
     if "right" in batch:
@@ -98,7 +99,7 @@ def draw_images(
     keys: Collection[str],
     pixel_dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """The pictures among `keys`, warped by W, with random colours and sensors."""
+    """The pictures among `keys`, warped by W, with random colours; "rgb" as a random sensor sees it."""
     device = generator.device
     spread = 2 * torch.rand(4, len(indices), generator=generator, device=device) - 1
     matrix = appearance.colour_matrix(
@@ -107,27 +108,34 @@ def draw_images(
         1 + augmentation.saturation * spread[2],
     )
     offset = augmentation.brightness * spread[3]
-    shape = (len(indices), 3, crop_px, crop_px)
+    shown = {key: windows.pictures[key] for key in windows.pictures if key in keys}
     batch = {
-        key: torch.empty(shape, dtype=pixel_dtype, device=device, memory_format=torch.channels_last)
-        for key in IMAGE_KEYS.intersection(keys)
+        key: torch.empty(
+            (len(indices), pictures.images.shape[1], crop_px, crop_px),
+            dtype=pixel_dtype,
+            device=device,
+            memory_format=torch.channels_last,
+        )
+        for key, pictures in shown.items()
     }
     parts = [slice(i, i + _PART) for i in range(0, len(indices), _PART)]
     resolutions = _resolutions(augmentation, len(parts), generator)
     for part, resolution in zip(parts, resolutions, strict=True):
-        chosen = indices[part]
-        if "rgb" in batch:
-            seen = appearance.resample(windows.images.index_select(0, chosen), W[part], crop_px, resolution)
-            if augmentation.occluders and windows.uv_px is not None:
-                seen = _occlude(
-                    seen, camera.warp_points(windows.uv_px[chosen], W[part]), augmentation, generator
-                )
-            rgb = _degrade(appearance.recolour(seen, matrix[part], offset[part]), augmentation, generator)
-            batch["rgb"][part] = rgb.clamp_(-1, 1)
-        if "tag" in batch and windows.tags is not None and windows.tag_index is not None:
-            tags = windows.tags.index_select(0, windows.tag_index[chosen])
-            seen = appearance.resample(tags, W[part], crop_px)
-            batch["tag"][part] = appearance.recolour(seen, matrix[part], offset[part]).clamp_(-1, 1)
+        for key, pictures in shown.items():
+            images = pictures.of(indices[part])
+            if key == "rgb":
+                seen = appearance.resample(images, W[part], crop_px, resolution)
+                if augmentation.occluders and windows.uv_px is not None:
+                    uv_px = camera.warp_points(windows.uv_px[indices[part]], W[part])
+                    seen = _occlude(seen, uv_px, augmentation, generator)
+                seen = appearance.recolour(seen, matrix[part], offset[part])
+                seen = _degrade(seen, augmentation, generator)
+            elif images.shape[1] == 3:
+                seen = appearance.resample(images, W[part], crop_px)
+                seen = appearance.recolour(seen, matrix[part], offset[part])
+            else:  # depth: beyond the window lies what is far, not mid-grey
+                seen = camera.warp_images(images.float().div_(127.5), W[part], crop_px).sub_(1)
+            batch[key][part] = seen.clamp_(-1, 1)
     return batch
 
 

@@ -6,24 +6,20 @@ find picture at their corners. Beyond the picture's border lies mid-grey. The la
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
-from PIL import Image
 from torch import Tensor
 
 from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm
+from latent_hands.data.pictures import check_pictures, cut_pictures, cut_square, for_all, whole_square
 from latent_hands.data.sample import Sample, read_rgb
-from latent_hands.data.windows import Windows
+from latent_hands.data.windows import Pictures, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
 
 CROPS = ("box", "scene")
 SIDES = ("mirror", "condition")
-_GREY = (128, 128, 128)
 _FAR_PX = 1e6  # beyond it Pillow's integers overflow
 _LABELS: dict[str, Callable[[Sample], Tensor | None]] = {
     "xyz_mm": palm_xyz_mm,
@@ -39,7 +35,7 @@ def build_windows(
     margin: float = 1.75,
     window_px: int = 192,
     side: str = "mirror",
-    tags: bool = False,
+    pictures: Sequence[str] = (),
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Windows:
@@ -48,13 +44,15 @@ def build_windows(
     `crop="box"` is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints take
     their own `window`, and without that the whole picture padded to a square. `crop="scene"` is the sample's
     `window`, the same for every pose of a scene. `margin` is the side of the window over that of the crop (1:
-    no headroom); shrinking averages over areas. `side="condition"` leaves right hands as they are. `tags`
-    also cuts the tag pictures, by the same window. `workers` threads read; `progress` is told (done, all).
+    no headroom); shrinking averages over areas. `side="condition"` leaves right hands as they are. `pictures`
+    are further ones to cut, by the same window (`pictures.KINDS`). `workers` threads read; `progress` is told
+    (done, all).
 
     Raises HandsError naming the sample for labels that are not finite or degenerate, for a label that some
-    samples have and others lack, and for a missing tag, window or picture.
+    samples have and others lack, and for a missing window or picture.
     """
     _check_options(samples, crop, side, margin, window_px)
+    check_pictures(samples, pictures)
     labels = {key: _stack(samples, key) for key in _LABELS}
     right = _right(samples)
     flip = right if right is not None and side == "mirror" else torch.zeros(len(samples), dtype=torch.bool)
@@ -67,20 +65,18 @@ def build_windows(
         squares[i] = torch.tensor([cx, cy, crop_px])
         images[i] = cut_square(picture, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
 
-    _for_all(len(samples), cut, workers, progress)
-    shown = {}
-    if tags:
-        shown["tags"], shown["tag_index"] = _cut_tags(samples, squares, flip, margin, window_px, workers)
+    for_all(len(samples), cut, workers, progress)
+    further = (key for key in pictures if key != "rgb")
+    shown = {key: cut_pictures(samples, key, squares, flip, margin, window_px, workers) for key in further}
     W = camera.warp_matrix(squares[:, :2], squares[:, 2] * margin, window_px, flip=flip)
     return Windows(
-        images=images,
+        pictures={"rgb": Pictures(images)} | shown,
         names=tuple(sample.name for sample in samples),
         margin=margin,
         side=side,
         crop_side_px=squares[:, 2],
         right=right,
         convention=convention_of(samples),
-        **shown,
         **_move(labels, W, [_where(sample) for sample in samples]),
     )
 
@@ -134,71 +130,14 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
 
 def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Centre and side of the crop, in pixels of the picture."""
-    height, width = size_px
     if crop == "box" and (square := crop_square(sample, size_px)) is not None:
         return square
     if sample.window is None and crop == "scene":
         raise HandsError(f'{_where(sample)} has no scene window, which crop="scene" needs; legal: crop="box"')
-    cx, cy, side_px = sample.window or ((width - 1) / 2, (height - 1) / 2, max(height, width))
+    cx, cy, side_px = sample.window or whole_square(size_px)
     if not (math.hypot(cx, cy) < _FAR_PX and 0 < side_px < _FAR_PX):
         raise HandsError(f"{_where(sample)} has the window {sample.window}; legal: (cx, cy, side) in pixels")
     return float(cx), float(cy), float(side_px)
-
-
-def cut_square(
-    picture: UInt8[np.ndarray, "height width 3"],
-    centre: tuple[float, float],
-    side_px: float,
-    out_px: int,
-    flip: bool,
-) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
-    """The square resampled: bilinear where it grows, averaged over areas where it shrinks."""
-    image = Image.fromarray(picture)
-    factor = max(1, int(side_px / out_px / 2))
-    if factor > 1:
-        image, side_px = image.reduce(factor), side_px / factor
-    rim = math.ceil(side_px / out_px) + 1  # what the filter sees beyond the square
-    extent = math.ceil(side_px) + 2 * rim + 1
-    left, top = (
-        (c + 0.5) / factor - side_px / 2 for c in centre
-    )  # Pillow counts from the first pixel's corner
-    x, y = math.floor(left) - rim, math.floor(top) - rim
-    canvas = Image.new("RGB", (extent, extent), _GREY)
-    canvas.paste(image, (-x, -y))
-    box = (left - x, top - y, left - x + side_px, top - y + side_px)
-    pixels = np.asarray(canvas.resize((out_px, out_px), Image.Resampling.BILINEAR, box=box))
-    return torch.from_numpy((pixels[:, ::-1] if flip else pixels).transpose(2, 0, 1).copy())
-
-
-def _cut_tags(
-    samples: Sequence[Sample], squares: Tensor, flip: Tensor, margin: float, window_px: int, workers: int
-) -> tuple[Tensor, Tensor]:
-    """Every tag picture once for each window and side it is shown in, and which one is whose."""
-    keys = []
-    for sample, square, mirrored in zip(samples, squares.tolist(), flip.tolist(), strict=True):
-        if sample.tag is None:
-            raise HandsError(f"{_where(sample)} has no tag picture; legal: rendered data, and STB")
-        keys.append((sample.tag, *square, mirrored))
-    order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-    tags = torch.empty(len(order), 3, window_px, window_px, dtype=torch.uint8)
-    distinct = list(order)
-
-    def cut(i: int) -> None:
-        path, cx, cy, side_px, mirrored = distinct[i]
-        tags[i] = cut_square(read_rgb(path), (cx, cy), side_px * margin, window_px, mirrored)
-
-    _for_all(len(distinct), cut, workers, None)
-    return tags, torch.tensor([order[key] for key in keys])
-
-
-def _for_all(
-    count: int, work: Callable[[int], None], workers: int, progress: Callable[[int, int], None] | None
-) -> None:
-    """Threads are enough: Pillow decodes and resamples outside the GIL."""
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for done, _ in enumerate(pool.map(work, range(count)), 1):
-            if progress is not None:
-                progress(done, count)
 
 
 def _move(labels: dict[str, Tensor | None], W: Tensor, where: list[str]) -> dict[str, Any]:

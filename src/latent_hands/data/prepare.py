@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import build_windows, convention_of
+from latent_hands.data.pictures import check_pictures, file_of
 from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
     MANIFEST,
@@ -46,7 +47,8 @@ def prepare(
         if held:
             check_cut(f"{split} of {out}", held.cut, cut)
         samples = open_data(cut.name, root, split)
-        told = {"source_bytes": _source_bytes(samples, cut.tags), "convention": convention_of(samples)}
+        check_pictures(samples, cut.pictures)
+        told = {"source_bytes": _source_bytes(samples, cut.pictures), "convention": convention_of(samples)}
         found = Split(cut, source_digest(samples), samples=len(samples), **told)
         if held and held.source != found.source:
             raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
@@ -75,9 +77,9 @@ def source_digest(samples: Sequence[Sample]) -> str:
     return digest.hexdigest()
 
 
-def _source_bytes(samples: Sequence[Sample], tags: bool) -> int:
-    files = {s.image for s in samples} | ({s.tag for s in samples if s.tag} if tags else set())
-    return sum(file.stat().st_size for file in files)
+def _source_bytes(samples: Sequence[Sample], pictures: Sequence[str]) -> int:
+    files = {file_of(sample, key) for key in ("rgb", *pictures) for sample in samples}
+    return sum(file.stat().st_size for file in files if file is not None)
 
 
 def _cut_missing(
@@ -111,7 +113,7 @@ def _cut_missing(
             told(len(part), len(part))
             continue
         data = encode(
-            build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.tags, workers, told)
+            build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.pictures, workers, told)
         )
         write_bytes(path, data)
         shards[number : number + 1] = [Shard(len(part), len(data), hashlib.sha256(data).hexdigest())]

@@ -8,6 +8,7 @@ from typing import Any
 from latent_hands.data.rhd import read_rhd, split_folder
 from latent_hands.data.sample import OnBroken, Sample, sparing, stop, whole
 from latent_hands.errors import HandsError
+from latent_hands.render.rhd_files import FACTOR_TAGS
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_PICTURE = ("name", "index", "articulation", "rotation")
@@ -19,6 +20,7 @@ def read_rendered(
 ) -> list[Sample]:
     """Read one split of a rendered set: RHD's labels and each picture's ``tag``, ``window`` and ``factors``.
 
+    ``identity_tag`` and ``background_tag`` are None in a set without them.
     The joint convention is what rendered.json calls ``joints``, RHD's where that file is absent.
     Raises HandsError as ``read_rhd`` does, and for a folder without factors; a broken line of them and a
     picture without one are told to ``on_broken``.
@@ -33,9 +35,10 @@ def read_rendered(
         if known is None:
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = known["window"]
-        tag = folder / "tag" / f"{known['scene']:05d}.png"
+        scene = f"{known['scene']:05d}.png"
         told = {"window": (cx, cy, side), "factors": known, "convention": convention}
-        return dataclasses.replace(sample, tag=tag, **told)
+        told |= {kind: folder / kind / scene for kind in FACTOR_TAGS if (folder / kind / scene).is_file()}
+        return dataclasses.replace(sample, tag=folder / "tag" / scene, **told)
 
     return whole(map(sparing(complete, on_broken), samples))
 

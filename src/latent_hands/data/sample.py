@@ -29,8 +29,10 @@ class Sample:
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
     0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_mm`` and ``wrist_px`` are
     it, and the crop's box then holds it. ``convention`` names where the set places its joints (docs/data.md).
-    ``side`` is "left" or "right". ``tag`` is another picture of the same scene (content), ``window`` the
-    scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
+    ``side`` is "left" or "right". ``depth`` is a picture of the same camera in RHD's coding. ``tag`` is
+    another picture of the same scene (content); ``identity_tag`` shows the scene's person alone, and
+    ``background_tag`` the scene without anybody. ``window`` is the scene's own square (cx, cy, side) in
+    pixels, ``factors`` what a rendered picture was made from.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Sample:
     mask: Path | None = None
     depth: Path | None = None
     tag: Path | None = None
+    identity_tag: Path | None = None
+    background_tag: Path | None = None
     window: tuple[float, float, float] | None = None
     factors: dict[str, Any] | None = None
     convention: str | None = None

@@ -4,7 +4,7 @@ Loading executes nothing, and allocates nothing that a header merely announces: 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,11 @@ from torch import Tensor
 
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
-from latent_hands.data.windows import Windows
+from latent_hands.data.windows import IMAGE_KEYS, Pictures, Windows
 from latent_hands.errors import HandsError
+from latent_hands.modalities import modality
 
-TENSORS: dict[str, tuple[str, tuple[int | str, ...]]] = {
-    "images": ("U8", (3, "px", "px")),
-    "tags": ("U8", (3, "px", "px")),
-    "tag_index": ("I64", ()),
+LABELS: dict[str, tuple[str, tuple[int, ...]]] = {
     "right": ("BOOL", ()),
     "crop_side_px": ("F32", ()),
     "xyz_mm": ("F32", (21, 3)),
@@ -32,13 +30,14 @@ TENSORS: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "visible": ("BOOL", (21,)),
     "K": ("F32", (3, 3)),
 }
-"""Field of Windows -> its type and the shape of one sample, with windows of `px` pixels; the names of the
-samples are the file's metadata. `tag_index` counts the tags of its own file."""
+"""Field of Windows -> its type and the shape of one sample. Pictures lie beside them by batch key, and where
+samples share them KEY.index says which is whose, in its own file; the samples' names are metadata."""
+INDEX = ".index"
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a shard holds: fields of Windows, pictures still in the file, and the samples' names."""
+    """What a shard holds: labels, pictures still in the file, and the samples' names."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -47,7 +46,9 @@ class Part:
 
 def encode(windows: Windows) -> bytes:
     """A shard's file, the same for the same windows."""
-    values = {name: getattr(windows, name) for name in TENSORS}
+    values = {name: getattr(windows, name) for name in LABELS}
+    values |= {key: pictures.images for key, pictures in windows.pictures.items()}
+    values |= {key + INDEX: pictures.index for key, pictures in windows.pictures.items()}
     tensors = {name: value.contiguous() for name, value in values.items() if value is not None}
     return save(tensors, {"names": json.dumps(windows.names)})
 
@@ -67,8 +68,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
         for number, shard in enumerate(held.shards)
     ]
     windows = replace(join(parts, held.cut.margin, held.cut.side), convention=held.convention)
-    if not wanted.tags:
-        windows = replace(windows, tags=None, tag_index=None)
+    windows = windows.with_pictures(("rgb", *wanted.pictures))
     return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
 
 
@@ -82,7 +82,7 @@ def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
         with safe_open(path, framework="pt") as file:
             held = file.keys()
             for name in held:
-                _check_header(name, file.get_slice(name), samples, window_px)
+                _check_header(name, file.get_slice(name), held, samples, window_px)
             tensors = {name: file.get_tensor(name) for name in held}
             names = _names(file.metadata()["names"], samples)
         _check_content(tensors)
@@ -101,25 +101,33 @@ def join(parts: Sequence[Part], margin: float, side: str) -> Windows:
     columns: dict[str, list[Tensor]] = {
         name: [part.tensors[name] for part in parts] for name in first.tensors
     }
-    if "tags" in columns:
-        before = torch.tensor([0, *map(len, columns["tags"])]).cumsum(0).tolist()
-        columns["tag_index"] = [i + start for i, start in zip(columns["tag_index"], before, strict=False)]
-    values: dict[str, Any] = {
-        name: ShardedImages.of(tuple(column)) if name in ("images", "tags") else torch.cat(column)
-        for name, column in columns.items()
-    }
+    pictures = {key: _join_pictures(key, columns) for key in columns if key in IMAGE_KEYS}
+    values: dict[str, Any] = {name: torch.cat(column) for name, column in columns.items() if name in LABELS}
     names = tuple(name for part in parts for name in part.names)
-    return Windows(names=names, margin=margin, side=side, **values)
+    return Windows(pictures, names, margin, side, **values)
 
 
-def _check_header(name: str, piece: Any, samples: int, window_px: int) -> None:
-    if name not in TENSORS:
-        raise ValueError(f'unknown tensor "{name}"')
-    dtype, one = TENSORS[name]
+def _join_pictures(key: str, columns: dict[str, list[Tensor]]) -> Pictures:
+    images = ShardedImages.of(tuple(columns[key]))
+    if key + INDEX not in columns:
+        return Pictures(images)
+    before = torch.tensor([0, *map(len, columns[key])]).cumsum(0)[:-1]
+    return Pictures(
+        images, torch.cat([i + start for i, start in zip(columns[key + INDEX], before, strict=True)])
+    )
+
+
+def _check_header(name: str, piece: Any, held: Collection[str], samples: int, window_px: int) -> None:
     shape = tuple(piece.get_shape())
-    wanted = (samples, *(window_px if n == "px" else n for n in one))
-    if name == "tags":
-        wanted = (shape[:1] or (1,)) + wanted[1:]
+    if name in IMAGE_KEYS:
+        rows = (shape[:1] or (1,)) if name + INDEX in held else (samples,)
+        dtype, wanted = "U8", (*rows, modality(name).channels, window_px, window_px)
+    elif name.removesuffix(INDEX) in IMAGE_KEYS & set(held):
+        dtype, wanted = "I64", (samples,)
+    elif name in LABELS:
+        dtype, wanted = LABELS[name][0], (samples, *LABELS[name][1])
+    else:
+        raise ValueError(f'unknown tensor "{name}"')
     if piece.get_dtype() != dtype or shape != wanted:
         raise ValueError(f'"{name}" is {piece.get_dtype()} {shape}, not {dtype} {wanted}')
 
@@ -132,12 +140,12 @@ def _names(text: str, samples: int) -> tuple[str, ...]:
 
 
 def _check_content(tensors: dict[str, Tensor]) -> None:
-    if not {"images", "crop_side_px"} <= tensors.keys() or ("tags" in tensors) != ("tag_index" in tensors):
+    if not {"rgb", "crop_side_px"} <= tensors.keys() or "rgb" + INDEX in tensors:
         raise ValueError(f"it holds {', '.join(sorted(tensors)) or 'nothing'}")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f'"{name}" holds values that are not finite')
-    if "tags" in tensors:
-        low, high = tensors["tag_index"].aminmax()
-        if low < 0 or high >= len(tensors["tags"]):
-            raise ValueError('"tag_index" points beyond the tags')
+        if name.endswith(INDEX):
+            low, high = tensor.aminmax()
+            if low < 0 or high >= len(tensors[name.removesuffix(INDEX)]):
+                raise ValueError(f'"{name}" points beyond the pictures')

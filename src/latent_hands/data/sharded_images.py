@@ -16,11 +16,11 @@ _AT_ONCE = 256  # pictures copied to another device
 class ShardedImages:
     """N square pictures, out of those that lie one after another in several tensors: `rows` says which.
 
-    It answers as one tensor (n, 3, size, size) would, with copies of what is asked for. Shards that are
+    It answers as one tensor (n, c, size, size) would, with copies of what is asked for. Shards that are
     mapped into memory take none of it for good, and processes that read the same files share it.
     """
 
-    shards: tuple[UInt8[Tensor, "_ 3 size size"], ...]
+    shards: tuple[UInt8[Tensor, "_ c size size"], ...]
     rows: Int64[Tensor, " n"]
 
     @classmethod
@@ -30,12 +30,12 @@ class ShardedImages:
 
     @property
     def shape(self) -> torch.Size:
-        """(n, 3, size, size)."""
+        """(n, c, size, size)."""
         return torch.Size((len(self.rows), *self.shards[0].shape[1:]))
 
     @property
     def dtype(self) -> torch.dtype:
-        """8-bit colours."""
+        """Bytes."""
         return self.shards[0].dtype
 
     @property
@@ -51,11 +51,11 @@ class ShardedImages:
         """How many pictures."""
         return len(self.rows)
 
-    def __getitem__(self, index: slice | Int64[Tensor, " m"]) -> UInt8[Tensor, "m 3 size size"]:
+    def __getitem__(self, index: slice | Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
         """Copies of some pictures."""
         return torch.stack([self._picture(row) for row in self.rows[index].tolist()])
 
-    def index_select(self, dim: int, index: Int64[Tensor, " m"]) -> UInt8[Tensor, "m 3 size size"]:
+    def index_select(self, dim: int, index: Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
         """Copies of some pictures; `dim` is 0."""
         return self[index]
 

@@ -18,14 +18,15 @@ from latent_hands.errors import HandsError
 from latent_hands.typed_toml import Range, read, to_table
 
 MANIFEST = "store.json"
-FORMAT = 1
+FORMAT = 2
 CONVENTIONS = {
     "joints": "RHD's order, the palm in the wrist's place",
     "frame": "camera: x right, y down, z forward; row vectors",
     "units": "xyz_mm and bone_mm millimetres, pose bone lengths, uv_px and K pixels of the window",
     "pixels": "8-bit RGB, channels first, pixel centres at integers",
+    "depth": "8-bit, one channel: the palm at 128, nearer brighter, 127 levels are 150 mm, 0 is background",
 }
-"""What a reader of the files should know; a change of any makes a new format."""
+"""What a reader of the files should know; a change of any makes a new format. Format 1 knew tags alone."""
 MAX_MANIFEST_BYTES = 64 * 2**20
 Count = Annotated[int, Range(1, 10**15)]
 
@@ -39,7 +40,7 @@ class Cut:
     side: Literal["mirror", "condition"]
     margin: Annotated[float, Range(1.0, 4.0)]
     window_px: Annotated[int, Range(8, 1024)]
-    tags: bool
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ def read_manifest(root: str | Path) -> Manifest:
         raise HandsError(f"{path} is broken ({error}); prepare the store in a new folder") from error
     version = table.get("format") if isinstance(table, dict) else None
     if version != FORMAT:
-        raise HandsError(f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}")
+        raise HandsError(
+            f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}: prepare it anew"
+        )
     return read(Manifest, table, str(path))
 
 
@@ -132,9 +135,11 @@ def find_split(root: Path, name: str) -> Split:
 
 
 def check_cut(where: str, held: Cut, wanted: Cut) -> None:
-    """Raise HandsError, naming both, if windows are not those that are wanted; spare tags do no harm."""
+    """Raise HandsError, naming both, if windows are not those that are wanted; spare pictures do no harm."""
     found, asked = asdict(held), asdict(wanted)
-    names = [n for n in asked if found[n] != asked[n] and not (n == "tags" and found[n])]
+    names = [n for n in asked if found[n] != asked[n]]
+    if set(wanted.pictures) <= {"rgb", *held.pictures}:
+        names = [n for n in names if n != "pictures"]
     if names:
         have, want = (", ".join(f"{n} = {values[n]}" for n in names) for values in (found, asked))
         raise HandsError(

@@ -1,6 +1,6 @@
 """Windows: hands as training sees them, square pictures and labels stacked in memory."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -10,10 +10,9 @@ from torch import Tensor
 
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.modalities import MODALITIES
 
-SOURCES = {
-    "rgb": "images",
-    "tag": "tags",
+LABELS = {
     "pose": "pose",
     "cpose": "pose",
     "viewpoint": "pose",
@@ -26,9 +25,36 @@ SOURCES = {
     "uv_px": "uv_px",
 }
 """Batch key -> the field of Windows that it is made from."""
-IMAGE_KEYS = frozenset({"rgb", "tag"})
+IMAGE_KEYS = frozenset(name for name, modality in MODALITIES.items() if modality.is_image)
+"""Batch keys that are made from a window's pictures of the same name."""
 POSE_KEYS = frozenset({"pose", "cpose", "viewpoint"})
 FRAMES = ("camera", "ray")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Square pictures of one kind. Sample i has `images[i]`, or if samples share them `images[index[i]]`.
+
+    One channel or three; those of a packed store stay in its files until they are asked for.
+    """
+
+    images: UInt8[Tensor | ShardedImages, "k c size size"]
+    index: Int64[Tensor, " n"] | None = None
+
+    def of(self, samples: Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
+        """Copies of the pictures of some samples."""
+        return self.images.index_select(0, samples if self.index is None else self.index[samples])
+
+    def select(self, samples: Int64[Tensor, " m"]) -> "Pictures":
+        """Those of some samples, in the given order; what samples share stays shared."""
+        if self.index is not None:
+            return replace(self, index=self.index[samples])
+        images = self.images
+        return Pictures(images[samples] if isinstance(images, Tensor) else images.subset(samples))
+
+    def to(self, device: str | torch.device) -> "Pictures":
+        """On a device."""
+        return Pictures(self.images.to(device), None if self.index is None else self.index.to(device))
 
 
 @dataclass(frozen=True)
@@ -38,19 +64,16 @@ class Windows:
     The crop is the middle of the window, of side `size / margin` pixels. `uv_px` and `K` are in pixels of the
     window. `xyz_mm`, `uv_px` and `visible` are in palm form, `pose` in units of the middle bone `bone_mm`,
     all in the camera frame. With `side="mirror"` right hands, picture and labels, have become left ones;
-    `right` tells which they were. `crop_side_px` is the crop's side in the source picture. The tag of sample
-    i is `tags[tag_index[i]]`: samples of one scene share it. Pictures of a packed store stay in its files
-    until they are asked for. `convention` names where the labels place the joints, if all agree.
+    `right` tells which they were. `crop_side_px` is the crop's side in the source picture. `pictures` are by
+    batch key, "rgb" always among them. `convention` names where the labels place the joints, if all agree.
     """
 
-    images: UInt8[Tensor | ShardedImages, "n 3 size size"]
+    pictures: Mapping[str, Pictures]
     names: tuple[str, ...]
     margin: float
     side: str
     crop_side_px: Float[Tensor, " n"]
     right: Bool[Tensor, " n"] | None = None
-    tags: UInt8[Tensor | ShardedImages, "tags 3 size size"] | None = None
-    tag_index: Int64[Tensor, " n"] | None = None
     xyz_mm: Float[Tensor, "n 21 3"] | None = None
     pose: Float[Tensor, "n 21 3"] | None = None
     bone_mm: Float[Tensor, " n"] | None = None
@@ -64,35 +87,41 @@ class Windows:
         return len(self.names)
 
     @property
+    def images(self) -> UInt8[Tensor | ShardedImages, "n 3 size size"]:
+        """The pictures "rgb", one a sample."""
+        return self.pictures["rgb"].images
+
+    @property
     def handed(self) -> Tensor | None:
         """Which hands are shown as right ones, for `canonicalise`; None if all are shown as left ones."""
         return self.right if self.side == "condition" else None
 
     def select(self, indices: Sequence[int] | Int64[Tensor, " m"]) -> "Windows":
-        """Some of the samples, in the given order; the tags stay shared."""
+        """Some of the samples, in the given order; what samples share stays shared."""
         index = torch.as_tensor(indices, dtype=torch.int64, device=self.images.device)
-
-        def chosen(name: str, each: Tensor | ShardedImages) -> Tensor | ShardedImages:
-            if name == "tags":
-                return each
-            return each[index] if isinstance(each, Tensor) else each.subset(index)
-
-        return self._map(chosen, index.tolist())
+        changed = self._map(lambda label: label[index], lambda pictures: pictures.select(index))
+        return replace(changed, names=tuple(self.names[i] for i in index.tolist()))
 
     def to(self, device: str | torch.device) -> "Windows":
         """All tensors on a device."""
-        return self._map(lambda name, each: each.to(device), range(len(self)))
+        return self._map(lambda label: label.to(device), lambda pictures: pictures.to(device))
 
-    def _map(self, change: Callable[[str, Any], Tensor | ShardedImages], kept: Sequence[int]) -> "Windows":
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        tensors = {n: value for n, value in values.items() if isinstance(value, Tensor | ShardedImages)}
-        changed: dict[str, Any] = {name: change(name, each) for name, each in tensors.items()}
-        return replace(self, names=tuple(self.names[i] for i in kept), **changed)
+    def with_pictures(self, keys: Collection[str]) -> "Windows":
+        """Without any other pictures than these."""
+        return replace(self, pictures={key: each for key, each in self.pictures.items() if key in keys})
+
+    def _map(self, label: Callable[[Tensor], Tensor], pictures: Callable[[Pictures], Pictures]) -> "Windows":
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed: dict[str, Any] = {
+            n: label(value) for n, value in values.items() if isinstance(value, Tensor)
+        }
+        return replace(self, pictures={key: pictures(each) for key, each in self.pictures.items()}, **changed)
 
 
 def available(windows: Windows) -> tuple[str, ...]:
     """The batch keys that these windows can fill."""
-    return tuple(key for key, field in SOURCES.items() if getattr(windows, field) is not None)
+    labels = (key for key, field in LABELS.items() if getattr(windows, field) is not None)
+    return (*windows.pictures, *labels)
 
 
 def check_keys(windows: Windows, keys: Collection[str], frame: str = "camera") -> None:
@@ -101,8 +130,8 @@ def check_keys(windows: Windows, keys: Collection[str], frame: str = "camera") -
         raise HandsError(f'unknown frame "{frame}"; {did_you_mean(frame, FRAMES)}')
     there = available(windows)
     for key in sorted(keys):
-        if key not in SOURCES:
-            raise HandsError(f'unknown batch key "{key}"; {did_you_mean(key, SOURCES)}')
+        if key not in IMAGE_KEYS and key not in LABELS:
+            raise HandsError(f'unknown batch key "{key}"; {did_you_mean(key, (*IMAGE_KEYS, *LABELS))}')
         if key not in there:
             raise HandsError(f'the samples have no "{key}"; they have {", ".join(there)}')
     if frame == "ray" and windows.K is None and POSE_KEYS.intersection(keys):

@@ -64,23 +64,31 @@ class Model:
 
     @torch.inference_mode()
     def predict(
-        self, crops: Float[Tensor, "batch 3 px px"], right: Bool[Tensor, " batch"] | None = None
+        self,
+        crops: Float[Tensor, "batch c px px"],
+        right: Bool[Tensor, " batch"] | None = None,
+        encoder: str | None = None,
     ) -> dict[str, Tensor]:
         """Crops in [-1, 1] -> pose and cpose (batch, 21, 3) in bones, viewpoint (batch, 3, 3) a rotation.
 
-        The posterior mean of q(z | rgb) is decoded by a decoder for each; what the graph does not write is
-        derived from the pose. `right` is for graphs that are told the side. Raises HandsError for a graph
-        that cannot go from rgb to a pose.
+        The posterior mean of q(z | rgb), or of the `encoder` of that name, is decoded by a decoder for each;
+        what the graph does not write is derived from the pose. `right` is for graphs that are told the side.
+        Raises HandsError for a graph that cannot go from the crops to a pose.
         """
         right = None if right is None else right.to(self.device)
-        batch: Batch = {"rgb": crops.to(self.device)} | ({} if right is None else {"right": right})
-        factors = self._factors_of("pose")
-        said = synthesis.decode(self.vae, synthesis.infer(self.vae, factors, batch), right)
+        read = {self.reads(encoder): crops.to(self.device)}
+        batch: Batch = read | ({} if right is None else {"right": right})
+        latent = synthesis.infer(self.vae, self._factors_of("pose"), batch, encoder)
+        said = synthesis.decode(self.vae, latent, right)
         if "cpose" not in said or "viewpoint" not in said:
             cpose, viewpoint = geometry.canonicalise(said["pose"], right)
             said = {"cpose": cpose, "viewpoint": viewpoint} | said
         said["viewpoint"] = geometry.nearest_rotation(said["viewpoint"])
         return {name: said[name].float() for name in ("pose", "cpose", "viewpoint")}
+
+    def reads(self, encoder: str | None) -> str:
+        """The kind of picture that an encoder reads; without a name "rgb". HandsError for an unknown one."""
+        return "rgb" if encoder is None else self.vae.encoder(encoder).reads
 
     def _factors_of(self, written: str) -> synthesis.Factors:
         arrows = self.experiment.decoders.values()
@@ -152,10 +160,10 @@ class Model:
         )
         return {name: value[0] for name, value in vars(said).items()}
 
-    def latent(self, source: Source, factors: Sequence[str], reads: Literal["rgb", "tag"] = "rgb") -> Latent:
+    def latent(self, source: Source, factors: Sequence[str], reads: str = "rgb") -> Latent:
         """Posterior means of some factors ("pose", "content" or single ones) of one picture or hand.
 
-        `reads` is what a picture is taken for: any picture of a hand, or a scene's tag picture.
+        `reads` is what a picture is taken for: any picture of a hand, or a "tag", "identity_tag", ..
         """
         chosen = synthesis.factors_named(self.vae, factors)
         with torch.inference_mode():

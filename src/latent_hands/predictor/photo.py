@@ -11,8 +11,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from latent_hands.data.crops import cut_square
 from latent_hands.data.palm import crop_square, palm_xyz_mm
+from latent_hands.data.pictures import cut_square
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry

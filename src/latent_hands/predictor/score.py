@@ -29,19 +29,21 @@ def score_run(
     rotations: int = 1,
     exact: bool = False,
     progress: Progress | None = None,
+    encoder: str | None = None,
 ) -> dict[str, Any]:
     """The protocol's numbers of a run (see `evaluate.score`), and under "pck" its curve.
 
     `hands` are samples, or their windows out of a packed store (`stored_windows`). Side and bone length are
-    given, as in the paper. `rotations` averages over so many turned crops. Beside them stand `frame`,
-    `rotations`, the joint conventions of model and labels, under "mean_pose" what the labels' own mean pose
-    would score and, where the two conventions are known and differ, under "translated" the scores of the
-    3DPoses translated into that of the labels (`render.translation`).
+    given, as in the paper. `rotations` averages over so many turned crops; `encoder` reads them, by default
+    one that reads rgb. Beside them stand `frame`, `rotations`, the joint conventions of model and labels,
+    under "mean_pose" what the labels' own mean pose would score and, where the two conventions are known and
+    differ, under "translated" the scores of the 3DPoses translated into that of the labels
+    (`render.translation`).
     Raises HandsError for samples without 3D labels and as cutting and scoring do.
     """
-    windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations)
+    windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations, encoder)
     truth = truth_of(windows)
-    prediction = predict_windows(model, windows, rotations, progress)
+    prediction = predict_windows(model, windows, rotations, progress, encoder)
     numbers = evaluate.score(prediction, truth, split, exact)
     thresholds_mm, shares = evaluate.pck_curve(prediction, truth)
     convention = model.experiment.data.convention
@@ -81,18 +83,27 @@ def translated(
     return {"translated": evaluate.score(there, truth, split, exact)}
 
 
-def evaluation_windows(model: Model, samples: Sequence[Sample], rotations: int = 1) -> Windows:
+def evaluation_windows(
+    model: Model, samples: Sequence[Sample], rotations: int = 1, encoder: str | None = None
+) -> Windows:
     """The crops that a run is evaluated on, with room for turns if there are any."""
     size, data = evaluation_px(model, rotations), model.experiment.data
-    return build_windows(samples, data.crop, size / model.crop_px, size, data.side)
+    margin, pictures = size / model.crop_px, (model.reads(encoder),)
+    return build_windows(samples, data.crop, margin, size, data.side, pictures)
 
 
 def stored_windows(
-    model: Model, name: str, root: Path, split: str, rotations: int = 1, limit: int | None = None
+    model: Model,
+    name: str,
+    root: Path,
+    split: str,
+    rotations: int = 1,
+    limit: int | None = None,
+    encoder: str | None = None,
 ) -> Windows:
     """The same crops out of a packed store; HandsError if it was prepared otherwise."""
     size, data = evaluation_px(model, rotations), model.experiment.data
-    wanted = Cut(name, data.crop, data.side, size / model.crop_px, size, tags=False)
+    wanted = Cut(name, data.crop, data.side, size / model.crop_px, size, (model.reads(encoder),))
     return open_windows(root, split, wanted, limit)
 
 
@@ -109,18 +120,24 @@ def truth_of(windows: Windows) -> evaluate.Truth:
 
 
 def predict_windows(
-    model: Model, windows: Windows, rotations: int = 1, progress: Progress | None = None
+    model: Model,
+    windows: Windows,
+    rotations: int = 1,
+    progress: Progress | None = None,
+    encoder: str | None = None,
 ) -> evaluate.Prediction:
     """What a run says of every window, in the camera frame of the windows."""
 
     def predict(some: Windows, right: bool | None) -> evaluate.Prediction:
         def told(crops: Tensor) -> dict[str, Tensor]:
-            return model.predict(crops, None if right is None else torch.full((len(crops),), right))
+            sides = None if right is None else torch.full((len(crops),), right)
+            return model.predict(crops, sides, encoder)
 
         return evaluate.predict_windows(
             told,
             some,
             model.crop_px,
+            model.reads(encoder),
             frame=model.experiment.data.frame,
             rotations=rotations,
             device=model.device,

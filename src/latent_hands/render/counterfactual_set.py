@@ -12,9 +12,9 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, draw_block
-from latent_hands.render.dataset import ABOUT, write_set
+from latent_hands.render.dataset import ABOUT, tag_kinds, write_set
 from latent_hands.render.scene import check_settings, plain
-from latent_hands.render.shots import write_shot, write_tag
+from latent_hands.render.shots import write_shot, write_tags
 
 BENCHMARK_SEED = 2019
 BENCHMARK_PX = 128
@@ -35,6 +35,12 @@ class CounterfactualSettings:
     evaluation: int
     window: tuple[float, float]
     joints: str = RHD
+    factor_tags: bool = False
+
+    @property
+    def tag_kinds(self) -> tuple[str, ...]:
+        """Tags of scenes, and if wanted those of their factors."""
+        return tag_kinds(self.factor_tags)
 
     def jobs(self, split: str) -> range:
         """The block numbers of a split."""
@@ -53,7 +59,7 @@ class CounterfactualSettings:
         seed = self.seed if split == "training" else BENCHMARK_SEED
         shots = draw_block(seed, split, job, self.size, self.window, self.joints)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
-            write_tag(folder, scene)
+            write_tags(folder, scene, self.tag_kinds)
         numbered = zip(shots, self.pictures(split, job), strict=True)
         return [write_shot(folder, s.scene, s.hand(), number) | s.record() for s, number in numbered]
 
@@ -65,7 +71,8 @@ class CounterfactualSettings:
             "evaluation_seed": BENCHMARK_SEED,
             "grid": [POSES, SCENES],
         }
-        return ABOUT | kind | plain(self)
+        settings = ABOUT | kind | plain(self)
+        return {name: value for name, value in settings.items() if value is not False}
 
 
 def render_counterfactual(
@@ -77,6 +84,7 @@ def render_counterfactual(
     evaluation: int = BENCHMARK_PICTURES,
     window: tuple[float, float] = BENCHMARK_WINDOW,
     convention: str = RHD,
+    factor_tags: bool = False,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training and ``evaluation`` pictures, both rounded up to whole blocks.
@@ -96,5 +104,5 @@ def render_counterfactual(
         raise HandsError("count and evaluation are 0; legal: 1 or more pictures in all")
     training, evaluation = (-(-pictures // PICTURES) * PICTURES for pictures in (count, evaluation))
     bounds = (float(window[0]), float(window[1]))
-    plan = CounterfactualSettings(size, seed, training, evaluation, bounds, convention)
+    plan = CounterfactualSettings(size, seed, training, evaluation, bounds, convention, factor_tags)
     return write_set(Path(out), plan, workers, progress)

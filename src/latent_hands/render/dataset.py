@@ -1,8 +1,8 @@
 """Sets of rendered hands in RHD's own layout, with tag images and generating factors beside the labels.
 
 ``OUT/{training,evaluation}/{color,mask,depth}/%05d.png`` and ``anno_{training,evaluation}.pickle`` are as in
-RHD (Zimmermann & Brox 2017). Ours are ``tag/%05d.png`` (one a scene), ``factors_{split}.jsonl`` (one line a
-picture) and ``OUT/rendered.json`` (the settings, which decide every byte).
+RHD (Zimmermann & Brox 2017). Ours are ``tag/%05d.png`` (one a scene, as are the tags of its factors alone),
+``factors_{split}.jsonl`` (one line a picture) and ``OUT/rendered.json`` (what decides every byte).
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from rich.text import Text
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.pose_file import PoseSource
-from latent_hands.render.rhd_files import encode_annotations, write_bytes
+from latent_hands.render.rhd_files import FACTOR_TAGS, TAG, encode_annotations, write_bytes
 from latent_hands.render.scene import SPLITS, check_settings, defocused, plain, sample_scene
-from latent_hands.render.shots import KINDS, write_shots
+from latent_hands.render.shots import KINDS, write_shots, write_tags
 from latent_hands.render.variety import EVERYTHING, Variety, check_variety, varied
 from latent_hands.render.workers import start_worker
 
@@ -38,6 +38,11 @@ class Plan(Protocol):
 
     def jobs(self, split: str) -> range:
         """The jobs of a split."""
+        ...
+
+    @property
+    def tag_kinds(self) -> tuple[str, ...]:
+        """The kinds of tag images, which are the folders' names."""
         ...
 
     def pictures(self, split: str, job: int) -> range:
@@ -59,7 +64,7 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The plan of an ordinary set, where a job is a scene; what is None is left out of rendered.json.
+    """The plan of an ordinary set, where a job is a scene; rendered.json leaves out what is None or False.
 
     `joints` is the convention of the labels.
     """
@@ -74,6 +79,12 @@ class Settings:
     joints: str = RHD
     poses: PoseSource | None = None
     variety: Variety = EVERYTHING
+    factor_tags: bool = False
+
+    @property
+    def tag_kinds(self) -> tuple[str, ...]:
+        """Tags of scenes, and if wanted those of their factors."""
+        return tag_kinds(self.factor_tags)
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -94,13 +105,19 @@ class Settings:
         scene = varied(scene, self.seed, self.variety)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
+        write_tags(folder, scene, self.tag_kinds)
         return write_shots(folder, scene, self.seed, self.pictures(split, job), self.poses)
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
         settings = ABOUT | plain(replace(self, poses=None))
         settings["poses"] = self.poses and self.poses.as_json()
-        return {name: value for name, value in settings.items() if value is not None}
+        return {name: value for name, value in settings.items() if value is not None and value is not False}
+
+
+def tag_kinds(factor_tags: bool) -> tuple[str, ...]:
+    """The folders of a set's tag images."""
+    return (TAG, *FACTOR_TAGS) if factor_tags else (TAG,)
 
 
 def render_dataset(
@@ -117,6 +134,7 @@ def render_dataset(
     poses: str | Path | None = None,
     poses_share: float = 0.5,
     variety: Variety = EVERYTHING,
+    factor_tags: bool = False,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
@@ -125,7 +143,8 @@ def render_dataset(
     number. A run that was stopped goes on where it was when it is started again with the same settings.
     ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene`, ``defocus`` as in
     `defocused` and ``variety`` as in `varied`. ``convention`` says where the labels place the joints; the
-    pictures do not depend on it. ``poses_share`` of the poses come from the file ``poses``. Returns ``out``.
+    pictures do not depend on it. ``poses_share`` of the poses come from the file ``poses``. ``factor_tags``
+    also writes each scene's person and background alone (`factor_tags`). Returns ``out``.
     Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
     other settings, and if nothing can be written.
     """
@@ -133,7 +152,17 @@ def render_dataset(
     window = float(window[0]), float(window[1])
     source = None if poses is None else PoseSource.open(poses, poses_share)
     settings = Settings(
-        size, seed, count, evaluation, poses_per_scene, window, defocus, convention, source, variety
+        size,
+        seed,
+        count,
+        evaluation,
+        poses_per_scene,
+        window,
+        defocus,
+        convention,
+        source,
+        variety,
+        factor_tags,
     )
     _check(settings)
     return write_set(Path(out), settings, workers, progress)
@@ -196,7 +225,7 @@ def _claim(out: Path, plan: Plan) -> None:
                 "repeat its settings or give another folder"
             )
     for split in SPLITS:
-        for kind in (*KINDS, "tag"):
+        for kind in (*KINDS, *plan.tag_kinds):
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
@@ -206,7 +235,8 @@ def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
     done, kept = set(), []
     for job in plan.jobs(split):
         numbers = plan.pictures(split, job)
-        files = [folder / "tag" / f"{tag:05d}.png" for tag in plan.tags(split, job)]
+        tags = plan.tags(split, job)
+        files = [folder / kind / f"{number:05d}.png" for number in tags for kind in plan.tag_kinds]
         files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
         if all(number in records for number in numbers) and all(file.is_file() for file in files):
             done.add(job)

@@ -91,6 +91,7 @@ def render_picture(
     mirrored: bool = False,
     thing_m: Float32[ndarray, "t 3"] | None = None,
     device: str = "cpu",
+    behind: Float32[ndarray, "s s 3"] | None = None,
 ) -> Picture:
     """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
 
@@ -101,13 +102,15 @@ def render_picture(
         mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
         thing_m: The points of the look's object, camera frame.
         device: Where rays are cast: "cpu" or a CUDA device as warp names it.
+        behind: What is behind the hand in place of the look's background, display-referred linear light.
     """
     if vertices_m.shape != model.rest.shape:
         raise HandsError(f"vertices_m has shape {vertices_m.shape}; legal: the model's {model.rest.shape}")
     if not np.isfinite(vertices_m).all():
         raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
     scene = stage(model, device)
-    light = backdrop(scene, look.background, look.light, size).copy()
+    light = backdrop(scene, look.background, look.light, size) if behind is None else behind
+    light = light.copy()
     depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m)
     return Picture(develop(light, look.sensor), depth_m, part)
 

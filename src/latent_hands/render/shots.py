@@ -1,12 +1,14 @@
 """The pictures of a scene with their labels, written in RHD's formats."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
+from latent_hands.render.factor_tags import background_tag, identity_tag
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.picture import Picture, render_picture
 from latent_hands.render.pose_file import PoseSource
@@ -24,11 +26,10 @@ behind objects being hidden, too (7,128 pictures of seed 2026)."""
 def write_shots(
     folder: Path, scene: Scene, seed: int, numbers: range, poses: PoseSource | None = None
 ) -> list[dict[str, Any]]:
-    """Write the tag image of a scene and the pictures with these numbers; returns a record of each.
+    """Write the pictures of a scene with these numbers; returns a record of each.
 
     With a source of poses a record also names the pose of its file, None where the pose was sampled.
     """
-    write_tag(folder, scene)
     records = []
     for pose, number in enumerate(numbers):
         rng = scene_rng(seed, scene.split, scene.index, pose)
@@ -39,9 +40,10 @@ def write_shots(
     return records
 
 
-def write_tag(folder: Path, scene: Scene) -> None:
-    """Write the tag image of a scene."""
-    write_image(folder / "tag" / f"{scene.index:05d}.png", render_hand(scene, tag_hand(scene)).rgb)
+def write_tags(folder: Path, scene: Scene, kinds: Sequence[str]) -> None:
+    """Write the tag images of a scene of these kinds."""
+    for kind in kinds:
+        write_image(folder / kind / f"{scene.index:05d}.png", _TAGS[kind](scene))
 
 
 def write_shot(
@@ -86,3 +88,10 @@ def visible_joints(hand: PlacedHand, picture: Picture) -> Bool[np.ndarray, "21"]
     first_m, part = picture.depth_m[row, column], picture.part[row, column]
     limit_m = np.select([(part == 0) & (first_m > 0), part == 1], [0, OCCLUSION_M], np.inf)
     return inside & ~(hand.label_m[:, 2] - first_m > limit_m)
+
+
+_TAGS: dict[str, Callable[[Scene], UInt8[np.ndarray, "size size 3"]]] = {
+    "tag": lambda scene: render_hand(scene, tag_hand(scene)).rgb,
+    "identity_tag": identity_tag,
+    "background_tag": background_tag,
+}

@@ -1,0 +1,110 @@
+"""Tags of single factors: a person is the same picture wherever, a background whatever the hand does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+
+from latent_hands.data import open_data, read_rgb
+from latent_hands.data.crops import build_windows
+from latent_hands.data.pictures import KINDS
+from latent_hands.data.windows import IMAGE_KEYS
+from latent_hands.render.counterfactual_set import CounterfactualSettings
+from latent_hands.render.dataset import render_dataset
+from latent_hands.render.factor_tags import background_tag, identity_tag
+from latent_hands.render.scene import Scene, sample_hand, sample_scene, scene_rng
+from latent_hands.render.sensor import PLAIN
+from latent_hands.render.shots import render_hand
+from latent_hands.render.variety import EVERYTHING, varied
+
+SIZE = 56
+SMALL = {"count": 4, "size": 48, "seed": 5, "poses_per_scene": 2, "evaluation": 1, "progress": False}
+
+
+def scene(index: int = 0) -> Scene:
+    return varied(sample_scene(3, "training", index, SIZE), 3, EVERYTHING)
+
+
+def elsewhere(person: Scene) -> Scene:
+    """The same person in another place, by another camera."""
+    look = replace(
+        person.look,
+        light=(other := scene(7)).look.light,
+        background=other.look.background,
+        sensor=other.look.sensor,
+        thing=other.look.thing,
+    )
+    return replace(other, side=person.side, identity=person.identity, look=look)
+
+
+def test_a_person_has_one_identity_tag_wherever():
+    person = scene()
+    np.testing.assert_array_equal(identity_tag(person), identity_tag(elsewhere(person)))
+
+
+@pytest.mark.parametrize("part", ["identity", "skin"])
+def test_another_person_has_another(part):
+    person, other = scene(), scene(7)
+    if part == "identity":
+        changed = replace(person, identity=other.identity)
+    else:
+        changed = replace(person, look=replace(person.look, skin=other.look.skin))
+    assert (identity_tag(person) != identity_tag(changed)).any()
+
+
+def test_the_wall_is_grey_and_all_fingers_are_before_it():
+    tag = identity_tag(scene())
+    wall = (tag == tag[0, 0]).all(axis=-1)
+    assert np.abs(tag[0, 0].astype(int) - 128).max() <= 1
+    assert wall[0].all()
+    assert 0.1 < (~wall).mean() < 0.6
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_the_background_tag_is_the_picture_where_no_hand_is(index):
+    place = scene(index)
+    place = replace(place, look=replace(place.look, sensor=PLAIN))
+    tag = background_tag(place)
+    for pose in range(2):
+        picture = render_hand(place, sample_hand(place, scene_rng(3, "training", index, pose)))
+        hand = np.pad(picture.depth_m > 0, 1)
+        near = np.max(
+            [hand[1 + dy :, 1 + dx :][:SIZE, :SIZE] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0
+        )
+        assert not near.all()
+        np.testing.assert_array_equal(picture.rgb[~near], tag[~near])
+
+
+def test_every_picture_modality_has_a_file():
+    assert KINDS.keys() == IMAGE_KEYS
+
+
+def test_a_set_with_factor_tags_is_the_set_without_and_them(tmp_path):
+    with_tags, without = (
+        render_dataset(tmp_path / str(wanted), workers=1, factor_tags=wanted, **SMALL)
+        for wanted in (True, False)
+    )
+    samples, bare = (open_data("rendered", root, "training") for root in (with_tags, without))
+    for sample, plain in zip(samples, bare, strict=True):
+        assert sample.image.read_bytes() == plain.image.read_bytes()
+        assert sample.tag.read_bytes() == plain.tag.read_bytes()
+        assert plain.identity_tag is None
+        assert plain.background_tag is None
+        for tag in (sample.identity_tag, sample.background_tag):
+            assert read_rgb(tag).shape == (48, 48, 3)
+            assert tag.stem == f"{sample.factors['scene']:05d}"
+    windows = build_windows(samples, "scene", 1.0, 32, pictures=["identity_tag", "background_tag"])
+    for key in ("identity_tag", "background_tag"):
+        assert windows.pictures[key].index.tolist() == [0, 0, 1, 1]
+    (samples[0].identity_tag).unlink()
+    render_dataset(with_tags, workers=1, factor_tags=True, **SMALL)
+    assert samples[0].identity_tag.is_file()
+
+
+def test_settings_name_factor_tags_only_where_there_are_some():
+    plans = [
+        CounterfactualSettings(48, 0, 24, 24, (0.85, 1.0), factor_tags=wanted) for wanted in (True, False)
+    ]
+    assert [plan.as_json().get("factor_tags") for plan in plans] == [True, None]
