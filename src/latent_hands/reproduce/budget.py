@@ -81,14 +81,8 @@ def draw_fig9(found: Found) -> Figure:
         if kind != "full":
             best = found["up_to"][kind]
             label = f"{TITLES[kind]}: up to {best['percent']:.1f} % (at {best['labelled_percent']} %)"
-            band(
-                right,
-                x,
-                by_seed(found["gain_percent_by_seed"][kind]),
-                ink,
-                label,
-                marker="o",
-            )
+            gains = by_seed(found["gain_percent_by_seed"][kind])
+            band(right, x, gains, ink, label, marker="o")
     for kind, percent in found["published_up_to_percent"].items():
         right.axhline(percent, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         told = f"the paper on RHD, {TITLES[kind]}: up to {percent} %"

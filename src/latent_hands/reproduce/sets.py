@@ -1,6 +1,6 @@
 """The hands of a reproduction: rendered ones, made where none are given, RHD and STB where they are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from latent_hands.build import Hands, Report, build_hands, build_phases, build_vae
+from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import convention_of
 from latent_hands.data.windows import Windows
@@ -104,11 +104,11 @@ class Sets:
 
     def training(self, experiment: Experiment) -> Hands:
         """The windows that an experiment learns from and is validated on."""
-        vae = build_vae(experiment)
         reads = {arrow.reads for arrow in experiment.encoders.values()}
         key = (experiment.data, experiment.augmentation is None, "tag" in reads)
         if key not in self._training:
             self._training.clear()
+            vae = build_vae(experiment)
             with self._progress() as report:
                 phases = build_phases(experiment, vae)
                 self._training[key] = build_hands(experiment, vae, phases, report)
@@ -123,7 +123,7 @@ class Sets:
         return self._evaluation[key]
 
     @contextmanager
-    def _progress(self) -> Iterator[Report]:
+    def _progress(self) -> Iterator[Callable[[str, int, int], None]]:
         with Progress(console=self.console, transient=True) as bars:
             tasks: dict[str, Any] = {}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, WEIGHTS, write_text
+from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, write_text
 from latent_hands.demo.learning import read_metrics
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
@@ -103,8 +103,8 @@ class Study:
         """Bring one training to its end."""
         folder = trial.folder
         if not (folder / RESUME).exists():
-            for name in (EXPERIMENT, METRICS, WEIGHTS):
-                (folder / name).unlink(missing_ok=True)
+            for path in (folder / EXPERIMENT, folder / METRICS, *folder.glob("scores_*.json")):
+                path.unlink(missing_ok=True)
         hands = self.sets.training(trial.experiment)
         if not train(trial.experiment, folder, resume=(folder / RESUME).exists(), hands=hands):
             self.say("Stopped; the same command goes on from here.")
