@@ -73,7 +73,7 @@ def _beside(epe_mm: Mapping[str, Sequence], kind: str) -> zip:
 
 def draw_fig9(found: Found) -> Figure:
     """Left the errors, right the gains over full supervision, mean and spread of the seeds."""
-    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
+    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     x = found["labelled_percent"]
     for ink, (kind, runs) in zip(INKS, found["epe_mm"].items(), strict=False):
@@ -86,14 +86,14 @@ def draw_fig9(found: Found) -> Figure:
     for kind, percent in found["published_up_to_percent"].items():
         right.axhline(percent, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         told = f"the paper on RHD, {TITLES[kind]}: up to {percent} %"
-        right.annotate(
-            told, (100, percent), (0, 1.5), textcoords="offset points", ha="right", fontsize=6.5, color=GREY
-        )
+        box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+        right.text(100, percent + 0.1, told, ha="right", va="bottom", fontsize=6.5, color="#646a73", bbox=box)
     right.axhline(0, color="#24272c", linewidth=0.6)
     seeds = len(found["epe_mm"]["full"][0])
-    tidy(left, "labelled hands, %", "mean EPE, mm", f"mean and range of {seeds} seed{'s' * (seeds > 1)}")
+    tidy(left, "labelled hands, %", "mean EPE, mm")
     tidy(right, "labelled hands, %", "relative gain over full, %")
-    for axis in (left, right):
+    for axis, columns in ((left, 2), (right, 1)):
         axis.set_xticks(x)
-        axis.legend()
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, alignment="left")
+    left.get_legend().set_title(f"mean and range of {seeds} seed{'s' * (seeds > 1)}")
     return figure

@@ -38,7 +38,7 @@ def measure_fig7(scores: Mapping[str, Mapping[str, Any]], learned: Mapping[str, 
 def draw_fig7(found: Found) -> Figure:
     """A panel a set, and the table at the right."""
     sets = found["sets"]
-    figure = Figure(figsize=(2.75 * len(sets) + 3.7, 2.75), layout="constrained")
+    figure = Figure(figsize=(2.75 * len(sets) + 3.7, 3.1), layout="constrained")
     axes = figure.subplots(1, len(sets) + 1, width_ratios=[*[1.0] * len(sets), 1.35], squeeze=False)[0]
     for axis, (name, numbers) in zip(axes, sets.items(), strict=False):
         _panel(axis, name, numbers)
@@ -56,9 +56,11 @@ def _panel(axis: Axes, name: str, numbers: Found) -> None:
     tidy(axis, "error threshold, mm", "3D PCK", f"{TITLES[name]}, {numbers['samples']:,} hands")
     axis.set(xlim=(0, 50), ylim=(0, 1))
     there = TITLES[published["set"]]
-    note = f"grey: published, trained\nand scored on {there};\nours: trained on {numbers['learned']}"
-    axis.legend(loc="lower right", fontsize=6.5, title="AUC 20-50 in brackets", title_fontsize=6.5)
-    axis.text(0.03, 0.98, note, transform=axis.transAxes, fontsize=6.5, color=SOFT_INK, va="top")
+    note = (
+        f"grey: published, trained and scored on {there};\nours: trained on {numbers['learned']} (AUC 20-50)"
+    )
+    below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": 2, "columnspacing": 1.0}
+    axis.legend(**below, fontsize=6.5, title=note, title_fontsize=6.5)
 
 
 def _table(axis: Axes, sets: Mapping[str, Found]) -> None:
@@ -69,7 +71,7 @@ def _table(axis: Axes, sets: Mapping[str, Found]) -> None:
     x = [0.0, *(0.45 + 0.55 * (j + 0.5) / (len(head) - 1) for j in range(len(head) - 1))]
     y = 0.80
     for j, text in enumerate(head):
-        axis.text(x[j], y + 0.03, text, ha="center", va="bottom", linespacing=1.1)
+        axis.text(x[j], y + 0.03, text, ha="center", va="bottom", linespacing=1.1, fontsize=8)
     axis.plot([0, 1], [y, y], color="#24272c", linewidth=0.8)
     for row in rows:
         ours = row[0].startswith("this model")
