@@ -240,6 +240,27 @@ def test_the_evaluation_split_is_the_same_for_every_seed(root):
     assert other["identity"] != open_data("rendered", root, "training")[0].factors["identity"]
 
 
+def test_defocus_changes_the_blur_of_backgrounds_alone_and_moves_with_them():
+    sharp, soft = (draw_group(0, "training", 0, 64, WINDOW, defocus=d) for d in (None, (0.06, 0.12)))
+    blurs = {role: shot.scene.look.background.blur for role, shot in soft.items()}
+    changed = {blurs["background"], blurs["donor"]}
+    assert (
+        len(changed)
+        == len({blur for role, blur in blurs.items() if role not in ("background", "donor")})
+        == 1
+    )
+    assert all(0.06 <= blur <= 0.12 for blur in blurs.values())
+    for role, shot in soft.items():
+        blur = sharp[role].scene.look.background.blur
+        look = dataclasses.replace(
+            shot.scene.look, background=dataclasses.replace(shot.scene.look.background, blur=blur)
+        )
+        assert (
+            dataclasses.replace(shot, scene=dataclasses.replace(shot.scene, look=look)).record()
+            == sharp[role].record()
+        )
+
+
 def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
     assert contents(render_counterfactual(tmp_path / "set", workers=2, **SMALL)) == contents(root)
 

@@ -18,7 +18,7 @@ LAYERS = [
     {"build"},
     {"checkpoint"},
     {"train", "predictor", "draw"},
-    {"gallery", "report", "check"},
+    {"gallery", "report", "check", "assess"},
     {"demo"},
     {"reproduce"},
     {"cli"},

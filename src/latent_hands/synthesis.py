@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.latents import Latent, means
+from latent_hands.latents import Latent, Posterior, means
 from latent_hands.modalities import Batch, modality
 from latent_hands.vae import DisentangledVAE, Encoder
 
@@ -42,7 +42,12 @@ def factors_named(vae: DisentangledVAE, names: Iterable[str]) -> Factors:
 
 
 def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Latent:
-    """Posterior means of these factors, by the narrowest encoder that infers them from what the batch holds.
+    """Posterior means of these factors. Raises HandsError as `posterior` does."""
+    return means(posterior(vae, factors, batch, encoder))
+
+
+def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Posterior:
+    """q of these factors, by the narrowest encoder that infers them from what the batch holds.
 
     If no single one infers them all, each factor is inferred by the narrowest that does. `encoder` admits
     one by name alone. Raises HandsError if a factor is not inferred.
@@ -57,7 +62,7 @@ def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | N
             seen = ", ".join(key for key in batch if key != "right")
             raise HandsError(f"no encoder infers {' and '.join(factors)} from {seen}; {_arrows(vae)}")
         chosen[factor] = min(able, key=lambda name: len(readers[name]))
-    inferred = {name: means(vae.encode(name, batch)) for name in set(chosen.values())}
+    inferred = {name: vae.encode(name, batch) for name in set(chosen.values())}
     return {factor: inferred[name][factor] for factor, name in chosen.items()}
 
 

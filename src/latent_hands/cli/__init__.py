@@ -22,6 +22,7 @@ COMMANDS = {
     "export": "preparing",
     "train": "training",
     "evaluate": "training",
+    "assess": "assessing",
     "estimate": "pictures",
     "synthesise": "pictures",
     "transfer": "pictures",

@@ -85,9 +85,8 @@ def render(
     from latent_hands.render.variety import Variety
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
-    chosen["factor_tags"] = factor_tags or None
-    ordinary = {"poses_per_scene": poses_per_scene, "defocus": defocus}
-    ordinary |= {"poses": poses, "poses_share": poses_share}
+    chosen |= {"factor_tags": factor_tags or None, "defocus": defocus}
+    ordinary = {"poses_per_scene": poses_per_scene, "poses": poses, "poses_share": poses_share}
     ordinary |= {"variety": Variety.without(*without) if without else None}
     chosen |= ordinary
     chosen = {name: value for name, value in chosen.items() if value is not None}

@@ -31,6 +31,7 @@ from latent_hands.render.scene import (
     PlacedHand,
     Scene,
     arm_fits,
+    defocused,
     joints_fit,
     place_hand,
     plain,
@@ -56,6 +57,7 @@ VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera")
 """Objects and coarse cameras carry a change beyond the hand; a child and an adult fit no one picture."""
 
 Window = tuple[float, float]
+Defocus = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -98,20 +100,26 @@ def take(shot: Shot, other: Shot, factor: str) -> Shot:
 
 
 def draw_block(
-    seed: int, split: str, block: int, size: int, window: Window, convention: str = RHD
+    seed: int,
+    split: str,
+    block: int,
+    size: int,
+    window: Window,
+    convention: str = RHD,
+    defocus: Defocus = None,
 ) -> list[Shot]:
-    """The shots of a block, a group and a grid, the same for the same arguments.
+    """The shots of a block, a group and a grid, the same for the same arguments; `defocus` as in `defocused`.
 
     Raises HandsError where no pose fits, and as `sample_scene` does.
     """
     first = block * TAGS
     shots = []
-    for role, shot in draw_group(seed, split, first, size, window, convention).items():
+    for role, shot in draw_group(seed, split, first, size, window, convention, defocus).items():
         offset = GROUP_SCENES.index(role) if role in GROUP_SCENES else 0
         scene = dataclasses.replace(shot.scene, index=first + offset)
         part = {"group": block, "role": role, "changed": role if role in FACTORS else None}
         shots.append(dataclasses.replace(shot, scene=scene, part=part))
-    rows = draw_grid(seed, split, first + len(GROUP_SCENES), size, window, convention)
+    rows = draw_grid(seed, split, first + len(GROUP_SCENES), size, window, convention, defocus)
     for row, cells in enumerate(rows):
         for column, shot in enumerate(cells):
             shots.append(dataclasses.replace(shot, part={"grid": block, "row": row, "column": column}))
@@ -119,11 +127,17 @@ def draw_block(
 
 
 def draw_group(
-    seed: int, split: str, index: int, size: int, window: Window, convention: str = RHD
+    seed: int,
+    split: str,
+    index: int,
+    size: int,
+    window: Window,
+    convention: str = RHD,
+    defocus: Defocus = None,
 ) -> dict[str, Shot]:
     """The shots of a group by role: "anchor", "donor", and each factor for the shot in which it changed."""
     rng = scene_rng(seed, split, index, *POSE)
-    scene, other = _two_scenes(seed, split, index, size, window, convention)
+    scene, other = _two_scenes(seed, split, index, size, window, convention, defocus)
     relative = dataclasses.replace(scene, identity=other.identity)
     anchor = draw_shots(rng, lambda pose, view: [Shot(scene, pose, view), Shot(relative, pose, view)])[0]
 
@@ -138,12 +152,20 @@ def draw_group(
 
 
 def draw_grid(
-    seed: int, split: str, index: int, size: int, window: Window, convention: str = RHD
+    seed: int,
+    split: str,
+    index: int,
+    size: int,
+    window: Window,
+    convention: str = RHD,
+    defocus: Defocus = None,
 ) -> list[list[Shot]]:
     """Rows of shots: row i has one pose and viewpoint, column j one scene; all hands are of one side."""
     rng = scene_rng(seed, split, index, *POSE)
     side = SIDES[rng.integers(2)]
-    drawn = (_scene(seed, split, index + column, size, window, convention) for column in range(SCENES))
+    drawn = (
+        _scene(seed, split, index + column, size, window, convention, defocus) for column in range(SCENES)
+    )
     scenes = [dataclasses.replace(scene, side=side) for scene in drawn]
     return [draw_shots(rng, lambda pose, view: [Shot(s, pose, view) for s in scenes]) for _ in range(POSES)]
 
@@ -171,19 +193,28 @@ def draw_shots(
 
 
 def _two_scenes(
-    seed: int, split: str, index: int, size: int, window: Window, convention: str
+    seed: int, split: str, index: int, size: int, window: Window, convention: str, defocus: Defocus
 ) -> tuple[Scene, Scene]:
     """Two scenes whose light, and whose background, come from different places."""
-    draw = partial(_scene, seed, split, index, size, window, convention)
+    draw = partial(_scene, seed, split, index, size, window, convention, defocus)
     scene = draw()
     others = (draw(attempt) for attempt in count(1))
     return scene, next(other for other in others if _apart(scene.look, other.look))
 
 
 def _scene(
-    seed: int, split: str, index: int, size: int, window: Window, convention: str, *attempt: int
+    seed: int,
+    split: str,
+    index: int,
+    size: int,
+    window: Window,
+    convention: str,
+    defocus: Defocus,
+    *attempt: int,
 ) -> Scene:
     scene = sample_scene(seed, split, index, size, window, *SCENE, *attempt, convention=convention)
+    if defocus is not None:
+        scene = defocused(scene, seed, defocus)
     return varied(scene, seed, VARIETY, *SCENE, *attempt)
 
 

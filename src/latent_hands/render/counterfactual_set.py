@@ -12,7 +12,7 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, draw_block
-from latent_hands.render.dataset import ABOUT, tag_kinds, write_set
+from latent_hands.render.dataset import ABOUT, check_defocus, tag_kinds, write_set
 from latent_hands.render.scene import check_settings, plain
 from latent_hands.render.shots import write_shot, write_tags
 
@@ -36,6 +36,7 @@ class CounterfactualSettings:
     window: tuple[float, float]
     joints: str = RHD
     factor_tags: bool = False
+    defocus: tuple[float, float] | None = None
 
     @property
     def tag_kinds(self) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class CounterfactualSettings:
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write one block's files into its split's folder; returns the records of its pictures."""
         seed = self.seed if split == "training" else BENCHMARK_SEED
-        shots = draw_block(seed, split, job, self.size, self.window, self.joints)
+        shots = draw_block(seed, split, job, self.size, self.window, self.joints, self.defocus)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
             write_tags(folder, scene, self.tag_kinds)
         numbered = zip(shots, self.pictures(split, job), strict=True)
@@ -72,7 +73,7 @@ class CounterfactualSettings:
             "grid": [POSES, SCENES],
         }
         settings = ABOUT | kind | plain(self)
-        return {name: value for name, value in settings.items() if value is not False}
+        return {name: value for name, value in settings.items() if value is not None and value is not False}
 
 
 def render_counterfactual(
@@ -85,16 +86,19 @@ def render_counterfactual(
     window: tuple[float, float] = BENCHMARK_WINDOW,
     convention: str = RHD,
     factor_tags: bool = False,
+    defocus: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> Path:
     """Render ``count`` training and ``evaluation`` pictures, both rounded up to whole blocks.
 
-    The defaults are the benchmark. ``seed`` decides the training split alone; all other arguments, errors and
-    guarantees are those of `render_dataset`, but the window may not be larger than the picture, and the
-    pictures depend on ``convention``: the viewpoint that a group keeps is that of its labels.
+    The defaults are the benchmark; ``defocus`` makes another one, of portraits. ``seed`` decides the training
+    split alone; all other arguments, errors and guarantees are those of `render_dataset`, but the window may
+    not be larger than the picture, and the pictures depend on ``convention``: the viewpoint a group keeps
+    is that of its labels.
     """
     check_settings(seed, "training", size, window)
     check_convention(convention)
+    check_defocus(defocus)
     if window[1] > 1:
         raise HandsError(f"window is {window}; legal in a counterfactual set: at most 1 picture side")
     for name, value in (("count", count), ("evaluation", evaluation)):
@@ -104,5 +108,5 @@ def render_counterfactual(
         raise HandsError("count and evaluation are 0; legal: 1 or more pictures in all")
     training, evaluation = (-(-pictures // PICTURES) * PICTURES for pictures in (count, evaluation))
     bounds = (float(window[0]), float(window[1]))
-    plan = CounterfactualSettings(size, seed, training, evaluation, bounds, convention, factor_tags)
+    plan = CounterfactualSettings(size, seed, training, evaluation, bounds, convention, factor_tags, defocus)
     return write_set(Path(out), plan, workers, progress)

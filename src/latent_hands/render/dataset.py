@@ -199,9 +199,14 @@ def _check(settings: Settings) -> None:
             raise HandsError(f"{name} is {value}; legal: 1 or more")
     if settings.evaluation < 0:
         raise HandsError(f"evaluation is {settings.evaluation}; legal: 0 or more")
-    if settings.defocus and not 0 <= settings.defocus[0] <= settings.defocus[1] <= MOST_DEFOCUS:
+    check_defocus(settings.defocus)
+
+
+def check_defocus(defocus: tuple[float, float] | None) -> None:
+    """Raises HandsError for a range that is none, or that blurs beyond recognition."""
+    if defocus and not 0 <= defocus[0] <= defocus[1] <= MOST_DEFOCUS:
         legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} picture sides"
-        raise HandsError(f"defocus is {settings.defocus}; legal: {legal}")
+        raise HandsError(f"defocus is {defocus}; legal: {legal}")
 
 
 def _claim(out: Path, plan: Plan) -> None:

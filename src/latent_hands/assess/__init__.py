@@ -1,0 +1,17 @@
+"""How good are synthesis and disentanglement of a run? Measured on a counterfactual set (docs/assess.md)."""
+
+from latent_hands.assess.benchmark import Benchmark, open_benchmark
+from latent_hands.assess.judge import Judge, load_judge, save_judge, train_judge
+from latent_hands.assess.run import assess_run
+from latent_hands.assess.subject import Subject
+
+__all__ = [
+    "Benchmark",
+    "Judge",
+    "Subject",
+    "assess_run",
+    "load_judge",
+    "open_benchmark",
+    "save_judge",
+    "train_judge",
+]

@@ -1,0 +1,95 @@
+"""The command that measures synthesis and disentanglement: assess."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import Json, Run
+from latent_hands.errors import HandsError
+
+if TYPE_CHECKING:
+    from latent_hands.assess import Judge
+    from latent_hands.assess.run import Progress
+    from latent_hands.predictor import Model
+
+
+def assess(
+    run: Run,
+    root: Annotated[Path, arg(metavar="BENCHMARK")],
+    scenes: Annotated[Path | None, arg(metavar="SCENES")] = None,
+    judge: Annotated[Path | None, arg(metavar="FILE")] = None,
+    epochs: Annotated[int, arg(metavar="N")] = 6,
+    samples: Annotated[int, arg(metavar="N")] = 16,
+    limit: Annotated[int | None, arg(metavar="N")] = None,
+    out: Annotated[Path | None, arg(metavar="DIR")] = None,
+    json: Json = False,
+) -> None:
+    """Score synthesis and disentanglement against the truth of every swap, with 95 % intervals.
+
+    $ latent-hands render benchmark --counterfactual
+    $ latent-hands assess synthesis --root benchmark
+    $ latent-hands assess runs/mine --root benchmark --scenes scenes --judge judge.safetensors --out assessed
+
+    docs/assess.md says what each number means. Without --scenes or --judge the model alone reads the poses of
+    what it makes.
+
+    Args:
+        root: A set that `latent-hands render --counterfactual` wrote.
+        scenes: A rendered set; an independent judge of poses and contents learns from its training pictures.
+        judge: The judge's file: read if it is there, else written once the judge has learnt.
+        epochs: How often the judge sees each picture.
+        samples: Posterior draws an image.
+        limit: Only the first so many groups and grids.
+        out: Also write assessment.json and transfers.png, transfers beside their truth.
+    """
+    from latent_hands.assess import Subject, assess_run, open_benchmark
+    from latent_hands.cli.assessment_tables import assessment_tables
+    from latent_hands.cli.bars import bars
+    from latent_hands.predictor import Model
+
+    model = Model.load(run)
+    data, subject = model.experiment.data, Subject(model.vae, model.device)
+    benchmark = open_benchmark(
+        root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
+    )
+    with bars() as advance:
+        reader = find_judge(model, scenes, judge, epochs, advance)
+        numbers, made = assess_run(subject, benchmark, reader, samples, progress=advance)
+    text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
+    if out is not None:
+        from latent_hands.assess.sheet import transfer_sheet
+        from latent_hands.checkpoint import write_text
+        from latent_hands.draw import save_picture
+
+        save_picture(transfer_sheet(benchmark, made), out / "transfers.png")
+        write_text(out / "assessment.json", text + "\n")
+    if json:
+        print(text)
+    else:
+        assessment_tables(numbers, f"{run} on {root}")
+
+
+def find_judge(
+    model: "Model", scenes: Path | None, path: Path | None, epochs: int, advance: "Progress"
+) -> "Judge | None":
+    """The judge of that file, or one that learns now; None if neither was named.
+
+    Raises HandsError for a file that is not there and no scenes to learn from.
+    """
+    from latent_hands.assess import load_judge, save_judge, train_judge
+    from latent_hands.data import open_data
+
+    px, side = model.crop_px, model.experiment.data.side
+    if path is not None and path.exists():
+        return load_judge(path, px, side).to(model.device)
+    if scenes is None:
+        if path is not None:
+            raise HandsError(f"there is no judge at {path}; legal: its file, or --scenes to train it on")
+        return None
+    samples = open_data("rendered", scenes, "training")
+    judge = train_judge(samples, px, side, epochs, device=model.device, progress=advance)
+    if path is not None:
+        save_judge(judge, path)
+    return judge

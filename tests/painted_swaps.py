@@ -1,0 +1,99 @@
+"""A world whose pictures are two codes, and models that read and paint them: perfectly, or with a leak.
+
+The upper half of a picture is the pose's code, the lower half the scene's: eight bands of grey each.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from latent_hands.assess.benchmark import Benchmark, Groups, Transfers
+from latent_hands.assess.content import NUMBERS
+from latent_hands.data.counterfactual import FACTORS
+from latent_hands.hand.geometry import normalise
+from latent_hands.vae import Decoder, DisentangledVAE, Encoder
+
+PX, CODE, POSES = 32, 8, 4
+HALF = PX // 2
+
+
+def paint(codes: Tensor) -> Tensor:
+    """Codes (n, 16) in [-1, 1], the pose's and the scene's, as pictures (n, 3, 32, 32)."""
+    bands = codes.unflatten(1, (2, CODE)).repeat_interleave(PX // CODE, dim=2)
+    return bands.repeat_interleave(HALF, dim=1)[:, None].expand(-1, 3, -1, -1).contiguous()
+
+
+def codes_in(pictures: Tensor) -> Tensor:
+    """The codes of `paint`, read from its pictures."""
+    return pictures[:, 0, ::HALF, :: PX // CODE].flatten(1)
+
+
+def code_of(pose: Tensor) -> Tensor:
+    """The code of a 3DPose."""
+    return pose[:, 1:9, 0].tanh()
+
+
+def world(blocks: int = 4) -> tuple[Benchmark, Tensor]:
+    """A benchmark with a group and a grid in each block, and all 3DPoses of the world."""
+    generator = torch.Generator().manual_seed(0)
+    known, _ = normalise(60 * torch.randn(blocks * (2 + POSES), 21, 3, generator=generator))
+    scenes = 2 * torch.rand(len(known), CODE, generator=generator) - 1
+    group = [(0, 0), (1, 1), (1, 0), (1, 0), *[(0, 1)] * 4]
+    grid = [(2 + row, 2 + column) for row in range(POSES) for column in range(POSES)]
+    block = torch.arange(blocks).repeat_interleave(len(group) + len(grid))
+    pose, scene = (torch.tensor(group + grid).repeat(blocks, 1) + block[:, None] * (2 + POSES)).unbind(1)
+    anchor = torch.arange(blocks) * (len(group) + len(grid))
+    cells = torch.arange(len(grid)).reshape(POSES, POSES) + len(group)
+    where = [cells.roll(-1, 1).flatten(), cells.roll(-1, 0).flatten(), cells.flatten()]
+    hand = (torch.arange(PX) < HALF)[:, None].expand(len(pose), PX, PX)
+    benchmark = Benchmark(
+        rgb=paint(torch.cat([code_of(known[pose]), scenes[scene]], dim=1)),
+        tags={"tag": paint(torch.cat([torch.zeros(len(pose), CODE), scenes[scene]], dim=1))},
+        pose=known[pose],
+        camera_pose=known[pose],
+        bone_mm=torch.full((len(pose),), 36.0),
+        visible=torch.ones(len(pose), 21, dtype=torch.bool),
+        hand=hand,
+        ground=~hand,
+        content=scenes[scene].repeat(1, 3)[:, :NUMBERS],
+        block=block,
+        transfers=Transfers(*((anchor[:, None] + each).flatten() for each in where)),
+        groups=Groups(anchor, anchor + 1, {factor: anchor + 2 + i for i, factor in enumerate(FACTORS)}),
+    )
+    return benchmark, known
+
+
+class Function(nn.Module):
+    """A function as a network; an encoder's also tells a log-variance."""
+
+    def __init__(self, work, log_var=None):
+        super().__init__()
+        self.work, self.log_var = work, log_var
+
+    def forward(self, x, side=None):
+        y = self.work(x)
+        return y if self.log_var is None else torch.cat([y, torch.full_like(y, self.log_var)], dim=1)
+
+
+def seer(known: Tensor, leak: bool = False, tagged: bool = True) -> DisentangledVAE:
+    """The perfect model of the world: it looks 3DPoses up. With a leak its content is the pose's code."""
+
+    def recall(z):
+        return known[torch.cdist(z, code_of(known)).argmin(dim=1)]
+
+    def read(pictures):
+        codes = codes_in(pictures)
+        return codes[:, :CODE].repeat(1, 2) if leak else codes
+
+    factors = {"pose": CODE, "content": CODE}
+    encoders = {
+        "pose": Encoder("pose", {"pose": CODE}, Function(code_of, -10.0)),
+        "rgb": Encoder("rgb", factors, Function(read, -10.0)),
+    }
+    if tagged:
+        content = Function(lambda tag: codes_in(tag)[:, CODE:], -10.0)
+        encoders["tag"] = Encoder("tag", {"content": CODE}, content)
+    decoders = {
+        "rgb": Decoder("rgb", ("pose", "content"), Function(paint)),
+        "pose": Decoder("pose", ("pose",), Function(recall)),
+    }
+    return DisentangledVAE(factors, encoders, decoders).eval()

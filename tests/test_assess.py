@@ -1,0 +1,271 @@
+"""What assessing must find: nothing wrong with a perfect model, a leak where there is one, closed forms."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from painted_hands import painted_hand
+from painted_swaps import seer, world
+from PIL import Image
+from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
+
+from latent_hands.assess import Judge, Subject, assess_run, load_judge, save_judge
+from latent_hands.assess.benchmark import cut_mask
+from latent_hands.assess.calibration import calibration
+from latent_hands.assess.content import content_of
+from latent_hands.assess.free_factor import measure_free
+from latent_hands.assess.intervals import mean_of
+from latent_hands.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
+from latent_hands.assess.probe import read_across
+from latent_hands.assess.readings import kept_content
+from latent_hands.assess.sheet import transfer_sheet
+from latent_hands.checkpoint import write_tensors
+from latent_hands.cli import main
+from latent_hands.errors import HandsError
+from latent_hands.predictor import Model
+
+BENCHMARK, KNOWN = world()
+MADE = ("pose_from_labels", "pose_from_picture")
+
+
+def grey(level: float, px: int = 16) -> torch.Tensor:
+    return torch.full((2, 3, px, px), level / 127.5 - 1)
+
+
+def noise(seed: int, px: int = 20) -> torch.Tensor:
+    return 2 * torch.rand(3, 3, px, px, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+@pytest.fixture(scope="module")
+def perfect():
+    return assess_run(Subject(seer(KNOWN)), BENCHMARK, samples=2)[0]
+
+
+@pytest.fixture(scope="module")
+def leaking():
+    return assess_run(Subject(seer(KNOWN, leak=True)), BENCHMARK, samples=2)[0]
+
+
+def test_psnr_of_a_constant_difference():
+    errors = squared_errors(grey(100), grey(120))
+    psnr = psnr_db(mean_over(errors, torch.ones_like(errors, dtype=torch.bool)))
+    assert psnr.tolist() == pytest.approx([20 * math.log10(255 / 20)] * 2)
+
+
+def test_equal_pictures_have_a_similarity_of_one_and_the_largest_psnr():
+    a = noise(0)
+    assert ssim_map(a, a).allclose(torch.ones(()).double())
+    assert (psnr_db(squared_errors(a, a).mean(dim=(1, 2))) == LARGEST_DB).all()
+
+
+def test_similarity_is_symmetric_and_that_of_constant_pictures_is_their_light():
+    a, b = noise(1), noise(2)
+    assert ssim_map(a, b).allclose(ssim_map(b, a))
+    c = (0.01 * 255) ** 2
+    light = (2 * 60 * 200 + c) / (60**2 + 200**2 + c)
+    assert ssim_map(grey(60), grey(200)).allclose(torch.tensor(light).double())
+
+
+def test_similarity_does_not_know_left_from_right():
+    a, b = noise(1), noise(2)
+    assert ssim_map(a.flip(3), b.flip(3)).allclose(ssim_map(a, b).flip(2))
+    assert ssim_map(a.mT, b.mT).allclose(ssim_map(a, b).mT)
+
+
+def test_inside_and_outside_make_the_whole():
+    errors = squared_errors(noise(1), noise(2))
+    inside = noise(3)[:, 0] > 0.3
+    parts = [mean_over(errors, region) * region.sum(dim=(1, 2)) for region in (inside, ~inside)]
+    assert (sum(parts) / 400).allclose(errors.mean(dim=(1, 2)))
+
+
+def test_masks_are_cut_as_pictures_are(tmp_path):
+    parts = np.random.default_rng(0).integers(0, 34, (40, 50)).astype(np.uint8)
+    Image.fromarray(parts).save(tmp_path / "mask.png")
+    sample = painted_hand(tmp_path, "0", "right")
+    object.__setattr__(sample, "mask", tmp_path / "mask.png")
+    object.__setattr__(sample, "window", (19.5, 11.5, 16.0))
+    expected = torch.from_numpy(parts[4:20, 12:28].copy())
+    assert torch.equal(cut_mask(sample, 16, mirror=False), expected)
+    assert torch.equal(cut_mask(sample, 16, mirror=True), expected.flip(1))
+    object.__setattr__(sample, "window", (-100.0, -100.0, 16.0))
+    assert not cut_mask(sample, 16, mirror=False).any()
+
+
+@pytest.mark.parametrize("row", [*MADE, "own_reconstruction"])
+def test_a_perfect_model_makes_the_truth(perfect, row):
+    for region in ("whole", "inside", "outside"):
+        assert perfect["rows"][row][region]["psnr_db"] == LARGEST_DB
+        assert perfect["rows"][row][region]["ssim"] == pytest.approx(1)
+    assert perfect["rows"][row]["own_epe_mm"] == pytest.approx(0, abs=1e-4)
+
+
+def test_copying_is_right_where_the_hand_is_not(perfect):
+    for row in ("tag_copied", "scene_copied"):
+        assert perfect["rows"][row]["outside"]["psnr_db"] == LARGEST_DB
+        assert perfect["rows"][row]["inside"]["psnr_db"] < 20
+        assert perfect["rows"][row]["own_epe_mm"] > 10
+    gain = perfect["rows"]["pose_from_labels"]["inside_over_tag"]["gain_db"]
+    assert gain == pytest.approx(LARGEST_DB - perfect["rows"]["tag_copied"]["inside"]["psnr_db"])
+
+
+def test_each_factor_of_a_perfect_model_sees_its_own_changes_alone(perfect):
+    for changed, row in perfect["leakage"].items():
+        is_pose = changed in ("pose", "viewpoint")
+        assert row["pose"]["ratio"] == pytest.approx(float(is_pose))
+        assert row["content"]["ratio"] == pytest.approx(float(not is_pose))
+
+
+def test_what_a_perfect_model_swaps_comes_back(perfect):
+    for row in perfect["swap_consistency"].values():
+        for each in row.values():
+            assert each["ratio"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_content_that_is_the_pose_leaks_whole(leaking):
+    assert leaking["leakage"]["pose"]["content"]["ratio"] == pytest.approx(1)
+    assert leaking["leakage"]["identity"]["content"]["ratio"] == pytest.approx(0)
+    assert leaking["swap_consistency"]["pose"]["content"]["ratio"] == pytest.approx(1)
+    pose, content = leaking["probes"]["pose"], leaking["probes"]["content"]
+    assert content["epe_mm"] == pytest.approx(pose["epe_mm"], rel=0.2)
+
+
+def test_all_units_of_the_world_are_active(perfect):
+    for factors in perfect["latent"].values():
+        for each in factors.values():
+            assert each["active_units"] == each["units"]
+
+
+@pytest.mark.parametrize("count", [2, 5, 40])
+@pytest.mark.parametrize("off", [1.0, 2.0])
+def test_truth_drawn_like_the_samples_is_calibrated(count, off):
+    generator = torch.Generator().manual_seed(count)
+    deviation = 1 + 9 * torch.rand(400, 20, 1, generator=generator)
+    samples = deviation * torch.randn(count, 400, 20, 3, generator=generator)
+    mean = samples.mean(dim=0)
+    drawn = deviation * torch.randn(400, 20, 3, generator=generator)
+    truth = mean + off * (drawn - mean)
+    found = calibration(samples, truth, torch.ones(400, 20, dtype=torch.bool), torch.arange(400))
+    assert found["error_over_spread"] == pytest.approx(off, rel=0.05)
+    assert found["correlation"] > 0.2
+    if off == 1 and count == 40:
+        assert found["calibration_error_mm"] < 1
+        assert [line["error_mm"] for line in found["table"]] == pytest.approx(
+            [line["spread_mm"] for line in found["table"]], rel=0.1
+        )
+
+
+def test_one_sample_has_no_spread():
+    one = torch.zeros(1, 4, 20, 3)
+    with pytest.raises(HandsError, match="1 posterior samples; legal: 2 or more"):
+        calibration(one, one[0], torch.ones(4, 20, dtype=torch.bool), torch.arange(4))
+
+
+def test_a_probe_reads_what_is_there_and_no_noise():
+    generator = torch.Generator().manual_seed(0)
+    inputs, other = torch.randn(2, 400, 6, generator=generator)
+    targets = (inputs @ torch.randn(6, 3, generator=generator)).tanh()
+    blocks = torch.arange(400) // 10
+    said, mean = read_across(inputs, targets, blocks)
+    by_mean = (mean - targets).square().mean()
+    assert (said - targets).square().mean() < 0.2 * by_mean
+    said, _ = read_across(other, targets, blocks)
+    assert (said - targets).square().mean() > 0.98 * by_mean
+
+
+def test_content_that_is_kept_has_rank_correlation_one():
+    truth = torch.randn(60, 19, generator=torch.Generator().manual_seed(0))
+    blocks = torch.arange(60) // 6
+    assert kept_content(truth.exp(), truth, blocks)["identity"] == pytest.approx(1)
+    assert kept_content(-truth, truth, blocks)["skin"] == pytest.approx(-1)
+    assert kept_content(torch.zeros_like(truth), truth, blocks)["light"] is None
+
+
+def test_intervals_know_that_the_pictures_of_a_block_are_alike():
+    values = torch.randn(30, generator=torch.Generator().manual_seed(0))
+    alone = mean_of("x", values, torch.arange(30))
+    alike = mean_of("x", values.repeat_interleave(8), torch.arange(30).repeat_interleave(8))
+    assert alike["x_interval"] == pytest.approx(alone["x_interval"])
+
+
+def test_a_free_factor_that_is_the_scene_gives_the_background_and_no_pose():
+    found = measure_free(Subject(seer(KNOWN, tagged=False)), BENCHMARK)
+    assert found["factors"] == ["content"]
+    assert found["pose_moves_mm"] == 0
+    assert found["background_gain_db"] > 80
+    assert found["active_units"] == found["units"] == 8
+
+
+def test_a_free_factor_of_an_untrained_model_is_measured():
+    numbers, made = assess_run(Subject(tiny_model(WITHOUT_TAGS).vae), BENCHMARK, samples=2)
+    assert numbers["free"]["pose_moves_mm"] > 0
+    assert abs(numbers["free"]["background_gain_db"]) < 5
+    assert numbers["content_from"] == "picture"
+    assert transfer_sheet(BENCHMARK, made, 2).ndim == 3
+
+
+def test_tags_leave_no_factor_free():
+    numbers, _ = assess_run(Subject(tiny_model(SYNTHESIS).vae), BENCHMARK, samples=2)
+    assert "free" not in numbers
+    assert numbers["content_from"] == "tag"
+    assert numbers["crop_px"] == PX
+
+
+def test_what_cannot_be_assessed_is_told():
+    with pytest.raises(HandsError, match="no decoder writes rgb"):
+        Subject(tiny_model(ESTIMATION).vae)
+    one, known = world(blocks=1)
+    with pytest.raises(HandsError, match="1 group and grid; legal: 2 or more"):
+        assess_run(Subject(seer(known)), one)
+
+
+def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):
+    judge, path = Judge(32, "mirror"), tmp_path / "judge.safetensors"
+    save_judge(judge, path)
+    found, expected = load_judge(path, 32, "mirror").state_dict(), judge.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    with pytest.raises(HandsError, match="a judge of 32 px, side mirror; legal for this run: 64 px"):
+        load_judge(path, 64, "mirror")
+    told = {"judge_px": "32", "judge_side": "mirror"}
+    for broken, complaint in (
+        ({"mean": torch.zeros(3)}, r"mean is \(torch.Size\(\[3\]\)"),
+        ({"deviation": torch.full((19,), torch.nan)}, "deviation is not finite"),
+        ({"more": torch.zeros(1)}, "more is"),
+    ):
+        write_tensors(path, expected | broken, told)
+        with pytest.raises(HandsError, match=complaint):
+            load_judge(path, 32, "mirror")
+    path.write_bytes(b"no tensors")
+    with pytest.raises(HandsError, match="not a readable safetensors file"):
+        load_judge(path, 32, "mirror")
+
+
+def test_content_is_told_by_rendered_pictures_alone(tmp_path):
+    with pytest.raises(HandsError, match="no factors of its scene"):
+        content_of([painted_hand(tmp_path, "0")])
+
+
+def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+    from latent_hands.render.counterfactual_set import render_counterfactual
+
+    root = render_counterfactual(tmp_path / "set", 24, 48, evaluation=48, workers=1, progress=False)
+    monkeypatch.setattr(Model, "load", lambda run: tiny_model(SYNTHESIS))
+    judge, out = str(tmp_path / "judge.safetensors"), tmp_path / "out"
+    command = ["assess", "tiny", "--root", str(root), "--judge", judge, "--samples", "2"]
+    assert main(command) == 2
+    assert "there is no judge at" in capsys.readouterr().err
+    scenes = ["--scenes", str(root), "--epochs", "1"]
+    assert main([*command, *scenes, "--out", str(out), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["transfers"] == 32
+    assert first["rows"]["true_picture"]["judge_ratio"] == 1
+    assert first == json.loads((out / "assessment.json").read_text())
+    assert (out / "transfers.png").is_file()
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert main([*command, "--limit", "1"]) == 2
+    assert main(command) == 0
+    assert "Leakage" in capsys.readouterr().out
