@@ -20,6 +20,7 @@ LAYERS = [
     {"train", "predictor", "draw"},
     {"gallery", "report", "check", "assess"},
     {"demo"},
+    {"reproduce"},
     {"cli"},
 ]
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

@@ -27,6 +27,7 @@ COMMANDS = {
     "synthesise": "pictures",
     "transfer": "pictures",
     "walk": "pictures",
+    "reproduce": "reproducing",
 }
 """Subcommand -> its module in this package, where a function bears its name."""
 OK, FOUND_WRONG, FAILED, INTERRUPTED = 0, 1, 2, 130

@@ -1,7 +1,7 @@
 """Pictures of hands, and pages of pictures."""
 
 from latent_hands.draw.hands import PALETTE, PREDICTION, TRUTH, Picture, framing, overlay, skeleton
-from latent_hands.draw.sheets import contact_sheet, curves, grid, save_gif, save_picture
+from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_picture
 
 __all__ = [
     "PALETTE",
@@ -13,6 +13,7 @@ __all__ = [
     "framing",
     "grid",
     "overlay",
+    "save_figure",
     "save_gif",
     "save_picture",
     "skeleton",

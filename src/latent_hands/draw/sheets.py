@@ -109,7 +109,13 @@ def curves(
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, lines) in zip(axes, panels.items(), strict=True):
         _panel(axis, title, lines, x_label, y_label)
-    return _whole(path, lambda temporary: figure.savefig(temporary, dpi=160))
+    return save_figure(figure, path, dpi=160)
+
+
+def save_figure(figure: Figure, path: Path, dpi: int = 220) -> Path:
+    """Write a figure as what the ending says, whole or not at all; the same figure gives the same PDF."""
+    undated = {"CreationDate": None} if path.suffix == ".pdf" else None
+    return _whole(path, lambda temporary: figure.savefig(temporary, dpi=dpi, metadata=undated))
 
 
 def _panel(axis: Axes, title: str, lines: Mapping[str, Line], x_label: str, y_label: str) -> None:

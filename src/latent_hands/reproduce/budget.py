@@ -1,0 +1,99 @@
+"""Fig. 9: the error over the share of labelled hands, full, semi-, weak and semi- plus weak."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from latent_hands.reproduce.figure import GREY, INKS, Found, band, by_seed, tidy
+from latent_hands.reproduce.published import UP_TO_PERCENT
+from latent_hands.reproduce.study import Plan
+
+SHARES = (5, 10, 20, 40, 60, 80, 100)
+SEMI, WEAK = "--supervision.semi=true", "--supervision.weak.viewpoint=1.0"
+KINDS = {"full": (), "semi": (SEMI,), "weak": (WEAK,), "semi_weak": (SEMI, WEAK)}
+TITLES = {"full": "full", "semi": "semi", "weak": "weak", "semi_weak": "semi + weak"}
+WHOLE = "dvae"
+"""The run of all labels, which all kinds share, and other figures too."""
+
+
+def run_name(kind: str, share: int) -> str:
+    """What the run of a kind of supervision at a share of labels, %, is called."""
+    return WHOLE if share == 100 else f"{kind}-{share:03d}"
+
+
+def plans() -> dict[str, Plan]:
+    """The 25 experiments; all take the same number of updates, since epochs count all hands."""
+    found = {WHOLE: Plan("study_estimation")}
+    for share in SHARES[:-1]:
+        for kind, settings in KINDS.items():
+            labelled = f"--supervision.labelled={share / 100}"
+            found[run_name(kind, share)] = Plan("study_estimation", (labelled, *settings))
+    return found
+
+
+def relative_gain(epe_mm: float, full_mm: float) -> float:
+    """By how much of the fully supervised error another one is smaller, %."""
+    return 100 * (full_mm - epe_mm) / full_mm
+
+
+def measure_fig9(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Found:
+    """From the scores of every run by its name, a list over the seeds."""
+    epe_mm = {k: [[s["epe_mm"] for s in scores[run_name(k, m)]] for m in SHARES] for k in KINDS}
+    cpose = {k: [[s["cpose_epe_mm"] for s in scores[run_name(k, m)]] for m in SHARES] for k in KINDS}
+    gains = {
+        kind: [relative_gain(float(np.mean(x)), float(np.mean(full))) for x, full in _beside(epe_mm, kind)]
+        for kind in KINDS
+        if kind != "full"
+    }
+    by_seed = {
+        kind: [
+            [relative_gain(a, b) for a, b in zip(x, full, strict=True)] for x, full in _beside(epe_mm, kind)
+        ]
+        for kind in gains
+    }
+    best = {kind: int(np.argmax(values)) for kind, values in gains.items()}
+    return {
+        "labelled_percent": SHARES,
+        "epe_mm": epe_mm,
+        "cpose_epe_mm": cpose,
+        "gain_percent": gains,
+        "gain_percent_by_seed": by_seed,
+        "up_to": {
+            kind: {"percent": gains[kind][i], "labelled_percent": SHARES[i]} for kind, i in best.items()
+        },
+        "published_up_to_percent": UP_TO_PERCENT,
+    }
+
+
+def _beside(epe_mm: Mapping[str, Sequence], kind: str) -> zip:
+    return zip(epe_mm[kind], epe_mm["full"], strict=True)
+
+
+def draw_fig9(found: Found) -> Figure:
+    """Left the errors, right the gains over full supervision, mean and spread of the seeds."""
+    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    x = found["labelled_percent"]
+    for ink, (kind, runs) in zip(INKS, found["epe_mm"].items(), strict=False):
+        band(left, x, by_seed(runs), ink, TITLES[kind], marker="o")
+        if kind != "full":
+            best = found["up_to"][kind]
+            label = f"{TITLES[kind]}: up to {best['percent']:.1f} % (at {best['labelled_percent']} %)"
+            gains = by_seed(found["gain_percent_by_seed"][kind])
+            band(right, x, gains, ink, label, marker="o")
+    for kind, percent in found["published_up_to_percent"].items():
+        right.axhline(percent, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        told = f"the paper on RHD, {TITLES[kind]}: up to {percent} %"
+        box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+        right.text(100, percent + 0.1, told, ha="right", va="bottom", fontsize=6.5, color="#646a73", bbox=box)
+    right.axhline(0, color="#24272c", linewidth=0.6)
+    seeds = len(found["epe_mm"]["full"][0])
+    tidy(left, "labelled hands, %", "mean EPE, mm")
+    tidy(right, "labelled hands, %", "relative gain over full, %")
+    for axis, columns in ((left, 2), (right, 1)):
+        axis.set_xticks(x)
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, alignment="left")
+    left.get_legend().set_title(f"mean and range of {seeds} seed{'s' * (seeds > 1)}")
+    return figure

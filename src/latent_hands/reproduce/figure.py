@@ -1,0 +1,174 @@
+"""What every figure shares: files, the look of a paper, pictures in JSON, sheets of pictures and hands."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from latent_hands import draw
+from latent_hands.checkpoint import write_text
+from latent_hands.draw import PREDICTION, TRUTH, Picture
+
+Found = dict[str, Any]
+"""What a figure draws, as its JSON holds it."""
+STYLE: dict[Any, Any] = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 7,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "pdf.fonttype": 42,
+}
+GREY, SOFT = "#9a9a9a", "#e6e6e2"
+INKS = (PREDICTION, TRUTH, "#2c9a57", "#e08a00", "#8a4fc9", "#24272c", "#00939c")
+CELL_IN, GAP_IN, WIDE_IN = 0.86, 0.04, 0.16
+SHOWN_PX = 256
+
+
+def save(found: Found, drawing: Callable[[Found], Figure], path: Path) -> list[Path]:
+    """Write `path`.json, and drawn from what it holds, .png and .pdf, each whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = [path.with_name(path.name + ending) for ending in (".json", ".png", ".pdf")]
+    write_text(files[0], json.dumps(rounded(found), indent=1) + "\n")
+    redraw(files[0], drawing)
+    return files
+
+
+def redraw(path: Path, drawing: Callable[[Found], Figure]) -> None:
+    """Draw a figure again from its JSON."""
+    with matplotlib.rc_context(STYLE):
+        figure = drawing(json.loads(path.read_text()))
+        for ending in (".png", ".pdf"):
+            draw.save_figure(figure, path.with_suffix(ending))
+
+
+def rounded(found: Any) -> Any:
+    """The same with six significant digits, and None for numbers that are none: JSON has no NaN."""
+    if isinstance(found, Mapping):
+        return {str(key): rounded(value) for key, value in found.items()}
+    if isinstance(found, np.ndarray):
+        return rounded(found.tolist())
+    if isinstance(found, list | tuple):
+        return [rounded(value) for value in found]
+    if isinstance(found, float | np.floating):
+        return float(f"{found:.6g}") if np.isfinite(found) else None
+    return found
+
+
+def to_text(picture: Picture) -> str:
+    """A picture as text that JSON can hold."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def from_text(text: str) -> Picture:
+    """The picture again."""
+    data = base64.b64decode(text.removeprefix("data:image/png;base64,"))
+    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def reach(poses: Iterable[Any]) -> float:
+    """Half the longest side, across or down, of the largest of these poses: one scale for all of them."""
+    return float(max(np.ptp(np.asarray(pose)[:, :2], axis=0).max() for pose in poses)) / 2
+
+
+def hand(pose: Any, size: float, ink: str | None = None) -> Picture:
+    """A 3DPose from the front, centred, at the scale of `reach`; without ink in the fingers' colours."""
+    points = np.asarray(pose, float)
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    return draw.skeleton(points if ink is None else {ink: points}, size_px=SHOWN_PX, frame=(middle, size))
+
+
+class Sheet:
+    """Square cells in rows and columns, with wider gaps after some of them, and room for text around."""
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        wide_after: tuple[Sequence[int], Sequence[int]] = ((), ()),
+        margins_in: tuple[float, float, float, float] = (0.05, 0.05, 0.05, 0.05),
+        row_gap_in: float = GAP_IN,
+    ):
+        """`wide_after` are (rows, columns), `margins_in` left, top, right, bottom."""
+        left, top, right, bottom = margins_in
+        self.down = [top + i * (CELL_IN + row_gap_in) + _wide(i, wide_after[0]) for i in range(rows)]
+        self.across = [left + j * (CELL_IN + GAP_IN) + _wide(j, wide_after[1]) for j in range(columns)]
+        self.size = (self.across[-1] + CELL_IN + right, self.down[-1] + CELL_IN + bottom)
+        self.figure = Figure(figsize=self.size)
+
+    def cell(self, row: int, column: int) -> Axes:
+        """An empty cell without axes."""
+        width, height = self.size
+        x, y = self.across[column], height - self.down[row] - CELL_IN
+        axis = self.figure.add_axes((x / width, y / height, CELL_IN / width, CELL_IN / height))
+        axis.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+        axis.spines[:].set_visible(False)
+        return axis
+
+    def show(self, row: int, column: int, picture: Picture, framed: bool = False) -> Axes:
+        """A picture in a cell; in a red frame if it was given."""
+        axis = self.cell(row, column)
+        large = Image.fromarray(picture).resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
+        axis.imshow(np.array(large), extent=(0, 1, 0, 1), interpolation="antialiased", aspect="auto")
+        if framed:
+            axis.spines[:].set(visible=True, color=TRUTH, linewidth=2.2)
+            axis.set_zorder(2)
+        return axis
+
+    def text(self, x_in: float, y_in: float, text: str, **options: Any) -> None:
+        """Text at inches from the upper left corner."""
+        width, height = self.size
+        options = {"ha": "center", "va": "center"} | options
+        self.figure.text(x_in / width, 1 - y_in / height, text, **options)
+
+
+def _wide(place: int, after: Sequence[int]) -> float:
+    return (WIDE_IN - GAP_IN) * sum(place > each for each in after)
+
+
+def band(
+    axis: Axes,
+    x: Sequence[float | int],
+    runs: Sequence[Sequence[float | int]],
+    ink: str,
+    label: str,
+    marker: str = "",
+) -> None:
+    """The mean of several runs (rows) as a line, their least and greatest as a band."""
+    values = np.asarray(runs, float)
+    axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=ink, alpha=0.15, linewidth=0)
+    marker = marker if len(x) > 2 else "o"
+    axis.plot(x, values.mean(axis=0), color=ink, label=label, linewidth=1.4, marker=marker, markersize=3)
+
+
+def by_seed(values: Sequence[Sequence[float | int]]) -> list[list[float | int]]:
+    """Lists over the seeds for each value of x, as a list over x for each seed."""
+    return [list(run) for run in zip(*values, strict=True)]
+
+
+def tidy(axis: Axes, x_label: str, y_label: str, title: str = "") -> None:
+    """Labels, a light grid, a title at the left."""
+    axis.set(xlabel=x_label, ylabel=y_label)
+    axis.set_title(title, loc="left")
+    axis.grid(color=SOFT, linewidth=0.6)
+    axis.set_axisbelow(True)
