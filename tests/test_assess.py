@@ -133,7 +133,8 @@ def test_a_content_that_is_the_pose_leaks_whole(leaking):
 
 
 def test_probes_that_learn_from_lessons_read_the_pose_alone():
-    rows = measure_probes(Subject(seer(KNOWN)), BENCHMARK, Lessons(BENCHMARK.rgb, BENCHMARK.pose))
+    known = Lessons(BENCHMARK.rgb.repeat(4, 1, 1, 1), BENCHMARK.pose.repeat(4, 1, 1))
+    rows = measure_probes(Subject(seer(KNOWN)), BENCHMARK, known)
     assert rows["pose"]["epe_mm"] < 0.8 * rows["mean_pose"]["epe_mm"]
     assert rows["content"]["epe_mm"] > 0.8 * rows["mean_pose"]["epe_mm"]
     parts = {key for key in rows["pose"] if key.startswith("epe_mm_with") and "interval" not in key}
@@ -272,7 +273,7 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert first["rows"]["true_picture"]["judge_ratio"] == 1
     assert first == json.loads((out / "assessment.json").read_text())
     assert (out / "transfers.png").is_file()
-    assert main([*command, "--json"]) == 0
+    assert main([*command, *scenes, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert main([*command, "--limit", "1"]) == 2
     assert main(command) == 0

@@ -132,16 +132,11 @@ class Study:
 
 
 def with_effort(experiment: Experiment, effort: float) -> Experiment:
-    """The experiment with its epochs times `effort`.
-
-    Where phases end is rounded, not how long they are, so that experiments of equally many epochs still have
-    equally many; a phase keeps at least one, which may be one more in all for efforts below 0.25.
-    """
-    phases, before = {}, 0
-    for name, plan in experiment.phases.items():
-        end = before + (plan.epochs or experiment.training.epochs)
-        phases[name] = replace(plan, epochs=max(1, round(effort * end) - round(effort * before)))
-        before = end
+    """The experiment with the epochs of every phase times `effort`, at least one."""
+    phases = {
+        name: replace(plan, epochs=max(1, round(effort * (plan.epochs or experiment.training.epochs))))
+        for name, plan in experiment.phases.items()
+    }
     return replace(experiment, phases=phases)
 
 
