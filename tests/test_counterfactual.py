@@ -17,7 +17,7 @@ from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
 from latent_hands.cli import main
-from latent_hands.render import counterfactual, dataset
+from latent_hands.render import counterfactual, set_writer
 from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, draw_block, draw_group, take
 from latent_hands.render.counterfactual_set import BENCHMARK_SEED, render_counterfactual
 from latent_hands.render.dataset import render_dataset
@@ -270,8 +270,8 @@ def test_a_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
     folder = render_counterfactual(tmp_path / "set", workers=1, **options)
     before = contents(folder)
     (folder / "evaluation/tag/00009.png").unlink()
-    render, done = dataset.render_job, []
-    monkeypatch.setattr(dataset, "render_job", lambda *job: done.append(job[2:]) or render(*job))
+    render, done = set_writer.render_job, []
+    monkeypatch.setattr(set_writer, "render_job", lambda *job: done.append(job[2:]) or render(*job))
     render_counterfactual(folder, workers=1, **options)
     assert done == [("evaluation", 0)]
     assert contents(folder) == before

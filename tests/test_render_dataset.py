@@ -8,7 +8,7 @@ from latent_hands.data import open_data, read_rgb
 from latent_hands.data.safe_pickle import load_pickle
 from latent_hands.data.sample import read_pixels
 from latent_hands.errors import HandsError
-from latent_hands.render import dataset
+from latent_hands.render import set_writer
 from latent_hands.render.dataset import render_dataset
 from latent_hands.render.rhd_files import encode_annotations, encode_depth, encode_mask
 
@@ -101,7 +101,7 @@ def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
 
 
 def test_a_stopped_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
-    render, done = dataset.render_job, []
+    render, done = set_writer.render_job, []
 
     def stop_at_second(folder, settings, split, index):
         if len(done) == 2:
@@ -109,12 +109,12 @@ def test_a_stopped_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
         done.append((split, index))
         return render(folder, settings, split, index)
 
-    monkeypatch.setattr(dataset, "render_job", stop_at_second)
+    monkeypatch.setattr(set_writer, "render_job", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
         render_dataset(tmp_path / "hands", workers=1, **SMALL)
     lines = tmp_path / "hands/training/factors_training.jsonl"
     lines.write_text(lines.read_text() + '{"half a li')
-    monkeypatch.setattr(dataset, "render_job", lambda *job: done.append(job[2:]) or render(*job))
+    monkeypatch.setattr(set_writer, "render_job", lambda *job: done.append(job[2:]) or render(*job))
     render_dataset(tmp_path / "hands", workers=1, **SMALL)
     assert sorted(done) == [("evaluation", 0), ("training", 0), ("training", 1), ("training", 2)]
     assert contents(tmp_path / "hands") == contents(root)

@@ -12,8 +12,9 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, draw_block
-from latent_hands.render.dataset import ABOUT, check_defocus, tag_kinds, write_set
+from latent_hands.render.dataset import ABOUT, check_defocus, tag_kinds
 from latent_hands.render.scene import check_settings, plain
+from latent_hands.render.set_writer import write_set
 from latent_hands.render.shots import write_shot, write_tags
 
 BENCHMARK_SEED = 2019
