@@ -1,0 +1,46 @@
+"""Averaging runs: the mean of one is itself, that of two lies between; other graphs are refused."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import ESTIMATION, SYNTHESIS, tiny_experiment, tiny_model
+
+from latent_hands.checkpoint import Place, load_run, save_run, start_run
+from latent_hands.errors import HandsError
+
+spec = importlib.util.spec_from_file_location(
+    "average_runs", Path(__file__).parents[1] / "tools" / "average_runs.py"
+)
+average_runs = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(average_runs)
+
+
+def written(folder, graph, shift=0.0):
+    model = tiny_model(graph)
+    with torch.no_grad():
+        for weight in model.vae.parameters():
+            weight.add_(shift)
+    start_run(folder, tiny_experiment(graph))
+    save_run(folder, model.vae, {}, Place())
+    return str(folder)
+
+
+def test_the_mean_of_two_runs_lies_in_their_middle(tmp_path):
+    runs = [written(tmp_path / str(shift), ESTIMATION, shift) for shift in (0.0, 0.5)]
+    average_runs.average(runs, tmp_path / "mean")
+    average_runs.average(runs[:1] * 2, tmp_path / "same")
+    low, high, mean, same = (
+        dict(load_run(run)[0].named_parameters()) for run in (*runs, tmp_path / "mean", tmp_path / "same")
+    )
+    for name in low:
+        torch.testing.assert_close(mean[name], (low[name] + high[name]) / 2)
+        assert torch.equal(same[name], low[name])
+
+
+def test_runs_of_different_graphs_have_no_mean(tmp_path):
+    runs = [written(tmp_path / "a", ESTIMATION), written(tmp_path / "b", SYNTHESIS)]
+    with pytest.raises(HandsError, match="another graph"):
+        average_runs.average(runs, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
