@@ -194,3 +194,13 @@ def test_defocus_changes_pictures_and_no_label(root, tmp_path):
         assert sharp.image.read_bytes() != blurred.image.read_bytes()
     with pytest.raises(HandsError, match=r"defocus is \(0.3, 0.1\); legal: .low, high. with 0 <= low"):
         render_dataset(tmp_path / "wrong", defocus=(0.3, 0.1), **SMALL)
+
+
+def test_a_setting_that_is_left_out_is_another_setting(tmp_path):
+    options = SMALL | {"count": 1, "evaluation": 0}
+    render_dataset(tmp_path / "soft", workers=1, defocus=(0.1, 0.1), **options)
+    with pytest.raises(HandsError, match=r"defocus = \[0.1, 0.1\], not None"):
+        render_dataset(tmp_path / "soft", workers=1, **options)
+    (tmp_path / "soft" / "rendered.json").write_text("[]")
+    with pytest.raises(HandsError, match=r"broken|holds rendered hands"):
+        render_dataset(tmp_path / "soft", workers=1, **options)

@@ -44,8 +44,9 @@ STUDIES = ("estimation", "joint", "alternating", "cross_modal", "regression")
 OURS = Source("rendered", Path("hands"), True, "rhd")
 BUDGET = ("--training.batch-size=8", "--training.warmup=2", "--training.validate-every=4")
 SMALL = (*TINY, *BUDGET, "--networks.layers=2")
+POSES = ("--phases.disentangle.batch-size=8", "--phases.embed-pose.batch-size=8")
 TINY_PLANS = {
-    "dvae": Plan("study_estimation", SMALL),
+    "dvae": Plan("study_estimation", (*SMALL, *POSES)),
     "regression": Plan("study_regression", SMALL),
 }
 
@@ -176,7 +177,9 @@ def test_where_pictures_are_read():
 
 
 def test_the_clock_adds_up_what_lines_tell():
-    experiment = load_experiment("study_estimation", ["--training.batch-size=10"])
+    experiment = load_experiment(
+        "study_estimation", ["--training.batch-size=10", "--phases.disentangle.batch-size=10"]
+    )
     lines = [
         {"phase": "disentangle", "update": 4, "epe_mm": 7.0, "samples_per_s": 20.0},
         {"phase": "embed_rgb", "update": 10, "samples_per_s": 5.0, "log_p_pose": -3.0, "kl_cpose": 2.0},
@@ -310,3 +313,9 @@ def test_fig8_holds_truth_and_prediction(tmp_path):
         seen[0] = seen[0] | visible[each["name"]][12]
         error = np.linalg.norm(truth - said, axis=1)[seen].mean()
         assert each["epe_mm"] == pytest.approx(error, rel=1e-3)
+
+
+def test_fig9_refuses_hands_whose_smallest_share_fills_no_batch(tmp_path):
+    with pytest.raises(HandsError, match="hands is 256; legal here: 2560 or more"):
+        reproduce("fig9", tiny_study(tmp_path))
+    assert not (tmp_path / "runs").exists()

@@ -5,15 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from PIL import Image
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.build import Hands, build_hands, build_phases, build_vae
-from latent_hands.checkpoint import load_run
+from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
+from latent_hands.checkpoint import export_weights, load_run
 from latent_hands.data.windows import Pictures
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment
+from latent_hands.experiment import Algorithm, load_experiment
 from latent_hands.train import loop, train
+from latent_hands.train.feeds import share, stream
 
 BUDGET = ["--training.epochs=2", "--training.batch_size=8", "--training.learning-rate=1e-3"]
 
@@ -83,8 +85,8 @@ def test_updates_do_not_depend_on_how_many_are_labelled(tmp_path, monkeypatch):
     counted = []
     monkeypatch.setattr(loop, "take_step", lambda *a: counted.append(1) or [])
     monkeypatch.setattr(loop.Reporter, "update", lambda *a: None)
-    for number, share in enumerate((0.25, 0.5, 1.0)):
-        train(tiny(f"--supervision.labelled={share}"), tmp_path / str(number), hands=hands())
+    for number, labelled in enumerate((0.25, 0.5, 1.0)):
+        train(tiny(f"--supervision.labelled={labelled}"), tmp_path / str(number), hands=hands())
     assert len(counted) == 3 * 3 * 2 * 5
 
 
@@ -166,3 +168,44 @@ def test_an_encoder_of_z_u_infers_nothing_else():
     encoders = experiment.encoders | {"u": replace(experiment.encoders["u"], factors=("u", "pose"))}
     with pytest.raises(HandsError, match='encoder "u" infers pose, u; legal: u from an encoder of its own'):
         steps(replace(experiment, encoders=encoders))
+
+
+def test_a_latent_is_not_finished_without_its_decoders(tmp_path):
+    weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
+    start = f"--training.start={tmp_path / 'first'}"
+    chosen = "--training.start-with=['decoders.pose', 'decoders.viewpoint']"
+    later = tiny("--algorithm.embed=['rgb']", "--algorithm.finished=true", start, chosen)
+    with pytest.raises(HandsError, match=r'finished: .* lacks the decoder "cpose"'):
+        train(later, tmp_path / "second", hands=hands())
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_finished_run_can_be_exported(tmp_path):
+    weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
+    later = tiny(
+        "--algorithm.embed=['rgb']", "--algorithm.finished=true", f"--training.start={tmp_path / 'first'}"
+    )
+    weights(later, tmp_path / "second", hands())
+    exported = export_weights(tmp_path / "second", tmp_path / "small")
+    assert load_run(exported)[1].training.start == ""
+
+
+def test_an_algorithm_that_trains_nothing_is_named():
+    with pytest.raises(HandsError, match="nothing would be trained"):
+        steps(replace(tiny(name="alternating"), algorithm=Algorithm("alternating", ())))
+
+
+def test_of_steps_in_turn_only_the_one_that_is_due_is_fed():
+    experiment = tiny(name="alternating")
+    vae = build_vae(experiment)
+    (phase,) = build_phases(experiment, vae)
+    source = {"labelled": build_batches(experiment, hands().training, phase, 0)}
+    fed = stream(vae, phase, source, 4, torch.device("cpu"))
+    assert [sorted(next(fed)["labelled"]) for _ in range(3)] == [["pose", "rgb"], ["pose"], ["pose", "rgb"]]
+
+
+def test_feeds_of_the_same_hands_are_one_copy():
+    data = hands()
+    feeds = share(data.feeds(1.0), ("all", "labelled"), Accelerator())
+    assert feeds["all"] is feeds["labelled"]
+    assert set(share(data.feeds(0.5), ("labelled",), Accelerator())) == {"labelled"}

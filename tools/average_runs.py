@@ -31,6 +31,10 @@ def average(runs: list[str], out: Path) -> None:
     experiment = loaded[-1][1]
     for run, (vae, _) in zip(runs, loaded, strict=True):
         restore_weights(build_vae(experiment), dict(vae.state_dict()), run)
+    for run, (_, other) in zip(runs, loaded, strict=True):
+        for name in ("crop", "crop_px", "frame", "side", "convention"):
+            if (theirs := getattr(other.data, name)) != (ours := getattr(experiment.data, name)):
+                raise HandsError(f"{run} has [data] {name} = {theirs}, {runs[-1]} has {ours}")
     start_run(out, experiment)
     mean = mean_of([dict(vae.state_dict()) for vae, _ in loaded])
     write_tensors(out / WEIGHTS, mean, {"mean_of": " ".join(Path(run).name for run in runs)})

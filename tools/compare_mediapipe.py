@@ -55,6 +55,8 @@ def main() -> None:
     options = parser.parse_args()
     samples = open_data(options.data, options.root, options.split)
     model = Model.load(options.run)
+    if model.experiment.data.side != "mirror":
+        parser.error(f"{options.run} is told the side; legal here: runs of mirrored hands")
     points, found = landmarks(build_windows(samples, "box", 1.0, CROP_PX, "mirror"))
     chosen = [sample for sample, there in zip(samples, found.tolist(), strict=True) if there]
     windows = evaluation_windows(model, chosen, options.rotations)

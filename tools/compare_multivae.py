@@ -107,18 +107,25 @@ def stages(method: str, phase: Phase, warmup: int) -> list[Phase]:
 
 
 def learn(
-    joint_vaes: ModuleType, model: nn.Module, stage: Phase, batches: Batches, training: Training, place: Place
+    joint_vaes: ModuleType,
+    model: nn.Module,
+    stage: Phase,
+    batches: Batches,
+    training: Training,
+    place: Place,
 ) -> Iterator[dict[str, float]]:
     """One stage with an optimiser of its own, from a place on; tells the mean loss of every epoch."""
     device, names = batches.windows.images.device, list(model.decoders)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=training.weight_decay)
     place.phase_update = 0
-    for _ in track(range(stage.epochs), f"from epoch {place.epoch}", console=Console(stderr=True)):
+    first = place.update // len(batches)
+    epochs = range(first, first + stage.epochs)
+    for epoch in track(epochs, f"from epoch {first}", console=Console(stderr=True)):
         losses = []
-        for batch in batches.epoch(place.epoch, names):
+        for batch in batches.epoch(epoch, names):
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(training, stage, place, len(batches))
-            loss = joint_vaes.loss(model, {name: batch[name].to(device) for name in names}, place.epoch)
+            loss = joint_vaes.loss(model, {name: batch[name].to(device) for name in names}, epoch)
             if not loss.isfinite():
                 raise HandsError(f"update {place.update}: the loss is {loss.item()}; nothing was saved")
             optimiser.zero_grad(set_to_none=True)
@@ -126,8 +133,7 @@ def learn(
             optimiser.step()
             losses.append(loss.item())
             place.advance()
-        place.epoch += 1
-        yield {"update": place.update, "epoch": place.epoch, "loss": sum(losses) / len(losses)}
+        yield {"update": place.update, "epoch": epoch + 1, "loss": sum(losses) / len(losses)}
 
 
 def train(experiment: Experiment, options: argparse.Namespace) -> None:

@@ -132,6 +132,8 @@ def keys(vae: DisentangledVAE, steps: Iterable[Step]) -> frozenset[str]:
 
 def check(vae: DisentangledVAE, phases: Sequence[Phase]) -> None:
     """Raise HandsError for the first step that the graph cannot run or that would train nothing."""
+    if not phases or not all(phase.steps for phase in phases):
+        raise HandsError("[algorithm]: nothing would be trained; encode or embed names no encoder")
     for phase in phases:
         for number, step in enumerate(phase.steps, start=1):
             check_step(vae, step, f'phase "{phase.name}", step {number}')

@@ -224,6 +224,7 @@ def export_weights(run: str | Path, out: str | Path, dtype: torch.dtype = torch.
     vae, experiment = load_run(run)
     experiment = replace(
         experiment,
+        algorithm=replace(experiment.algorithm, finished=False),
         data=replace(experiment.data, root=""),
         supervision=replace(experiment.supervision, photos=""),
         training=replace(experiment.training, start="", start_with=()),

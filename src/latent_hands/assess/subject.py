@@ -34,8 +34,13 @@ class Subject:
     device: str | torch.device = "cpu"
 
     def __post_init__(self) -> None:
-        """Raises HandsError for a graph that writes no pictures."""
+        """Raises HandsError for a graph that writes no pictures, or has no factor of the pose."""
         self._decoder("rgb", tuple(self.vae.latent))
+        if not self.pose:
+            raise HandsError(
+                "the run has no factor that labels are encoded into, so no pose can be carried anywhere; "
+                "legal: dVAEs, such as synthesis and algorithm_2"
+            )
 
     @property
     def pose(self) -> synthesis.Factors:

@@ -12,6 +12,7 @@ from latent_hands.errors import HandsError
 if TYPE_CHECKING:
     from latent_hands.assess import Judge
     from latent_hands.assess.run import Progress
+    from latent_hands.data import Sample
     from latent_hands.predictor import Model
 
 LESSONS = 4000
@@ -50,7 +51,6 @@ def assess(
     from latent_hands.assess import Subject, assess_run, open_benchmark, read_lessons
     from latent_hands.cli.assessment_tables import assessment_tables
     from latent_hands.cli.bars import bars
-    from latent_hands.data import open_data
     from latent_hands.predictor import Model
 
     model = Model.load(run)
@@ -59,8 +59,8 @@ def assess(
         root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
     )
     with bars() as advance:
+        taught = scenes and scenes_of(model, scenes, LESSONS)
         reader = find_judge(model, scenes, judge, epochs, advance)
-        taught = scenes and open_data("rendered", scenes, "training", LESSONS)
         lessons = read_lessons(taught, model.crop_px, data.side, data.frame) if taught else None
         numbers, made = assess_run(subject, benchmark, reader, samples, progress=advance, lessons=lessons)
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
@@ -77,6 +77,18 @@ def assess(
         assessment_tables(numbers, f"{run} on {root}")
 
 
+def scenes_of(model: "Model", scenes: Path, limit: int | None = None) -> "list[Sample]":
+    """Training pictures for judge and probes; HandsError if their joints are in another convention."""
+    from latent_hands.data import open_data
+    from latent_hands.data.crops import convention_of
+
+    samples = open_data("rendered", scenes, "training", limit)
+    found, wanted = convention_of(samples), model.experiment.data.convention
+    if found != wanted:
+        raise HandsError(f'joints of {scenes} follow "{found}"; legal for this run: "{wanted}"')
+    return samples
+
+
 def find_judge(
     model: "Model", scenes: Path | None, path: Path | None, epochs: int, advance: "Progress"
 ) -> "Judge | None":
@@ -85,7 +97,6 @@ def find_judge(
     Raises HandsError for a file that is not there and no scenes to learn from.
     """
     from latent_hands.assess import load_judge, save_judge, train_judge
-    from latent_hands.data import open_data
 
     px, side = model.crop_px, model.experiment.data.side
     if path is not None and path.exists():
@@ -94,8 +105,7 @@ def find_judge(
         if path is not None:
             raise HandsError(f"there is no judge at {path}; legal: its file, or --scenes to train it on")
         return None
-    samples = open_data("rendered", scenes, "training")
-    judge = train_judge(samples, px, side, epochs, device=model.device, progress=advance)
+    judge = train_judge(scenes_of(model, scenes), px, side, epochs, device=model.device, progress=advance)
     if path is not None:
         save_judge(judge, path)
     return judge

@@ -112,7 +112,7 @@ def train(
     """Train an experiment, a TOML file or a shipped one by name.
 
     $ latent-hands train demo_estimation --data.root hands --out runs/mine
-    $ latent-hands train my.toml --training.batch-size 64 --seed 3
+    $ latent-hands train my.toml --training.batch-size 64 --training.seed 3
     $ latent-hands train my.toml --out runs/mine --resume
 
     Any value of the file can be changed by --section.key value.

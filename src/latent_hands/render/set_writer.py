@@ -82,13 +82,13 @@ def _claim(out: Path, plan: Plan) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(path, (json.dumps(wanted, indent=2) + "\n").encode())
     try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
+        found = dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
         raise HandsError(f"{path} is broken ({error}); give another folder") from error
-    for name in wanted:
-        if found.get(name) != wanted[name]:
+    for name in sorted(wanted.keys() | found.keys()):
+        if found.get(name) != wanted.get(name):
             raise HandsError(
-                f"{out} holds rendered hands with {name} = {found.get(name)}, not {wanted[name]}; "
+                f"{out} holds rendered hands with {name} = {found.get(name)}, not {wanted.get(name)}; "
                 "repeat its settings or give another folder"
             )
     for split in SPLITS:

@@ -1,5 +1,6 @@
 """The figures and tables of the paper, by name: what each trains, measures and draws."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from latent_hands.reproduce import budget, comparison, joint, pck, quintets, swe
 from latent_hands.reproduce.curves import information
 from latent_hands.reproduce.figure import Found, save
 from latent_hands.reproduce.sets import TITLES, Source
-from latent_hands.reproduce.study import Plan, Scores, Study, Trial
+from latent_hands.reproduce.study import Plan, Scores, Study, Trial, check_settings
 
 SYNTHESIS, UNLABELLED, ESTIMATION = Plan("study_synthesis"), Plan("study_u"), Plan("study_estimation")
 
@@ -111,7 +112,11 @@ def fig8(study: Study) -> list[Path]:
 
 
 def fig9(study: Study) -> list[Path]:
-    """Errors over the share of labels, four kinds of supervision."""
+    """Errors over the share of labels, four kinds of supervision.
+
+    Raises HandsError, before anything is trained, for hands of which the smallest share fills no batch.
+    """
+    check_shares(study)
     return [
         file
         for each in scored(study, budget.plans())
@@ -123,6 +128,18 @@ def fig9(study: Study) -> list[Path]:
     ]
 
 
+def check_shares(study: Study) -> None:
+    """Raise HandsError for a share of labelled hands that is smaller than a batch."""
+    for name, plan in budget.plans().items():
+        experiment = study.trial(name, plan, 0, study.sets.rendered).experiment
+        plans, training = experiment.phases.values(), experiment.training
+        batch = max(each.batch_size or training.batch_size for each in plans)
+        share = experiment.supervision.labelled
+        if share * study.sets.hands < batch:
+            least = math.ceil(batch / share)
+            raise HandsError(f"hands is {study.sets.hands}; legal here: {least} or more, a batch of {name}")
+
+
 def table(study: Study) -> list[Path]:
     """Errors of dVAE, cross-modal VAE, regression, and of what else was trained on the same hands."""
     files = []
@@ -132,6 +149,8 @@ def table(study: Study) -> list[Path]:
                 study.trial(name, plan, seed, study.sets.teacher(each.source)) for seed in range(study.seeds)
             ]
             if all(trial.finished for trial in others):
+                for trial in others:
+                    check_settings(trial)
                 each.trials[name] = others
                 each.scores[name] = [study.scores(trial, each.source) for trial in others]
         found = each.settings | comparison.measure_comparison(each.trials, each.scores)

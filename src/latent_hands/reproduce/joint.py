@@ -15,7 +15,7 @@ CONSTANT = ("--training.schedule=constant", "--training.learning-rate=5e-4", "--
 PLANS = {
     "two_phase": Plan("study_estimation", CONSTANT),
     "joint": Plan("study_joint", CONSTANT),
-    "alternating": Plan("study_alternating", CONSTANT),
+    "alternating": Plan("study_alternating", (*CONSTANT, "--training.validate-every=200")),
 }
 LAST = 5
 
@@ -87,7 +87,7 @@ def draw_joint(found: Found) -> Figure:
     loss.set_yscale("log")
     updates.legend()
     figure.supxlabel(
-        "Equal numbers of updates, constant learning rate; two phases read pictures in the second alone. "
+        "Equal numbers of pictures, constant learning rate; two phases read them in the last alone. "
         f"In mm, about the last {found['last']} validations:\n" + ";  ".join(told),
         fontsize=7,
     )

@@ -31,7 +31,7 @@ def _some(samples: Sequence[Sample]) -> list[Sample]:
 
 def quintet(model: Model, sample: Sample) -> Found:
     """One picture with its label and what the model says."""
-    photo = photo_of(sample)
+    photo = photo_of(sample, model.experiment.data.crop)
     said = model.estimate(photo)
     pose, bone_mm = bones(labelled_pose(sample))
     return {

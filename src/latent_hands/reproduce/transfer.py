@@ -32,7 +32,10 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     made = model.decode(combine(z_pose, z_content))
     truth, bone_mm = zip(*(bones(labelled_pose(sample)) for sample in chosen), strict=True)
     pictures = model.transfer(photos, tags, "tag")
-    again = model.predict(made["rgb"].float().clamp(-1, 1))["pose"].cpu().numpy()
+    read = made["rgb"].float().clamp(-1, 1)
+    sided = model.experiment.data.side == "condition"
+    right = torch.zeros(len(read), dtype=torch.bool) if sided else None  # `decode` writes left hands
+    again = model.predict(read, right)["pose"].cpu().numpy()
     extracted = made["pose"].float().cpu().numpy()[:: len(tags)]
     return {
         "poses": [to_text(seen(photo)) for photo in photos],

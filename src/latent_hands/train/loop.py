@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -78,9 +79,12 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     phases = build_phases(experiment, vae)
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
     if place.update == 0 and experiment.training.start:
-        begin_with(vae, experiment.training.start, experiment.training.start_with)
+        begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
+        check_finished(experiment, phases, begun)
     accelerator = Accelerator()
     main = accelerator.is_main_process
+    if main and resume:
+        cut_metrics(out, place.update if moments else -1)
     with Reporter(out, main) as reporter:
         hands = hands or build_hands(experiment, vae, phases, reporter.advance)
         check_data(experiment, vae, phases, hands)
@@ -102,13 +106,22 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
                 f"{out} holds a run with another [{section.name}]: resume it as its {EXPERIMENT} says"
             )
     if not (out / RESUME).exists():
-        cut_metrics(out, -1)
         return Place(), {}
     state, place = load_place(out)
     weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
     restore_weights(vae, weights, str(out))
-    cut_metrics(out, place.update)
     return place, state
+
+
+def check_finished(experiment: Experiment, phases: tuple[Phase, ...], begun: Collection[str]) -> None:
+    """Raise HandsError if a latent is said to be finished, but a decoder that is used begins at random."""
+    used = {arrow for phase in phases for step in phase.steps for arrow in step.bound.decoders}
+    for arrow in sorted(used):
+        if experiment.algorithm.finished and f"decoders.{arrow}" not in begun:
+            raise HandsError(
+                f'[algorithm] finished: {experiment.training.start} lacks the decoder "{arrow}"; '
+                "legal: a run that has all decoders which the embedding uses"
+            )
 
 
 def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:
@@ -148,8 +161,8 @@ def run_phases(
 ) -> bool:
     """All phases from the run's place on; whether the end was reached."""
     accelerator = run.accelerator
-    feeds = hands.feeds(experiment.supervision.labelled)
-    feeds = {feed: share(windows, accelerator) for feed, windows in feeds.items()}
+    used: set[Feed] = {feed for phase in phases[run.place.phase :] for feed in by_feed(phase)}
+    feeds = share(hands.feeds(experiment.supervision.labelled), used, accelerator)
     held = hands.validation and hands.validation.to(accelerator.device)
     validation = build_validation(experiment, held) if held else None
     for number in range(run.place.phase, len(phases)):
@@ -158,7 +171,7 @@ def run_phases(
         batches: dict[Feed, Batches] = {
             feed: build_batches(experiment, feeds[feed], phase, seed) for feed in by_feed(phase)
         }
-        per_epoch = len(feeds["all"]) // phase.batch_size
+        per_epoch = len(hands.training) // accelerator.num_processes // phase.batch_size
         learned = parameters(run.vae, phase)
         fused = accelerator.device.type in ("cpu", "cuda")
         optimiser = AdamW(learned.values(), weight_decay=run.training.weight_decay, fused=fused)

@@ -81,12 +81,10 @@ class Reporter:
         self.console.print(f"{phase}, update {place.update}: {text}", highlight=False)
         self.write({"phase": phase, "update": place.update, **result})
         for name, value in result.items():
-            dead = (
-                name.startswith("active_") and value == 0 and (ended or place.phase_update >= SETTLED_UPDATES)
-            )
+            dead = "active_" in name and value == 0 and (ended or place.phase_update >= SETTLED_UPDATES)
             if dead and name not in self.told_dead:
                 self.told_dead.add(name)
-                factor = name.removeprefix("active_")
+                factor = name.rpartition("active_")[2]
                 self.console.print(
                     f'[bold red]Factor "{factor}" is DEAD in phase {phase}: no unit carries anything.[/] '
                     "Lower beta or raise lam of what it explains."
