@@ -85,7 +85,7 @@ def _claim(out: Path, plan: Plan) -> None:
         found = dict(json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise HandsError(f"{path} is broken ({error}); give another folder") from error
-    for name in sorted(wanted.keys() | found.keys()):
+    for name in dict.fromkeys([*wanted, *found]):
         if found.get(name) != wanted.get(name):
             raise HandsError(
                 f"{out} holds rendered hands with {name} = {found.get(name)}, not {wanted.get(name)}; "
