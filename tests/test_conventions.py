@@ -202,9 +202,9 @@ class TestRendering:
             path.write_text(held)
 
     def test_a_group_keeps_the_viewpoint_of_its_own_labels(self, roots):
-        from latent_hands.render.counterfactual import draw_group
+        from latent_hands.render.counterfactual import Framing, draw_group
 
-        group = draw_group(0, "training", 0, 64, (0.85, 1.0), "ge2019")
+        group = draw_group(0, "training", 0, Framing(64, (0.85, 1.0), "ge2019"))
         for role in ("anchor", "pose", "identity"):
             shot = group[role]
             scene = dataclasses.replace(shot.scene, side="left")

@@ -18,7 +18,7 @@ pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'lat
 
 from latent_hands.cli import main
 from latent_hands.render import counterfactual, set_writer
-from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, draw_block, draw_group, take
+from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, Framing, draw_block, draw_group, take
 from latent_hands.render.counterfactual_set import BENCHMARK_SEED, render_counterfactual
 from latent_hands.render.dataset import render_dataset
 from latent_hands.render.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
@@ -43,7 +43,7 @@ def read(root, request):
 
 @pytest.fixture(scope="module")
 def group():
-    return draw_group(0, "training", 0, 64, WINDOW)
+    return draw_group(0, "training", 0, Framing(64, WINDOW))
 
 
 def contents(folder):
@@ -231,17 +231,17 @@ def test_the_splits_share_nothing(root):
 
 
 def test_the_evaluation_split_is_the_same_for_every_seed(root):
-    shots = draw_block(BENCHMARK_SEED, "evaluation", 0, 48, WINDOW)
+    shots = draw_block(BENCHMARK_SEED, "evaluation", 0, Framing(48, WINDOW))
     samples = open_data("rendered", root, "evaluation")
     for shot, sample in zip(shots, samples, strict=True):
         assert json.loads(json.dumps(shot.part)) == sample.factors["counterfactual"]
         assert shot.scene.factors().items() <= sample.factors.items()
-    other = draw_block(4, "training", 0, 48, WINDOW)[0].scene.factors()
+    other = draw_block(4, "training", 0, Framing(48, WINDOW))[0].scene.factors()
     assert other["identity"] != open_data("rendered", root, "training")[0].factors["identity"]
 
 
 def test_defocus_changes_the_blur_of_backgrounds_alone_and_moves_with_them():
-    sharp, soft = (draw_group(0, "training", 0, 64, WINDOW, defocus=d) for d in (None, (0.06, 0.12)))
+    sharp, soft = (draw_group(0, "training", 0, Framing(64, WINDOW, defocus=d)) for d in (None, (0.06, 0.12)))
     blurs = {role: shot.scene.look.background.blur for role, shot in soft.items()}
     changed = {blurs["background"], blurs["donor"]}
     assert (
@@ -307,7 +307,7 @@ def test_the_command_refuses_what_has_no_meaning(tmp_path, capsys):
 def test_scenes_that_no_pose_fits_are_told(monkeypatch):
     monkeypatch.setattr(counterfactual, "arm_fits", lambda scene, hand: False)
     with pytest.raises(HandsError, match="no pose of 20 was found"):
-        draw_block(0, "training", 0, 64, WINDOW)
+        draw_block(0, "training", 0, Framing(64, WINDOW))
 
 
 def test_incomplete_and_other_sets_are_told(root, tmp_path):

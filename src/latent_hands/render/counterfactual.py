@@ -56,8 +56,16 @@ ATTEMPTS, WRISTS = 20, 20
 VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera")
 """Objects and coarse cameras carry a change beyond the hand; a child and an adult fit no one picture."""
 
-Window = tuple[float, float]
-Defocus = tuple[float, float] | None
+
+@dataclass(frozen=True)
+class Framing:
+    """What all pictures of a set share: `size` in pixels, and `window`, `convention` and `defocus` as in
+    `sample_scene` and `defocused`."""
+
+    size: int
+    window: tuple[float, float]
+    convention: str = RHD
+    defocus: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,45 +107,29 @@ def take(shot: Shot, other: Shot, factor: str) -> Shot:
     return dataclasses.replace(shot, scene=dataclasses.replace(scene, look=look))
 
 
-def draw_block(
-    seed: int,
-    split: str,
-    block: int,
-    size: int,
-    window: Window,
-    convention: str = RHD,
-    defocus: Defocus = None,
-) -> list[Shot]:
-    """The shots of a block, a group and a grid, the same for the same arguments; `defocus` as in `defocused`.
+def draw_block(seed: int, split: str, block: int, framing: Framing) -> list[Shot]:
+    """The shots of a block, a group and a grid, the same for the same arguments.
 
     Raises HandsError where no pose fits, and as `sample_scene` does.
     """
     first = block * TAGS
     shots = []
-    for role, shot in draw_group(seed, split, first, size, window, convention, defocus).items():
+    for role, shot in draw_group(seed, split, first, framing).items():
         offset = GROUP_SCENES.index(role) if role in GROUP_SCENES else 0
         scene = dataclasses.replace(shot.scene, index=first + offset)
         part = {"group": block, "role": role, "changed": role if role in FACTORS else None}
         shots.append(dataclasses.replace(shot, scene=scene, part=part))
-    rows = draw_grid(seed, split, first + len(GROUP_SCENES), size, window, convention, defocus)
+    rows = draw_grid(seed, split, first + len(GROUP_SCENES), framing)
     for row, cells in enumerate(rows):
         for column, shot in enumerate(cells):
             shots.append(dataclasses.replace(shot, part={"grid": block, "row": row, "column": column}))
     return shots
 
 
-def draw_group(
-    seed: int,
-    split: str,
-    index: int,
-    size: int,
-    window: Window,
-    convention: str = RHD,
-    defocus: Defocus = None,
-) -> dict[str, Shot]:
+def draw_group(seed: int, split: str, index: int, framing: Framing) -> dict[str, Shot]:
     """The shots of a group by role: "anchor", "donor", and each factor for the shot in which it changed."""
     rng = scene_rng(seed, split, index, *POSE)
-    scene, other = _two_scenes(seed, split, index, size, window, convention, defocus)
+    scene, other = _two_scenes(seed, split, index, framing)
     relative = dataclasses.replace(scene, identity=other.identity)
     anchor = draw_shots(rng, lambda pose, view: [Shot(scene, pose, view), Shot(relative, pose, view)])[0]
 
@@ -151,21 +143,11 @@ def draw_group(
     return dict(zip(("anchor", "donor", *FACTORS), draw_shots(rng, group), strict=True))
 
 
-def draw_grid(
-    seed: int,
-    split: str,
-    index: int,
-    size: int,
-    window: Window,
-    convention: str = RHD,
-    defocus: Defocus = None,
-) -> list[list[Shot]]:
+def draw_grid(seed: int, split: str, index: int, framing: Framing) -> list[list[Shot]]:
     """Rows of shots: row i has one pose and viewpoint, column j one scene; all hands are of one side."""
     rng = scene_rng(seed, split, index, *POSE)
     side = SIDES[rng.integers(2)]
-    drawn = (
-        _scene(seed, split, index + column, size, window, convention, defocus) for column in range(SCENES)
-    )
+    drawn = (_scene(seed, split, index + column, framing) for column in range(SCENES))
     scenes = [dataclasses.replace(scene, side=side) for scene in drawn]
     return [draw_shots(rng, lambda pose, view: [Shot(s, pose, view) for s in scenes]) for _ in range(POSES)]
 
@@ -192,29 +174,19 @@ def draw_shots(
     )
 
 
-def _two_scenes(
-    seed: int, split: str, index: int, size: int, window: Window, convention: str, defocus: Defocus
-) -> tuple[Scene, Scene]:
+def _two_scenes(seed: int, split: str, index: int, framing: Framing) -> tuple[Scene, Scene]:
     """Two scenes whose light, and whose background, come from different places."""
-    draw = partial(_scene, seed, split, index, size, window, convention, defocus)
+    draw = partial(_scene, seed, split, index, framing)
     scene = draw()
     others = (draw(attempt) for attempt in count(1))
     return scene, next(other for other in others if _apart(scene.look, other.look))
 
 
-def _scene(
-    seed: int,
-    split: str,
-    index: int,
-    size: int,
-    window: Window,
-    convention: str,
-    defocus: Defocus,
-    *attempt: int,
-) -> Scene:
-    scene = sample_scene(seed, split, index, size, window, *SCENE, *attempt, convention=convention)
-    if defocus is not None:
-        scene = defocused(scene, seed, defocus)
+def _scene(seed: int, split: str, index: int, framing: Framing, *attempt: int) -> Scene:
+    size, window = framing.size, framing.window
+    scene = sample_scene(seed, split, index, size, window, *SCENE, *attempt, convention=framing.convention)
+    if framing.defocus is not None:
+        scene = defocused(scene, seed, framing.defocus)
     return varied(scene, seed, VARIETY, *SCENE, *attempt)
 
 

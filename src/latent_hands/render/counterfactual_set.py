@@ -11,7 +11,7 @@ from typing import Any
 
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
-from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, draw_block
+from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, Framing, draw_block
 from latent_hands.render.dataset import ABOUT, check_defocus, tag_kinds
 from latent_hands.render.scene import check_settings, plain
 from latent_hands.render.set_writer import write_set
@@ -59,7 +59,8 @@ class CounterfactualSettings:
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write one block's files into its split's folder; returns the records of its pictures."""
         seed = self.seed if split == "training" else BENCHMARK_SEED
-        shots = draw_block(seed, split, job, self.size, self.window, self.joints, self.defocus)
+        framing = Framing(self.size, self.window, self.joints, self.defocus)
+        shots = draw_block(seed, split, job, framing)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
             write_tags(folder, scene, self.tag_kinds)
         numbered = zip(shots, self.pictures(split, job), strict=True)
