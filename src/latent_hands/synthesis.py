@@ -1,6 +1,6 @@
 """Factors taken apart and put together: from several sources, on a line, in all pairs (Fig. 4-6)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -83,6 +83,13 @@ def decode(vae: DisentangledVAE, latent: Latent, right: Tensor | None = None) ->
         if set(arrow.factors) <= set(latent):
             written[arrow.writes] = vae.decode(name, latent, right)
     return written
+
+
+def stack(latents: Sequence[Samples]) -> Samples:
+    """Several latents of the same factors as the samples of one; HandsError for none."""
+    if not latents:
+        raise HandsError("nothing to transfer: give one pose and one content or more")
+    return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}
 
 
 def combine(first: Samples, second: Samples) -> Samples:

@@ -214,8 +214,8 @@ class Model:
     ) -> list[list[Rgb]]:
         """Every pose (rows) in every scene (columns), Fig. 6. Raises HandsError as `synthesise` does."""
         self._factors_of("rgb")
-        rows = _stack([self.latent(source, ["pose"]) for source in poses])
-        columns = _stack([self.latent(source, ["content"], content_reads) for source in contents])
+        rows = synthesis.stack([self.latent(source, ["pose"]) for source in poses])
+        columns = synthesis.stack([self.latent(source, ["content"], content_reads) for source in contents])
         pictures = self._pictures(synthesis.combine(rows, columns))
         return [pictures[i : i + len(contents)] for i in range(0, len(pictures), len(contents))]
 
@@ -254,9 +254,3 @@ def _towards(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[Tensor, "21 3"]
     if photo.K is None:
         return pose
     return pose @ geometry.ray_rotation(torch.from_numpy(photo.K), torch.tensor(photo.centre_px))
-
-
-def _stack(latents: Sequence[Latent]) -> synthesis.Samples:
-    if not latents:
-        raise HandsError("nothing to transfer: give one pose and one content or more")
-    return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}

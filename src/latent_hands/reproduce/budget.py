@@ -47,7 +47,7 @@ def measure_fig9(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Found:
         for kind in KINDS
         if kind != "full"
     }
-    by_seed = {
+    each_seed = {
         kind: [
             [relative_gain(a, b) for a, b in zip(x, full, strict=True)] for x, full in _beside(epe_mm, kind)
         ]
@@ -59,7 +59,7 @@ def measure_fig9(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Found:
         "epe_mm": epe_mm,
         "cpose_epe_mm": cpose,
         "gain_percent": gains,
-        "gain_percent_by_seed": by_seed,
+        "gain_percent_by_seed": each_seed,
         "up_to": {
             kind: {"percent": gains[kind][i], "labelled_percent": SHARES[i]} for kind, i in best.items()
         },

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latent_hands.reproduce.curves import learning_curve
-from latent_hands.reproduce.figure import INKS, Found, band, tidy
+from latent_hands.reproduce.figure import INKS, Found, learning, tidy
 from latent_hands.reproduce.study import Plan, Trial
 
 PLANS = {
@@ -129,16 +129,7 @@ def draw_baselines(found: Found) -> Figure:
         seeds = len(method["epe_mm"])
         offsets = 0.08 * (np.arange(seeds) - (seeds - 1) / 2)
         dots.plot(i + offsets, method["epe_mm"], "o", color=ink, markersize=3)
-        curves = method["curves"]
-        errors = [curve["epe_mm"] for curve in curves]
-        band(updates, curves[0]["updates"], errors, ink, TITLES[name])
-        band(
-            seconds,
-            np.mean([curve["seconds"] for curve in curves], axis=0).tolist(),
-            errors,
-            ink,
-            TITLES[name],
-        )
+        learning(updates, seconds, method["curves"], ink, TITLES[name])
     dots.set_xticks(range(len(methods)), [TITLES[name].replace(" (", "\n(") for name in methods], fontsize=7)
     dots.set_xlim(-0.6, len(methods) - 0.4)
     tidy(dots, "", "mean EPE, mm", f"seeds and 95 % interval over {found['samples']:,} hands")

@@ -161,6 +161,13 @@ def band(
     axis.plot(x, values.mean(axis=0), color=ink, label=label, linewidth=1.4, marker=marker, markersize=3)
 
 
+def learning(updates: Axes, seconds: Axes, curves: Sequence[Found], ink: str, label: str) -> None:
+    """Validation errors of several seeds, over updates and over their mean seconds."""
+    errors = [curve["epe_mm"] for curve in curves]
+    band(updates, curves[0]["updates"], errors, ink, label)
+    band(seconds, np.mean([curve["seconds"] for curve in curves], axis=0).tolist(), errors, ink, label)
+
+
 def by_seed(values: Sequence[Sequence[float | int]]) -> list[list[float | int]]:
     """Lists over the seeds for each value of x, as a list over x for each seed."""
     return [list(run) for run in zip(*values, strict=True)]

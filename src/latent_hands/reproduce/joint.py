@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from latent_hands.reproduce.comparison import TITLES
 from latent_hands.reproduce.curves import learning_curve, loss_curve
-from latent_hands.reproduce.figure import INKS, Found, band, tidy
+from latent_hands.reproduce.figure import INKS, Found, band, learning, tidy
 from latent_hands.reproduce.study import Plan, Trial
 
 CONSTANT = ("--training.schedule=constant", "--training.learning-rate=5e-4", "--training.validate-every=100")
@@ -65,16 +65,8 @@ def draw_joint(found: Found) -> Figure:
     updates, seconds, loss = figure.subplots(1, 3)
     told = []
     for ink, (name, method) in zip(INKS, found["methods"].items(), strict=False):
-        curves, losses = method["curves"], method["losses"]
-        errors = [curve["epe_mm"] for curve in curves]
-        band(updates, curves[0]["updates"], errors, ink, SHORT[name])
-        band(
-            seconds,
-            np.mean([curve["seconds"] for curve in curves], axis=0).tolist(),
-            errors,
-            ink,
-            SHORT[name],
-        )
+        losses = method["losses"]
+        learning(updates, seconds, method["curves"], ink, SHORT[name])
         band(loss, losses[0]["updates"], [each["loss"] for each in losses], ink, SHORT[name])
         told.append(
             f"{SHORT[name]}: wobble {method['wobble_mm']:.2f}, largest rise {method['largest_rise_mm']:.1f}, "

@@ -12,7 +12,7 @@ from latent_hands.gallery import labelled_pose
 from latent_hands.predictor import Model, photo_of, tag_of
 from latent_hands.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand, reach, to_text
 from latent_hands.reproduce.hands import Points, bones, distance, scenes, seen, spread
-from latent_hands.synthesis import Samples, combine
+from latent_hands.synthesis import combine, stack
 
 ROWS, COLUMNS = 4, 5
 
@@ -27,8 +27,8 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     chosen = spread(samples, ROWS)
     photos = [photo_of(sample, "scene") for sample in chosen]
     tags = [tag_of(hands[0]) for hands in scenes(samples, COLUMNS)]
-    z_pose = _rows([model.latent(photo, ["pose"]) for photo in photos])
-    z_content = _rows([model.latent(tag, ["content"], "tag") for tag in tags])
+    z_pose = stack([model.latent(photo, ["pose"]) for photo in photos])
+    z_content = stack([model.latent(tag, ["content"], "tag") for tag in tags])
     made = model.decode(combine(z_pose, z_content))
     truth, bone_mm = zip(*(bones(labelled_pose(sample)) for sample in chosen), strict=True)
     pictures = model.transfer(photos, tags, "tag")
@@ -45,10 +45,6 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
         "extracted_epe_mm": errors_mm(extracted, truth, bone_mm),
         "read_back_epe_mm": errors_mm(again, *(_repeated(each, len(tags)) for each in (truth, bone_mm))),
     }
-
-
-def _rows(latents: Sequence[Samples]) -> Samples:
-    return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}
 
 
 def _repeated(values: Sequence, times: int) -> list:
