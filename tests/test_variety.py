@@ -16,7 +16,7 @@ from latent_hands.render.scene import bone_m, sample_scene, tag_hand
 from latent_hands.render.sensor import PLAIN, develop
 from latent_hands.render.shots import render_hand, visible_joints
 from latent_hands.render.things import place_thing, thing_faces, unit_thing
-from latent_hands.render.variety import EVERYTHING, KINDS, Variety, check_variety, varied
+from latent_hands.render.variety import EVERYTHING, KINDS, Variety, check_variety, kinds_of, varied
 
 SIZE = 64
 NONE = Variety.without(*KINDS)
@@ -39,6 +39,18 @@ def only(kind, index=0, size=SIZE):
 def test_without_any_the_scene_is_as_it_was():
     scene = sample_scene(3, "training", 0, SIZE)
     assert varied(scene, 3, NONE).factors() == scene.factors()
+
+
+def test_what_falls_to_a_scene_is_told_from_its_numbers():
+    rates = Variety()
+    for index in range(12):
+        scene = sample_scene(3, "training", index, SIZE)
+        told = kinds_of("training", index, 3, rates)
+        kept = replace(NONE, **{kind: getattr(rates, kind) for kind in told})
+        assert varied(scene, 3, rates).factors() == varied(scene, 3, kept).factors()
+    told = [kinds_of("training", index, 3, rates) for index in range(2000)]
+    for kind in KINDS:
+        assert abs(sum(kind in each for each in told) / 2000 - getattr(rates, kind)) < 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -48,11 +48,13 @@ class DecoderArrow:
 class Networks:
     """Sizes of the networks; the defaults are the paper's.
 
-    `width` and `stem` are ResNet-18's, `decoder_width` is the DCGAN decoder's, `hidden` and `layers` are
-    those of the fully connected networks, `painter_blocks` are those of a picture over a pose. `precision` is
-    that of the convolutions.
+    `backbone` reads pictures: the paper's ResNet-18, with `width` and `stem`, or EfficientNet-Lite0, which
+    begins with features learnt on ImageNet (extra `imagenet`). `decoder_width` is the DCGAN decoder's,
+    `hidden` and `layers` are those of the fully connected networks, `painter_blocks` are those of a picture
+    over a pose. `precision` is that of the convolutions.
     """
 
+    backbone: Literal["resnet18", "efficientnet_lite0"] = "resnet18"
     width: Size = 64
     stem: Stem = "conv"
     decoder_width: Size = 64

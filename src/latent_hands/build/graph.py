@@ -6,6 +6,7 @@ from torch import nn
 from latent_hands.experiment import Experiment
 from latent_hands.modalities import Modality, modality
 from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.painter import HandPainter
 from latent_hands.networks.resnet import ResNet18
@@ -35,8 +36,10 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
 
 
 def encoder_network(experiment: Experiment, m: Modality, sizes: dict[str, int], sided: bool) -> nn.Module:
-    """ResNet-18 for images, six fully connected layers for the rest."""
+    """The backbone for images, six fully connected layers for the rest."""
     n, outputs = experiment.networks, 2 * sum(sizes.values())
+    if m.is_image and n.backbone == "efficientnet_lite0":
+        return EfficientNetLite0(outputs, m.channels, sided, n.precision)
     if m.is_image:
         return ResNet18(outputs, n.width, n.stem, m.channels, sided, n.precision)
     return MLP(m.numbers, (outputs,), n.hidden, n.layers, sided)

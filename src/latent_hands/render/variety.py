@@ -72,6 +72,15 @@ def varied(scene: Scene, seed: int, variety: Variety, *spawn: int) -> Scene:
     return scene
 
 
+def kinds_of(split: str, index: int, seed: int, variety: Variety) -> tuple[str, ...]:
+    """Which kinds of variety fall to a scene of a rendered set."""
+    return tuple(
+        name
+        for number, name in enumerate(KINDS)
+        if scene_rng(seed, split, index, VARIETY + number).random() < getattr(variety, name)
+    )
+
+
 def check_variety(variety: Variety) -> None:
     """Refuse rates that are none, with a HandsError."""
     for name in KINDS:

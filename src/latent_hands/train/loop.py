@@ -35,6 +35,7 @@ from latent_hands.elbo import Term
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Data, Experiment, Training, load_experiment
 from latent_hands.modalities import Batch
+from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.train.feeds import by_feed, share, stream
 from latent_hands.train.interrupt import on_interrupt
 from latent_hands.train.learning import parameters, take_step
@@ -78,6 +79,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
+    if place.update == 0:
+        begin_with_imagenet(vae)
     if place.update == 0 and experiment.training.start:
         begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
         check_finished(experiment, phases, begun)
@@ -94,6 +97,13 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         with on_interrupt() as interrupted:
             run = Run(out, experiment.training, vae, place, accelerator, reporter, interrupted)
             return run_phases(run, experiment, phases, hands, moments)
+
+
+def begin_with_imagenet(vae: DisentangledVAE) -> None:
+    """Give the backbones that are meant for it the features learnt on ImageNet."""
+    for network in vae.modules():
+        if isinstance(network, EfficientNetLite0):
+            network.learnt_on_imagenet()
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:

@@ -1,0 +1,147 @@
+"""What each kind of variety and of augmentation does for photographs: one change at a time, equal updates.
+
+    latent-hands render HANDS --count 24000 --evaluation 1000 --size 160
+    python tools/ablate.py HANDS OUT --ge2019 GE [--rhd RHD] [--only NAME ...] [--seeds N]
+
+Every run embeds pictures anew into the finished latent of `estimation`. "without KIND" learns from the
+pictures of a set to which that kind did not fall, distributed as those of `render --without KIND`; "all" from
+as many of every kind; "plain" from those without any, which are fewer and seen more often. Choose on Ge 2019,
+a development set, and on rendered hands, never on RHD. A stopped call goes on where it was.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from latent_hands.build import Hands, build_hands, build_phases, build_vae
+from latent_hands.checkpoint import RESUME, write_text
+from latent_hands.data import open_data
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment, load_experiment
+from latent_hands.predictor import Model, score_run
+from latent_hands.render.variety import KINDS, Variety, kinds_of
+from latent_hands.train import train
+
+SMALL = (
+    "--networks.backbone=resnet18",
+    "--networks.width=32",
+    "--networks.stem=unshuffle",
+    "--data.crop_px=64",
+    "--data.window_px=112",
+    "--data.validation_share=0.04",
+    "--training.seed=0",
+)
+AUGMENTATIONS = {
+    "no colour": ("brightness=0", "contrast=0", "saturation=0", "hue=0"),
+    "no blur, noise, low resolution": ("blur_px=0", "noise=0", "downsample=1"),
+    "JPEG in half": ("jpeg=0.5",),
+    "occluders in a third": ("occluders=0.33",),
+    "scale 0.8 .. 1.3": ("scale=[0.8,1.3]",),
+}
+Chosen = Callable[[frozenset[str]], bool]
+
+
+def variants() -> dict[str, tuple[Chosen, tuple[str, ...]]]:
+    """By name: which pictures are learnt from, by their kinds of variety, and the changed settings."""
+
+    def everything(_: frozenset[str]) -> bool:
+        return True
+
+    without: dict[str, Chosen] = {f"without {k}": lambda kinds, k=k: k not in kinds for k in KINDS}
+    pictures: dict[str, Chosen] = {"all": everything, **without, "plain": lambda kinds: not kinds}
+    augmented = {n: tuple(f"--augmentation.{v}" for v in each) for n, each in AUGMENTATIONS.items()}
+    return {n: (chosen, ()) for n, chosen in pictures.items()} | {
+        n: (everything, changed) for n, changed in augmented.items()
+    }
+
+
+def kinds_of_pictures(root: Path, hands: Hands) -> list[frozenset[str]]:
+    """The kinds of variety in every training window."""
+    manifest = json.loads((root / "rendered.json").read_text())
+    variety, each = Variety(**manifest["variety"]), manifest["poses_per_scene"]
+    scenes = [int(name) // each for name in hands.training.names]
+    known = {s: frozenset(kinds_of("training", s, manifest["seed"], variety)) for s in set(scenes)}
+    return [known[scene] for scene in scenes]
+
+
+def experiment_of(options: argparse.Namespace, changed: tuple[str, ...], seed: int) -> Experiment:
+    """The small experiment with one change."""
+    budget = (f"--phases.embed_rgb.epochs={options.epochs}", f"--training.seed={seed}")
+    return load_experiment("photographs", [*SMALL, *changed, *budget, f"--data.root={options.hands}"])
+
+
+def run(options: argparse.Namespace) -> dict[str, list[Mapping[str, float]]]:
+    """Train and score what is missing; by variant its seeds' scores."""
+    plain = experiment_of(options, (), 0)
+    vae = build_vae(plain)
+    hands = build_hands(plain, vae, build_phases(plain, vae))
+    kinds = kinds_of_pictures(options.hands, hands)
+    chosen = variants()
+    if unknown := set(options.only) - chosen.keys():
+        raise HandsError(f"--only {', '.join(sorted(unknown))}; legal: {', '.join(chosen)}")
+    count = min(sum(k not in each for each in kinds) for k in KINDS)
+    sets = {
+        name: open_data(name, Path(root), "evaluation")
+        for name, root in (("rendered", options.hands), ("ge2019", options.ge2019), ("rhd", options.rhd))
+        if root
+    }
+    found: dict[str, list[Mapping[str, float]]] = {}
+    for seed in range(options.seeds):
+        for name, (wanted, changed) in chosen.items():
+            if options.only and name not in options.only:
+                continue
+            index = torch.tensor([i for i, each in enumerate(kinds) if wanted(each)])
+            shuffled = index[torch.randperm(len(index), generator=torch.Generator().manual_seed(seed))]
+            repeats = -(-count // len(index))
+            learnt = hands.training.select(shuffled.repeat(repeats)[:count])
+            out = options.out / f"{name.replace(' ', '_').replace(',', '')}-seed{seed}"
+            if not (out / "scores.json").exists():
+                go_on = (out / RESUME).exists()
+                experiment = experiment_of(options, changed, seed)
+                if not train(experiment, out, resume=go_on, hands=Hands(learnt, hands.validation)):
+                    raise KeyboardInterrupt
+                model = Model.load(out)
+                scored = {n: numbers(score_run(model, s, "evaluation")) for n, s in sets.items()}
+                write_text(out / "scores.json", json.dumps(scored, indent=1) + "\n")
+            scored = json.loads((out / "scores.json").read_text())
+            found.setdefault(name, []).append(
+                {f"{s} {k}": v for s, values in scored.items() for k, v in values.items()}
+            )
+    return found
+
+
+def numbers(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """What the table shows; in the labels' own convention where that is known."""
+    own = scores.get("translated", scores)
+    return {"EPE": own["epe_mm"], "PA": own["pa_epe_mm"]}  # pyright: ignore[reportReturnType]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("hands", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--ge2019", type=Path)
+    parser.add_argument("--rhd", type=Path)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=[])
+    options = parser.parse_args()
+    try:
+        found = run(options)
+    except HandsError as error:
+        raise SystemExit(f"error: {error}") from None
+    columns = list(next(iter(found.values()))[0])
+    table = Table("", *columns, "seeds")
+    for name, seeds in found.items():
+        means = (sum(each[c] for each in seeds) / len(seeds) for c in columns)
+        table.add_row(name, *(f"{mean:.1f}" for mean in means), str(len(seeds)))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
