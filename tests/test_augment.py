@@ -92,6 +92,19 @@ def test_the_tag_is_warped_and_coloured_as_the_picture(tmp_path):
     assert torch.equal(batch["tag"], batch["rgb"])
 
 
+def test_a_share_of_pictures_and_their_tags_has_no_colour(tmp_path):
+    samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 40)]
+    windows = build_windows(samples, "scene", pictures=["tag"])
+    for pictures in windows.pictures.values():
+        pictures.images[:, 0] //= 3
+    batch = _augment(windows, replace(Augmentation.none(), grey=0.5))
+    assert torch.equal(batch["tag"], batch["rgb"])
+    colour = (batch["rgb"].amax(dim=1) - batch["rgb"].amin(dim=1)).amax(dim=(1, 2))
+    grey = colour < 0.01
+    assert 8 < grey.sum() < 32
+    assert colour[~grey].min() > 0.1
+
+
 def test_the_generator_determines_the_batch(windows):
     once, again, other = (_augment(windows, EVERYTHING, seed=seed) for seed in (0, 0, 1))
     assert all(torch.equal(once[key], again[key]) for key in once)

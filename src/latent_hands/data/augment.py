@@ -102,10 +102,12 @@ def draw_images(
     """The pictures among `keys`, warped by W, with random colours; "rgb" as a random sensor sees it."""
     device = generator.device
     spread = 2 * torch.rand(4, len(indices), generator=generator, device=device) - 1
+    saturation = 1 + augmentation.saturation * spread[2]
+    if augmentation.grey:
+        coloured = torch.rand(len(indices), generator=generator, device=device) >= augmentation.grey
+        saturation = saturation * coloured
     matrix = appearance.colour_matrix(
-        1 + augmentation.contrast * spread[0],
-        augmentation.hue * spread[1],
-        1 + augmentation.saturation * spread[2],
+        1 + augmentation.contrast * spread[0], augmentation.hue * spread[1], saturation
     )
     offset = augmentation.brightness * spread[3]
     shown = {key: windows.pictures[key] for key in windows.pictures if key in keys}
