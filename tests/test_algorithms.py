@@ -1,5 +1,7 @@
 """Algorithm 1 and the baseline: who learns, who stays to the bit, and mistakes in the graph."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from graphs import batch, decoder, encoder, estimation, synthesis
@@ -202,3 +204,19 @@ def test_regression_draws_nothing_and_is_least_squares():
     least_squares = (predicted - data["pose"]).square().sum(dim=(1, 2)).mean()
     torch.testing.assert_close(values[0], values[1], rtol=0, atol=0)
     torch.testing.assert_close(values[0], -least_squares)
+
+
+def test_a_label_to_agree_with_is_asked_of_the_batch_and_stays_as_it_is():
+    vae = estimation()
+    step = Step(replace(EQ_8, decoders={"pose": 1.0}, agree={"cpose": 1.0}), phi=("rgb",))
+    assert keys(vae, [step]) == {"rgb", "pose", "cpose"}
+    assert changed(vae, step) == {"encoders.rgb"}
+
+
+@pytest.mark.parametrize("encoders", [("cpose", "viewpoint"), ("viewpoint",)])
+def test_agreement_needs_another_encoder_of_the_same_factor(encoders):
+    vae = estimation()
+    decoders = {"cpose": 1.0} if "cpose" in encoders else {"viewpoint": 1.0}
+    step = Step(Bound(encoders, decoders, 0.0, agree={"cpose": 1.0}), phi=encoders)
+    with pytest.raises(HandsError, match='agree names encoder "cpose", whose factor "cpose" no other'):
+        check(vae, (Phase("p", (step,), 1),))

@@ -6,7 +6,7 @@ from graphs import batch, estimation, synthesis
 
 from latent_hands.elbo import Bound, total
 from latent_hands.errors import HandsError
-from latent_hands.latents import sample
+from latent_hands.latents import Gaussian, sample
 
 
 def values(vae, bound, data, **kwargs):
@@ -101,3 +101,37 @@ def test_absent_data_is_an_error():
     del data["cpose"]
     with pytest.raises(HandsError, match='decoder "cpose" needs "cpose", which is absent'):
         Bound(("rgb",), {"cpose": 1.0}, 1.0).terms(estimation(), data)
+
+
+def test_agreement_is_the_divergence_from_what_labels_say():
+    vae, data = estimation(), batch()
+    bound = Bound(("rgb",), {"pose": 1.0}, 0.1, agree={"cpose": 2.0, "pose": 0.5})
+    found = values(vae, bound, data)
+    q = vae.infer(("rgb",), data)
+    cpose, pose = vae.infer(("cpose",), data), vae.infer(("pose",), data)
+    torch.testing.assert_close(found["agree_cpose"].value, cpose["cpose"].kl_to(q["cpose"]).mean())
+    both = sum(pose[f].kl_to(q[f]) for f in ("cpose", "viewpoint"))
+    torch.testing.assert_close(found["agree_pose"].value, both.mean())
+    assert (found["agree_cpose"].weight, found["agree_pose"].weight) == (-2.0, -0.5)
+
+
+def test_nothing_of_the_agreement_reaches_the_labels_encoders():
+    vae = estimation()
+    bound = Bound(("rgb",), {"pose": 0.0}, 0.0, agree={"cpose": 1.0})
+    total(bound.terms(vae, batch())).backward()
+    assert all(p.grad is None for p in vae.encoder("cpose").parameters())
+    assert any(p.grad.abs().max() > 0 for p in vae.encoder("rgb").parameters())
+
+
+def test_a_posterior_that_agrees_is_as_wide_as_it_errs():
+    """The best variance for a fixed mean is the mean square error beside the label's own variance."""
+    told, mean = Gaussian(torch.randn(4000, 1), torch.full((4000, 1), -3.0)), torch.zeros(4000, 1)
+    log_var = torch.zeros(1, requires_grad=True)
+    optimiser = torch.optim.Adam([log_var], lr=0.1)
+    for _ in range(200):
+        loss = told.kl_to(Gaussian(mean, log_var.expand(4000, 1))).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    expected = told.mean.square().mean() + told.log_var.exp().mean()
+    torch.testing.assert_close(log_var.exp().squeeze(), expected, rtol=1e-3, atol=1e-3)

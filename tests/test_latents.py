@@ -21,6 +21,15 @@ def test_kl_is_that_of_torch_distributions():
     torch.testing.assert_close(q.kl(), expected)
 
 
+def test_kl_to_another_is_that_of_torch_distributions():
+    q, other = (Gaussian(torch.randn(5, 3), torch.randn(5, 3)) for _ in range(2))
+    normal = [Normal(g.mean, (0.5 * g.log_var).exp()) for g in (q, other)]
+    torch.testing.assert_close(q.kl_to(other), kl_divergence(*normal).sum(1))
+    prior = Gaussian(torch.zeros(5, 3), torch.zeros(5, 3))
+    torch.testing.assert_close(q.kl_to(prior), q.kl())
+    assert torch.equal(q.kl_to(q), torch.zeros(5))
+
+
 def test_the_prior_has_no_kl():
     assert torch.equal(Gaussian(torch.zeros(4, 2), torch.zeros(4, 2)).kl(), torch.zeros(4))
 

@@ -123,7 +123,7 @@ def keys(vae: DisentangledVAE, steps: Iterable[Step]) -> frozenset[str]:
     """What a batch must hold for steps: the modalities their arrows read and write, and the side if told."""
     needed = set()
     for step in steps:
-        read = [vae.encoder(arrow) for arrow in step.bound.encoders]
+        read = [vae.encoder(arrow) for arrow in (*step.bound.encoders, *step.bound.agree)]
         written = [vae.decoder(arrow) for arrow in step.bound.decoders]
         needed |= {arrow.reads for arrow in read} | {arrow.writes for arrow in written}
         needed |= {"right" for arrow in (*read, *written) if arrow.sided}
@@ -150,6 +150,12 @@ def check_step(vae: DisentangledVAE, step: Step, where: str) -> None:
                     f'{where}: factor "{factor}" is inferred twice: by "{inferred[factor]}" and "{arrow}"'
                 )
             inferred[factor] = arrow
+    for arrow in bound.agree:
+        for factor in vae.encoder(arrow).factors:
+            if inferred.get(factor, arrow) == arrow:
+                raise HandsError(
+                    f'{where}: agree names encoder "{arrow}", whose factor "{factor}" no other encoder infers'
+                )
     if not bound.decoders:
         raise HandsError(f"{where}: the bound has no decoders: nothing is explained")
     for arrow in bound.decoders:

@@ -101,7 +101,8 @@ class Algorithm:
     Eq. 8). "algorithm_2": so, but the factors in `noise` are z_u, inferred from x; `noise_steps` times an
     update they are replaced by those of an "other" sample, a draw of the "same" sample's, or of the "prior".
     "joint": both steps of Algorithm 1 at every update (Eq. 5). With `finished` the two algorithms only embed,
-    into the latent that [training] start brings.
+    into the latent that [training] start brings. `agree`, beyond the paper, draws what is embedded to what
+    encoders of labels infer: {encoder: weight}, see `elbo.Bound`.
 
     "cross_modal": `encode` x and learn everything at once (Eq. 1). "alternating": so, one encoder an update.
     "regression": so, without a latent to speak of: beta = 0 and nothing is drawn.
@@ -116,6 +117,7 @@ class Algorithm:
     noise: dict[str, Noise] = field(default_factory=dict)
     noise_steps: Count = 1
     finished: bool = False
+    agree: dict[str, Weight] = field(default_factory=dict)
     preset: Preset = "paper"
     lam: dict[str, Weight] = field(default_factory=dict)
     beta: Weight | None = None
@@ -206,6 +208,8 @@ def check_algorithm(algorithm: Algorithm, training: Training) -> None:
     name = algorithm.name
     if algorithm.embed and name not in EMBEDDING:
         raise HandsError(f'[algorithm] embed is for {", ".join(EMBEDDING)}; "{name}" has no embedding step')
+    if algorithm.agree and not algorithm.embed:
+        raise HandsError("[algorithm] agree is for the embedding step; legal: with embed")
     if bool(algorithm.noise) != (name == "algorithm_2"):
         raise HandsError(
             f'[algorithm] noise is {algorithm.noise or "empty"}; legal for "{name}": '

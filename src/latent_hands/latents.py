@@ -35,6 +35,12 @@ class Gaussian:
         """KL(q || N(0, I)) in nats, summed over the dimensions."""
         return 0.5 * (self.mean.square() + self.log_var.exp() - 1.0 - self.log_var).sum(dim=1)
 
+    def kl_to(self, other: "Gaussian") -> Float[Tensor, " batch"]:
+        """KL(q || other) in nats, summed over the dimensions."""
+        log_ratio = self.log_var - other.log_var
+        distance = (self.mean - other.mean).square() * torch.exp(-other.log_var)
+        return 0.5 * (log_ratio.exp() + distance - 1.0 - log_ratio).sum(dim=1)
+
 
 Posterior = dict[str, Gaussian]
 

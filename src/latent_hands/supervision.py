@@ -40,7 +40,7 @@ def with_weak_labels(
     def also_weak(step: Step) -> list[Step]:
         if not _embeds_picture(vae, step):
             return [step]
-        bound = replace(step.bound, decoders=dict(weak))
+        bound = replace(step.bound, decoders=dict(weak), agree={})
         return [step, replace(step, bound=bound, feed="rest")]
 
     return _changed(phases, also_weak, "weak", "a step that embeds a picture")
@@ -57,7 +57,8 @@ def with_photos(vae: DisentangledVAE, phases: Sequence[Phase]) -> tuple[Phase, .
         explained = {d: lam for d, lam in step.bound.decoders.items() if vae.decoder(d).writes in read}
         if not _embeds_picture(vae, step) or not explained:
             return [step]
-        return [step, replace(step, bound=replace(step.bound, decoders=explained), feed="photos")]
+        bound = replace(step.bound, decoders=explained, agree={})
+        return [step, replace(step, bound=bound, feed="photos")]
 
     return _changed(phases, also_photos, "photos", "a step that embeds a picture and explains it")
 

@@ -44,7 +44,10 @@ def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phas
         baseline = cross_modal if name == "cross_modal" else regression
         return baseline(bound(experiment, vae, encode, name), epochs)
     both = name if name == "joint" else None
-    embed = [bound(experiment, vae, (arrow,), both or f"embed_{arrow}") for arrow in algorithm.embed]
+    embed = [
+        replace(bound(experiment, vae, (arrow,), both or f"embed_{arrow}"), agree=algorithm.agree)
+        for arrow in algorithm.embed
+    ]
     if algorithm.finished:
         return embedding(embed, epochs)
     disentangle = bound(experiment, vae, encode, both or "disentangle")
