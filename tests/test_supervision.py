@@ -163,6 +163,25 @@ def test_a_finished_latent_is_only_embedded_into(tmp_path):
     assert not same({n: t for n, t in before.items() if n.startswith("encoders.rgb.")}, after)
 
 
+def test_a_packaged_experiment_may_only_embed():
+    """The budgets of the phases that are left out do not matter, those of phases that never were do."""
+    options = ("--algorithm.embed=['rgb']", "--algorithm.finished=true", "--training.start=synthesis")
+    experiment = load_experiment("synthesis", options)
+    assert [p.name for p in build_phases(experiment, build_vae(experiment))] == ["embed_rgb"]
+    strange = load_experiment("synthesis", [*options, "--phases.embed_rbg.epochs=1"])
+    with pytest.raises(HandsError, match='unknown phase "embed_rbg"'):
+        build_phases(strange, build_vae(strange))
+
+
+def test_agreement_is_for_fully_labelled_pictures_alone():
+    """Neither weakly labelled pictures nor photographs without labels can agree with a label."""
+    agree = "--algorithm.agree={tag=1.0}"
+    experiment = tiny(agree, "--supervision.weak={pose=1.0}", "--supervision.photos=.", name="synthesis")
+    phases = build_phases(experiment, build_vae(experiment))
+    told = {step.feed: dict(step.bound.agree) for step in phases[-1].steps}
+    assert told == {"labelled": {"tag": 1.0}, "rest": {}, "photos": {}}
+
+
 def test_an_encoder_of_z_u_infers_nothing_else():
     experiment = tiny(name="algorithm_2")
     encoders = experiment.encoders | {"u": replace(experiment.encoders["u"], factors=("u", "pose"))}

@@ -24,11 +24,11 @@ from latent_hands.vae import DisentangledVAE
 def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
     """The algorithm on this graph, with each phase's budget. Raises HandsError for mistakes in the graph."""
     phases = supervise(experiment, vae, algorithm_phases(experiment, vae))
+    names = [phase.name for phase in phases]
+    left_out = {"disentangle", *(f"embed_{arrow}" for arrow in vae.encoders)}
     for name in experiment.phases:
-        if name not in {phase.name for phase in phases}:
-            raise HandsError(
-                f'[phases]: unknown phase "{name}"; {did_you_mean(name, [p.name for p in phases])}'
-            )
+        if name not in names and not (experiment.algorithm.finished and name in left_out):
+            raise HandsError(f'[phases]: unknown phase "{name}"; {did_you_mean(name, names)}')
     phases = tuple(budget(experiment, phase) for phase in phases)
     check(vae, phases)
     return phases
