@@ -15,7 +15,7 @@ BoneMm = Annotated[
     float | None,
     arg(
         metavar="MM",
-        help="Length of the bone between the middle finger's knuckles MCP and PIP [40 is assumed].",
+        help="Length of the bone between the middle finger's knuckles MCP and PIP, 15 to 80 [40 is assumed].",
     ),
 ]
 BoxText = Annotated[
