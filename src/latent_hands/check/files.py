@@ -14,7 +14,6 @@ import numpy as np
 
 from latent_hands.check.pictures import unlikeness
 from latent_hands.data import Sample, check_limit, find_reader, read_rgb
-from latent_hands.data.pictures import KINDS, file_of
 from latent_hands.data.sample import read_pixels
 from latent_hands.errors import AbsentError, HandsError
 
@@ -102,20 +101,21 @@ def look_at(
             looked += [seen] if seen is not None else []
             problems += told
             advance(split, done, len(samples))
-    for key in KINDS:
-        problems += _of_kind(samples, split, key)
-    return looked, problems
+    return looked, problems + list(_of_kinds(samples, split))
 
 
-def _of_kind(samples: Sequence[Sample], split: str, key: str) -> Iterator[Problem]:
-    """What is wrong with one kind of picture: broken ones that samples share, and samples without one."""
-    files = {sample.name: file_of(sample, key) for sample in samples}
-    there = dict.fromkeys(file for file in files.values() if file is not None)
-    for file in there if KINDS[key].shared else ():
-        yield from _try(file, "RGB")[1]
-    for name, file in files.items() if there else ():
-        if file is None:
-            yield Problem("file", f"{split}/{name}", f"it has no {key} picture, but others have")
+def _of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
+    """Of every kind of picture, broken ones that samples share, and samples without one."""
+    from latent_hands.data.pictures import KINDS, file_of  # which brings torch, and help need not wait for it
+
+    for key, kind in KINDS.items():
+        files = {sample.name: file_of(sample, key) for sample in samples}
+        there = dict.fromkeys(file for file in files.values() if file is not None)
+        for file in there if kind.shared else ():
+            yield from _try(file, "RGB")[1]
+        for name, file in files.items() if there else ():
+            if file is None:
+                yield Problem("file", f"{split}/{name}", f"it has no {key} picture, but others have")
 
 
 def same_pictures(looked: Iterable[Looked]) -> list[list[str]]:
