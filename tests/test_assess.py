@@ -278,3 +278,10 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert main([*command, "--limit", "1"]) == 2
     assert main(command) == 0
     assert "Leakage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("samples", [-1, 0, 1])
+def test_too_few_samples_are_told_before_anything_is_measured(samples, monkeypatch):
+    monkeypatch.setattr("latent_hands.assess.run.answers", lambda *_: pytest.fail("measured"))
+    with pytest.raises(HandsError, match=f"{samples} posterior samples; legal: 2 or more"):
+        assess_run(Subject(seer(KNOWN)), BENCHMARK, samples=samples)

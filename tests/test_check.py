@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import SHARED
+from packed_hands import name_painted, painted_scenes
 from posed_hands import (
     posed_hands,
     write_freihand,
@@ -237,3 +238,35 @@ def test_nothing_is_wrong_with_real_sets(name):
     assert report.problems == []
     assert any("frames are left out" in note for note in report.notes) == (name == "stb")
     assert logging.getLogger("latent_hands.data").propagate
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_told(clean, limit):
+    with pytest.raises(HandsError, match=f"limit is {limit}; legal: 1 or more"):
+        check_data("rhd", clean["rhd"][1], limit=limit)
+
+
+def test_both_splits_are_told_where_neither_has_a_readable_sample(copied):
+    _, root = copied("rhd")
+    shutil.copytree(root / "evaluation", root / "training")
+    (root / "training/anno_evaluation.pickle").rename(root / "training/anno_training.pickle")
+    for split in ("training", "evaluation"):
+        shutil.rmtree(root / split / "color")
+        (root / split / "color").mkdir()
+    told = [problem.where for problem in check_data("rhd", root).problems]
+    assert (told.count("training"), told.count("evaluation")) == (COUNT, COUNT)
+
+
+def test_every_kind_of_picture_is_read(monkeypatch, tmp_path):
+    """Each shared one once; and who lacks what others have is named."""
+    samples = painted_scenes(tmp_path)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    shared, broken = ("identity_tag", "background_tag"), tmp_path / "broken.png"
+    samples = [replace(sample, **dict.fromkeys(shared, broken)) for sample in samples]
+    lacking = [replace(samples[0], name=f"no {kind}", **{kind: None}) for kind in (*shared, "depth")]
+    name_painted([*samples, *lacking], monkeypatch)
+    told = [p for p in check_data("painted", tmp_path, ["training"]).problems if p.kind == "file"]
+    assert [problem.where for problem in told].count(str(broken)) == 2
+    for kind in (*shared, "depth"):
+        (problem,) = [problem for problem in told if problem.where == f"training/no {kind}"]
+        assert problem.told == f"it has no {kind} picture, but others have"

@@ -142,3 +142,29 @@ def test_a_graph_begins_with_the_arrows_that_another_run_shares(run):
     ):
         begin_with(other, run)
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
+
+
+def test_a_save_cut_short_leaves_no_state_ahead_of_the_weights(run, monkeypatch):
+    """Else the end of a training would be reached on paper alone, and resuming would do nothing."""
+    written, write = [], checkpoint.write_tensors
+
+    def write_one(path, *content):
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, *content)
+
+    monkeypatch.setattr(checkpoint, "write_tensors", write_one)
+    with pytest.raises(KeyboardInterrupt):
+        save_run(run, build_vae(load_experiment("cross_modal", TINY)), {}, Place(phase=1, update=9))
+    _, metadata = checkpoint.read_tensors(run / "weights.safetensors")
+    assert (metadata["update"], checkpoint.load_place(run)[1].update) == ("9", 7)
+
+
+def test_tensors_that_cannot_be_written_are_told(tmp_path):
+    with pytest.raises(HandsError, match=r"none/x\.safetensors cannot be written: "):
+        checkpoint.write_tensors(tmp_path / "none/x.safetensors", {"x": torch.zeros(1)}, {})
+    (tmp_path / "x.safetensors").mkdir()
+    with pytest.raises(HandsError, match=r"x\.safetensors cannot be written: "):
+        checkpoint.write_tensors(tmp_path / "x.safetensors", {"x": torch.zeros(1)}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]

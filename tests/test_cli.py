@@ -12,8 +12,8 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_model
 
 from latent_hands.checkpoint import EXPERIMENT, WEIGHTS, write_tensors, write_text
 from latent_hands.cli import COMMANDS, main, split_overrides
-from latent_hands.cli.sources import parse_box
-from latent_hands.data import READERS, read_rgb
+from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
+from latent_hands.data import READERS, Sample, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.experiment import write_experiment
 
@@ -182,3 +182,56 @@ def test_overrides_stand_apart_from_options():
 def test_boxes_are_four_numbers():
     assert parse_box("1,2.5,30,40") == (1.0, 2.5, 30.0, 40.0)
     assert parse_box(None) is None
+
+
+def test_what_is_read_is_never_overwritten(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    """Not by the name of its estimate, nor through a link to its folder, nor by any other command."""
+    photos, link = tmp_path / "photos", tmp_path / "link"
+    photos.mkdir()
+    link.symlink_to(photos)
+    photo, run = photos / "0.png", runs / "synthesis"
+    photo.write_bytes((runs / "a.png").read_bytes())
+    ends = ["--data", "images", "--root", photos]
+    for mistaken in (
+        ["estimate", runs / "estimation", photos, "--out", photos],
+        ["estimate", runs / "estimation", photo, "--out", link],
+        ["estimate", runs / "estimation", *ends, "--out", photos],
+        ["synthesise", run, "--pose", photo, "--content", runs / "b.png", "--out", photo],
+        ["synthesise", run, "--pose", "0", "--content", "0", *ends, "--out", photo],
+        ["transfer", run, "--poses", runs / "b.png", "--contents", photo, "--out", link / "0.png"],
+        ["walk", run, "--factor", "pose", "--from", photo, "--to", runs / "b.png", "--out", photos / "0"],
+    ):
+        assert "0.png would be overwritten" in fails(capsys, *mistaken)
+    assert photo.read_bytes() == (runs / "a.png").read_bytes()
+    assert [path.name for path in photos.iterdir()] == ["0.png"]
+
+
+def test_every_file_has_a_name_of_its_own():
+    def named(*paths: str) -> list[str]:
+        names = name_files(map(Path, paths))
+        assert list(names.values()) == list(map(Path, paths))
+        return list(names)
+
+    assert named("x/0.png", "/y/1.png") == ["0", "1"]
+    assert named("0.png", "0.jpg") == ["0.png", "0.jpg"]
+    assert named("a/x/0.png", "b/x/0.png", "/b/y/0.png") == ["a-x-0.png", "b-x-0.png", "y-0.png"]
+    assert named("a/0.png", "b/0.png", "a-0.png.jpg") == ["a-0.png", "b-0.png", "a-0.png.jpg"]
+
+
+def test_samples_are_chosen_by_number_or_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    sets = {"stb": ["B1Counting_SK_color_0", "B1Counting_SK_color_1"], "rhd": ["00003", "00012"]}
+
+    def chosen(data: str, *texts: str) -> list[str]:
+        found = find_samples(data, tmp_path, "evaluation", texts)
+        assert found == samples_of(data, tmp_path, "evaluation", texts)
+        return [sample.name for sample in found]
+
+    monkeypatch.setattr(
+        "latent_hands.cli.sources.open_data", lambda name, *_: [Sample(each, tmp_path) for each in sets[name]]
+    )
+    assert chosen("rhd", "12", "00003") == ["00012", "00003"]
+    assert chosen("stb", "B1Counting_SK_color_1") == ["B1Counting_SK_color_1"]
+    with pytest.raises(HandsError, match=r'no picture "1" .* by their name: B1Counting_SK_color_0'):
+        chosen("stb", "1")
+    with pytest.raises(HandsError, match=r'no picture "4" .* by their number: 00003'):
+        chosen("rhd", "4")

@@ -17,7 +17,7 @@ UV_PX = np.random.default_rng(0).uniform(0, 60, (21, 2)).astype(np.float32)
 
 @pytest.fixture
 def content():
-    keypoints = np.column_stack([UV_PX, [0, 1, *[2] * 19]]).ravel().tolist()
+    keypoints = np.column_stack([UV_PX, [1, 0, *[2] * 19]]).ravel().tolist()
     return {
         "images": [{"id": 7, "file_name": "a/photo.png", "width": 64, "height": 64}],
         "annotations": [{"id": 3, "image_id": 7, "category_id": 1, "keypoints": keypoints}],
@@ -41,13 +41,19 @@ def write(tmp_path):
 def test_a_plain_coco_file_gives_joints_of_the_plane(content, write):
     (sample,) = open_data("coco", write(content), "training")
     assert (sample.name, sample.side, sample.xyz_mm, sample.K) == ("photo", None, None, None)
-    np.testing.assert_array_equal(reorder(sample.uv_px, "rhd", "snap"), UV_PX)
+    uv_px = reorder(sample.uv_px, "rhd", "snap")
+    np.testing.assert_array_equal(np.delete(uv_px, 1, 0), np.delete(UV_PX, 1, 0))
+    np.testing.assert_array_equal(uv_px[1], UV_PX[9])  # not labelled: on the middle knuckle
     assert reorder(sample.visible[:, None], "rhd", "snap").ravel().tolist() == [False] * 2 + [True] * 19
     build_windows([sample], window_px=16)
 
 
 def change(key, value):
     return lambda content: content["annotations"][0].update({key: value})
+
+
+def unlabel(content, joint):
+    content["annotations"][0]["keypoints"][3 * joint : 3 * joint + 3] = [0, 0, 0]
 
 
 BROKEN = {
@@ -66,6 +72,8 @@ BROKEN = {
     r"is not in COCO's layout: KeyError\(8\)": change("image_id", 8),
     r"has the side 'both'; legal: left, right": change("side", "both"),
     r'"K" of annotation 3': lambda content: content["annotations"][0].update(xyz_mm=[[1.0] * 3] * 21, K=[1]),
+    r"annotation 3 of .*photo\.png has no wrist": lambda content: unlabel(content, 0),
+    r"annotation 3 of .*photo\.png has no middle_finger1": lambda content: unlabel(content, 9),
     r"two of one picture": lambda content: content["annotations"].append(content["annotations"][0]),
     r"has no annotation": lambda content: content["annotations"].clear(),
     r"not in COCO's layout: KeyError\('images'\)": lambda content: content.pop("images"),
@@ -89,3 +97,31 @@ def test_wrong_places_are_told(content, write, tmp_path):
     (tmp_path / "annotations/training.json").write_text("{")
     with pytest.raises(HandsError, match="is no JSON"):
         open_data("coco", tmp_path, "training")
+
+
+def test_a_joint_that_is_not_labelled_changes_neither_crop_nor_visible_joints(content, write):
+    """Wherever the file says it is, which is (0, 0)."""
+    keypoints = content["annotations"][0]["keypoints"]
+    keypoints[2::3] = [2] * 21
+    keypoints[60:62] = [30.0, 30.0]
+    (whole,) = open_data("coco", write(content), "training")
+    unlabel(content, 20)
+    (sample,) = open_data("coco", write(content), "training")
+    assert sample.visible.sum() == whole.visible.sum() - 1
+    assert np.isin(sample.uv_px[~sample.visible], UV_PX[9]).all()
+    xyz_mm = np.column_stack([UV_PX, np.full(21, 500)])
+    content["annotations"][0].update(xyz_mm=xyz_mm.tolist(), K=[[500, 0, 3], [0, 500, 4], [0, 0, 1]])
+    (labelled,) = open_data("coco", write(content), "training")
+    np.testing.assert_allclose(labelled.uv_px[~labelled.visible][0], UV_PX[20] + [3, 4], rtol=1e-5)
+
+
+def test_the_other_hands_of_a_set_are_read(content, write):
+    content["images"].append({"id": 8, "file_name": "photo.png"})
+    content["annotations"].append({**content["annotations"][0], "id": 4, "image_id": 8})
+    content["annotations"][1]["keypoints"] = [*content["annotations"][0]["keypoints"]]
+    unlabel(content, 0)
+    root, told = write(content), []
+    (root / "training/photo.png").write_bytes((root / "training/a/photo.png").read_bytes())
+    samples = open_data("coco", root, "training", on_broken=told.append)
+    assert [sample.image.parent.name for sample in samples] == ["training"]
+    assert len(told) == 1

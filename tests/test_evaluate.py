@@ -215,3 +215,17 @@ def test_the_mean_pose_reference_on_rhd():
 
     again = score(predict_windows(blind, windows, 32), truth, "evaluation")
     assert again == pytest.approx(result, abs=1e-3)
+
+
+def test_one_hand_with_one_visible_joint_takes_no_keypoint_from_the_aligned_error():
+    truth = hands(12)
+    truth.visible[:] = True
+    truth.visible[3, 1:] = False
+    others = torch.arange(12) != 3
+    alone = Truth(truth.pose[others], truth.bone_mm[others], truth.visible[others])
+    moved = truth.pose + torch.randn(12, 21, 3, generator=torch.Generator().manual_seed(1))
+    all_mm, some_mm = (
+        score(Prediction(pose), labels, "evaluation", resamples=2)["pa_epe_mm"]
+        for pose, labels in ((moved, truth), (moved[others], alone))
+    )
+    assert all_mm == pytest.approx(some_mm)

@@ -183,6 +183,8 @@ def test_mistakes_in_the_graph_are_told_when_it_is_built(old, new, extra, messag
         (["training.seed", "3"], '"training.seed" is not an option'),
         (["--seed", "3"], '"--seed" is not an option; legal: --section.key value'),
         (["--training.seed"], "--training.seed has no value"),
+        (["--latent.cpose.x", "3"], '--latent.cpose.x: "cpose" is 32, not a table'),
+        (["--algorithm.name.x=3"], "--algorithm.name.x=3: \"name\" is 'algorithm_1', not a table"),
         (["--training.sed", "3"], 'unknown key "sed"; did you mean "seed"'),
     ],
 )

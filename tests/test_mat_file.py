@@ -60,3 +60,13 @@ def test_a_small_file_cannot_unpack_to_a_large_one(tmp_path, monkeypatch):
     (tmp_path / "a.mat").write_bytes(header + struct.pack("<II", 15, len(bomb)) + bomb)
     with pytest.raises(HandsError, match="unpacked it has more than 10,000 bytes"):
         load_mat(tmp_path / "a.mat", {"a": (1, 4)})
+
+
+def test_many_small_parts_cannot_unpack_to_a_large_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(mat_file, "MAX_BYTES", 10_000)
+    savemat(tmp_path / "a.mat", {"a": np.zeros((1, 4))})
+    part = zlib.compress(bytes(4_000))
+    header = (tmp_path / "a.mat").read_bytes()[:128]
+    (tmp_path / "a.mat").write_bytes(header + 3 * (struct.pack("<II", 15, len(part)) + part))
+    with pytest.raises(HandsError, match="unpacked it has more than 10,000 bytes"):
+        load_mat(tmp_path / "a.mat", {"a": (1, 4)})

@@ -110,3 +110,19 @@ def test_the_bootstrap_repeats_and_covers_the_mean_as_theory_says():
     half_width = 1.96 * values.std().item() / 20
     assert low == pytest.approx(values.mean().item() - half_width, abs=0.02)
     assert high == pytest.approx(values.mean().item() + half_width, abs=0.02)
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2])
+def test_hands_with_fewer_than_three_visible_joints_change_no_aligned_error(seen):
+    truth = 30 * torch.randn(6, 21, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    prediction = truth + torch.randn(6, 21, 3, generator=torch.Generator().manual_seed(6))
+    visible = torch.ones(6, 21, dtype=torch.bool)
+
+    def error(hands: slice) -> torch.Tensor:
+        aligned = metrics.procrustes_align(prediction[hands], truth[hands], visible[hands])
+        assert aligned.isfinite().all()
+        errors_mm = metrics.joint_errors(aligned, truth[hands])
+        return metrics.epe_per_keypoint(errors_mm, metrics.alignable(visible[hands]))
+
+    visible[5, seen:] = False
+    torch.testing.assert_close(error(slice(0, 6)), error(slice(0, 5)))

@@ -16,6 +16,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.predictor import Hand, Model, Photo, photo_of, score_run, tag_of
 from latent_hands.predictor.model import place
+from latent_hands.predictor.photo import bone_of, box_of, camera_of, pixels_of
 
 K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
 BOX = (10.0, 6.0, 44.0, 40.0)
@@ -160,11 +161,18 @@ def test_other_json_is_no_hand(text: str):
     [
         ({"handedness": "lft"}, 'did you mean "left"'),
         ({"bone_mm": 0.0}, "bone_mm is 0.0"),
+        ({"bone_mm": 4.4}, r"bone_mm is 4\.4; legal: 15 to 80, in millimetres"),
+        ({"bone_mm": 440.0}, "bone_mm is 440.0; legal: 15 to 80, in millimetres"),
         ({"bone_mm": float("nan")}, "bone_mm is nan"),
         ({"box": (0.0, 0.0, 0.0, 10.0)}, "above 0"),
         ({"box": (900.0, 0.0, 10.0, 10.0)}, "misses the picture of 80x60"),
         ({"box": (1.0, 2.0, 3.0)}, "x, y, width, height"),
         ({"rotations": 0}, "rotations"),
+        ({"K": K[:2]}, r"legal: \(3, 3\)"),
+        ({"K": K * np.nan}, r"legal: \(3, 3\)"),
+        ({"K": -K}, "fx and fy above 0"),
+        ({"K": K.T}, "fx and fy above 0"),
+        ({"K": K / np.array([[80], [60], [1]])}, r"focal lengths 1\.125 and 1\.5 .* 80x60 pixels"),
     ],
 )
 def test_wrong_options_are_told(model: Model, options: dict, told: str):
@@ -178,6 +186,42 @@ def test_wrong_options_are_told(model: Model, options: dict, told: str):
 def test_arrays_that_are_no_pictures_are_told(model: Model, array: np.ndarray):
     with pytest.raises(HandsError, match="a picture must be uint8"):
         model.estimate(array)
+
+
+def test_values_of_other_types_are_told():
+    with pytest.raises(HandsError, match="one at a time, not a list"):
+        pixels_of([noise_picture()])
+    for box in (None, "10,6,44,40", [1, 2, 3, "x"], [1, [2], 3, 4]):
+        with pytest.raises(HandsError, match="x, y, width, height in pixels"):
+            box_of(box, 80, 60)
+    for K in ("camera", [[1, 2], [3]]):
+        with pytest.raises(HandsError, match="K is "):
+            camera_of(K, 80, 60)
+    for bone_mm in ("long", [40.0, 40.0]):
+        with pytest.raises(HandsError, match="bone_mm is "):
+            bone_of(bone_mm)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x"])
+def test_a_device_that_is_not_there_is_told(device: str):
+    with pytest.raises(HandsError, match=f'device "{device}" cannot be used'):
+        Model.load("estimation", device)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("frame", "camra", 'did you mean "camera"'),
+        ("frame", 3, "not the JSON of a hand"),
+        ("bone_mm", 0, "bone_mm.* is 0.0"),
+        ("bone_mm", float("nan"), "bone_mm.* is nan"),
+        ("bone_mm", None, "not the JSON of a hand"),
+    ],
+)
+def test_a_field_that_no_hand_has_is_told(model: Model, field: str, value: object, told: str):
+    fields = json.loads(model.estimate(noise_picture()).to_json())
+    with pytest.raises(HandsError, match=told):
+        Hand.from_json(json.dumps(fields | {field: value}))
 
 
 def test_a_labelled_sample_brings_its_own_crop_bone_and_camera(tmp_path: Path):

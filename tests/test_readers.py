@@ -9,7 +9,7 @@ from PIL import Image
 from latent_hands.data import open_data, read_images, read_rgb, read_rhd
 from latent_hands.data import sample as sample_module
 from latent_hands.data.rhd import dominant_side
-from latent_hands.errors import HandsError
+from latent_hands.errors import AbsentError, HandsError
 
 needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason="RHD is not here")
 
@@ -113,7 +113,47 @@ def test_missing_and_broken_pictures_are_told(root):
         read_rhd(root, "evaluation")
     (root / "evaluation/color/00000.png").unlink()
     with pytest.raises(HandsError, match=r"picture 00000 .* labels but no image"):
-        read_rhd(root, "evaluation")
+        read_rhd(root, "evaluation", ids=[0, 1])
+    told = []
+    assert len(open_data("rhd", root, "evaluation", on_broken=told.append)) == 2
+    assert "picture 00000" in str(told[0])
+
+
+def test_some_pictures_and_the_annotation_of_all_are_a_set(root, caplog):
+    (root / "evaluation/color/00000.png").unlink()
+    assert [sample.name for sample in open_data("rhd", root, "evaluation")] == ["00001", "00002"]
+    assert "1 of the 3 pictures" in caplog.text
+    assert [sample.name for sample in open_data("rhd", root, "evaluation", limit=1)] == ["00001"]
+    assert [sample.name for sample in read_rhd(root, "evaluation", ids=[2])] == ["00002"]
+    for index in (1, 2):
+        (root / f"evaluation/color/0000{index}.png").unlink()
+    with pytest.raises(AbsentError, match="has none of the 3 pictures"):
+        open_data("rhd", root, "evaluation")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'"window": null',
+        b'"window": [1, 2]',
+        b'"window": [1, 2, NaN]',
+        b'"scene": "x"',
+        b'"scene": [1]',
+        b'"\xff": 0',
+    ],
+)
+def test_a_broken_line_of_factors_is_told_and_spares_the_others(root, line):
+    """The other pictures of its scene, too."""
+    whole = (
+        b'{"name": "0000%d", "index": %d, "articulation": 0, "rotation": 0, "window": [4, 4, 8], "scene": 0'
+    )
+    lines = [whole % (i, i) + (b", " + line if i == 0 else b"") + b"}" for i in range(3)]
+    (root / "evaluation/factors_evaluation.jsonl").write_bytes(b"\n".join(lines))
+    told = []
+    samples = open_data("rendered", root, "evaluation", on_broken=told.append)
+    assert [sample.name for sample in samples] == ["00001", "00002"]
+    assert {sample.window for sample in samples} == {(4, 4, 8)}
+    assert "line 1 of" in str(told[0])
 
 
 def picture(path, **options):

@@ -18,7 +18,7 @@ from latent_hands.build import build_phases, build_vae
 from latent_hands.data import Sample
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
-from latent_hands.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, study
+from latent_hands.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
 from latent_hands.reproduce.budget import (
     KINDS,
     SHARES,
@@ -316,6 +316,21 @@ def test_fig8_holds_truth_and_prediction(tmp_path):
 
 
 def test_fig9_refuses_hands_whose_smallest_share_fills_no_batch(tmp_path):
-    with pytest.raises(HandsError, match="hands is 256; legal here: 2560 or more"):
+    with pytest.raises(
+        HandsError, match="256 hands of rendered hands are learned from; legal here: 2560 or more"
+    ):
         reproduce("fig9", tiny_study(tmp_path))
     assert not (tmp_path / "runs").exists()
+
+
+def test_fig9_asks_the_set_that_teaches_and_renders_no_other(tmp_path, monkeypatch):
+    class OwnSets(Sets):
+        @cached_property
+        def rendered(self) -> Source:
+            pytest.fail("rendered hands that nothing learns from")
+
+    monkeypatch.setattr(sets, "open_data", lambda *told: ["a hand"] * min(told[-1], 300))
+    own = OwnSets(tmp_path, hands=6000)
+    own.given = [Source("rhd", tmp_path, True, "rhd")]
+    with pytest.raises(HandsError, match="300 hands of RHD are learned from; legal here: 2560 or more"):
+        reproduce("fig9", Study(own))

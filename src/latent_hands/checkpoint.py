@@ -10,6 +10,7 @@ The last weights count, not the best on validation data: schedules end at a lear
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -58,10 +59,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file so that it is whole or not there."""
+    """Write a safetensors file so that it is whole or not there; HandsError if it cannot be written."""
     temporary = path.with_name(path.name + ".tmp")
-    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, metadata)
-    temporary.replace(path)
+    held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    try:
+        save_file(held, temporary, metadata)
+        temporary.replace(path)
+    except (SafetensorError, OSError) as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise HandsError(f"{path} cannot be written: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -92,7 +99,9 @@ def start_run(out: Path, experiment: Experiment) -> None:
 def save_run(out: Path, vae: DisentangledVAE, moments: dict[str, Tensor], place: Place) -> None:
     """Write the weights and the resumable state.
 
-    Raises HandsError, leaving the last good files, if a weight is not finite.
+    The state comes last: stopped between the two, a run resumes from before these weights and reaches them
+    again, whereas a state ahead of them would say that they need no more training.
+    Raises HandsError, leaving the last good files, if a weight is not finite, and if they cannot be written.
     """
     weights = vae.state_dict()
     for name, tensor in weights.items():
@@ -101,8 +110,8 @@ def save_run(out: Path, vae: DisentangledVAE, moments: dict[str, Tensor], place:
                 f"weights {name} are not finite at update {place.update}; {out} keeps the last good"
             )
     state: dict[str, Tensor] = {f"weights/{name}": tensor for name, tensor in weights.items()}
-    write_tensors(out / RESUME, state | moments, {"place": json.dumps(asdict(place))})
     write_tensors(out / WEIGHTS, weights, {"update": str(place.update)})
+    write_tensors(out / RESUME, state | moments, {"place": json.dumps(asdict(place))})
 
 
 def load_place(out: Path) -> tuple[dict[str, Tensor], Place]:

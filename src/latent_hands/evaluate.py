@@ -73,6 +73,7 @@ def score(
 
     `epe_mm` is the mean over the 21 joints, the palm being one; `epe_20_mm` leaves it out, `epe_wrist_mm` has
     the wrist (2 palm - middle MCP) in its place; `epe_composed_mm` scores cpose @ viewpoint as the pose.
+    `pa_epe_mm` aligns each hand over its visible joints, and leaves out hands with fewer than three of them.
     `epe_bone_aligned_mm` gives the predicted bones the truth's mean lengths: data sets differ in where they
     place joints. AUC 20-50 integrates the published thresholds 21.05..50 mm, or 20..50 mm if `exact`.
     Raises `HandsError` if the numbers of hands differ or no joint is visible.
@@ -240,7 +241,7 @@ def _pose_statistics(pose_mm: Tensor, truth: Truth, exact: bool) -> dict[str, St
         "epe_wrist_mm": _epe(to_wrist(pose_mm), to_wrist(truth_mm), visible),
         "auc_20_50": auc_over(high),
         "auc_0_50": auc_over(metrics.THRESHOLDS_MM),
-        "pa_epe_mm": _epe(aligned_mm, truth_mm.double(), visible),
+        "pa_epe_mm": _epe(aligned_mm, truth_mm.double(), metrics.alignable(visible)),
         "epe_bone_aligned_mm": _epe(with_bone_lengths(pose_mm, lengths_mm), truth_mm, visible),
     }
 

@@ -77,13 +77,23 @@ def auc(pck: Float[Tensor, "*rows t"], thresholds_mm: Float[Tensor, " t"]) -> Fl
     return torch.trapezoid(pck, thresholds_mm, dim=-1) / (thresholds_mm[-1] - thresholds_mm[0])
 
 
+def alignable(visible: Bool[Tensor, "n 21"]) -> Bool[Tensor, "n 21"]:
+    """The visible joints of hands with three of them or more: fewer leave an alignment undetermined."""
+    return visible & (visible.sum(dim=1, keepdim=True) >= 3)
+
+
 def procrustes_align(
     prediction_mm: Float[Tensor, "n 21 3"],
     truth_mm: Float[Tensor, "n 21 3"],
     visible: Bool[Tensor, "n 21"],
 ) -> Float[Tensor, "n 21 3"]:
-    """Predictions moved, turned and scaled onto the truth, by least squares over the VISIBLE joints."""
-    source, target, seen = prediction_mm.double(), truth_mm.double(), visible.double()
+    """Predictions moved, turned and scaled onto the truth, by least squares over the VISIBLE joints.
+
+    Hands that are not `alignable` are laid over all joints instead; scores leave them out.
+    """
+    seen = alignable(visible)
+    seen = (seen | ~seen.any(dim=1, keepdim=True)).double()
+    source, target = prediction_mm.double(), truth_mm.double()
     umeyama: Any = roma.rigid_points_registration(source, target, weights=seen, compute_scaling=True)
     R, t, s = umeyama
     return s[:, None, None] * source @ R.mT + t[:, None]

@@ -116,7 +116,10 @@ def override(table: Table, arguments: Sequence[str]) -> Table:
         *path, key = name[2:].replace("-", "_").split(".")
         inner = table
         for part in path:
-            inner[part] = dict(inner.get(part) or {})
+            held = inner.get(part, {})
+            if not isinstance(held, dict):
+                raise HandsError(f'{option}: "{part}" is {held!r}, not a table')
+            inner[part] = dict(held)
             inner = inner[part]
         inner[key] = value_of(text)
     return table

@@ -35,8 +35,11 @@ def assess_run(
 
     Without a judge the model's own decoder alone reads poses, and nothing reads content. `samples` posterior
     draws an image are taken. Probes learn from `lessons`, or else from the benchmark itself. Raises
-    HandsError for a model that cannot read or write pictures, and for a benchmark of fewer than two blocks.
+    HandsError for a model that cannot read or write pictures, for fewer than two samples, and for a benchmark
+    of fewer than two blocks.
     """
+    if samples < 2:
+        raise HandsError(f"{samples} posterior samples; legal: 2 or more")
     blocks = len(benchmark.block.unique())
     if blocks < 2:
         raise HandsError(f"the benchmark has {blocks} group and grid; legal: 2 or more")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.check.pictures import unlikeness
-from latent_hands.data import Sample, find_reader, read_rgb
+from latent_hands.data import Sample, check_limit, find_reader, read_rgb
 from latent_hands.data.sample import read_pixels
 from latent_hands.errors import AbsentError, HandsError
 
@@ -46,12 +46,14 @@ def read_splits(
 ) -> tuple[dict[str, list[Sample]], list[Problem], list[str]]:
     """Samples by split, what readers said about the others, and splits that are not there at all, as notes.
 
-    Raises HandsError for an unknown set, a packed store, and if no split is there.
+    Raises HandsError for an unknown set, a packed store, a limit below 1, and if no split is there.
     """
+    check_limit(limit)
     reader = find_reader(name, root)
     if not root.exists():
         raise HandsError(f"no data set at {root}")
     read, problems, absent, heard = dict[str, list[Sample]](), [], list[AbsentError](), list[str]()
+    known = set[str]()
     for split in splits:
         errors: list[HandsError] = []
         try:
@@ -64,7 +66,8 @@ def read_splits(
             absent.append(error)
         except HandsError as error:
             errors.append(error)
-        told = dict.fromkeys(str(error) for error in errors)  # several pictures may share a label
+        told = {str(error) for error in errors} - known  # pictures may share a label, splits a folder
+        known |= told
         problems += [Problem("file", split, each) for each in sorted(told)]
     if len(absent) == len(splits):
         raise absent[0]
@@ -88,15 +91,31 @@ def _readers_log(heard: list[str]) -> Iterator[None]:
 def look_at(
     samples: Sequence[Sample], split: str, advance: Callable[[str, int, int], None]
 ) -> tuple[list[Looked], list[Problem]]:
-    """Read every picture, mask, depth map and tag; `advance` is told (split, done, all)."""
+    """Read every picture, mask, depth map and tag; `advance` is told (split, done, all).
+
+    A sample without a kind of picture that others have is a problem, too.
+    """
     looked, problems = list[Looked](), list[Problem]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, (seen, told) in enumerate(pool.map(partial(_look, split), samples), 1):
             looked += [seen] if seen is not None else []
             problems += told
             advance(split, done, len(samples))
-    tags = dict.fromkeys(sample.tag for sample in samples if sample.tag is not None)
-    return looked, problems + [p for tag in tags for p in _try(tag, "RGB")[1]]
+    return looked, problems + list(_of_kinds(samples, split))
+
+
+def _of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
+    """Of every kind of picture, broken ones that samples share, and samples without one."""
+    from latent_hands.data.pictures import KINDS, file_of  # which brings torch, and help need not wait for it
+
+    for key, kind in KINDS.items():
+        files = {sample.name: file_of(sample, key) for sample in samples}
+        there = dict.fromkeys(file for file in files.values() if file is not None)
+        for file in there if kind.shared else ():
+            yield from _try(file, "RGB")[1]
+        for name, file in files.items() if there else ():
+            if file is None:
+                yield Problem("file", f"{split}/{name}", f"it has no {key} picture, but others have")
 
 
 def same_pictures(looked: Iterable[Looked]) -> list[list[str]]:
@@ -112,7 +131,7 @@ def same_poses(looked: Iterable[Looked]) -> list[list[str]]:
 
 def _same_files(samples: Sequence[Sample], others: Sequence[Sample]) -> bool:
     """Whether these are the same pictures again: a folder of pictures has no splits."""
-    return [sample.image for sample in samples] == [sample.image for sample in others]
+    return bool(samples) and [sample.image for sample in samples] == [sample.image for sample in others]
 
 
 def _groups(pairs: Iterable[tuple[bytes, str]]) -> list[list[str]]:

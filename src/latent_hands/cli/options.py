@@ -15,7 +15,7 @@ BoneMm = Annotated[
     float | None,
     arg(
         metavar="MM",
-        help="Length of the bone between the middle finger's knuckles MCP and PIP [40 is assumed].",
+        help="Length of the bone between the middle finger's knuckles MCP and PIP, 15 to 80 [40 is assumed].",
     ),
 ]
 BoxText = Annotated[
@@ -27,7 +27,10 @@ DataName = Annotated[
 ]
 Root = Annotated[Path | None, arg(metavar="DIR", help="The data set's folder.")]
 Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the data set.")]
-Ids = Annotated[tuple[int, ...], arg(metavar="N ...", help="Pictures of the data set, by number.")]
+Ids = Annotated[
+    tuple[str, ...],
+    arg(metavar="N ...", help="Pictures of the data set, by number, or by name where they have names (STB)."),
+]
 Reads = Annotated[
     Literal["rgb", "tag"] | None,
     arg(help="What contents are taken for: pictures of hands, or tags [tags where set and run know them]."),

@@ -36,15 +36,20 @@ def estimate(
         rotations: Average the estimates of so many turned crops.
         out: Where NAME.json and NAME.png go, for every picture.
     """
-    from latent_hands.cli.sources import find_samples, open_photos, write_estimate
+    from latent_hands.cli.sources import check_outputs, find_samples, name_files, parse_box, write_estimate
     from latent_hands.cli.tables import hands_table
+    from latent_hands.data import read_images
     from latent_hands.gallery import error_mm
-    from latent_hands.predictor import Model, photo_of
+    from latent_hands.predictor import Model, Photo, photo_of
 
     if bool(images) == (data is not None):
         raise HandsError("give either pictures or --data NAME --root DIR --ids N ...")
     samples = find_samples(data, root, split, ids, limit=8) if data else []
-    photos = {s.name: photo_of(s) for s in samples} or open_photos(images, hand, box, bone_mm)
+    files = {} if data else name_files(sample.image for sample in read_images(images))
+    names = [*files, *(sample.name for sample in samples)]
+    check_outputs(files.values(), samples, [out / f"{n}.{kind}" for n in names for kind in ("json", "png")])
+    given = {n: Photo.open(file, hand, parse_box(box), None, bone_mm) for n, file in files.items()}
+    photos = given | {sample.name: photo_of(sample) for sample in samples}
     model = Model.load(run)
     hands = {name: model.estimate(photo, rotations=rotations) for name, photo in photos.items()}
     labelled = {sample.name: sample for sample in samples}
@@ -75,16 +80,17 @@ def synthesise(
     $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands
 
     Args:
-        pose: A picture, a hand's JSON as estimate writes it, or with --data a number.
-        content: A picture, or with --data a number.
+        pose: A picture, a hand's JSON as estimate writes it, or with --data a number or name.
+        content: A picture, or with --data a number or name.
         out: The picture to write.
     """
     from latent_hands import draw
-    from latent_hands.cli.sources import open_source, samples_of, what_is_read
+    from latent_hands.cli.sources import check_outputs, open_source, samples_of, what_is_read
     from latent_hands.predictor import Model
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [pose, content])
+    check_outputs([pose, content], samples, [out])
     kind = what_is_read(reads, samples, model)
     wanted, scene = open_source(pose, hand, samples), open_source(content, hand, samples, kind == "tag")
     draw.save_picture(model.synthesise(wanted, scene, kind), out)
@@ -109,17 +115,18 @@ def transfer(
     $ latent-hands transfer synthesis --data rendered --root hands
 
     Args:
-        poses: Rows: pictures, JSON of hands, or with --data numbers [4, evenly spaced].
-        contents: Columns: pictures, or with --data numbers [5, evenly spaced].
+        poses: Rows: pictures, JSON of hands, or with --data numbers or names [4, evenly spaced].
+        contents: Columns: pictures, or with --data numbers or names [5, evenly spaced].
         out: The picture to write.
     """
     from latent_hands import draw
-    from latent_hands.cli.sources import open_source, samples_of, spread, what_is_read
+    from latent_hands.cli.sources import check_outputs, open_source, samples_of, spread, what_is_read
     from latent_hands.gallery import transfer_grid
     from latent_hands.predictor import Model
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [*poses, *contents] if poses and contents else [])
+    check_outputs([*poses, *contents], samples, [out])
     kind = what_is_read(reads, samples, model)
     rows = [open_source(text, hand, samples) for text in poses or spread(samples, 4, 1)]
     columns = [open_source(text, hand, samples, kind == "tag") for text in contents or spread(samples, 5)]
@@ -146,20 +153,22 @@ def walk(
 
     Args:
         factor: A factor of the run by its name, or pose, or content.
-        start: A picture, or with --data a number.
-        end: A picture, or with --data a number.
+        start: A picture, or with --data a number or name.
+        end: A picture, or with --data a number or name.
         steps: Pictures in the row.
         out: Path of the row without its ending: .png and .gif are written.
     """
     from latent_hands import draw
-    from latent_hands.cli.sources import open_source, samples_of
+    from latent_hands.cli.sources import check_outputs, open_source, samples_of
     from latent_hands.gallery import walk_frames, walk_row
     from latent_hands.predictor import Model
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [start, end])
+    written = {ending: out.with_suffix(f".{ending}") for ending in ("png", "gif")}
+    check_outputs([start, end], samples, written.values())
     first, last = (open_source(text, hand, samples) for text in (start, end))
     row = walk_row(model.walk(factor, first, last, steps), first, last)
-    draw.save_picture(row, out.with_suffix(".png"))
-    draw.save_gif(walk_frames(model.walk(factor, first, last, 2 * steps)), out.with_suffix(".gif"))
-    print(f"{out.with_suffix('.png')} and .gif")
+    draw.save_picture(row, written["png"])
+    draw.save_gif(walk_frames(model.walk(factor, first, last, 2 * steps)), written["gif"])
+    print(f"{written['png']} and .gif")

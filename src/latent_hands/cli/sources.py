@@ -1,12 +1,13 @@
 """From what stands on a command line to pictures, hands and labels."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from latent_hands import draw
 from latent_hands.checkpoint import write_text
-from latent_hands.data import Sample, open_data, read_images
+from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.gallery import estimate_row, estimate_sheet, truth_mm
 from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
@@ -26,29 +27,40 @@ def parse_box(text: str | None) -> tuple[float, ...] | None:
 
 
 def find_samples(
-    data: str, root: Path | None, split: str, ids: Sequence[int], limit: int | None = None
+    data: str, root: Path | None, split: str, ids: Sequence[str], limit: int | None = None
 ) -> list[Sample]:
-    """Samples of a data set; some of them by number, else the first `limit`.
+    """Samples of a data set; some of them by number or name, else the first `limit`.
 
-    Raises HandsError without a folder, for a number that is not there, and as the set's reader does.
+    Raises HandsError without a folder, for a sample that is not there, and as the set's reader does.
     """
     if root is None:
         raise HandsError(f'where is the data set "{data}"? Give its folder with --root DIR')
     samples = open_data(data, root, split, None if ids else limit)
-    if not ids:
-        return samples
-    numbered = {int(sample.name): sample for sample in samples if sample.name.isdecimal()}
-    for index in ids:
-        if index not in numbered:
+    found = [find_sample(text, samples) for text in ids]
+    for text, sample in zip(ids, found, strict=True):
+        if sample is None:
+            what = "number" if samples[0].name.isdecimal() else "name"
             raise HandsError(
-                f"no picture {index} in {split} of {root}; it has {len(samples)}, from {samples[0].name}"
+                f'no picture "{text}" in {split} of {root}; it has {len(samples)}, told by their {what}: '
+                f"{samples[0].name} .. {samples[-1].name}"
             )
-    return [numbered[index] for index in ids]
+    return [sample for sample in found if sample is not None] if ids else samples
+
+
+def find_sample(text: str, samples: Sequence[Sample]) -> Sample | None:
+    """The sample of this name or number; None if there is none."""
+    for sample in samples:
+        if text == sample.name or (text.isdecimal() and text.zfill(len(sample.name)) == sample.name):
+            return sample
+    return None
 
 
 def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
-    """The samples that numbers among the names mean, all if there are no names, none without a set."""
-    ids = sorted({int(name) for name in names if name.isdigit()})
+    """The samples that numbers and names mean, all if nothing is named, none without a set.
+
+    A name that is a file means that file. Raises HandsError as `find_samples` does.
+    """
+    ids = [name for name in dict.fromkeys(names) if name.isdecimal() or not Path(name).is_file()]
     return find_samples(data, root, split, ids) if data and (ids or not names) else []
 
 
@@ -76,21 +88,26 @@ def write_estimate(path: Path, photo: Photo, hand: Hand, sample: Sample | None) 
     draw.save_picture(estimate_sheet([row]), path.with_name(f"{path.name}.png"))
 
 
-def open_photos(
-    images: Sequence[Path], hand: str, box: str | None, bone_mm: float | None
-) -> dict[str, Photo]:
-    """Pictures by name; a folder or video stands for those in it. Raises HandsError as reading them does."""
-    files = [sample.image for sample in read_images(images)]
-    return {
-        name: Photo.open(file, hand, parse_box(box), None, bone_mm) for name, file in _named(files).items()
-    }
+def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:
+    """Raise HandsError if a file that will be written is one that is read."""
+    of_samples = (file for sample in samples for file in vars(sample).values() if isinstance(file, Path))
+    read = {Path(file).resolve() for file in (*inputs, *of_samples)}
+    for output in outputs:
+        if output.resolve() in read:
+            raise HandsError(f"{output} would be overwritten, but it is read here; legal: another --out")
 
 
-def _named(files: Sequence[Path]) -> dict[str, Path]:
-    """Files by their stems, and by whole names where two stems are the same."""
-    stems = [file.stem for file in files]
-    names = [file.stem if stems.count(file.stem) == 1 else "-".join(file.parts[-2:]) for file in files]
-    return dict(zip(names, files, strict=True))
+def name_files(files: Iterable[Path]) -> dict[str, Path]:
+    """Files by their stems; where these are the same, by whole names and as many folders as it takes."""
+    parts = {file: file.relative_to(file.anchor).parts for file in files}
+    names, folders = {file: file.stem for file in parts}, 1
+    while len(set(names.values())) < len(names):
+        if folders > max(map(len, parts.values())):
+            raise HandsError(f"these pictures cannot be told apart by name: {', '.join(map(str, parts))}")
+        counts, folders = Counter(names.values()), folders + 1
+        alike = [file for file, name in names.items() if counts[name] > 1]
+        names |= {file: "-".join(parts[file][-folders:]) for file in alike}
+    return {name: file for file, name in names.items()}
 
 
 def open_source(
@@ -101,9 +118,8 @@ def open_source(
     A sample's name or number names it (its tag picture if `tag`), a file that ends in .json a hand that
     `estimate` wrote, anything else a picture. Raises HandsError as reading them does.
     """
-    for sample in samples:
-        if text == sample.name or (text.isdecimal() and text.zfill(len(sample.name)) == sample.name):
-            return tag_of(sample) if tag and sample.tag is not None else photo_of(sample, "scene")
+    if (sample := find_sample(text, samples)) is not None:
+        return tag_of(sample) if tag and sample.tag is not None else photo_of(sample, "scene")
     if not text.endswith(".json"):
         return Photo.open(text, hand)
     try:

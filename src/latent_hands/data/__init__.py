@@ -49,6 +49,7 @@ __all__ = [
     "OnBroken",
     "Reader",
     "Sample",
+    "check_limit",
     "find_reader",
     "open_data",
     "read_coco",
@@ -72,9 +73,14 @@ def open_data(
     broken; by default it raises the first. Raises HandsError for a limit below 1, and as ``find_reader`` and
     the set's reader do.
     """
+    check_limit(limit)
+    return find_reader(name, root)(Path(root), split, limit, on_broken=on_broken)
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise HandsError for a limit below 1."""
     if limit is not None and limit < 1:
         raise HandsError(f"limit is {limit}; legal: 1 or more")
-    return find_reader(name, root)(Path(root), split, limit, on_broken=on_broken)
 
 
 def find_reader(name: str, root: str | Path) -> Reader:

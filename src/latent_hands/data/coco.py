@@ -20,12 +20,14 @@ from jaxtyping import Float32
 from latent_hands.data.rhd import SPLITS
 from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
 from latent_hands.errors import AbsentError, HandsError, did_you_mean
-from latent_hands.hand.skeleton import WRIST, reorder
+from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST, reorder
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
 KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
 """COCO's names, every finger from base to tip: the order "snap"."""
-HIDDEN, VISIBLE = 1, 2
+UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
+_NEEDED = {WRIST: "wrist", MIDDLE_MCP: "middle_finger1"}
+"""Joints without which a hand has neither a palm nor a crop."""
 MAX_BYTES = 256 * 2**20
 
 
@@ -34,8 +36,10 @@ def read_coco(
 ) -> list[Sample]:
     """Read the annotations of a split in their order.
 
+    An unlabelled joint is invisible and lies where its 3D label is seen, or else on the middle knuckle.
     Raises HandsError for an unknown split, a missing or broken label file, keypoints of other names, and a
-    picture that has two hands; a missing picture and broken labels are told to ``on_broken``.
+    picture that has two hands; a missing picture, broken labels, and a hand whose wrist or middle knuckle is
+    not labelled, are told to ``on_broken``.
     """
     if split not in SPLITS:
         raise AbsentError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
@@ -101,11 +105,16 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
     if not isinstance(convention, str | None):
         raise HandsError(f"{where} has the convention {convention!r}; legal: a name")
     keypoints = reorder(_numbers(label, "keypoints", (21, 3), where), "snap", "rhd")
-    uv_px, visible = keypoints[:, :2], keypoints[:, 2] == VISIBLE
+    for joint, name in _NEEDED.items():
+        if keypoints[joint, 2] == UNLABELLED:
+            raise HandsError(f"{where} has no {name}, which its palm and its crop need; legal: labelled")
+    visible = keypoints[:, 2] == VISIBLE
     if "xyz_mm" not in label or "K" not in label:
+        uv_px = _filled(keypoints, keypoints[[MIDDLE_MCP], :2])
         return Sample(image.stem, image, side, uv_px=uv_px, visible=visible, convention=convention)
     K = _numbers(label, "K", (3, 3), where)
     xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
+    uv_px = _filled(keypoints, project(xyz_mm, K))
     sample = Sample(image.stem, image, side, xyz_mm, uv_px, visible, K, convention=convention)
     if "palm_mm" not in label:
         return sample
@@ -118,6 +127,13 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
         wrist_mm=xyz_mm[WRIST],
         wrist_px=uv_px[WRIST],
     )
+
+
+def _filled(
+    keypoints: Float32[np.ndarray, "21 3"], places_px: Float32[np.ndarray, "_ 2"]
+) -> Float32[np.ndarray, "21 2"]:
+    """The 2D joints, those that are not labelled at these places."""
+    return np.where(keypoints[:, 2:] == UNLABELLED, places_px, keypoints[:, :2])
 
 
 def _numbers(

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm
 from latent_hands.data.pictures import check_pictures, cut_pictures, cut_square, for_all, whole_square
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.sample import FAR_PX, Sample, read_rgb
 from latent_hands.data.windows import Pictures, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
 
 CROPS = ("box", "scene")
 SIDES = ("mirror", "condition")
-_FAR_PX = 1e6  # beyond it Pillow's integers overflow
 _LABELS: dict[str, Callable[[Sample], Tensor | None]] = {
     "xyz_mm": palm_xyz_mm,
     "uv_px": palm_uv_px,
@@ -130,13 +129,14 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
 
 def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Centre and side of the crop, in pixels of the picture."""
-    if crop == "box" and (square := crop_square(sample, size_px)) is not None:
-        return square
     if sample.window is None and crop == "scene":
         raise HandsError(f'{_where(sample)} has no scene window, which crop="scene" needs; legal: crop="box"')
-    cx, cy, side_px = sample.window or whole_square(size_px)
-    if not (math.hypot(cx, cy) < _FAR_PX and 0 < side_px < _FAR_PX):
-        raise HandsError(f"{_where(sample)} has the window {sample.window}; legal: (cx, cy, side) in pixels")
+    box = crop_square(sample, size_px) if crop == "box" else None
+    cx, cy, side_px = square = box or sample.window or whole_square(size_px)
+    if not (math.hypot(cx, cy) < FAR_PX and 0 < side_px < FAR_PX):
+        raise HandsError(
+            f"{_where(sample)} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"
+        )
     return float(cx), float(cy), float(side_px)
 
 

@@ -52,18 +52,20 @@ def load_mat(path: Path, shapes: Mapping[str, Shape]) -> dict[str, Float32[np.nd
 def _unpacked(data: bytes) -> bytes:
     """The same file with no part compressed."""
     order = "big" if data[126:128] == b"MI" else "little"
-    parts, start = [data[:_HEADER]], _HEADER
+    parts, start, left = [data[:_HEADER]], _HEADER, MAX_BYTES - _HEADER
     while start < len(data):
         kind, size = (int.from_bytes(data[start + at : start + at + 4], order) for at in (0, 4))
         end = start + _TAG + size
-        parts.append(_inflate(data[start + _TAG : end]) if kind == _COMPRESSED else data[start:end])
-        start = end
+        part = _inflate(data[start + _TAG : end], left) if kind == _COMPRESSED else data[start:end]
+        parts.append(part)
+        start, left = end, left - len(part)
     return b"".join(parts)
 
 
-def _inflate(data: bytes) -> bytes:
-    inflated = zlib.decompressobj().decompress(data, MAX_BYTES + 1)
-    if len(inflated) > MAX_BYTES:
+def _inflate(data: bytes, left: int) -> bytes:
+    """The part unpacked, up to the bytes that are left of MAX_BYTES."""
+    inflated = zlib.decompressobj().decompress(data, max(left, 0) + 1)
+    if len(inflated) > left:
         raise HandsError(f"unpacked it has more than {MAX_BYTES:,} bytes, the most that is read")
     return inflated
 

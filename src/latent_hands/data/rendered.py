@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.rhd import read_rhd, split_folder
-from latent_hands.data.sample import OnBroken, Sample, sparing, stop, whole
+from latent_hands.data.sample import FAR_PX, OnBroken, Sample, sparing, stop, whole
 from latent_hands.errors import HandsError
 from latent_hands.render.rhd_files import FACTOR_TAGS
 
@@ -34,7 +34,7 @@ def read_rendered(
         known = factors.get(sample.name)
         if known is None:
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
-        cx, cy, side = known["window"]
+        cx, cy, side = map(float, known["window"])
         scene = f"{known['scene']:05d}.png"
         told = {"window": (cx, cy, side), "factors": known, "convention": convention}
         told |= {kind: folder / kind / scene for kind in FACTOR_TAGS if (folder / kind / scene).is_file()}
@@ -56,18 +56,27 @@ def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str,
         raise HandsError(f"no generating factors at {path}; for a set without them use the data name rhd")
     scenes: dict[int, dict[str, Any]] = {}
     factors = {}
-    with path.open() as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if len(factors) == len(names):
                 break
             try:
                 known = json.loads(line)
+                _check_scene(known)
                 own = (*_OF_THE_PICTURE, *(key for key in _OF_SOME_SETS if key in known))
                 shared = {key: known[key] for key in known if key not in (*own, *_LABELS)}
                 shared = scenes.setdefault(known["scene"], shared)
-                name, _ = known["name"], known["window"]
-                if name in names:
+                if (name := known["name"]) in names:
                     factors[name] = shared | {key: known[key] for key in own}
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 on_broken(HandsError(f"line {number} of {path} is broken: {error!r}"))
     return factors
+
+
+def _check_scene(known: dict[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError unless the scene has a number, and its window three."""
+    scene, window = known["scene"], known["window"]
+    if type(scene) is not int or scene < 0:
+        raise ValueError(f"scene is {scene!r}; legal: a number from 0")
+    if len(window) != 3 or not all(type(each) in (int, float) and abs(each) < FAR_PX for each in window):
+        raise ValueError(f"window is {window!r}; legal: (cx, cy, side) in pixels")

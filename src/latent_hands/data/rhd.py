@@ -5,6 +5,7 @@
 Points 0..20 are the left hand, 21..41 the right. The mask tells the hands apart: 2..17 left, 18..33 right.
 """
 
+import logging
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,18 +35,22 @@ def read_rhd(
 
     ``ids`` selects pictures, ``limit`` keeps the first so many. The dominant hand is left iff the mask shows
     more pixels of the left hand than of the right; where one hand is absent (all zero) it is the other.
-    Raises HandsError for a missing folder, an unknown split or id, and another layout; labels that are not
-    finite and an id whose picture or mask is missing are told to ``on_broken``.
+    Of a split of which only some pictures are there, these are read, and a log line says how many are not.
+    Raises HandsError for a missing folder, an unknown split or id, another layout, and if no picture is
+    there; labels that are not finite and broken files are told to ``on_broken``, and so is a missing picture
+    where it was asked for by ``ids``, or where ``on_broken`` does not just raise.
     """
     folder = split_folder(root, split)
     labels = _read_labels(folder / f"anno_{split}.pickle")
-    chosen = _choose(labels, ids, limit, folder)
+    chosen = _choose(labels, ids, folder)
+    if ids is None and on_broken is stop:
+        chosen = _with_pictures(chosen, folder)
 
     def read(index: int) -> Sample:
         return _sample(folder, index, labels[index])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes the 41,258 masks outside the GIL
-        return whole(pool.map(sparing(read, on_broken), chosen))
+        return whole(pool.map(sparing(read, on_broken), chosen[:limit]))
 
 
 def split_folder(root: str | Path, split: str) -> Path:
@@ -74,19 +79,35 @@ def _read_labels(path: Path) -> dict[int, dict[str, Any]]:
     return labels
 
 
-def _choose(labels: dict, ids: Iterable[int] | None, limit: int | None, folder: Path) -> list[int]:
+def _choose(labels: dict, ids: Iterable[int] | None, folder: Path) -> list[int]:
     chosen = sorted(labels) if ids is None else [int(index) for index in ids]
     for index in chosen:
         if index not in labels:
             raise HandsError(f"no picture {index} in {folder}; legal: {min(labels)} .. {max(labels)}")
-    return chosen[:limit]
+    return chosen
+
+
+def _with_pictures(chosen: list[int], folder: Path) -> list[int]:
+    there = [index for index in chosen if _file(folder, "color", index).is_file()]
+    if not there:
+        raise AbsentError(f"{folder} has none of the {len(chosen):,} pictures that its annotation labels")
+    if absent := len(chosen) - len(there):
+        logging.getLogger(__name__).warning(
+            "%s of the %s pictures that are labelled are not in %s; they are left out",
+            *(f"{absent:,}", f"{len(chosen):,}", folder),
+        )
+    return there
+
+
+def _file(folder: Path, kind: str, index: int) -> Path:
+    return folder / kind / f"{index:05d}.png"
 
 
 def _sample(folder: Path, index: int, label: object) -> Sample:
     name = f"{index:05d}"
     where = f"picture {name} of {folder}"
     xyz, uv_vis, K = _arrays(label, where)
-    image, mask, depth = (folder / kind / f"{name}.png" for kind in ("color", "mask", "depth"))
+    image, mask, depth = (_file(folder, kind, index) for kind in ("color", "mask", "depth"))
     if not image.is_file():
         raise HandsError(f"{where} has labels but no image: {image} is missing")
     side = _present_side(xyz) or dominant_side(read_pixels(mask, "L"))

@@ -21,6 +21,10 @@ MAX_PIXELS = 89_000_000
 """Larger pictures are refused before they are decoded: no photograph of a hand needs them."""
 
 
+FAR_PX = 1e6
+"""Nothing lies so far from a picture's corner; beyond it Pillow's integers overflow."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One picture of one hand and what is known about it; None stands for "not known".

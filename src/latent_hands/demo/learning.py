@@ -82,7 +82,7 @@ def _learn_one(experiment: Experiment, out: Path, threads: int) -> None:
     torch.set_num_threads(threads)
     with out.with_name(f"{out.name}.log").open("w", buffering=1) as log, contextlib.redirect_stdout(log):
         try:
-            finished = train(experiment, out, resume=(out / RESUME).exists())
+            finished = train(experiment, out, resume=(out / EXPERIMENT).exists())
             sys.exit(FINISHED if finished else STOPPED)
         except HandsError as error:
             print(error)

@@ -1,6 +1,7 @@
 """Hand: joints in bones and millimetres, canonical pose, viewpoint, place in the picture."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -105,13 +106,18 @@ class Hand:
         """Read what `to_json` wrote. Raises HandsError naming the field that is missing or malformed."""
         try:
             fields = json.loads(text)
+            frame, bone_mm = fields["frame"].split(":")[0], float(fields["bone_mm"])
+            if frame not in FRAMES:
+                raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
+            if not (math.isfinite(bone_mm) and bone_mm > 0):
+                raise HandsError(f'"bone_mm" of a hand is {bone_mm}; legal: a length above 0 mm')
             arrays = {name: np.array(fields[key], np.float32) for key, name in _ARRAYS.items()}
             return cls(
                 handedness=side(fields["handedness"]),
-                bone_mm=float(fields["bone_mm"]),
+                bone_mm=bone_mm,
                 bone_mm_assumed=bool(fields["bone_mm_assumed"]),
                 box_px=_four(fields["box_px"]),
-                frame=fields["frame"].split(":")[0],
+                frame=frame,
                 **_shaped(arrays),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -53,9 +53,13 @@ class Model:
 
     @classmethod
     def load(cls, run: str | Path, device: str | torch.device | None = None) -> "Model":
-        """From a run folder or the name of a shipped one; on a GPU if there is one, unless told otherwise."""
+        """From a run folder or the name of a shipped one; on a GPU if there is one, unless told otherwise.
+
+        Raises HandsError for what is no run, and for a device that is unknown or not there.
+        """
+        there = find_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         vae, experiment = load_run(run)
-        return cls(vae, experiment, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(vae, experiment, there)
 
     @property
     def crop_px(self) -> int:
@@ -236,6 +240,17 @@ class Model:
         said = self.decode(synthesis.interpolate(start, end, moving, steps))
         pictures = synthesis.to_pictures(said["rgb"]) if "rgb" in said else []
         return Walk(pictures, said["pose"].float().cpu().numpy())
+
+
+def find_device(device: str | torch.device) -> torch.device:
+    """A device that can be computed on; HandsError for any other."""
+    try:
+        return torch.ones(1, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # an absent one fails in its own way
+        told = str(error).partition("\n")[0]
+        raise HandsError(
+            f'device "{device}" cannot be used: {told}; legal: cpu, or cuda with a GPU'
+        ) from error
 
 
 def place(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[np.ndarray, "21 2"]:

@@ -1,13 +1,12 @@
 """Photo: a picture, which hand it shows and where; and the crop that a network sees."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -20,6 +19,10 @@ from latent_hands.predictor.hand import Side, side
 
 Box = tuple[float, float, float, float]
 Picture = str | Path | Image.Image | np.ndarray
+BONES_MM = (15, 80)
+"""Middle MCP-PIP bones are longer than the first, of newborns too, and shorter than the second."""
+LEAST_FOCAL = 20
+"""A focal length is at least this part of the picture's larger side: a view of 169 degrees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +55,13 @@ class Photo:
         """From a file, a Pillow image or bytes (height, width, 3); without a box, all of it is looked at.
 
         Raises HandsError for a broken file, another shape or type, an unknown handedness, a box that misses
-        the picture, and a bone that is not longer than 0 mm.
+        the picture, a matrix that is no camera of it in pixels, and a bone that is not of 15 to 80 mm.
         """
-        rgb = _bytes(picture)
+        rgb = pixels_of(picture)
         height, width = rgb.shape[:2]
-        box = (0.0, 0.0, float(width), float(height)) if box_px is None else _box_of(box_px, width, height)
-        if bone_mm is not None and not (math.isfinite(bone_mm) and bone_mm > 0):
-            raise HandsError(f"bone_mm is {bone_mm}; legal: a length above 0 mm (adults: 35 to 50)")
-        K = None if K is None else np.asarray(K, np.float32)
-        return cls(rgb, side(handedness), box, K, bone_mm)
+        box = (0.0, 0.0, float(width), float(height)) if box_px is None else box_of(box_px, width, height)
+        K = None if K is None else camera_of(K, width, height)
+        return cls(rgb, side(handedness), box, K, None if bone_mm is None else bone_of(bone_mm))
 
     @property
     def centre_px(self) -> tuple[float, float]:
@@ -107,7 +108,7 @@ def photo_of(sample: Sample, crop: str = "box") -> Photo:
         square = sample.window
     bone_mm = None if xyz_mm is None else float(geometry.normalise(xyz_mm)[1])
     box = None if square is None else _box(square)
-    return Photo.open(rgb, sample.side or "left", box, sample.K, bone_mm)
+    return replace(Photo.open(rgb, sample.side or "left", box, sample.K), bone_mm=bone_mm)
 
 
 def tag_of(sample: Sample) -> Photo:
@@ -127,20 +128,59 @@ def _box(square: tuple[float, float, float]) -> Box:
     return cx + 0.5 - side_px / 2, cy + 0.5 - side_px / 2, side_px, side_px
 
 
-def _bytes(picture: Picture) -> np.ndarray:
+def pixels_of(picture: object) -> UInt8[np.ndarray, "height width 3"]:
+    """The bytes of a file, a Pillow image or an array; HandsError for anything else."""
     if isinstance(picture, str | Path):
         return read_rgb(picture)
     rgb = np.array(picture.convert("RGB")) if isinstance(picture, Image.Image) else picture
+    if not isinstance(rgb, np.ndarray):
+        told = type(picture).__name__
+        raise HandsError(f"a picture must be a file, a Pillow image or an array, one at a time, not a {told}")
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise HandsError(f"a picture must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
     return rgb
 
 
-def _box_of(numbers: Sequence[float], width: int, height: int) -> Box:
-    box = tuple(float(v) for v in numbers)
-    if len(box) != 4 or not all(math.isfinite(v) for v in box) or min(box[2:]) <= 0:
-        raise HandsError(f"box is {box}; legal: x, y, width, height in pixels, width and height above 0")
-    x, y, w, h = box
+def box_of(numbers: object, width: int, height: int) -> Box:
+    """A box (x, y, width, height) in a picture of that size; HandsError for anything else."""
+    box = _numbers(numbers)
+    if box.shape != (4,) or not np.isfinite(box).all() or min(box[2:]) <= 0:
+        raise HandsError(f"box is {numbers}; legal: x, y, width, height in pixels, width and height above 0")
+    x, y, w, h = box.tolist()
     if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise HandsError(f"box {box} misses the picture of {width}x{height} pixels")
+        raise HandsError(f"box {(x, y, w, h)} misses the picture of {width}x{height} pixels")
     return x, y, w, h
+
+
+def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
+    """The camera of a picture of that size; HandsError for anything else, such as a normalised one."""
+    matrix = _numbers(K)
+    legal = "(3, 3) [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels"
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
+        raise HandsError(f"K is {K}; legal: {legal}")
+    focal_px = matrix[0, 0], matrix[1, 1]
+    if min(focal_px) <= 0 or matrix[1, 0] != 0 or matrix[2].tolist() != [0, 0, 1]:
+        raise HandsError(f"K is {matrix.tolist()}; legal: {legal}, fx and fy above 0")
+    if min(focal_px) < (least_px := max(width, height) / LEAST_FOCAL):
+        raise HandsError(
+            f"K has the focal lengths {focal_px[0]:g} and {focal_px[1]:g} in a picture of {width}x{height} "
+            f"pixels; legal: pixels, at least {least_px:g} (a normalised K times the picture's size)"
+        )
+    return matrix.astype(np.float32)
+
+
+def bone_of(bone_mm: object) -> float:
+    """A bone's length; HandsError for anything that no hand's middle MCP-PIP bone has in millimetres."""
+    length = _numbers(bone_mm)
+    low, high = BONES_MM
+    if length.shape != () or not low <= length <= high:
+        raise HandsError(f"bone_mm is {bone_mm}; legal: {low} to {high}, in millimetres (adults: 35 to 50)")
+    return float(length)
+
+
+def _numbers(value: object) -> Float64[np.ndarray, "..."]:
+    """An array of numbers, empty if the value is none."""
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0)

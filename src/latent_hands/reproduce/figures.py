@@ -129,15 +129,18 @@ def fig9(study: Study) -> list[Path]:
 
 
 def check_shares(study: Study) -> None:
-    """Raise HandsError for a share of labelled hands that is smaller than a batch."""
-    for name, plan in budget.plans().items():
-        experiment = study.trial(name, plan, 0, study.sets.rendered).experiment
-        plans, training = experiment.phases.values(), experiment.training
-        batch = max(each.batch_size or training.batch_size for each in plans)
-        share = experiment.supervision.labelled
-        if share * study.sets.hands < batch:
-            least = math.ceil(batch / share)
-            raise HandsError(f"hands is {study.sets.hands}; legal here: {least} or more, a batch of {name}")
+    """Raise HandsError if a set that is learned from has a share of labelled hands smaller than a batch."""
+    for teacher in dict.fromkeys(map(study.sets.teacher, study.sets.scored())):
+        hands = study.sets.count(teacher)
+        for name, plan in budget.plans().items():
+            experiment = study.trial(name, plan, 0, teacher).experiment
+            plans, training = experiment.phases.values(), experiment.training
+            batch = max(each.batch_size or training.batch_size for each in plans)
+            share = experiment.supervision.labelled
+            if share * hands < batch:
+                least = math.ceil(batch / share)
+                learned = f"{hands} hands of {teacher.title} are learned from"
+                raise HandsError(f"{learned}; legal here: {least} or more, a batch of {name}")
 
 
 def table(study: Study) -> list[Path]:

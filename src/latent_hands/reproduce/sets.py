@@ -96,6 +96,12 @@ class Sets:
         """What a model that is scored on a set learns from: the set itself, or else rendered hands."""
         return source if source.learns else self.rendered
 
+    def count(self, teacher: Source) -> int:
+        """How many hands of a set are learned from: `hands`, or all that it has if these are fewer."""
+        if teacher.name == "rendered" and self.data is None:
+            return self.hands
+        return len(open_data(teacher.name, teacher.root, "training", self.hands))
+
     def samples(self, source: Source) -> list[Sample]:
         """The evaluation split."""
         if source not in self._samples:
