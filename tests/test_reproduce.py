@@ -22,6 +22,7 @@ from latent_hands.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce,
 from latent_hands.reproduce.budget import (
     KINDS,
     SHARES,
+    chosen_shares,
     draw_fig9,
     measure_fig9,
     plans,
@@ -196,6 +197,18 @@ def test_gains_are_shares_of_the_full_error():
     assert relative_gain(18.5, 20.0) == pytest.approx(7.5)
     assert relative_gain(20.0, 20.0) == 0
     assert relative_gain(22.0, 20.0) == pytest.approx(-10)
+
+
+def test_fig9_can_be_had_at_fewer_shares():
+    assert chosen_shares(()) == SHARES
+    assert chosen_shares((20, 5)) == (5, 20, 100)
+    few = plans((5, 20, 100))
+    assert len(few) == 9
+    assert few.items() <= plans().items()
+    scores = {name: [{"epe_mm": 30.0, "cpose_epe_mm": 10.0}] for name in few}
+    assert measure_fig9(scores, (5, 20, 100))["labelled_percent"] == (5, 20, 100)
+    with pytest.raises(HandsError, match="share of labelled hands is 0 %; legal: 1 .. 100"):
+        chosen_shares((0, 5))
 
 
 def test_fig9_holds_its_numbers_and_can_be_drawn_again(tmp_path):

@@ -18,12 +18,13 @@ def reproduce(
     seeds: Annotated[int, arg(metavar="N")] = 3,
     hands: Annotated[int, arg(metavar="N")] = 6000,
     run: Annotated[str | None, arg(metavar="RUN")] = None,
+    shares: Annotated[tuple[int, ...], arg(metavar="PERCENT")] = (),
 ) -> None:
     """Make a figure or table of the paper: train what is missing, measure, draw (PNG, PDF, numbers as JSON).
 
     $ latent-hands reproduce fig7
     $ latent-hands reproduce fig6 --run synthesis --data scenes
-    $ latent-hands reproduce fig9 --effort 0.25 --seeds 1
+    $ latent-hands reproduce fig9 --effort 0.25 --seeds 1 --shares 5 20
     $ latent-hands reproduce all --rhd RHD_published_v2 --stb STB
 
     fig4 (walks along pose and content), fig5 (along z_u), fig6 (transfer), fig7 (PCK and EPE), fig8
@@ -49,10 +50,11 @@ def reproduce(
         effort: Multiplies the epochs of every training.
         seeds: How often each experiment of a study is trained.
         hands: Training hands: so many are rendered, or the first so many are taken.
+        shares: For fig9: these shares of labelled hands, and all of them [5 10 20 40 60 80 100].
         run: For fig4 .. fig8: show this run, a folder or a shipped one by name, and train nothing.
     """
     from latent_hands.reproduce import Sets, Study
     from latent_hands.reproduce import reproduce as make
 
-    for file in make(what, Study(Sets(out, data, rhd, stb, hands), effort, seeds, run)):
+    for file in make(what, Study(Sets(out, data, rhd, stb, hands), effort, seeds, run, shares)):
         print(file)

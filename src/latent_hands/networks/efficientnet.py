@@ -119,11 +119,11 @@ class EfficientNetLite0(nn.Module):
         them is missing or brings something else.
         """
         source = [t for name, t in imagenet_weights().items() if not name.startswith("_fc.")]
-        if self.fixed[0][0].weight.shape[1] == 1:
-            source[0] = source[0].sum(dim=1, keepdim=True)
         held = self.state_dict()
         layers = [name for name, part in self.named_modules() if isinstance(part, nn.Conv2d | nn.BatchNorm2d)]
         own = [f"{name}.{tensor}" for name in layers for tensor in TENSORS if f"{name}.{tensor}" in held]
+        if held[own[0]].shape[1] == 1:
+            source[0] = source[0].sum(dim=1, keepdim=True)
         if [t.shape for t in source] != [held[name].shape for name in own]:
             raise HandsError(f"{PACKAGE} does not hold the weights of EfficientNet-Lite0")
         self.load_state_dict(held | dict(zip(own, source, strict=True)))

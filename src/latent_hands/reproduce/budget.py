@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from latent_hands.errors import HandsError
 from latent_hands.reproduce.figure import GREY, INKS, Found, band, by_seed, tidy
 from latent_hands.reproduce.published import UP_TO_PERCENT
 from latent_hands.reproduce.study import Plan
@@ -23,10 +24,21 @@ def run_name(kind: str, share: int) -> str:
     return WHOLE if share == 100 else f"{kind}-{share:03d}"
 
 
-def plans() -> dict[str, Plan]:
-    """The 25 experiments; all take the same number of updates, since epochs count all hands."""
+def chosen_shares(asked: Sequence[int]) -> tuple[int, ...]:
+    """The shares of labels to draw, %: those asked for and 100, or the paper's if none are.
+
+    Raises HandsError for one that is no percentage.
+    """
+    for share in asked:
+        if not 1 <= share <= 100:
+            raise HandsError(f"a share of labelled hands is {share} %; legal: 1 .. 100")
+    return tuple(sorted({*asked, 100})) if asked else SHARES
+
+
+def plans(shares: Sequence[int] = SHARES) -> dict[str, Plan]:
+    """The experiments, 25 for the paper's shares; all take the same number of updates, since epochs count all hands."""
     found = {WHOLE: Plan("study_estimation")}
-    for share in SHARES[:-1]:
+    for share in shares[:-1]:
         for kind, settings in KINDS.items():
             labelled = f"--supervision.labelled={share / 100}"
             found[run_name(kind, share)] = Plan("study_estimation", (labelled, *settings))
@@ -38,10 +50,10 @@ def relative_gain(epe_mm: float, full_mm: float) -> float:
     return 100 * (full_mm - epe_mm) / full_mm
 
 
-def measure_fig9(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Found:
+def measure_fig9(scores: Mapping[str, Sequence[Mapping[str, Any]]], shares: Sequence[int] = SHARES) -> Found:
     """From the scores of every run by its name, a list over the seeds."""
-    epe_mm = {k: [[s["epe_mm"] for s in scores[run_name(k, m)]] for m in SHARES] for k in KINDS}
-    cpose = {k: [[s["cpose_epe_mm"] for s in scores[run_name(k, m)]] for m in SHARES] for k in KINDS}
+    epe_mm = {k: [[s["epe_mm"] for s in scores[run_name(k, m)]] for m in shares] for k in KINDS}
+    cpose = {k: [[s["cpose_epe_mm"] for s in scores[run_name(k, m)]] for m in shares] for k in KINDS}
     gains = {
         kind: [relative_gain(float(np.mean(x)), float(np.mean(full))) for x, full in _beside(epe_mm, kind)]
         for kind in KINDS
@@ -55,13 +67,13 @@ def measure_fig9(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Found:
     }
     best = {kind: int(np.argmax(values)) for kind, values in gains.items()}
     return {
-        "labelled_percent": SHARES,
+        "labelled_percent": shares,
         "epe_mm": epe_mm,
         "cpose_epe_mm": cpose,
         "gain_percent": gains,
         "gain_percent_by_seed": each_seed,
         "up_to": {
-            kind: {"percent": gains[kind][i], "labelled_percent": SHARES[i]} for kind, i in best.items()
+            kind: {"percent": gains[kind][i], "labelled_percent": shares[i]} for kind, i in best.items()
         },
         "published_up_to_percent": UP_TO_PERCENT,
     }

@@ -116,23 +116,24 @@ def fig9(study: Study) -> list[Path]:
 
     Raises HandsError, before anything is trained, for hands of which the smallest share fills no batch.
     """
-    check_shares(study)
+    shares = budget.chosen_shares(study.shares)
+    check_shares(study, budget.plans(shares))
     return [
         file
-        for each in scored(study, budget.plans())
+        for each in scored(study, budget.plans(shares))
         for file in save(
-            each.settings | budget.measure_fig9(each.scores),
+            each.settings | budget.measure_fig9(each.scores, shares),
             budget.draw_fig9,
             study.sets.out / f"fig9{each.ending}",
         )
     ]
 
 
-def check_shares(study: Study) -> None:
+def check_shares(study: Study, plans: Mapping[str, Plan]) -> None:
     """Raise HandsError if a set that is learned from has a share of labelled hands smaller than a batch."""
     for teacher in dict.fromkeys(map(study.sets.teacher, study.sets.scored())):
         hands = study.sets.count(teacher)
-        for name, plan in budget.plans().items():
+        for name, plan in plans.items():
             experiment = study.trial(name, plan, 0, teacher).experiment
             plans, training = experiment.phases.values(), experiment.training
             batch = max(each.batch_size or training.batch_size for each in plans)

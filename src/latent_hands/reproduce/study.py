@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,24 @@ class Study:
 
     What a former call has done is kept: finished runs and their scores as they are, a stopped run goes on bit
     for bit. `effort` multiplies the epochs, `seeds` says how often every experiment is trained. `run` names a
-    trained run that figures about one model show in place of a trained one.
+    trained run that figures about one model show in place of a trained one. `shares` are those of labelled
+    hands in Fig. 9, %, if not the paper's.
     """
 
-    def __init__(self, sets: Sets, effort: float = 1.0, seeds: int = 3, run: str | None = None):
+    def __init__(
+        self,
+        sets: Sets,
+        effort: float = 1.0,
+        seeds: int = 3,
+        run: str | None = None,
+        shares: Sequence[int] = (),
+    ):
         if not 0 < effort <= 1000:
             raise HandsError(f"effort is {effort}; legal: above 0, up to 1000")
         if not 1 <= seeds <= 100:
             raise HandsError(f"seeds is {seeds}; legal: 1 .. 100")
         self.sets, self.effort, self.seeds, self.run = sets, effort, seeds, run
+        self.shares = shares
         self.runs = sets.out / "runs"
         self.say = sets.console.print
 
