@@ -207,7 +207,7 @@ def test_fig9_can_be_had_at_fewer_shares():
     assert few.items() <= plans().items()
     scores = {name: [{"epe_mm": 30.0, "cpose_epe_mm": 10.0}] for name in few}
     assert measure_fig9(scores, (5, 20, 100))["labelled_percent"] == (5, 20, 100)
-    with pytest.raises(HandsError, match="share of labelled hands is 0 %; legal: 1 .. 100"):
+    with pytest.raises(HandsError, match=r"share of labelled hands is 0 %; legal: 1 \.\. 100"):
         chosen_shares((0, 5))
 
 

@@ -36,7 +36,10 @@ def chosen_shares(asked: Sequence[int]) -> tuple[int, ...]:
 
 
 def plans(shares: Sequence[int] = SHARES) -> dict[str, Plan]:
-    """The experiments, 25 for the paper's shares; all take the same number of updates, since epochs count all hands."""
+    """The experiments, 25 for the paper's shares.
+
+    All take the same number of updates, since epochs count all hands.
+    """
     found = {WHOLE: Plan("study_estimation")}
     for share in shares[:-1]:
         for kind, settings in KINDS.items():

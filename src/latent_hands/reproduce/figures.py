@@ -135,8 +135,8 @@ def check_shares(study: Study, plans: Mapping[str, Plan]) -> None:
         hands = study.sets.count(teacher)
         for name, plan in plans.items():
             experiment = study.trial(name, plan, 0, teacher).experiment
-            plans, training = experiment.phases.values(), experiment.training
-            batch = max(each.batch_size or training.batch_size for each in plans)
+            phases, training = experiment.phases.values(), experiment.training
+            batch = max(each.batch_size or training.batch_size for each in phases)
             share = experiment.supervision.labelled
             if share * hands < batch:
                 least = math.ceil(batch / share)
