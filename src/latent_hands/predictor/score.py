@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latent_hands import evaluate
 from latent_hands.data.crops import build_windows
+from latent_hands.data.labels import check_labels
 from latent_hands.data.sample import Sample
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
@@ -39,7 +40,8 @@ def score_run(
     under "mean_pose" what the labels' own mean pose would score and, where the two conventions are known and
     differ, under "translated" the scores of the 3DPoses translated into that of the labels
     (`render.translation`).
-    Raises HandsError for samples without 3D labels and as cutting and scoring do.
+    Raises HandsError for samples without 3D labels or in a wrong unit (`check_labels`) and as cutting and
+    scoring do.
     """
     windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations, encoder)
     truth = truth_of(windows)
@@ -113,10 +115,17 @@ def evaluation_px(model: Model, rotations: int) -> int:
 
 
 def truth_of(windows: Windows) -> evaluate.Truth:
-    """The labels of windows; HandsError if there are none."""
-    if windows.xyz_mm is None or windows.visible is None:
-        raise HandsError("there are no 3D labels to score against; legal: a data set with labels, not images")
-    return evaluate.Truth.of(windows.xyz_mm, windows.visible, windows.handed)
+    """The labels of windows; where nothing says which joints are visible, all are.
+
+    Raises HandsError if there are none, and as `check_labels` does.
+    """
+    if windows.xyz_mm is None:
+        raise HandsError(
+            "the data have no 3D joints (xyz_mm) to score against; legal: a set that labels them, not images"
+        )
+    check_labels(windows)
+    visible = torch.ones(len(windows), 21, dtype=torch.bool) if windows.visible is None else windows.visible
+    return evaluate.Truth.of(windows.xyz_mm, visible, windows.handed)
 
 
 def predict_windows(
