@@ -127,5 +127,3 @@ def test_the_camera_gives_the_joints_of_the_picture(tmp_path: Path):
     assert replace(bare, K=None).projected().uv_px is None
     shown = build_windows([bare.projected()], window_px=16).crop_side_px
     assert torch.allclose(shown, build_windows([replace(sample, visible=None)], window_px=16).crop_side_px)
-
-

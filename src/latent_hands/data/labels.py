@@ -1,4 +1,4 @@
-"""Labels that cannot be what they are read as are refused before anything is scored on them or learns from them.
+"""Labels that cannot be what they are read as are refused before anything is scored on or learns from them.
 
 `latent-hands check` tells all that is wrong with a set; what stands here would give numbers that look right.
 """
@@ -47,6 +47,6 @@ def check_unit(bone_mm: float) -> None:
     power = power_to_mm(bone_mm)
     looks = "no known unit makes them a hand's" if power is None else f"the labels look like {UNITS[power]}"
     raise HandsError(
-        f"the middle MCP-PIP bone of the labels is {bone_mm:.3g} mm long (median); legal: {low:g} .. {high:g}. "
+        f"the middle MCP-PIP bone of the labels is {bone_mm:.3g} mm (median); legal: {low:g} .. {high:g}. "
         f"{looks[0].upper()}{looks[1:]}: run `latent-hands check` on the set"
     )

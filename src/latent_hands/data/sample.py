@@ -29,10 +29,11 @@ class Sample:
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
     0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_mm`` and ``wrist_px`` are
     it, and the crop's box then holds it. ``convention`` names where the set places its joints (docs/data.md).
-    ``side`` is "left" or "right"; neither scoring nor training goes without it. ``depth`` is a picture of the same camera in RHD's coding. ``tag`` is
-    another picture of the same scene (content); ``identity_tag`` shows the scene's person alone, and
-    ``background_tag`` the scene without anybody. ``window`` is the scene's own square (cx, cy, side) in
-    pixels, ``factors`` what a rendered picture was made from. ``seconds`` is when a video shows it.
+    ``side`` is "left" or "right"; neither scoring nor training goes without it. ``depth`` is a picture of the
+    same camera in RHD's coding. ``tag`` is another picture of the same scene (content); ``identity_tag``
+    shows the scene's person alone, and ``background_tag`` the scene without anybody. ``window`` is the
+    scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
+    ``seconds`` is when a video shows it.
 
     Labels may be given as any arrays or nested lists of these shapes. Raises HandsError for other shapes.
     """
@@ -63,7 +64,9 @@ class Sample:
         for field, (kind, shape) in _ARRAYS.items():
             value = getattr(self, field)
             if value is not None:
-                object.__setattr__(self, field, _array(value, kind, shape, f'"{field}" of sample {self.name}'))
+                object.__setattr__(
+                    self, field, _array(value, kind, shape, f'"{field}" of sample {self.name}')
+                )
 
     def projected(self) -> "Sample":
         """With the 2D joints that the 3D ones and the camera give, all visible, where these are not known.
