@@ -128,12 +128,10 @@ def test_a_focal_length_makes_the_answer_one_of_the_camera(tmp_path, capsys):
     run = tiny_run(tmp_path / "ray", ESTIMATION)
     text = (run / "experiment.toml").read_text()
     (run / "experiment.toml").write_text(text.replace('frame = "camera"', 'frame = "ray"'))
-    Image.fromarray(noise_picture()).save(tmp_path / "a.png")
-    hands = []
+    picture, out, hands = tmp_path / "a.png", tmp_path / "out", []
+    Image.fromarray(noise_picture()).save(picture)
     for more in ([], ["--focal", "90"]):
-        assert (
-            estimate(run, tmp_path / "a.png", "--box", "10,6,44,40", "--out", tmp_path, "--json", *more) == 0
-        )
+        assert estimate(run, picture, "--box", "10,6,44,40", "--out", out, "--json", *more) == 0
         (numbers,) = json.loads(capsys.readouterr().out)
         hands.append(Hand.from_json(json.dumps(numbers)))
     ray, camera = hands
@@ -142,7 +140,7 @@ def test_a_focal_length_makes_the_answer_one_of_the_camera(tmp_path, capsys):
     R = ray_rotation(K, torch.tensor(Photo.open(noise_picture(), "left", ray.box_px).centre_px)).numpy()
     np.testing.assert_allclose(camera.pose @ R, ray.pose, atol=1e-4)
     assert K.tolist() == [[90, 0, 39.5], [0, 90, 29.5], [0, 0, 1]]
-    assert estimate(run, tmp_path / "a.png", "--focal", "0") == 2
+    assert estimate(run, picture, "--out", out, "--focal", "0") == 2
 
 
 @pytest.fixture(scope="module")
