@@ -13,7 +13,8 @@ from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands.data import Sample
 from latent_hands.data.crops import build_windows
-from latent_hands.data.labels import LEGAL_BONE_MM, check_labels, check_unit
+from latent_hands.data.labels import check_labels
+from latent_hands.data.units import LEGAL_BONE_MM, check_unit
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.predictor import score_run

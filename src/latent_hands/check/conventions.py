@@ -10,7 +10,7 @@ import numpy as np
 
 from latent_hands.check import anatomy
 from latent_hands.check.labels import Labels, Verdict, figures
-from latent_hands.data.labels import UNITS, power_to_mm
+from latent_hands.data.units import UNITS, power_to_mm
 
 _CLEAR_MISFIT = 0.22
 _NAMES = {
