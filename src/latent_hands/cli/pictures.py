@@ -60,7 +60,7 @@ def estimate(
         samples: Also draw so many hands from the posterior and tell their spread; far too small to be an
             error bar (docs/assess.md).
         out: Where NAME.json and NAME.png go, for every picture.
-        pictures: Write NAME.png, too; without it the numbers alone, which is faster.
+        pictures: Leave out NAME.png: numbers alone, which is faster.
     """
     from latent_hands.cli.estimating import Told, estimate_all, given_pictures, given_samples
     from latent_hands.cli.sources import find_samples

@@ -31,25 +31,20 @@ TRANSLATED = ("epe_mm", "auc_20_50", "pa_epe_mm")
 
 
 def scores_table(numbers: Mapping[str, Any], title: str) -> None:
-    """A run's numbers by their keys, with their intervals, beside those of the labels' own mean pose."""
+    """A run's numbers with their intervals, beside those of the labels' own mean pose."""
     translated = numbers.get("translated", {})
     table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
     table.add_column("")
-    table.add_column("key", no_wrap=True)
     for heading in ("value", "95 % interval", "labels' own mean pose"):
-        table.add_column(heading, justify="right")
-    rows = [(numbers, key, SCORES[key][0], key) for key in SCORES if key in numbers]
-    rows += [
-        (translated, key, f"{SCORES[key][0]}, translated", f"translated.{key}")
-        for key in TRANSLATED
-        if translated
-    ]
-    for scores, key, name, path in rows:
+        table.add_column(heading, justify="right", no_wrap=heading == "95 % interval")
+    rows = [(numbers, key, SCORES[key][0]) for key in SCORES if key in numbers]
+    rows += [(translated, key, f"{SCORES[key][0]}, translated") for key in TRANSLATED if translated]
+    for scores, key, name in rows:
         _, unit, digits = SCORES[key]
         low, high = scores[f"{key}_interval"]
         mean = numbers["mean_pose"].get(key)
         cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
-        table.add_row(name, path, f"{scores[key]:.{digits}f} {unit}".strip(), *cells)
+        table.add_row(name, f"{scores[key]:.{digits}f} {unit}".strip(), *cells)
     table.caption = (
         f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given\n"
         f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"

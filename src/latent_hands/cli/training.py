@@ -151,11 +151,11 @@ def evaluate(
     $ latent-hands evaluate runs/depth --data rendered --root hands --encoder depth
     $ latent-hands evaluate estimation --data freihand --root mine --convention mediapipe
 
-    The rows bear the names of --json. EPE is the mean distance of the visible joints, palm included, from
-    the labels; AUC the area under the share of joints within a distance. epe_20_mm leaves the palm out,
-    epe_wrist_mm has the wrist in its place; pa_epe_mm comes after Procrustes alignment, epe_bone_aligned_mm
-    with the labels' mean bone lengths. cpose_epe_mm and viewpoint_deg score canonical pose and viewpoint,
-    epe_composed_mm the pose that they make together.
+    What the rows are, by their names in --json: epe_mm and median_epe_mm, distance of the visible joints,
+    palm included, from the labels; epe_20_mm leaves the palm out, epe_wrist_mm has the wrist in its place.
+    auc_20_50 and auc_0_50, area under the share of joints within a distance. pa_epe_mm, after Procrustes
+    alignment; epe_bone_aligned_mm, with the labels' mean bone lengths. cpose_epe_mm and viewpoint_deg, of
+    canonical pose and viewpoint; epe_composed_mm, of the pose that they make together.
 
     Args:
         rotations: Average the estimates of so many turned crops.
