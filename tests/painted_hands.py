@@ -16,9 +16,14 @@ PICTURE_PX = (200, 240)  # height, width
 def painted_hand(
     folder: Path, name: str, side: str | None = "left", seed: int = 0, dot: int = DOT, size_mm: float = 30.0
 ) -> Sample:
-    """A random hand in front of a camera, and a picture with a dot at one of its joints."""
+    """A random hand in front of a camera, and a picture with a dot at one of its joints.
+
+    Its middle bone (joints 12 to 11) is 4/3 of `size_mm`, a hand's by default.
+    """
     rng = np.random.default_rng(seed)
     xyz_mm = (rng.normal(size=(21, 3)) * size_mm + [20, -15, 500]).astype(np.float32)
+    bone = xyz_mm[11] - xyz_mm[12]
+    xyz_mm[11] = xyz_mm[12] + 4 / 3 * size_mm * bone / np.linalg.norm(bone)
     K = np.array([[300, 0, 121], [0, 300, 97], [0, 0, 1]], np.float32)
     uv_px = camera.project(torch.from_numpy(xyz_mm), torch.from_numpy(K)).numpy()
     path = folder / f"{name}.png"

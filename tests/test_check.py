@@ -202,6 +202,13 @@ def test_pictures_without_labels_are_only_counted(clean, tmp_path):
     assert report.verdicts == []
 
 
+def test_where_there_are_no_labels_nothing_is_called_right(clean, capsys):
+    assert main(["check", "images", str(clean["rhd"][1] / "evaluation" / "color")]) == 0
+    printed = capsys.readouterr().out
+    assert "there are no 3D labels to check" in printed
+    assert "nothing is wrong" not in printed
+
+
 def test_the_command_prints_all_and_ends_with_what_it_found(clean, broken, tmp_path, capsys):
     assert main(["check", "rhd", str(clean["rhd"][1])]) == 0
     printed = capsys.readouterr().out

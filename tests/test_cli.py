@@ -8,24 +8,19 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_model
+from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_run
 
-from latent_hands.checkpoint import EXPERIMENT, WEIGHTS, write_tensors, write_text
 from latent_hands.cli import COMMANDS, main, split_overrides
 from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
 from latent_hands.data import READERS, Sample, read_rgb
 from latent_hands.errors import HandsError
-from latent_hands.experiment import write_experiment
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, graph in (("estimation", ESTIMATION), ("synthesis", SYNTHESIS)):
-        model = tiny_model(graph)
-        (folder / name).mkdir()
-        write_text(folder / name / EXPERIMENT, write_experiment(model.experiment))
-        write_tensors(folder / name / WEIGHTS, model.vae.state_dict(), {})
+        tiny_run(folder / name, graph)
     for seed, name in enumerate(("a.png", "b.png")):
         Image.fromarray(noise_picture(seed=seed)).save(folder / name)
     (folder / "short.png").write_bytes((folder / "a.png").read_bytes()[:300])
@@ -52,11 +47,6 @@ def test_estimates_are_written_and_printed(runs: Path, tmp_path: Path, capsys: p
     assert printed[0]["box_px"] == [10, 6, 44, 40]
     assert (printed[0]["bone_mm"], printed[0]["bone_mm_assumed"]) == (44, False)
     assert read_rgb(tmp_path / "b.png").shape[1] > 600
-
-
-def test_the_table_says_what_was_assumed(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
-    assert main(["estimate", str(runs / "estimation"), str(runs / "a.png"), "--out", str(tmp_path)]) == 0
-    assert "40.0 (assumed)" in capsys.readouterr().out
 
 
 def test_pictures_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Path):
@@ -118,6 +108,13 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
         capsys, "train", "demo_estimation", "--training.batch-sise", "3", "--out", tmp_path / "run"
     )
     assert 'did you mean "estimation"' in fails(capsys, "train", "estmation", "--out", tmp_path / "run")
+    assert f"no file my.toml in {tmp_path}; packaged experiments: " in fails(
+        capsys, "train", tmp_path / "my.toml"
+    )
+    (tmp_path / "rhd" / "evaluation" / "color").mkdir(parents=True)
+    assert f"is the root {tmp_path / 'rhd'}?" in fails(
+        capsys, "evaluate", run, "--data", "rhd", "--root", tmp_path / "rhd" / "evaluation"
+    )
 
 
 def test_broken_files_of_hands_are_named(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -48,6 +48,25 @@ def test_a_plain_coco_file_gives_joints_of_the_plane(content, write):
     build_windows([sample], window_px=16)
 
 
+XYZ_MM = np.column_stack([UV_PX - 32, np.full(21, 500.0)]).tolist()
+K = [[500.0, 0, 32], [0, 500, 32], [0, 0, 1]]
+
+
+def test_three_dimensions_are_read_without_a_camera(content, write):
+    content["annotations"][0]["xyz_mm"] = XYZ_MM
+    (sample,) = open_data("coco", write(content), "training")
+    np.testing.assert_array_equal(reorder(sample.xyz_mm, "rhd", "snap"), np.float32(XYZ_MM))
+    assert sample.K is None
+
+
+def test_the_camera_stands_in_for_keypoints(content, write):
+    content["annotations"][0] |= {"xyz_mm": XYZ_MM, "K": K}
+    del content["annotations"][0]["keypoints"]
+    (sample,) = open_data("coco", write(content), "training")
+    np.testing.assert_allclose(reorder(sample.uv_px, "rhd", "snap"), UV_PX, atol=1e-3)
+    assert sample.visible.all()
+
+
 def change(key, value):
     return lambda content: content["annotations"][0].update({key: value})
 
@@ -74,6 +93,8 @@ BROKEN = {
     r'"K" of annotation 3': lambda content: content["annotations"][0].update(xyz_mm=[[1.0] * 3] * 21, K=[1]),
     r"annotation 3 of .*photo\.png has no wrist": lambda content: unlabel(content, 0),
     r"annotation 3 of .*photo\.png has no middle_finger1": lambda content: unlabel(content, 9),
+    r"KeyError\('keypoints'\)": lambda content: content["annotations"][0].pop("keypoints"),
+    r'"palm_mm" without "xyz_mm" or without "K"': change("palm_mm", [0.0, 0.0, 500.0]),
     r"two of one picture": lambda content: content["annotations"].append(content["annotations"][0]),
     r"has no annotation": lambda content: content["annotations"].clear(),
     r"not in COCO's layout: KeyError\('images'\)": lambda content: content.pop("images"),

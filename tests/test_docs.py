@@ -4,6 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +58,7 @@ def test_links_lead_somewhere(document: Path):
     "document", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=lambda path: path.name
 )
 def test_python_snippets_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     snippets = re.findall(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)

@@ -92,6 +92,8 @@ def test_headings_make_room():
     assert headed.shape[0] > plain.shape[0]
     assert headed.shape[1] > plain.shape[1]
     assert (headed == draw.grid([[cell]], ["content"], ["pose from picture"])).all()
+    two_lines = draw.grid([[cell]], ["placed by\nthe box"])
+    assert two_lines.shape[0] - headed.shape[0] == headed.shape[0] - plain.shape[0]
 
 
 def test_gif_runs_forth_and_back(tmp_path: Path):

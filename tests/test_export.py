@@ -75,7 +75,7 @@ def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
     scales = json.loads((tmp_path / "out/training_scale.json").read_text())
     for a, b, scale_m in zip(before, after, scales, strict=True):
         turned = a.xyz_mm * MIRROR if a.side == "left" else a.xyz_mm
-        assert b.side == "right"
+        assert (b.side, b.convention) == ("right", a.convention)
         np.testing.assert_allclose(b.xyz_mm, turned, rtol=1e-6, atol=1e-6)
         bone_mm = np.linalg.norm(a.xyz_mm[MIDDLE_MCP] - a.xyz_mm[MIDDLE_PIP])
         np.testing.assert_allclose(1000 * scale_m, bone_mm, rtol=1e-6)

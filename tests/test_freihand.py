@@ -1,6 +1,7 @@
 """FreiHAND by its own layout, on hands that never existed."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -67,6 +68,30 @@ def test_without_labels_only_the_side_is_known(root):
     assert {s.side for s in samples} == {"right"}
     assert samples[0].xyz_mm is samples[0].K is samples[0].visible is None
     assert build_windows(samples[:2], window_px=16).right.all()
+
+
+def test_an_export_says_where_its_joints_lie(root):
+    def read():
+        return open_data("freihand", root, "evaluation")[0].convention
+
+    assert read() == "mano"
+    for record, convention in (({"convention": "rhd"}, "rhd"), ({"convention": None}, None), ({}, "mano")):
+        write(root, "export", record)
+        assert read() == convention
+    for record, told in (([], "no record of an export"), ({"convention": 3}, "has the convention 3")):
+        write(root, "export", record)
+        with pytest.raises(HandsError, match=rf"export\.json {told}|export\.json is {told}"):
+            read()
+
+
+def test_what_a_folder_holds_is_told(root):
+    shutil.rmtree(root / "evaluation")
+    with pytest.raises(HandsError, match="is not there; legal here: --split training"):
+        open_data("freihand", root, "evaluation")
+    for file in (root / "training" / "rgb").iterdir():
+        file.rename(file.with_suffix(".png"))
+    with pytest.raises(HandsError, match=r"JPEGs called 00000000\.jpg, .*; it has 00000000\.png"):
+        open_data("freihand", root, "training")
 
 
 BROKEN = {

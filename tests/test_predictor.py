@@ -251,6 +251,18 @@ def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: st
     assert len(numbers["pck"]["shares"]) == len(numbers["pck"]["thresholds_mm"]) == 20
 
 
+def test_where_the_labels_place_joints_may_be_said(tmp_path: Path):
+    model, samples = tiny_model(ESTIMATION), [painted_hand(tmp_path, str(i), seed=i) for i in range(3)]
+    untold, told = (score_run(model, samples, "e", convention=name) for name in (None, "mediapipe"))
+    assert (untold["labels_convention"], told["labels_convention"]) == (None, "mediapipe")
+    assert "translated" in told
+    assert "translated" not in untold
+    named = [dataclasses.replace(sample, convention="mediapipe") for sample in samples]
+    assert score_run(model, named, "e") == told
+    with pytest.raises(HandsError, match='unknown joint convention "mediapip"; did you mean "mediapipe"'):
+        score_run(model, samples, "e", convention="mediapip")
+
+
 def test_another_encoder_is_scored_on_what_it_reads(tmp_path: Path):
     depth = ESTIMATION.replace(
         "[decoders]", 'depth = { reads = "depth", factors = ["cpose", "viewpoint"] }\n[decoders]'

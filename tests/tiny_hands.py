@@ -9,7 +9,7 @@ from latent_hands.hand.geometry import normalise
 
 def windows(count=40, px=16, seed=0, margin=1.0):
     generator = torch.Generator().manual_seed(seed)
-    xyz_mm = 60 * torch.randn(count, 21, 3, generator=generator) + torch.tensor([0.0, 0.0, 500.0])
+    xyz_mm = 17 * torch.randn(count, 21, 3, generator=generator) + torch.tensor([0.0, 0.0, 500.0])
     pose, bone_mm = normalise(xyz_mm)
     images, tags = (
         torch.randint(0, 256, (n, 3, px, px), dtype=torch.uint8, generator=generator) for n in (count, 5)

@@ -1,11 +1,14 @@
 """Untrained models of 32 px, whole with their experiments: Fig. 3 right and left, and Fig. 2b."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
 
 from latent_hands.build import build_vae
-from latent_hands.experiment import Experiment
+from latent_hands.checkpoint import EXPERIMENT, WEIGHTS, write_tensors, write_text
+from latent_hands.experiment import Experiment, write_experiment
 from latent_hands.predictor import Model
 from latent_hands.typed_toml import Table, parse, read
 
@@ -104,6 +107,15 @@ def tiny_model(graph: str, **data: object) -> Model:
             if isinstance(module, nn.Linear | nn.ConvTranspose2d):
                 module.weight.mul_(1.5)
     return Model(vae, experiment)
+
+
+def tiny_run(folder: Path, graph: str) -> Path:
+    """A run folder that holds such a model."""
+    model = tiny_model(graph)
+    folder.mkdir(parents=True)
+    write_text(folder / EXPERIMENT, write_experiment(model.experiment))
+    write_tensors(folder / WEIGHTS, model.vae.state_dict(), {})
+    return folder
 
 
 def noise_picture(height: int = 60, width: int = 80, seed: int = 0) -> np.ndarray:

@@ -192,7 +192,7 @@ def _check_options(frame: str, K: Tensor | None, rotations: int) -> None:
         raise HandsError(f'unknown frame "{frame}": {did_you_mean(frame, FRAMES)}')
     if frame == "ray" and K is None:
         raise HandsError(
-            'frame "ray" needs the camera of every picture; these have none: use a model of "camera"'
+            'frame "ray" needs the camera K of every picture, and these have none: use a model of "camera"'
         )
     if rotations < 1:
         raise HandsError(f"{rotations} test-time rotations; legal: 1 or more")

@@ -245,6 +245,10 @@ def find_experiment(path_or_name: str | Path) -> Path:
     shipped = {each.stem: each for each in sorted(packaged.glob("*.toml"))}
     if str(path_or_name) in shipped:
         return shipped[str(path_or_name)]
+    if path.suffix == ".toml":
+        raise HandsError(
+            f"no file {path.name} in {path.absolute().parent}; packaged experiments: {', '.join(shipped)}"
+        )
     raise HandsError(f'no experiment file "{path_or_name}"; {did_you_mean(str(path_or_name), shipped)}')
 
 

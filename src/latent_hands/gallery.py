@@ -67,8 +67,9 @@ def estimate_row(photo: Photo, hand: Hand, truth: Points | None = None) -> list[
 
 
 def estimate_sheet(rows: Sequence[list[Picture]], headings: Sequence[str] = ()) -> Picture:
-    """Rows of `estimate_row`, each with its heading."""
-    return draw.grid(rows, ["picture", "estimate", "front", "side"], headings, lead=(0, 1))
+    """Rows of `estimate_row`, each with its heading; a model knows no place, the box gave the overlay's."""
+    captions = ["picture", "placed by the box,\nnot measured", "front", "side"]
+    return draw.grid(rows, captions, headings, lead=(0, 1))
 
 
 def transfer_grid(

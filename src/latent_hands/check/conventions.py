@@ -10,6 +10,7 @@ import numpy as np
 
 from latent_hands.check import anatomy
 from latent_hands.check.labels import Labels, Verdict, figures
+from latent_hands.data.units import UNITS, power_to_mm
 
 _CLEAR_MISFIT = 0.22
 _NAMES = {
@@ -24,14 +25,6 @@ _NAMES = {
 BONE_MM = (18.0, 70.0)
 """The middle MCP-PIP bone of hands of all ages, by anybody's definition of its joints."""
 _TYPICAL = "a hand's is 20-60 mm"
-_UNITS = {
-    3: "metres, not millimetres",
-    2: "decimetres, not millimetres",
-    1: "centimetres, not millimetres",
-    -1: "millimetres taken for centimetres",
-    -2: "millimetres taken for decimetres",
-    -3: "millimetres taken for metres",
-}
 _PALM_BELOW = -0.1
 _BENT = 0.3
 _MAJORITY = 0.8
@@ -67,13 +60,13 @@ def find_unit(labels: Labels) -> tuple[Verdict, Labels]:
     if np.ptp(bones) < 1e-3 * bone and abs(bone - 1) < 1e-3:
         wrong = f"{told}: the labels look like poses in lengths of that bone; their millimetres are lost"
         return Verdict("unit", "lengths of the middle bone", told, wrong), labels
-    for power, name in _UNITS.items():
-        if 20 <= bone * 10.0**power <= 65:
-            do = f"multiply by {10**power}" if power > 0 else f"divide by {10**-power}"
-            right = replace(labels, xyz_mm=labels.xyz_mm * 10.0**power)
-            return Verdict("unit", name, told, f"{told}: the labels look like {name}, {do}"), right
-    wrong = f"{told}: no usual unit makes this a hand's; {40 / bone:.3g} times as much would be one"
-    return Verdict("unit", "unknown", told, wrong), labels
+    power = power_to_mm(bone)
+    if power is None:
+        wrong = f"{told}: no usual unit makes this a hand's; {40 / bone:.3g} times as much would be one"
+        return Verdict("unit", "unknown", told, wrong), labels
+    do = f"multiply by {10**power}" if power > 0 else f"divide by {10**-power}"
+    right = replace(labels, xyz_mm=labels.xyz_mm * 10.0**power)
+    return Verdict("unit", UNITS[power], told, f"{told}: the labels look like {UNITS[power]}, {do}"), right
 
 
 def find_root(labels: Labels) -> tuple[Verdict, Labels]:

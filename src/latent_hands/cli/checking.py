@@ -78,5 +78,12 @@ def _print(report: Report, title: str) -> None:
             console.print(f"  and {len(found) - _SHOWN} more, which --json lists", highlight=False)
     for note in report.notes:
         console.print(f"\nnote: {note}", markup=False, highlight=False, soft_wrap=True)
-    verdict = f"{len(report.problems)} problems" if report.problems else "nothing is wrong"
-    console.print(f"\n{verdict}", style="bold", highlight=False)
+    console.print(f"\n{_verdict(report)}", style="bold", highlight=False)
+
+
+def _verdict(report: Report) -> str:
+    if report.problems:
+        return f"{len(report.problems)} problems"
+    if not any(count["labelled"] for count in report.counts.values()):
+        return "the files are whole, but there are no 3D labels to check"
+    return "nothing is wrong"

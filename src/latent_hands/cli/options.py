@@ -11,6 +11,9 @@ from latent_hands.data import READERS
 Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or a shipped one by name.")]
 Out = Annotated[Path, arg(metavar="PATH")]
 HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the pictures show.")]
+ToldSide = Annotated[
+    Literal["left", "right"] | None, arg(help="Which hand the pictures show [left is assumed].")
+]
 BoneMm = Annotated[
     float | None,
     arg(
@@ -20,7 +23,11 @@ BoneMm = Annotated[
 ]
 BoxText = Annotated[
     str | None,
-    arg(metavar="X,Y,W,H", help="Where the hand is, pixels [the whole picture]."),
+    arg(
+        metavar="X,Y,W,H",
+        help="Where the hand is, pixels: a square about 1.2 times the hand's box, centred on it "
+        "[the whole picture].",
+    ),
 ]
 DataName = Annotated[
     str | None, arg(metavar="NAME", help=f"Take pictures of a data set: {', '.join(READERS)}.")

@@ -1,65 +1,94 @@
 """Commands on pictures: estimate, synthesise, transfer, walk."""
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import BoneMm, BoxText, DataName, HandSide, Ids, Json, Reads, Root, Run, Split
+from latent_hands.cli.options import (
+    BoneMm,
+    BoxText,
+    DataName,
+    HandSide,
+    Ids,
+    Json,
+    Reads,
+    Root,
+    Run,
+    Split,
+    ToldSide,
+)
 from latent_hands.errors import HandsError
 
 
 def estimate(
     run: Run,
     images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGE ...")] = (),
-    hand: HandSide = "left",
+    hand: ToldSide = None,
     bone_mm: BoneMm = None,
     box: BoxText = None,
+    focal: Annotated[float | None, arg(metavar="PX")] = None,
     rotations: int = 1,
+    samples: Annotated[int, arg(metavar="N")] = 0,
     out: Path = Path("runs/estimates"),
+    pictures: bool = True,
     json: Json = False,
     data: DataName = None,
     root: Root = None,
     split: Split = "evaluation",
     ids: Ids = (),
-) -> None:
+) -> bool:
     """Estimate the 3D hands in pictures: millimetres as JSON, and pictures to look at.
 
     $ latent-hands estimate estimation hand.jpg --hand left --box 40,25,128,128
     $ latent-hands estimate runs/mine photos/ --hand right --bone-mm 44 --rotations 8
+    $ latent-hands estimate estimation clip.mp4 --hand right --focal 1100 --no-pictures
     $ latent-hands estimate estimation --data rhd --root RHD_published_v2 --ids 0 1 2
 
-    With --data side, bone and box come from the labels, and the error is told.
+    With --data side, bone and box come from the labels, and the error is told. A broken picture is skipped
+    and named; the exit code is then 1. In the table, "reach mm" is how far the farthest joint is from the
+    palm (of an open hand about 3.5 times the bone), "spread mm" that of the samples, the mean over the
+    joints. Where the hand is drawn over the picture the box decides: no place is measured.
 
     Args:
         images: Pictures of one hand each, folders of them, or videos.
+        focal: The camera's focal length, pixels of the whole picture, its axis in the middle: the answer is
+            then in the camera's frame [unknown: in that of the ray through the hand].
         rotations: Average the estimates of so many turned crops.
+        samples: Also draw so many hands from the posterior and tell their spread; no error bar, errors are
+            several times as large (docs/assess.md).
         out: Where NAME.json and NAME.png go, for every picture.
+        pictures: Leave out NAME.png: numbers alone, which is faster.
     """
-    from latent_hands.cli.sources import check_outputs, find_samples, name_files, parse_box, write_estimate
+    from latent_hands.cli.estimating import Told, estimate_all, given_pictures, given_samples
+    from latent_hands.cli.sources import check_outputs, find_samples
     from latent_hands.cli.tables import hands_table
-    from latent_hands.data import read_images
-    from latent_hands.gallery import error_mm
-    from latent_hands.predictor import Model, Photo, photo_of
+    from latent_hands.predictor import Model
 
     if bool(images) == (data is not None):
         raise HandsError("give either pictures or --data NAME --root DIR --ids N ...")
-    samples = find_samples(data, root, split, ids, limit=8) if data else []
-    files = {} if data else name_files(sample.image for sample in read_images(images))
-    names = [*files, *(sample.name for sample in samples)]
-    check_outputs(files.values(), samples, [out / f"{n}.{kind}" for n in names for kind in ("json", "png")])
-    given = {n: Photo.open(file, hand, parse_box(box), None, bone_mm) for n, file in files.items()}
-    photos = given | {sample.name: photo_of(sample) for sample in samples}
-    model = Model.load(run)
-    hands = {name: model.estimate(photo, rotations=rotations) for name, photo in photos.items()}
-    labelled = {sample.name: sample for sample in samples}
-    for name, found in hands.items():
-        write_estimate(out / name, photos[name], found, labelled.get(name))
+    told, broken = Told(hand, box, bone_mm, focal), list[HandsError]()
+    if data is None:
+        given = given_pictures(images, told, broken.append)
+    else:
+        told.refuse()
+        given = given_samples(find_samples(data, root, split, ids, limit=8))
+    outputs = [out / f"{each.name}.{kind}" for each in given for kind in ("json", "png")]
+    check_outputs((each.image for each in given), (each.labelled for each in given if each.labelled), outputs)
+    look = partial(Model.load(run).estimate, rotations=rotations, samples=samples)
+    found = estimate_all(given, look, out, pictures, broken.append)
+    if not found:
+        raise broken[0]
     if json:
-        print("[" + ",\n".join(found.to_json() for found in hands.values()) + "]")
-        return
-    hands_table(hands, {name: error_mm(hands[name], sample) for name, sample in labelled.items()})
-    print(f"{len(hands)} x JSON and picture in {out}")
+        print("[" + ",\n".join(each.to_json() for each in found) + "]")
+    else:
+        hands_table(found)
+        print(f"{len(found)} x JSON {'and picture ' if pictures else ''}in {out}")
+    for error in broken:
+        print(f"latent-hands: skipped: {' '.join(str(error).split())}", file=sys.stderr)
+    return not broken
 
 
 def synthesise(
@@ -78,6 +107,9 @@ def synthesise(
     $ latent-hands synthesise synthesis --pose a.png --content b.png
     $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
     $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands
+
+    The shipped synthesis model knows rendered pictures alone: of a photograph take the pose with `estimate`
+    and give it as --pose hand.json.
 
     Args:
         pose: A picture, a hand's JSON as estimate writes it, or with --data a number or name.
@@ -113,6 +145,9 @@ def transfer(
     $ latent-hands transfer synthesis --poses a.png b.png --contents c.png d.png
     $ latent-hands transfer synthesis --poses 0 9 13 --contents 4 8 --data rendered --root hands
     $ latent-hands transfer synthesis --data rendered --root hands
+
+    The shipped synthesis model knows rendered pictures alone: of a photograph take the pose with `estimate`
+    and give it as --poses hand.json.
 
     Args:
         poses: Rows: pictures, JSON of hands, or with --data numbers or names [4, evenly spaced].
@@ -150,6 +185,9 @@ def walk(
 
     $ latent-hands walk synthesis --factor pose --from a.png --to b.png
     $ latent-hands walk synthesis --factor content --from 0 --to 5 --data rendered --root hands --steps 10
+
+    The shipped synthesis model knows rendered pictures alone, so walks between photographs say little. Poses
+    of photographs are read by `estimate` and shown in a scene by `synthesise --pose hand.json`.
 
     Args:
         factor: A factor of the run by its name, or pose, or content.

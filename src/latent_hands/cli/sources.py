@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from latent_hands import draw
 from latent_hands.checkpoint import write_text
-from latent_hands.data import Sample, open_data
+from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.errors import HandsError
 from latent_hands.gallery import estimate_row, estimate_sheet, truth_mm
 from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
@@ -80,10 +80,14 @@ def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> 
     return "tag" if reads == "tag" else "rgb"
 
 
-def write_estimate(path: Path, photo: Photo, hand: Hand, sample: Sample | None) -> None:
-    """Write `path`.json with the numbers and `path`.png with pictures, the truth beside them if known."""
+def write_estimate(
+    path: Path, photo: Photo, hand: Hand, sample: Sample | None, about: dict[str, Any], pictures: bool
+) -> None:
+    """Write `path`.json with the numbers, and with `pictures` `path`.png, the truth beside it if known."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path.with_name(f"{path.name}.json"), hand.to_json(indent=1) + "\n")
+    write_text(path.with_name(f"{path.name}.json"), hand.to_json(indent=1, **about) + "\n")
+    if not pictures:
+        return
     row = estimate_row(photo, hand, sample and truth_mm(sample))
     draw.save_picture(estimate_sheet([row]), path.with_name(f"{path.name}.png"))
 
@@ -95,6 +99,15 @@ def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outpu
     for output in outputs:
         if output.resolve() in read:
             raise HandsError(f"{output} would be overwritten, but it is read here; legal: another --out")
+
+
+def named_pictures(images: Sequence[Path], on_broken: OnBroken) -> dict[str, Sample]:
+    """Pictures by name, not opened yet; a folder or video stands for those in it.
+
+    Raises HandsError for what is not there; a broken video is told to `on_broken`.
+    """
+    listed = {sample.image: sample for sample in list_images(images, on_broken)}
+    return {name: listed[file] for name, file in name_files(listed).items()}
 
 
 def name_files(files: Iterable[Path]) -> dict[str, Path]:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_hands.check import Verdict
+from latent_hands.cli.estimating import Estimated
 from latent_hands.data.store import Split
-from latent_hands.predictor import Hand
 
 SCORES = {
     "epe_mm": ("3DPose EPE, mean", "mm", 1),
@@ -24,17 +24,19 @@ SCORES = {
     "epe_composed_mm": ("EPE of CPose x viewpoint", "mm", 1),
 }
 """Key of a score -> what it is called, its unit, its decimals."""
+FEW = 50
+"""Of fewer hands their own mean pose says little."""
 TRANSLATED = ("epe_mm", "auc_20_50", "pa_epe_mm")
 """Scores that are told again where joints were translated into the labels' convention."""
 
 
 def scores_table(numbers: Mapping[str, Any], title: str) -> None:
-    """A run's numbers with their intervals, beside those of the mean pose."""
+    """A run's numbers with their intervals, beside those of the labels' own mean pose."""
     translated = numbers.get("translated", {})
     table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
     table.add_column("")
-    for heading in ("value", "95 % interval", "mean pose"):
-        table.add_column(heading, justify="right")
+    for heading in ("value", "95 % interval", "labels' own mean pose"):
+        table.add_column(heading, justify="right", no_wrap=heading == "95 % interval")
     rows = [(numbers, key, SCORES[key][0]) for key in SCORES if key in numbers]
     rows += [(translated, key, f"{SCORES[key][0]}, translated") for key in TRANSLATED if translated]
     for scores, key, name in rows:
@@ -47,20 +49,38 @@ def scores_table(numbers: Mapping[str, Any], title: str) -> None:
         f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given\n"
         f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"
     )
+    if numbers["samples"] < FEW:
+        table.caption += (
+            f"\nof {numbers['samples']} hands the labels' own mean pose says little: it is fitted on them; "
+            f"compare with it from {FEW} on"
+        )
     Console().print(table)
 
 
-def hands_table(hands: Mapping[str, Hand], errors_mm: Mapping[str, float | None]) -> None:
+def hands_table(found: Sequence[Estimated]) -> None:
     """One line a picture: what was told, what was assumed, and the error where the truth is known."""
+    errors = any(each.error_mm is not None for each in found)
+    spreads = any(each.hand.spread is not None for each in found)
     table = Table()
-    for heading in ("picture", "hand", "bone mm", "reach mm", *(["error mm"] if errors_mm else [])):
-        table.add_column(heading, justify="left" if heading in ("picture", "hand") else "right")
-    for name, hand in hands.items():
-        bone = f"{hand.bone_mm:.1f}" + (" (assumed)" if hand.bone_mm_assumed else "")
-        reach = f"{(hand.xyz_mm**2).sum(axis=1).max() ** 0.5:.0f}"
-        error = [] if errors_mm.get(name) is None else [f"{errors_mm[name]:.1f}"]
-        table.add_row(name, hand.handedness, bone, reach, *error)
+    for heading in ("picture", "hand", "box"):
+        table.add_column(heading, no_wrap=heading == "hand")
+    for heading in ("bone mm", "reach mm", *["spread mm"] * spreads, *["error mm"] * errors):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in found:
+        table.add_row(*_cells(each, spreads))
     Console().print(table)
+
+
+def _cells(each: Estimated, spread: bool) -> list[str]:
+    hand, given = each.hand, each.given
+    side = hand.handedness + (" (assumed)" if given.hand_assumed else "")
+    box = ",".join(f"{number:.0f}" for number in hand.box_px)
+    bone = f"{hand.bone_mm:.1f}" + (" (assumed)" if hand.bone_mm_assumed else "")
+    reach = f"{(hand.xyz_mm**2).sum(axis=1).max() ** 0.5:.0f}"
+    spread_mm = ["" if hand.spread_mm is None else f"{hand.spread_mm.mean():.2f}"] if spread else []
+    error = [] if each.error_mm is None else [f"{each.error_mm:.1f}"]
+    whole = "whole picture" + (" (no --box)" if given.labelled is None else "")
+    return [given.name, side, whole if given.box_assumed else box, bone, reach, *spread_mm, *error]
 
 
 def store_table(splits: Mapping[str, Split], title: str) -> None:

@@ -138,6 +138,7 @@ def evaluate(
     limit: Annotated[int | None, arg(metavar="N")] = None,
     exact: bool = False,
     encoder: Annotated[str | None, arg(metavar="ARROW")] = None,
+    convention: Annotated[str | None, arg(metavar="NAME")] = None,
     json: Json = False,
 ) -> None:
     """Score a run on a labelled data set: EPE, PCK, AUC, canonical pose, viewpoint, with 95 % intervals.
@@ -148,12 +149,21 @@ def evaluate(
     $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
     $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json
     $ latent-hands evaluate runs/depth --data rendered --root hands --encoder depth
+    $ latent-hands evaluate estimation --data freihand --root mine --convention mediapipe
+
+    What the rows are, by their names in --json: epe_mm and median_epe_mm, distance of the visible joints,
+    palm included, from the labels; epe_20_mm leaves the palm out, epe_wrist_mm has the wrist in its place.
+    auc_20_50 and auc_0_50, area under the share of joints within a distance. pa_epe_mm, after Procrustes
+    alignment; epe_bone_aligned_mm, with the labels' mean bone lengths. cpose_epe_mm and viewpoint_deg, of
+    canonical pose and viewpoint; epe_composed_mm, of the pose that they make together.
 
     Args:
         rotations: Average the estimates of so many turned crops.
         limit: Only the first so many pictures.
         exact: Integrate AUC 20-50 from 20 mm, not from 21.05 mm as was published.
         encoder: The run's encoder that reads the pictures [one that reads rgb].
+        convention: Where the labels place the joints, of a set that does not say it: rhd, mediapipe, mano, ..
+            (docs/data.md).
     """
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import scores_table
@@ -166,7 +176,7 @@ def evaluate(
         hands = stored_windows(model, name, root, split, rotations, limit, encoder)
     else:
         hands = find_samples(name, root, split, (), limit)
-    numbers = score_run(model, hands, split, rotations, exact, encoder=encoder)
+    numbers = score_run(model, hands, split, rotations, exact, encoder=encoder, convention=convention)
     if json:
         print(json_format.dumps(numbers, indent=2))
     else:

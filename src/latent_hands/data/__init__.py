@@ -8,7 +8,7 @@ from latent_hands.data.coco import read_coco
 from latent_hands.data.counterfactual import Counterfactuals, read_counterfactual
 from latent_hands.data.freihand import read_freihand
 from latent_hands.data.ge2019 import read_ge2019
-from latent_hands.data.images import read_images
+from latent_hands.data.images import list_images, read_images
 from latent_hands.data.rendered import read_rendered
 from latent_hands.data.rhd import read_rhd
 from latent_hands.data.sample import OnBroken, Sample, read_rgb, stop
@@ -51,6 +51,7 @@ __all__ = [
     "Sample",
     "check_limit",
     "find_reader",
+    "list_images",
     "open_data",
     "read_coco",
     "read_counterfactual",

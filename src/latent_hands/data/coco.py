@@ -4,7 +4,7 @@
 not labelled, 1 hidden, 2 visible); ``ROOT/{training,evaluation}/FILE_NAME``, one hand a picture. Beyond COCO,
 an annotation may have, as ``latent-hands export`` writes them, "side", "xyz_mm" (21, 3) in the keypoints'
 order, "K" (3, 3), and "convention", where the joints lie; "palm_mm" (3), where the palm was labelled and the
-wrist follows from a rule.
+wrist follows from a rule. Without "keypoints" those of "xyz_mm" and "K" count, all visible.
 """
 
 import json
@@ -104,20 +104,32 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
     convention = label.get("convention")
     if not isinstance(convention, str | None):
         raise HandsError(f"{where} has the convention {convention!r}; legal: a name")
+    K = _numbers(label, "K", (3, 3), where) if "K" in label else None
+    xyz_mm = None
+    if "xyz_mm" in label:
+        xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
+    sample = Sample(image.stem, image, side, xyz_mm, K=K, convention=convention).projected()
+    if "keypoints" in label or sample.uv_px is None:
+        sample = _with_keypoints(sample, label, where)
+    return _with_palm(sample, label, where) if "palm_mm" in label else sample
+
+
+def _with_keypoints(sample: Sample, label: dict[str, Any], where: str) -> Sample:
+    """The labelled 2D joints; where one is not, its 3D joint seen by the camera, or the middle knuckle."""
     keypoints = reorder(_numbers(label, "keypoints", (21, 3), where), "snap", "rhd")
     for joint, name in _NEEDED.items():
         if keypoints[joint, 2] == UNLABELLED:
             raise HandsError(f"{where} has no {name}, which its palm and its crop need; legal: labelled")
-    visible = keypoints[:, 2] == VISIBLE
-    if "xyz_mm" not in label or "K" not in label:
-        uv_px = _filled(keypoints, keypoints[[MIDDLE_MCP], :2])
-        return Sample(image.stem, image, side, uv_px=uv_px, visible=visible, convention=convention)
-    K = _numbers(label, "K", (3, 3), where)
-    xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
-    uv_px = _filled(keypoints, project(xyz_mm, K))
-    sample = Sample(image.stem, image, side, xyz_mm, uv_px, visible, K, convention=convention)
-    if "palm_mm" not in label:
-        return sample
+    elsewhere = keypoints[[MIDDLE_MCP], :2] if sample.uv_px is None else sample.uv_px
+    uv_px = np.where(keypoints[:, 2:] == UNLABELLED, elsewhere, keypoints[:, :2])
+    return replace(sample, uv_px=uv_px, visible=keypoints[:, 2] == VISIBLE)
+
+
+def _with_palm(sample: Sample, label: dict[str, Any], where: str) -> Sample:
+    """The labelled palm as joint 0, and the joint that was there as the wrist."""
+    xyz_mm, uv_px, K = sample.xyz_mm, sample.uv_px, sample.K
+    if xyz_mm is None or uv_px is None or K is None:
+        raise HandsError(f'{where} has "palm_mm" without "xyz_mm" or without "K"; legal: with both')
     palm_mm = _numbers(label, "palm_mm", (1, 3), where)
     return replace(
         sample,
@@ -127,13 +139,6 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
         wrist_mm=xyz_mm[WRIST],
         wrist_px=uv_px[WRIST],
     )
-
-
-def _filled(
-    keypoints: Float32[np.ndarray, "21 3"], places_px: Float32[np.ndarray, "_ 2"]
-) -> Float32[np.ndarray, "21 2"]:
-    """The 2D joints, those that are not labelled at these places."""
-    return np.where(keypoints[:, 2:] == UNLABELLED, places_px, keypoints[:, :2])
 
 
 def _numbers(

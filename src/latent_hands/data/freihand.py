@@ -28,12 +28,13 @@ def read_freihand(
 
     Where both label files are absent, the samples have no labels but the side. Raises HandsError for a
     missing folder, an unknown split, a folder without pictures and broken label files; a label that is not
-    finite and a picture beyond the labels are told to ``on_broken``.
+    finite and a picture beyond the labels are told to ``on_broken``. The joints' convention is "mano", or in
+    a set that ``latent-hands export`` wrote the one that its export.json names.
     """
     if split not in SPLITS:
         raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
     root = Path(root)
-    images = _images(root / split / "rgb")
+    images = _images(root, split)
     files = {key: root / f"{split}_{key}.json" for key in ("xyz", "K")}
     if not any(file.is_file() for file in files.values()):
         return [Sample(image.stem, image, "right") for image in images[:limit]]
@@ -42,6 +43,7 @@ def read_freihand(
     if len(K) != len(xyz_mm):
         raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")
     uv_px, pictures = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
+    convention = _convention(root / "export.json")
 
     def read(image: Path) -> Sample:
         if int(image.stem) >= pictures:
@@ -51,21 +53,42 @@ def read_freihand(
             if not np.isfinite(array[i]).all():
                 raise HandsError(f"label {i} of {files[key]} holds values that are not finite")
         labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
-        return Sample(image.stem, image, "right", *labels, convention="mano")
+        return Sample(image.stem, image, "right", *labels, convention=convention)
 
     return whole(map(sparing(read, on_broken), images[:limit]))
 
 
-def _images(folder: Path) -> list[Path]:
-    """The numbered pictures of a folder, in order."""
+def _images(root: Path, split: str) -> list[Path]:
+    """The numbered pictures of a split, in order."""
+    folder = root / split / "rgb"
     if not folder.is_dir():
-        told = "is not there; for a folder of pictures alone use the data name images"
-        raise AbsentError(f"FreiHAND's folder {folder} {told}")
+        others = [f"--split {other}" for other in SPLITS if (root / other / "rgb").is_dir()]
+        told = f"legal here: {', '.join(others)}" if others else "for pictures alone use the data name images"
+        raise AbsentError(f"FreiHAND's folder {folder} is not there; {told}")
     numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())
     images = sorted(numbered, key=lambda image: int(image.stem))
     if not images:
-        raise HandsError(f"no picture in {folder}; legal: 00000000.jpg, 00000001.jpg, ..")
+        found = next((f"; it has {file.name}" for file in sorted(folder.iterdir()) if file.is_file()), "")
+        raise HandsError(
+            f"no picture of FreiHAND's layout in {folder}; legal: JPEGs called 00000000.jpg, 00000001.jpg, "
+            f"..{found}"
+        )
     return images
+
+
+def _convention(record: Path) -> str | None:
+    """Where the joints lie: as in MANO, or as our own export says that it found them."""
+    if not record.is_file():
+        return "mano"
+    if record.stat().st_size > MAX_BYTES:
+        raise HandsError(f"{record} has more than {MAX_BYTES:,} bytes, the most that is read")
+    try:
+        convention = json.loads(record.read_bytes()).get("convention", "mano")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise HandsError(f"{record} is no record of an export: {error!r}") from error
+    if not isinstance(convention, str | None):
+        raise HandsError(f"{record} has the convention {convention!r}; legal: a name, or null")
+    return convention
 
 
 def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]:

@@ -24,17 +24,30 @@ def read_images(
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     if not paths:
         raise HandsError("no image was named; give picture files, folders or videos")
-    files = (file for path in paths for file in _files(Path(path), on_broken))
-    return [Sample(name=file.stem, image=file) for file in islice(files, limit)]
+    readable = (each for each in list_images(paths) if each.seconds is not None or _decodes(each, on_broken))
+    return list(islice(readable, limit))
 
 
-def _files(path: Path, on_broken: OnBroken) -> Iterator[Path]:
-    if path.is_file() and path.suffix.lower() in FORMATS:
-        yield from video_frames(path)
-        return
-    for file in [path] if path.is_file() else _pictures(path):
-        if sparing(read_rgb, on_broken)(file) is not None:
-            yield file
+def list_images(paths: Iterable[str | Path], on_broken: OnBroken = stop) -> Iterator[Sample]:
+    """The same pictures, none of them decoded yet but the frames of videos, which know their `seconds`.
+
+    Raises HandsError for a path that does not exist and a folder without pictures; where a video ends too
+    early or is none, `on_broken` is told.
+    """
+    for path in map(Path, paths):
+        if path.is_file() and path.suffix.lower() in FORMATS:
+            try:
+                for file, seconds in video_frames(path):
+                    yield Sample(name=file.stem, image=file, seconds=seconds)
+            except HandsError as error:
+                on_broken(error)
+        else:
+            for file in [path] if path.is_file() else _pictures(path):
+                yield Sample(name=file.stem, image=file)
+
+
+def _decodes(sample: Sample, on_broken: OnBroken) -> bool:
+    return sparing(read_rgb, on_broken)(sample.image) is not None
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -62,7 +62,8 @@ def split_folder(root: str | Path, split: str) -> Path:
     folder = Path(root) / split
     if not (folder / "color").is_dir():
         error = HandsError if folder.is_dir() else AbsentError
-        raise error(f"{folder} is not in RHD's layout: folder color/ is missing")
+        deep = f"; is the root {Path(root).absolute().parent}?" if (Path(root) / "color").is_dir() else ""
+        raise error(f"{folder} is not in RHD's layout: folder color/ is missing{deep}")
     return folder
 
 

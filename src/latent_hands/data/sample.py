@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -33,10 +33,13 @@ class Sample:
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
     0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_mm`` and ``wrist_px`` are
     it, and the crop's box then holds it. ``convention`` names where the set places its joints (docs/data.md).
-    ``side`` is "left" or "right". ``depth`` is a picture of the same camera in RHD's coding. ``tag`` is
-    another picture of the same scene (content); ``identity_tag`` shows the scene's person alone, and
-    ``background_tag`` the scene without anybody. ``window`` is the scene's own square (cx, cy, side) in
-    pixels, ``factors`` what a rendered picture was made from.
+    ``side`` is "left" or "right"; neither scoring nor training goes without it. ``depth`` is a picture of the
+    same camera in RHD's coding. ``tag`` is another picture of the same scene (content); ``identity_tag``
+    shows the scene's person alone, and ``background_tag`` the scene without anybody. ``window`` is the
+    scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
+    ``seconds`` is when a video shows it.
+
+    Labels may be given as any arrays or nested lists of these shapes. Raises HandsError for other shapes.
     """
 
     name: str
@@ -57,6 +60,47 @@ class Sample:
     window: tuple[float, float, float] | None = None
     factors: dict[str, Any] | None = None
     convention: str | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Take labels for what they are to be: arrays of one type and shape."""
+        object.__setattr__(self, "image", Path(self.image))
+        for field, (kind, shape) in _ARRAYS.items():
+            value = getattr(self, field)
+            if value is not None:
+                object.__setattr__(
+                    self, field, _array(value, kind, shape, f'"{field}" of sample {self.name}')
+                )
+
+    def projected(self) -> "Sample":
+        """With the 2D joints that the 3D ones and the camera give, all visible, where these are not known.
+
+        Without them, pictures are taken whole. As it is, if ``xyz_mm`` or ``K`` is not known.
+        """
+        if self.xyz_mm is None or self.K is None:
+            return self
+        uv_px = project(self.xyz_mm, self.K) if self.uv_px is None else self.uv_px
+        return replace(self, uv_px=uv_px, visible=np.ones(21, bool) if self.visible is None else self.visible)
+
+
+_ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+    "xyz_mm": (np.float32, (21, 3)),
+    "uv_px": (np.float32, (21, 2)),
+    "visible": (np.bool_, (21,)),
+    "K": (np.float32, (3, 3)),
+    "wrist_mm": (np.float32, (3,)),
+    "wrist_px": (np.float32, (2,)),
+}
+
+
+def _array(value: Any, kind: type[np.generic], shape: tuple[int, ...], what: str) -> np.ndarray:
+    try:
+        array = np.asarray(value, kind)
+    except (ValueError, TypeError) as error:
+        raise HandsError(f"{what} is no array of numbers: {error}") from error
+    if array.shape != shape:
+        raise HandsError(f"{what} has the shape {array.shape}; legal: {shape}")
+    return array
 
 
 def stop(error: HandsError) -> NoReturn:

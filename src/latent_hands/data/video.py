@@ -30,8 +30,10 @@ MAX_PIXELS = 10**9
 """Of all frames together: 480 frames of 1920x1080, a thousand of 1280x720."""
 
 
-def video_frames(path: Path) -> Iterator[Path]:
-    """The frames in their order, upright; one is decoded and written when it is asked for.
+def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
+    """The frames in their order, upright, each with its time in seconds, None where the video does not say.
+
+    One is decoded and written when it is asked for.
 
     Raises HandsError without the extra "video" (PyAV), for a file that is empty, truncated, without picture
     or of another format, and at the frame that goes beyond MAX_FRAMES or MAX_PIXELS.
@@ -39,17 +41,17 @@ def video_frames(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     pixels = 0
-    for index, rgb in enumerate(_decode(path)):
+    for index, (rgb, seconds) in enumerate(_decode(path)):
         pixels += rgb.shape[0] * rgb.shape[1]
         if index >= MAX_FRAMES or pixels > MAX_PIXELS:
             limits = f"{MAX_FRAMES:,} frames and {MAX_PIXELS:,} pixels"
             raise HandsError(f"{path} has more than {index} frames; of a video {limits} are read: cut it")
         file = folder / f"{path.stem}-{index:05d}.png"
         Image.fromarray(rgb).save(file, compress_level=1)
-        yield file
+        yield file, seconds
 
 
-def _decode(path: Path) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+def _decode(path: Path) -> Iterator[tuple[UInt8[np.ndarray, "height width 3"], float | None]]:
     try:
         import av
     except ModuleNotFoundError as error:
@@ -62,7 +64,8 @@ def _decode(path: Path) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
             video.streams.video[0].codec_context.options = {"max_pixels": str(sample.MAX_PIXELS)}
             for frame in video.decode(video=0):
                 empty = False
-                yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90))
+                rgb = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+                yield np.ascontiguousarray(rgb), frame.time
     except Exception as error:  # FFmpeg's decoders fail in any way on broken files
         raise HandsError(f"{path} is no readable video: {error}") from error
     if empty:

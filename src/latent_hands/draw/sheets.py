@@ -35,7 +35,8 @@ def grid(
     font = _font(text_px)
     columns = max((len(row) for row in rows), default=0)
     margin = gap + max((round(font.getlength(text)) + 2 * gap for text in row_headings), default=0)
-    top = gap + (text_px + gap if column_headings else 0)
+    lines = max((1 + text.count("\n") for text in column_headings), default=0)
+    top = gap + lines * (text_px + gap)
 
     def offset(index: int, leading: int) -> int:
         return index * (cell_px + gap) + (wide - gap if 0 < leading <= index else 0)

@@ -4,11 +4,14 @@ Pixels have their centres at integers: the middle of a picture of S x S pixels i
 A warp is a 3x3 similarity W that takes a pixel (u, v, 1)^T of the source picture to one of the crop.
 """
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import in_plane
 from latent_hands.hand.skeleton import MIDDLE_MCP
 
@@ -17,6 +20,17 @@ def project(xyz: Float[Tensor, "*batch n 3"], K: Float[Tensor, "*batch 3 3"]) ->
     """Pixels of points in the camera frame (any unit), by the pinhole camera K."""
     uvw = xyz @ K.mT
     return uvw[..., :2] / uvw[..., 2:]
+
+
+def centred_camera(focal_px: float, size_px: tuple[int, int]) -> Float[Tensor, "3 3"]:
+    """The K of square pixels whose axis goes through the middle of a (height, width) picture.
+
+    Raises HandsError for a focal length that is not above 0 px.
+    """
+    if not (math.isfinite(focal_px) and focal_px > 0):
+        raise HandsError(f"the focal length is {focal_px} px; legal: above 0, near the picture's longer side")
+    height, width = size_px
+    return torch.tensor([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
 
 
 def crop_box(

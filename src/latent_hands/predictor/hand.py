@@ -41,10 +41,14 @@ class Hand:
             only so far.
         bone_mm: the length of that bone; `bone_mm_assumed` tells that nobody gave it.
         box_px: (x, y, width, height) of the part of the picture that was looked at.
-        uv_px: (21, 2) joints in the picture, pixel centres at integers. The model knows no scale: the hand is
-            placed as crops are cut, the middle MCP at the crop's centre and the farthest joint at its border.
+        uv_px: (21, 2) joints in the picture, pixel centres at integers. They are PLACED BY THE BOX, not
+            measured: the model knows neither scale nor place, so the hand is put as crops are cut, the middle
+            MCP at the crop's centre and the farthest joint at its border. A box that is too wide gives a hand
+            that is drawn too large.
         frame: "camera" (x right, y down, z forward), or "ray": z along the ray through the box, for a model
             of the ray frame that was not told the camera.
+        spread: (21,) how far draws from q(z | picture) move each joint, in bones: the root mean square
+            distance from their mean. None if nothing was drawn. See `spread_mm`.
     """
 
     handedness: Side
@@ -56,6 +60,16 @@ class Hand:
     box_px: tuple[float, float, float, float]
     uv_px: Float[np.ndarray, "21 2"]
     frame: Literal["camera", "ray"] = "camera"
+    spread: Float[np.ndarray, "21"] | None = None
+
+    @property
+    def spread_mm(self) -> Float[np.ndarray, "21"] | None:
+        """The standard deviation of each joint over the draws, in millimetres; None if nothing was drawn.
+
+        It ranks joints and hands, but it is no error bar: errors are about four times as large for the
+        shipped estimation model, and 71 times for the synthesis model (docs/assess.md).
+        """
+        return None if self.spread is None else self.spread * self.bone_mm
 
     @property
     def xyz_mm(self) -> Float[np.ndarray, "21 3"]:
@@ -84,19 +98,22 @@ class Hand:
             pose, V = geometry.mirror(pose), geometry.Mz @ V @ geometry.Mx
         return {"pose": pose, "cpose": cpose, "viewpoint": V}
 
-    def to_json(self, indent: int | None = None) -> str:
-        """Everything with its units and frames; numbers with six digits."""
-        numbers = {key: np.round(getattr(self, name), 6).tolist() for key, name in _ARRAYS.items()}
+    def to_json(self, indent: int | None = None, **about: Any) -> str:
+        """Everything with its units and frames, after what else is told `about` it; six digits at most."""
+        numbers = {key: _rounded(getattr(self, name), 6) for key, name in _ARRAYS.items()}
+        if self.spread is not None and self.spread_mm is not None:
+            numbers |= {"spread_bones": _rounded(self.spread, 6), "spread_mm": _rounded(self.spread_mm, 3)}
         fields = {
+            **about,
             "handedness": self.handedness,
             "frame": FRAMES[self.frame],
             "joints": ["palm", *JOINTS[1:]],
             "bone_mm": self.bone_mm,
             "bone_mm_assumed": self.bone_mm_assumed,
             "box_px": list(self.box_px),
-            "xyz_mm": np.round(self.xyz_mm, 3).tolist(),
-            "wrist_mm": np.round(self.wrist_mm, 3).tolist(),
-            "cpose_mm": np.round(self.cpose_mm, 3).tolist(),
+            "xyz_mm": _rounded(self.xyz_mm, 3),
+            "wrist_mm": _rounded(self.wrist_mm, 3),
+            "cpose_mm": _rounded(self.cpose_mm, 3),
             **numbers,
         }
         return json.dumps(fields, indent=indent)
@@ -112,6 +129,8 @@ class Hand:
             if not (math.isfinite(bone_mm) and bone_mm > 0):
                 raise HandsError(f'"bone_mm" of a hand is {bone_mm}; legal: a length above 0 mm')
             arrays = {name: np.array(fields[key], np.float32) for key, name in _ARRAYS.items()}
+            if "spread_bones" in fields:
+                arrays["spread"] = np.array(fields["spread_bones"], np.float32)
             return cls(
                 handedness=side(fields["handedness"]),
                 bone_mm=bone_mm,
@@ -124,13 +143,18 @@ class Hand:
             raise HandsError(f"not the JSON of a hand: {error!r}") from error
 
 
+def _rounded(array: np.ndarray, digits: int) -> Any:
+    """Nested lists; rounded as doubles, since a float32 has more digits than it was rounded to."""
+    return np.round(array.astype(float), digits).tolist()
+
+
 def _four(numbers: Sequence[float]) -> tuple[float, float, float, float]:
     x, y, width, height = (float(number) for number in numbers)
     return x, y, width, height
 
 
 def _shaped(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    legal = {"pose": (21, 3), "cpose": (21, 3), "viewpoint": (3, 3), "uv_px": (21, 2)}
+    legal = {"pose": (21, 3), "cpose": (21, 3), "viewpoint": (3, 3), "uv_px": (21, 2), "spread": (21,)}
     for name, array in arrays.items():
         if array.shape != legal[name] or not np.isfinite(array).all():
             raise HandsError(f'"{name}" of a hand must be {legal[name]} finite numbers, not {array.shape}')

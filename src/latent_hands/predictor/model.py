@@ -20,6 +20,7 @@ from latent_hands.latents import Latent
 from latent_hands.modalities import Batch
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.photo import Photo, Picture
+from latent_hands.predictor.spread import joint_spread
 from latent_hands.vae import DisentangledVAE, present
 
 Rgb = UInt8[np.ndarray, "height width 3"]
@@ -110,6 +111,7 @@ class Model:
         box: Sequence[float] | None = None,
         K: np.ndarray | None = None,
         rotations: int = 1,
+        samples: int = 0,
     ) -> Hand:
         """The hand in a picture.
 
@@ -122,8 +124,9 @@ class Model:
                 for the whole hand; without it the whole picture, padded to a square.
             K: the picture's camera (3, 3). A model of frame="ray" needs it to answer in the camera frame.
             rotations: average over so many turned crops, which is slower and more exact.
+            samples: draw so many hands from q(z | picture), 2 or more, which gives `Hand.spread_mm`.
 
-        Raises HandsError as `Photo.open` does and for fewer than 1 rotation.
+        Raises HandsError as `Photo.open` does, for fewer than 1 rotation and for 1 sample.
         """
         photo = image if isinstance(image, Photo) else Photo.open(image, handedness, box, K, bone_mm)
         flip = photo.handedness == "right" and self.experiment.data.side == "mirror"
@@ -142,16 +145,14 @@ class Model:
             box_px=photo.box_px,
             uv_px=uv_px,
             frame="ray" if told_ray else "camera",
+            spread=self._spread(shown, samples) if samples else None,
             **{name: value.numpy() for name, value in outputs.items()},
         )
 
     def _outputs(self, shown: Photo, rotations: int) -> dict[str, Tensor]:
         margin = TURNED_MARGIN if rotations > 1 else 1.0
         size = round(self.crop_px * margin)
-        K = shown.window_camera(size, margin)
-        right = (
-            torch.tensor([shown.handedness == "right"]) if self.experiment.data.side == "condition" else None
-        )
+        K, right = shown.window_camera(size, margin), self._told_side(shown)
         said = evaluate.predict(
             lambda crops: self.predict(crops, right),
             shown.window(size, margin)[None],
@@ -163,6 +164,19 @@ class Model:
             device=self.device,
         )
         return {name: value[0] for name, value in vars(said).items()}
+
+    def _told_side(self, shown: Photo) -> Bool[Tensor, "1"] | None:
+        """Whether it is a right hand, for graphs that are told."""
+        told = self.experiment.data.side == "condition"
+        return torch.tensor([shown.handedness == "right"], device=self.device) if told else None
+
+    @torch.inference_mode()
+    def _spread(self, shown: Photo, samples: int) -> Float[np.ndarray, "21"]:
+        batch: Batch = {"rgb": as_input(shown, self.crop_px).to(self.device)}
+        if (right := self._told_side(shown)) is not None:
+            batch["right"] = right
+        q = synthesis.posterior(self.vae, self._factors_of("pose"), batch)
+        return joint_spread(self.vae, q, right, samples).cpu().numpy()
 
     def latent(self, source: Source, factors: Sequence[str], reads: str = "rgb") -> Latent:
         """Posterior means of some factors ("pose", "content" or single ones) of one picture or hand.
@@ -189,7 +203,7 @@ class Model:
         else:
             photo = source if isinstance(source, Photo) else Photo.open(source)
             photo = photo.mirrored() if photo.handedness == "right" else photo
-            batch = {reads: photo.window(self.crop_px, 1.0)[None].float() / 127.5 - 1}
+            batch = {reads: as_input(photo, self.crop_px)}
         batch["right"] = torch.zeros(1, dtype=torch.bool)
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
@@ -251,6 +265,11 @@ def find_device(device: str | torch.device) -> torch.device:
         raise HandsError(
             f'device "{device}" cannot be used: {told}; legal: cpu, or cuda with a GPU'
         ) from error
+
+
+def as_input(photo: Photo, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:
+    """The square around the box as networks see it, in [-1, 1]."""
+    return photo.window(crop_px, 1.0)[None].float() / 127.5 - 1
 
 
 def place(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[np.ndarray, "21 2"]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from latent_hands import evaluate
 from latent_hands.data.crops import build_windows
+from latent_hands.data.labels import check_labels
 from latent_hands.data.sample import Sample
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.predictor.model import TURNED_MARGIN, Model
 from latent_hands.render.conventions import CONVENTIONS
 from latent_hands.render.translation import translate
@@ -30,34 +32,47 @@ def score_run(
     exact: bool = False,
     progress: Progress | None = None,
     encoder: str | None = None,
+    convention: str | None = None,
 ) -> dict[str, Any]:
     """The protocol's numbers of a run (see `evaluate.score`), and under "pck" its curve.
 
     `hands` are samples, or their windows out of a packed store (`stored_windows`). Side and bone length are
     given, as in the paper. `rotations` averages over so many turned crops; `encoder` reads them, by default
-    one that reads rgb. Beside them stand `frame`, `rotations`, the joint conventions of model and labels,
-    under "mean_pose" what the labels' own mean pose would score and, where the two conventions are known and
-    differ, under "translated" the scores of the 3DPoses translated into that of the labels
+    one that reads rgb; `convention` says where the labels place the joints, for sets that do not say it
+    themselves or say another one. Beside them stand `frame`, `rotations`, the joint conventions of model and
+    labels, under "mean_pose" what the labels' own mean pose would score and, where the two conventions are
+    known and differ, under "translated" the scores of the 3DPoses translated into that of the labels
     (`render.translation`).
-    Raises HandsError for samples without 3D labels and as cutting and scoring do.
+    Raises HandsError for samples without 3D labels or in a wrong unit (`check_labels`) and as cutting and
+    scoring do.
     """
     windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations, encoder)
+    if convention is not None:
+        windows = replace(windows, convention=known_convention(convention, model))
     truth = truth_of(windows)
     prediction = predict_windows(model, windows, rotations, progress, encoder)
     numbers = evaluate.score(prediction, truth, split, exact)
     thresholds_mm, shares = evaluate.pck_curve(prediction, truth)
-    convention = model.experiment.data.convention
-    if windows.convention not in (None, convention):
-        numbers |= translated(prediction, truth, (convention, windows.convention), split, exact)
+    own = model.experiment.data.convention
+    if windows.convention not in (None, own):
+        numbers |= translated(prediction, truth, (own, windows.convention), split, exact)
     mean_pose = evaluate.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
     return numbers | {
         "frame": model.experiment.data.frame,
         "rotations": rotations,
-        "convention": convention,
+        "convention": own,
         "labels_convention": windows.convention,
         "mean_pose": evaluate.score(mean_pose, truth, split, exact),
         "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
     }
+
+
+def known_convention(name: str, model: Model) -> str:
+    """A joint convention by name: one with a table, FreiHAND's, or the model's. HandsError for another."""
+    legal = {*CONVENTIONS, "mano", model.experiment.data.convention}
+    if name not in legal:
+        raise HandsError(f'unknown joint convention "{name}"; {did_you_mean(name, legal)}')
+    return name
 
 
 def translated(
@@ -113,10 +128,17 @@ def evaluation_px(model: Model, rotations: int) -> int:
 
 
 def truth_of(windows: Windows) -> evaluate.Truth:
-    """The labels of windows; HandsError if there are none."""
-    if windows.xyz_mm is None or windows.visible is None:
-        raise HandsError("there are no 3D labels to score against; legal: a data set with labels, not images")
-    return evaluate.Truth.of(windows.xyz_mm, windows.visible, windows.handed)
+    """The labels of windows; where nothing says which joints are visible, all are.
+
+    Raises HandsError if there are none, and as `check_labels` does.
+    """
+    if windows.xyz_mm is None:
+        raise HandsError(
+            "the data have no 3D joints (xyz_mm) to score against; legal: a set that labels them, not images"
+        )
+    check_labels(windows)
+    visible = torch.ones(len(windows), 21, dtype=torch.bool) if windows.visible is None else windows.visible
+    return evaluate.Truth.of(windows.xyz_mm, visible, windows.handed)
 
 
 def predict_windows(

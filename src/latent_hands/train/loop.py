@@ -30,6 +30,7 @@ from latent_hands.checkpoint import (
     start_run,
 )
 from latent_hands.data.batches import Batches
+from latent_hands.data.labels import check_labels
 from latent_hands.data.windows import check_keys
 from latent_hands.elbo import Term
 from latent_hands.errors import HandsError
@@ -137,8 +138,10 @@ def check_finished(experiment: Experiment, phases: tuple[Phase, ...], begun: Col
 def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:
     """Raise HandsError if a phase needs what the data do not have, or a batch more samples than there are.
 
-    Also if the joints of the data are not where the experiment says.
+    Also if the joints of the data are not where the experiment says, or no hand's (`check_labels`).
     """
+    for windows in filter(None, (hands.training, hands.validation)):
+        check_labels(windows)
     check_joints(experiment.data, hands.training.convention)
     feeds = hands.feeds(experiment.supervision.labelled)
     for phase in phases:

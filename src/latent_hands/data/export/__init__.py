@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data import Sample, open_data
+from latent_hands.data.crops import convention_of
 from latent_hands.data.export.coco import COCO
 from latent_hands.data.export.freihand import FREIHAND
 from latent_hands.data.export.layout import Label, Layout, with_wrist
@@ -35,11 +36,13 @@ class Exported:
     """What export.json says: where the pictures came from.
 
     `names` are the source's names of the pictures 0, 1, .. of each split, `sources` digests of what was read,
-    `notes` what a reader of the new set should know.
+    `convention` names where the joints lie (null: unknown), `notes` are what a reader of the new set should
+    know.
     """
 
     layout: str
     data: str
+    convention: str | None = None
     names: dict[str, list[str]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -66,8 +69,9 @@ def export(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
-    exported, hands = Exported(layout, name), dict[str, list[Sample]]()
-    for split, samples in _read(name, Path(root), splits, limit).items():
+    read, hands = _read(name, Path(root), splits, limit), dict[str, list[Sample]]()
+    exported = Exported(layout, name, convention_of([each for samples in read.values() for each in samples]))
+    for split, samples in read.items():
         hands[split] = _writable(split, samples, LAYOUTS[layout], exported)
     part = _claim(out, exported)
     for split, samples in hands.items():

@@ -1,0 +1,130 @@
+"""Labels in a wrong unit or without a side are refused wherever numbers would come of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import pytest
+import tiny_hands
+import torch
+from painted_hands import painted_hands
+from tiny_models import ESTIMATION, tiny_model
+
+from latent_hands.data import Sample
+from latent_hands.data.crops import build_windows
+from latent_hands.data.labels import check_labels
+from latent_hands.data.units import LEGAL_BONE_MM, check_unit
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment
+from latent_hands.predictor import score_run
+from latent_hands.train import train
+
+
+def scaled(samples: list[Sample], factor: float) -> list[Sample]:
+    return [replace(sample, xyz_mm=sample.xyz_mm * factor) for sample in samples]
+
+
+@pytest.mark.parametrize(
+    ("factor", "looks"),
+    [
+        (0.001, "look like metres, not millimetres"),
+        (0.1, "look like centimetres, not millimetres"),
+        (1000.0, "look like millimetres taken for metres"),
+        (0.3, "No known unit"),
+    ],
+)
+def test_labels_in_another_unit_are_not_scored(tmp_path: Path, factor: float, looks: str):
+    samples = scaled(painted_hands(tmp_path, 3), factor)
+    with pytest.raises(HandsError, match=f"{looks}.*latent-hands check"):
+        score_run(tiny_model(ESTIMATION), samples, "evaluation")
+
+
+@pytest.mark.parametrize("bone_mm", LEGAL_BONE_MM)
+def test_bones_of_all_hands_are_legal(bone_mm: float):
+    check_unit(bone_mm)
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+@pytest.mark.parametrize("broken", ["unit", "side"])
+def test_nothing_learns_from_such_labels(tmp_path: Path, which: str, broken: str):
+    hands = tiny_hands.hands()
+    windows = getattr(hands, which)
+    change = {"bone_mm": windows.bone_mm / 1000} if broken == "unit" else {"right": None}
+    hands = replace(hands, **{which: replace(windows, **change)})
+    told = "look like metres" if broken == "unit" else "left or a right one"
+    with pytest.raises(HandsError, match=told):
+        train(load_experiment("demo_estimation", tiny_hands.TINY), tmp_path / "run", hands=hands)
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_hands_without_a_side_are_not_scored(tmp_path: Path):
+    samples = [replace(sample, side=None) for sample in painted_hands(tmp_path, 3)]
+    with pytest.raises(HandsError, match="none of the 3 hands says whether"):
+        score_run(tiny_model(ESTIMATION), samples, "evaluation")
+
+
+def test_pictures_alone_need_neither(tmp_path: Path):
+    bare = [Sample(sample.name, sample.image) for sample in painted_hands(tmp_path, 2)]
+    check_labels(build_windows(bare, window_px=16))
+
+
+def test_where_nothing_tells_which_joints_are_visible_all_are(tmp_path: Path):
+    model, samples = tiny_model(ESTIMATION), painted_hands(tmp_path, 3)
+    untold = [replace(sample, visible=None) for sample in samples]
+    every = [replace(sample, visible=np.ones(21, bool)) for sample in samples]
+    assert score_run(model, untold, "e") == score_run(model, every, "e")
+
+
+def test_what_is_missing_is_named(tmp_path: Path):
+    blind = [replace(sample, xyz_mm=None) for sample in painted_hands(tmp_path, 2)]
+    with pytest.raises(HandsError, match=r"no 3D joints \(xyz_mm\)"):
+        score_run(tiny_model(ESTIMATION), blind, "evaluation")
+    unseen = [replace(sample, K=None) for sample in painted_hands(tmp_path, 2)]
+    with pytest.raises(HandsError, match="needs the camera K"):
+        score_run(tiny_model(ESTIMATION, frame="ray"), unseen, "evaluation")
+
+
+@pytest.fixture
+def as_users_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Annotations are checked in tests alone; what users give is not what they say."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_lists_and_doubles_are_the_same_labels(tmp_path: Path):
+    (sample,) = painted_hands(tmp_path, 1)
+    given = {name: getattr(sample, name) for name in ("xyz_mm", "uv_px", "visible", "K")}
+    lists = Sample("0", str(sample.image), "left", **{name: each.tolist() for name, each in given.items()})
+    doubles = Sample("0", sample.image, "left", **{n: each.astype(float) for n, each in given.items()})
+    for made in (lists, doubles):
+        assert made.image == sample.image
+        for name, array in given.items():
+            assert getattr(made, name).dtype == array.dtype
+            np.testing.assert_array_equal(getattr(made, name), array)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("xyz_mm", np.zeros((20, 3)), r'"xyz_mm" of sample 7 has the shape \(20, 3\); legal: \(21, 3\)'),
+        ("uv_px", np.zeros((21, 3)), r"legal: \(21, 2\)"),
+        ("visible", [True] * 3, r"legal: \(21,\)"),
+        ("K", [[1, 2], [3]], '"K" of sample 7 is no array of numbers'),
+    ],
+)
+@pytest.mark.usefixtures("as_users_run")
+def test_labels_of_other_shapes_are_told(field: str, value: object, told: str):
+    with pytest.raises(HandsError, match=told):
+        Sample("7", Path("7.png"), **{field: value})
+
+
+def test_the_camera_gives_the_joints_of_the_picture(tmp_path: Path):
+    (sample,) = painted_hands(tmp_path, 1)
+    bare = replace(sample, uv_px=None, visible=None)
+    np.testing.assert_allclose(bare.projected().uv_px, sample.uv_px, atol=1e-3)
+    assert bare.projected().visible.all()
+    assert sample.projected().uv_px is sample.uv_px
+    assert replace(bare, K=None).projected().uv_px is None
+    shown = build_windows([bare.projected()], window_px=16).crop_side_px
+    assert torch.allclose(shown, build_windows([replace(sample, visible=None)], window_px=16).crop_side_px)
