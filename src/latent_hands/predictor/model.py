@@ -15,11 +15,11 @@ from latent_hands.checkpoint import load_run
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment
 from latent_hands.hand import geometry
-from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.latents import Latent
 from latent_hands.modalities import Batch
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.photo import Photo, Picture
+from latent_hands.predictor.placing import as_input, place, towards
 from latent_hands.predictor.spread import joint_spread
 from latent_hands.vae import DisentangledVAE, present
 
@@ -132,7 +132,7 @@ class Model:
         flip = photo.handedness == "right" and self.experiment.data.side == "mirror"
         shown = photo.mirrored() if flip else photo
         outputs = self._outputs(shown, rotations)
-        uv_px = place(_towards(outputs["pose"], shown), shown)
+        uv_px = place(towards(outputs["pose"], shown), shown)
         if flip:
             outputs["pose"] = geometry.mirror(outputs["pose"])
             outputs["viewpoint"] = geometry.Mz @ outputs["viewpoint"] @ geometry.Mx
@@ -265,26 +265,3 @@ def find_device(device: str | torch.device) -> torch.device:
         raise HandsError(
             f'device "{device}" cannot be used: {told}; legal: cpu, or cuda with a GPU'
         ) from error
-
-
-def as_input(photo: Photo, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:
-    """The square around the box as networks see it, in [-1, 1]."""
-    return photo.window(crop_px, 1.0)[None].float() / 127.5 - 1
-
-
-def place(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[np.ndarray, "21 2"]:
-    """Joints in the picture: the hand, without perspective, placed as crops are cut.
-
-    A crop is centred on the middle MCP, and half its side is the largest distance of a joint from there along
-    either axis; so the pose's own largest distance gives the pixels of a bone.
-    """
-    offset = pose[:, :2] - pose[MIDDLE_MCP, :2]
-    bone_px = 0.5 * photo.side_px / offset.abs().max()
-    return (torch.tensor(photo.centre_px) + bone_px * offset).numpy()
-
-
-def _towards(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[Tensor, "21 3"]:
-    """The pose as seen along the ray through the box, where perspective distorts it least."""
-    if photo.K is None:
-        return pose
-    return pose @ geometry.ray_rotation(torch.from_numpy(photo.K), torch.tensor(photo.centre_px))

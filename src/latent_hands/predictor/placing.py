@@ -1,0 +1,33 @@
+"""Between a photograph and what networks see and say of it: its crop, the ray through it, joints in it."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_hands.hand import geometry
+from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.predictor.photo import Photo
+
+
+def as_input(photo: Photo, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:
+    """The square around the box as networks see it, in [-1, 1]."""
+    return photo.window(crop_px, 1.0)[None].float() / 127.5 - 1
+
+
+def place(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[np.ndarray, "21 2"]:
+    """Joints in the picture: the hand, without perspective, placed as crops are cut.
+
+    A crop is centred on the middle MCP, and half its side is the largest distance of a joint from there along
+    either axis; so the pose's own largest distance gives the pixels of a bone.
+    """
+    offset = pose[:, :2] - pose[MIDDLE_MCP, :2]
+    bone_px = 0.5 * photo.side_px / offset.abs().max()
+    return (torch.tensor(photo.centre_px) + bone_px * offset).numpy()
+
+
+def towards(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[Tensor, "21 3"]:
+    """The pose as seen along the ray through the box, where perspective distorts it least."""
+    if photo.K is None:
+        return pose
+    return pose @ geometry.ray_rotation(torch.from_numpy(photo.K), torch.tensor(photo.centre_px))
