@@ -13,6 +13,7 @@ from latent_hands.checkpoint import load_run, start_run
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
+from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.train import loop, train
 
 TINY = [*TINY, "--training.batch_size=8", "--training.warmup=2"]
@@ -59,6 +60,25 @@ def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_pat
     expected = load_run(tmp_path / "first")[0].state_dict()
     assert all(torch.equal(expected[n], t) for state in begun for n, t in state.items())
     assert len(begun) == 2
+
+
+def test_features_of_photographs_begin_an_encoder_that_no_other_run_brings(tmp_path, monkeypatch):
+    backbone = "--networks.backbone=efficientnet_lite0"
+    with pytest.raises(HandsError, match="crop_px is 16; legal for efficientnet_lite0: a multiple of 32"):
+        train(tiny("regression", backbone), tmp_path / "first", hands=hands())
+    larger = (backbone, "--data.crop_px=32", "--data.window_px=32")
+    assert train(tiny("regression", *larger), tmp_path / "first", hands=hands(px=32))
+    learnt = load_run(tmp_path / "first")[0].state_dict()
+    fixed = {n: t for n, t in learnt.items() if ".network.fixed." in n and t.dim() == 4}
+    own = EfficientNetLite0(2).learnt_on_imagenet().state_dict()
+    assert fixed
+    assert all(torch.equal(t, own[n.partition(".network.")[2]]) for n, t in fixed.items())
+    monkeypatch.setattr("latent_hands.networks.efficientnet.PACKAGE", "no_such_package")
+    start = f"--training.start={tmp_path / 'first'}"
+    assert train(tiny("regression", *larger, start), tmp_path / "second", hands=hands(px=32))
+    with pytest.raises(HandsError, match="in a package that is missing"):
+        train(tiny("regression", *larger), tmp_path / "third", hands=hands(px=32))
+    assert not (tmp_path / "third").exists()
 
 
 def stop_after(monkeypatch, updates):

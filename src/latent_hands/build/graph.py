@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
+from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment
 from latent_hands.modalities import Modality, modality
 from latent_hands.networks.dcgan import DCGANDecoder
-from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.networks.efficientnet import STRIDE, EfficientNetLite0
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.painter import HandPainter
 from latent_hands.networks.resnet import ResNet18
@@ -37,8 +38,10 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
 
 def encoder_network(experiment: Experiment, m: Modality, sizes: dict[str, int], sided: bool) -> nn.Module:
     """The backbone for images, six fully connected layers for the rest."""
-    n, outputs = experiment.networks, 2 * sum(sizes.values())
+    n, outputs, px = experiment.networks, 2 * sum(sizes.values()), experiment.data.crop_px
     if m.is_image and n.backbone == "efficientnet_lite0":
+        if px % STRIDE:
+            raise HandsError(f"[data] crop_px is {px}; legal for {n.backbone}: a multiple of {STRIDE}")
         return EfficientNetLite0(outputs, m.channels, sided, n.precision)
     if m.is_image:
         return ResNet18(outputs, n.width, n.stem, m.channels, sided, n.precision)

