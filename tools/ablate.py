@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
-from latent_hands.checkpoint import RESUME, write_text
+from latent_hands.checkpoint import EXPERIMENT, write_text
 from latent_hands.data import open_data
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Mapping[str, float]]]:
             learnt = hands.training.select(shuffled.repeat(repeats)[:count])
             out = options.out / f"{name.replace(' ', '_').replace(',', '')}-seed{seed}"
             if not (out / "scores.json").exists():
-                go_on = (out / RESUME).exists()
+                go_on = (out / EXPERIMENT).exists()
                 experiment = experiment_of(options, changed, seed)
                 if not train(experiment, out, resume=go_on, hands=Hands(learnt, hands.validation)):
                     raise KeyboardInterrupt

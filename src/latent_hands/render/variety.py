@@ -49,7 +49,7 @@ class Variety:
 
     ages: float = 0.25
     jewellery: float = 0.25
-    objects: float = 0.2
+    objects: float = 0.1
     other_hand: float = 0.15
     low_resolution: float = 0.3
     rough_camera: float = 0.1
