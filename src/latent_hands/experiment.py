@@ -21,6 +21,7 @@ Share = Annotated[float, Range(0.0, 0.9)]
 Minutes = Annotated[float, Range(0.001, 1e6)]
 Weight = Annotated[float, Range(0.0, 1e12)]
 
+Backbone = Literal["resnet18", "efficientnet_lite0"]
 AlgorithmName = Literal["algorithm_1", "algorithm_2", "joint", "cross_modal", "alternating", "regression"]
 EMBEDDING = ("algorithm_1", "algorithm_2", "joint")
 
@@ -29,10 +30,11 @@ MAX_TOML_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class EncoderArrow:
-    """q(z_factors | modality)."""
+    """q(z_factors | modality); a picture may be read by another `backbone` than that of [networks]."""
 
     reads: str
     factors: tuple[str, ...]
+    backbone: Backbone | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Networks:
     over a pose. `precision` is that of the convolutions.
     """
 
-    backbone: Literal["resnet18", "efficientnet_lite0"] = "resnet18"
+    backbone: Backbone = "resnet18"
     width: Size = 64
     stem: Stem = "conv"
     decoder_width: Size = 64

@@ -1,6 +1,6 @@
 """The latent z: a dict by factor name, and the Gaussian posteriors over its factors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +43,12 @@ class Gaussian:
 
 
 Posterior = dict[str, Gaussian]
+
+
+def agreed(opinions: Sequence[Gaussian]) -> Gaussian:
+    """One Gaussian for several encoders of the same factor: means and log-variances averaged."""
+    mean, log_var = (torch.stack([getattr(q, part) for q in opinions]) for part in ("mean", "log_var"))
+    return Gaussian(mean.mean(dim=0), log_var.mean(dim=0))
 
 
 def joint(*posteriors: Posterior) -> Posterior:

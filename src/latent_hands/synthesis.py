@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.latents import Latent, Posterior, means
+from latent_hands.latents import Latent, Posterior, agreed, means
 from latent_hands.modalities import Batch, modality
 from latent_hands.vae import DisentangledVAE, Encoder
 
@@ -49,8 +49,9 @@ def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | N
 def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Posterior:
     """q of these factors, by the narrowest encoder that infers them from what the batch holds.
 
-    If no single one infers them all, each factor is inferred by the narrowest that does. `encoder` admits
-    one by name alone. Raises HandsError if a factor is not inferred.
+    If no single one infers them all, each factor is inferred by the narrowest that does. Encoders that read
+    the same and infer the same factors are averaged (`latents.agreed`). `encoder` admits one by name alone.
+    Raises HandsError if a factor is not inferred.
     """
     arrows = _encoders(vae) if encoder is None else {encoder: vae.encoder(encoder)}
     readers = {name: arrow.factors for name, arrow in arrows.items() if arrow.reads in batch}
@@ -62,8 +63,17 @@ def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str
             seen = ", ".join(key for key in batch if key != "right")
             raise HandsError(f"no encoder infers {' and '.join(factors)} from {seen}; {_arrows(vae)}")
         chosen[factor] = min(able, key=lambda name: len(readers[name]))
-    inferred = {name: vae.encode(name, batch) for name in set(chosen.values())}
-    return {factor: inferred[name][factor] for factor, name in chosen.items()}
+    alike = {
+        name: [n for n in readers if _kind(arrows[n]) == _kind(arrows[name])] for name in chosen.values()
+    }
+    inferred = {name: vae.encode(name, batch) for names in alike.values() for name in names}
+    return {
+        factor: agreed([inferred[each][factor] for each in alike[name]]) for factor, name in chosen.items()
+    }
+
+
+def _kind(arrow: Encoder) -> tuple[str, frozenset[str]]:
+    return arrow.reads, frozenset(arrow.factors)
 
 
 def _encoders(vae: DisentangledVAE) -> dict[str, Encoder]:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment
+from latent_hands.experiment import Backbone, Experiment
 from latent_hands.modalities import Modality, modality
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import STRIDE, EfficientNetLite0
@@ -25,7 +25,8 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
             sizes = {factor: latent[factor] for factor in arrow.factors}
             m = modality(arrow.reads)
             sided = experiment.data.side == "condition" and m.is_image
-            encoders[name] = Encoder(m.name, sizes, encoder_network(experiment, m, sizes, sided), sided)
+            network = encoder_network(experiment, m, sizes, sided, arrow.backbone)
+            encoders[name] = Encoder(m.name, sizes, network, sided)
         for name, arrow in experiment.decoders.items():
             check_factors("decoder", name, arrow.factors, latent)
             size = sum(latent[factor] for factor in arrow.factors)
@@ -36,12 +37,15 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
         return DisentangledVAE(latent, encoders, decoders)
 
 
-def encoder_network(experiment: Experiment, m: Modality, sizes: dict[str, int], sided: bool) -> nn.Module:
-    """The backbone for images, six fully connected layers for the rest."""
+def encoder_network(
+    experiment: Experiment, m: Modality, sizes: dict[str, int], sided: bool, backbone: Backbone | None
+) -> nn.Module:
+    """The arrow's backbone, or that of [networks], for images, six fully connected layers for the rest."""
     n, outputs, px = experiment.networks, 2 * sum(sizes.values()), experiment.data.crop_px
-    if m.is_image and n.backbone == "efficientnet_lite0":
+    backbone = backbone or n.backbone
+    if m.is_image and backbone == "efficientnet_lite0":
         if px % STRIDE:
-            raise HandsError(f"[data] crop_px is {px}; legal for {n.backbone}: a multiple of {STRIDE}")
+            raise HandsError(f"[data] crop_px is {px}; legal for {backbone}: a multiple of {STRIDE}")
         return EfficientNetLite0(outputs, m.channels, sided, n.precision)
     if m.is_image:
         return ResNet18(outputs, n.width, n.stem, m.channels, sided, n.precision)

@@ -1,0 +1,64 @@
+"""Two encoders of photographs over one latent: alone each says what it said, together their average."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import ESTIMATION, tiny_experiment
+
+from latent_hands import synthesis
+from latent_hands.build import build_vae
+from latent_hands.checkpoint import Place, load_run, save_run, start_run
+from latent_hands.errors import HandsError
+from latent_hands.predictor import Model
+
+spec = importlib.util.spec_from_file_location(
+    "join_encoders", Path(__file__).parents[1] / "tools" / "join_encoders.py"
+)
+join_encoders = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(join_encoders)
+RGB = ("cpose", "viewpoint")
+
+
+def written(folder, backbone, **changed):
+    """A run whose weights are those of seed 0, but for its encoder of photographs."""
+    experiment = tiny_experiment(ESTIMATION, crop_px=32, window_px=32)
+    networks = replace(experiment.networks, backbone=backbone)
+    vae = build_vae(replace(experiment, networks=networks))
+    for name, t in build_vae(experiment).state_dict().items():
+        if not name.startswith("encoders.rgb."):
+            vae.state_dict()[name].copy_(t + changed.get("shift", 0.0))
+    start_run(folder, replace(experiment, networks=networks))
+    save_run(folder, vae, {}, Place())
+    return str(folder)
+
+
+def test_joined_encoders_say_the_mean_of_what_each_says(tmp_path):
+    runs = [written(tmp_path / name, name) for name in ("efficientnet_lite0", "resnet18")]
+    join_encoders.join(*runs, tmp_path / "both")
+    vae, experiment = load_run(tmp_path / "both")
+    assert {n: a.backbone for n, a in experiment.encoders.items() if a.reads == "rgb"} == {
+        "rgb": "efficientnet_lite0",
+        "rgb_resnet18": "resnet18",
+    }
+    batch = {"rgb": torch.rand(3, 3, 32, 32) * 2 - 1}
+    with torch.no_grad():
+        alone = [synthesis.posterior(load_run(run)[0], RGB, batch) for run in runs]
+        named = [synthesis.posterior(vae, RGB, batch, name) for name in ("rgb", "rgb_resnet18")]
+        both = synthesis.posterior(vae, RGB, batch)
+    for factor in RGB:
+        for q, same in zip(alone, named, strict=True):
+            assert torch.equal(q[factor].mean, same[factor].mean)
+        for part in ("mean", "log_var"):
+            middle = sum(getattr(q[factor], part) for q in alone) / 2
+            torch.testing.assert_close(getattr(both[factor], part), middle)
+    assert Model.load(tmp_path / "both").predict(batch["rgb"])["pose"].shape == (3, 21, 3)
+
+
+def test_encoders_over_different_latents_are_not_joined(tmp_path):
+    runs = [written(tmp_path / "a", "resnet18"), written(tmp_path / "b", "resnet18", shift=0.1)]
+    with pytest.raises(HandsError, match=r"differs between .*a and .*b: their latents are not the same"):
+        join_encoders.join(*runs, tmp_path / "both")
+    assert not (tmp_path / "both").exists()
