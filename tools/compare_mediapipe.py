@@ -1,6 +1,6 @@
 """MediaPipe Hands and a run on the same crops of a labelled data set, by the paper's protocol.
 
-    pip install "mediapipe<0.11"       (its `solutions` interface)
+    pip install "mediapipe==0.10.21"    (later ones lack its `solutions` interface)
     python tools/compare_mediapipe.py estimation ge2019 ROOT [--split evaluation] [--rotations 8]
 
 MediaPipe is given the ground-truth crop at 256 px and may find nothing there: both are scored on hands that
