@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +15,10 @@ from torch.optim import AdamW
 from latent_hands.algorithms import Feed, Phase, keys
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae, build_validation
 from latent_hands.checkpoint import (
-    EXPERIMENT,
-    RESUME,
     Place,
-    begin_with,
     cut_metrics,
-    find_run,
-    load_place,
     moments_of,
     restore_moments,
-    restore_weights,
     save_run,
     start_run,
 )
@@ -34,9 +27,9 @@ from latent_hands.data.labels import check_labels
 from latent_hands.data.windows import check_keys
 from latent_hands.elbo import Term
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Data, Experiment, Training, load_experiment
+from latent_hands.experiment import Data, Experiment, Training
 from latent_hands.modalities import Batch
-from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.train.beginning import begin, continue_run
 from latent_hands.train.feeds import by_feed, share, stream
 from latent_hands.train.interrupt import on_interrupt
 from latent_hands.train.learning import parameters, take_step
@@ -95,46 +88,6 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         with on_interrupt() as interrupted:
             run = Run(out, experiment.training, vae, place, accelerator, reporter, interrupted)
             return run_phases(run, experiment, phases, hands, moments)
-
-
-def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
-    """Give arrows the weights of [training] start, and other backbones that are meant for it ImageNet's."""
-    begun: Collection[str] = ()
-    if experiment.training.start:
-        begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
-        check_finished(experiment, phases, begun)
-    for name, encoder in vae.encoders.items():
-        for network in encoder.children():
-            if isinstance(network, EfficientNetLite0) and f"encoders.{name}" not in begun:
-                network.learnt_on_imagenet()
-
-
-def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
-    """Set the weights of a stopped run; its place and Adam's moments. If it never saved: the start."""
-    held = load_experiment(find_run(out) / EXPERIMENT)
-    held = replace(held, data=replace(held.data, root=experiment.data.root, workers=experiment.data.workers))
-    for section in fields(experiment):
-        if getattr(held, section.name) != getattr(experiment, section.name):
-            raise HandsError(
-                f"{out} holds a run with another [{section.name}]: resume it as its {EXPERIMENT} says"
-            )
-    if not (out / RESUME).exists():
-        return Place(), {}
-    state, place = load_place(out)
-    weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
-    restore_weights(vae, weights, str(out))
-    return place, state
-
-
-def check_finished(experiment: Experiment, phases: tuple[Phase, ...], begun: Collection[str]) -> None:
-    """Raise HandsError if a latent is said to be finished, but a decoder that is used begins at random."""
-    used = {arrow for phase in phases for step in phase.steps for arrow in step.bound.decoders}
-    for arrow in sorted(used):
-        if experiment.algorithm.finished and f"decoders.{arrow}" not in begun:
-            raise HandsError(
-                f'[algorithm] finished: {experiment.training.start} lacks the decoder "{arrow}"; '
-                "legal: a run that has all decoders which the embedding uses"
-            )
 
 
 def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:

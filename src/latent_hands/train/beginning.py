@@ -1,0 +1,62 @@
+"""What a training begins with: fresh weights, those of another run, or those of its own stopped self."""
+
+from collections.abc import Collection
+from dataclasses import fields, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from latent_hands.algorithms import Phase
+from latent_hands.checkpoint import (
+    EXPERIMENT,
+    RESUME,
+    Place,
+    begin_with,
+    find_run,
+    load_place,
+    restore_weights,
+)
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment, load_experiment
+from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.vae import DisentangledVAE
+
+
+def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
+    """Give arrows the weights of [training] start, and other backbones that are meant for it ImageNet's."""
+    begun: Collection[str] = ()
+    if experiment.training.start:
+        begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
+        check_finished(experiment, phases, begun)
+    for name, encoder in vae.encoders.items():
+        for network in encoder.children():
+            if isinstance(network, EfficientNetLite0) and f"encoders.{name}" not in begun:
+                network.learnt_on_imagenet()
+
+
+def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
+    """Set the weights of a stopped run; its place and Adam's moments. If it never saved: the start."""
+    held = load_experiment(find_run(out) / EXPERIMENT)
+    held = replace(held, data=replace(held.data, root=experiment.data.root, workers=experiment.data.workers))
+    for section in fields(experiment):
+        if getattr(held, section.name) != getattr(experiment, section.name):
+            raise HandsError(
+                f"{out} holds a run with another [{section.name}]: resume it as its {EXPERIMENT} says"
+            )
+    if not (out / RESUME).exists():
+        return Place(), {}
+    state, place = load_place(out)
+    weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
+    restore_weights(vae, weights, str(out))
+    return place, state
+
+
+def check_finished(experiment: Experiment, phases: tuple[Phase, ...], begun: Collection[str]) -> None:
+    """Raise HandsError if a latent is said to be finished, but a decoder that is used begins at random."""
+    used = {arrow for phase in phases for step in phase.steps for arrow in step.bound.decoders}
+    for arrow in sorted(used):
+        if experiment.algorithm.finished and f"decoders.{arrow}" not in begun:
+            raise HandsError(
+                f'[algorithm] finished: {experiment.training.start} lacks the decoder "{arrow}"; '
+                "legal: a run that has all decoders which the embedding uses"
+            )
