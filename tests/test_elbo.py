@@ -1,5 +1,7 @@
 """The bound: hand computations, the paper's equations as constructions, no gradient to what is absent."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from graphs import batch, estimation, synthesis
@@ -113,6 +115,18 @@ def test_agreement_is_the_divergence_from_what_labels_say():
     both = sum(pose[f].kl_to(q[f]) for f in ("cpose", "viewpoint"))
     torch.testing.assert_close(found["agree_pose"].value, both.mean())
     assert (found["agree_cpose"].weight, found["agree_pose"].weight) == (-2.0, -0.5)
+
+
+def test_features_are_compared_where_a_picture_is_decoded():
+    vae, data = synthesis(), batch()
+    explained = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0, features={"rgb": 0.5})
+    found = values(vae, explained, data)
+    assert found["features_rgb"].weight == 0.5
+    assert found["features_rgb"].value < 0
+    total(explained.terms(vae, data)).backward()
+    assert all(p.grad is not None for p in vae.decoder("rgb").parameters())
+    unpainted = replace(explained, decoders={"pose": 1.0})
+    assert "features_rgb" not in values(vae, unpainted, data)
 
 
 def test_nothing_of_the_agreement_reaches_the_labels_encoders():

@@ -162,6 +162,12 @@ def test_a_missing_key_is_named():
             "",
             'decoder "pose" reads factor "pose", which no encoder infers',
         ),
+        (
+            'encode = ["pose"]',
+            'encode = ["pose"]\nfeatures = { pose = 1.0 }',
+            "",
+            'features: "pose" is no decoder of a picture; legal: none',
+        ),
         ("", "", "[phases]\nembed = {epochs = 1}", 'unknown phase "embed"'),
         (
             "",

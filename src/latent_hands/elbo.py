@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.latents import Noise, Posterior, means, sample, with_noise
+from latent_hands.latents import Latent, Noise, Posterior, means, sample, with_noise
 from latent_hands.modalities import Batch, modality
+from latent_hands.networks.perception import perception
 from latent_hands.vae import DisentangledVAE, present
 
 
@@ -46,6 +47,8 @@ class Bound:
         agree: beyond the paper, {encoder of a label: weight}: - weight KL(q(z_f | label) || q), which draws q
             to what the label says of its factors and makes it as wide as it errs (as JMVAE does, Suzuki et
             al. 2016). Nothing of it reaches those encoders.
+        features: beyond the paper, {decoder of a picture: weight}: + weight E log p(features of m | z), see
+            `Perception.log_likelihood`. What the bound does not decode is left out.
     """
 
     encoders: tuple[str, ...]
@@ -53,6 +56,7 @@ class Bound:
     beta: float
     drawn: bool = True
     agree: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
 
     def factors(self, vae: DisentangledVAE) -> tuple[str, ...]:
         """The factors that the decoders read, in the latent's order."""
@@ -67,7 +71,7 @@ class Bound:
         noise: Mapping[str, Noise] | None = None,
     ) -> list[Term]:
         """The summands on a batch: `log_p_<arrow>` for every decoder, `kl_<factor>` for every factor read,
-        `agree_<arrow>` for the encoders to agree with.
+        `agree_<arrow>` for the encoders to agree with, `features_<arrow>` for pictures compared by features.
 
         Factors in `noise` are replaced (see `with_noise`) and carry no KL.
         """
@@ -75,9 +79,15 @@ class Bound:
         posterior = vae.infer(self.encoders, batch)
         z = sample(posterior, generator) if self.drawn else means(posterior)
         latent = with_noise(z, noise, generator)
+        shown = {arrow: Shown.of(vae, arrow, latent, batch) for arrow in self.decoders}
         terms = [
-            Term(f"log_p_{arrow}", log_likelihood(vae, arrow, latent, batch).mean(), lam)
+            Term(f"log_p_{arrow}", shown[arrow].log_likelihood().mean(), lam)
             for arrow, lam in self.decoders.items()
+        ]
+        terms += [
+            Term(f"features_{arrow}", shown[arrow].log_likelihood_of_features().mean(), weight)
+            for arrow, weight in self.features.items()
+            if arrow in shown
         ]
         kept = [factor for factor in self.factors(vae) if factor not in noise]
         terms += [Term(f"kl_{factor}", posterior[factor].kl().mean(), -self.beta) for factor in kept]
@@ -87,11 +97,28 @@ class Bound:
         ]
 
 
-def log_likelihood(vae: DisentangledVAE, arrow: str, latent: dict, batch: Batch) -> Float[Tensor, " batch"]:
-    """log p(m | z) of what the batch shows, for every sample."""
-    decoder = vae.decoder(arrow)
-    truth = present(batch, decoder.writes, f'decoder "{arrow}"')
-    return modality(decoder.writes).log_likelihood(truth, vae.decode(arrow, latent, batch.get("right")))
+@dataclass(frozen=True)
+class Shown:
+    """What the batch shows of a modality, and the mean of p(modality | z)."""
+
+    name: str
+    truth: Float[Tensor, "batch *shape"]
+    prediction: Float[Tensor, "batch *shape"]
+
+    @classmethod
+    def of(cls, vae: DisentangledVAE, arrow: str, latent: Latent, batch: Batch) -> "Shown":
+        """By a decoder; HandsError if the batch lacks its modality."""
+        decoder = vae.decoder(arrow)
+        truth = present(batch, decoder.writes, f'decoder "{arrow}"')
+        return cls(decoder.writes, truth, vae.decode(arrow, latent, batch.get("right")))
+
+    def log_likelihood(self) -> Float[Tensor, " batch"]:
+        """log p(m | z), for every sample."""
+        return modality(self.name).log_likelihood(self.truth, self.prediction)
+
+    def log_likelihood_of_features(self) -> Float[Tensor, " batch"]:
+        """log p(features of m | z), for every sample."""
+        return perception(self.truth.device).log_likelihood(self.truth, self.prediction)
 
 
 def disagreement(

@@ -104,7 +104,8 @@ class Algorithm:
     update they are replaced by those of an "other" sample, a draw of the "same" sample's, or of the "prior".
     "joint": both steps of Algorithm 1 at every update (Eq. 5). With `finished` the two algorithms only embed,
     into the latent that [training] start brings. `agree`, beyond the paper, draws what is embedded to what
-    encoders of labels infer: {encoder: weight}, see `elbo.Bound`.
+    encoders of labels infer: {encoder: weight}; `features`, beyond it too, {decoder of a picture: weight},
+    compares pictures by features learnt on ImageNet as well (extra `imagenet`). See `elbo.Bound` for both.
 
     "cross_modal": `encode` x and learn everything at once (Eq. 1). "alternating": so, one encoder an update.
     "regression": so, without a latent to speak of: beta = 0 and nothing is drawn.
@@ -120,6 +121,7 @@ class Algorithm:
     noise_steps: Count = 1
     finished: bool = False
     agree: dict[str, Weight] = field(default_factory=dict)
+    features: dict[str, Weight] = field(default_factory=dict)
     preset: Preset = "paper"
     lam: dict[str, Weight] = field(default_factory=dict)
     beta: Weight | None = None

@@ -16,6 +16,7 @@ from latent_hands.algorithms import (
 from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.experiment import EMBEDDING, Experiment
+from latent_hands.modalities import modality
 from latent_hands.presets import weights
 from latent_hands.supervision import with_photos, with_unpaired_labels, with_weak_labels
 from latent_hands.vae import DisentangledVAE
@@ -107,7 +108,12 @@ def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...
                 raise HandsError(f'[{name}] lam: unknown decoder "{arrow}"; {did_you_mean(arrow, written)}')
         lam |= given.lam
         beta = beta if given.beta is None else given.beta
-    return Bound(encoders, lam, beta)
+    for arrow in algorithm.features:
+        if arrow not in written or modality(written[arrow]).sizes != (3,):
+            pictures = [each for each, name in written.items() if modality(name).sizes == (3,)]
+            legal = ", ".join(pictures) or "none"
+            raise HandsError(f'[algorithm] features: "{arrow}" is no decoder of a picture; legal: {legal}')
+    return Bound(encoders, lam, beta, features=algorithm.features)
 
 
 def budget(experiment: Experiment, phase: Phase) -> Phase:

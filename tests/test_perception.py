@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from latent_hands.data import appearance
+from latent_hands.networks.perception import Perception
+
+
+@pytest.fixture(scope="module")
+def perception():
+    return Perception("float32")
+
+
+@pytest.fixture
+def stripes():
+    """Pictures of stripes of many widths and directions, in many colours."""
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(8, 2, 1, 1, generator=generator) / 3
+    colour = torch.rand(8, 3, 1, 1, generator=generator)
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    return colour * torch.sin(direction[:, :1] * rows + direction[:, 1:] * columns).sign()
+
+
+def test_a_picture_is_its_own_most_likely_prediction(perception, stripes):
+    assert perception.log_likelihood(stripes, stripes).abs().max() == 0
+    assert (perception.log_likelihood(stripes, stripes.roll(1, dims=0)) < 0).all()
+
+
+def test_blur_costs_more_than_the_same_squared_error_in_brightness(perception, stripes):
+    blurred = appearance.blur(stripes, torch.full((8,), 1.5), 1.5)
+    error = (blurred - stripes).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    brighter = stripes + error
+    assert (perception.log_likelihood(stripes, blurred) < perception.log_likelihood(stripes, brighter)).all()
+
+
+def test_contrast_of_a_whole_batch_changes_no_share(perception, stripes):
+    """Features count in units of their own spread: what misses all of it costs the same, rich or poor."""
+    costs = [perception.log_likelihood(c * stripes, 0 * stripes).mean() for c in (0.5, 1.0)]
+    assert costs[0] / costs[1] == pytest.approx(1, abs=0.3)
+
+
+def test_the_prediction_learns_and_nothing_else(perception, stripes):
+    prediction = (0.5 * stripes).requires_grad_()
+    perception.log_likelihood(stripes, prediction).sum().backward()
+    assert prediction.grad.abs().max() > 0
+    assert not list(perception.parameters())
+    held = perception.state_dict()
+    perception(stripes)
+    assert all(torch.equal(held[name], tensor) for name, tensor in perception.state_dict().items())
