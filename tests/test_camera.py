@@ -5,6 +5,7 @@ import torch
 
 from latent_hands.hand.camera import (
     crop_box,
+    palm_box,
     project,
     warp_camera,
     warp_images,
@@ -12,7 +13,7 @@ from latent_hands.hand.camera import (
     warp_points,
     warp_rotation,
 )
-from latent_hands.hand.geometry import Mx, in_plane, ray_rotation
+from latent_hands.hand.geometry import Mx, in_plane, nearest_rotation, ray_rotation
 
 F64 = torch.float64
 
@@ -151,3 +152,13 @@ def test_the_crop_box_ignores_what_is_invisible():
     centre, side = crop_box(uv_px.expand(2, 21, 2), torch.zeros(2, 21, dtype=torch.bool), (240, 320))
     assert side.tolist() == pytest.approx([200, 200])
     assert centre.tolist() == [[100, 100]] * 2
+
+
+def test_no_pose_and_no_viewpoint_move_the_palm_box():
+    """Any rotation about the palm, and any bend of joints beyond the middle bone."""
+    K, xyz_mm = cameras(9), points_mm(9)
+    palm = xyz_mm[:, :1]
+    turned = (xyz_mm - palm) @ nearest_rotation(torch.randn(9, 3, 3, dtype=F64)) + palm
+    turned[:, 1:11] += 20
+    for one, other in zip(palm_box(xyz_mm, K), palm_box(turned, K), strict=True):
+        torch.testing.assert_close(one, other)

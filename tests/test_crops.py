@@ -155,7 +155,6 @@ def test_a_broken_sample_is_named(tmp_path, told):
         ({"crop": "boxx"}, 'unknown crop "boxx"; did you mean "box"'),
         ({"side": "left"}, 'unknown side "left"'),
         ({"margin": 0.5}, "margin 0.5"),
-        ({"crop": "scene"}, "sample 0 .* has no scene window"),
         ({"pictures": ["tag"]}, "sample 0 .* has no tag picture; it has rgb"),
         ({"pictures": ["tga"]}, 'unknown picture "tga"; did you mean "tag"'),
     ],
@@ -163,6 +162,33 @@ def test_a_broken_sample_is_named(tmp_path, told):
 def test_an_illegal_choice_is_told(tmp_path, options, told):
     with pytest.raises(HandsError, match=told):
         build_windows(painted_hands(tmp_path, 2), **options)
+
+
+def test_without_scenes_the_window_is_the_palm_s_and_no_pose_moves_it(tmp_path):
+    """Else the background would tell the pose, and the tag, which is cut alike, too."""
+    sample = painted_hand(tmp_path, "hand", "right")
+    sample = dataclasses.replace(sample, tag=sample.image, root="palm")
+    bent = sample.xyz_mm.copy()
+    bent[1:9] += 15
+    samples = [sample, dataclasses.replace(sample, xyz_mm=bent, uv_px=camera_px(bent, sample.K))]
+    one, other = build_windows(samples, "scene", pictures=["tag"]).pictures["rgb"].images
+    assert torch.equal(one, other)
+    windows = build_windows(samples, "scene", margin=1.0, pictures=["tag"])
+    assert torch.equal(windows.pictures["tag"].of(torch.arange(2)), windows.images)
+    assert torch.allclose(windows.uv_px[:, 0], torch.tensor(191 / 2), atol=1e-3)
+    boxes = build_windows(samples, "box").images
+    assert not torch.equal(boxes[0], boxes[1])
+
+
+def camera_px(xyz_mm, K):
+    return camera.project(torch.from_numpy(xyz_mm), torch.from_numpy(K)).numpy()
+
+
+@pytest.mark.parametrize("absent", ["xyz_mm", "K"])
+def test_a_scene_without_window_needs_3d_joints_and_a_camera(tmp_path, absent):
+    samples = [dataclasses.replace(sample, **{absent: None}) for sample in painted_hands(tmp_path, 2)]
+    with pytest.raises(HandsError, match=r'sample 0 .* has neither .*xyz_mm, K.*legal: crop="box"'):
+        build_windows(samples, "scene")
 
 
 @pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")

@@ -193,6 +193,13 @@ def test_the_clock_adds_up_what_lines_tell():
     assert told == {"kl_cpose": 2.0, "active_cpose": 4.0, "reconstruction_epe_mm": 7.0}
 
 
+def test_every_set_is_cut_as_the_experiment_says():
+    """Pictures for synthesis never by the box of a pose, or their background would move with it."""
+    for name, crop in (("study_synthesis", "scene"), ("study_u", "scene"), ("study_estimation", "box")):
+        learned = Source("stb", Path("stb"), True, "stb").learned_by(load_experiment(name), 300)
+        assert (learned.data.crop, learned.data.limit, learned.data.convention) == (crop, 300, "stb")
+
+
 def test_gains_are_shares_of_the_full_error():
     assert relative_gain(18.5, 20.0) == pytest.approx(7.5)
     assert relative_gain(20.0, 20.0) == 0

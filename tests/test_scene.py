@@ -7,13 +7,16 @@ import torch
 
 from latent_hands.data import rhd
 from latent_hands.errors import HandsError
+from latent_hands.hand.camera import palm_box
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
+from latent_hands.hand.skeleton import MIDDLE_PIP
 from latent_hands.render import scene as scene_module
 from latent_hands.render.articulation import neutral
 from latent_hands.render.scene import (
     SPLITS,
     Scene,
     arm_fits,
+    bone_m,
     joints_fit,
     place_hand,
     sample_hand,
@@ -58,6 +61,10 @@ def test_the_window_is_around_the_palm_and_inside_the_picture(seed):
     for centre in (cx, cy):
         assert centre - side / 2 >= -0.5 - 1e-9
         assert centre + side / 2 <= 127.5 + 1e-9
+    joints_mm = torch.from_numpy(1000 * scene.palm_m).expand(21, 3).clone()
+    joints_mm[MIDDLE_PIP, 1] += 1000 * bone_m(scene.identity)
+    same = palm_box(joints_mm, torch.from_numpy(scene.K))  # what sets without scenes are cut by
+    np.testing.assert_allclose([*same[0], same[1]], scene.window, rtol=1e-6)
     assert 0.35 <= scene.palm_m[2] <= 0.9
 
 

@@ -17,6 +17,7 @@ from latent_hands.data.stb import SEQUENCES, VIEWS, WRISTS, wrist_mm
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import reorder
+from latent_hands.predictor import photo_of, tag_of
 
 needs_stb = pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")
 
@@ -113,6 +114,18 @@ def test_the_tag_is_the_middle_frame_of_the_same_sequence_and_view(root):
         assert sample.tag.parent == sample.image.parent
         assert sample.tag.stem == sample.image.stem.rsplit("_", 1)[0] + "_750"
     assert read_stb(root, "evaluation", 1, pictures=False)[0].tag is None  # B1Counting has no pictures
+
+
+def test_scenes_are_cut_about_the_palm_and_the_tag_like_the_frame(root):
+    samples = open_data("stb", root, "evaluation")
+    windows = build_windows(samples, "scene", margin=1.0, window_px=16, pictures=["tag"])
+    depth_mm = np.array([sample.xyz_mm[0, 2] for sample in samples])
+    bone_mm = np.array([np.linalg.norm(s.xyz_mm[12] - s.xyz_mm[11]) for s in samples])
+    np.testing.assert_allclose(windows.crop_side_px, 7.2 * bone_mm * 822.79041 / depth_mm, rtol=1e-5)
+    np.testing.assert_allclose(windows.uv_px[:, 0], 7.5, atol=1e-3)
+    for sample in samples:
+        assert tag_of(sample).box_px == photo_of(sample, "scene").box_px
+        assert tag_of(sample, "box").box_px == photo_of(sample).box_px != tag_of(sample).box_px
 
 
 def test_mistakes_are_told(root, tmp_path):

@@ -70,12 +70,12 @@ class Networks:
 class Data:
     """Which pictures of hands, and the conventions in which the model sees them.
 
-    `crop` is "box" (around the hand's keypoints) or "scene" (the same for every pose of a scene), `crop_px`
-    its side. `root` is the data set's folder or a packed store of it (`latent-hands prepare`). Windows of
-    `window_px` pixels and `margin` times the crop's side are kept in memory or in the store. Validation
-    data are the first `validation_limit` of `validation_split`, or the last `validation_share` of the
-    training split if that is above 0. `frame`, `side` and `convention`, that of the joints, are explained in
-    docs/data.md.
+    `crop` is "box" (around the hand's keypoints) or "scene" (about the palm, the same for every pose),
+    `crop_px` its side. `root` is the data set's folder or a packed store of it (`latent-hands prepare`).
+    Windows of `window_px` pixels and `margin` times the crop's side are kept in memory or in the store.
+    Validation data are the first `validation_limit` of `validation_split`, or the last `validation_share` of
+    the training split if that is above 0. `frame`, `side` and `convention`, that of the joints, are explained
+    in docs/data.md.
     """
 
     name: str = "rendered"

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm
+from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm, scene_square
 from latent_hands.data.pictures import check_pictures, cut_pictures, cut_square, for_all, whole_square
 from latent_hands.data.sample import FAR_PX, Sample, read_rgb
 from latent_hands.data.windows import Pictures, Windows
@@ -42,7 +42,8 @@ def build_windows(
 
     `crop="box"` is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints take
     their own `window`, and without that the whole picture padded to a square. `crop="scene"` is the sample's
-    `window`, the same for every pose of a scene. `margin` is the side of the window over that of the crop (1:
+    `window`, the same for every pose of a scene, and in sets without scenes the square about the palm
+    (`camera.palm_box`). `margin` is the side of the window over that of the crop (1:
     no headroom); shrinking averages over areas. `side="condition"` leaves right hands as they are. `pictures`
     are further ones to cut, by the same window (`pictures.KINDS`). `workers` threads read; `progress` is told
     (done, all).
@@ -129,10 +130,16 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
 
 def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Centre and side of the crop, in pixels of the picture."""
-    if sample.window is None and crop == "scene":
-        raise HandsError(f'{_where(sample)} has no scene window, which crop="scene" needs; legal: crop="box"')
-    box = crop_square(sample, size_px) if crop == "box" else None
-    cx, cy, side_px = square = box or sample.window or whole_square(size_px)
+    if crop == "scene":
+        square = scene_square(sample)
+    else:
+        square = crop_square(sample, size_px) or sample.window or whole_square(size_px)
+    if square is None:
+        raise HandsError(
+            f"{_where(sample)} has neither a scene window nor 3D joints and a camera (xyz_mm, K), of which "
+            'crop="scene" needs one; legal: crop="box"'
+        )
+    cx, cy, side_px = square
     if not (math.hypot(cx, cy) < FAR_PX and 0 < side_px < FAR_PX):
         raise HandsError(
             f"{_where(sample)} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"

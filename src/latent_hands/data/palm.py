@@ -39,6 +39,18 @@ def crop_square(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float,
     return float(centre[0]), float(centre[1]), float(side_px)
 
 
+def scene_square(sample: Sample) -> tuple[float, float, float] | None:
+    """The crop (cx, cy, side) in pixels that no pose moves: the scene's window, or else `camera.palm_box`.
+
+    None without a window where 3D joints or camera are not known.
+    """
+    xyz_mm = palm_xyz_mm(sample)
+    if sample.window is not None or xyz_mm is None or sample.K is None:
+        return sample.window
+    centre, side_px = camera.palm_box(xyz_mm, torch.from_numpy(sample.K))
+    return float(centre[0]), float(centre[1]), float(side_px)
+
+
 def _with_palm(sample: Sample, points: np.ndarray | None) -> Tensor | None:
     if points is None:
         return None

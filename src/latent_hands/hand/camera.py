@@ -13,7 +13,10 @@ from torch.nn.functional import grid_sample
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import in_plane
-from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
+
+WINDOW_BONES = 7.2
+"""Side of a scene's window in middle MCP-PIP bones: an open hand about its palm just fits."""
 
 
 def project(xyz: Float[Tensor, "*batch n 3"], K: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch n 2"]:
@@ -52,6 +55,20 @@ def crop_box(
     size = 2 * torch.maximum(high - centre, centre - low).amax(dim=-1)
     size = size.clamp(50, 500).where(visible.any(dim=-1), 200)
     return centre, 256 / (256 / size).clamp(1, 10)
+
+
+def palm_box(
+    xyz_mm: Float[Tensor, "*batch 21 3"], K: Float[Tensor, "*batch 3 3"]
+) -> tuple[Float[Tensor, "*batch 2"], Float[Tensor, "*batch"]]:
+    """The crop of synthesis: (centre, side) of a square about the palm, in pixels.
+
+    Takes joints in PALM form, in the camera frame. The side is that of WINDOW_BONES middle bones at the
+    palm's depth. Neither fingers nor viewpoint move it, so no background moves with the pose.
+    """
+    palm = xyz_mm[..., PALM, :]
+    bone_mm = (xyz_mm[..., MIDDLE_MCP, :] - xyz_mm[..., MIDDLE_PIP, :]).norm(dim=-1)
+    focal_px = (K[..., 0, 0] * K[..., 1, 1]).sqrt()
+    return project(palm[..., None, :], K).squeeze(-2), WINDOW_BONES * bone_mm * focal_px / palm[..., 2]
 
 
 def warp_matrix(

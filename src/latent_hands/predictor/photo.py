@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from latent_hands.data.palm import crop_square, palm_xyz_mm
+from latent_hands.data.palm import crop_square, palm_xyz_mm, scene_square
 from latent_hands.data.pictures import cut_square
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.errors import HandsError
@@ -100,30 +100,27 @@ class Photo:
 def photo_of(sample: Sample, crop: str = "box") -> Photo:
     """A data set's picture with what its labels give: side, bone, camera, and the crop that is evaluated on.
 
-    `crop="scene"` takes the window of the sample's scene, if it has one.
+    `crop="scene"` is the crop that no pose moves (`scene_square`), as far as it can be told.
     """
-    rgb = read_rgb(sample.image)
-    square, xyz_mm = crop_square(sample, rgb.shape[:2]), palm_xyz_mm(sample)
-    if sample.window is not None and (crop == "scene" or square is None):
-        square = sample.window
+    rgb, xyz_mm = read_rgb(sample.image), palm_xyz_mm(sample)
     bone_mm = None if xyz_mm is None else float(geometry.normalise(xyz_mm)[1])
-    box = None if square is None else _box(square)
+    box = _box(sample, crop, rgb.shape[:2])
     return replace(Photo.open(rgb, sample.side or "left", box, sample.K), bone_mm=bone_mm)
 
 
-def tag_of(sample: Sample) -> Photo:
-    """A sample's tag picture, cut by the scene's window, or else by the sample's own crop.
-
-    Raises HandsError if it has none.
-    """
+def tag_of(sample: Sample, crop: str = "scene") -> Photo:
+    """A sample's tag picture, cut as the sample itself is. Raises HandsError if it has none."""
     if sample.tag is None:
         raise HandsError(f"{sample.image} has no tag picture; legal: rendered data, and STB")
     rgb = read_rgb(sample.tag)
-    square = sample.window or crop_square(sample, rgb.shape[:2])
-    return Photo.open(rgb, sample.side or "left", None if square is None else _box(square))
+    return Photo.open(rgb, sample.side or "left", _box(sample, crop, rgb.shape[:2]))
 
 
-def _box(square: tuple[float, float, float]) -> Box:
+def _box(sample: Sample, crop: str, size_px: tuple[int, int]) -> Box | None:
+    square = scene_square(sample) if crop == "scene" else None
+    square = square or crop_square(sample, size_px) or sample.window
+    if square is None:
+        return None
     cx, cy, side_px = square
     return cx + 0.5 - side_px / 2, cy + 0.5 - side_px / 2, side_px, side_px
 

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.camera import WINDOW_BONES
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
 from latent_hands.render.articulation import Articulation, neutral
@@ -24,8 +25,6 @@ from latent_hands.render.poses import WRIST_LIMITS_DEG, sample_articulation
 
 SPLITS = ("training", "evaluation")
 SIDES = ("left", "right")
-WINDOW_BONES = 7.2
-"""Side of a scene's window in middle MCP-PIP bones: an open hand about its palm just fits."""
 DEPTH_M = (0.35, 0.9)
 AXIS_DEG, AXIS_SHAPE = 8.8, 2.7
 """Weibull distribution of the palm's angle off the optical axis: median 7.7, 90 % 12 degrees, as in RHD."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.camera import WINDOW_BONES
 from latent_hands.render.articulation import neutral
 from latent_hands.render.background import OtherHand
 from latent_hands.render.cloth import sample_sleeve
@@ -19,7 +20,6 @@ from latent_hands.render.poses import sample_articulation
 from latent_hands.render.scene import (
     MIRROR,
     SIDES,
-    WINDOW_BONES,
     Scene,
     bone_m,
     sample_view,

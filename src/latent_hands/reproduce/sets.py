@@ -40,10 +40,9 @@ class Source:
         return TITLES[self.name]
 
     def learned_by(self, experiment: Experiment, hands: int) -> Experiment:
-        """The experiment on the first `hands` of this set; on hands' boxes where scenes have no window."""
-        crop = experiment.data.crop if self.name == "rendered" else "box"
+        """The experiment on the first `hands` of this set."""
         told = {"name": self.name, "root": str(self.root), "convention": self.convention}
-        return replace(experiment, data=replace(experiment.data, limit=hands, crop=crop, **told))
+        return replace(experiment, data=replace(experiment.data, limit=hands, **told))
 
 
 class Sets:
