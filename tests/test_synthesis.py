@@ -9,7 +9,7 @@ from painted_hands import painted_hand
 from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
 
 from latent_hands import draw, synthesis
-from latent_hands.cli.sources import what_is_read
+from latent_hands.cli.sources import open_source, what_is_read
 from latent_hands.errors import HandsError
 from latent_hands.gallery import (
     error_mm,
@@ -172,6 +172,15 @@ def test_contents_are_taken_from_tags_where_set_and_run_know_them(tmp_path, mode
     assert what_is_read(None, [sample], model) == "tag"
     assert what_is_read(None, [sample], tiny_model(FOUR_FACTORS)) == "rgb"
     assert what_is_read("tag", [], model) == "tag"
+
+
+@pytest.mark.parametrize("crop", ["box", "scene"])
+def test_a_sample_is_shown_by_the_crop_that_the_model_was_trained_on(tmp_path, crop):
+    sample = replace(painted_hand(tmp_path, "0"), tag=tmp_path / "0.png", window=(120.0, 90.0, 77.0))
+    for tag in (False, True):
+        shown = open_source("0", "left", [sample], crop, tag)
+        assert isinstance(shown, Photo)
+        assert (shown.side_px == 77.0) == (crop == "scene")
 
 
 def test_combine_pairs_row_by_row():

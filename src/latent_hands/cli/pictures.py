@@ -124,7 +124,9 @@ def synthesise(
     samples = samples_of(data, root, split, [pose, content])
     check_outputs([pose, content], samples, [out])
     kind = what_is_read(reads, samples, model)
-    wanted, scene = open_source(pose, hand, samples), open_source(content, hand, samples, kind == "tag")
+    crop = model.experiment.data.crop
+    wanted = open_source(pose, hand, samples, crop)
+    scene = open_source(content, hand, samples, crop, kind == "tag")
     draw.save_picture(model.synthesise(wanted, scene, kind), out)
     print(out)
 
@@ -163,8 +165,9 @@ def transfer(
     samples = samples_of(data, root, split, [*poses, *contents] if poses and contents else [])
     check_outputs([*poses, *contents], samples, [out])
     kind = what_is_read(reads, samples, model)
-    rows = [open_source(text, hand, samples) for text in poses or spread(samples, 4, 1)]
-    columns = [open_source(text, hand, samples, kind == "tag") for text in contents or spread(samples, 5)]
+    crop, tags = model.experiment.data.crop, kind == "tag"
+    rows = [open_source(text, hand, samples, crop) for text in poses or spread(samples, 4, 1)]
+    columns = [open_source(text, hand, samples, crop, tags) for text in contents or spread(samples, 5)]
     draw.save_picture(transfer_grid(model, rows, columns, kind), out)
     print(out)
 
@@ -205,7 +208,8 @@ def walk(
     samples = samples_of(data, root, split, [start, end])
     written = {ending: out.with_suffix(f".{ending}") for ending in ("png", "gif")}
     check_outputs([start, end], samples, written.values())
-    first, last = (open_source(text, hand, samples) for text in (start, end))
+    crop = model.experiment.data.crop
+    first, last = (open_source(text, hand, samples, crop) for text in (start, end))
     row = walk_row(model.walk(factor, first, last, steps), first, last)
     draw.save_picture(row, written["png"])
     draw.save_gif(walk_frames(model.walk(factor, first, last, 2 * steps)), written["gif"])

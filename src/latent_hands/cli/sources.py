@@ -124,15 +124,15 @@ def name_files(files: Iterable[Path]) -> dict[str, Path]:
 
 
 def open_source(
-    text: str, hand: str = "left", samples: Sequence[Sample] = (), tag: bool = False
+    text: str, hand: str, samples: Sequence[Sample], crop: str, tag: bool = False
 ) -> Photo | Hand:
     """What a pose or a scene is taken from.
 
-    A sample's name or number names it (its tag picture if `tag`), a file that ends in .json a hand that
-    `estimate` wrote, anything else a picture. Raises HandsError as reading them does.
+    A sample's name or number names it (its tag picture if `tag`), cut by the model's `crop`; a file that ends
+    in .json a hand that `estimate` wrote, anything else a picture. Raises HandsError as reading them does.
     """
     if (sample := find_sample(text, samples)) is not None:
-        return tag_of(sample) if tag and sample.tag is not None else photo_of(sample, "scene")
+        return tag_of(sample, crop) if tag and sample.tag is not None else photo_of(sample, crop)
     if not text.endswith(".json"):
         return Photo.open(text, hand)
     try:

@@ -24,9 +24,9 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     pose that q(z | x) reads from the synthesised picture, against the label. Raises HandsError for a set
     without tag pictures, and as `Model.transfer` does.
     """
-    chosen = spread(samples, ROWS)
-    photos = [photo_of(sample, "scene") for sample in chosen]
-    tags = [tag_of(hands[0]) for hands in scenes(samples, COLUMNS)]
+    chosen, crop = spread(samples, ROWS), model.experiment.data.crop
+    photos = [photo_of(sample, crop) for sample in chosen]
+    tags = [tag_of(hands[0], crop) for hands in scenes(samples, COLUMNS)]
     z_pose = stack([model.latent(photo, ["pose"]) for photo in photos])
     z_content = stack([model.latent(tag, ["content"], "tag") for tag in tags])
     made = model.decode(combine(z_pose, z_content))

@@ -32,10 +32,10 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
 
     Raises HandsError for a set without tag pictures, and as `Model.walk` does.
     """
-    first, second = scenes(samples, 2)
+    (first, second), crop = scenes(samples, 2), model.experiment.data.crop
     pair = median_pair(first)
-    ends = [photo_of(sample, "scene") for sample in pair]
-    tags = [tag_of(first[0]), tag_of(second[0])]
+    ends = [photo_of(sample, crop) for sample in pair]
+    tags = [tag_of(first[0], crop), tag_of(second[0], crop)]
     z_pose = [model.latent(photo, ["pose"]) for photo in ends]
     z_content = [model.latent(tag, ["content"], "tag") for tag in tags]
     walks = [model.walk("pose", z_pose[0] | content, z_pose[1] | content, STEPS) for content in z_content]
@@ -67,7 +67,8 @@ def pictures_of(walk: Walk) -> list[str]:
 
 def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Found:
     """Mean and largest smoothness of walks between further pairs of hands, 16 steps each."""
-    ends = [model.latent(photo_of(s, "scene"), list(model.vae.latent)) for s in others(samples)]
+    crop, every = model.experiment.data.crop, list(model.vae.latent)
+    ends = [model.latent(photo_of(sample, crop), every) for sample in others(samples)]
     walks = [model.walk("pose", a, b, 16).poses for a, b in zip(ends[::2], ends[1::2], strict=True)]
     values = [smoothness(poses) for poses in walks]
     return {
