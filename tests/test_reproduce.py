@@ -16,6 +16,8 @@ from tiny_models import ESTIMATION, SYNTHESIS, WITHOUT_TAGS, tiny_model
 from latent_hands import metrics
 from latent_hands.build import build_phases, build_vae
 from latent_hands.data import Sample
+from latent_hands.data.batches import Batches
+from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
@@ -31,7 +33,7 @@ from latent_hands.reproduce.budget import (
 )
 from latent_hands.reproduce.curves import clock, information, learning_curve, loss_curve, readings
 from latent_hands.reproduce.figure import from_text, redraw, rounded, save, to_text
-from latent_hands.reproduce.hands import distance, smoothness, step_lengths
+from latent_hands.reproduce.hands import distance, label, smoothness, step_lengths
 from latent_hands.reproduce.joint import wobble
 from latent_hands.reproduce.published import AUC_20_50, EPE_MM, PCK, UP_TO_PERCENT
 from latent_hands.reproduce.quintets import draw_fig8, measure_fig8
@@ -317,6 +319,17 @@ def test_fig6_is_a_grid_of_every_pose_in_every_scene(tmp_path):
     assert (len(held["tags"]), len(held["extracted_epe_mm"]), len(held["read_back_epe_mm"])) == (5, 4, 20)
     with pytest.raises(HandsError, match="0 scenes have a tag"):
         measure_fig6(model, [replace(sample, tag=None) for sample in samples])
+
+
+@pytest.mark.parametrize("frame", ["camera", "ray"])
+def test_labels_are_in_the_frame_that_the_model_learnt(tmp_path, frame):
+    model, samples = tiny_model(SYNTHESIS, frame=frame), painted_hands(tmp_path, 4)
+    cut = build_windows(samples, "scene", 1.0, 32)
+    learnt = Batches(cut, 32, 4, frame=frame, shuffle=False).batch(0, 0, {"pose", "bone_mm"})
+    for sample, pose, bone_mm in zip(samples, learnt["pose"], learnt["bone_mm"], strict=True):
+        told, length_mm = label(model, sample)
+        assert np.allclose(told, pose, atol=1e-4)
+        assert length_mm == pytest.approx(bone_mm.item(), rel=1e-4)
 
 
 def test_fig8_holds_truth_and_prediction(tmp_path):

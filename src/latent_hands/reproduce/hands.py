@@ -14,7 +14,8 @@ from latent_hands.errors import HandsError
 from latent_hands.gallery import labelled_pose, looked_at
 from latent_hands.hand.geometry import canonicalise, normalise
 from latent_hands.metrics import joint_errors
-from latent_hands.predictor import Photo
+from latent_hands.predictor import Model, Photo, photo_of
+from latent_hands.predictor.placing import towards
 
 Points = Float[np.ndarray, "21 3"]
 Poses = Float[np.ndarray, "steps 21 3"]
@@ -62,6 +63,16 @@ def bones(xyz_mm: Points) -> tuple[Points, float]:
     """A 3DPose in lengths of the middle bone, and that bone in millimetres."""
     pose, bone_mm = normalise(torch.from_numpy(xyz_mm)[None])
     return pose[0].numpy(), float(bone_mm)
+
+
+def label(model: Model, sample: Sample) -> tuple[Points, float]:
+    """The labelled hand as a model knows it, a left one in its frame: `bones` of it."""
+    xyz_mm = labelled_pose(sample)
+    if model.experiment.data.frame == "ray":
+        photo = photo_of(sample, model.experiment.data.crop)
+        photo = photo.mirrored() if photo.handedness == "right" else photo
+        xyz_mm = towards(torch.from_numpy(xyz_mm), photo).numpy()
+    return bones(xyz_mm)
 
 
 def canonical(pose: Points) -> Points:

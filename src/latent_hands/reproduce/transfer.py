@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 
 from latent_hands.data import Sample
 from latent_hands.draw import TRUTH
-from latent_hands.gallery import labelled_pose
 from latent_hands.predictor import Model, photo_of, tag_of
 from latent_hands.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand, reach, to_text
-from latent_hands.reproduce.hands import Points, bones, distance, scenes, seen, spread
+from latent_hands.reproduce.hands import Points, distance, label, scenes, seen, spread
 from latent_hands.synthesis import combine, stack
 
 ROWS, COLUMNS = 4, 5
@@ -30,7 +29,7 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     z_pose = stack([model.latent(photo, ["pose"]) for photo in photos])
     z_content = stack([model.latent(tag, ["content"], "tag") for tag in tags])
     made = model.decode(combine(z_pose, z_content))
-    truth, bone_mm = zip(*(bones(labelled_pose(sample)) for sample in chosen), strict=True)
+    truth, bone_mm = zip(*(label(model, sample) for sample in chosen), strict=True)
     pictures = model.transfer(photos, tags, "tag")
     read = made["rgb"].float().clamp(-1, 1)
     sided = model.experiment.data.side == "condition"

@@ -14,6 +14,7 @@ from latent_hands.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand
 from latent_hands.reproduce.hands import (
     bones,
     distance,
+    label,
     median_pair,
     scenes,
     seen,
@@ -42,7 +43,7 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
     fixed = {factor: z[0].lerp(z[1], FIXED / (STEPS - 1)) for factor, z in _pairs(z_pose).items()}
     contents = model.walk("content", fixed | z_content[0], fixed | z_content[1], STEPS)
     poses = walks[0].poses
-    truth, bone_mm = zip(*(bones(labelled_pose(sample)) for sample in pair), strict=True)
+    truth, bone_mm = zip(*(label(model, sample) for sample in pair), strict=True)
     return {
         "inputs": [to_text(seen(photo)) for photo in ends],
         "tags": [to_text(seen(tag)) for tag in tags],
@@ -142,7 +143,7 @@ def _twos(samples: Sequence[Sample]) -> zip:
 def _walk_u(model: Model, first: Sample, last: Sample) -> Found:
     photos = [photo_of(sample, model.experiment.data.crop) for sample in (first, last)]
     walk = model.walk("content", photos[0], photos[1], STEPS)
-    truth, bone_mm = zip(*(bones(labelled_pose(sample)) for sample in (first, last)), strict=True)
+    truth, bone_mm = zip(*(label(model, sample) for sample in (first, last)), strict=True)
     return {
         "inputs": [to_text(seen(photo)) for photo in photos],
         "pictures": pictures_of(walk),
