@@ -72,7 +72,8 @@ def score(
     """All numbers the prediction allows, by JSON key, each with its 95 % `_interval` [low, high].
 
     `epe_mm` is the mean over the 21 joints, the palm being one; `epe_20_mm` leaves it out, `epe_wrist_mm` has
-    the wrist (2 palm - middle MCP) in its place; `epe_composed_mm` scores cpose @ viewpoint as the pose.
+    the wrist (2 palm - middle MCP) in its place, and counts it where the palm counts, as windows know no
+    other visibility; `epe_composed_mm` scores cpose @ viewpoint as the pose.
     `pa_epe_mm` aligns each hand over its visible joints, and leaves out hands with fewer than three of them.
     `epe_bone_aligned_mm` gives the predicted bones the truth's mean lengths: data sets differ in where they
     place joints. AUC 20-50 integrates the published thresholds 21.05..50 mm, or 20..50 mm if `exact`.

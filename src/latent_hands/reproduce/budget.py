@@ -38,7 +38,8 @@ def chosen_shares(asked: Sequence[int]) -> tuple[int, ...]:
 def plans(shares: Sequence[int] = SHARES) -> dict[str, Plan]:
     """The experiments, 25 for the paper's shares.
 
-    All take the same number of updates, since epochs count all hands.
+    All take the same number of updates, since epochs count all hands. An update of the embedding is one step,
+    or with weak labels two: the second on the pictures that are not labelled.
     """
     found = {WHOLE: Plan("study_estimation")}
     for share in shares[:-1]:
