@@ -48,7 +48,9 @@ def validate_step(
         batch = {key: value.to(device) for key, value in batch.items()}
         z = means(vae.infer(step.bound.encoders, batch))
         latents.append(z)
-        visible.append(batch.get("visible", torch.ones(len(next(iter(z.values()))), 21, dtype=torch.bool)))
+        count = len(next(iter(z.values())))
+        everything = torch.ones(count, 21, dtype=torch.bool, device=device)
+        visible.append(batch.get("visible", everything))
         for arrow in step.bound.decoders:
             prediction = vae.decode(arrow, z, batch.get("right"))
             errors[arrow].append(error_of(vae.decoder(arrow).writes, prediction, batch))
