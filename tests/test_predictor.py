@@ -251,6 +251,22 @@ def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: st
     assert len(numbers["pck"]["shares"]) == len(numbers["pck"]["thresholds_mm"]) == 20
 
 
+@pytest.mark.parametrize("rotations", [1, 3])
+def test_without_the_camera_a_ray_is_taken_for_the_axis(tmp_path: Path, rotations: int):
+    """The same weights in the two frames say the same of a picture, until the camera turns one of them."""
+    samples = [painted_hand(tmp_path, str(i), ("left", "right")[i % 2], i) for i in range(4)]
+    camera_frame, ray_frame = (
+        score_run(tiny_model(ESTIMATION, frame=frame), samples, "e", rotations) for frame in ("camera", "ray")
+    )
+    assert "without_camera" not in camera_frame
+    blind = ray_frame["without_camera"]
+    keys = ["epe_mm", "auc_20_50", "cpose_epe_mm"]
+    keys += ["viewpoint_deg"] * (rotations == 1)  # turned about, an untrained network's have no mean
+    for key in keys:
+        assert blind[key] == pytest.approx(camera_frame[key], rel=1e-4)
+    assert ray_frame["epe_mm"] != pytest.approx(blind["epe_mm"], rel=3e-4)
+
+
 def test_where_the_labels_place_joints_may_be_said(tmp_path: Path):
     model, samples = tiny_model(ESTIMATION), [painted_hand(tmp_path, str(i), seed=i) for i in range(3)]
     untold, told = (score_run(model, samples, "e", convention=name) for name in (None, "mediapipe"))

@@ -1,7 +1,8 @@
 """From windows to scores: predicting, undoing frames and turns, and the numbers of the paper's protocol.
 
 Side and bone length are given at test time, as in the paper: poses are compared relative to the palm, the
-prediction times the true bone. With mirrored right hands, prediction and truth are both mirrored.
+prediction times the true bone. A model of the ray frame is given the camera besides. With mirrored right
+hands, prediction and truth are both mirrored.
 """
 
 import math

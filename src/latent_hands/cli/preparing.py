@@ -46,7 +46,7 @@ def prepare(
 
     Args:
         out: A new folder, or a store of the same settings.
-        crop: Around the hand's keypoints, or the same for every pose of a scene.
+        crop: Around the hand's keypoints, or about the palm, the same for every pose.
         crop_px: Side of the crops that networks see.
         margin: Side of training windows in crops; 1 without [augmentation].
         window_px: Side of training windows in pixels; crop_px without [augmentation].

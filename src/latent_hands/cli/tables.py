@@ -9,6 +9,7 @@ from rich.table import Table
 from latent_hands.check import Verdict
 from latent_hands.cli.estimating import Estimated
 from latent_hands.data.store import Split
+from latent_hands.predictor.score import given
 
 SCORES = {
     "epe_mm": ("3DPose EPE, mean", "mm", 1),
@@ -26,19 +27,22 @@ SCORES = {
 """Key of a score -> what it is called, its unit, its decimals."""
 FEW = 50
 """Of fewer hands their own mean pose says little."""
-TRANSLATED = ("epe_mm", "auc_20_50", "pa_epe_mm")
-"""Scores that are told again where joints were translated into the labels' convention."""
+AGAIN = {
+    "without_camera": ("without the camera", ("epe_mm", "auc_20_50", "viewpoint_deg")),
+    "translated": ("translated", ("epe_mm", "auc_20_50", "pa_epe_mm")),
+}
+"""Scores that are told again: of a ray frame without the camera, of joints in the labels' convention."""
 
 
 def scores_table(numbers: Mapping[str, Any], title: str) -> None:
     """A run's numbers with their intervals, beside those of the labels' own mean pose."""
-    translated = numbers.get("translated", {})
     table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
     table.add_column("")
     for heading in ("value", "95 % interval", "labels' own mean pose"):
         table.add_column(heading, justify="right", no_wrap=heading == "95 % interval")
     rows = [(numbers, key, SCORES[key][0]) for key in SCORES if key in numbers]
-    rows += [(translated, key, f"{SCORES[key][0]}, translated") for key in TRANSLATED if translated]
+    for part, (how, keys) in AGAIN.items():
+        rows += [(numbers[part], key, f"{SCORES[key][0]}, {how}") for key in keys if part in numbers]
     for scores, key, name in rows:
         _, unit, digits = SCORES[key]
         low, high = scores[f"{key}_interval"]
@@ -46,7 +50,7 @@ def scores_table(numbers: Mapping[str, Any], title: str) -> None:
         cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
         table.add_row(name, f"{scores[key]:.{digits}f} {unit}".strip(), *cells)
     table.caption = (
-        f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); side and bone length given\n"
+        f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); {given(numbers['frame'])} given\n"
         f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"
     )
     if numbers["samples"] < FEW:

@@ -143,8 +143,8 @@ def evaluate(
 ) -> None:
     """Score a run on a labelled data set: EPE, PCK, AUC, canonical pose, viewpoint, with 95 % intervals.
 
-    Side and bone length are given, as in the paper; the run brings its own crop, side and frame. DIR may be a
-    packed store.
+    Side and bone length are given, as in the paper, to a run of the ray frame the camera, too; the run brings
+    its own crop, side and frame. DIR may be a packed store.
 
     $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
     $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json
@@ -155,7 +155,8 @@ def evaluate(
     palm included, from the labels; epe_20_mm leaves the palm out, epe_wrist_mm has the wrist in its place.
     auc_20_50 and auc_0_50, area under the share of joints within a distance. pa_epe_mm, after Procrustes
     alignment; epe_bone_aligned_mm, with the labels' mean bone lengths. cpose_epe_mm and viewpoint_deg, of
-    canonical pose and viewpoint; epe_composed_mm, of the pose that they make together.
+    canonical pose and viewpoint; epe_composed_mm, of the pose that they make together. "Without the camera"
+    the answer in the ray frame is scored as it is; "translated" has joints where the labels place them.
 
     Args:
         rotations: Average the estimates of so many turned crops.

@@ -17,6 +17,7 @@ from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.geometry import ray_rotation
 from latent_hands.predictor.model import TURNED_MARGIN, Model
 from latent_hands.render.conventions import CONVENTIONS
 from latent_hands.render.translation import translate
@@ -42,7 +43,8 @@ def score_run(
     themselves or say another one. Beside them stand `frame`, `rotations`, the joint conventions of model and
     labels, under "mean_pose" what the labels' own mean pose would score and, where the two conventions are
     known and differ, under "translated" the scores of the 3DPoses translated into that of the labels
-    (`render.translation`).
+    (`render.translation`). A model of the ray frame is given the camera besides, which turns its answer into
+    the camera's frame; under "without_camera" are the scores without it (`without_camera`).
     Raises HandsError for samples without 3D labels or in a wrong unit (`check_labels`) and as cutting and
     scoring do.
     """
@@ -56,6 +58,8 @@ def score_run(
     own = model.experiment.data.convention
     if windows.convention not in (None, own):
         numbers |= translated(prediction, truth, (own, windows.convention), split, exact)
+    if model.experiment.data.frame == "ray":
+        numbers["without_camera"] = evaluate.score(without_camera(prediction, windows), truth, split, exact)
     mean_pose = evaluate.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
     return numbers | {
         "frame": model.experiment.data.frame,
@@ -65,6 +69,11 @@ def score_run(
         "mean_pose": evaluate.score(mean_pose, truth, split, exact),
         "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
     }
+
+
+def given(frame: str) -> str:
+    """What a model of that frame is told at test time beside the picture's crop, in words."""
+    return "side and bone length" if frame == "camera" else "side, bone length and camera"
 
 
 def known_convention(name: str, model: Model) -> str:
@@ -96,6 +105,20 @@ def translated(
         return {}
     there = evaluate.Prediction(pose=translate(prediction.pose, model, labels, truth.right))
     return {"translated": evaluate.score(there, truth, split, exact)}
+
+
+def without_camera(prediction: evaluate.Prediction, windows: Windows) -> evaluate.Prediction:
+    """What a model of the ray frame says to whom the camera is unknown: its ray is taken for the axis.
+
+    Takes and returns predictions in the camera frame of the windows. Raises HandsError for windows without
+    cameras.
+    """
+    if windows.K is None:
+        raise HandsError("the windows have no cameras (K), so the rays through them are unknown")
+    centre = windows.K.new_full((len(windows), 2), (windows.images.shape[-1] - 1) / 2)
+    R = ray_rotation(windows.K, centre)
+    seen = {name: getattr(prediction, name) for name in ("pose", "viewpoint")}
+    return replace(prediction, **{name: each @ R for name, each in seen.items() if each is not None})
 
 
 def evaluation_windows(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from latent_hands.predictor.score import given
 from latent_hands.reproduce.curves import learning_curve
 from latent_hands.reproduce.figure import INKS, Found, learning, tidy
 from latent_hands.reproduce.study import Plan, Trial
@@ -52,7 +53,8 @@ def measure_comparison(
         methods[name] = found
     one = next(iter(scores.values()))[0]
     mean_pose = {key: one["mean_pose"][key] for key in COLUMNS if key in one["mean_pose"]}
-    return {"methods": methods, "mean_pose": mean_pose, "samples": one["samples"], "split": one["split"]}
+    about = {key: one[key] for key in ("samples", "split", "frame")}
+    return {"methods": methods, "mean_pose": mean_pose, **about}
 
 
 def table_of(found: Found) -> tuple[list[str], list[list[str]]]:
@@ -80,7 +82,7 @@ def notes(found: Found) -> str:
     return (
         f"{found['set']}: {found['samples']:,} hands of {found['split']}, trained on {found['learned']}; "
         f"mean of {seeds} seed{'s' * (seeds > 1)}, [95 % bootstrap interval over hands], (range of seeds); "
-        "side and bone given."
+        f"{given(found['frame'])} given."
     )
 
 

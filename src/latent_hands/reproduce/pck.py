@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latent_hands.predictor.score import given
 from latent_hands.reproduce.figure import GREY, INKS, Found, tidy
 from latent_hands.reproduce.published import AUC_20_50, EPE_MM, PCK
 from latent_hands.reproduce.sets import TITLES
@@ -23,6 +24,7 @@ def measure_fig7(scores: Mapping[str, Mapping[str, Any]], learned: Mapping[str, 
         beside = "stb" if name == "stb" else "rhd"
         sets[name] = kept | {
             "pck": numbers["pck"],
+            "frame": numbers["frame"],
             "translated": {key: numbers.get("translated", {}).get(key) for key in ("epe_mm", "auc_20_50")},
             "learned": learned[name],
             "published": {
@@ -87,7 +89,8 @@ def _table(axis: Axes, sets: Mapping[str, Found]) -> None:
     y -= 0.05
     axis.plot([0, 1], [y, y], color="#24272c", linewidth=0.8)
     note = "grey: published, trained on RHD or STB; CPose errors are lost\n"
-    note += "[95 % interval]; side and bone length given"
+    frame = "ray" if any(numbers["frame"] == "ray" for numbers in sets.values()) else "camera"
+    note += f"[95 % interval]; {given(frame)} given"
     note += "\ntranslated: joints moved to where the labels place them" * rows[-1][0].startswith("...")
     axis.text(0, y - 0.03, note, fontsize=6.5, color=SOFT_INK, va="top")
 
