@@ -41,7 +41,7 @@ def paper_rows() -> list[tuple[str, list[str]]]:
 def test_the_code_named_for_the_paper_exists_and_cites_it(paper: str, names: list[str]):
     assert names, f"no code is named for {paper}"
     documentation = " ".join(resolve(name).__doc__ or "" for name in names)
-    for label in re.findall(r"(?:Eq\.|Alg\.|Fig\.|Sec\.) ?[\d.]*\d", paper):
+    for label in re.findall(r"(?:Eq\.|Alg\.|Fig\.|Sec\.|line) ?[\d.]*\d", paper):
         assert re.search(rf"{re.escape(label)}(?!\d)", documentation), f"{names} do not cite {label}"
 
 

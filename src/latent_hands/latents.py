@@ -78,7 +78,7 @@ def means(posterior: Posterior) -> Latent:
 def with_noise(
     latent: Latent, noise: Mapping[str, Noise], generator: torch.Generator | None = None
 ) -> Latent:
-    """Replace factors by noise that knows nothing of the sample (Algorithm 2, line 8).
+    """Replace factors by noise that knows nothing of the sample (Algorithm 2, line 9).
 
     "other" takes the factor of another sample of the batch, "same" keeps the draw from the sample's own
     posterior (the algorithm to the letter), "prior" draws from N(0, I). No gradient flows into the noise.

@@ -27,7 +27,7 @@ def judged(judge: Judge, pictures: Images) -> Reading:
 def pose_errors(
     subject: Subject, benchmark: Benchmark, pictures: dict[str, Images], readings: dict[str, Reading]
 ) -> dict[str, dict[str, Any]]:
-    """{row: EPE of the pose that the row's pictures show}, by the model's own decoder (Sec. 4) and the judge.
+    """{row: EPE of the pose that its pictures show}, by the model's own decoder (Sec. 3.3) and the judge.
 
     `own_epe_mm` and `judge_epe_mm`, and as `..._ratio` what they are of the same reader's on true pictures.
     """
