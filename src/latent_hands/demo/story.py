@@ -105,8 +105,8 @@ def _learning(studio: Studio) -> Section:
 def _numbers(found: Found) -> Section:
     text = [
         "All errors are on hands that no model saw. As in the paper, which hand it is and the length of "
-        "one bone are given; everything else is read from the picture. The mean pose is what one gets "
-        "without looking. In brackets: 95 % bootstrap intervals.",
+        "one bone are given, and the camera besides; everything else is read from the picture. The mean "
+        "pose is what one gets without looking. In brackets: 95 % bootstrap intervals.",
     ]
     if "shipped" in found["rendered"]:
         text.append(
