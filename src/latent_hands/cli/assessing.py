@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import Json, Run
+from latent_hands.cli.options import Json, Number, Run
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def assess(
     judge: Annotated[Path | None, arg(metavar="FILE")] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
     samples: Annotated[int, arg(metavar="N")] = 16,
-    limit: Annotated[int | None, arg(metavar="N")] = None,
+    limit: Number = None,
     out: Annotated[Path | None, arg(metavar="DIR")] = None,
     json: Json = False,
 ) -> None:
