@@ -81,10 +81,8 @@ class Sets:
         self.console.print(
             f"rendering {self.hands + evaluation} hands into {root}, as far as they are missing"
         )
-        try:
-            from latent_hands.render.dataset import render_dataset
-        except ModuleNotFoundError as error:
-            raise HandsError(f"rendering needs {error.name}: pip install 'latent-hands[render]'") from error
+        from latent_hands.render.dataset import render_dataset
+
         render_dataset(root, self.hands, PICTURE_PX, evaluation=evaluation, window=(WINDOW[0], WINDOW[1]))
         return open_source("rendered", root)
 
