@@ -57,8 +57,7 @@ def draw_fig8(found: Found) -> Figure:
         "Red: truth, blue: prediction. In the pictures: mean error of the 3DPose. Evenly spaced over the "
         "evaluation split, none chosen by its looks."
     )
-    sheet.text(sheet.size[0] / 2, sheet.size[1] - 0.13, told, fontsize=8)
-    return sheet.figure
+    return sheet.with_note(told)
 
 
 def _quintet(sheet: Sheet, row: int, column: int, name: str, each: Found) -> None:

@@ -61,12 +61,11 @@ class Sets:
         rhd: Path | None = None,
         stb: Path | None = None,
         hands: int = 6000,
-        console: Console | None = None,
     ):
         if hands < ENOUGH_TO_LEARN:
             raise HandsError(f"hands is {hands}; legal: {ENOUGH_TO_LEARN} or more")
         self.out, self.data, self.hands = out, data, hands
-        self.console = console or Console(stderr=True)
+        self.console = Console(stderr=True)
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
         self._training: dict[Any, Hands] = {}
         self._evaluation: dict[Any, Windows] = {}

@@ -136,8 +136,11 @@ class Study:
         """The run that was given, or the plan's first seed, trained."""
         if self.run is not None:
             return Model.load(self.run)
-        (trial,) = self.trained({name: plan}, teacher, seeds=1)[name]
-        return Model.load(trial.folder)
+        return Model.load(self.first(name, plan, teacher).folder)
+
+    def first(self, name: str, plan: Plan, teacher: Source) -> Trial:
+        """The plan's first seed, trained."""
+        return self.trained({name: plan}, teacher, seeds=1)[name][0]
 
 
 def with_effort(experiment: Experiment, effort: float) -> Experiment:

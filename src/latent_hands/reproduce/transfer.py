@@ -80,5 +80,4 @@ def draw_fig6(found: Found) -> Figure:
         f"Poses extracted from the pictures by q(z|x): {np.mean(found['extracted_epe_mm']):.0f} mm from the "
         f"labels; read again from the synthesised pictures: {np.mean(found['read_back_epe_mm']):.0f} mm."
     )
-    sheet.text(sheet.size[0] / 2, sheet.size[1] - 0.13, told, fontsize=8)
-    return sheet.figure
+    return sheet.with_note(told)
