@@ -15,6 +15,7 @@ from torch import Tensor
 
 from latent_hands import metrics
 from latent_hands.data.sharded_images import ShardedImages
+from latent_hands.data.windows import FRAMES, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.bones import mean_bone_lengths, with_bone_lengths
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
@@ -28,7 +29,6 @@ from latent_hands.hand.geometry import (
     to_wrist,
 )
 
-FRAMES = ("camera", "ray")
 Model = Callable[[Tensor], Mapping[str, Tensor]]
 """Crops (b, 3, S, S) in [-1, 1] to any of "pose", "cpose" (b, 21, 3) and "viewpoint" (b, 3, 3)."""
 Statistic = Callable[[Tensor], Tensor]
@@ -153,7 +153,7 @@ def predict(
 
 
 def predict_windows(
-    model: Model, windows: Any, crop_px: int, picture: str = "rgb", **options: Any
+    model: Model, windows: Windows, crop_px: int, picture: str = "rgb", **options: Any
 ) -> Prediction:
     """`predict` on pictures of `Windows` with their `K` and `margin`; `options` are those of `predict`."""
     images = windows.pictures[picture].images

@@ -76,7 +76,7 @@ def build_windows(
         crop_side_px=squares[:, 2],
         right=right,
         convention=convention_of(samples),
-        **_move(labels, W, [_where(sample) for sample in samples]),
+        **_move(labels, W, [sample.where for sample in samples]),
     )
 
 
@@ -96,10 +96,6 @@ def _check_options(samples: Sequence[Sample], crop: str, side: str, margin: floa
         raise HandsError("there is no sample to cut a window for; legal: 1 or more")
 
 
-def _where(sample: Sample) -> str:
-    return f"sample {sample.name} ({sample.image})"
-
-
 def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
     """One label of all samples, in palm form; None if none has it."""
     labels = [_LABELS[key](sample) for sample in samples]
@@ -108,11 +104,11 @@ def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
         return None
     if len(present) < len(labels):
         absent = next(sample for sample, label in zip(samples, labels, strict=True) if label is None)
-        raise HandsError(f"{_where(absent)} has no {key}, but others have; build them apart")
+        raise HandsError(f"{absent.where} has no {key}, but others have; build them apart")
     stacked = torch.stack(present)
     bad = ~stacked.isfinite().flatten(1).all(dim=1)
     if bad.any():
-        raise HandsError(f"{_where(samples[int(bad.nonzero()[0])])}: {key} holds values that are not finite")
+        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {key} holds values that are not finite")
     return stacked
 
 
@@ -123,19 +119,19 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
         return None
     for sample in samples:
         if sample.side not in ("left", "right"):
-            raise HandsError(f"{_where(sample)} has the side {sample.side!r}; legal: left, right")
+            raise HandsError(f"{sample.where} has the side {sample.side!r}; legal: left, right")
     return torch.tensor([side == "right" for side in sides])
 
 
 def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Centre and side of the crop, in pixels of the picture."""
     if sample.window is None and crop == "scene":
-        raise HandsError(f'{_where(sample)} has no scene window, which crop="scene" needs; legal: crop="box"')
+        raise HandsError(f'{sample.where} has no scene window, which crop="scene" needs; legal: crop="box"')
     box = crop_square(sample, size_px) if crop == "box" else None
     cx, cy, side_px = square = box or sample.window or whole_square(size_px)
     if not (math.hypot(cx, cy) < FAR_PX and 0 < side_px < FAR_PX):
         raise HandsError(
-            f"{_where(sample)} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"
+            f"{sample.where} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"
         )
     return float(cx), float(cy), float(side_px)
 
