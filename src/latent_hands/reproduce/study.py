@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, write_text
-from latent_hands.demo.learning import read_metrics
+from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, read_metrics, write_text
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.predictor import Model, score_run
