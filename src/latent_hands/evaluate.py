@@ -129,7 +129,6 @@ def predict(
     rotations: int = 1,
     batch_size: int = 64,
     device: str | torch.device = "cpu",
-    progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     """Runs a model over windows: square pictures whose middle, `size / margin` pixels wide, is the crop.
 
@@ -147,8 +146,6 @@ def predict(
         cameras = None if K is None else K[batch].to(device)
         views = [_predict_turned(model, shown, cameras, crop_px, margin, frame, angle) for angle in angles]
         parts.append(_average(views))
-        if progress is not None:
-            progress(start + len(shown), len(images))
     return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 

@@ -47,11 +47,11 @@ def error_mm(hand: Hand, sample: Sample) -> float | None:
     return float(errors.mean())
 
 
-def overlaid(photo: Photo, hand: Hand, colour: str | None = None) -> Picture:
+def overlaid(photo: Photo, hand: Hand) -> Picture:
     """The part of the picture that was looked at, with the hand drawn over it."""
     W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, SHOWN_PX)
     uv_px = camera.warp_points(torch.from_numpy(hand.uv_wrist_form_px), W).numpy()
-    return draw.overlay(looked_at(photo), uv_px, colour)
+    return draw.overlay(looked_at(photo), uv_px)
 
 
 def looked_at(photo: Photo) -> Picture:

@@ -10,8 +10,7 @@ from latent_hands.cli.options import Json, Number, Run
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
-    from latent_hands.assess import Judge
-    from latent_hands.assess.run import Progress
+    from latent_hands.assess.judge import Judge, Progress
     from latent_hands.data import Sample
     from latent_hands.predictor import Model
 

@@ -21,9 +21,9 @@ from latent_hands.reproduce.hands import (
     step_lengths,
 )
 
-STEPS, FIXED, PAIRS = 7, 3, 32
+STEPS, FIXED, PAIRS, ROWS = 7, 3, 32, 2
 """Pictures of a walk; the step of the pose walk whose pose the content walk keeps, the paper's fourth column;
-further pairs of hands over which the JSON averages."""
+further pairs of hands over which the JSON averages; walks along z_u that are shown."""
 
 
 def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
@@ -113,13 +113,13 @@ def draw_fig4(found: Found) -> Figure:
     return sheet.with_note(told)
 
 
-def measure_fig5(model: Model, samples: Sequence[Sample], rows: int = 2) -> Found:
+def measure_fig5(model: Model, samples: Sequence[Sample]) -> Found:
     """Walks along z_u between pictures of different places, and how far the decoded pose moves meanwhile.
 
     Raises HandsError for a graph without a factor beside the pose's.
     """
-    chosen = spread(samples, 2 * rows)
-    pairs = zip(chosen[:rows], chosen[rows:], strict=True)
+    chosen = spread(samples, 2 * ROWS)
+    pairs = zip(chosen[:ROWS], chosen[ROWS:], strict=True)
     moved = [moves_mm(model, *pair) for pair in others(samples)]
     return {
         "walks": [_walk_u(model, *pair) for pair in pairs],
