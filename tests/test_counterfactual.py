@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from folders import contents
 from scipy.ndimage import binary_dilation
 
 from latent_hands.data import counterfactual as reader
@@ -44,11 +45,6 @@ def read(root, request):
 @pytest.fixture(scope="module")
 def group():
     return draw_group(0, "training", 0, Framing(64, WINDOW))
-
-
-def contents(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def factors_of(sample):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from folders import contents
 from painted_hands import painted_hands
 from tiny_hands import TINY, hands, windows
 from tiny_models import ESTIMATION, SYNTHESIS, WITHOUT_TAGS, tiny_model
@@ -68,10 +69,6 @@ class TinySets(Sets):
 
 def tiny_study(out: Path, **options) -> Study:
     return Study(TinySets(out, hands=256), **{"effort": 0.03, "seeds": 2} | options)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def weights(trial: Trial) -> bytes:
