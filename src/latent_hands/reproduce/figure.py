@@ -115,18 +115,13 @@ class Sheet:
         self.size = (self.across[-1] + CELL_IN + right, self.down[-1] + CELL_IN + bottom)
         self.figure = Figure(figsize=self.size)
 
-    def cell(self, row: int, column: int) -> Axes:
-        """An empty cell without axes."""
+    def show(self, row: int, column: int, picture: Picture, framed: bool = False) -> Axes:
+        """A picture in a cell; in a red frame if it was given."""
         width, height = self.size
         x, y = self.across[column], height - self.down[row] - CELL_IN
         axis = self.figure.add_axes((x / width, y / height, CELL_IN / width, CELL_IN / height))
         axis.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
         axis.spines[:].set_visible(False)
-        return axis
-
-    def show(self, row: int, column: int, picture: Picture, framed: bool = False) -> Axes:
-        """A picture in a cell; in a red frame if it was given."""
-        axis = self.cell(row, column)
         large = Image.fromarray(picture).resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
         axis.imshow(np.array(large), extent=(0, 1, 0, 1), interpolation="antialiased", aspect="auto")
         if framed:

@@ -20,13 +20,10 @@ def measure_fig8(models: Mapping[str, tuple[Model, Sequence[Sample]]]) -> Found:
     """By set, its evaluation pictures evenly spaced; poses in mm, CPoses in left form."""
     return {
         "sets": {
-            name: [quintet(model, s) for s in _some(samples)] for name, (model, samples) in models.items()
+            name: [quintet(model, sample) for sample in spread(samples, min(QUINTETS, len(samples)))]
+            for name, (model, samples) in models.items()
         }
     }
-
-
-def _some(samples: Sequence[Sample]) -> list[Sample]:
-    return spread(samples, min(QUINTETS, len(samples)))
 
 
 def quintet(model: Model, sample: Sample) -> Found:

@@ -42,15 +42,15 @@ def begin_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
     """
     source, _ = load_run(run)
     common = []
-    for role, arrows in (("encoders", vae.encoders), ("decoders", vae.decoders)):
-        held = source.get_submodule(role)
+    for role, arrows, held in (
+        ("encoders", vae.encoders, source.encoders),
+        ("decoders", vae.decoders, source.decoders),
+    ):
         for name, arrow in arrows.items():
-            if name not in dict(held.named_children()) or (only and f"{role}.{name}" not in only):
+            if name not in held or (only and f"{role}.{name}" not in only):
                 continue
-            weights = held.get_submodule(name).state_dict()
-            if {n: t.shape for n, t in weights.items()} != {
-                n: t.shape for n, t in arrow.state_dict().items()
-            }:
+            weights, own = held[name].state_dict(), arrow.state_dict()
+            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
                 raise HandsError(f"{role}.{name} of {run} is of another size: a run cannot start with it")
             arrow.load_state_dict(weights)
             common.append(f"{role}.{name}")
