@@ -31,9 +31,9 @@ def painted_hand(
     return Sample(name, path, side, xyz_mm, uv_px, rng.random(21) < 0.8, K)
 
 
-def painted_hands(folder: Path, count: int, sides: str = "lr", dot: int = DOT) -> list[Sample]:
+def painted_hands(folder: Path, count: int, sides: str = "lr") -> list[Sample]:
     names = {"l": "left", "r": "right"}
-    return [painted_hand(folder, f"{i}", names[sides[i % len(sides)]], i, dot) for i in range(count)]
+    return [painted_hand(folder, f"{i}", names[sides[i % len(sides)]], i) for i in range(count)]
 
 
 def paint_dot(path: Path, at_px: tuple[float, float], size_px: tuple[int, int] = PICTURE_PX) -> None:

@@ -30,12 +30,12 @@ BENCHMARK, KNOWN = world()
 MADE = ("pose_from_labels", "pose_from_picture")
 
 
-def grey(level: float, px: int = 16) -> torch.Tensor:
-    return torch.full((2, 3, px, px), level / 127.5 - 1)
+def grey(level: float) -> torch.Tensor:
+    return torch.full((2, 3, 16, 16), level / 127.5 - 1)
 
 
-def noise(seed: int, px: int = 20) -> torch.Tensor:
-    return 2 * torch.rand(3, 3, px, px, generator=torch.Generator().manual_seed(seed)) - 1
+def noise(seed: int) -> torch.Tensor:
+    return 2 * torch.rand(3, 3, 20, 20, generator=torch.Generator().manual_seed(seed)) - 1
 
 
 @pytest.fixture(scope="module")

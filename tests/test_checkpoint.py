@@ -10,17 +10,10 @@ from tiny_hands import TINY
 
 from latent_hands import checkpoint
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import (
-    Place,
-    begin_with,
-    cut_metrics,
-    export_weights,
-    load_run,
-    save_run,
-    start_run,
-)
+from latent_hands.checkpoint import Place, cut_metrics, export_weights, load_run, save_run, start_run
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
+from latent_hands.train.beginning import begin_with
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Groups in which one factor changes and grids of poses in scenes: what is equal is equal, to the bit."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import binary_dilation
+from folders import contents
 
 from latent_hands.data import counterfactual as reader
 from latent_hands.data import open_data, read_counterfactual, read_rgb
@@ -17,18 +16,16 @@ from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
 from latent_hands.cli import main
-from latent_hands.render import counterfactual, set_writer
-from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, Framing, draw_block, draw_group, take
+from latent_hands.render import set_writer
+from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, Framing, draw_block
 from latent_hands.render.counterfactual_set import BENCHMARK_SEED, render_counterfactual
 from latent_hands.render.dataset import render_dataset
 from latent_hands.render.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
 from latent_hands.render.scene import sample_scene
-from latent_hands.render.shots import render_hand
 
 SMALL = {"count": PICTURES, "size": 48, "seed": 3, "evaluation": PICTURES, "progress": False}
 WINDOW = (0.85, 1.0)
 SURFACE = ("skin", "light", "background")
-SHAPE = ("pose", "viewpoint", "identity")
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +36,6 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module", params=["training", "evaluation"])
 def read(root, request):
     return read_counterfactual(root, request.param)
-
-
-@pytest.fixture(scope="module")
-def group():
-    return draw_group(0, "training", 0, Framing(64, WINDOW))
-
-
-def contents(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def factors_of(sample):
@@ -113,76 +100,6 @@ def test_pose_and_viewpoint_of_the_labels_change_one_at_a_time(read):
             assert same == (factor not in ("pose", "identity"))
 
 
-def clean(shot):
-    """The shot by a camera that neither blurs nor compresses, its noise as it was."""
-    look = shot.scene.look
-    sensor = dataclasses.replace(look.sensor, blur_px=0.0, motion_px=0.0, quality=101, noise=5.0)
-    return dataclasses.replace(
-        shot, scene=dataclasses.replace(shot.scene, look=dataclasses.replace(look, sensor=sensor))
-    )
-
-
-def rendered(shot):
-    return render_hand(shot.scene, shot.hand())
-
-
-def changed_pixels(first, second):
-    return (first.rgb != second.rgb).any(-1)
-
-
-def grown(mask, px=1):
-    return binary_dilation(mask, np.ones((2 * px + 1, 2 * px + 1)))
-
-
-def test_pixels_beyond_both_hands_do_not_change_with_the_hand(group):
-    """Nothing falls on the background, so the tolerance is zero; edges are smoothed over one pixel."""
-    anchor = rendered(clean(group["anchor"]))
-    for factor in (*SHAPE, "skin", "light"):
-        other = rendered(clean(group[factor]))
-        changed = changed_pixels(anchor, other)
-        assert changed.any()
-        assert not (changed & ~grown((anchor.part > 0) | (other.part > 0))).any()
-
-
-def test_pixels_inside_the_hand_do_not_change_with_the_background(group):
-    anchor, other = (rendered(clean(group[role])) for role in ("anchor", "background"))
-    changed = changed_pixels(anchor, other)
-    inside = ~grown(anchor.part == 0)
-    assert inside.any()
-    assert not (changed & inside).any()
-    assert changed[anchor.part == 0].mean() > 0.9
-
-
-def test_blur_and_compression_carry_changes_no_further_than_they_reach(group):
-    """Motion blur reaches half its length, the lens six pixels here, JPEG its blocks and two beside."""
-    sensor = dataclasses.replace(
-        group["anchor"].scene.look.sensor, blur_px=0.7, motion_px=4.0, motion_deg=30.0, quality=70
-    )
-
-    def seen(shot):
-        look = dataclasses.replace(shot.scene.look, sensor=sensor)
-        return rendered(dataclasses.replace(shot, scene=dataclasses.replace(shot.scene, look=look)))
-
-    anchor, other = seen(group["anchor"]), seen(group["skin"])
-    near = grown(anchor.part > 0, 1 + 6 + 2)
-    blocks = near.reshape(4, 16, 4, 16).any((1, 3)).repeat(16, 0).repeat(16, 1)
-    changed = changed_pixels(anchor, other)
-    assert changed.any()
-    assert not (changed & ~grown(blocks, 2)).any()
-
-
-def test_taking_a_factor_twice_and_back(group):
-    anchor, donor = group["anchor"], group["donor"]
-    for factor in FACTORS:
-        once = take(anchor, donor, factor)
-        assert record(take(once, donor, factor)) == record(once)
-        assert record(take(once, anchor, factor)) == record(anchor)
-
-
-def record(shot):
-    return json.dumps([shot.scene.factors(), shot.articulation.to_json(), shot.record()])
-
-
 def test_a_cell_has_the_pose_of_its_row_and_the_scene_of_its_column(read):
     for grid in read.grids:
         assert len({cell.side for row in grid.cells for cell in row}) == 1
@@ -240,27 +157,6 @@ def test_the_evaluation_split_is_the_same_for_every_seed(root):
     assert other["identity"] != open_data("rendered", root, "training")[0].factors["identity"]
 
 
-def test_defocus_changes_the_blur_of_backgrounds_alone_and_moves_with_them():
-    sharp, soft = (draw_group(0, "training", 0, Framing(64, WINDOW, defocus=d)) for d in (None, (0.06, 0.12)))
-    blurs = {role: shot.scene.look.background.blur for role, shot in soft.items()}
-    changed = {blurs["background"], blurs["donor"]}
-    assert (
-        len(changed)
-        == len({blur for role, blur in blurs.items() if role not in ("background", "donor")})
-        == 1
-    )
-    assert all(0.06 <= blur <= 0.12 for blur in blurs.values())
-    for role, shot in soft.items():
-        blur = sharp[role].scene.look.background.blur
-        look = dataclasses.replace(
-            shot.scene.look, background=dataclasses.replace(shot.scene.look.background, blur=blur)
-        )
-        assert (
-            dataclasses.replace(shot, scene=dataclasses.replace(shot.scene, look=look)).record()
-            == sharp[role].record()
-        )
-
-
 def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
     assert contents(render_counterfactual(tmp_path / "set", workers=2, **SMALL)) == contents(root)
 
@@ -302,12 +198,6 @@ def test_the_command_refuses_what_has_no_meaning(tmp_path, capsys):
     options = ["--counterfactual", "--poses-per-scene", "2"]
     assert main(["render", str(tmp_path / "new"), *options]) == 2
     assert "poses_per_scene is 2" in capsys.readouterr().err
-
-
-def test_scenes_that_no_pose_fits_are_told(monkeypatch):
-    monkeypatch.setattr(counterfactual, "arm_fits", lambda scene, hand: False)
-    with pytest.raises(HandsError, match="no pose of 20 was found"):
-        draw_block(0, "training", 0, Framing(64, WINDOW))
 
 
 def test_incomplete_and_other_sets_are_told(root, tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from folders import contents
 from painted_hands import painted_hands
 
 from latent_hands.cli import main
@@ -18,10 +19,6 @@ def hands(tmp_path, monkeypatch):
     samples = [hand for hand in painted_hands(tmp_path, 6) if hand.xyz_mm[:, 2].min() > 0]
     monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
-
-
-def files(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def stopping_at(layout, count):
@@ -53,7 +50,7 @@ def test_a_stopped_export_looks_like_none_and_goes_on(hands, tmp_path, monkeypat
     export("painted", tmp_path, tmp_path / "out", layout, ["training"])
     kept = {path: (tmp_path / "out" / path.relative_to(part)).stat().st_ino for path in begun}
     assert kept == begun
-    assert files(tmp_path / "out") == files(tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert not part.exists()
 
 

@@ -14,7 +14,8 @@ from latent_hands.data.windows import IMAGE_KEYS
 from latent_hands.render.counterfactual_set import CounterfactualSettings
 from latent_hands.render.dataset import render_dataset
 from latent_hands.render.factor_tags import background_tag, identity_tag
-from latent_hands.render.scene import Scene, sample_hand, sample_scene, scene_rng
+from latent_hands.render.placed_hand import sample_hand
+from latent_hands.render.scene import Scene, sample_scene, scene_rng
 from latent_hands.render.sensor import PLAIN
 from latent_hands.render.shots import render_hand
 from latent_hands.render.variety import EVERYTHING, varied

@@ -8,11 +8,9 @@ from latent_hands.errors import HandsError
 from latent_hands.latents import Gaussian, active_units, joint, means, sample, with_noise
 
 
-def gaussian(batch=5, size=3, seed=0):
+def gaussian(size=3, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return Gaussian(
-        torch.randn(batch, size, generator=generator), torch.randn(batch, size, generator=generator)
-    )
+    return Gaussian(torch.randn(5, size, generator=generator), torch.randn(5, size, generator=generator))
 
 
 def test_kl_is_that_of_torch_distributions():

@@ -18,8 +18,8 @@ K = np.array([[150.0, 0, 31.5], [0, 140, 30], [0, 0, 1]], np.float32)
 SQUARE = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
 
-def pixels(size=64):
-    v, u = np.mgrid[:size, :size]
+def pixels():
+    v, u = np.mgrid[:64, :64]
     return np.stack([u.ravel(), v.ravel()], 1).astype(np.float32)
 
 

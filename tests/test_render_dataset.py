@@ -3,6 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
+from folders import contents
 
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.safe_pickle import load_pickle
@@ -18,11 +19,6 @@ SMALL = {"count": 5, "size": 48, "seed": 3, "poses_per_scene": 2, "evaluation": 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return render_dataset(tmp_path_factory.mktemp("render") / "hands", workers=1, **SMALL)
-
-
-def contents(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_the_layout_is_rhds(root):

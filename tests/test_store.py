@@ -8,6 +8,7 @@ from multiprocessing import get_context
 
 import pytest
 import torch
+from folders import contents
 from packed_hands import COUNT, CUT, WINDOW_PX, damage, name_painted, painted_scenes, same
 
 from latent_hands.data import prepare as prepare_module
@@ -39,10 +40,6 @@ def store(tmp_path):
 
 def direct(samples, cut):
     return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.pictures)
-
-
-def files(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
@@ -107,17 +104,17 @@ def test_a_stopped_and_repeated_packing_is_the_one_that_was_not(store, tmp_path,
         patch.setattr(prepare_module, "build_windows", lambda *a: built.append(len(a[0])) or build(*a))
         prepare("pictures", tmp_path / "parts", {"training": CUT})
     assert built == [3, 3, 3, 2][kept:]
-    assert files(tmp_path / "parts") == files(store)
+    assert contents(tmp_path / "parts") == contents(store)
 
 
 def test_damage_is_found_and_mended(store):
-    whole, path = files(store), store / "training" / "00001.safetensors"
+    whole, path = contents(store), store / "training" / "00001.safetensors"
     damage(path)
     open_windows(store, "training", CUT)  # size and header are right
     with pytest.raises(HandsError, match=r"00001\.safetensors .* its SHA-256 differs"):
         verify(store)
     prepare("pictures", store, {"training": CUT})
-    assert files(store) == whole
+    assert contents(store) == whole
     verify(store)
 
 
@@ -125,7 +122,7 @@ def test_splits_may_follow_one_another(store, tmp_path):
     small = replace(CUT, margin=1.0)
     prepare("pictures", store, {"evaluation": small})
     prepare("pictures", tmp_path / "both", {"training": CUT, "evaluation": small})
-    assert files(store) == files(tmp_path / "both")
+    assert contents(store) == contents(tmp_path / "both")
 
 
 def picture_sums(store):

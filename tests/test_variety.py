@@ -12,7 +12,8 @@ pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'lat
 
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.jewellery import band_offset, sample_jewellery
-from latent_hands.render.scene import bone_m, sample_scene, tag_hand
+from latent_hands.render.placed_hand import tag_hand
+from latent_hands.render.scene import bone_m, sample_scene
 from latent_hands.render.sensor import PLAIN, develop
 from latent_hands.render.shots import render_hand, visible_joints
 from latent_hands.render.things import place_thing, thing_faces, unit_thing

@@ -9,7 +9,7 @@ The last weights count, not the best on validation data: schedules end at a lear
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
@@ -176,8 +176,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     experiment = load_experiment(path / EXPERIMENT)
     weights, _ = read_tensors(path / WEIGHTS)
     with torch.device("meta"):
-        check_size = build_vae(experiment)
-    restore_sizes(check_size, weights, path)
+        check_size(build_vae(experiment), weights, path)
     vae = build_vae(experiment)
     restore_weights(
         vae, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}, str(path)
@@ -185,36 +184,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     return vae.eval().requires_grad_(False), experiment
 
 
-def begin_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
-    """Give the arrows that a run has too, by role and name, its weights; the names of those arrows.
-
-    `only` chooses some of them, such as "decoders.rgb". Raises HandsError if the run has none of them, or one
-    of another size, or if one that is asked for is not in both.
-    """
-    source, _ = load_run(run)
-    common = []
-    for role, arrows in (("encoders", vae.encoders), ("decoders", vae.decoders)):
-        held = source.get_submodule(role)
-        for name, arrow in arrows.items():
-            if name not in dict(held.named_children()) or (only and f"{role}.{name}" not in only):
-                continue
-            weights = held.get_submodule(name).state_dict()
-            if {n: t.shape for n, t in weights.items()} != {
-                n: t.shape for n, t in arrow.state_dict().items()
-            }:
-                raise HandsError(f"{role}.{name} of {run} is of another size: a run cannot start with it")
-            arrow.load_state_dict(weights)
-            common.append(f"{role}.{name}")
-    for name in only:
-        if name not in common:
-            raise HandsError(f'[training] start_with: "{name}" is not an arrow of this graph and of {run}')
-    if not common:
-        legal = ", ".join([*vae.encoders, *vae.decoders])
-        raise HandsError(f"{run} has no arrow of this graph to start with; legal: one of {legal}")
-    return tuple(common)
-
-
-def restore_sizes(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) -> None:
+def check_size(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) -> None:
     """Refuse an experiment that asks for far more memory than its weights fill, before it is allocated."""
     asked = sum(t.numel() for t in vae.state_dict().values())
     held = sum(t.numel() for t in weights.values())
@@ -224,8 +194,8 @@ def restore_sizes(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) 
         )
 
 
-def export_weights(run: str | Path, out: str | Path, dtype: torch.dtype = torch.float16) -> Path:
-    """Write what using a model needs, small: experiment.toml and the weights, matrices in `dtype`.
+def export_weights(run: str | Path, out: str | Path) -> Path:
+    """Write what using a model needs, small: experiment.toml and the weights, matrices in half precision.
 
     Where the training data and the weights it started with lay stays untold.
     Vectors stay float32: they are few, and BatchNorm's variances may exceed what half precision holds.
@@ -241,7 +211,7 @@ def export_weights(run: str | Path, out: str | Path, dtype: torch.dtype = torch.
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / EXPERIMENT, write_experiment(experiment))
-    weights = {n: t.to(dtype) if t.dim() > 1 else t for n, t in vae.state_dict().items()}
+    weights = {n: t.half() if t.dim() > 1 else t for n, t in vae.state_dict().items()}
     write_tensors(out / WEIGHTS, weights, {"exported_from": Path(run).name})
     return out
 
@@ -255,8 +225,12 @@ def append_metrics(out: Path, line: dict[str, Any]) -> None:
 def cut_metrics(out: Path, update: int) -> None:
     """Forget the lines after an update: a resumed run writes them again."""
     path = out / METRICS
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["update"] <= update]
-    write_text(path, "".join(kept))
+    if path.exists():
+        kept = [line for line in read_metrics(path) if line["update"] <= update]
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics; a line that is being written is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from latent_hands import metrics
 from latent_hands.data.sharded_images import ShardedImages
+from latent_hands.data.windows import FRAMES, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.bones import mean_bone_lengths, with_bone_lengths
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
@@ -29,7 +30,6 @@ from latent_hands.hand.geometry import (
     to_wrist,
 )
 
-FRAMES = ("camera", "ray")
 Model = Callable[[Tensor], Mapping[str, Tensor]]
 """Crops (b, 3, S, S) in [-1, 1] to any of "pose", "cpose" (b, 21, 3) and "viewpoint" (b, 3, 3)."""
 Statistic = Callable[[Tensor], Tensor]
@@ -131,7 +131,6 @@ def predict(
     rotations: int = 1,
     batch_size: int = 64,
     device: str | torch.device = "cpu",
-    progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     """Runs a model over windows: square pictures whose middle, `size / margin` pixels wide, is the crop.
 
@@ -149,13 +148,11 @@ def predict(
         cameras = None if K is None else K[batch].to(device)
         views = [_predict_turned(model, shown, cameras, crop_px, margin, frame, angle) for angle in angles]
         parts.append(_average(views))
-        if progress is not None:
-            progress(start + len(shown), len(images))
     return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 
 def predict_windows(
-    model: Model, windows: Any, crop_px: int, picture: str = "rgb", **options: Any
+    model: Model, windows: Windows, crop_px: int, picture: str = "rgb", **options: Any
 ) -> Prediction:
     """`predict` on pictures of `Windows` with their `K` and `margin`; `options` are those of `predict`."""
     images = windows.pictures[picture].images

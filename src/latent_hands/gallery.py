@@ -1,7 +1,6 @@
 """The pictures that show what a run does: estimates beside the truth, transfers, walks."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.metrics import joint_errors
 from latent_hands.predictor import Hand, Model, Photo, Walk
-from latent_hands.predictor.model import Source
+from latent_hands.predictor.placing import Reads, Source
 
 Points = Float[np.ndarray, "21 3"]
 SHOWN_PX = 320
@@ -47,11 +46,11 @@ def error_mm(hand: Hand, sample: Sample) -> float | None:
     return float(errors.mean())
 
 
-def overlaid(photo: Photo, hand: Hand, colour: str | None = None) -> Picture:
+def overlaid(photo: Photo, hand: Hand) -> Picture:
     """The part of the picture that was looked at, with the hand drawn over it."""
     W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, SHOWN_PX)
     uv_px = camera.warp_points(torch.from_numpy(hand.uv_wrist_form_px), W).numpy()
-    return draw.overlay(looked_at(photo), uv_px, colour)
+    return draw.overlay(looked_at(photo), uv_px)
 
 
 def looked_at(photo: Photo) -> Picture:
@@ -73,10 +72,7 @@ def estimate_sheet(rows: Sequence[list[Picture]], headings: Sequence[str] = ()) 
 
 
 def transfer_grid(
-    model: Model,
-    poses: Sequence[Source],
-    contents: Sequence[Source],
-    reads: Literal["rgb", "tag"] = "rgb",
+    model: Model, poses: Sequence[Source], contents: Sequence[Source], reads: Reads = "rgb"
 ) -> Picture:
     """Fig. 6: the first column gives the pose, the second shows what was read from it, the first row the
     scene."""
@@ -96,7 +92,7 @@ def _shown(source: Source) -> Picture:
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         return draw.skeleton(source)
     photo = source if isinstance(source, Photo) else Photo.open(source)
-    return looked_at(photo.mirrored() if photo.handedness == "right" else photo)
+    return looked_at(photo.as_left())
 
 
 def _pose(model: Model, source: Source) -> Points:

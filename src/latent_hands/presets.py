@@ -36,8 +36,8 @@ def weights(
     """
     pictures = any(modality(name).is_image for name in written.values())
     beta = BETA_SYNTHESIS if pictures else BETA_ESTIMATION
-    if preset == "paper" and y is None:
+    if preset == "balanced":
+        return {arrow: beta / modality(name).sigma ** 2 for arrow, name in written.items()}, beta
+    if y is None:
         return dict.fromkeys(written, 1.0), 1.0
-    if preset == "paper":
-        return {arrow: LAM_Y if name in (y or ()) else LAM_X for arrow, name in written.items()}, beta
-    return {arrow: beta / modality(name).sigma ** 2 for arrow, name in written.items()}, beta
+    return {arrow: LAM_Y if name in y else LAM_X for arrow, name in written.items()}, beta

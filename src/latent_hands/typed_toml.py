@@ -136,8 +136,7 @@ def value_of(text: str) -> Any:
 def to_table(instance: Any) -> Any:
     """A dataclass as plain tables and lists; None is left out."""
     if is_dataclass(instance):
-        values = {field.name: getattr(instance, field.name) for field in fields(instance)}
-        return {key: to_table(value) for key, value in values.items() if value is not None}
+        return {key: to_table(value) for key, value in vars(instance).items() if value is not None}
     if isinstance(instance, Mapping):
         return {key: to_table(value) for key, value in instance.items()}
     if isinstance(instance, (list, tuple)):

@@ -30,7 +30,7 @@ def leakage(anchor: Latent, donor: Latent, changed: Mapping[str, Latent], blocks
     """
     most = apart(anchor, donor)
     return {
-        name: {f: ratio_of("ratio", moved, most[f], blocks) for f, moved in apart(anchor, latent).items()}
+        name: {f: ratio_of(moved, most[f], blocks) for f, moved in apart(anchor, latent).items()}
         for name, latent in changed.items()
     }
 
@@ -48,7 +48,7 @@ def swap_consistency(subject: Subject, anchor: Latent, donor: Latent, right: Any
         put_in = synthesis.swap(anchor, donor, factors)
         came_back = subject.read(subject.decode("rgb", put_in, right), right)
         missed = apart(put_in, came_back)
-        matrix[name] = {f: ratio_of("ratio", missed[f], most[f], blocks) for f in missed}
+        matrix[name] = {f: ratio_of(missed[f], most[f], blocks) for f in missed}
     return matrix
 
 

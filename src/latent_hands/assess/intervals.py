@@ -12,10 +12,10 @@ Blocks = Int64[Tensor, " n"]
 """The block (of the benchmark) that each picture belongs to."""
 
 
-def block_weights(blocks: Blocks, resamples: int = 1000) -> Float[Tensor, "rows n"]:
+def block_weights(blocks: Blocks) -> Float[Tensor, "rows n"]:
     """How often each picture counts: ones in the first row, then a bootstrap over blocks in the others."""
     _, block = blocks.cpu().unique(return_inverse=True)
-    drawn = bootstrap_weights(int(block.max()) + 1, resamples)[:, block]
+    drawn = bootstrap_weights(int(block.max()) + 1)[:, block]
     return torch.cat([torch.ones_like(drawn[:1]), drawn])
 
 
@@ -37,12 +37,10 @@ def mean_of(name: str, values: Float[Tensor, " n"], blocks: Blocks) -> dict[str,
     return stated(name, weighted_mean(values, block_weights(blocks)))
 
 
-def ratio_of(
-    name: str, above: Float[Tensor, " n"], below: Float[Tensor, " n"], blocks: Blocks
-) -> dict[str, Any]:
-    """The ratio of two means over the same pictures, stated."""
+def ratio_of(above: Float[Tensor, " n"], below: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
+    """The ratio of two means over the same pictures, stated as "ratio"."""
     weights = block_weights(blocks)
-    return stated(name, weighted_mean(above, weights) / weighted_mean(below, weights))
+    return stated("ratio", weighted_mean(above, weights) / weighted_mean(below, weights))
 
 
 def _finite(value: float) -> float | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from scipy.stats import rankdata
 from torch import Tensor
 
 from latent_hands.assess.benchmark import Benchmark
@@ -60,6 +61,4 @@ def kept_content(read: Float[Tensor, "n 19"], truth: Float[Tensor, "n 19"], bloc
 
 def _ranks(values: Tensor) -> Tensor:
     """The place of each value in its column; equal values share the mean of their places."""
-    below = (values[:, None] > values).double().sum(dim=1)
-    equal = (values[:, None] == values).double().sum(dim=1)
-    return below + (equal - 1) / 2
+    return torch.from_numpy(rankdata(values.numpy(), axis=0))

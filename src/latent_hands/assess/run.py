@@ -8,7 +8,7 @@ from latent_hands.assess.calibration import measure_samples
 from latent_hands.assess.disentangling import measure_groups
 from latent_hands.assess.free_factor import measure_free
 from latent_hands.assess.intervals import block_weights, stated, weighted_mean
-from latent_hands.assess.judge import Judge
+from latent_hands.assess.judge import Judge, Progress
 from latent_hands.assess.lessons import Lessons
 from latent_hands.assess.pictures import Images
 from latent_hands.assess.probe import measure_probes
@@ -19,15 +19,12 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.latents import active_units
 
-Progress = Callable[[str, int, int], None]
-
 
 def assess_run(
     subject: Subject,
     benchmark: Benchmark,
     judge: Judge | None = None,
     samples: int = 16,
-    seed: int = 0,
     progress: Progress | None = None,
     lessons: Lessons | None = None,
 ) -> tuple[dict[str, Any], dict[str, Images]]:
@@ -47,7 +44,7 @@ def assess_run(
         "latent": lambda: measure_latent(subject, benchmark),
         "groups": lambda: measure_groups(subject, benchmark),
         "probes": lambda: measure_probes(subject, benchmark, lessons),
-        "calibration": lambda: measure_samples(subject, benchmark, samples, seed),
+        "calibration": lambda: measure_samples(subject, benchmark, samples),
     }
     if subject.free():
         parts["free"] = lambda: measure_free(subject, benchmark)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from latent_hands.check.diagnosis import diagnose
-from latent_hands.check.files import SPLITS, Looked, Problem, look_at, read_splits, same_pictures, same_poses
+from latent_hands.check.files import Looked, Problem, look_at, read_splits, same_pictures, same_poses
 from latent_hands.check.labels import Verdict, is_hand, labels_of
+from latent_hands.data.rhd import SPLITS
 
 __all__ = ["Problem", "Report", "Verdict", "check_data"]
 

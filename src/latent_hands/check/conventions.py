@@ -11,6 +11,7 @@ import numpy as np
 from latent_hands.check import anatomy
 from latent_hands.check.labels import Labels, Verdict, figures
 from latent_hands.data.units import UNITS, power_to_mm
+from latent_hands.hand.skeleton import MIDDLE_MCP
 
 _CLEAR_MISFIT = 0.22
 _NAMES = {
@@ -73,7 +74,7 @@ def find_root(labels: Labels) -> tuple[Verdict, Labels]:
     """Whether joint 0 is the wrist or the palm: the thumb's base lies before the one, behind the other."""
     share = float(np.median(anatomy.thumb_base(labels.xyz_mm)))
     found = "palm" if share < _PALM_BELOW else "wrist"
-    way = np.linalg.norm(labels.xyz_mm[:, 12] - labels.xyz_mm[:, 0], axis=1)
+    way = np.linalg.norm(labels.xyz_mm[:, MIDDLE_MCP] - labels.xyz_mm[:, 0], axis=1)
     bones = np.median(way / np.maximum(anatomy.middle_bone(labels.xyz_mm), 1e-9))
     told = f"seen along the hand, the thumb's base lies {abs(share):.2f} of the way to the middle MCP "
     told += f"{'behind' if share < 0 else 'before'} joint 0 (wrist: before, palm: behind); "

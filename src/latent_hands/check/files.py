@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.check.pictures import unlikeness
-from latent_hands.data import Sample, check_limit, find_reader, read_rgb
+from latent_hands.data import Sample, check_limit, find_reader
 from latent_hands.data.sample import read_pixels
 from latent_hands.errors import AbsentError, HandsError
-
-SPLITS = ("training", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -163,6 +161,6 @@ def _look(split: str, sample: Sample) -> tuple[Looked | None, list[Problem]]:
 
 def _try(path: Path, mode: str) -> tuple[np.ndarray | None, list[Problem]]:
     try:
-        return (read_rgb(path) if mode == "RGB" else read_pixels(path, mode)), []
+        return read_pixels(path, mode), []
     except HandsError as error:
         return None, [Problem("file", str(path), str(error))]

@@ -69,7 +69,7 @@ def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels 
         xyz_mm=_stack([sample.xyz_mm for sample in chosen]),
         left=np.array([sample.side == "left" for sample in chosen]) if sides <= {"left", "right"} else None,
         uv_px=_stack_if_all([sample.uv_px for sample in chosen]),
-        visible=np.stack([_visible(sample) for sample in chosen]),
+        visible=np.stack([sample.seen for sample in chosen]),
         K=_stack_if_all([sample.K for sample in chosen]),
         size_px=np.array(sizes, float),
     )
@@ -83,10 +83,6 @@ def figures(value: float) -> str:
 def is_hand(sample: Sample) -> bool:
     """Whether it has 3D joints, at more than one place."""
     return sample.xyz_mm is not None and bool(np.ptp(sample.xyz_mm, axis=0).any())
-
-
-def _visible(sample: Sample) -> Bool[np.ndarray, "21"]:
-    return np.ones(21, bool) if sample.visible is None else sample.visible
 
 
 def _stack(arrays: Sequence[np.ndarray | None]) -> np.ndarray:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import Json, Run
+from latent_hands.cli.options import Json, Number, Run
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
-    from latent_hands.assess import Judge
-    from latent_hands.assess.run import Progress
+    from latent_hands.assess.judge import Judge, Progress
     from latent_hands.data import Sample
     from latent_hands.predictor import Model
 
@@ -26,7 +25,7 @@ def assess(
     judge: Annotated[Path | None, arg(metavar="FILE")] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
     samples: Annotated[int, arg(metavar="N")] = 16,
-    limit: Annotated[int | None, arg(metavar="N")] = None,
+    limit: Number = None,
     out: Annotated[Path | None, arg(metavar="DIR")] = None,
     json: Json = False,
 ) -> None:

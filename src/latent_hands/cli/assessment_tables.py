@@ -1,10 +1,9 @@
 """What the command assess prints for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from latent_hands.cli.tables import Lines, show
 
 ROWS = {
     "true_picture": "true picture",
@@ -22,35 +21,20 @@ Numbers = Mapping[str, Any]
 def assessment_tables(numbers: Numbers, title: str) -> None:
     """The numbers of `assess_run`; ± is half the width of the 95 % interval, whose ends the JSON holds."""
     rows, counts = numbers["rows"], f"{numbers['transfers']} transfers of {numbers['crop_px']} px"
-    _show(f"{title}: {counts}, content from the {numbers['content_from']}", _pixels(rows))
-    _show("Pose that the pictures show: EPE mm, and its ratio to that of true pictures", _poses(rows))
+    show(f"{title}: {counts}, content from the {numbers['content_from']}", _pixels(rows))
+    show("Pose that the pictures show: EPE mm, and its ratio to that of true pictures", _poses(rows))
     if any("content" in row for row in rows.values()):
-        _show("Content that the judge reads: rank correlation with the scene's", _contents(rows))
-    _show(
-        "Leakage: the move when the row's factor changes, of that to the donor", _matrix(numbers["leakage"])
-    )
-    _show("Swap of the row's factor: what is read again misses by", _matrix(numbers["swap_consistency"]))
-    _show("Latent factors by encoder", _latent(numbers["latent"]))
-    _show("Poses that a small probe reads from single factors, mm", _probes(numbers["probes"]))
-    _show(
+        show("Content that the judge reads: rank correlation with the scene's", _contents(rows))
+    show("Leakage: the move when the row's factor changes, of that to the donor", _matrix(numbers["leakage"]))
+    show("Swap of the row's factor: what is read again misses by", _matrix(numbers["swap_consistency"]))
+    show("Latent factors by encoder", _latent(numbers["latent"]))
+    show("Poses that a small probe reads from single factors, mm", _probes(numbers["probes"]))
+    show(
         f"{numbers['calibration']['samples']} posterior samples an image",
         _calibration(numbers["calibration"]),
     )
     if "free" in numbers:
-        _show(f"z_u: {', '.join(numbers['free']['factors'])}", _free(numbers["free"]))
-
-
-Lines = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""Headings and rows."""
-
-
-def _show(title: str, lines: Lines) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=any(lines[0]))
-    for i, heading in enumerate(lines[0]):
-        table.add_column(heading, justify="right" if i else "left")
-    for row in lines[1]:
-        table.add_row(*row)
-    Console().print(table)
+        show(f"z_u: {', '.join(numbers['free']['factors'])}", _free(numbers["free"]))
 
 
 def _told(numbers: Numbers, key: str, digits: int, interval: bool = True) -> str:

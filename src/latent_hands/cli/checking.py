@@ -2,14 +2,13 @@
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
 
 from latent_hands.check import Report, check_data
 from latent_hands.cli.bars import bars
-from latent_hands.cli.options import Json
-from latent_hands.data import READERS
+from latent_hands.cli.options import Folder, Json, Name, Number, Splits
 
 _SHOWN = 20
 _KINDS = {
@@ -22,10 +21,10 @@ _KINDS = {
 
 
 def check(
-    name: Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")],
-    root: Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")],
-    split: tuple[Literal["training", "evaluation"], ...] = ("training", "evaluation"),
-    limit: Annotated[int | None, arg(metavar="N")] = None,
+    name: Name,
+    root: Folder,
+    split: Splits = ("training", "evaluation"),
+    limit: Number = None,
     sheet: Annotated[Path | None, arg(metavar="FILE.png")] = None,
     json: Json = False,
 ) -> bool:

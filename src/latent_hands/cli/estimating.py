@@ -75,15 +75,9 @@ class Estimated:
 
 def given_pictures(images: Sequence[Path], told: Told, on_broken: OnBroken) -> list[Given]:
     """Pictures, folders and videos of a command line. Raises HandsError as `named_pictures` does."""
+    assumed = told.hand is None, told.box is None
     return [
-        Given(
-            name,
-            each.image,
-            partial(told.open, each.image),
-            told.hand is None,
-            told.box is None,
-            each.seconds,
-        )
+        Given(name, each.image, partial(told.open, each.image), *assumed, each.seconds)
         for name, each in named_pictures(images, on_broken).items()
     ]
 

@@ -9,7 +9,10 @@ from tyro.conf import Positional, arg
 from latent_hands.data import READERS
 
 Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or a shipped one by name.")]
-Out = Annotated[Path, arg(metavar="PATH")]
+Name = Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")]
+Folder = Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")]
+Splits = tuple[Literal["training", "evaluation"], ...]
+Number = Annotated[int | None, arg(metavar="N")]
 HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the pictures show.")]
 ToldSide = Annotated[
     Literal["left", "right"] | None, arg(help="Which hand the pictures show [left is assumed].")

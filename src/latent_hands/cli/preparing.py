@@ -9,13 +9,8 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.bars import bars
-from latent_hands.cli.options import Json, Split
-from latent_hands.data import READERS
+from latent_hands.cli.options import Folder, Json, Name, Number, Split, Splits
 from latent_hands.errors import HandsError
-
-Name = Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")]
-Folder = Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")]
-Splits = tuple[Literal["training", "evaluation"], ...]
 
 
 def prepare(
@@ -29,7 +24,7 @@ def prepare(
     side: Literal["mirror", "condition"] = "mirror",
     pictures: Annotated[tuple[str, ...], arg(metavar="KEY")] = (),
     split: Splits = ("training", "evaluation"),
-    workers: Annotated[int | None, arg(metavar="N")] = None,
+    workers: Number = None,
     verify: bool = False,
     json: Json = False,
 ) -> None:
@@ -92,8 +87,8 @@ def export(
     out: Annotated[Path, Positional, arg(metavar="OUT")],
     layout: Literal["rhd", "freihand", "coco"],
     split: Splits = (),
-    limit: Annotated[int | None, arg(metavar="N")] = None,
-    workers: Annotated[int | None, arg(metavar="N")] = None,
+    limit: Number = None,
+    workers: Number = None,
     json: Json = False,
 ) -> None:
     """Write a data set in another published layout, for other people's trainers.
@@ -133,7 +128,7 @@ def retarget(
     root: Folder,
     out: Annotated[Path, Positional, arg(metavar="OUT.safetensors")],
     split: Split = "training",
-    limit: Annotated[int | None, arg(metavar="N")] = None,
+    limit: Number = None,
     json: Json = False,
 ) -> None:
     """Take the poses of a labelled data set for the renderer: joint angles of its hand, without the person.

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from latent_hands import draw
 from latent_hands.checkpoint import write_text
@@ -11,6 +11,7 @@ from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.errors import HandsError
 from latent_hands.gallery import estimate_row, estimate_sheet, truth_mm
 from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
+from latent_hands.predictor.placing import Reads
 
 
 def parse_box(text: str | None) -> tuple[float, ...] | None:
@@ -72,7 +73,7 @@ def spread(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
     return [samples[(start + i * step) % len(samples)].name for i in range(count)]
 
 
-def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> Literal["rgb", "tag"]:
+def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> Reads:
     """What contents are taken for: what was asked for, else tag pictures where set and model know them."""
     if reads is None:
         known = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())

@@ -34,6 +34,20 @@ AGAIN = {
 """Scores that are told again: of a ray frame without the camera, of joints in the labels' convention."""
 
 
+Lines = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Headings and rows."""
+
+
+def show(title: str, lines: Lines) -> None:
+    """Print a table whose first column names the rows; headings that are all empty are left out."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=any(lines[0]))
+    for i, heading in enumerate(lines[0]):
+        table.add_column(heading, justify="right" if i else "left")
+    for row in lines[1]:
+        table.add_row(*row)
+    Console().print(table)
+
+
 def scores_table(numbers: Mapping[str, Any], title: str) -> None:
     """A run's numbers with their intervals, beside those of the labels' own mean pose."""
     table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
@@ -89,13 +103,11 @@ def _cells(each: Estimated, spread: bool) -> list[str]:
 
 def store_table(splits: Mapping[str, Split], title: str) -> None:
     """What a packed store holds, and what the pictures it was cut from take."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("split", "hands", "window", "shards", "store MB", "pictures MB"):
-        table.add_column(heading, justify="left" if heading == "split" else "right")
+    rows = []
     for name, split in splits.items():
         sizes = (f"{size / 1e6:.1f}" for size in (split.bytes, split.source_bytes))
-        table.add_row(name, f"{split.samples}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes)
-    Console().print(table)
+        rows.append([name, f"{split.samples}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes])
+    show(title, (("split", "hands", "window", "shards", "store MB", "pictures MB"), rows))
 
 
 def counts_table(counts: Mapping[str, Mapping[str, Any]], title: str) -> None:
@@ -124,16 +136,15 @@ def conventions_table(verdicts: Sequence[Verdict]) -> None:
 
 def fit_table(summary: Mapping[str, Any], title: str) -> None:
     """How well a hand's articulations fit the labels of a set."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("hands", f"{summary['hands']}")
-    names = {"fit_error_mm": "fit error, mean", "median_mm": "... median", "percentile_90_mm": "... 90 %"}
-    for key, name in names.items():
-        table.add_row(name, f"{summary[key]:.1f} mm")
-    worst = max(summary["joints_mm"], key=summary["joints_mm"].__getitem__)
-    table.add_row(f"... of the worst joint, {worst}", f"{summary['joints_mm'][worst]:.1f} mm")
-    table.add_row("fingers entered one another", f"{summary['collided']}")
-    table.add_row("mean error once they are opened", f"{summary['freed_error_mm']:.1f} mm")
-    table.add_row("left out", f"{summary['left_out']}")
-    Console().print(table)
+    worst, worst_mm = max(summary["joints_mm"].items(), key=lambda joint: joint[1])
+    rows = {
+        "hands": f"{summary['hands']}",
+        "fit error, mean": f"{summary['fit_error_mm']:.1f} mm",
+        "... median": f"{summary['median_mm']:.1f} mm",
+        "... 90 %": f"{summary['percentile_90_mm']:.1f} mm",
+        f"... of the worst joint, {worst}": f"{worst_mm:.1f} mm",
+        "fingers entered one another": f"{summary['collided']}",
+        "mean error once they are opened": f"{summary['freed_error_mm']:.1f} mm",
+        "left out": f"{summary['left_out']}",
+    }
+    show(title, (("", ""), list(rows.items())))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, Suppress, arg
 
-from latent_hands.cli.options import DataName, Json, Root, Run, Split
+from latent_hands.cli.options import DataName, Json, Number, Root, Run, Split
 from latent_hands.errors import HandsError
 
 
@@ -33,12 +33,12 @@ def demo(
 
 def render(
     out: Annotated[Path, Positional, arg(metavar="OUT")],
-    count: Annotated[int | None, arg(metavar="N")] = None,
+    count: Number = None,
     size: Annotated[int | None, arg(metavar="PX")] = None,
     seed: int = 0,
-    workers: Annotated[int | None, arg(metavar="N")] = None,
-    poses_per_scene: Annotated[int | None, arg(metavar="N")] = None,
-    evaluation: Annotated[int | None, arg(metavar="N")] = None,
+    workers: Number = None,
+    poses_per_scene: Number = None,
+    evaluation: Number = None,
     window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     convention: str = "rhd",
@@ -135,7 +135,7 @@ def evaluate(
     root: Root = None,
     split: Split = "evaluation",
     rotations: int = 1,
-    limit: Annotated[int | None, arg(metavar="N")] = None,
+    limit: Number = None,
     exact: bool = False,
     encoder: Annotated[str | None, arg(metavar="ARROW")] = None,
     convention: Annotated[str | None, arg(metavar="NAME")] = None,

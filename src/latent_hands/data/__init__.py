@@ -11,7 +11,7 @@ from latent_hands.data.ge2019 import read_ge2019
 from latent_hands.data.images import list_images, read_images
 from latent_hands.data.rendered import read_rendered
 from latent_hands.data.rhd import read_rhd
-from latent_hands.data.sample import OnBroken, Sample, read_rgb, stop
+from latent_hands.data.sample import OnBroken, Sample, check_limit, read_rgb, stop
 from latent_hands.data.stb import read_stb
 from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError, did_you_mean
@@ -76,12 +76,6 @@ def open_data(
     """
     check_limit(limit)
     return find_reader(name, root)(Path(root), split, limit, on_broken=on_broken)
-
-
-def check_limit(limit: int | None) -> None:
-    """Raise HandsError for a limit below 1."""
-    if limit is not None and limit < 1:
-        raise HandsError(f"limit is {limit}; legal: 1 or more")
 
 
 def find_reader(name: str, root: str | Path) -> Reader:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent_hands.data.rendered import read_rendered
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, check_limit
 from latent_hands.errors import HandsError
 
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
@@ -74,8 +74,7 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
     Raises HandsError as ``read_rendered`` does, for a set that is not counterfactual, and for a group or a
     grid that is not complete.
     """
-    if limit is not None and limit < 1:
-        raise HandsError(f"limit is {limit}; legal: 1 or more")
+    check_limit(limit)
     groups: dict[int, dict[str, Sample]] = {}
     grids: dict[int, dict[tuple[int, int], Sample]] = {}
     for sample in read_rendered(root, split):

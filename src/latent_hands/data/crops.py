@@ -77,7 +77,7 @@ def build_windows(
         crop_side_px=squares[:, 2],
         right=right,
         convention=convention_of(samples),
-        **_move(labels, W, [_where(sample) for sample in samples]),
+        **_move(labels, W, [sample.where for sample in samples]),
     )
 
 
@@ -97,10 +97,6 @@ def _check_options(samples: Sequence[Sample], crop: str, side: str, margin: floa
         raise HandsError("there is no sample to cut a window for; legal: 1 or more")
 
 
-def _where(sample: Sample) -> str:
-    return f"sample {sample.name} ({sample.image})"
-
-
 def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
     """One label of all samples, in palm form; None if none has it."""
     labels = [_LABELS[key](sample) for sample in samples]
@@ -109,11 +105,11 @@ def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
         return None
     if len(present) < len(labels):
         absent = next(sample for sample, label in zip(samples, labels, strict=True) if label is None)
-        raise HandsError(f"{_where(absent)} has no {key}, but others have; build them apart")
+        raise HandsError(f"{absent.where} has no {key}, but others have; build them apart")
     stacked = torch.stack(present)
     bad = ~stacked.isfinite().flatten(1).all(dim=1)
     if bad.any():
-        raise HandsError(f"{_where(samples[int(bad.nonzero()[0])])}: {key} holds values that are not finite")
+        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {key} holds values that are not finite")
     return stacked
 
 
@@ -124,7 +120,7 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
         return None
     for sample in samples:
         if sample.side not in ("left", "right"):
-            raise HandsError(f"{_where(sample)} has the side {sample.side!r}; legal: left, right")
+            raise HandsError(f"{sample.where} has the side {sample.side!r}; legal: left, right")
     return torch.tensor([side == "right" for side in sides])
 
 
@@ -136,13 +132,13 @@ def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, f
         square = crop_square(sample, size_px) or sample.window or whole_square(size_px)
     if square is None:
         raise HandsError(
-            f"{_where(sample)} has neither a scene window nor 3D joints and a camera (xyz_mm, K), of which "
+            f"{sample.where} has neither a scene window nor 3D joints and a camera (xyz_mm, K), of which "
             'crop="scene" needs one; legal: crop="box"'
         )
     cx, cy, side_px = square
     if not (math.hypot(cx, cy) < FAR_PX and 0 < side_px < FAR_PX):
         raise HandsError(
-            f"{_where(sample)} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"
+            f"{sample.where} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"
         )
     return float(cx), float(cy), float(side_px)
 

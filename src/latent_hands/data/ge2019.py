@@ -38,7 +38,12 @@ def read_ge2019(
     uv_px = project(xyz_mm, K)
 
     def read(i: int) -> Sample:
-        return _sample(root, i, xyz_mm[i], uv_px[i], K[i])
+        name = f"{i:05d}"
+        image = root / "images" / f"{name}.jpg"
+        if not image.is_file():
+            raise HandsError(f"picture {name} of {root} has labels but no image: {image} is missing")
+        labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
+        return Sample(name, image, "left", *labels, convention="ge2019")
 
     return whole(map(sparing(read, on_broken), range(count)[:limit]))
 
@@ -55,12 +60,3 @@ def _crop_cameras(
     K[:, :2, 2] = (camera_px[:, 2:] - box_px[:, :2]) * zoom
     K[:, 2, 2] = 1
     return K
-
-
-def _sample(root: Path, index: int, xyz_mm: np.ndarray, uv_px: np.ndarray, K: np.ndarray) -> Sample:
-    name = f"{index:05d}"
-    image = root / "images" / f"{name}.jpg"
-    if not image.is_file():
-        raise HandsError(f"picture {name} of {root} has labels but no image: {image} is missing")
-    visible = np.ones(21, bool)
-    return Sample(name, image, "left", xyz_mm, uv_px, visible, K, convention="ge2019")

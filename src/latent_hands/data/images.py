@@ -24,8 +24,9 @@ def read_images(
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     if not paths:
         raise HandsError("no image was named; give picture files, folders or videos")
-    readable = (each for each in list_images(paths) if each.seconds is not None or _decodes(each, on_broken))
-    return list(islice(readable, limit))
+    decode = sparing(read_rgb, on_broken)
+    decoded = (s for s in list_images(paths) if s.seconds is not None or decode(s.image) is not None)
+    return list(islice(decoded, limit))
 
 
 def list_images(paths: Iterable[str | Path], on_broken: OnBroken = stop) -> Iterator[Sample]:
@@ -44,10 +45,6 @@ def list_images(paths: Iterable[str | Path], on_broken: OnBroken = stop) -> Iter
         else:
             for file in [path] if path.is_file() else _pictures(path):
                 yield Sample(name=file.stem, image=file)
-
-
-def _decodes(sample: Sample, on_broken: OnBroken) -> bool:
-    return sparing(read_rgb, on_broken)(sample.image) is not None
 
 
 def _pictures(folder: Path) -> list[Path]:

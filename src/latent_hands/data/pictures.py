@@ -66,8 +66,7 @@ def check_pictures(samples: Sequence[Sample], keys: Collection[str]) -> None:
         for sample in samples:
             if file_of(sample, key) is None:
                 has = ", ".join(each for each in KINDS if file_of(sample, each) is not None)
-                where = f"sample {sample.name} ({sample.image})"
-                raise HandsError(f"{where} has no {key} picture; it has {has}")
+                raise HandsError(f"{sample.where} has no {key} picture; it has {has}")
 
 
 def cut_pictures(

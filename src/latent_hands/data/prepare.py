@@ -94,7 +94,8 @@ def _cut_missing(
     """Write every shard of a split that is not there intact; the manifest, after each of them."""
 
     def keep(shards: Sequence[Shard]) -> Manifest:
-        kept = manifest.with_split(name, replace(split, shards=tuple(shards)))
+        splits = manifest.splits | {name: replace(split, shards=tuple(shards))}
+        kept = replace(manifest, splits=splits)
         write_bytes(out / MANIFEST, kept.as_json().encode())
         return kept
 

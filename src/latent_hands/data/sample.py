@@ -72,6 +72,16 @@ class Sample:
                     self, field, _array(value, kind, shape, f'"{field}" of sample {self.name}')
                 )
 
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"sample {self.name} ({self.image})"
+
+    @property
+    def seen(self) -> Bool[np.ndarray, "21"]:
+        """Which joints are visible; all of them where that is not known."""
+        return np.ones(21, bool) if self.visible is None else self.visible
+
     def projected(self) -> "Sample":
         """With the 2D joints that the 3D ones and the camera give, all visible, where these are not known.
 
@@ -80,7 +90,7 @@ class Sample:
         if self.xyz_mm is None or self.K is None:
             return self
         uv_px = project(self.xyz_mm, self.K) if self.uv_px is None else self.uv_px
-        return replace(self, uv_px=uv_px, visible=np.ones(21, bool) if self.visible is None else self.visible)
+        return replace(self, uv_px=uv_px, visible=self.seen)
 
 
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
@@ -101,6 +111,12 @@ def _array(value: Any, kind: type[np.generic], shape: tuple[int, ...], what: str
     if array.shape != shape:
         raise HandsError(f"{what} has the shape {array.shape}; legal: {shape}")
     return array
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise HandsError for a limit below 1."""
+    if limit is not None and limit < 1:
+        raise HandsError(f"limit is {limit}; legal: 1 or more")
 
 
 def stop(error: HandsError) -> NoReturn:

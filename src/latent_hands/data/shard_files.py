@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from latent_hands.data.sample import check_limit
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
 from latent_hands.data.windows import IMAGE_KEYS, Pictures, Windows
@@ -61,8 +62,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
     """
     root, held = Path(root), find_split(Path(root), split)
     check_cut(f"{split} of {root}", held.cut, wanted)
-    if limit is not None and limit < 1:
-        raise HandsError(f"limit is {limit}; legal: 1 or more")
+    check_limit(limit)
     parts = [
         read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
         for number, shard in enumerate(held.shards)

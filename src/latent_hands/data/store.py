@@ -10,7 +10,7 @@ its header, and the labels; `verify` reads everything and checks the SHA-256 of 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,10 +85,6 @@ class Manifest:
     format: int = FORMAT
     conventions: dict[str, str] = field(default_factory=lambda: dict(CONVENTIONS))
     splits: dict[str, Split] = field(default_factory=dict)
-
-    def with_split(self, name: str, split: Split) -> "Manifest":
-        """A copy in which a split is as given."""
-        return replace(self, splits=self.splits | {name: split})
 
     def as_json(self) -> str:
         """The content of store.json."""

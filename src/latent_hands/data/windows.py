@@ -1,7 +1,7 @@
 """Windows: hands as training sees them, square pictures and labels stacked in memory."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -111,10 +111,7 @@ class Windows:
         return replace(self, pictures={key: each for key, each in self.pictures.items() if key in keys})
 
     def _map(self, label: Callable[[Tensor], Tensor], pictures: Callable[[Pictures], Pictures]) -> "Windows":
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed: dict[str, Any] = {
-            n: label(value) for n, value in values.items() if isinstance(value, Tensor)
-        }
+        changed: dict[str, Any] = {n: label(t) for n, t in vars(self).items() if isinstance(t, Tensor)}
         return replace(self, pictures={key: pictures(each) for key, each in self.pictures.items()}, **changed)
 
 

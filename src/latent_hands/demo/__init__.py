@@ -58,10 +58,8 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
 
 
 def _render(hands: Path, count: int, evaluation: int, px: int, window: list[float]) -> Found:
-    try:
-        from latent_hands.render.dataset import render_dataset
-    except ModuleNotFoundError as error:
-        raise HandsError(f"rendering needs {error.name}: pip install 'latent-hands[render]'") from error
+    from latent_hands.render.dataset import render_dataset
+
     render_dataset(hands, count, px, evaluation=evaluation, window=(window[0], window[1]))
     return {}
 

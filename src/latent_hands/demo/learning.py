@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, WEIGHTS
+from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, WEIGHTS, read_metrics
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.train import train
@@ -130,12 +130,6 @@ def _advance(
 
 def _seconds(experiment: Experiment) -> float:
     return 60 * sum(plan.minutes or 0 for plan in experiment.phases.values()) or 1.0
-
-
-def read_metrics(path: Path) -> list[dict]:
-    """The lines of a run's metrics; a line that is being written is left out."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def meaning(line: Mapping, px: int) -> tuple[str, str, float] | None:

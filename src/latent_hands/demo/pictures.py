@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands import draw
-from latent_hands.checkpoint import METRICS
+from latent_hands.checkpoint import METRICS, read_metrics
 from latent_hands.data import Sample, read_rgb
-from latent_hands.demo.learning import meaning, read_metrics
+from latent_hands.demo.learning import meaning
 from latent_hands.demo.stages import Found
 from latent_hands.gallery import (
     error_mm,

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from latent_hands.draw.hands import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, Picture
 
+FRAME_MS = 80
 Line = tuple[Sequence[float | int], Sequence[float | int]]
 
 
@@ -76,14 +77,13 @@ def save_picture(picture: Picture, path: Path) -> Path:
     return _whole(path, lambda temporary: Image.fromarray(picture).save(temporary))
 
 
-def save_gif(frames: Sequence[Picture], path: Path, seconds_per_frame: float = 0.08) -> Path:
+def save_gif(frames: Sequence[Picture], path: Path) -> Path:
     """Write an endless animation that runs forth and back."""
     images = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
-    duration = round(seconds_per_frame * 1000)
     return _whole(
         path,
         lambda temporary: images[0].save(
-            temporary, save_all=True, append_images=images[1:], duration=duration, loop=0
+            temporary, save_all=True, append_images=images[1:], duration=FRAME_MS, loop=0
         ),
     )
 
@@ -99,12 +99,7 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
-def curves(
-    path: Path,
-    panels: Mapping[str, Mapping[str, Line]],
-    x_label: str,
-    y_label: str = "",
-) -> Path:
+def curves(path: Path, panels: Mapping[str, Mapping[str, Line]], x_label: str, y_label: str = "") -> Path:
     """Line plots side by side: panel title -> line name -> (x, y). A PNG, twice as dense as the screen."""
     figure = Figure(figsize=(4.4 * len(panels), 3.0), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]

@@ -29,6 +29,7 @@ JOINTS = (
     *("little_tip", "little_dip", "little_pip", "little_mcp"),
 )
 WRIST = PALM = 0
+INDEX_MCP = JOINTS.index("index_mcp")
 MIDDLE_PIP = JOINTS.index("middle_pip")
 MIDDLE_MCP = JOINTS.index("middle_mcp")
 LITTLE_MCP = JOINTS.index("little_mcp")

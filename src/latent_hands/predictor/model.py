@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,13 +18,11 @@ from latent_hands.latents import Latent
 from latent_hands.modalities import Batch
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.photo import Photo, Picture
-from latent_hands.predictor.placing import as_input, place, towards
+from latent_hands.predictor.placing import Reads, Source, as_batch, as_input, place, towards
 from latent_hands.predictor.spread import joint_spread
 from latent_hands.vae import DisentangledVAE, present
 
 Rgb = UInt8[np.ndarray, "height width 3"]
-Source = Photo | Hand | Picture
-"""What a factor is taken from: a picture, a hand, or joints (21, 3) of a left hand, palm first, any unit."""
 TURNED_MARGIN = 1.5
 """A crop turned about its middle reaches sqrt(2) times as far."""
 
@@ -185,27 +182,15 @@ class Model:
         """
         chosen = synthesis.factors_named(self.vae, factors)
         with torch.inference_mode():
-            return synthesis.infer(self.vae, chosen, self._observe(source, reads))
+            batch = as_batch(source, reads, self.crop_px) | {"right": torch.zeros(1, dtype=torch.bool)}
+            there = {name: tensor.to(self.device) for name, tensor in batch.items()}
+            return synthesis.infer(self.vae, chosen, there)
 
     def _whole(self, source: Source | Latent) -> Latent:
         """All factors of a source, or of a latent that must have them."""
         if isinstance(source, dict):
             return {factor: present(source, factor, "the latent") for factor in self.vae.latent}
         return self.latent(source, tuple(self.vae.latent))
-
-    def _observe(self, source: Source, reads: str) -> Batch:
-        if isinstance(source, np.ndarray) and source.shape == (21, 3):
-            pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
-            cpose, viewpoint = geometry.canonicalise(pose)
-            batch = {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
-        elif isinstance(source, Hand):
-            batch = source.batch()
-        else:
-            photo = source if isinstance(source, Photo) else Photo.open(source)
-            photo = photo.mirrored() if photo.handedness == "right" else photo
-            batch = {reads: as_input(photo, self.crop_px)}
-        batch["right"] = torch.zeros(1, dtype=torch.bool)
-        return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     @torch.inference_mode()
     def decode(self, latent: Latent) -> Batch:
@@ -217,7 +202,7 @@ class Model:
         self._factors_of("rgb")
         return synthesis.to_pictures(self.decode(latent)["rgb"])
 
-    def synthesise(self, pose: Source, content: Source, content_reads: Literal["rgb", "tag"] = "rgb") -> Rgb:
+    def synthesise(self, pose: Source, content: Source, content_reads: Reads = "rgb") -> Rgb:
         """The picture of a left hand in the pose of one source and the scene of another (Fig. 2).
 
         Raises HandsError for a graph that writes no pictures, or that cannot infer a factor from its source.
@@ -225,10 +210,7 @@ class Model:
         return self.transfer([pose], [content], content_reads)[0][0]
 
     def transfer(
-        self,
-        poses: Sequence[Source],
-        contents: Sequence[Source],
-        content_reads: Literal["rgb", "tag"] = "rgb",
+        self, poses: Sequence[Source], contents: Sequence[Source], content_reads: Reads = "rgb"
     ) -> list[list[Rgb]]:
         """Every pose (rows) in every scene (columns), Fig. 6. Raises HandsError as `synthesise` does."""
         self._factors_of("rgb")

@@ -85,6 +85,10 @@ class Photo:
         rgb = np.ascontiguousarray(self.rgb[:, ::-1])
         return replace(self, rgb=rgb, handedness=other, box_px=(total - x - width, y, width, height), K=K)
 
+    def as_left(self) -> "Photo":
+        """Of a right hand the mirror image, of a left one itself."""
+        return self.mirrored() if self.handedness == "right" else self
+
     def window(self, out_px: int, margin: float) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
         """The square around the box, `margin` times as wide, resampled; mid-grey beyond the picture."""
         return cut_square(self.rgb, self.centre_px, self.side_px * margin, out_px, flip=False)

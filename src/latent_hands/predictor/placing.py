@@ -1,5 +1,7 @@
 """Between a photograph and what networks see and say of it: its crop, the ray through it, joints in it."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -7,7 +9,25 @@ from torch import Tensor
 
 from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import MIDDLE_MCP
-from latent_hands.predictor.photo import Photo
+from latent_hands.modalities import Batch
+from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.photo import Photo, Picture
+
+Source = Photo | Hand | Picture
+"""What a factor is taken from: a picture, a hand, or joints (21, 3) of a left hand, palm first, any unit."""
+Reads = Literal["rgb", "tag"]
+
+
+def as_batch(source: Source, reads: str, crop_px: int) -> Batch:
+    """A source as a batch of one left hand; a picture is taken for what `reads` says."""
+    if isinstance(source, np.ndarray) and source.shape == (21, 3):
+        pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
+        cpose, viewpoint = geometry.canonicalise(pose)
+        return {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
+    if isinstance(source, Hand):
+        return source.batch()
+    photo = source if isinstance(source, Photo) else Photo.open(source)
+    return {reads: as_input(photo.as_left(), crop_px)}
 
 
 def as_input(photo: Photo, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:

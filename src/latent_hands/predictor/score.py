@@ -1,7 +1,7 @@
 """A run against a labelled data set, under the conventions that the run was trained with."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from latent_hands.predictor.model import TURNED_MARGIN, Model
 from latent_hands.render.conventions import CONVENTIONS
 from latent_hands.render.translation import translate
 
-Progress = Callable[[int, int], None]
-
 
 def score_run(
     model: Model,
@@ -31,7 +29,6 @@ def score_run(
     split: str,
     rotations: int = 1,
     exact: bool = False,
-    progress: Progress | None = None,
     encoder: str | None = None,
     convention: str | None = None,
 ) -> dict[str, Any]:
@@ -52,7 +49,7 @@ def score_run(
     if convention is not None:
         windows = replace(windows, convention=known_convention(convention, model))
     truth = truth_of(windows)
-    prediction = predict_windows(model, windows, rotations, progress, encoder)
+    prediction = predict_windows(model, windows, rotations, encoder)
     numbers = evaluate.score(prediction, truth, split, exact)
     thresholds_mm, shares = evaluate.pck_curve(prediction, truth)
     own = model.experiment.data.convention
@@ -165,11 +162,7 @@ def truth_of(windows: Windows) -> evaluate.Truth:
 
 
 def predict_windows(
-    model: Model,
-    windows: Windows,
-    rotations: int = 1,
-    progress: Progress | None = None,
-    encoder: str | None = None,
+    model: Model, windows: Windows, rotations: int = 1, encoder: str | None = None
 ) -> evaluate.Prediction:
     """What a run says of every window, in the camera frame of the windows."""
 
@@ -186,7 +179,6 @@ def predict_windows(
             frame=model.experiment.data.frame,
             rotations=rotations,
             device=model.device,
-            progress=progress,
         )
 
     if windows.handed is None:

@@ -55,12 +55,8 @@ class Convention:
         return weights
 
 
-def _load() -> dict[str, Convention]:
-    text = (files("latent_hands.render") / "assets" / FILE).read_text(encoding="utf-8")
-    return convert(dict[str, Convention], parse(text, FILE), FILE, "conventions")
-
-
-CONVENTIONS = _load()
+_TEXT = (files("latent_hands.render") / "assets" / FILE).read_text(encoding="utf-8")
+CONVENTIONS = convert(dict[str, Convention], parse(_TEXT, FILE), FILE, "conventions")
 """By name."""
 
 

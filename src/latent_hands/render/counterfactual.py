@@ -25,21 +25,9 @@ from latent_hands.render.articulation import Articulation
 from latent_hands.render.conventions import RHD
 from latent_hands.render.light import LAMPS
 from latent_hands.render.picture import Look
+from latent_hands.render.placed_hand import PlacedHand, arm_fits, joints_fit, place_hand, upright
 from latent_hands.render.poses import WRIST_LIMITS_DEG, sample_articulation
-from latent_hands.render.scene import (
-    SIDES,
-    PlacedHand,
-    Scene,
-    arm_fits,
-    defocused,
-    joints_fit,
-    place_hand,
-    plain,
-    sample_scene,
-    sample_view,
-    scene_rng,
-    upright,
-)
+from latent_hands.render.scene import SIDES, Scene, defocused, plain, sample_scene, sample_view, scene_rng
 from latent_hands.render.variety import Variety, varied
 
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
@@ -103,8 +91,7 @@ def take(shot: Shot, other: Shot, factor: str) -> Shot:
     if factor == "light":
         turn = {name: getattr(look.light, name) for name in ("yaw_deg", "pitch_deg", "roll_deg")}
         taken = dataclasses.replace(taken, **turn)
-    look = dataclasses.replace(look, **{factor: taken})
-    return dataclasses.replace(shot, scene=dataclasses.replace(scene, look=look))
+    return dataclasses.replace(shot, scene=scene.with_look(**{factor: taken}))
 
 
 def draw_block(seed: int, split: str, block: int, framing: Framing) -> list[Shot]:

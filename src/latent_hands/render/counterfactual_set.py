@@ -12,7 +12,8 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.counterfactual import PICTURES, POSES, SCENES, TAGS, VARIETY, Framing, draw_block
-from latent_hands.render.dataset import ABOUT, check_defocus, tag_kinds
+from latent_hands.render.dataset import check_defocus, manifest
+from latent_hands.render.rhd_files import tag_kinds
 from latent_hands.render.scene import check_settings, plain
 from latent_hands.render.set_writer import write_set
 from latent_hands.render.shots import write_shot, write_tags
@@ -39,11 +40,6 @@ class CounterfactualSettings:
     factor_tags: bool = False
     defocus: tuple[float, float] | None = None
 
-    @property
-    def tag_kinds(self) -> tuple[str, ...]:
-        """Tags of scenes, and if wanted those of their factors."""
-        return tag_kinds(self.factor_tags)
-
     def jobs(self, split: str) -> range:
         """The block numbers of a split."""
         return range(getattr(self, split) // PICTURES)
@@ -62,7 +58,7 @@ class CounterfactualSettings:
         framing = Framing(self.size, self.window, self.joints, self.defocus)
         shots = draw_block(seed, split, job, framing)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
-            write_tags(folder, scene, self.tag_kinds)
+            write_tags(folder, scene, tag_kinds(self.factor_tags))
         numbered = zip(shots, self.pictures(split, job), strict=True)
         return [write_shot(folder, s.scene, s.hand(), number) | s.record() for s, number in numbered]
 
@@ -74,8 +70,7 @@ class CounterfactualSettings:
             "evaluation_seed": BENCHMARK_SEED,
             "grid": [POSES, SCENES],
         }
-        settings = ABOUT | kind | plain(self)
-        return {name: value for name, value in settings.items() if value is not None and value is not False}
+        return manifest(kind | plain(self))
 
 
 def render_counterfactual(

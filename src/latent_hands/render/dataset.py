@@ -12,7 +12,7 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.render.conventions import RHD, check_convention
 from latent_hands.render.pose_file import PoseSource
-from latent_hands.render.rhd_files import FACTOR_TAGS, TAG
+from latent_hands.render.rhd_files import tag_kinds
 from latent_hands.render.scene import check_settings, defocused, plain, sample_scene
 from latent_hands.render.set_writer import write_set
 from latent_hands.render.shots import write_shots, write_tags
@@ -24,7 +24,7 @@ ABOUT = {"format": 2, "joints": RHD, "licence": "CC0-1.0"}
 
 @dataclass(frozen=True)
 class Settings:
-    """The plan of an ordinary set, where a job is a scene; rendered.json leaves out what is None or False.
+    """The plan of an ordinary set, where a job is a scene.
 
     `joints` is the convention of the labels.
     """
@@ -40,11 +40,6 @@ class Settings:
     poses: PoseSource | None = None
     variety: Variety = EVERYTHING
     factor_tags: bool = False
-
-    @property
-    def tag_kinds(self) -> tuple[str, ...]:
-        """Tags of scenes, and if wanted those of their factors."""
-        return tag_kinds(self.factor_tags)
 
     def jobs(self, split: str) -> range:
         """The scene numbers of a split."""
@@ -65,19 +60,17 @@ class Settings:
         scene = varied(scene, self.seed, self.variety)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
-        write_tags(folder, scene, self.tag_kinds)
+        write_tags(folder, scene, tag_kinds(self.factor_tags))
         return write_shots(folder, scene, self.seed, self.pictures(split, job), self.poses)
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
-        settings = ABOUT | plain(replace(self, poses=None))
-        settings["poses"] = self.poses and self.poses.as_json()
-        return {name: value for name, value in settings.items() if value is not None and value is not False}
+        return manifest(plain(replace(self, poses=None)) | {"poses": self.poses and self.poses.as_json()})
 
 
-def tag_kinds(factor_tags: bool) -> tuple[str, ...]:
-    """The folders of a set's tag images."""
-    return (TAG, *FACTOR_TAGS) if factor_tags else (TAG,)
+def manifest(settings: dict[str, Any]) -> dict[str, Any]:
+    """The content of rendered.json, which leaves out what is None or False."""
+    return {n: value for n, value in (ABOUT | settings).items() if value is not None and value is not False}
 
 
 def render_dataset(

@@ -8,7 +8,8 @@ from jaxtyping import UInt8
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.light import LAMPS, Light
 from latent_hands.render.picture import backdrop, render_picture
-from latent_hands.render.scene import Scene, bone_m, tag_hand
+from latent_hands.render.placed_hand import tag_hand
+from latent_hands.render.scene import Scene, bone_m
 from latent_hands.render.sensor import PLAIN, develop
 from latent_hands.render.stage import stage
 

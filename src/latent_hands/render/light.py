@@ -85,15 +85,8 @@ def sample_light(rng: np.random.Generator, training: bool) -> Light:
 
 def camera_to_world(light: Light) -> Float32[ndarray, "3 3"]:
     """The matrix M with x_world = M x_camera (camera: x right, y down, z forward)."""
-    yaw, pitch, roll = np.deg2rad([light.yaw_deg, light.pitch_deg, light.roll_deg])
-    cy, sy, cp, sp, cr, sr = (
-        np.cos(yaw),
-        np.sin(yaw),
-        np.cos(pitch),
-        np.sin(pitch),
-        np.cos(roll),
-        np.sin(roll),
-    )
+    angles = np.deg2rad([light.yaw_deg, light.pitch_deg, light.roll_deg])
+    (cy, cp, cr), (sy, sp, sr) = np.cos(angles), np.sin(angles)
     turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     tilt = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     lean = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

@@ -12,8 +12,6 @@ from torch import Tensor
 from latent_hands.render.articulation import Articulation, blend, neutral
 from latent_hands.render.collision import penetration_mm
 
-__all__ = ["Articulation", "blend", "gestures", "neutral", "sample_articulation"]
-
 FINGER_LIMITS_DEG = np.array([[-20, 90], [-16, 16], [0, 108], [-3, 72]], float)
 THUMB_LIMITS_DEG = np.array([[-25, 45], [-45, 16], [-60, 60], [-5, 58], [-15, 75]], float)
 ARCH_LIMITS_DEG = (0.0, 15.0)

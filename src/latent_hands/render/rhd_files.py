@@ -17,6 +17,11 @@ RIGHT_HAND = 16
 """RHD's masks: 0 background, 1 person, 2..17 the parts of a left hand, 18..33 those of a right hand."""
 
 
+def tag_kinds(factor_tags: bool) -> tuple[str, ...]:
+    """The folders of a set's tag images."""
+    return (TAG, *FACTOR_TAGS) if factor_tags else (TAG,)
+
+
 def encode_depth(depth_m: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Depth as (R * 256 + G) / (2^16 - 1) * 5 m; where nothing was hit (0) it is 5 m."""
     depth_m = np.where(depth_m > 0, depth_m, DEPTH_RANGE_M).clip(0, DEPTH_RANGE_M)

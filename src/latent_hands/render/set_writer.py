@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from latent_hands.errors import HandsError
-from latent_hands.render.rhd_files import encode_annotations, write_bytes
+from latent_hands.render.rhd_files import encode_annotations, tag_kinds, write_bytes
 from latent_hands.render.scene import SPLITS
 from latent_hands.render.shots import KINDS
 from latent_hands.render.workers import start_worker
@@ -29,8 +29,8 @@ class Plan(Protocol):
         ...
 
     @property
-    def tag_kinds(self) -> tuple[str, ...]:
-        """The kinds of tag images, which are the folders' names."""
+    def factor_tags(self) -> bool:
+        """Whether scenes' factors have tag images of their own."""
         ...
 
     def pictures(self, split: str, job: int) -> range:
@@ -92,7 +92,7 @@ def _claim(out: Path, plan: Plan) -> None:
                 "repeat its settings or give another folder"
             )
     for split in SPLITS:
-        for kind in (*KINDS, *plan.tag_kinds):
+        for kind in (*KINDS, *tag_kinds(plan.factor_tags)):
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
@@ -103,7 +103,9 @@ def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
     for job in plan.jobs(split):
         numbers = plan.pictures(split, job)
         tags = plan.tags(split, job)
-        files = [folder / kind / f"{number:05d}.png" for number in tags for kind in plan.tag_kinds]
+        files = [
+            folder / kind / f"{number:05d}.png" for number in tags for kind in tag_kinds(plan.factor_tags)
+        ]
         files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
         if all(number in records for number in numbers) and all(file.is_file() for file in files):
             done.add(job)

@@ -11,9 +11,10 @@ from jaxtyping import Bool, UInt8
 from latent_hands.render.factor_tags import background_tag, identity_tag
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.picture import Picture, render_picture
+from latent_hands.render.placed_hand import PlacedHand, sample_hand, tag_hand
 from latent_hands.render.pose_file import PoseSource
 from latent_hands.render.rhd_files import encode_depth, encode_mask, write_image
-from latent_hands.render.scene import PlacedHand, Scene, plain, sample_hand, scene_rng, tag_hand
+from latent_hands.render.scene import Scene, plain, scene_rng
 from latent_hands.render.things import place_thing
 
 KINDS = ("color", "mask", "depth")

@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32
 from numpy import ndarray
 
-from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.hand.skeleton import INDEX_MCP, LITTLE_MCP, MIDDLE_MCP, WRIST
 from latent_hands.render.cloth import Colour, cloth_colour, vivid_colour
 
 RINGS, SECTORS = 17, 28
-INDEX_MCP, LITTLE_MCP = 8, 20
 SKIN_M = 0.009
 """How far the middle of a finger or of the palm is from what it touches."""
 THICKEST_M, THINNEST_M = 0.045, 0.004

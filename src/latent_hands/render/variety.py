@@ -3,7 +3,6 @@
 So a scene without one of them is the same scene in all else.
 """
 
-import dataclasses
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 
@@ -17,14 +16,7 @@ from latent_hands.render.cloth import sample_sleeve
 from latent_hands.render.hand_model import HandModel
 from latent_hands.render.jewellery import sample_jewellery
 from latent_hands.render.poses import sample_articulation
-from latent_hands.render.scene import (
-    MIRROR,
-    SIDES,
-    Scene,
-    bone_m,
-    sample_view,
-    scene_rng,
-)
+from latent_hands.render.scene import MIRROR, SIDES, Scene, bone_m, sample_view, scene_rng
 from latent_hands.render.skin import sample_skin
 from latent_hands.render.things import sample_thing
 
@@ -88,10 +80,6 @@ def check_variety(variety: Variety) -> None:
             raise HandsError(f"variety {name} is {getattr(variety, name)}; legal: 0 .. 1")
 
 
-def _with_look(scene: Scene, **parts: object) -> Scene:
-    return replace(scene, look=dataclasses.replace(scene.look, **parts))
-
-
 def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
     """A child: a small hand with short fingers and smooth skin; or old skin: wrinkles, spots and veins."""
     skin = scene.look.skin
@@ -102,7 +90,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
         skin = replace(
             skin, creases=0.5 * skin.creases, mottle=0.6 * skin.mottle, bump=0.5 * skin.bump, freckles=0.0
         )
-        return _refocused(_with_look(replace(scene, identity=identity), skin=skin))
+        return _refocused(replace(scene, identity=identity).with_look(skin=skin))
     age = float(rng.uniform(0.4, 1.0))
     skin = replace(
         skin,
@@ -113,7 +101,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
         oil=skin.oil * (1 - 0.4 * age),
         veins=age,
     )
-    return _with_look(scene, skin=skin)
+    return scene.with_look(skin=skin)
 
 
 def _refocused(scene: Scene) -> Scene:
@@ -126,12 +114,12 @@ def _refocused(scene: Scene) -> Scene:
 
 
 def _adorned(scene: Scene, rng: np.random.Generator) -> Scene:
-    return _with_look(scene, jewellery=sample_jewellery(rng))
+    return scene.with_look(jewellery=sample_jewellery(rng))
 
 
 def _occupied(scene: Scene, rng: np.random.Generator) -> Scene:
     reach = 0.3 * scene.window[2] / scene.K[0, 0]
-    return _with_look(scene, thing=sample_thing(rng, scene.palm_m, reach, sample_view(rng)))
+    return scene.with_look(thing=sample_thing(rng, scene.palm_m, reach, sample_view(rng)))
 
 
 def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -154,13 +142,13 @@ def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
         skin=skin,
         sleeve=sleeve,
     )
-    return _with_look(scene, background=replace(scene.look.background, other=other))
+    return scene.with_look(background=replace(scene.look.background, other=other))
 
 
 def _coarse(scene: Scene, rng: np.random.Generator) -> Scene:
     seen_px = SEEN_PX[0] * np.exp(rng.normal(0, SEEN_PX[1]))
     resolution = float(min(1.0, seen_px / scene.window[2]))
-    return _with_look(scene, sensor=replace(scene.look.sensor, resolution=resolution))
+    return scene.with_look(sensor=replace(scene.look.sensor, resolution=resolution))
 
 
 def _roughened(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -172,7 +160,7 @@ def _roughened(scene: Scene, rng: np.random.Generator) -> Scene:
         "quality": int(rng.integers(12, 45)),
     }
     faults = rng.choice(list(worst), rng.integers(1, 3), replace=False, p=[0.35, 0.2, 0.25, 0.2])
-    return _with_look(scene, sensor=replace(scene.look.sensor, **{name: worst[name] for name in faults}))
+    return scene.with_look(sensor=replace(scene.look.sensor, **{name: worst[name] for name in faults}))
 
 
 _CHANGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {

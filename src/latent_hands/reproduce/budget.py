@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latent_hands.errors import HandsError
-from latent_hands.reproduce.figure import GREY, INKS, Found, band, by_seed, tidy
+from latent_hands.reproduce.figure import GREY, INK, INKS, SOFT_INK, Found, band, by_seed, tidy
 from latent_hands.reproduce.published import UP_TO_PERCENT
 from latent_hands.reproduce.study import Plan
 
@@ -103,8 +103,8 @@ def draw_fig9(found: Found) -> Figure:
         right.axhline(percent, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         told = f"the paper on RHD, {TITLES[kind]}: up to {percent} %"
         box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-        right.text(100, percent + 0.1, told, ha="right", va="bottom", fontsize=6.5, color="#646a73", bbox=box)
-    right.axhline(0, color="#24272c", linewidth=0.6)
+        right.text(100, percent + 0.1, told, ha="right", va="bottom", fontsize=6.5, color=SOFT_INK, bbox=box)
+    right.axhline(0, color=INK, linewidth=0.6)
     seeds = len(found["epe_mm"]["full"][0])
     tidy(left, "labelled hands, %", "mean EPE, mm")
     tidy(right, "labelled hands, %", "relative gain over full, %")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from latent_hands.predictor.score import given
 from latent_hands.reproduce.curves import learning_curve
-from latent_hands.reproduce.figure import INKS, Found, learning, tidy
+from latent_hands.reproduce.figure import INK, INKS, SOFT_INK, Found, learning, tidy
 from latent_hands.reproduce.study import Plan, Trial
 
 PLANS = {
@@ -32,7 +32,6 @@ COLUMNS = {
     "pa_epe_mm": ("PA-EPE, mm", 1),
 }
 """Key of a score -> heading, decimals."""
-INK, SOFT_INK = "#24272c", "#646a73"
 
 
 def measure_comparison(

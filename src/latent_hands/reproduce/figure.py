@@ -37,8 +37,8 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "pdf.fonttype": 42,
 }
-GREY, SOFT = "#9a9a9a", "#e6e6e2"
-INKS = (PREDICTION, TRUTH, "#2c9a57", "#e08a00", "#8a4fc9", "#24272c", "#00939c")
+GREY, SOFT, INK, SOFT_INK = "#9a9a9a", "#e6e6e2", "#24272c", "#646a73"
+INKS = (PREDICTION, TRUTH, "#2c9a57", "#e08a00", "#8a4fc9", INK, "#00939c")
 CELL_IN, GAP_IN, WIDE_IN = 0.86, 0.04, 0.16
 SHOWN_PX = 256
 
@@ -105,29 +105,23 @@ class Sheet:
         self,
         rows: int,
         columns: int,
-        wide_after: tuple[Sequence[int], Sequence[int]] = ((), ()),
-        margins_in: tuple[float, float, float, float] = (0.05, 0.05, 0.05, 0.05),
-        row_gap_in: float = GAP_IN,
+        wide_after: tuple[Sequence[int], Sequence[int]],
+        margins_in: tuple[float, float, float, float],
     ):
         """`wide_after` are (rows, columns), `margins_in` left, top, right, bottom."""
         left, top, right, bottom = margins_in
-        self.down = [top + i * (CELL_IN + row_gap_in) + _wide(i, wide_after[0]) for i in range(rows)]
+        self.down = [top + i * (CELL_IN + GAP_IN) + _wide(i, wide_after[0]) for i in range(rows)]
         self.across = [left + j * (CELL_IN + GAP_IN) + _wide(j, wide_after[1]) for j in range(columns)]
         self.size = (self.across[-1] + CELL_IN + right, self.down[-1] + CELL_IN + bottom)
         self.figure = Figure(figsize=self.size)
 
-    def cell(self, row: int, column: int) -> Axes:
-        """An empty cell without axes."""
+    def show(self, row: int, column: int, picture: Picture, framed: bool = False) -> Axes:
+        """A picture in a cell; in a red frame if it was given."""
         width, height = self.size
         x, y = self.across[column], height - self.down[row] - CELL_IN
         axis = self.figure.add_axes((x / width, y / height, CELL_IN / width, CELL_IN / height))
         axis.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
         axis.spines[:].set_visible(False)
-        return axis
-
-    def show(self, row: int, column: int, picture: Picture, framed: bool = False) -> Axes:
-        """A picture in a cell; in a red frame if it was given."""
-        axis = self.cell(row, column)
         large = Image.fromarray(picture).resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
         axis.imshow(np.array(large), extent=(0, 1, 0, 1), interpolation="antialiased", aspect="auto")
         if framed:
@@ -140,6 +134,11 @@ class Sheet:
         width, height = self.size
         options = {"ha": "center", "va": "center"} | options
         self.figure.text(x_in / width, 1 - y_in / height, text, **options)
+
+    def with_note(self, text: str) -> Figure:
+        """The finished figure, with a line of text below its cells."""
+        self.text(self.size[0] / 2, self.size[1] - 0.13, text, fontsize=8)
+        return self.figure
 
 
 def _wide(place: int, after: Sequence[int]) -> float:

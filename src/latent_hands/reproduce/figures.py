@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from latent_hands.reproduce.figure import Found, save
 from latent_hands.reproduce.sets import TITLES, Source
 from latent_hands.reproduce.study import Plan, Scores, Study, Trial, check_settings
 
+Trials = dict[str, list[Trial]]
+TrialScores = dict[str, list[Scores]]
 SYNTHESIS, UNLABELLED, ESTIMATION = Plan("study_synthesis"), Plan("study_u"), Plan("study_estimation")
 
 
@@ -23,8 +26,8 @@ class Measured(NamedTuple):
     source: Source
     ending: str
     settings: Found
-    trials: dict[str, list[Trial]]
-    scores: dict[str, list[Scores]]
+    trials: Trials
+    scores: TrialScores
 
 
 def scored(study: Study, plans: Mapping[str, Plan]) -> Iterator[Measured]:
@@ -39,8 +42,27 @@ def scored(study: Study, plans: Mapping[str, Plan]) -> Iterator[Measured]:
 
 def settings(study: Study, source: Source, learned: str) -> Found:
     """What a figure's numbers depend on, as its JSON tells."""
-    told = {"set": source.title, "root": str(source.root), "learned": learned}
-    return told | {"effort": study.effort, "hands": study.sets.hands, "run": study.run}
+    return {"set": source.title, "root": str(source.root), "learned": learned} | asked(study)
+
+
+def asked(study: Study) -> Found:
+    """What the study itself was asked for."""
+    return {"effort": study.effort, "hands": study.sets.hands, "run": study.run}
+
+
+def compared(
+    study: Study,
+    plans: Mapping[str, Plan],
+    figure: str,
+    measure: Callable[[Trials, TrialScores], Found],
+    drawing: Callable[[Found], Any],
+) -> list[Path]:
+    """A figure for every set that is scored, measured from all runs of some plans and their scores."""
+    files = []
+    for each in scored(study, plans):
+        found = each.settings | measure(each.trials, each.scores)
+        files += save(found, drawing, study.sets.out / f"{figure}{each.ending}")
+    return files
 
 
 def pictures_of(study: Study) -> Source:
@@ -89,16 +111,13 @@ def fig7(study: Study) -> list[Path]:
     scores, learned = {}, {}
     for source in study.sets.scored():
         if study.run is None:
-            (trial,) = study.trained({budget.WHOLE: ESTIMATION}, study.sets.teacher(source), seeds=1)[
-                budget.WHOLE
-            ]
+            trial = study.first(budget.WHOLE, ESTIMATION, study.sets.teacher(source))
             scores[source.name], learned[source.name] = study.scores(trial, source), trial.teacher.title
         else:
             model = Model.load(study.run)
             scores[source.name] = score_run(model, study.sets.evaluation(model, source), "evaluation")
             learned[source.name] = learned_by(model)
-    found = {"effort": study.effort, "hands": study.sets.hands, "run": study.run}
-    return save(found | pck.measure_fig7(scores, learned), pck.draw_fig7, study.sets.out / "fig7")
+    return save(asked(study) | pck.measure_fig7(scores, learned), pck.draw_fig7, study.sets.out / "fig7")
 
 
 def fig8(study: Study) -> list[Path]:
@@ -107,8 +126,7 @@ def fig8(study: Study) -> list[Path]:
     for source in study.sets.scored():
         model = study.model(budget.WHOLE, ESTIMATION, study.sets.teacher(source))
         models[source.name] = (model, study.sets.samples(source))
-    found = {"effort": study.effort, "hands": study.sets.hands, "run": study.run}
-    return save(found | quintets.measure_fig8(models), quintets.draw_fig8, study.sets.out / "fig8")
+    return save(asked(study) | quintets.measure_fig8(models), quintets.draw_fig8, study.sets.out / "fig8")
 
 
 def fig9(study: Study) -> list[Path]:
@@ -117,16 +135,11 @@ def fig9(study: Study) -> list[Path]:
     Raises HandsError, before anything is trained, for hands of which the smallest share fills no batch.
     """
     shares = budget.chosen_shares(study.shares)
-    check_shares(study, budget.plans(shares))
-    return [
-        file
-        for each in scored(study, budget.plans(shares))
-        for file in save(
-            each.settings | budget.measure_fig9(each.scores, shares),
-            budget.draw_fig9,
-            study.sets.out / f"fig9{each.ending}",
-        )
-    ]
+    plans = budget.plans(shares)
+    check_shares(study, plans)
+    return compared(
+        study, plans, "fig9", lambda _, scores: budget.measure_fig9(scores, shares), budget.draw_fig9
+    )
 
 
 def check_shares(study: Study, plans: Mapping[str, Plan]) -> None:
@@ -167,42 +180,26 @@ def table(study: Study) -> list[Path]:
 
 def baselines(study: Study) -> list[Path]:
     """dVAE, cross-modal VAE and regression: errors, and learning over updates and seconds."""
-    files = []
-    for each in scored(study, comparison.PLANS):
-        found = each.settings | comparison.measure_comparison(each.trials, each.scores)
-        files += save(found, comparison.draw_baselines, study.sets.out / f"baselines{each.ending}")
-    return files
+    measure, drawing = comparison.measure_comparison, comparison.draw_baselines
+    return compared(study, comparison.PLANS, "baselines", measure, drawing)
 
 
 def eq5(study: Study) -> list[Path]:
     """Two phases, Eq. 5 and alternating training: learning and its stability."""
-    files = []
-    for each in scored(study, joint.PLANS):
-        found = each.settings | joint.measure_joint(each.trials, each.scores)
-        files += save(found, joint.draw_joint, study.sets.out / f"joint{each.ending}")
-    return files
+    return compared(study, joint.PLANS, "joint", joint.measure_joint, joint.draw_joint)
 
 
-def beta(study: Study) -> list[Path]:
-    """Errors, information and active units over beta."""
-    return _sweep(study, "beta")
+def sweep(study: Study, swept: str) -> list[Path]:
+    """Errors, information and active units over beta, or over the dimension of the latent."""
 
-
-def dimension(study: Study) -> list[Path]:
-    """The same over the size of the latent."""
-    return _sweep(study, "dimension")
-
-
-def _sweep(study: Study, sweep: str) -> list[Path]:
-    files = []
-    for each in scored(study, sweeps.plans(sweep)):
+    def measure(trials: Trials, scores: TrialScores) -> Found:
         carried = {
-            name: [information(trial.lines(), trial.experiment) for trial in trials]
-            for name, trials in each.trials.items()
+            name: [information(trial.lines(), trial.experiment) for trial in each]
+            for name, each in trials.items()
         }
-        found = each.settings | sweeps.measure_sweep(sweep, each.scores, carried)
-        files += save(found, sweeps.draw_sweep, study.sets.out / f"{sweep}{each.ending}")
-    return files
+        return sweeps.measure_sweep(swept, scores, carried)
+
+    return compared(study, sweeps.plans(swept), swept, measure, sweeps.draw_sweep)
 
 
 FIGURES: dict[str, Callable[[Study], list[Path]]] = {
@@ -214,8 +211,8 @@ FIGURES: dict[str, Callable[[Study], list[Path]]] = {
     "baselines": baselines,
     "joint": eq5,
     "table": table,
-    "beta": beta,
-    "dimension": dimension,
+    "beta": partial(sweep, swept="beta"),
+    "dimension": partial(sweep, swept="dimension"),
     "fig9": fig9,
 }
 """In the order in which "all" makes them: what is soon done first."""

@@ -98,7 +98,7 @@ def smoothness(poses: Poses) -> float:
 
 def seen(photo: Photo) -> Picture:
     """What a model is shown of a photo, a left hand."""
-    return reduced(looked_at(photo.mirrored() if photo.handedness == "right" else photo))
+    return reduced(looked_at(photo.as_left()))
 
 
 def reduced(picture: Picture) -> Picture:

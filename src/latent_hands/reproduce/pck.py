@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latent_hands.predictor.score import given
-from latent_hands.reproduce.figure import GREY, INKS, Found, tidy
+from latent_hands.reproduce.figure import GREY, INK, INKS, SOFT_INK, Found, tidy
 from latent_hands.reproduce.published import AUC_20_50, EPE_MM, PCK
 from latent_hands.reproduce.sets import TITLES
 
-INK, SOFT_INK = "#24272c", "#646a73"
 STYLES = ("--", ":", "-")
 NUMBERS = ("epe_mm", "cpose_epe_mm", "auc_20_50", "samples")
 
@@ -74,7 +73,7 @@ def _table(axis: Axes, sets: Mapping[str, Found]) -> None:
     y = 0.80
     for j, text in enumerate(head):
         axis.text(x[j], y + 0.03, text, ha="center", va="bottom", linespacing=1.1, fontsize=8)
-    axis.plot([0, 1], [y, y], color="#24272c", linewidth=0.8)
+    axis.plot([0, 1], [y, y], color=INK, linewidth=0.8)
     for row in rows:
         ours = row[0].startswith("this model")
         y -= 0.1
@@ -87,7 +86,7 @@ def _table(axis: Axes, sets: Mapping[str, Found]) -> None:
             axis.text(x[j], y - 0.06, interval, ha=place, fontsize=6.5, color=SOFT_INK)
         y -= 0.05 * any("[" in text for text in row)
     y -= 0.05
-    axis.plot([0, 1], [y, y], color="#24272c", linewidth=0.8)
+    axis.plot([0, 1], [y, y], color=INK, linewidth=0.8)
     note = "grey: published, trained on RHD or STB; CPose errors are lost\n"
     frame = "ray" if any(numbers["frame"] == "ray" for numbers in sets.values()) else "camera"
     note += f"[95 % interval]; {given(frame)} given"

@@ -20,13 +20,10 @@ def measure_fig8(models: Mapping[str, tuple[Model, Sequence[Sample]]]) -> Found:
     """By set, its evaluation pictures evenly spaced; poses in mm, CPoses in left form."""
     return {
         "sets": {
-            name: [quintet(model, s) for s in _some(samples)] for name, (model, samples) in models.items()
+            name: [quintet(model, sample) for sample in spread(samples, min(QUINTETS, len(samples)))]
+            for name, (model, samples) in models.items()
         }
     }
-
-
-def _some(samples: Sequence[Sample]) -> list[Sample]:
-    return spread(samples, min(QUINTETS, len(samples)))
 
 
 def quintet(model: Model, sample: Sample) -> Found:
@@ -57,8 +54,7 @@ def draw_fig8(found: Found) -> Figure:
         "Red: truth, blue: prediction. In the pictures: mean error of the 3DPose. Evenly spaced over the "
         "evaluation split, none chosen by its looks."
     )
-    sheet.text(sheet.size[0] / 2, sheet.size[1] - 0.13, told, fontsize=8)
-    return sheet.figure
+    return sheet.with_note(told)
 
 
 def _quintet(sheet: Sheet, row: int, column: int, name: str, each: Found) -> None:

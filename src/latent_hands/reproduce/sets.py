@@ -60,12 +60,11 @@ class Sets:
         rhd: Path | None = None,
         stb: Path | None = None,
         hands: int = 6000,
-        console: Console | None = None,
     ):
         if hands < ENOUGH_TO_LEARN:
             raise HandsError(f"hands is {hands}; legal: {ENOUGH_TO_LEARN} or more")
         self.out, self.data, self.hands = out, data, hands
-        self.console = console or Console(stderr=True)
+        self.console = Console(stderr=True)
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
         self._training: dict[Any, Hands] = {}
         self._evaluation: dict[Any, Windows] = {}
@@ -80,10 +79,8 @@ class Sets:
         self.console.print(
             f"rendering {self.hands + evaluation} hands into {root}, as far as they are missing"
         )
-        try:
-            from latent_hands.render.dataset import render_dataset
-        except ModuleNotFoundError as error:
-            raise HandsError(f"rendering needs {error.name}: pip install 'latent-hands[render]'") from error
+        from latent_hands.render.dataset import render_dataset
+
         render_dataset(root, self.hands, PICTURE_PX, evaluation=evaluation, window=(WINDOW[0], WINDOW[1]))
         return open_source("rendered", root)
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, write_text
-from latent_hands.demo.learning import read_metrics
+from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, read_metrics, write_text
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.predictor import Model, score_run
@@ -136,8 +135,11 @@ class Study:
         """The run that was given, or the plan's first seed, trained."""
         if self.run is not None:
             return Model.load(self.run)
-        (trial,) = self.trained({name: plan}, teacher, seeds=1)[name]
-        return Model.load(trial.folder)
+        return Model.load(self.first(name, plan, teacher).folder)
+
+    def first(self, name: str, plan: Plan, teacher: Source) -> Trial:
+        """The plan's first seed, trained."""
+        return self.trained({name: plan}, teacher, seeds=1)[name][0]
 
 
 def with_effort(experiment: Experiment, effort: float) -> Experiment:

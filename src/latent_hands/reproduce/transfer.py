@@ -35,6 +35,7 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     sided = model.experiment.data.side == "condition"
     right = torch.zeros(len(read), dtype=torch.bool) if sided else None  # `decode` writes left hands
     again = model.predict(read, right)["pose"].cpu().numpy()
+    everywhere = (np.repeat(each, len(tags), axis=0) for each in (truth, bone_mm))
     extracted = made["pose"].float().cpu().numpy()[:: len(tags)]
     return {
         "poses": [to_text(seen(photo)) for photo in photos],
@@ -42,12 +43,8 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
         "tags": [to_text(seen(tag)) for tag in tags],
         "pictures": [[to_text(picture) for picture in row] for row in pictures],
         "extracted_epe_mm": errors_mm(extracted, truth, bone_mm),
-        "read_back_epe_mm": errors_mm(again, *(_repeated(each, len(tags)) for each in (truth, bone_mm))),
+        "read_back_epe_mm": errors_mm(again, *everywhere),
     }
-
-
-def _repeated(values: Sequence, times: int) -> list:
-    return [value for value in values for _ in range(times)]
 
 
 def errors_mm(poses: Iterable[Points], truth: Iterable[Points], bone_mm: Iterable[float]) -> list[float]:
@@ -79,5 +76,4 @@ def draw_fig6(found: Found) -> Figure:
         f"Poses extracted from the pictures by q(z|x): {np.mean(found['extracted_epe_mm']):.0f} mm from the "
         f"labels; read again from the synthesised pictures: {np.mean(found['read_back_epe_mm']):.0f} mm."
     )
-    sheet.text(sheet.size[0] / 2, sheet.size[1] - 0.13, told, fontsize=8)
-    return sheet.figure
+    return sheet.with_note(told)

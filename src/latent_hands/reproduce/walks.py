@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.gallery import labelled_pose
-from latent_hands.latents import Latent
 from latent_hands.predictor import Model, Walk, photo_of, tag_of
-from latent_hands.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand, reach, to_text
+from latent_hands.reproduce.figure import CELL_IN, SOFT_INK, Found, Sheet, from_text, hand, reach, to_text
 from latent_hands.reproduce.hands import (
     bones,
     distance,
@@ -23,9 +22,9 @@ from latent_hands.reproduce.hands import (
     step_lengths,
 )
 
-STEPS, FIXED, PAIRS = 7, 3, 32
+STEPS, FIXED, PAIRS, ROWS = 7, 3, 32, 2
 """Pictures of a walk; the step of the pose walk whose pose the content walk keeps, the paper's fourth column;
-further pairs of hands over which the JSON averages."""
+further pairs of hands over which the JSON averages; walks along z_u that are shown."""
 
 
 def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
@@ -40,7 +39,7 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
     z_pose = [model.latent(photo, ["pose"]) for photo in ends]
     z_content = [model.latent(tag, ["content"], "tag") for tag in tags]
     walks = [model.walk("pose", z_pose[0] | content, z_pose[1] | content, STEPS) for content in z_content]
-    fixed = {factor: z[0].lerp(z[1], FIXED / (STEPS - 1)) for factor, z in _pairs(z_pose).items()}
+    fixed = {factor: z.lerp(z_pose[1][factor], FIXED / (STEPS - 1)) for factor, z in z_pose[0].items()}
     contents = model.walk("content", fixed | z_content[0], fixed | z_content[1], STEPS)
     poses = walks[0].poses
     truth, bone_mm = zip(*(label(model, sample) for sample in pair), strict=True)
@@ -57,10 +56,6 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
     }
 
 
-def _pairs(latents: Sequence[Latent]) -> dict:
-    return {factor: [latent[factor] for latent in latents] for factor in latents[0]}
-
-
 def pictures_of(walk: Walk) -> list[str]:
     """The pictures of a walk, as JSON holds them."""
     return [to_text(picture) for picture in walk.pictures]
@@ -68,10 +63,9 @@ def pictures_of(walk: Walk) -> list[str]:
 
 def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Found:
     """Mean and largest smoothness of walks between further pairs of hands, 16 steps each."""
-    crop, every = model.experiment.data.crop, list(model.vae.latent)
-    ends = [model.latent(photo_of(sample, crop), every) for sample in others(samples)]
-    walks = [model.walk("pose", a, b, 16).poses for a, b in zip(ends[::2], ends[1::2], strict=True)]
-    values = [smoothness(poses) for poses in walks]
+    crop = model.experiment.data.crop
+    photos = ((photo_of(sample, crop) for sample in pair) for pair in others(samples))
+    values = [smoothness(model.walk("pose", *ends, steps=16).poses) for ends in photos]
     return {
         "walks": len(values),
         "mean_smoothness": float(np.mean(values)),
@@ -79,11 +73,11 @@ def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Found:
     }
 
 
-def others(samples: Sequence[Sample]) -> list[Sample]:
-    """Hands in pairs, far from each other in the split."""
-    chosen = spread(samples, 2 * min(PAIRS, len(samples) // 2))
-    half = len(chosen) // 2
-    return [hand for pair in zip(chosen[:half], chosen[half:], strict=True) for hand in pair]
+def others(samples: Sequence[Sample]) -> list[tuple[Sample, Sample]]:
+    """Pairs of hands, far from each other in the split."""
+    count = min(PAIRS, len(samples) // 2)
+    chosen = spread(samples, 2 * count)
+    return list(zip(chosen[:count], chosen[count:], strict=True))
 
 
 def draw_fig4(found: Found) -> Figure:
@@ -118,26 +112,21 @@ def draw_fig4(found: Found) -> Figure:
         f"{found['other_walks']['walks']} other walks {found['other_walks']['mean_smoothness']:.2f}. "
         "Red frames: given pictures; red hands: labels. Last row: the pose of the walk's fourth picture."
     )
-    sheet.text(sheet.size[0] / 2, sheet.size[1] - 0.13, told, fontsize=8)
-    return sheet.figure
+    return sheet.with_note(told)
 
 
-def measure_fig5(model: Model, samples: Sequence[Sample], rows: int = 2) -> Found:
+def measure_fig5(model: Model, samples: Sequence[Sample]) -> Found:
     """Walks along z_u between pictures of different places, and how far the decoded pose moves meanwhile.
 
     Raises HandsError for a graph without a factor beside the pose's.
     """
-    chosen = spread(samples, 2 * rows)
-    pairs = zip(chosen[:rows], chosen[rows:], strict=True)
-    moved = [moves_mm(model, a, b) for a, b in _twos(others(samples))]
+    chosen = spread(samples, 2 * ROWS)
+    pairs = zip(chosen[:ROWS], chosen[ROWS:], strict=True)
+    moved = [moves_mm(model, *pair) for pair in others(samples)]
     return {
         "walks": [_walk_u(model, *pair) for pair in pairs],
         "moves_mm": {"walks": len(moved), "mean": float(np.mean(moved)), "largest": max(moved)},
     }
-
-
-def _twos(samples: Sequence[Sample]) -> zip:
-    return zip(samples[::2], samples[1::2], strict=True)
 
 
 def _walk_u(model: Model, first: Sample, last: Sample) -> Found:
@@ -175,11 +164,10 @@ def draw_fig5(found: Found) -> Figure:
         for column, (picture, pose) in enumerate(zip(walk["pictures"], walk["poses_bones"], strict=True), 1):
             sheet.show(2 * number, column, from_text(picture))
             axis = sheet.show(2 * number + 1, column, hand(pose, size, PREDICTION))
-            axis.text(0.05, 0.04, f"{walk['moved_mm'][column - 1]:.1f} mm", fontsize=7, color="#646a73")
+            axis.text(0.05, 0.04, f"{walk['moved_mm'][column - 1]:.1f} mm", fontsize=7, color=SOFT_INK)
     told = (
         "Millimetres: how far the decoded pose has moved. Over "
         f"{found['moves_mm']['walks']} other walks it moves {found['moves_mm']['mean']:.1f} mm in the mean. "
         "Red frames: given pictures and their labels."
     )
-    sheet.text(sheet.size[0] / 2, sheet.size[1] - 0.13, told, fontsize=8)
-    return sheet.figure
+    return sheet.with_note(told)

@@ -11,9 +11,9 @@ from latent_hands.checkpoint import (
     EXPERIMENT,
     RESUME,
     Place,
-    begin_with,
     find_run,
     load_place,
+    load_run,
     restore_weights,
 )
 from latent_hands.errors import HandsError
@@ -32,6 +32,35 @@ def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...
         for network in encoder.children():
             if isinstance(network, EfficientNetLite0) and f"encoders.{name}" not in begun:
                 network.learnt_on_imagenet()
+
+
+def begin_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
+    """Give the arrows that a run has too, by role and name, its weights; the names of those arrows.
+
+    `only` chooses some of them, such as "decoders.rgb". Raises HandsError if the run has none of them, or one
+    of another size, or if one that is asked for is not in both.
+    """
+    source, _ = load_run(run)
+    common = []
+    for role, arrows, held in (
+        ("encoders", vae.encoders, source.encoders),
+        ("decoders", vae.decoders, source.decoders),
+    ):
+        for name, arrow in arrows.items():
+            if name not in held or (only and f"{role}.{name}" not in only):
+                continue
+            weights, own = held[name].state_dict(), arrow.state_dict()
+            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
+                raise HandsError(f"{role}.{name} of {run} is of another size: a run cannot start with it")
+            arrow.load_state_dict(weights)
+            common.append(f"{role}.{name}")
+    for name in only:
+        if name not in common:
+            raise HandsError(f'[training] start_with: "{name}" is not an arrow of this graph and of {run}')
+    if not common:
+        legal = ", ".join([*vae.encoders, *vae.decoders])
+        raise HandsError(f"{run} has no arrow of this graph to start with; legal: one of {legal}")
+    return tuple(common)
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:

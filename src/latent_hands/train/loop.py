@@ -14,14 +14,7 @@ from torch.optim import AdamW
 
 from latent_hands.algorithms import Feed, Phase, keys
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae, build_validation
-from latent_hands.checkpoint import (
-    Place,
-    cut_metrics,
-    moments_of,
-    restore_moments,
-    save_run,
-    start_run,
-)
+from latent_hands.checkpoint import Place, cut_metrics, moments_of, restore_moments, save_run, start_run
 from latent_hands.data.batches import Batches
 from latent_hands.data.labels import check_labels
 from latent_hands.data.windows import check_keys

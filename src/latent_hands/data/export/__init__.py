@@ -122,14 +122,13 @@ def _writable(split: str, samples: list[Sample], layout: Layout, exported: Expor
 
 
 def _check(sample: Sample, needs: Sequence[str]) -> None:
-    where = f"sample {sample.name} ({sample.image})"
     for key in needs:
         if getattr(sample, key) is None:
-            raise HandsError(f"{where} has no {key}, which the layout needs")
+            raise HandsError(f"{sample.where} has no {key}, which the layout needs")
     for key in ("xyz_mm", "uv_px", "K"):
         label = getattr(sample, key)
         if label is not None and not np.isfinite(label).all():
-            raise HandsError(f"{where}: {key} holds values that are not finite")
+            raise HandsError(f"{sample.where}: {key} holds values that are not finite")
     with_wrist(sample)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data.coco import HIDDEN, KEYPOINTS, VISIBLE
-from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, seen_joints, with_wrist
+from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
 from latent_hands.data.export.pictures import keep_picture, own_suffix
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.hand.skeleton import BONES, ORDERS, PALM, reorder
@@ -43,7 +43,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
     keep_picture(folder / name, sample.image, rgb)
     height, width = rgb.shape[:2]
     box = numbers(np.array(joint_box(hand, (height, width))))
-    keypoints = np.column_stack([hand.uv_px, np.where(seen_joints(hand), VISIBLE, HIDDEN)])
+    keypoints = np.column_stack([hand.uv_px, np.where(hand.seen, VISIBLE, HIDDEN)])
     label = {
         "id": number + 1,  # pycocotools takes annotation 0 for none
         "image_id": number,
@@ -80,6 +80,6 @@ COCO = Layout(
     needs=("uv_px",),
     write_hand=_write_hand,
     write_labels=_write_labels,
-    holds=lambda sample: bool(seen_joints(sample).any()),
+    holds=lambda sample: bool(sample.seen.any()),
     refuses="no joint is visible",
 )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from latent_hands.data.crops import cut_square
-from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, seen_joints, with_wrist
+from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
 from latent_hands.data.export.pictures import encode_picture, keep_picture
 from latent_hands.data.rhd import MM_PER_METRE
 from latent_hands.data.sample import Sample, read_rgb
@@ -65,7 +65,7 @@ def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
 
 def _holds(sample: Sample) -> bool:
     assert sample.xyz_mm is not None
-    return bool(seen_joints(sample).any() and (sample.xyz_mm[:, 2] > 0).all())
+    return bool(sample.seen.any() and (sample.xyz_mm[:, 2] > 0).all())
 
 
 def _notes(samples: Sequence[Sample]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Shaped
 
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
@@ -58,11 +58,6 @@ def joint_box(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, f
     joints = joints[inside] if inside.any() else joints.clip(0, corner)
     (left, top), (width, height) = joints.min(axis=0), np.ptp(joints, axis=0).clip(1)
     return float(left), float(top), float(width), float(height)
-
-
-def seen_joints(sample: Sample) -> Bool[np.ndarray, "21"]:
-    """Which joints are visible; all of them where that is not known."""
-    return np.ones(21, bool) if sample.visible is None else sample.visible
 
 
 def numbers(array: Shaped[np.ndarray, "..."]) -> Any:

@@ -7,7 +7,7 @@ that choose the hand by the mask alone, as hand3d's, need masks.
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent_hands.data.export.layout import Label, Layout, seen_joints, with_wrist
+from latent_hands.data.export.layout import Label, Layout, with_wrist
 from latent_hands.data.export.pictures import copy_file, keep_picture
 from latent_hands.data.rhd import MM_PER_METRE
 from latent_hands.data.sample import Sample, read_rgb
@@ -27,7 +27,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
         "side": sample.side,
         "xyz_m": sample.xyz_mm / MM_PER_METRE,
         "uv_px": sample.uv_px,
-        "visible": seen_joints(sample),
+        "visible": sample.seen,
         "K": sample.K,
     }
 

@@ -1,0 +1,189 @@
+"""Figures of the paper: they hold what they draw."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from painted_hands import painted_hands
+from tiny_models import ESTIMATION, SYNTHESIS, WITHOUT_TAGS, tiny_model
+
+from latent_hands import metrics
+from latent_hands.data import Sample
+from latent_hands.data.batches import Batches
+from latent_hands.data.crops import build_windows
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment
+from latent_hands.reproduce.budget import (
+    KINDS,
+    SHARES,
+    chosen_shares,
+    draw_fig9,
+    measure_fig9,
+    plans,
+    relative_gain,
+    run_name,
+)
+from latent_hands.reproduce.figure import from_text, redraw, rounded, save, to_text
+from latent_hands.reproduce.hands import distance, label, smoothness, step_lengths
+from latent_hands.reproduce.joint import wobble
+from latent_hands.reproduce.published import AUC_20_50, EPE_MM, PCK, UP_TO_PERCENT
+from latent_hands.reproduce.quintets import draw_fig8, measure_fig8
+from latent_hands.reproduce.sets import Source
+from latent_hands.reproduce.transfer import draw_fig6, measure_fig6
+from latent_hands.reproduce.walks import draw_fig4, draw_fig5, measure_fig4, measure_fig5
+
+
+def test_every_set_is_cut_as_the_experiment_says():
+    """Pictures for synthesis never by the box of a pose, or their background would move with it."""
+    for name, crop in (("study_synthesis", "scene"), ("study_u", "scene"), ("study_estimation", "box")):
+        learned = Source("stb", Path("stb"), True, "stb").learned_by(load_experiment(name), 300)
+        assert (learned.data.crop, learned.data.limit, learned.data.convention) == (crop, 300, "stb")
+
+
+def test_gains_are_shares_of_the_full_error():
+    assert relative_gain(18.5, 20.0) == pytest.approx(7.5)
+    assert relative_gain(20.0, 20.0) == 0
+    assert relative_gain(22.0, 20.0) == pytest.approx(-10)
+
+
+def test_fig9_can_be_had_at_fewer_shares():
+    assert chosen_shares(()) == SHARES
+    assert chosen_shares((20, 5)) == (5, 20, 100)
+    few = plans((5, 20, 100))
+    assert len(few) == 9
+    assert few.items() <= plans().items()
+    scores = {name: [{"epe_mm": 30.0, "cpose_epe_mm": 10.0}] for name in few}
+    assert measure_fig9(scores, (5, 20, 100))["labelled_percent"] == (5, 20, 100)
+    with pytest.raises(HandsError, match=r"share of labelled hands is 0 %; legal: 1 \.\. 100"):
+        chosen_shares((0, 5))
+
+
+def test_fig9_holds_its_numbers_and_can_be_drawn_again(tmp_path):
+    names = list(plans())
+    assert len(names) == 25
+    assert {run_name(kind, share) for kind in KINDS for share in SHARES} == set(names)
+    gain = {"full": 0.0, "semi": 3.5, "weak": 1.0, "semi_weak": 7.5}
+    scores = {
+        run_name(kind, share): [
+            {"epe_mm": m * (100 - percent * (share == 20)), "cpose_epe_mm": m} for m in (1, 2)
+        ]
+        for kind, percent in gain.items()
+        for share in SHARES
+    }
+    files = save(measure_fig9(scores), draw_fig9, tmp_path / "fig9")
+    held = json.loads(files[0].read_text())
+    assert held["epe_mm"]["semi"] == [[96.5, 193.0] if share == 20 else [100.0, 200.0] for share in SHARES]
+    assert {kind: best["percent"] for kind, best in held["up_to"].items()} == pytest.approx(
+        {kind: percent for kind, percent in gain.items() if kind != "full"}
+    )
+    assert held["up_to"]["semi"]["labelled_percent"] == 20
+    assert held["published_up_to_percent"] == UP_TO_PERCENT == {"semi": 3.5, "semi_weak": 7.5}
+    drawn = [file.read_bytes() for file in files[1:]]
+    redraw(files[0], draw_fig9)
+    assert [file.read_bytes() for file in files[1:]] == drawn
+
+
+def test_published_numbers_are_those_of_the_papers_and_agree_with_each_other():
+    assert EPE_MM["dVAE (the paper)"] == {"rhd": 19.95, "stb": 8.66}
+    assert EPE_MM["Spurr et al. 2018"]["rhd"] == 19.73
+    assert AUC_20_50["Zimmermann & Brox 2017"] == {"rhd": 0.675, "stb": 0.948}
+    for name, curves in PCK.items():
+        for who, (thresholds_mm, shares) in curves.items():
+            area = metrics.auc(torch.tensor(shares), torch.tensor(thresholds_mm))
+            assert area.item() == pytest.approx(AUC_20_50[who][name], abs=0.01)
+            assert sorted(shares) == list(shares)
+
+
+def test_a_straight_walk_is_smooth_and_a_jump_is_not():
+    rng = np.random.default_rng(0)
+    start, end = rng.normal(size=(2, 21, 3))
+    weight = np.linspace(0, 1, 9)[:, None, None]
+    line = start + weight * (end - start)
+    assert smoothness(line) == pytest.approx(1)
+    assert step_lengths(line) == pytest.approx([distance(start, end) / 8] * 8)
+    assert smoothness(np.where(weight < 0.5, start, end)) == pytest.approx(8)
+
+
+def test_wobble_is_about_the_own_line():
+    assert wobble([50.0, 40.0, 30.0, 20.0]) == pytest.approx(0, abs=1e-9)
+    assert wobble([1.0, -1.0, -1.0, 1.0]) == pytest.approx(1)
+
+
+def test_pictures_pass_through_json():
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    assert np.array_equal(from_text(json.loads(json.dumps(to_text(picture)))), picture)
+    assert rounded({"a": (np.float32(1.23456789), float("nan")), 1: np.arange(2)}) == {
+        "a": [1.23457, None],
+        "1": [0, 1],
+    }
+
+
+def scene_samples(folder: Path) -> list[Sample]:
+    """Six scenes of two hands each; a scene's tag is its first picture."""
+    samples = painted_hands(folder, 12)
+    firsts = [samples[i - i % 2] for i in range(12)]
+    told = {"window": (121.0, 97.0, 150.0)}
+    return [
+        replace(s, tag=first.image, side="left", **told) for s, first in zip(samples, firsts, strict=True)
+    ]
+
+
+def test_fig4_holds_its_walks(tmp_path):
+    found = measure_fig4(tiny_model(SYNTHESIS), scene_samples(tmp_path))
+    files = save(found, draw_fig4, tmp_path / "fig4")
+    held = json.loads(files[0].read_text())
+    assert all(file.stat().st_size for file in files)
+    assert [len(walk) for walk in (*held["pose_walks"], held["content_walk"])] == [7, 7, 7]
+    assert held["smoothness"] == pytest.approx(smoothness(np.array(held["poses_bones"])), rel=0.01)
+    assert held["pose_walks"][0][3] == held["content_walk"][0]
+    assert held["pose_walks"][1][3] == held["content_walk"][-1]
+
+
+def test_fig5_tells_how_far_the_pose_moves(tmp_path):
+    found = measure_fig5(tiny_model(WITHOUT_TAGS), scene_samples(tmp_path))
+    walk = json.loads(save(found, draw_fig5, tmp_path / "fig5")[0].read_text())["walks"][0]
+    poses = np.array(walk["poses_bones"])
+    assert walk["moved_mm"][0] == 0
+    ratios = [
+        moved / distance(pose, poses[0]) for moved, pose in zip(walk["moved_mm"], poses, strict=True) if moved
+    ]
+    assert ratios == pytest.approx([ratios[0]] * 6, rel=1e-3)
+
+
+def test_fig6_is_a_grid_of_every_pose_in_every_scene(tmp_path):
+    model, samples = tiny_model(SYNTHESIS), scene_samples(tmp_path)
+    held = json.loads(save(measure_fig6(model, samples), draw_fig6, tmp_path / "fig6")[0].read_text())
+    assert [len(row) for row in held["pictures"]] == [5] * 4
+    assert (len(held["tags"]), len(held["extracted_epe_mm"]), len(held["read_back_epe_mm"])) == (5, 4, 20)
+    with pytest.raises(HandsError, match="0 scenes have a tag"):
+        measure_fig6(model, [replace(sample, tag=None) for sample in samples])
+
+
+@pytest.mark.parametrize("frame", ["camera", "ray"])
+def test_labels_are_in_the_frame_that_the_model_learnt(tmp_path, frame):
+    model, samples = tiny_model(SYNTHESIS, frame=frame), painted_hands(tmp_path, 4)
+    cut = build_windows(samples, "scene", 1.0, 32)
+    learnt = Batches(cut, 32, 4, frame=frame, shuffle=False).batch(0, 0, {"pose", "bone_mm"})
+    for sample, pose, bone_mm in zip(samples, learnt["pose"], learnt["bone_mm"], strict=True):
+        told, length_mm = label(model, sample)
+        assert np.allclose(told, pose, atol=1e-4)
+        assert length_mm == pytest.approx(bone_mm.item(), rel=1e-4)
+
+
+def test_fig8_holds_truth_and_prediction(tmp_path):
+    samples = scene_samples(tmp_path)
+    found = measure_fig8({"rendered": (tiny_model(ESTIMATION), samples)})
+    held = json.loads(save(found, draw_fig8, tmp_path / "fig8")[0].read_text())["sets"]["rendered"]
+    assert len(held) == 8
+    visible = {sample.name: sample.visible for sample in samples}
+    for each in held:
+        truth, said = (np.array(pose) for pose in each["pose_mm"])
+        assert abs(truth[0]).max() == 0
+        assert np.array(each["cpose_mm"]).shape == (2, 21, 3)
+        seen = visible[each["name"]].copy()
+        seen[0] = seen[0] | visible[each["name"]][12]
+        error = np.linalg.norm(truth - said, axis=1)[seen].mean()
+        assert each["epe_mm"] == pytest.approx(error, rel=1e-3)

@@ -1,0 +1,91 @@
+"""Runs scored on labelled hands: as they estimate them, whatever encoder, side or joint convention."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from packed_hands import painted_scenes
+from painted_hands import painted_hand
+from tiny_models import ESTIMATION, tiny_model
+
+from latent_hands.errors import HandsError
+from latent_hands.hand import geometry
+from latent_hands.predictor import photo_of, score_run
+
+
+@pytest.mark.parametrize("frame", ["camera", "ray"])
+def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: str):
+    model = tiny_model(ESTIMATION, frame=frame)
+    samples = [painted_hand(tmp_path, str(i), side, i) for i, side in enumerate(("left", "right", "right"))]
+    numbers = score_run(model, samples, "evaluation")
+    errors = torch.zeros(3, 21, dtype=torch.float64)
+    seen = torch.stack([geometry.to_palm_visible(torch.from_numpy(s.visible)) for s in samples])
+    for i, sample in enumerate(samples):
+        truth, bone_mm = geometry.normalise(geometry.to_palm(torch.from_numpy(sample.xyz_mm)))
+        found = model.estimate(photo_of(sample))
+        errors[i] = (torch.from_numpy(found.pose).double() - truth).norm(dim=1) * bone_mm
+    expected = torch.stack([errors[seen[:, k], k].mean() for k in range(21) if seen[:, k].any()]).mean()
+    assert numbers["epe_mm"] == pytest.approx(float(expected), rel=1e-3)
+    assert numbers["frame"] == frame
+    assert len(numbers["pck"]["shares"]) == len(numbers["pck"]["thresholds_mm"]) == 20
+
+
+@pytest.mark.parametrize("rotations", [1, 3])
+def test_without_the_camera_a_ray_is_taken_for_the_axis(tmp_path: Path, rotations: int):
+    """The same weights in the two frames say the same of a picture, until the camera turns one of them."""
+    samples = [painted_hand(tmp_path, str(i), ("left", "right")[i % 2], i) for i in range(4)]
+    camera_frame, ray_frame = (
+        score_run(tiny_model(ESTIMATION, frame=frame), samples, "e", rotations) for frame in ("camera", "ray")
+    )
+    assert "without_camera" not in camera_frame
+    blind = ray_frame["without_camera"]
+    keys = ["epe_mm", "auc_20_50", "cpose_epe_mm"]
+    keys += ["viewpoint_deg"] * (rotations == 1)  # turned about, an untrained network's have no mean
+    for key in keys:
+        assert blind[key] == pytest.approx(camera_frame[key], rel=1e-4)
+    assert ray_frame["epe_mm"] != pytest.approx(blind["epe_mm"], rel=3e-4)
+
+
+def test_where_the_labels_place_joints_may_be_said(tmp_path: Path):
+    model, samples = tiny_model(ESTIMATION), [painted_hand(tmp_path, str(i), seed=i) for i in range(3)]
+    untold, told = (score_run(model, samples, "e", convention=name) for name in (None, "mediapipe"))
+    assert (untold["labels_convention"], told["labels_convention"]) == (None, "mediapipe")
+    assert "translated" in told
+    assert "translated" not in untold
+    named = [dataclasses.replace(sample, convention="mediapipe") for sample in samples]
+    assert score_run(model, named, "e") == told
+    with pytest.raises(HandsError, match='unknown joint convention "mediapip"; did you mean "mediapipe"'):
+        score_run(model, samples, "e", convention="mediapip")
+
+
+def test_another_encoder_is_scored_on_what_it_reads(tmp_path: Path):
+    depth = ESTIMATION.replace(
+        "[decoders]", 'depth = { reads = "depth", factors = ["cpose", "viewpoint"] }\n[decoders]'
+    )
+    model = tiny_model(depth)
+    samples = painted_scenes(tmp_path)[:3]
+    numbers = {
+        encoder: score_run(model, samples, "evaluation", encoder=encoder)
+        for encoder in (None, "rgb", "depth")
+    }
+    assert numbers[None] == numbers["rgb"]
+    assert numbers["depth"]["epe_mm"] != numbers["rgb"]["epe_mm"]
+    with pytest.raises(HandsError, match='unknown encoder "dpth"; did you mean "depth"'):
+        score_run(model, samples, "evaluation", encoder="dpth")
+    with pytest.raises(HandsError, match=r"sample hand .* has no depth picture; it has rgb"):
+        score_run(model, [painted_hand(tmp_path, "hand")], "evaluation", encoder="depth")
+
+
+def test_a_run_that_is_told_the_side_is_scored_hand_by_hand(tmp_path: Path):
+    model = tiny_model(ESTIMATION, side="condition")
+    samples = [
+        painted_hand(tmp_path, str(i), side, i) for i, side in enumerate(("right", "left", "right", "left"))
+    ]
+    together = score_run(model, samples, "evaluation")
+    apart = [
+        score_run(model, [s for s in samples if s.side == side], "evaluation") for side in ("left", "right")
+    ]
+    assert together["viewpoint_deg"] == pytest.approx(
+        sum(part["viewpoint_deg"] for part in apart) / 2, rel=1e-4
+    )
