@@ -31,7 +31,7 @@ def test_a_run_loads_as_it_was_saved(run):
     assert all(torch.equal(expected[name], tensor) for name, tensor in vae.state_dict().items())
     assert not vae.training
     assert not any(p.requires_grad for p in vae.parameters())
-    assert not list(run.glob("*.tmp"))
+    assert not list(run.glob(".*"))
 
 
 def test_exported_weights_are_small_and_load_as_float32(run, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
-    {"errors"},
+    {"errors", "files"},
     {"hand", "latents", "typed_toml"},
     {"networks"},
     {"modalities", "metrics", "render"},

@@ -88,7 +88,7 @@ def test_a_stopped_and_repeated_packing_is_the_one_that_was_not(store, tmp_path,
 
     def stopping(path, data):
         if len(done) == written:
-            path.with_name(f".{path.name}.part").write_bytes(data[:100])
+            path.with_name(f".part-{path.name}").write_bytes(data[:100])
             raise Stopped
         done.append(write(path, data))
 

@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
-from latent_hands.checkpoint import EXPERIMENT, write_text
+from latent_hands.checkpoint import EXPERIMENT
 from latent_hands.data import open_data
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
+from latent_hands.files import write_text
 from latent_hands.predictor import Model, score_run
 from latent_hands.render.variety import KINDS, Variety, kinds_of
 from latent_hands.train import train

@@ -10,7 +10,6 @@ The last weights count, not the best on validation data: schedules end at a lear
 
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch.optim import Optimizer
 from latent_hands.build import build_vae
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.experiment import Experiment, load_experiment, write_experiment
+from latent_hands.files import write_text, write_whole
 from latent_hands.vae import DisentangledVAE
 
 EXPERIMENT, WEIGHTS, RESUME, METRICS = (
@@ -51,23 +51,12 @@ class Place:
         self.update, self.phase_update = self.update + 1, self.phase_update + 1
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file so that it is whole or not there; HandsError if it cannot be written."""
-    temporary = path.with_name(path.name + ".tmp")
     held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        save_file(held, temporary, metadata)
-        temporary.replace(path)
+        write_whole(path, lambda temporary: save_file(held, temporary, metadata))
     except (SafetensorError, OSError) as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise HandsError(f"{path} cannot be written: {error}") from error
 
 

@@ -65,8 +65,8 @@ def assess(
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
         from latent_hands.assess.sheet import transfer_sheet
-        from latent_hands.checkpoint import write_text
         from latent_hands.draw import save_picture
+        from latent_hands.files import write_text
 
         save_picture(transfer_sheet(benchmark, made), out / "transfers.png")
         write_text(out / "assessment.json", text + "\n")

@@ -22,7 +22,7 @@ from latent_hands.data.store import (
     shard_path,
 )
 from latent_hands.errors import HandsError
-from latent_hands.render.rhd_files import write_bytes
+from latent_hands.files import write_bytes
 
 SHARD_BYTES = 64 * 2**20
 """Pictures in a shard: little to lose when stopped, few files. Another number makes a new format."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from latent_hands.checkpoint import write_text
 from latent_hands.errors import HandsError
+from latent_hands.files import write_text
 
 Found = dict[str, Any]
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from latent_hands.checkpoint import write_text
 from latent_hands.demo.pictures import Models, Studio
 from latent_hands.demo.stages import Found
+from latent_hands.files import write_text
 from latent_hands.predictor import Model
 from latent_hands.report import Figure, Page, Section, Table, graph_svg
 

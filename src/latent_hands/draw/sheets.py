@@ -1,6 +1,5 @@
 """Pictures as pages: grids with headings, animations, curves; files are written whole or not at all."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from latent_hands.draw.hands import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, Picture
+from latent_hands.files import write_whole
 
 FRAME_MS = 80
 Line = tuple[Sequence[float | int], Sequence[float | int]]
@@ -90,13 +90,7 @@ def save_gif(frames: Sequence[Picture], path: Path) -> Path:
 
 def _whole(path: Path, write: Callable[[Path], object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return write_whole(path, write)
 
 
 def curves(path: Path, panels: Mapping[str, Mapping[str, Line]], x_label: str, y_label: str = "") -> Path:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from latent_hands.errors import HandsError
+from latent_hands.files import write_bytes
 from latent_hands.render.articulation import Articulation
 from latent_hands.render.collision import penetration_mm
 from latent_hands.render.poses import (
@@ -29,7 +30,6 @@ from latent_hands.render.poses import (
     sample_articulation,
     with_wrist,
 )
-from latent_hands.render.rhd_files import write_bytes
 
 FORMAT = "poses 1"
 MAX_BYTES = 256 * 2**20

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
+from latent_hands.files import write_bytes
+
 TAG, FACTOR_TAGS = "tag", ("identity_tag", "background_tag")
 """Folders of pictures of whole scenes, and of their factors alone, which not every rendered set has."""
 DEPTH_RANGE_M = 5.0
@@ -52,10 +54,3 @@ def write_image(path: Path, pixels: UInt8[np.ndarray, "..."]) -> None:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     write_bytes(path, buffer.getvalue())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, then rename it."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(data)
-    temporary.replace(path)

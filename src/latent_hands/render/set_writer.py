@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from latent_hands.errors import HandsError
-from latent_hands.render.rhd_files import encode_annotations, tag_kinds, write_bytes
+from latent_hands.files import write_bytes
+from latent_hands.render.rhd_files import encode_annotations, tag_kinds
 from latent_hands.render.scene import SPLITS
 from latent_hands.render.shots import KINDS
 from latent_hands.render.workers import start_worker

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from latent_hands import draw
-from latent_hands.checkpoint import write_text
 from latent_hands.draw import PREDICTION, TRUTH, Picture
+from latent_hands.files import write_text
 
 Found = dict[str, Any]
 """What a figure draws, as its JSON holds it."""

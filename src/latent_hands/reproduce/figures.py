@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from latent_hands.checkpoint import write_text
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.files import write_text
 from latent_hands.predictor import Model, score_run
 from latent_hands.reproduce import budget, comparison, joint, pck, quintets, sweeps, transfer, walks
 from latent_hands.reproduce.curves import information

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, read_metrics, write_text
+from latent_hands.checkpoint import EXPERIMENT, METRICS, RESUME, read_metrics
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
+from latent_hands.files import write_text
 from latent_hands.predictor import Model, score_run
 from latent_hands.reproduce.curves import Line, Spent, clock
 from latent_hands.reproduce.sets import Sets, Source

@@ -23,7 +23,7 @@ from latent_hands.data.export.rhd import RHD
 from latent_hands.data.prepare import source_digest
 from latent_hands.data.rhd import SPLITS
 from latent_hands.errors import AbsentError, HandsError, did_you_mean
-from latent_hands.render.rhd_files import write_bytes
+from latent_hands.files import write_bytes
 
 LAYOUTS = {"rhd": RHD, "freihand": FREIHAND, "coco": COCO}
 RECORD = "export.json"

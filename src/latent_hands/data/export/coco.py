@@ -13,8 +13,8 @@ from latent_hands.data.coco import HIDDEN, KEYPOINTS, VISIBLE
 from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
 from latent_hands.data.export.pictures import keep_picture, own_suffix
 from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.files import write_bytes
 from latent_hands.hand.skeleton import BONES, ORDERS, PALM, reorder
-from latent_hands.render.rhd_files import write_bytes
 
 _PLACE = [ORDERS["snap"].index(joint) + 1 for joint in range(21)]
 CATEGORY = {

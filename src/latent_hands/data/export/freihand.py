@@ -17,9 +17,9 @@ from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, w
 from latent_hands.data.export.pictures import encode_picture, keep_picture
 from latent_hands.data.rhd import MM_PER_METRE
 from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.files import write_bytes
 from latent_hands.hand import camera
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
-from latent_hands.render.rhd_files import write_bytes
 
 PICTURE_PX = 224
 HEADROOM = 1.5

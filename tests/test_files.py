@@ -1,0 +1,22 @@
+"""Files are whole or not there."""
+
+import pytest
+
+from latent_hands.files import write_bytes, write_text, write_whole
+
+
+def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
+    path = tmp_path / "hands.txt"
+    write_text(path, "\u2190 left")
+
+    def stopping(temporary):
+        temporary.write_text("half")
+        assert path.read_text("utf-8") == "\u2190 left"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, stopping)
+    assert path.read_bytes() == "\u2190 left".encode()
+    write_bytes(path, b"right")
+    assert path.read_bytes() == b"right"
+    assert list(tmp_path.iterdir()) == [path]
