@@ -46,3 +46,15 @@ def test_the_prediction_learns_and_nothing_else(perception, stripes):
     held = perception.state_dict()
     perception(stripes)
     assert all(torch.equal(held[name], tensor) for name, tensor in perception.state_dict().items())
+
+
+def test_no_pattern_hides_in_the_grid_of_the_layers(perception, stripes):
+    """Dots at every fourth pixel cost as much wherever they lie, on the average over grids."""
+    costs = []
+    for place in range(4):
+        dotted = stripes.clone()
+        dotted[:, :, place::4, place::4] += 0.5
+        generator = torch.Generator().manual_seed(0)
+        drawn = [perception.log_likelihood(stripes, dotted, generator).mean() for _ in range(64)]
+        costs.append(torch.stack(drawn).mean())
+    assert max(costs) / min(costs) < 1.2

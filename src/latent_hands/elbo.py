@@ -85,7 +85,7 @@ class Bound:
             for arrow, lam in self.decoders.items()
         ]
         terms += [
-            Term(f"features_{arrow}", shown[arrow].log_likelihood_of_features().mean(), weight)
+            Term(f"features_{arrow}", shown[arrow].log_likelihood_of_features(generator).mean(), weight)
             for arrow, weight in self.features.items()
             if arrow in shown
         ]
@@ -116,9 +116,9 @@ class Shown:
         """log p(m | z), for every sample."""
         return modality(self.name).log_likelihood(self.truth, self.prediction)
 
-    def log_likelihood_of_features(self) -> Float[Tensor, " batch"]:
+    def log_likelihood_of_features(self, generator: torch.Generator | None) -> Float[Tensor, " batch"]:
         """log p(features of m | z), for every sample."""
-        return perception(self.truth.device).log_likelihood(self.truth, self.prediction)
+        return perception(self.truth.device).log_likelihood(self.truth, self.prediction, generator)
 
 
 def disagreement(

@@ -11,6 +11,8 @@ from latent_hands.networks.efficientnet import EfficientNetLite0
 
 CONTRAST = 64.0
 """Standard deviation, in grey levels, of a picture as rich in contrast as photographs are."""
+GRID = 4
+"""Pixels between the coarsest features."""
 
 
 class Perception(nn.Module):
@@ -35,19 +37,28 @@ class Perception(nn.Module):
         return found
 
     def log_likelihood(
-        self, truth: Float[Tensor, "batch 3 px px"], prediction: Float[Tensor, "batch 3 px px"]
+        self,
+        truth: Float[Tensor, "batch 3 px px"],
+        prediction: Float[Tensor, "batch 3 px px"],
+        generator: torch.Generator | None = None,
     ) -> Float[Tensor, " batch"]:
         """log p(features of truth | z) of a Gaussian around the prediction's features, but for a constant.
 
         Each feature counts in units of its spread over the batch, and all of them together as the picture's
         own numbers would if their spread were `CONTRAST`: -1/2 px px 3 CONTRAST^2 times the share of the
         features' variance that is missed (after Hou et al. 2017, "Deep feature consistent VAE").
+
+        A generator draws where the layers' grid of strides lies: under a fixed one, decoders learn dots of its
+        spacing.
         """
+        down, right = torch.randint(0, GRID, (2,), generator=generator, device=truth.device).tolist()
+        size = truth.shape[-1] - GRID
+        seen = (..., slice(down, down + size), slice(right, right + size))
         with torch.no_grad():
-            wanted = self(truth)
+            wanted = self(truth[seen])
         missed = [
             ((w - s).square().mean(dim=(2, 3)) / w.var(dim=(0, 2, 3)).clamp(min=1e-6)).mean(dim=1)
-            for w, s in zip(wanted, self(prediction), strict=True)
+            for w, s in zip(wanted, self(prediction[seen]), strict=True)
         ]
         return -0.5 * truth[0].numel() * CONTRAST**2 * torch.stack(missed).mean(dim=0)
 
