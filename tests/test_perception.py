@@ -55,6 +55,6 @@ def test_no_pattern_hides_in_the_grid_of_the_layers(perception, stripes):
         dotted = stripes.clone()
         dotted[:, :, place::4, place::4] += 0.5
         generator = torch.Generator().manual_seed(0)
-        drawn = [perception.log_likelihood(stripes, dotted, generator).mean() for _ in range(64)]
+        drawn = [-perception.log_likelihood(stripes, dotted, generator).mean() for _ in range(64)]
         costs.append(torch.stack(drawn).mean())
     assert max(costs) / min(costs) < 1.2

@@ -48,8 +48,8 @@ class Perception(nn.Module):
         own numbers would if their spread were `CONTRAST`: -1/2 px px 3 CONTRAST^2 times the share of the
         features' variance that is missed (after Hou et al. 2017, "Deep feature consistent VAE").
 
-        A generator draws where the layers' grid of strides lies: under a fixed one, decoders learn dots of its
-        spacing.
+        The generator draws where the layers' grid of strides lies: with a fixed one, decoders learn dots of
+        its spacing.
         """
         down, right = torch.randint(0, GRID, (2,), generator=generator, device=truth.device).tolist()
         size = truth.shape[-1] - GRID
