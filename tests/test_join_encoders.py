@@ -1,4 +1,4 @@
-"""Two encoders of photographs over one latent: alone each says what it said, together their average."""
+"""Several encoders of photographs over one latent: alone each says what it said, together their average."""
 
 import importlib.util
 from dataclasses import replace
@@ -37,7 +37,7 @@ def written(folder, backbone, **changed):
 
 def test_joined_encoders_say_the_mean_of_what_each_says(tmp_path):
     runs = [written(tmp_path / name, name) for name in ("efficientnet_lite0", "resnet18")]
-    join_encoders.join(*runs, tmp_path / "both")
+    join_encoders.join(runs, tmp_path / "both")
     vae, experiment = load_run(tmp_path / "both")
     assert {n: a.backbone for n, a in experiment.encoders.items() if a.reads == "rgb"} == {
         "rgb": "efficientnet_lite0",
@@ -57,8 +57,22 @@ def test_joined_encoders_say_the_mean_of_what_each_says(tmp_path):
     assert Model.load(tmp_path / "both").predict(batch["rgb"])["pose"].shape == (3, 21, 3)
 
 
+def test_a_joint_run_is_joined_again_each_encoder_by_a_name_of_its_own(tmp_path):
+    runs = [written(tmp_path / str(i), name) for i, name in enumerate(("efficientnet_lite0", "resnet18"))]
+    join_encoders.join(runs, tmp_path / "both")
+    again = written(tmp_path / "again", "efficientnet_lite0")
+    join_encoders.join([again, str(tmp_path / "both")], tmp_path / "three")
+    vae, experiment = load_run(tmp_path / "three")
+    names = ["rgb", "rgb_efficientnet_lite0", "rgb_resnet18"]
+    assert [name for name, arrow in experiment.encoders.items() if arrow.reads == "rgb"] == names
+    batch = {"rgb": torch.rand(3, 3, 32, 32) * 2 - 1}
+    with torch.no_grad():
+        mean = sum(synthesis.posterior(vae, RGB, batch, name)["cpose"].mean for name in names) / 3
+        torch.testing.assert_close(synthesis.posterior(vae, RGB, batch)["cpose"].mean, mean)
+
+
 def test_encoders_over_different_latents_are_not_joined(tmp_path):
     runs = [written(tmp_path / "a", "resnet18"), written(tmp_path / "b", "resnet18", shift=0.1)]
     with pytest.raises(HandsError, match=r"differs between .*a and .*b: their latents are not the same"):
-        join_encoders.join(*runs, tmp_path / "both")
+        join_encoders.join(runs, tmp_path / "both")
     assert not (tmp_path / "both").exists()

@@ -1,55 +1,75 @@
-"""Encoders of photographs from two runs over the same latent, as one run: its estimates are their average.
+"""Encoders of photographs from several runs over the same latent, as one run, whose estimates average them.
 
-    python tools/join_encoders.py runs/first runs/second --out runs/both
+    python tools/join_encoders.py runs/first runs/second .. --out runs/all
 
-The second run's encoder of photographs joins the first's, named by its backbone. All else must be the same in
-both, as where [algorithm] finished embedded each into the latent of one [training] start.
+An encoder whose name is taken is named by its backbone besides. All else must be the same in all runs, as
+where [algorithm] finished embedded each into the latent of one [training] start. Sizes of networks are the
+last run's.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from latent_hands.build import build_vae
 from latent_hands.checkpoint import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 from latent_hands.errors import HandsError
+from latent_hands.experiment import EncoderArrow, Experiment
+from latent_hands.vae import DisentangledVAE
 
-RGB = "encoders.rgb."
+
+def photographic(experiment: Experiment) -> dict[str, EncoderArrow]:
+    """The encoders of photographs, each with its backbone."""
+    own = experiment.networks.backbone
+    arrows = {name: arrow for name, arrow in experiment.encoders.items() if arrow.reads == "rgb"}
+    return {name: replace(arrow, backbone=arrow.backbone or own) for name, arrow in arrows.items()}
 
 
-def join(first: str, second: str, out: Path) -> None:
-    """Write the joint run. Raises HandsError for runs that differ in more than that encoder."""
-    (mine, experiment), (theirs, other) = load_run(first), load_run(second)
-    weights, added = dict(mine.state_dict()), dict(theirs.state_dict())
-    for name in sorted(weights.keys() | added.keys()):
-        same = name in weights and name in added and torch.equal(weights[name], added[name])
-        if not name.startswith(RGB) and not same:
-            raise HandsError(f"{name} differs between {first} and {second}: their latents are not the same")
-    backbone = other.networks.backbone
-    name = f"rgb_{backbone}"
-    own = replace(experiment.encoders["rgb"], backbone=experiment.networks.backbone)
-    joined = replace(other.encoders["rgb"], backbone=backbone)
-    experiment = replace(
-        experiment,
-        encoders=experiment.encoders | {"rgb": own, name: joined},
-        networks=replace(other.networks, backbone=experiment.networks.backbone),
-    )
-    new = {f"encoders.{name}.{n.removeprefix(RGB)}": t for n, t in added.items() if n.startswith(RGB)}
-    restore_weights(build_vae(experiment), weights | new, f"{first} with {second}")
+def latent_of(vae: DisentangledVAE, experiment: Experiment) -> dict[str, Tensor]:
+    """All weights but those of the encoders of photographs."""
+    left_out = tuple(f"encoders.{name}." for name in photographic(experiment))
+    return {name: tensor for name, tensor in vae.state_dict().items() if not name.startswith(left_out)}
+
+
+def check_same(one: dict[str, Tensor], other: dict[str, Tensor], where: str) -> None:
+    """Raise HandsError, naming the first difference."""
+    for name in sorted(one.keys() | other.keys()):
+        if name not in one or name not in other or not torch.equal(one[name], other[name]):
+            raise HandsError(f"{name} differs between {where}: their latents are not the same")
+
+
+def join(runs: Sequence[str], out: Path) -> None:
+    """Write the joint run. Raises HandsError for runs that differ in more than those encoders."""
+    loaded = [load_run(run) for run in runs]
+    weights, joined = latent_of(*loaded[0]), {}
+    for run, (vae, experiment) in zip(runs, loaded, strict=True):
+        check_same(latent_of(*loaded[0]), latent_of(vae, experiment), f"{runs[0]} and {run}")
+        for arrow, settings in photographic(experiment).items():
+            name = arrow
+            while name in joined:
+                name += f"_{settings.backbone}"
+            joined[name] = settings
+            held = vae.encoder(arrow).state_dict()
+            weights |= {f"encoders.{name}.{each}": tensor for each, tensor in held.items()}
+    first, last = loaded[0][1], loaded[-1][1]
+    networks = replace(last.networks, backbone=first.networks.backbone)
+    experiment = replace(first, encoders=first.encoders | joined, networks=networks)
+    restore_weights(build_vae(experiment), weights, " with ".join(runs))
     start_run(out, experiment)
-    write_tensors(out / WEIGHTS, weights | new, {"joined": f"{Path(first).name} {Path(second).name}"})
+    write_tensors(out / WEIGHTS, weights, {"joined": " ".join(Path(run).name for run in runs)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("first")
-    parser.add_argument("second")
+    parser.add_argument("runs", nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     try:
-        join(options.first, options.second, options.out)
+        join(options.runs, options.out)
     except HandsError as error:
         raise SystemExit(f"error: {error}") from None
 
