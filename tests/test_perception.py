@@ -1,7 +1,11 @@
 import pytest
 import torch
 
+from latent_hands.build import build_phases, build_vae
 from latent_hands.data import appearance
+from latent_hands.errors import HandsError
+from latent_hands.experiment import load_experiment
+from latent_hands.networks import efficientnet
 from latent_hands.networks.perception import Perception
 
 
@@ -58,3 +62,10 @@ def test_no_pattern_hides_in_the_grid_of_the_layers(perception, stripes):
         drawn = [-perception.log_likelihood(stripes, dotted, generator).mean() for _ in range(64)]
         costs.append(torch.stack(drawn).mean())
     assert max(costs) / min(costs) < 1.2
+
+
+def test_without_the_package_of_the_features_nothing_begins(monkeypatch):
+    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
+    experiment = load_experiment("portraits")
+    with pytest.raises(HandsError, match=r"package no_such_package, which is missing: pip install 'latent"):
+        build_phases(experiment, build_vae(experiment))

