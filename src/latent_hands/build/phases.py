@@ -25,6 +25,7 @@ from latent_hands.vae import DisentangledVAE
 
 def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
     """The algorithm on this graph, with each phase's budget. Raises HandsError for mistakes in the graph."""
+    check_features(experiment)
     phases = supervise(experiment, vae, algorithm_phases(experiment, vae))
     names = [phase.name for phase in phases]
     left_out = {"disentangle", *(f"embed_{arrow}" for arrow in vae.encoders)}
@@ -109,14 +110,17 @@ def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...
                 raise HandsError(f'[{name}] lam: unknown decoder "{arrow}"; {did_you_mean(arrow, written)}')
         lam |= given.lam
         beta = beta if given.beta is None else given.beta
-    for arrow in algorithm.features:
-        if arrow not in written or modality(written[arrow]).sizes != (3,):
-            pictures = [each for each, name in written.items() if modality(name).sizes == (3,)]
+    return Bound(encoders, lam, beta, features=algorithm.features)
+
+
+def check_features(experiment: Experiment) -> None:
+    """Raise HandsError if [algorithm] features compares what is no picture, or its package is missing."""
+    pictures = [n for n, arrow in experiment.decoders.items() if modality(arrow.writes).sizes == (3,)]
+    for arrow in experiment.algorithm.features:
+        imagenet_file()
+        if arrow not in pictures:
             legal = ", ".join(pictures) or "none"
             raise HandsError(f'[algorithm] features: "{arrow}" is no decoder of a picture; legal: {legal}')
-    if algorithm.features:
-        imagenet_file()
-    return Bound(encoders, lam, beta, features=algorithm.features)
 
 
 def budget(experiment: Experiment, phase: Phase) -> Phase:

@@ -43,10 +43,9 @@ def build_windows(
     `crop="box"` is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints take
     their own `window`, and without that the whole picture padded to a square. `crop="scene"` is the sample's
     `window`, the same for every pose of a scene, and in sets without scenes the square about the palm
-    (`camera.palm_box`). `margin` is the side of the window over that of the crop (1:
-    no headroom); shrinking averages over areas. `side="condition"` leaves right hands as they are. `pictures`
-    are further ones to cut, by the same window (`pictures.KINDS`). `workers` threads read; `progress` is told
-    (done, all).
+    (`camera.palm_box`). `margin` is the side of the window over that of the crop (1: no headroom); shrinking
+    averages over areas. `side="condition"` leaves right hands as they are. `pictures` are further ones to
+    cut, by the same window (`pictures.KINDS`). `workers` threads read; `progress` is told (done, all).
 
     Raises HandsError naming the sample for labels that are not finite or degenerate, for a label that some
     samples have and others lack, and for a missing window or picture.
