@@ -1,8 +1,9 @@
-"""How fast, on this machine: training, estimating, rendering, loading and augmenting, against the plain way.
+"""How fast, on this machine: training, estimating, augmenting, rendering, reading, against the plain way.
 
-    python tools/measure_speed.py [--seconds 10]
+    python tools/measure_speed.py [--seconds 10] [--device cuda] [--only training estimating augmenting]
 
-Everything is measured in one run, because machines are noisy: read the ratios.
+Everything is measured in one run, because machines are noisy: read the ratios. Reading and rendering are the
+processor's; the rest runs on the device, a GPU in larger batches.
 """
 
 import argparse
@@ -21,37 +22,37 @@ from latent_hands.data import open_data
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
+from latent_hands.data.windows import Pictures, Windows
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.resnet import ResNet18
 from latent_hands.predictor import Model
-from latent_hands.render.dataset import render_dataset
+
+Rows = list[tuple[str, float]]
 
 
 def per_second(work: Callable[[], object], count: int, seconds: float) -> float:
-    """Items a second of something that handles `count` items a call, after two calls to warm up."""
-    work(), work()
+    """Items a second of something that handles `count` items a call, after calls to warm up."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    for _ in range(3):
+        work()
+    wait()
     start = time.perf_counter()
     for calls in itertools.count(1):
         work()
-        if (spent := time.perf_counter() - start) > seconds:
-            return count * calls / spent
+        if time.perf_counter() - start > seconds:
+            wait()
+            return count * calls / (time.perf_counter() - start)
     raise AssertionError
 
 
-def resnet(width: int, stem: str, precision: str, decode: bool, batch: int) -> Callable[[], object]:
-    """One update of ResNet-18, alone or with a DCGAN decoder behind it."""
-    encoder = ResNet18(64, width, stem, precision=precision)
-    decoder = DCGANDecoder(64, 128, precision=precision) if decode else torch.nn.Identity()
-    if precision == "float32":
-        encoder, decoder = (net.to(memory_format=torch.contiguous_format) for net in (encoder, decoder))
-    return training(encoder, decoder, batch)
-
-
-def training(encoder: torch.nn.Module, decoder: torch.nn.Module, batch: int) -> Callable[[], object]:
+def updating(
+    encoder: torch.nn.Module, decoder: torch.nn.Module, batch: int, device: str
+) -> Callable[[], object]:
     """One update on pictures of 128 px."""
+    encoder, decoder = encoder.to(device), decoder.to(device)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], fused=True)
-    pictures = torch.rand(batch, 3, 128, 128) * 2 - 1
+    pictures = torch.rand(batch, 3, 128, 128, device=device) * 2 - 1
 
     def update() -> None:
         said = decoder(encoder(pictures))
@@ -63,75 +64,120 @@ def training(encoder: torch.nn.Module, decoder: torch.nn.Module, batch: int) -> 
     return update
 
 
-def estimating(seconds: float) -> list[tuple[str, float]]:
-    """Crops a second of the shipped estimation model, both encoders."""
-    model = Model.load("estimation")
-    crops = torch.rand(64, 3, model.crop_px, model.crop_px) * 2 - 1
+def resnet(width: int, stem: str, precision: str, decode: bool) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """ResNet-18, alone or with a DCGAN decoder behind it."""
+    encoder = ResNet18(64, width, stem, precision=precision)
+    decoder = DCGANDecoder(64, 128, precision=precision) if decode else torch.nn.Identity()
+    if precision == "float32":
+        encoder, decoder = (net.to(memory_format=torch.contiguous_format) for net in (encoder, decoder))
+    return encoder, decoder
+
+
+def training(seconds: float, device: str) -> Rows:
+    """Pictures a second that networks learn from, augmentation left out."""
+    batch = 64 if device == "cpu" else 256
+    networks = [
+        ("ResNet-18 + DCGAN, float32", resnet(64, "conv", "float32", True)),
+        ("ResNet-18 + DCGAN, bf16 channels-last", resnet(64, "conv", "bf16", True)),
+        ("ResNet-18, float32", resnet(64, "conv", "float32", False)),
+        ("ResNet-18, bf16 channels-last", resnet(64, "conv", "bf16", False)),
+        ("ResNet-18 of width 32, stem unshuffle", resnet(32, "unshuffle", "bf16", False)),
+        ("EfficientNet-Lite0", (EfficientNetLite0(64), torch.nn.Identity())),
+    ]
     return [
-        ("estimate, one picture at a time", per_second(lambda: model.predict(crops[:1]), 1, seconds)),
-        ("estimate, batches of 64", per_second(lambda: model.predict(crops), 64, seconds)),
+        (f"train {name}", per_second(updating(*pair, batch, device), batch, seconds))
+        for name, pair in networks
     ]
 
 
-def rendering(size: int, workers: int, count: int) -> float:
-    """Pictures a second with all labels, tags and files, without the start of the processes."""
-    with tempfile.TemporaryDirectory() as folder:
-        seconds = []
-        for pictures in (workers * 4, count):
-            start = time.perf_counter()
-            render_dataset(
-                Path(folder) / str(pictures), pictures, size, 0, workers, evaluation=1, progress=False
-            )
-            seconds.append(time.perf_counter() - start)
-        return (count - workers * 4) / (seconds[1] - seconds[0])
+def estimating(seconds: float, device: str) -> Rows:
+    """Crops a second of the shipped estimation model, all encoders."""
+    model, batch = Model.load("estimation", device), 64 if device == "cpu" else 512
+    crops = torch.rand(batch, 3, model.crop_px, model.crop_px, device=device) * 2 - 1
+    return [
+        ("estimate, one picture at a time", per_second(lambda: model.predict(crops[:1]), 1, seconds)),
+        (f"estimate, batches of {batch}", per_second(lambda: model.predict(crops), batch, seconds)),
+    ]
 
 
-def loading(seconds: float) -> list[tuple[str, float]]:
-    """Reading pictures from files into windows, and augmented batches out of them."""
+def augmenting(seconds: float, device: str) -> Rows:
+    """Augmented crops of 128 px a second, on one thread or the GPU."""
+    torch.set_num_threads(1)
+    batch = 64 if device == "cpu" else 256
+    windows = noise(4 * batch).to(device)
+    turn = itertools.count()
+    rows = []
+    for name, augmentation in (
+        ("augmented crops of 128 px", Augmentation()),
+        ("the same, each with occluders and JPEG", Augmentation(jpeg=1.0, occluders=1.0)),
+    ):
+        batches = Batches(windows, 128, batch, augmentation)
+
+        def work(batches: Batches = batches) -> object:
+            return batches.batch(next(turn), 0, {"rgb", "pose"})
+
+        rows.append((name, per_second(work, batch, seconds)))
+    return rows
+
+
+def noise(count: int) -> Windows:
+    """Windows of 192 px that show nothing."""
+    return Windows(
+        pictures={"rgb": Pictures(torch.randint(0, 256, (count, 3, 192, 192), dtype=torch.uint8))},
+        names=tuple(map(str, range(count))),
+        margin=1.75,
+        side="mirror",
+        crop_side_px=torch.full((count,), 110.0),
+        pose=torch.randn(count, 21, 3),
+        uv_px=192 * torch.rand(count, 21, 2),
+    )
+
+
+def reading(seconds: float, device: str) -> Rows:
+    """Pictures a second that are read from files into windows."""
+    from latent_hands.render.dataset import render_dataset
+
     with tempfile.TemporaryDirectory() as folder:
         render_dataset(folder, 256, 160, 0, evaluation=1, progress=False)
         samples = open_data("rendered", Path(folder), "training")
-        windows = build_windows(samples)
-        batches = Batches(windows, 128, 64, Augmentation())
-        all_on = Batches(windows, 128, 64, Augmentation(jpeg=1.0, occluders=1.0))
-        torch.set_num_threads(1)
-        turn = itertools.count()
-        return [
-            (
-                "read PNG, cut windows of 192 px",
-                per_second(lambda: build_windows(samples), len(samples), seconds),
-            ),
-            (
-                "augmented crops of 128 px, one thread",
-                per_second(lambda: batches.batch(next(turn), 0, {"rgb", "pose"}), 64, seconds),
-            ),
-            (
-                "the same, each with occluders and JPEG",
-                per_second(lambda: all_on.batch(next(turn), 0, {"rgb", "pose"}), 64, seconds),
-            ),
-        ]
+        rate = per_second(lambda: build_windows(samples), len(samples), seconds)
+    return [("read PNG, cut windows of 192 px", rate)]
+
+
+def rendering(seconds: float, device: str) -> Rows:
+    """Pictures a second with all labels, tags and files, without the start of the processes."""
+    from latent_hands.render.dataset import render_dataset
+
+    def rate(size: int, workers: int, count: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            spent = []
+            for pictures in (workers * 4, count):
+                start = time.perf_counter()
+                out = Path(folder) / str(pictures)
+                render_dataset(out, pictures, size, 0, workers, evaluation=1, progress=False)
+                spent.append(time.perf_counter() - start)
+            return (count - workers * 4) / (spent[1] - spent[0])
+
+    cores = os.cpu_count() or 1
+    rows = [(f"render {size} px, one core", rate(size, 1, 200)) for size in (128, 320)]
+    return [*rows, ("render 128 px, all cores", rate(128, cores, 200 * cores))]
+
+
+GROUPS = (training, estimating, rendering, reading, augmenting)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10, help="for each measurement")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    names = [group.__name__ for group in GROUPS]
+    parser.add_argument("--only", nargs="+", default=names, choices=names)
     options = parser.parse_args()
-    cores = os.cpu_count() or 1
-    pairs = [
-        ("train ResNet-18 + DCGAN, float32", resnet(64, "conv", "float32", True, 32), 32),
-        ("train ResNet-18 + DCGAN, bf16 channels-last", resnet(64, "conv", "bf16", True, 32), 32),
-        ("train ResNet-18, float32", resnet(64, "conv", "float32", False, 64), 64),
-        ("train ResNet-18, bf16 channels-last", resnet(64, "conv", "bf16", False, 64), 64),
-        ("train ResNet-18 of width 32, stem unshuffle", resnet(32, "unshuffle", "bf16", False, 64), 64),
-        ("train EfficientNet-Lite0", training(EfficientNetLite0(64), torch.nn.Identity(), 64), 64),
-    ]
-    rows = [(name, per_second(work, count, options.seconds)) for name, work, count in pairs]
-    rows += estimating(options.seconds)
-    rows += [(f"render {size} px, one core", rendering(size, 1, 200)) for size in (128, 320)]
-    rows += [("render 128 px, all cores", rendering(128, cores, 200 * cores)), *loading(options.seconds)]
     table = Table("what", "images/s")
-    for name, rate in rows:
-        table.add_row(name, f"{rate:.0f}")
+    for group in GROUPS:
+        if group.__name__ in options.only:
+            for name, rate in group(options.seconds, options.device):
+                table.add_row(name, f"{rate:.0f}")
     Console().print(table)
 
 

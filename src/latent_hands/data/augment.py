@@ -18,7 +18,7 @@ from latent_hands.hand import camera, geometry
 Batch = dict[str, Tensor]
 
 _MADE = IMAGE_KEYS | POSE_KEYS | {"index"}
-_PART = 8  # pictures worked on at once: they stay in the cache, three times as fast
+_PART = {"cpu": 8, "cuda": 64}  # pictures worked on at once: few stay in a cache, three times as fast
 
 
 def augment(
@@ -120,7 +120,8 @@ def draw_images(
         )
         for key, pictures in shown.items()
     }
-    parts = [slice(i, i + _PART) for i in range(0, len(indices), _PART)]
+    size = _PART.get(device.type, 64)
+    parts = [slice(i, i + size) for i in range(0, len(indices), size)]
     resolutions = _resolutions(augmentation, len(parts), generator)
     for part, resolution in zip(parts, resolutions, strict=True):
         for key, pictures in shown.items():
