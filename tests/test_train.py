@@ -58,7 +58,7 @@ def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_pat
     train(experiment, tmp_path / "second", hands=hands())
     train(experiment, tmp_path / "second", resume=True, hands=hands())
     expected = load_run(tmp_path / "first")[0].state_dict()
-    assert all(torch.equal(expected[n], t) for state in begun for n, t in state.items())
+    assert all(torch.equal(expected[n], t.cpu()) for state in begun for n, t in state.items())
     assert len(begun) == 2
 
 

@@ -78,7 +78,7 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         if main and not resume:
             start_run(out, experiment)
         vae.to(accelerator.device)
-        with on_interrupt() as interrupted:
+        with on_interrupt() as interrupted, torch.backends.cudnn.flags(enabled=True, deterministic=True):
             run = Run(out, experiment.training, vae, place, accelerator, reporter, interrupted)
             return run_phases(run, experiment, phases, hands, moments)
 
