@@ -11,7 +11,7 @@ from painted_swaps import seer, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands.assess import Judge, Lessons, Subject, assess_run, load_judge, save_judge
+from latent_hands.assess import Estimator, Judge, Lessons, Subject, assess_run, load_judge, save_judge
 from latent_hands.assess.benchmark import cut_mask
 from latent_hands.assess.calibration import calibration
 from latent_hands.assess.content import content_of
@@ -261,7 +261,10 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     from latent_hands.render.counterfactual_set import render_counterfactual
 
     root = render_counterfactual(tmp_path / "set", 24, 48, evaluation=48, workers=1, progress=False)
-    monkeypatch.setattr(Model, "load", lambda run: tiny_model(SYNTHESIS))
+    load = Model.load
+    monkeypatch.setattr(
+        Model, "load", lambda run: load(run) if run == "estimation" else tiny_model(SYNTHESIS)
+    )
     judge, out = str(tmp_path / "judge.safetensors"), tmp_path / "out"
     command = ["assess", "tiny", "--root", str(root), "--judge", judge, "--samples", "2"]
     assert main(command) == 2
@@ -270,7 +273,9 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert main([*command, *scenes, "--out", str(out), "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
     assert first["transfers"] == 32
-    assert first["rows"]["true_picture"]["judge_ratio"] == 1
+    true, mean = first["rows"]["true_picture"], first["rows"]["mean_picture"]
+    assert true["judge_ratio"] == true["estimator_ratio"] == 1
+    assert true["estimator_epe_mm"] < 0.5 * mean["estimator_epe_mm"]
     assert first == json.loads((out / "assessment.json").read_text())
     assert (out / "transfers.png").is_file()
     assert main([*command, *scenes, "--json"]) == 0
@@ -278,6 +283,25 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert main([*command, "--limit", "1"]) == 2
     assert main(command) == 0
     assert "Leakage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"convention": "ge2019"}, 'convention "ge2019"; legal here: "rhd"'),
+        ({"side": "condition"}, 'side "condition"; legal here: "mirror"'),
+        ({"crop": "scene"}, 'crop "scene"; legal here: "box"'),
+    ],
+)
+def test_an_estimator_must_read_the_same_joints_from_boxes(changes, told):
+    estimator = Estimator(tiny_model(ESTIMATION, **changes))
+    with pytest.raises(HandsError, match=told):
+        estimator.check(tiny_model(SYNTHESIS).experiment.data)
+
+
+def test_an_estimator_must_know_where_hands_are():
+    with pytest.raises(HandsError, match="needs to know where hands are"):
+        Estimator(tiny_model(ESTIMATION)).read(BENCHMARK.rgb, BENCHMARK, torch.arange(len(BENCHMARK.rgb)))
 
 
 @pytest.mark.parametrize("samples", [-1, 0, 1])

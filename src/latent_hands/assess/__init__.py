@@ -1,6 +1,7 @@
 """How good are synthesis and disentanglement of a run? Measured on a counterfactual set (docs/assess.md)."""
 
 from latent_hands.assess.benchmark import Benchmark, open_benchmark
+from latent_hands.assess.estimator import Estimator
 from latent_hands.assess.judge import Judge, load_judge, save_judge, train_judge
 from latent_hands.assess.lessons import Lessons, read_lessons
 from latent_hands.assess.run import assess_run
@@ -8,6 +9,7 @@ from latent_hands.assess.subject import Subject
 
 __all__ = [
     "Benchmark",
+    "Estimator",
     "Judge",
     "Lessons",
     "Subject",

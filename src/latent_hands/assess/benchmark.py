@@ -45,7 +45,8 @@ class Benchmark:
     Pictures are in [-1, 1], poses in bones: `pose` in the frame of the model, `camera_pose` in the camera's.
     `hand` is where a mask shows the hand, `ground` where it shows neither hand nor arm. `right` is for models
     that are told the side, `content` as `content_of` tells it; pictures of one block share people and places.
-    `tags` are the pictures of each one's scene by kind; "tag" is always there.
+    `tags` are the pictures of each one's scene by kind; "tag" is always there. `uv_px` and `K` are in pixels
+    of the cut pictures.
     """
 
     rgb: Float[Tensor, "n 3 px px"]
@@ -61,6 +62,8 @@ class Benchmark:
     transfers: Transfers
     groups: Groups
     right: Bool[Tensor, " n"] | None = None
+    uv_px: Float[Tensor, "n 21 2"] | None = None
+    K: Float[Tensor, "n 3 3"] | None = None
 
     @property
     def tag(self) -> Float[Tensor, "n 3 px px"]:
@@ -98,7 +101,7 @@ def open_benchmark(
     def labels(frame: str, *keys: str) -> dict[str, Tensor]:
         return Batches(windows, px, len(windows), frame=frame, shuffle=False).batch(0, 0, {"pose", *keys})
 
-    seen = labels(frame, "rgb", *kinds, "bone_mm", "visible")
+    seen = labels(frame, "rgb", *kinds, "bone_mm", "visible", "uv_px", "K")
     shown = {kind: seen.pop(kind) for kind in kinds}
     masks = torch.stack([cut_mask(sample, px, side == "mirror") for sample in samples])
     number = {sample.name: i for i, sample in enumerate(samples)}

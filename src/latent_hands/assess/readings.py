@@ -1,5 +1,6 @@
-"""What is read from pictures, true or made: poses by the model itself and by a judge, scenes by the judge."""
+"""What is read from pictures, true or made: poses by several readers, scenes by the judge."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,11 +27,15 @@ def judged(judge: Judge, pictures: Images) -> Reading:
 
 
 def pose_errors(
-    subject: Subject, benchmark: Benchmark, pictures: dict[str, Images], readings: dict[str, Reading]
+    subject: Subject,
+    benchmark: Benchmark,
+    pictures: dict[str, Images],
+    others: Mapping[str, Mapping[str, Float[Tensor, "n 21 3"]]],
 ) -> dict[str, dict[str, Any]]:
-    """{row: EPE of the pose that its pictures show}, by the model's own decoder (Sec. 3.3) and the judge.
+    """{row: EPE of the pose that its pictures show}, by the model's own decoder (Sec. 3.3) and by others.
 
-    `own_epe_mm` and `judge_epe_mm`, and as `..._ratio` what they are of the same reader's on true pictures.
+    `own_epe_mm`, and as `own_ratio` what it is of the same reader's on true pictures; and so for each of
+    `others`, {reader: {row: 3DPoses in bones, camera frame}}.
     """
     index = benchmark.transfers.truth
     weights, right = block_weights(benchmark.block[index]), benchmark.side(index)
@@ -40,9 +45,12 @@ def pose_errors(
         return epe(errors_mm, benchmark.visible[index], weights)
 
     own = {name: epes(subject.own_pose(shown, right), benchmark.pose) for name, shown in pictures.items()}
-    judge = {name: epes(reading.pose, benchmark.camera_pose) for name, reading in readings.items()}
+    told = {
+        reader: {name: epes(pose, benchmark.camera_pose) for name, pose in poses.items()}
+        for reader, poses in others.items()
+    }
     rows: dict[str, dict[str, Any]] = {name: {} for name in pictures}
-    for reader, found in (("own", own), ("judge", judge)):
+    for reader, found in {"own": own, **told}.items():
         for name, each in found.items():
             rows[name] |= stated(f"{reader}_epe_mm", each) | stated(f"{reader}_ratio", each / found[TRUE])
     return rows

@@ -6,6 +6,7 @@ from typing import Any
 from latent_hands.assess.benchmark import Benchmark
 from latent_hands.assess.calibration import measure_samples
 from latent_hands.assess.disentangling import measure_groups
+from latent_hands.assess.estimator import Estimator
 from latent_hands.assess.free_factor import measure_free
 from latent_hands.assess.intervals import block_weights, stated, weighted_mean
 from latent_hands.assess.judge import Judge, Progress
@@ -27,13 +28,14 @@ def assess_run(
     samples: int = 16,
     progress: Progress | None = None,
     lessons: Lessons | None = None,
+    estimator: Estimator | None = None,
 ) -> tuple[dict[str, Any], dict[str, Images]]:
     """All numbers of docs/assess.md, and the pictures of every transfer by row.
 
-    Without a judge the model's own decoder alone reads poses, and nothing reads content. `samples` posterior
-    draws an image are taken. Probes learn from `lessons`, or else from the benchmark itself. Raises
-    HandsError for a model that cannot read or write pictures, for fewer than two samples, and for a benchmark
-    of fewer than two blocks.
+    Without a judge nothing reads content; without it and an estimator the model's own decoder alone reads
+    poses. `samples` posterior draws an image are taken. Probes learn from `lessons`, or else from the
+    benchmark itself. Raises HandsError for a model that cannot read or write pictures, for fewer than two
+    samples, and for a benchmark of fewer than two blocks.
     """
     if samples < 2:
         raise HandsError(f"{samples} posterior samples; legal: 2 or more")
@@ -56,7 +58,7 @@ def assess_run(
         "blocks": blocks,
         "crop_px": benchmark.rgb.shape[-1],
         "content_from": "tag" if subject.tagged else "picture",
-        "rows": measure_transfers(subject, benchmark, made, judge),
+        "rows": measure_transfers(subject, benchmark, made, judge, estimator),
     }
     for done, (name, measure) in enumerate(parts.items(), 1):
         told("assessing", done, len(parts) + 1)
@@ -67,13 +69,21 @@ def assess_run(
 
 
 def measure_transfers(
-    subject: Subject, benchmark: Benchmark, made: dict[str, Images], judge: Judge | None
+    subject: Subject,
+    benchmark: Benchmark,
+    made: dict[str, Images],
+    judge: Judge | None,
+    estimator: Estimator | None = None,
 ) -> dict[str, dict[str, Any]]:
     """{row of `answers`: pixels against the truth, pose errors, content kept}."""
     truth = benchmark.transfers.truth
     blocks, regions = benchmark.block[truth], regions_of(benchmark)
     readings = {} if judge is None else {name: judged(judge, shown) for name, shown in made.items()}
-    rows = pose_errors(subject, benchmark, made, readings)
+    others = {} if judge is None else {"judge": {name: read.pose for name, read in readings.items()}}
+    if estimator is not None:
+        read = estimator.read
+        others["estimator"] = {name: read(shown, benchmark, truth) for name, shown in made.items()}
+    rows = pose_errors(subject, benchmark, made, others)
     for name, reading in readings.items():
         rows[name]["content"] = kept_content(reading.content, benchmark.content[truth], blocks)
     for name, shown in made.items():

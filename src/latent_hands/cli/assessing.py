@@ -24,6 +24,7 @@ def assess(
     scenes: Annotated[Path | None, arg(metavar="SCENES")] = None,
     judge: Annotated[Path | None, arg(metavar="FILE")] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
+    estimator: Annotated[str | None, arg(metavar="RUN")] = "estimation",
     samples: Annotated[int, arg(metavar="N")] = 16,
     limit: Number = None,
     out: Annotated[Path | None, arg(metavar="DIR")] = None,
@@ -35,25 +36,29 @@ def assess(
     $ latent-hands assess synthesis --root benchmark
     $ latent-hands assess runs/mine --root benchmark --scenes scenes --judge judge.safetensors --out assessed
 
-    docs/assess.md says what each number means. Without --scenes or --judge the model alone reads the poses of
-    what it makes.
+    docs/assess.md says what each number means. Poses of what the model makes are read by itself, by the
+    estimator, and with --scenes or --judge by a judge.
 
     Args:
         root: A set that `latent-hands render --counterfactual` wrote.
         scenes: A rendered set; the judge of poses and contents, and probes, learn from its training pictures.
         judge: The judge's file: read if it is there, else written once the judge has learnt.
         epochs: How often the judge sees each picture.
+        estimator: A run that estimates poses, a folder or a shipped one by name; None for none.
         samples: Posterior draws an image.
         limit: Only the first so many groups and grids.
         out: Also write assessment.json and transfers.png, transfers beside their truth.
     """
-    from latent_hands.assess import Subject, assess_run, open_benchmark, read_lessons
+    from latent_hands.assess import Estimator, Subject, assess_run, open_benchmark, read_lessons
     from latent_hands.cli.assessment_tables import assessment_tables
     from latent_hands.cli.bars import bars
     from latent_hands.predictor import Model
 
     model = Model.load(run)
     data, subject = model.experiment.data, Subject(model.vae, model.device)
+    other = Estimator(Model.load(estimator)) if estimator else None
+    if other:
+        other.check(data)
     benchmark = open_benchmark(
         root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
     )
@@ -61,7 +66,9 @@ def assess(
         taught = scenes and scenes_of(model, scenes, LESSONS)
         reader = find_judge(model, scenes, judge, epochs, advance)
         lessons = read_lessons(taught, model.crop_px, data.side, data.frame) if taught else None
-        numbers, made = assess_run(subject, benchmark, reader, samples, progress=advance, lessons=lessons)
+        numbers, made = assess_run(
+            subject, benchmark, reader, samples, progress=advance, lessons=lessons, estimator=other
+        )
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
         from latent_hands.assess.sheet import transfer_sheet

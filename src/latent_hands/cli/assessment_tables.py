@@ -15,6 +15,8 @@ ROWS = {
     "mean_picture": "mean picture",
 }
 """Row of the numbers -> what it is called."""
+READERS = {"own": "own decoder", "judge": "judge", "estimator": "estimator"}
+"""Who reads poses -> what it is called."""
 Numbers = Mapping[str, Any]
 
 
@@ -67,8 +69,9 @@ def _pixels(rows: Numbers) -> Lines:
 
 
 def _poses(rows: Numbers) -> Lines:
-    keys = (("own_epe_mm", 1), ("own_ratio", 2), ("judge_epe_mm", 1), ("judge_ratio", 2))
-    headings = ["", "own decoder", "ratio", "judge", "ratio"]
+    readers = [reader for reader in READERS if f"{reader}_epe_mm" in rows["true_picture"]]
+    headings = ["", *(heading for reader in readers for heading in (READERS[reader], "ratio"))]
+    keys = [key for reader in readers for key in ((f"{reader}_epe_mm", 1), (f"{reader}_ratio", 2))]
     return headings, [[ROWS[n], *(_told(rows[n], key, digits) for key, digits in keys)] for n in ROWS]
 
 
