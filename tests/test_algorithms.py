@@ -16,6 +16,7 @@ from latent_hands.algorithms import (
     cross_modal,
     joint,
     keys,
+    refinement,
     regression,
 )
 from latent_hands.elbo import Bound, total
@@ -219,4 +220,21 @@ def test_agreement_needs_another_encoder_of_the_same_factor(encoders):
     decoders = {"cpose": 1.0} if "cpose" in encoders else {"viewpoint": 1.0}
     step = Step(Bound(encoders, decoders, 0.0, agree={"cpose": 1.0}), phi=encoders)
     with pytest.raises(HandsError, match='agree names encoder "cpose", whose factor "cpose" no other'):
+        check(vae, (Phase("p", (step,), 1),))
+
+
+def test_refining_trains_the_decoder_of_the_picture_alone():
+    vae = synthesis()
+    eq_2 = Bound(("pose", "tag"), {"rgb": 1.0}, 1.0, reread={"rgb": 1.0})
+    (phase,) = refinement([eq_2], 3)
+    check(vae, (phase,))
+    assert (phase.name, phase.epochs) == ("refine_rgb", 3)
+    assert keys(vae, phase.steps) == {"rgb", "pose", "tag"}
+    assert changed(vae, phase.steps[0]) == {"decoders.rgb"}
+
+
+def test_what_is_read_again_must_be_shown():
+    vae = synthesis()
+    step = Step(Bound(("pose", "u"), {"rgb_u": 1.0}, 1.0, reread={"rgb": 1.0}), theta=("rgb_u",))
+    with pytest.raises(HandsError, match='reread names encoder "rgb", whose factor "tag" is not shown'):
         check(vae, (Phase("p", (step,), 1),))

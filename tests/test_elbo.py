@@ -6,9 +6,10 @@ import pytest
 import torch
 from graphs import batch, estimation, synthesis
 
-from latent_hands.elbo import Bound, total
+from latent_hands.elbo import Bound, read_again, total
 from latent_hands.errors import HandsError
 from latent_hands.latents import Gaussian, sample
+from latent_hands.vae import DisentangledVAE
 
 
 def values(vae, bound, data, **kwargs):
@@ -149,3 +150,43 @@ def test_a_posterior_that_agrees_is_as_wide_as_it_errs():
         optimiser.step()
     expected = told.mean.square().mean() + told.log_var.exp().mean()
     torch.testing.assert_close(log_var.exp().squeeze(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_picture_of_one_pose_in_other_scenes_is_read_again():
+    vae, data = synthesis(), batch()
+    bound = Bound(("pose", "tag"), {"rgb": 0.0}, 0.0, reread={"rgb": 2.0})
+    term = values(vae, bound, data)["reread_rgb"]
+    assert term.weight == 2.0
+    vae.encoders.requires_grad_(False)
+    total(bound.terms(vae, data)).backward()
+    assert all(p.grad is not None for p in vae.decoder("rgb").parameters())
+    assert all(p.grad is None for name in ("pose", "tag") for p in vae.decoder(name).parameters())
+
+
+def test_what_shows_its_latent_is_read_again_better_than_what_does_not(monkeypatch):
+    """The density of z' is highest where the decoded picture is the one that the encoder reads as z'."""
+    vae, data = synthesis(), batch()
+    z = {"pose": torch.zeros(6, 3), "tag": torch.zeros(6, 2)}
+    read = vae.encode("rgb", data)
+    shown = {factor: q.mean for factor, q in read.items()}
+    monkeypatch.setattr("latent_hands.elbo.soften", lambda picture, generator: picture)
+    monkeypatch.setattr("latent_hands.elbo.with_noise", lambda z, noise, generator: z)
+    monkeypatch.setattr(vae, "decode", lambda *_: data["rgb"])
+    best = read_again(vae, "rgb", "rgb", shown, data, None)
+    torch.testing.assert_close(best, -0.5 * sum(q.log_var.sum(dim=1) for q in read.values()))
+    assert (best > read_again(vae, "rgb", "rgb", z, data, None)).all()
+
+
+def test_each_further_factor_is_read_from_another_sample(monkeypatch):
+    vae, data, decode, seen = synthesis(), batch(), DisentangledVAE.decode, []
+    z = sample(vae.infer(("pose", "tag"), data))
+    monkeypatch.setattr(DisentangledVAE, "decode", lambda *a: seen.append(a[2]) or decode(*a))
+    read_again(vae, "rgb", "rgb", z, data, torch.Generator().manual_seed(0))
+    assert torch.equal(seen[0]["pose"], z["pose"])
+    assert not (seen[0]["tag"] == z["tag"]).all(dim=1).any()
+    assert torch.equal(seen[0]["tag"].sort(dim=0)[0], z["tag"].sort(dim=0)[0])
+
+
+def test_only_what_is_shown_can_be_read_again():
+    with pytest.raises(HandsError, match='reread names encoder "rgb", but no decoder of the bound writes'):
+        Bound(("pose",), {"pose": 1.0}, 0.0, reread={"rgb": 1.0}).terms(synthesis(), batch())

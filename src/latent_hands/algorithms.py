@@ -94,6 +94,15 @@ def embedding(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
     return tuple(Phase("embed_" + "_".join(b.encoders), (embed_only(b),), epochs) for b in bounds)
 
 
+def refinement(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
+    """Beyond the paper: by Eq. 2 decoders of pictures alone learn on; finished encoders read what they show
+    again (`Bound.reread`).
+    """
+    return tuple(
+        Phase("refine_" + "_".join(b.reread), (Step(b, theta=tuple(b.decoders)),), epochs) for b in bounds
+    )
+
+
 def cross_modal(bound: Bound, epochs: int) -> tuple[Phase, ...]:
     """The cross-modal VAE, the baseline: all arrows of Eq. 1 learn together."""
     return (Phase("cross_modal", (learn(bound),), epochs),)
@@ -123,7 +132,8 @@ def keys(vae: DisentangledVAE, steps: Iterable[Step]) -> frozenset[str]:
     """What a batch must hold for steps: the modalities their arrows read and write, and the side if told."""
     needed = set()
     for step in steps:
-        read = [vae.encoder(arrow) for arrow in (*step.bound.encoders, *step.bound.agree)]
+        asked = (*step.bound.encoders, *step.bound.agree, *step.bound.reread)
+        read = [vae.encoder(arrow) for arrow in asked]
         written = [vae.decoder(arrow) for arrow in step.bound.decoders]
         needed |= {arrow.reads for arrow in read} | {arrow.writes for arrow in written}
         needed |= {"right" for arrow in (*read, *written) if arrow.sided}
@@ -156,6 +166,12 @@ def check_step(vae: DisentangledVAE, step: Step, where: str) -> None:
                 raise HandsError(
                     f'{where}: agree names encoder "{arrow}", whose factor "{factor}" no other encoder infers'
                 )
+    for arrow in bound.reread:
+        shown = vae.decoder(bound.showing(vae, arrow)).factors
+        if absent := [factor for factor in vae.encoder(arrow).factors if factor not in shown]:
+            raise HandsError(
+                f'{where}: reread names encoder "{arrow}", whose factor "{absent[0]}" is not shown'
+            )
     if not bound.decoders:
         raise HandsError(f"{where}: the bound has no decoders: nothing is explained")
     for arrow in bound.decoders:

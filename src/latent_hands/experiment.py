@@ -105,7 +105,9 @@ class Algorithm:
     "joint": both steps of Algorithm 1 at every update (Eq. 5). With `finished` the two algorithms only embed,
     into the latent that [training] start brings. `agree`, beyond the paper, draws what is embedded to what
     encoders of labels infer: {encoder: weight}; `features`, beyond it too, {decoder of a picture: weight},
-    compares pictures by features learnt on ImageNet as well (extra `imagenet`). See `elbo.Bound` for both.
+    compares pictures by features learnt on ImageNet as well (extra `imagenet`); `refine`, {encoder of a
+    picture: weight}, lets decoders of pictures learn on, and what they show of poses in other scenes be read
+    again. See `elbo.Bound` for all three.
 
     "cross_modal": `encode` x and learn everything at once (Eq. 1). "alternating": so, one encoder an update.
     "regression": so, without a latent to speak of: beta = 0 and nothing is drawn.
@@ -122,6 +124,7 @@ class Algorithm:
     finished: bool = False
     agree: dict[str, Weight] = field(default_factory=dict)
     features: dict[str, Weight] = field(default_factory=dict)
+    refine: dict[str, Weight] = field(default_factory=dict)
     preset: Preset = "paper"
     lam: dict[str, Weight] = field(default_factory=dict)
     beta: Weight | None = None
@@ -214,6 +217,8 @@ def check_algorithm(algorithm: Algorithm, training: Training) -> None:
         raise HandsError(f'[algorithm] embed is for {", ".join(EMBEDDING)}; "{name}" has no embedding step')
     if algorithm.agree and not algorithm.embed:
         raise HandsError("[algorithm] agree is for the embedding step; legal: with embed")
+    if algorithm.refine and name not in EMBEDDING:
+        raise HandsError(f'[algorithm] refine is for {", ".join(EMBEDDING)}; "{name}" finishes no encoder')
     if bool(algorithm.noise) != (name == "algorithm_2"):
         raise HandsError(
             f'[algorithm] noise is {algorithm.noise or "empty"}; legal for "{name}": '

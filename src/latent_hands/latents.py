@@ -31,6 +31,11 @@ class Gaussian:
         )
         return self.mean + torch.exp(0.5 * self.log_var) * noise
 
+    def log_density(self, z: Float[Tensor, "batch size"]) -> Float[Tensor, " batch"]:
+        """log q(z | m) in nats but for a constant, summed over the dimensions."""
+        distance = (z - self.mean).square() * torch.exp(-self.log_var)
+        return -0.5 * (distance + self.log_var).sum(dim=1)
+
     def kl(self) -> Float[Tensor, " batch"]:
         """KL(q || N(0, I)) in nats, summed over the dimensions."""
         return 0.5 * (self.mean.square() + self.log_var.exp() - 1.0 - self.log_var).sum(dim=1)

@@ -11,6 +11,7 @@ from latent_hands.algorithms import (
     cross_modal,
     embedding,
     joint,
+    refinement,
     regression,
 )
 from latent_hands.elbo import Bound
@@ -51,19 +52,29 @@ def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phas
         replace(bound(experiment, vae, (arrow,), both or f"embed_{arrow}"), agree=algorithm.agree)
         for arrow in algorithm.embed
     ]
-    if algorithm.finished:
-        return embedding(embed, epochs)
     disentangle = bound(experiment, vae, encode, both or "disentangle")
+    refine = [refined(vae, disentangle, arrow, weight) for arrow, weight in algorithm.refine.items()]
+    then = refinement(refine, epochs)
+    if algorithm.finished:
+        return (*embedding(embed, epochs), *then)
     if name == "joint":
-        return joint(disentangle, embed, epochs)
+        return (*joint(disentangle, embed, epochs), *then)
     if name == "algorithm_1":
-        return algorithm_1(disentangle, embed, epochs, epochs)
+        return (*algorithm_1(disentangle, embed, epochs, epochs), *then)
     phi_y = label_encoders(experiment, vae)
     y = {vae.encoder(arrow).reads for arrow in phi_y}
     explained = {d: lam for d, lam in disentangle.decoders.items() if vae.decoder(d).writes in y}
     y_alone = replace(disentangle, decoders=explained)
     t2 = algorithm.noise_steps
-    return algorithm_2(disentangle, y_alone, phi_y, algorithm.noise, embed, epochs, t2, epochs)
+    both_steps = algorithm_2(disentangle, y_alone, phi_y, algorithm.noise, embed, epochs, t2, epochs)
+    return (*both_steps, *then)
+
+
+def refined(vae: DisentangledVAE, disentangle: Bound, arrow: str, weight: float) -> Bound:
+    """Eq. 2 for the decoders alone that write what an encoder reads, which reads it again."""
+    reads = vae.encoder(arrow).reads
+    showing = {d: lam for d, lam in disentangle.decoders.items() if vae.decoder(d).writes == reads}
+    return replace(disentangle, decoders=showing, reread={arrow: weight})
 
 
 def label_encoders(experiment: Experiment, vae: DisentangledVAE) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from torch.nn.functional import conv2d, interpolate, pad
 from latent_hands.hand import camera
 
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601
+_SOFT_PX, _SOFT_NOISE = (0.3, 1.2), 0.04
 _BYTE_STD = math.sqrt((256**2 - 1) / 12)  # of the uniform integers -128..127
 
 
@@ -60,6 +61,17 @@ def blur(
     planes = pad(images, (radius,) * 4, mode="replicate").flatten(0, 1)[None]
     groups = planes.shape[1]
     return conv2d(conv2d(planes, kernel, groups=groups), kernel.mT, groups=groups).view_as(images)
+
+
+def soften(
+    images: Float[Tensor, "batch 3 h w"], generator: torch.Generator | None = None
+) -> Float[Tensor, "batch 3 h w"]:
+    """Each seen through a lens and a sensor of its own: blurred and noisy, so that fine patterns are lost."""
+    draw = torch.rand(2, len(images), generator=generator, device=images.device)
+    low, high = _SOFT_PX
+    blurred = blur(images, low + (high - low) * draw[0], high)
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return blurred + _SOFT_NOISE * draw[1, :, None, None, None] * noise
 
 
 def byte_noise(
