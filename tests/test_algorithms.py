@@ -21,6 +21,7 @@ from latent_hands.algorithms import (
 )
 from latent_hands.elbo import Bound, total
 from latent_hands.errors import HandsError
+from latent_hands.reread import Reread
 from latent_hands.train.learning import parameters, take_step
 from latent_hands.vae import DisentangledVAE
 
@@ -225,16 +226,22 @@ def test_agreement_needs_another_encoder_of_the_same_factor(encoders):
 
 def test_refining_trains_the_decoder_of_the_picture_alone():
     vae = synthesis()
-    eq_2 = Bound(("pose", "tag"), {"rgb": 1.0}, 1.0, reread={"rgb": 1.0})
+    eq_2 = Bound(("pose", "tag"), {"rgb": 1.0}, 1.0, reread=(Reread("rgb", "rgb", 1.0, ("tag",)),))
     (phase,) = refinement([eq_2], 3)
     check(vae, (phase,))
     assert (phase.name, phase.epochs) == ("refine_rgb", 3)
     assert keys(vae, phase.steps) == {"rgb", "pose", "tag"}
     assert changed(vae, phase.steps[0]) == {"decoders.rgb"}
+    with pytest.raises(
+        HandsError, match='phase "refine_rgb": batch_size is 1, so that no other sample lends'
+    ):
+        check(vae, (replace(phase, batch_size=1),))
 
 
 def test_what_is_read_again_must_be_shown():
     vae = synthesis()
-    step = Step(Bound(("pose", "u"), {"rgb_u": 1.0}, 1.0, reread={"rgb": 1.0}), theta=("rgb_u",))
-    with pytest.raises(HandsError, match='reread names encoder "rgb", whose factor "tag" is not shown'):
-        check(vae, (Phase("p", (step,), 1),))
+    bound = Bound(("pose", "u"), {"rgb_u": 1.0}, 1.0, reread=(Reread("rgb", "rgb_u", 1.0),))
+    with pytest.raises(
+        HandsError, match='encoder "rgb" reads factor "tag" again, which decoder "rgb_u" does'
+    ):
+        check(vae, (Phase("p", (Step(bound, theta=("rgb_u",)),), 1),))

@@ -9,6 +9,7 @@ from latent_hands.build import build_phases, build_vae
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment, write_experiment
 from latent_hands.presets import weights
+from latent_hands.reread import Reread
 from latent_hands.typed_toml import override, parse, read
 
 PACKAGED = sorted(
@@ -218,3 +219,40 @@ def test_the_seed_decides_the_weights():
     name = "encoders.pose.network.layers.0.weight"
     assert one[name].equal(same[name])
     assert not one[name].equal(other[name])
+
+
+REFINE = "--algorithm.refine={rgb=10.0}"
+
+
+def test_a_picture_is_refined_with_the_content_of_others_by_weights_of_its_own():
+    phases = phases_of(load_experiment("synthesis", [*TINY, REFINE, "--phases.refine_rgb.lam={rgb=0.5}"]))
+    assert list(phases) == ["disentangle", "embed_rgb", "refine_rgb"]
+    (step,) = phases["refine_rgb"].steps
+    assert (step.phi, step.theta) == ((), ("rgb",))
+    assert dict(step.bound.decoders) == {"rgb": 0.5}
+    assert step.bound.reread == (Reread("rgb", "rgb", 10.0, ("content",)),)
+    assert phases["disentangle"].steps[0].bound.decoders["rgb"] != 0.5
+
+
+def test_of_any_number_of_factors_those_of_the_pose_stay_together():
+    phases = phases_of(load_experiment("four_factors", [*TINY, REFINE]))
+    assert phases["refine_rgb"].steps[0].bound.reread[0].lent == ("identity", "background")
+    u = phases_of(load_experiment("algorithm_2", [*TINY, REFINE]))["refine_rgb"].steps[0].bound
+    assert u.encoders == ("pose", "u")
+    assert u.reread[0].lent == ("u",)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("synthesis", ["--algorithm.refine={pose=1.0}"], '"pose" reads pose; legal: colour pictures'),
+        ("estimation", [REFINE], '"rgb" reads rgb; legal: colour pictures which are written'),
+        ("synthesis", ["--algorithm.refine={rbg=1.0}"], 'unknown encoder "rbg"; did you mean "rgb"'),
+        ("synthesis", [REFINE, "--algorithm.embed=[]", "--algorithm.agree={}"], '"rgb" never learns to read'),
+        ("synthesis", [REFINE, "--phases.refine_rgb.batch_size=1"], "batch_size is 1, so that no other"),
+        ("cross_modal", [REFINE], 'refine is for .*; "cross_modal" finishes no encoder'),
+    ],
+)
+def test_only_written_pictures_are_refined_by_encoders_that_learn(name, options, told):
+    with pytest.raises(HandsError, match=told):
+        phases_of(load_experiment(name, [*TINY, *options]))

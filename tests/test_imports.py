@@ -12,6 +12,7 @@ LAYERS = [
     {"networks"},
     {"modalities", "metrics", "render"},
     {"vae", "data", "presets"},
+    {"reread"},
     {"elbo", "synthesis", "evaluate", "retarget"},
     {"algorithms", "experiment"},
     {"supervision"},

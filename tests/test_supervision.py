@@ -189,12 +189,23 @@ def test_an_encoder_of_z_u_infers_nothing_else():
         steps(replace(experiment, encoders=encoders))
 
 
+def test_a_finished_encoder_that_reads_again_must_have_begun(tmp_path):
+    train(tiny(name="synthesis"), tmp_path / "first", hands=hands())
+    start = f"--training.start={tmp_path / 'first'}"
+    refine = ("--algorithm.finished=true", "--algorithm.embed=[]", "--algorithm.refine={rgb=1.0}", start)
+    short = "--phases.refine_rgb.epochs=1"
+    assert train(tiny(*refine, short, name="synthesis"), tmp_path / "second", hands=hands())
+    only = '--training.start_with=["decoders.rgb", "decoders.pose", "encoders.pose", "encoders.tag"]'
+    with pytest.raises(HandsError, match=r"finished: .* lacks encoders\.rgb"):
+        train(tiny(*refine, short, only, name="synthesis"), tmp_path / "third", hands=hands())
+
+
 def test_a_latent_is_not_finished_without_its_decoders(tmp_path):
     weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
     start = f"--training.start={tmp_path / 'first'}"
     chosen = "--training.start-with=['decoders.pose', 'decoders.viewpoint']"
     later = tiny("--algorithm.embed=['rgb']", "--algorithm.finished=true", start, chosen)
-    with pytest.raises(HandsError, match=r'finished: .* lacks the decoder "cpose"'):
+    with pytest.raises(HandsError, match=r"finished: .* lacks decoders\.cpose"):
         train(later, tmp_path / "second", hands=hands())
     assert not (tmp_path / "second").exists()
 

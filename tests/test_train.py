@@ -110,6 +110,7 @@ SEMI_AND_WEAK = (
         (24, "estimation", ()),
         (24, "estimation", SEMI_AND_WEAK),
         (4, "alternating", ()),
+        (28, "synthesis", ("--algorithm.refine={rgb=1.0}", "--phases.refine_rgb.epochs=2")),
     ],
 )
 def test_a_stopped_and_resumed_run_is_the_run_that_was_not(updates, name, more, tmp_path, monkeypatch):

@@ -54,6 +54,7 @@ def updating(
     optimiser = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], fused=True)
     pictures = torch.rand(batch, 3, 128, 128, device=device) * 2 - 1
 
+    @torch.backends.cudnn.flags(enabled=True, deterministic=True)  # as `train` runs
     def update() -> None:
         said = decoder(encoder(pictures))
         loss = (said - pictures).square().mean() if said.shape == pictures.shape else said.square().mean()

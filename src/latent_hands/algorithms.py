@@ -99,7 +99,8 @@ def refinement(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
     again (`Bound.reread`).
     """
     return tuple(
-        Phase("refine_" + "_".join(b.reread), (Step(b, theta=tuple(b.decoders)),), epochs) for b in bounds
+        Phase("refine_" + "_".join(r.encoder for r in b.reread), (Step(b, theta=tuple(b.decoders)),), epochs)
+        for b in bounds
     )
 
 
@@ -132,8 +133,8 @@ def keys(vae: DisentangledVAE, steps: Iterable[Step]) -> frozenset[str]:
     """What a batch must hold for steps: the modalities their arrows read and write, and the side if told."""
     needed = set()
     for step in steps:
-        asked = (*step.bound.encoders, *step.bound.agree, *step.bound.reread)
-        read = [vae.encoder(arrow) for arrow in asked]
+        again = [r.encoder for r in step.bound.reread]
+        read = [vae.encoder(arrow) for arrow in (*step.bound.encoders, *step.bound.agree, *again)]
         written = [vae.decoder(arrow) for arrow in step.bound.decoders]
         needed |= {arrow.reads for arrow in read} | {arrow.writes for arrow in written}
         needed |= {"right" for arrow in (*read, *written) if arrow.sided}
@@ -147,6 +148,10 @@ def check(vae: DisentangledVAE, phases: Sequence[Phase]) -> None:
     for phase in phases:
         for number, step in enumerate(phase.steps, start=1):
             check_step(vae, step, f'phase "{phase.name}", step {number}')
+            if phase.batch_size < 2 and any(again.lent for again in step.bound.reread):
+                raise HandsError(
+                    f'phase "{phase.name}": batch_size is 1, so that no other sample lends; legal: 2 up'
+                )
 
 
 def check_step(vae: DisentangledVAE, step: Step, where: str) -> None:
@@ -166,11 +171,12 @@ def check_step(vae: DisentangledVAE, step: Step, where: str) -> None:
                 raise HandsError(
                     f'{where}: agree names encoder "{arrow}", whose factor "{factor}" no other encoder infers'
                 )
-    for arrow in bound.reread:
-        shown = vae.decoder(bound.showing(vae, arrow)).factors
-        if absent := [factor for factor in vae.encoder(arrow).factors if factor not in shown]:
+    for again in bound.reread:
+        shown = vae.decoder(again.decoder).factors
+        if absent := [factor for factor in vae.encoder(again.encoder).factors if factor not in shown]:
             raise HandsError(
-                f'{where}: reread names encoder "{arrow}", whose factor "{absent[0]}" is not shown'
+                f'{where}: encoder "{again.encoder}" reads factor "{absent[0]}" again, which decoder '
+                f'"{again.decoder}" does not show'
             )
     if not bound.decoders:
         raise HandsError(f"{where}: the bound has no decoders: nothing is explained")

@@ -7,11 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.data.appearance import soften
-from latent_hands.errors import HandsError
 from latent_hands.latents import Latent, Noise, Posterior, means, sample, with_noise
 from latent_hands.modalities import Batch, modality
 from latent_hands.networks.perception import perception
+from latent_hands.reread import Reread
 from latent_hands.vae import DisentangledVAE, present
 
 
@@ -51,8 +50,8 @@ class Bound:
             al. 2016). Nothing of it reaches those encoders.
         features: beyond the paper, {decoder of a picture: weight}: + weight E log p(features of m | z), see
             `Perception.log_likelihood`. What the bound does not decode is left out.
-        reread: beyond the paper, {encoder of a picture: weight}: + weight E log q(z' | m'), m' decoded from a
-            z' whose factors are several samples', see `read_again`.
+        reread: beyond the paper: + weight E log q(z' | m'), m' a picture decoded from a z' that is put
+            together from several samples, see `Reread`.
     """
 
     encoders: tuple[str, ...]
@@ -61,20 +60,12 @@ class Bound:
     drawn: bool = True
     agree: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
-    reread: Mapping[str, float] = field(default_factory=dict)
+    reread: tuple[Reread, ...] = ()
 
     def factors(self, vae: DisentangledVAE) -> tuple[str, ...]:
         """The factors that the decoders read, in the latent's order."""
         read = {factor for arrow in self.decoders for factor in vae.decoder(arrow).factors}
         return tuple(factor for factor in vae.latent if factor in read)
-
-    def showing(self, vae: DisentangledVAE, arrow: str) -> str:
-        """The decoder that writes what an encoder reads; HandsError if the bound has none."""
-        reads = vae.encoder(arrow).reads
-        for name in self.decoders:
-            if vae.decoder(name).writes == reads:
-                return name
-        raise HandsError(f'reread names encoder "{arrow}", but no decoder of the bound writes "{reads}"')
 
     def terms(
         self,
@@ -104,12 +95,8 @@ class Bound:
             if arrow in shown
         ]
         terms += [
-            Term(
-                f"reread_{arrow}",
-                read_again(vae, arrow, self.showing(vae, arrow), z, batch, generator).mean(),
-                weight,
-            )
-            for arrow, weight in self.reread.items()
+            Term(f"reread_{r.encoder}", r.log_density(vae, z, batch, generator).mean(), r.weight)
+            for r in self.reread
         ]
         kept = [factor for factor in self.factors(vae) if factor not in noise]
         terms += [Term(f"kl_{factor}", posterior[factor].kl().mean(), -self.beta) for factor in kept]
@@ -150,27 +137,6 @@ def disagreement(
     with torch.no_grad():
         told = vae.infer((arrow,), batch)
     return torch.stack([q.kl_to(posterior[factor]) for factor, q in told.items()]).sum(dim=0)
-
-
-def read_again(
-    vae: DisentangledVAE,
-    arrow: str,
-    decoder: str,
-    z: Latent,
-    batch: Batch,
-    generator: torch.Generator | None,
-) -> Float[Tensor, " batch"]:
-    """log q(z' | m'), summed over the factors of an encoder that reads what a decoder shows of z'.
-
-    The first factor of z' is the sample's, each other one another sample's: what is carried into other scenes
-    is to be seen there. With a finished encoder it bounds what the pictures tell of z' (the mutual
-    information of InfoGAN, Chen et al. 2016). It sees them softly: patterns that only nets see do not help.
-    """
-    encoder = vae.encoder(arrow)
-    mixed = with_noise(z, dict.fromkeys(encoder.factors[1:], "other"), generator)
-    picture = soften(vae.decode(decoder, mixed, batch.get("right")), generator)
-    q = vae.encode(arrow, {**batch, encoder.reads: picture})
-    return torch.stack([q[factor].log_density(mixed[factor]) for factor in encoder.factors]).sum(dim=0)
 
 
 def total(terms: Iterable[Term]) -> Float[Tensor, ""]:

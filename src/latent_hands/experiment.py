@@ -102,12 +102,13 @@ class Algorithm:
     "algorithm_1": `encode` the y_i together and disentangle (Eq. 2), then `embed` each x on its own (Eq. 4,
     Eq. 8). "algorithm_2": so, but the factors in `noise` are z_u, inferred from x; `noise_steps` times an
     update they are replaced by those of an "other" sample, a draw of the "same" sample's, or of the "prior".
-    "joint": both steps of Algorithm 1 at every update (Eq. 5). With `finished` the two algorithms only embed,
-    into the latent that [training] start brings. `agree`, beyond the paper, draws what is embedded to what
-    encoders of labels infer: {encoder: weight}; `features`, beyond it too, {decoder of a picture: weight},
-    compares pictures by features learnt on ImageNet as well (extra `imagenet`); `refine`, {encoder of a
-    picture: weight}, lets decoders of pictures learn on, and what they show of poses in other scenes be read
-    again. See `elbo.Bound` for all three.
+    "joint": both steps of Algorithm 1 at every update (Eq. 5). With `finished` the two algorithms only embed
+    (and refine), into the latent that [training] start brings.
+
+    Beyond the paper, see `elbo.Bound`: `agree`, {encoder of a label: weight}, draws what is embedded to what
+    it infers; `features`, {decoder of a picture: weight}, compares pictures by features learnt on ImageNet as
+    well (extra `imagenet`); `refine`, {encoder of a picture: weight}, lets its decoder learn on, and what it
+    shows of poses in other scenes be read again.
 
     "cross_modal": `encode` x and learn everything at once (Eq. 1). "alternating": so, one encoder an update.
     "regression": so, without a latent to speak of: beta = 0 and nothing is drawn.

@@ -15,8 +15,8 @@ from latent_hands.hand import camera
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.predictor import Model
 
-ENLARGED = 4
-"""Boxes are those of pictures so many times as large: `crop_box` knows no small ones."""
+SOURCE_PX = 256
+"""Boxes are those of pictures enlarged to this side: `crop_box` knows neither smaller nor larger hands."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,16 @@ class Estimator:
     def check(self, data: Data) -> None:
         """Raise HandsError unless it reads boxes of left hands, and the joints that a run of `data` means."""
         own = self.model.experiment.data
-        for what, found, wanted in (
-            ("convention", own.convention, data.convention),
-            ("side", own.side, "mirror"),
-            ("crop", own.crop, "box"),
+        for whose, what, found, wanted in (
+            ("estimator's", "convention", own.convention, data.convention),
+            ("estimator's", "side", own.side, "mirror"),
+            ("estimator's", "crop", own.crop, "box"),
+            ("run's", "side", data.side, "mirror"),
         ):
             if found != wanted:
-                raise HandsError(f'the estimator has {what} "{found}"; legal here: "{wanted}"')
+                raise HandsError(
+                    f'the {whose} {what} is "{found}"; legal for an estimator to read: "{wanted}"'
+                )
 
     @torch.no_grad()
     def read(self, pictures: Images, benchmark: Benchmark, index: Indices) -> Float[Tensor, "n 21 3"]:
@@ -55,9 +58,9 @@ class Estimator:
         visible: Bool[Tensor, "n 21"],
         K: Float[Tensor, "n 3 3"],
     ) -> Float[Tensor, "n 21 3"]:
-        size, px = pictures.shape[-1] * ENLARGED, self.model.crop_px
-        centre, side_px = camera.crop_box(uv_px * ENLARGED, visible, (size, size))
-        W = camera.warp_matrix(centre / ENLARGED, side_px / ENLARGED, px)
+        enlarged, px = SOURCE_PX / pictures.shape[-1], self.model.crop_px
+        centre, side_px = camera.crop_box(uv_px * enlarged, visible, (SOURCE_PX, SOURCE_PX))
+        W = camera.warp_matrix(centre / enlarged, side_px / enlarged, px)
         said = self.model.predict(camera.warp_images(pictures, W, px))["pose"].cpu()
         if self.model.experiment.data.frame == "camera":
             return said

@@ -20,7 +20,9 @@ from latent_hands.experiment import EMBEDDING, Experiment
 from latent_hands.modalities import modality
 from latent_hands.networks.efficientnet import imagenet_file
 from latent_hands.presets import weights
+from latent_hands.reread import Reread
 from latent_hands.supervision import with_photos, with_unpaired_labels, with_weak_labels
+from latent_hands.synthesis import content_factors
 from latent_hands.vae import DisentangledVAE
 
 
@@ -53,8 +55,7 @@ def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phas
         for arrow in algorithm.embed
     ]
     disentangle = bound(experiment, vae, encode, both or "disentangle")
-    refine = [refined(vae, disentangle, arrow, weight) for arrow, weight in algorithm.refine.items()]
-    then = refinement(refine, epochs)
+    then = refinement([refined(experiment, vae, arrow) for arrow in algorithm.refine], epochs)
     if algorithm.finished:
         return (*embedding(embed, epochs), *then)
     if name == "joint":
@@ -70,11 +71,23 @@ def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phas
     return (*both_steps, *then)
 
 
-def refined(vae: DisentangledVAE, disentangle: Bound, arrow: str, weight: float) -> Bound:
-    """Eq. 2 for the decoders alone that write what an encoder reads, which reads it again."""
-    reads = vae.encoder(arrow).reads
-    showing = {d: lam for d, lam in disentangle.decoders.items() if vae.decoder(d).writes == reads}
-    return replace(disentangle, decoders=showing, reread={arrow: weight})
+def refined(experiment: Experiment, vae: DisentangledVAE, arrow: str) -> Bound:
+    """Eq. 2 for the decoder alone that writes what an encoder reads, which reads it again in other scenes.
+
+    Raises HandsError for an encoder that reads no picture which is written, and for one that never learns.
+    """
+    algorithm, encoder = experiment.algorithm, vae.encoder(arrow)
+    eq_2 = bound(experiment, vae, algorithm.encode, f"refine_{arrow}")
+    writing = [d for d in eq_2.decoders if vae.decoder(d).writes == encoder.reads]
+    if not writing or modality(encoder.reads).sizes != (3,):
+        raise HandsError(
+            f'[algorithm] refine: "{arrow}" reads {encoder.reads}; legal: colour pictures which are written'
+        )
+    if not algorithm.finished and arrow not in (*algorithm.encode, *algorithm.embed):
+        raise HandsError(f'[algorithm] refine: "{arrow}" never learns to read; legal: one of encode or embed')
+    lent = tuple(factor for factor in encoder.factors if factor in content_factors(vae))
+    again = Reread(arrow, writing[0], algorithm.refine[arrow], lent)
+    return replace(eq_2, decoders={writing[0]: eq_2.decoders[writing[0]]}, reread=(again,))
 
 
 def label_encoders(experiment: Experiment, vae: DisentangledVAE) -> tuple[str, ...]:

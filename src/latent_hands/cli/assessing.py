@@ -1,6 +1,7 @@
 """The command that measures synthesis and disentanglement: assess."""
 
 import json as json_format
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,10 @@ from latent_hands.cli.options import Json, Number, Run
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
+    from latent_hands.assess.estimator import Estimator
     from latent_hands.assess.judge import Judge, Progress
     from latent_hands.data import Sample
+    from latent_hands.experiment import Data
     from latent_hands.predictor import Model
 
 LESSONS = 4000
@@ -24,7 +27,7 @@ def assess(
     scenes: Annotated[Path | None, arg(metavar="SCENES")] = None,
     judge: Annotated[Path | None, arg(metavar="FILE")] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
-    estimator: Annotated[str | None, arg(metavar="RUN")] = "estimation",
+    estimator: Annotated[str | None, arg(metavar="RUN")] = None,
     samples: Annotated[int, arg(metavar="N")] = 16,
     limit: Number = None,
     out: Annotated[Path | None, arg(metavar="DIR")] = None,
@@ -44,21 +47,20 @@ def assess(
         scenes: A rendered set; the judge of poses and contents, and probes, learn from its training pictures.
         judge: The judge's file: read if it is there, else written once the judge has learnt.
         epochs: How often the judge sees each picture.
-        estimator: A run that estimates poses, a folder or a shipped one by name; None for none.
+        estimator: A run that estimates poses, a folder or a shipped one by name [estimation, where it means
+            the same joints].
         samples: Posterior draws an image.
         limit: Only the first so many groups and grids.
         out: Also write assessment.json and transfers.png, transfers beside their truth.
     """
-    from latent_hands.assess import Estimator, Subject, assess_run, open_benchmark, read_lessons
+    from latent_hands.assess import Subject, assess_run, open_benchmark, read_lessons
     from latent_hands.cli.assessment_tables import assessment_tables
     from latent_hands.cli.bars import bars
     from latent_hands.predictor import Model
 
     model = Model.load(run)
     data, subject = model.experiment.data, Subject(model.vae, model.device)
-    other = Estimator(Model.load(estimator)) if estimator else None
-    if other:
-        other.check(data)
+    other = find_estimator(data, estimator)
     benchmark = open_benchmark(
         root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
     )
@@ -81,6 +83,25 @@ def assess(
         print(text)
     else:
         assessment_tables(numbers, f"{run} on {root}")
+
+
+def find_estimator(data: "Data", run: str | None) -> "Estimator | None":
+    """That run, or the shipped one; if that cannot read the pictures of a run of `data`, none, and why.
+
+    Raises HandsError for a run that was asked for and cannot.
+    """
+    from latent_hands.assess import Estimator
+    from latent_hands.predictor import Model
+
+    found = Estimator(Model.load(run or "estimation"))
+    try:
+        found.check(data)
+    except HandsError as error:
+        if run:
+            raise
+        print(f"No estimator reads poses: {error}", file=sys.stderr)
+        return None
+    return found
 
 
 def scenes_of(model: "Model", scenes: Path, limit: int | None = None) -> "list[Sample]":

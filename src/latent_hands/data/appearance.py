@@ -5,7 +5,7 @@ import math
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import conv2d, interpolate
 
 from latent_hands.hand import camera
 
@@ -58,7 +58,7 @@ def blur(
     taps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = (-0.5 * (taps / sigma_px.clamp(min=1e-3)[:, None]).square()).softmax(dim=1)
     kernel = kernel.repeat_interleave(3, dim=0)[:, None, None]
-    planes = pad(images, (radius,) * 4, mode="replicate").flatten(0, 1)[None]
+    planes = _bordered(images, radius).flatten(0, 1)[None]
     groups = planes.shape[1]
     return conv2d(conv2d(planes, kernel, groups=groups), kernel.mT, groups=groups).view_as(images)
 
@@ -81,3 +81,12 @@ def byte_noise(
     words = torch.empty((images.numel() + 7) // 8, dtype=torch.int64, device=images.device)
     words.random_(-(2**63), None, generator=generator)
     return words.view(torch.int8)[: images.numel()].view(images.shape).to(images.dtype) / _BYTE_STD
+
+
+def _bordered(images: Float[Tensor, "batch c h w"], px: int) -> Float[Tensor, "batch c _ _"]:
+    """With its border repeated on all sides; unlike that of torch's `pad`, its gradient repeats on a GPU."""
+    for dim in (2, 3):
+        first, last = images.narrow(dim, 0, 1), images.narrow(dim, images.shape[dim] - 1, 1)
+        shape = [px if d == dim else -1 for d in range(4)]
+        images = torch.cat([first.expand(shape), images, last.expand(shape)], dim=dim)
+    return images

@@ -81,11 +81,14 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
 
 
 def check_finished(experiment: Experiment, phases: tuple[Phase, ...], begun: Collection[str]) -> None:
-    """Raise HandsError if a latent is said to be finished, but a decoder that is used begins at random."""
-    used = {arrow for phase in phases for step in phase.steps for arrow in step.bound.decoders}
+    """Raise HandsError if a latent is said to be finished, but what is used of it begins at random."""
+    steps = [step for phase in phases for step in phase.steps]
+    used = {f"decoders.{arrow}" for step in steps for arrow in step.bound.decoders}
+    learnt = {f"encoders.{arrow}" for step in steps for arrow in step.phi}
+    used |= {f"encoders.{again.encoder}" for step in steps for again in step.bound.reread} - learnt
     for arrow in sorted(used):
-        if experiment.algorithm.finished and f"decoders.{arrow}" not in begun:
+        if experiment.algorithm.finished and arrow not in begun:
             raise HandsError(
-                f'[algorithm] finished: {experiment.training.start} lacks the decoder "{arrow}"; '
-                "legal: a run that has all decoders which the embedding uses"
+                f"[algorithm] finished: {experiment.training.start} lacks {arrow}; "
+                "legal: a run that has all that the phases use and do not learn"
             )
