@@ -66,8 +66,8 @@ class Hand:
     def spread_mm(self) -> Float[np.ndarray, "21"] | None:
         """The standard deviation of each joint over the draws, in millimetres; None if nothing was drawn.
 
-        It ranks joints and hands, but it is no error bar: errors of the shipped models are two to four and a
-        half times as large (docs/assess.md).
+        It ranks joints and hands, but it is no error bar: errors of the shipped models are two to four times
+        as large (docs/assess.md).
         """
         return None if self.spread is None else self.spread * self.bone_mm
 
