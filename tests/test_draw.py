@@ -8,6 +8,7 @@ from PIL import Image, ImageColor
 
 from latent_hands import draw
 from latent_hands.draw.hands import seen_from
+from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import FINGERS, JOINTS
 
 RNG = np.random.default_rng(0)
@@ -112,3 +113,10 @@ def test_files_are_written_whole(tmp_path: Path):
     assert np.array_equal(np.array(Image.open(tmp_path / "new" / "a.png")), GREY)
     draw.curves(tmp_path / "new" / "b.png", {"EPE": {"train": ([1, 2], [30.0, 20.0])}}, "epoch", "mm")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("name", ["grid", "grid.tree"])
+def test_a_picture_must_end_as_one(name, tmp_path):
+    with pytest.raises(HandsError, match=f"{name} does not end as a picture does; legal: .png"):
+        draw.save_picture(GREY, tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -129,7 +129,7 @@ def test_flips_are_for_models_of_both_hands():
     assert small('[data]\nside = "condition"\n[augmentation]\nflip = 0.5').augmentation.flip == 0.5
 
 
-@pytest.mark.parametrize("weights", ["estimation", "synthesis"])
+@pytest.mark.parametrize("weights", ["estimation", "synthesis", "synthesis_u"])
 def test_shipped_runs_know_no_occluders_and_no_jpeg(weights):
     path = files("latent_hands") / "weights" / weights / "experiment.toml"
     augmentation = load_experiment(str(path)).augmentation

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from latent_hands.draw.hands import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, Picture
+from latent_hands.errors import HandsError
 from latent_hands.files import write_whole
 
 FRAME_MS = 80
@@ -73,7 +74,9 @@ def contact_sheet(pictures: Sequence[Picture], columns: int = 8, cell_px: int = 
 
 
 def save_picture(picture: Picture, path: Path) -> Path:
-    """Write a PNG (or what the ending says), whole or not at all."""
+    """Write a PNG (or what the ending says), whole or not at all; HandsError for an ending of no picture."""
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise HandsError(f"{path} does not end as a picture does; legal: .png, .jpg, .webp or the like")
     return _whole(path, lambda temporary: Image.fromarray(picture).save(temporary))
 
 
