@@ -210,12 +210,14 @@ def test_pictures_keep_bytes():
     assert synthesis.to_pictures(image)[0][..., 0].ravel().tolist() == [0, 128, 255, 255]
 
 
-def test_the_gallery_shows_every_input_and_output(model: Model):
+@pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS, FOUR_FACTORS])
+def test_the_gallery_shows_every_input_and_output(graph: str):
+    model = tiny_model(graph)
     sheet = transfer_grid(model, [A, model.estimate(A)], [A, Photo.open(B, "right"), B])
     cell, gap = 160, 6
     assert sheet.shape[0] > 3 * (cell + gap)
     assert sheet.shape[1] > 5 * (cell + gap)
-    walk = model.walk("pose", A, B, 4)
+    walk = model.walk("cpose" if graph == FOUR_FACTORS else "pose", A, B, 4)
     assert len(walk_frames(walk)) == 4
     assert walk_row(walk, A, B).shape[1] > 6 * 112
 

@@ -12,6 +12,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.draw import PREDICTION, TRUTH, Picture
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
+from latent_hands.latents import Latent
 from latent_hands.metrics import joint_errors
 from latent_hands.predictor import Hand, Model, Photo, Walk
 from latent_hands.predictor.placing import Reads, Source
@@ -78,8 +79,9 @@ def transfer_grid(
     scene."""
     head = [None, None, *(_shown(source) for source in contents)]
     made = model.transfer(poses, contents, reads)
+    scene = model.latent(contents[0], ["content"], reads)  # a decoder of poses may read z_u, too
     rows = [
-        [_shown(source), draw.skeleton(_pose(model, source)), *row]
+        [_shown(source), draw.skeleton(_pose(model, source, scene)), *row]
         for source, row in zip(poses, made, strict=True)
     ]
     return draw.grid([head, *rows], ["pose from", "3DPose", "scene from"], lead=(1, 2))
@@ -95,9 +97,9 @@ def _shown(source: Source) -> Picture:
     return looked_at(photo.as_left())
 
 
-def _pose(model: Model, source: Source) -> Points:
-    """The 3DPose in the latent of a source."""
-    latent = model.latent(source, ["pose"])
+def _pose(model: Model, source: Source, scene: Latent) -> Points:
+    """The 3DPose of a source, decoded in a scene."""
+    latent = scene | model.latent(source, ["pose"])
     return model.decode(latent)["pose"][0].float().cpu().numpy()
 
 
