@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from painted_swaps import seer, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands.assess import Estimator, Judge, Lessons, Subject, assess_run, load_judge, save_judge
+from latent_hands.assess import Judge, Lessons, Subject, assess_run, load_judge, save_judge
 from latent_hands.assess.benchmark import cut_mask
 from latent_hands.assess.calibration import calibration
 from latent_hands.assess.content import content_of
@@ -24,7 +23,6 @@ from latent_hands.assess.readings import kept_content
 from latent_hands.assess.sheet import transfer_sheet
 from latent_hands.checkpoint import write_tensors
 from latent_hands.cli import main
-from latent_hands.cli.assessing import find_estimator
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
 
@@ -285,47 +283,6 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert main([*command, "--limit", "1"]) == 2
     assert main(command) == 0
     assert "Leakage" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("its", "runs", "told"),
-    [
-        ({"convention": "ge2019"}, {}, """estimator's convention is "ge2019"; .*: "rhd\""""),
-        ({"side": "condition"}, {}, """estimator's side is "condition"; .*: "mirror\""""),
-        ({"crop": "scene"}, {}, """estimator's crop is "scene"; .*: "box\""""),
-        ({}, {"side": "condition"}, """run's side is "condition"; .*: "mirror\""""),
-    ],
-)
-def test_an_estimator_must_read_the_same_joints_from_boxes_of_left_hands(
-    its, runs, told, capsys, monkeypatch
-):
-    data = tiny_model(SYNTHESIS, **runs).experiment.data
-    monkeypatch.setattr(Model, "load", lambda _: tiny_model(ESTIMATION, **its))
-    with pytest.raises(HandsError, match=told):
-        find_estimator(data, "runs/mine")
-    assert find_estimator(data, None) is None
-    assert "No estimator reads poses: the" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("px", [32, 128])
-def test_an_estimator_sees_the_whole_hand_at_any_size(px, monkeypatch):
-    model, seen = tiny_model(ESTIMATION), []
-    monkeypatch.setattr(model, "predict", lambda crops: seen.append(crops) or {"pose": torch.zeros(1, 21, 3)})
-    joints = torch.linspace(0.1, 0.9, 21)[:, None].expand(21, 2) * px
-    picture = torch.full((1, 3, px, px), -1.0)
-    for u, v in joints.round().long().tolist():
-        picture[0, :, v, u] = 1.0
-    K, count = torch.tensor([[px, 0, px / 2], [0, px, px / 2], [0, 0, 1.0]]), len(BENCHMARK.rgb)
-    labels = {"uv_px": joints.round().expand(count, 21, 2), "K": K.expand(count, 3, 3)}
-    Estimator(model).read(picture, replace(BENCHMARK, **labels), torch.zeros(1, dtype=torch.int64))
-    lit = (seen[0][0].mean(dim=0) > -0.99).nonzero().float()
-    assert lit.amin() < 8
-    assert lit.amax() > 0.7 * PX
-
-
-def test_an_estimator_must_know_where_hands_are():
-    with pytest.raises(HandsError, match="needs to know where hands are"):
-        Estimator(tiny_model(ESTIMATION)).read(BENCHMARK.rgb, BENCHMARK, torch.arange(len(BENCHMARK.rgb)))
 
 
 @pytest.mark.parametrize("samples", [-1, 0, 1])

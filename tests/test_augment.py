@@ -199,3 +199,20 @@ def test_a_coarser_sensor_sees_the_same_place(tmp_path):
     fine, coarse = (appearance.resample(windows.images, W, 128, resolution) for resolution in (1.0, 0.4))
     assert torch.allclose(find_dots(fine + 1), find_dots(coarse + 1), atol=0.3)
     assert (fine - coarse).abs().max() > 0.01
+
+
+def test_blurred_pictures_go_on_beyond_their_border():
+    """As where the border had been repeated by hand before."""
+    images = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
+    sigma_px, radius = torch.tensor([0.4, 0.9]), 2
+    wide = torch.nn.functional.pad(images, (radius,) * 4, mode="replicate")
+    inner = appearance.blur(wide, sigma_px, 1.0)[..., radius:-radius, radius:-radius]
+    assert torch.allclose(appearance.blur(images, sigma_px, 1.0), inner, atol=1e-6)
+
+
+def test_a_soft_lens_hides_fine_patterns_and_keeps_broad_ones():
+    across = torch.arange(32)
+    fine, broad = ((across // width % 2 * 2.0 - 1).expand(64, 3, 32, 32) for width in (1, 16))
+    soft = [appearance.soften(p, torch.Generator().manual_seed(0)) for p in (fine, broad)]
+    assert soft[0].std() < 0.5 * fine.std()
+    assert soft[1].std() > 0.9 * broad.std()

@@ -18,7 +18,10 @@ from latent_hands.hand import camera, geometry
 Batch = dict[str, Tensor]
 
 _MADE = IMAGE_KEYS | POSE_KEYS | {"index"}
-_PART = {"cpu": 8, "cuda": 64}  # pictures worked on at once: few stay in a cache, three times as fast
+_PART, _PART_ON_GPU = (
+    8,
+    64,
+)  # pictures worked on at once: few stay in the cache, three times as fast
 
 
 def augment(
@@ -120,7 +123,7 @@ def draw_images(
         )
         for key, pictures in shown.items()
     }
-    size = _PART.get(device.type, 64)
+    size = _PART if device.type == "cpu" else _PART_ON_GPU
     parts = [slice(i, i + size) for i in range(0, len(indices), size)]
     resolutions = _resolutions(augmentation, len(parts), generator)
     for part, resolution in zip(parts, resolutions, strict=True):
