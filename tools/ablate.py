@@ -5,17 +5,22 @@
 
 Every run embeds pictures anew into the finished latent of `estimation`. "without KIND" learns from the
 pictures of a set to which that kind did not fall, distributed as those of `render --without KIND`; "all" from
-as many of every kind; "plain" from those without any, which are fewer and seen more often. Choose on Ge 2019,
-a development set, and on rendered hands, never on RHD. A stopped call goes on where it was.
+as many of every kind; "plain" from those without any, which are fewer and seen more often. The same for what
+every picture has one of: a place, a pattern or clutter behind the hand, light of places or of lamps, a pose
+that is a gesture, a blend of two or a synergy. All that are asked for at once learn from equally many
+pictures. Choose on Ge 2019, a development set, and on rendered hands, never on RHD. A stopped call goes on
+where it was.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
@@ -25,6 +30,9 @@ from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.files import write_text
 from latent_hands.predictor import Model, score_run
+from latent_hands.render.light import LAMPS
+from latent_hands.render.poses import sample_kind
+from latent_hands.render.scene import scene_rng
 from latent_hands.render.variety import KINDS, Variety, kinds_of
 from latent_hands.train import train
 
@@ -44,30 +52,50 @@ AUGMENTATIONS = {
     "occluders in a third": ("occluders=0.33",),
     "scale 0.8 .. 1.3": ("scale=[0.8,1.3]",),
 }
-Chosen = Callable[[frozenset[str]], bool]
+SCENERY = ("a place behind", "a pattern behind", "clutter behind", "light of places", "light of lamps")
+POSES = ("gesture", "blend", "synergy")
+Traits = frozenset[str]
+Chosen = Callable[[Traits], bool]
 
 
 def variants() -> dict[str, tuple[Chosen, tuple[str, ...]]]:
-    """By name: which pictures are learnt from, by their kinds of variety, and the changed settings."""
+    """By name: which pictures are learnt from, by their traits, and the changed settings."""
 
-    def everything(_: frozenset[str]) -> bool:
+    def everything(_: Traits) -> bool:
         return True
 
-    without: dict[str, Chosen] = {f"without {k}": lambda kinds, k=k: k not in kinds for k in KINDS}
-    pictures: dict[str, Chosen] = {"all": everything, **without, "plain": lambda kinds: not kinds}
+    names = (*KINDS, *SCENERY, *POSES)
+    without: dict[str, Chosen] = {f"without {n}": lambda traits, n=n: n not in traits for n in names}
+    plain: Chosen = lambda traits: traits.isdisjoint(KINDS)  # noqa: E731
     augmented = {n: tuple(f"--augmentation.{v}" for v in each) for n, each in AUGMENTATIONS.items()}
-    return {n: (chosen, ()) for n, chosen in pictures.items()} | {
+    return {n: (chosen, ()) for n, chosen in {"all": everything, **without, "plain": plain}.items()} | {
         n: (everything, changed) for n, changed in augmented.items()
     }
 
 
-def kinds_of_pictures(root: Path, hands: Hands) -> list[frozenset[str]]:
-    """The kinds of variety in every training window."""
+def traits_of_pictures(root: Path, hands: Hands) -> list[Traits]:
+    """What every training window's picture has: its kinds of variety, its scenery, how its pose was drawn."""
     manifest = json.loads((root / "rendered.json").read_text())
-    variety, each = Variety(**manifest["variety"]), manifest["poses_per_scene"]
-    scenes = [int(name) // each for name in hands.training.names]
-    known = {s: frozenset(kinds_of("training", s, manifest["seed"], variety)) for s in set(scenes)}
-    return [known[scene] for scene in scenes]
+    if "poses" in manifest:
+        raise HandsError(f"{root} was rendered with --poses: how its poses were drawn is not known")
+    seed, variety, each = manifest["seed"], Variety(**manifest["variety"]), manifest["poses_per_scene"]
+    factors = {sample.name: sample.factors or {} for sample in open_data("rendered", root, "training")}
+
+    def traits(name: str) -> Traits:
+        scene, pose = divmod(int(name), each)
+        drawn, _ = sample_kind(scene_rng(seed, "training", scene, pose))
+        kinds = kinds_of("training", scene, seed, variety)
+        return frozenset((*kinds, *scenery(factors[name]["look"]), drawn))
+
+    return [traits(name) for name in track(hands.training.names, "what the pictures show")]
+
+
+def scenery(look: Mapping[str, Any]) -> list[str]:
+    """What is behind the hand and what lights it."""
+    behind = look["background"]
+    place, pattern, clutter, daylight, lamplight = SCENERY
+    lit = lamplight if look["light"]["place"] == LAMPS else daylight
+    return [place if behind["seen"] else pattern, lit, *([clutter] if behind["layers"] else [])]
 
 
 def experiment_of(options: argparse.Namespace, changed: tuple[str, ...], seed: int) -> Experiment:
@@ -81,11 +109,13 @@ def run(options: argparse.Namespace) -> dict[str, list[Mapping[str, float]]]:
     plain = experiment_of(options, (), 0)
     vae = build_vae(plain)
     hands = build_hands(plain, vae, build_phases(plain, vae))
-    kinds = kinds_of_pictures(options.hands, hands)
     chosen = variants()
     if unknown := set(options.only) - chosen.keys():
         raise HandsError(f"--only {', '.join(sorted(unknown))}; legal: {', '.join(chosen)}")
-    count = min(sum(k not in each for each in kinds) for k in KINDS)
+    chosen = {name: chosen[name] for name in options.only or chosen}
+    traits = traits_of_pictures(options.hands, hands)
+    sizes = {name: sum(map(wanted, traits)) for name, (wanted, _) in chosen.items()}
+    count = min(size for name, size in sizes.items() if name != "plain")
     sets = {
         name: open_data(name, Path(root), "evaluation")
         for name, root in (("rendered", options.hands), ("ge2019", options.ge2019), ("rhd", options.rhd))
@@ -94,9 +124,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Mapping[str, float]]]:
     found: dict[str, list[Mapping[str, float]]] = {}
     for seed in range(options.seeds):
         for name, (wanted, changed) in chosen.items():
-            if options.only and name not in options.only:
-                continue
-            index = torch.tensor([i for i, each in enumerate(kinds) if wanted(each)])
+            index = torch.tensor([i for i, each in enumerate(traits) if wanted(each)])
             shuffled = index[torch.randperm(len(index), generator=torch.Generator().manual_seed(seed))]
             repeats = -(-count // len(index))
             learnt = hands.training.select(shuffled.repeat(repeats)[:count])

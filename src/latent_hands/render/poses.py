@@ -31,12 +31,17 @@ def sample_articulation(rng: np.random.Generator) -> Articulation:
 
     Angles keep the joints' limits, PIP and DIP bend together, fingers neither cross nor enter one another.
     """
+    return sample_kind(rng)[1]
+
+
+def sample_kind(rng: np.random.Generator) -> tuple[str, Articulation]:
+    """`sample_articulation`, and how it was drawn: "gesture", "blend" or "synergy"."""
     for _ in range(ATTEMPTS):
-        draw = _DRAWS[rng.choice(len(_DRAWS), p=[0.35, 0.2, 0.2, 0.25])](rng)
-        articulation = with_wrist(draw, rng)
+        kind, draw = _DRAWS[rng.choice(len(_DRAWS), p=[0.35, 0.2, 0.2, 0.25])]
+        articulation = with_wrist(draw(rng), rng)
         if penetration_mm(articulation) < TOUCH_MM:
-            return articulation
-    return neutral()
+            return kind, articulation
+    return "gesture", neutral()
 
 
 def with_wrist(articulation: Articulation, rng: np.random.Generator) -> Articulation:
@@ -141,7 +146,12 @@ def _synergy(rng: np.random.Generator) -> Articulation:
     return Articulation(fingers, thumb, rng.uniform(0, 10), np.zeros(2))
 
 
-_DRAWS = (_jittered, _blended, _finger_by_finger, _synergy)
+_DRAWS = (
+    ("gesture", _jittered),
+    ("blend", _blended),
+    ("blend", _finger_by_finger),
+    ("synergy", _synergy),
+)
 # Jitter of each angle against the others: fingers (MCP, abduction, PIP, DIP), thumb, arch, wrist.
 _RELATIVE = np.array([1.2, 0.5, 1.2, 0.8] * 4 + [0.8, 0.8, 0.6, 1, 1.2] + [0.5] + [0, 0])
 _THUMB = np.array([0.0] * 16 + [1.0] * 5 + [0.0] * 3)
