@@ -76,7 +76,7 @@ def variants() -> dict[str, tuple[Chosen, tuple[str, ...]]]:
 def traits_of_pictures(root: Path, hands: Hands) -> list[Traits]:
     """What every training window's picture has: its kinds of variety, its scenery, how its pose was drawn."""
     manifest = json.loads((root / "rendered.json").read_text())
-    if "poses" in manifest:
+    if manifest.get("poses"):
         raise HandsError(f"{root} was rendered with --poses: how its poses were drawn is not known")
     seed, variety, each = manifest["seed"], Variety(**manifest["variety"]), manifest["poses_per_scene"]
     factors = {sample.name: sample.factors or {} for sample in open_data("rendered", root, "training")}

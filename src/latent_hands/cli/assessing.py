@@ -3,7 +3,7 @@
 import json as json_format
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from latent_hands.assess.estimator import Estimator
     from latent_hands.assess.judge import Judge, Progress
     from latent_hands.data import Sample
-    from latent_hands.experiment import Data
+    from latent_hands.experiment import Backbone, Data
     from latent_hands.predictor import Model
 
 LESSONS = 4000
@@ -26,6 +26,7 @@ def assess(
     root: Annotated[Path, arg(metavar="BENCHMARK")],
     scenes: Annotated[Path | None, arg(metavar="SCENES")] = None,
     judge: Annotated[Path | None, arg(metavar="FILE")] = None,
+    judge_backbone: Literal["resnet18", "efficientnet_lite0"] | None = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
     estimator: Annotated[str | None, arg(metavar="RUN")] = None,
     samples: Annotated[int, arg(metavar="N")] = 16,
@@ -46,6 +47,8 @@ def assess(
         root: A set that `latent-hands render --counterfactual` wrote.
         scenes: A rendered set; the judge of poses and contents, and probes, learn from its training pictures.
         judge: The judge's file: read if it is there, else written once the judge has learnt.
+        judge_backbone: What the judge reads by [resnet18]; the fairer judge has another than the run's encoder
+            of pictures: efficientnet_lite0 for the shipped runs (extra `imagenet`).
         epochs: How often the judge sees each picture.
         estimator: A run that estimates poses, a folder or a shipped one by name [estimation, where it means
             the same joints].
@@ -66,7 +69,7 @@ def assess(
     )
     with bars() as advance:
         taught = scenes and scenes_of(model, scenes, LESSONS)
-        reader = find_judge(model, scenes, judge, epochs, advance)
+        reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
         lessons = read_lessons(taught, model.crop_px, data.side, data.frame) if taught else None
         numbers, made = assess_run(
             subject, benchmark, reader, samples, progress=advance, lessons=lessons, estimator=other
@@ -117,7 +120,12 @@ def scenes_of(model: "Model", scenes: Path, limit: int | None = None) -> "list[S
 
 
 def find_judge(
-    model: "Model", scenes: Path | None, path: Path | None, epochs: int, advance: "Progress"
+    model: "Model",
+    scenes: Path | None,
+    path: Path | None,
+    backbone: "Backbone | None",
+    epochs: int,
+    advance: "Progress",
 ) -> "Judge | None":
     """The judge of that file, or one that learns now; None if neither was named.
 
@@ -127,12 +135,15 @@ def find_judge(
 
     px, side = model.crop_px, model.experiment.data.side
     if path is not None and path.exists():
-        return load_judge(path, px, side).to(model.device)
+        return load_judge(path, px, side, backbone).to(model.device)
     if scenes is None:
         if path is not None:
             raise HandsError(f"there is no judge at {path}; legal: its file, or --scenes to train it on")
         return None
-    judge = train_judge(scenes_of(model, scenes), px, side, epochs, device=model.device, progress=advance)
+    pictures = scenes_of(model, scenes)
+    judge = train_judge(
+        pictures, px, side, backbone or "resnet18", epochs, device=model.device, progress=advance
+    )
     if path is not None:
         save_judge(judge, path)
     return judge
