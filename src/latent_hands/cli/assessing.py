@@ -47,8 +47,8 @@ def assess(
         root: A set that `latent-hands render --counterfactual` wrote.
         scenes: A rendered set; the judge of poses and contents, and probes, learn from its training pictures.
         judge: The judge's file: read if it is there, else written once the judge has learnt.
-        judge_backbone: What the judge reads by [resnet18]; the fairer judge has another than the run's encoder
-            of pictures: efficientnet_lite0 for the shipped runs (extra `imagenet`).
+        judge_backbone: What the judge reads by [resnet18]; the fairer judge has another than the encoder
+            of the run: efficientnet_lite0 for the shipped ones (extra `imagenet`).
         epochs: How often the judge sees each picture.
         estimator: A run that estimates poses, a folder or a shipped one by name [estimation, where it means
             the same joints].
