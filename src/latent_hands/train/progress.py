@@ -46,7 +46,7 @@ class Reporter:
         self.terms: dict[str, list[Term]] = {}
         self.updates, self.samples, self.since = 0, 0, time.monotonic()
 
-    def advance(self, what: str, done: float, count: float, text: str = "") -> None:
+    def advance(self, what: str, done: int | float, count: int | float, text: str = "") -> None:
         """Move one bar."""
         if what not in self.tasks:
             self.tasks[what] = self.progress.add_task(what, text="")
