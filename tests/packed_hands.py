@@ -34,7 +34,8 @@ def painted_scenes(folder: Path) -> list[Sample]:
         depth = folder / f"depth{i}.png"
         Image.fromarray(encode_depth(depth_m)).save(depth)
         scene = (i + 1) // 3
-        samples.append(replace(sample, window=scenes[scene], tag=folder / f"{scene}.png", depth=depth))
+        samples.append(replace(sample, window=scenes[scene], tag=folder / f"{scene}.png"))
+        samples[-1] = replace(samples[-1], depth=depth, block=f"scene {scene}")
     return samples
 
 

@@ -1,20 +1,12 @@
 """Averaging runs: the mean of one is itself, that of two lies between; other graphs are refused."""
 
-import importlib.util
-from pathlib import Path
-
+import average_runs
 import pytest
 import torch
 from tiny_models import ESTIMATION, SYNTHESIS, tiny_experiment, tiny_model
 
 from latent_hands.checkpoint import Place, load_run, save_run, start_run
 from latent_hands.errors import HandsError
-
-spec = importlib.util.spec_from_file_location(
-    "average_runs", Path(__file__).parents[1] / "tools" / "average_runs.py"
-)
-average_runs = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(average_runs)
 
 
 def written(folder, graph, shift=0.0):

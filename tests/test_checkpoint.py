@@ -103,7 +103,9 @@ def test_weights_that_are_not_finite_are_not_saved(run):
 
 def test_metrics_after_the_checkpoint_are_forgotten(run):
     lines = [{"update": update, "x": 1.0} for update in (5, 10, 15)]
-    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"update": 2')
+    damaged = 'not JSON\n[1]\n{"x": 1}\n'
+    text = damaged + "".join(json.dumps(line) + "\n" for line in lines) + '{"update": 2'
+    (run / "metrics.jsonl").write_text(text)
     cut_metrics(run, 10)
     assert [json.loads(x)["update"] for x in (run / "metrics.jsonl").read_text().splitlines()] == [5, 10]
 

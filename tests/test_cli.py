@@ -199,6 +199,8 @@ def test_what_is_read_is_never_overwritten(runs: Path, tmp_path: Path, capsys: p
         ["walk", run, "--factor", "pose", "--from", photo, "--to", runs / "b.png", "--out", photos / "0"],
     ):
         assert "0.png would be overwritten" in fails(capsys, *mistaken)
+    told = fails(capsys, "estimate", runs / "estimation", runs / "b.png", "--out", photo)
+    assert "0.png is a file; legal: --out in a folder" in told
     assert photo.read_bytes() == (runs / "a.png").read_bytes()
     assert [path.name for path in photos.iterdir()] == ["0.png"]
 

@@ -115,7 +115,7 @@ def test_files_are_written_whole(tmp_path: Path):
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
 
 
-@pytest.mark.parametrize("name", ["grid", "grid.tree"])
+@pytest.mark.parametrize("name", ["grid", "grid.tree", "grid.psd", "grid.mpg"])
 def test_a_picture_must_end_as_one(name, tmp_path):
     with pytest.raises(HandsError, match=f"{name} does not end as a picture does; legal: .png"):
         draw.save_picture(GREY, tmp_path / name)

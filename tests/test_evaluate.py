@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,11 +47,29 @@ def test_a_perfect_prediction_has_no_error_on_either_side(sides):
     truth = hands(12, sides)
     result = score(perfect(truth), truth, "evaluation")
     json.dumps(result, allow_nan=False)
-    assert result.keys() == KEYS | {f"{key}_interval" for key in KEYS} | {"samples", "split"}
+    assert result.keys() == KEYS | {f"{key}_interval" for key in KEYS} | {"samples", "blocks", "split"}
     for key in KEYS:
         low, high = result[f"{key}_interval"]
         assert low == pytest.approx(high, abs=0.05)
         assert result[key] == pytest.approx(1 if "auc" in key else 0, abs=0.05)
+
+
+def test_intervals_of_copies_are_those_of_the_originals():
+    """Copies of a hand in its block tell nothing new; as hands of their own they would."""
+    once = hands(12)
+    errors = Prediction(once.pose + 0.1 * torch.rand(12, 1, 1, generator=torch.Generator().manual_seed(1)))
+    alone = score(errors, once, "evaluation")
+    index = torch.arange(12).repeat(4)
+    copied = Prediction(errors.pose[index])
+    four = Truth(once.pose[index], once.bone_mm[index], once.visible[index], block=index + 7)
+    blocks = score(copied, four, "evaluation")
+    assert (blocks["samples"], blocks["blocks"], alone["blocks"]) == (48, 12, 12)
+    assert blocks["epe_mm_interval"] == pytest.approx(alone["epe_mm_interval"])
+    single = score(copied, replace(four, block=None), "evaluation")
+    one = score(copied, replace(four, block=torch.zeros(48, dtype=torch.int64)), "evaluation")
+    assert one == single
+    widths = [high - low for low, high in (each["epe_mm_interval"] for each in (single, blocks))]
+    assert widths[0] < 0.7 * widths[1]
 
 
 def test_an_offset_of_the_fingers_is_measured_in_mm_and_the_palm_counts():

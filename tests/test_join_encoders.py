@@ -1,9 +1,8 @@
 """Several encoders of photographs over one latent: alone each says what it said, together their average."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
+import join_encoders
 import pytest
 import torch
 from tiny_models import ESTIMATION, tiny_experiment
@@ -14,11 +13,6 @@ from latent_hands.checkpoint import Place, load_run, save_run, start_run
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
 
-spec = importlib.util.spec_from_file_location(
-    "join_encoders", Path(__file__).parents[1] / "tools" / "join_encoders.py"
-)
-join_encoders = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(join_encoders)
 RGB = ("cpose", "viewpoint")
 
 
@@ -76,3 +70,11 @@ def test_encoders_over_different_latents_are_not_joined(tmp_path):
     with pytest.raises(HandsError, match=r"differs between .*a and .*b: their latents are not the same"):
         join_encoders.join(runs, tmp_path / "both")
     assert not (tmp_path / "both").exists()
+
+
+def test_encoders_that_see_other_crops_are_not_joined(tmp_path):
+    runs = [written(tmp_path / "a", "resnet18"), written(tmp_path / "b", "resnet18")]
+    file = tmp_path / "b" / "experiment.toml"
+    file.write_text(file.read_text().replace('frame = "camera"', 'frame = "ray"'))
+    with pytest.raises(HandsError, match=r"\[data\] frame of .*a and .*b differ: camera and ray"):
+        join_encoders.join(runs, tmp_path / "both")

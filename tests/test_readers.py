@@ -10,6 +10,7 @@ from latent_hands.data import open_data, read_images, read_rgb, read_rhd
 from latent_hands.data import sample as sample_module
 from latent_hands.data.rhd import dominant_side
 from latent_hands.errors import AbsentError, HandsError
+from latent_hands.predictor.photo import pixels_of
 
 needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason="RHD is not here")
 
@@ -177,6 +178,24 @@ def test_exif_orientation_is_honoured(tmp_path):
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
     plain, turned = picture(tmp_path / "plain.png"), picture(tmp_path / "turned.png", exif=exif)
     np.testing.assert_array_equal(read_rgb(turned), np.rot90(read_rgb(plain), -1))
+
+
+def test_a_picture_in_memory_is_read_as_its_file_is(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = picture(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(pixels_of(Image.open(path)), read_rgb(path))
+
+
+def test_of_16_bits_the_upper_eight_are_read_and_32_are_refused(tmp_path):
+    grey = np.arange(0, 240, 16, dtype=np.uint8).reshape(3, 5)
+    for ending in ("png", "tif"):
+        Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / f"deep.{ending}")
+        np.testing.assert_array_equal(read_rgb(tmp_path / f"deep.{ending}"), grey[..., None].repeat(3, 2))
+    for kind in (np.int32, np.float32):
+        Image.fromarray(grey.astype(kind)).save(tmp_path / "deeper.tif")
+        with pytest.raises(HandsError, match=r"deeper.tif: its numbers have 32 bits .* 8 or 16 bits"):
+            read_rgb(tmp_path / "deeper.tif")
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "CMYK"])

@@ -35,6 +35,10 @@ def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeyp
     monkeypatch.setitem(READERS, "painted", lambda *_, **__: samples[::-1])
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
+    other_tags = [replace(sample, tag=sample.image) for sample in samples]
+    monkeypatch.setitem(READERS, "painted", lambda *_, **__: other_tags)
+    with pytest.raises(HandsError, match="was cut from other data"):
+        prepare("others", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(HandsError, match="exists and is no packed store"):
         prepare("pictures", tmp_path, {"training": CUT})
@@ -55,7 +59,7 @@ def put(data, old, new):
 
 
 def set_payload(data, place, value, kind):
-    """Tag numbers come first, then cameras: larger types before smaller ones, each in order of its names."""
+    """Numbers of blocks, of tags, then cameras: larger types first, each in order of its names."""
     struct.pack_into(kind, data, 8 + struct.unpack("<Q", data[:8])[0] + place, value)
 
 
@@ -68,10 +72,10 @@ BROKEN = {
     "is no shard .* unknown tensor": lambda path: rewrite(path, lambda d: put(d, b'"pose"', b'"nose"')),
     "is no shard .*name its 3": lambda path: rewrite(path, lambda d: put(d, b'[\\"3\\"', b"[    3")),
     "is no shard .* points beyond the pictures": lambda path: rewrite(
-        path, lambda d: set_payload(d, 0, 9, "<q")
+        path, lambda d: set_payload(d, 3 * 8, 9, "<q")
     ),
     "is no shard .*K.* not finite": lambda path: rewrite(
-        path, lambda d: set_payload(d, 3 * 8, math.nan, "<f")
+        path, lambda d: set_payload(d, 2 * 3 * 8, math.nan, "<f")
     ),
 }
 

@@ -194,7 +194,7 @@ def test_combine_pairs_row_by_row():
 @pytest.mark.parametrize(
     ("act", "told"),
     [
-        (lambda m: m.walk("pose", A, B, 1), "2 or more steps"),
+        (lambda m: m.walk("pose", A, B, 1), "a walk of 1 steps; legal: 2 .. 1000"),
         (lambda m: m.walk("poes", A, B), 'did you mean "pose"'),
         (lambda m: m.transfer([], [A]), "give one pose"),
         (lambda m: tiny_model(ESTIMATION).synthesise(A, B), "no decoder that writes rgb"),

@@ -15,6 +15,7 @@ from torch import Tensor
 from latent_hands.build import build_vae
 from latent_hands.checkpoint import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment
 
 
 def mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -25,6 +26,13 @@ def mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
+def check_inputs(one: Experiment, other: Experiment, where: str) -> None:
+    """Raise HandsError for runs that are shown pictures in other ways, naming the first difference."""
+    for name in ("crop", "crop_px", "frame", "side", "convention"):
+        if (ours := getattr(one.data, name)) != (theirs := getattr(other.data, name)):
+            raise HandsError(f"[data] {name} of {where} differ: {ours} and {theirs}")
+
+
 def average(runs: list[str], out: Path) -> None:
     """Write the mean run. Raises HandsError for runs of different graphs, and as opening them does."""
     loaded = [load_run(run) for run in runs]
@@ -32,9 +40,7 @@ def average(runs: list[str], out: Path) -> None:
     for run, (vae, _) in zip(runs, loaded, strict=True):
         restore_weights(build_vae(experiment), dict(vae.state_dict()), run)
     for run, (_, other) in zip(runs, loaded, strict=True):
-        for name in ("crop", "crop_px", "frame", "side", "convention"):
-            if (theirs := getattr(other.data, name)) != (ours := getattr(experiment.data, name)):
-                raise HandsError(f"{run} has [data] {name} = {theirs}, {runs[-1]} has {ours}")
+        check_inputs(experiment, other, f"{runs[-1]} and {run}")
     start_run(out, experiment)
     mean = mean_of([dict(vae.state_dict()) for vae, _ in loaded])
     write_tensors(out / WEIGHTS, mean, {"mean_of": " ".join(Path(run).name for run in runs)})

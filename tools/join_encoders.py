@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from average_runs import check_inputs
 from torch import Tensor
 
 from latent_hands.build import build_vae
@@ -47,6 +48,7 @@ def join(runs: Sequence[str], out: Path) -> None:
     loaded = [load_run(run) for run in runs]
     weights, joined = latent_of(*loaded[0]), {}
     for run, (vae, experiment) in zip(runs, loaded, strict=True):
+        check_inputs(loaded[0][1], experiment, f"{runs[0]} and {run}")
         check_same(latent_of(*loaded[0]), latent_of(vae, experiment), f"{runs[0]} and {run}")
         for arrow, settings in photographic(experiment).items():
             name = arrow

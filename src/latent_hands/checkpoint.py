@@ -74,10 +74,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise HandsError(f"{path} is not a readable safetensors file: {error}") from error
 
 
-def start_run(out: Path, experiment: Experiment) -> None:
-    """Create a run folder; HandsError if there is a run already."""
+def check_new(out: Path) -> None:
+    """Raise HandsError if a new run cannot have this folder: there is one already, or it is a file."""
     if (out / EXPERIMENT).exists():
         raise HandsError(f"{out} already holds a run: continue it with --resume or choose another folder")
+    if out.exists() and not out.is_dir():
+        raise HandsError(f"{out} cannot be a run folder: it is a file")
+
+
+def start_run(out: Path, experiment: Experiment) -> None:
+    """Create a run folder; HandsError if there is a run already."""
+    check_new(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -220,6 +227,15 @@ def cut_metrics(out: Path, update: int) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics; a line that is being written is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    """The lines of a run's metrics; one that is being written, or is damaged, is left out."""
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return [line for line in map(_metrics, lines) if line is not None]
+
+
+def _metrics(text: bytes) -> dict[str, Any] | None:
+    """A line of metrics, if it is one."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) and isinstance(line.get("update"), int) else None

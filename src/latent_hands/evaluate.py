@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from latent_hands import metrics
@@ -39,13 +39,15 @@ Statistic = Callable[[Tensor], Tensor]
 class Truth:
     """The labels of n hands: 3DPoses in bone units and camera frame, bone lengths, visibility; palm form.
 
-    `right` marks right hands that were not mirrored; None if there is none.
+    `right` marks right hands that were not mirrored; None if there is none. `block` is the same number for
+    samples that are alike; None if all are independent.
     """
 
     pose: Float[Tensor, "n 21 3"]
     bone_mm: Float[Tensor, " n"]
     visible: Bool[Tensor, "n 21"]
     right: Bool[Tensor, " n"] | None = None
+    block: Int64[Tensor, " n"] | None = None
 
     @classmethod
     def of(
@@ -53,9 +55,10 @@ class Truth:
         xyz_mm: Float[Tensor, "n 21 3"],
         visible: Bool[Tensor, "n 21"],
         right: Bool[Tensor, " n"] | None = None,
+        block: Int64[Tensor, " n"] | None = None,
     ) -> "Truth":
         """From joints in palm form and camera frame."""
-        return cls(*normalise(xyz_mm), visible, right)
+        return cls(*normalise(xyz_mm), visible, right, block)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def score(
     prediction: Prediction, truth: Truth, split: str, exact: bool = False, resamples: int = 1000
 ) -> dict[str, Any]:
     """All numbers the prediction allows, by JSON key, each with its 95 % `_interval` [low, high].
+
+    Intervals are bootstraps over `blocks`, whose samples are alike; over single samples if there are no two.
 
     `epe_mm` is the mean over the 21 joints, the palm being one; `epe_20_mm` leaves it out, `epe_wrist_mm` has
     the wrist (2 palm - middle MCP) in its place, and counts it where the palm counts, as windows know no
@@ -89,13 +94,16 @@ def score(
     if not truth.visible.any():
         raise HandsError(f"nothing to score: none of the {count} hands of split {split} has a visible joint")
     ones = torch.ones(1, count, dtype=torch.float64)
-    weights = torch.cat([ones, metrics.bootstrap_weights(count, resamples)])
+    block = torch.arange(count) if truth.block is None else truth.block
+    if len(block.unique()) < 2:
+        block = torch.arange(count)
+    weights = torch.cat([ones, metrics.block_weights(block, resamples)])
     result: dict[str, Any] = {}
     for name, statistic in _statistics(prediction, truth, exact).items():
         values = statistic(weights)
         result[name] = values[0].item()
         result[f"{name}_interval"] = list(metrics.interval_95(values[1:]))
-    return result | {"samples": count, "split": split}
+    return result | {"samples": count, "blocks": len(block.unique()), "split": split}
 
 
 def pck_curve(prediction: Prediction, truth: Truth) -> tuple[Float[Tensor, " t"], Float[Tensor, " t"]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import roma
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 THRESHOLDS_MM = torch.linspace(0, 50, 20, dtype=torch.float64)
@@ -116,11 +116,14 @@ def bootstrap_weights(
     return counts.scatter_add_(1, drawn, torch.ones((), dtype=torch.float64).expand_as(counts))
 
 
-def interval_95(values: Float[Tensor, " resamples"]) -> tuple[float, float]:
-    """The central 95 % of a statistic over its resamples (percentile bootstrap).
+def block_weights(blocks: Int64[Tensor, " n"], resamples: int = 1000) -> Float[Tensor, "resamples n"]:
+    """`bootstrap_weights` of whole blocks: samples of one number are drawn together, for they are alike."""
+    _, block = blocks.cpu().unique(return_inverse=True)
+    return bootstrap_weights(int(block.max()) + 1, resamples)[:, block]
 
-    Samples are drawn as if independent: for the frames of one video the true interval is wider.
-    """
+
+def interval_95(values: Float[Tensor, " resamples"]) -> tuple[float, float]:
+    """The central 95 % of a statistic over its resamples (percentile bootstrap)."""
     low, high = values.nanquantile(torch.tensor([0.025, 0.975], dtype=values.dtype)).tolist()
     return low, high
 

@@ -13,6 +13,8 @@ from latent_hands.modalities import Batch, modality
 from latent_hands.vae import DisentangledVAE, Encoder
 
 Factors = tuple[str, ...]
+MOST_STEPS = 1000
+"""Of a walk, all of which is decoded at once."""
 Samples = dict[str, Float[Tensor, "_ _"]]
 """A latent in a signature where the number of samples changes."""
 
@@ -122,11 +124,11 @@ def swap(latent: Latent, other: Latent, factors: Factors) -> Latent:
 def interpolate(start: Samples, end: Samples, factors: Factors, steps: int) -> Samples:
     """Samples on the line from one latent to another in these factors; the others stay as at the start.
 
-    `start` and `end` hold one sample each, the result `steps` of them. Raises HandsError for fewer than 2
-    steps.
+    `start` and `end` hold one sample each, the result `steps` of them, 2 to 1,000. Raises HandsError for
+    others.
     """
-    if steps < 2:
-        raise HandsError(f"a walk needs 2 or more steps, not {steps}")
+    if not 2 <= steps <= MOST_STEPS:
+        raise HandsError(f"a walk of {steps} steps; legal: 2 .. {MOST_STEPS}")
     weight = torch.linspace(0, 1, steps)[:, None]
     return {
         factor: torch.lerp(z, end[factor], weight.to(z)) if factor in factors else z.expand(steps, -1)

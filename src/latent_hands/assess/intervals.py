@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from latent_hands.metrics import bootstrap_weights, interval_95
+from latent_hands import metrics
+from latent_hands.metrics import interval_95
 
 Blocks = Int64[Tensor, " n"]
 """The block (of the benchmark) that each picture belongs to."""
@@ -14,8 +15,7 @@ Blocks = Int64[Tensor, " n"]
 
 def block_weights(blocks: Blocks) -> Float[Tensor, "rows n"]:
     """How often each picture counts: ones in the first row, then a bootstrap over blocks in the others."""
-    _, block = blocks.cpu().unique(return_inverse=True)
-    drawn = bootstrap_weights(int(block.max()) + 1)[:, block]
+    drawn = metrics.block_weights(blocks)
     return torch.cat([torch.ones_like(drawn[:1]), drawn])
 
 

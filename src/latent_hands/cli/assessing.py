@@ -26,7 +26,9 @@ def assess(
     root: Annotated[Path, arg(metavar="BENCHMARK")],
     scenes: Annotated[Path | None, arg(metavar="SCENES")] = None,
     judge: Annotated[Path | None, arg(metavar="FILE")] = None,
-    judge_backbone: Literal["resnet18", "efficientnet_lite0"] | None = None,
+    judge_backbone: Annotated[
+        Literal["resnet18", "efficientnet_lite0"] | None, arg(metavar="{resnet18,efficientnet_lite0}")
+    ] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
     estimator: Annotated[str | None, arg(metavar="RUN")] = None,
     samples: Annotated[int, arg(metavar="N")] = 16,

@@ -15,7 +15,8 @@ Splits = tuple[Literal["training", "evaluation"], ...]
 Number = Annotated[int | None, arg(metavar="N")]
 HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the pictures show.")]
 ToldSide = Annotated[
-    Literal["left", "right"] | None, arg(help="Which hand the pictures show [left is assumed].")
+    Literal["left", "right"] | None,
+    arg(metavar="{left,right}", help="Which hand the pictures show [left is assumed]."),
 ]
 BoneMm = Annotated[
     float | None,
@@ -43,7 +44,10 @@ Ids = Annotated[
 ]
 Reads = Annotated[
     Literal["rgb", "tag"] | None,
-    arg(help="What contents are taken for: pictures of hands, or tags [tags where set and run know them]."),
+    arg(
+        metavar="{rgb,tag}",
+        help="What contents are taken for: pictures of hands, or tags [tags where set and run know them].",
+    ),
 ]
 Json = Annotated[bool, arg(help="Print JSON instead of a table.")]
 CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff)

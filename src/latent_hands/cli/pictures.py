@@ -33,7 +33,7 @@ def estimate(
     rotations: int = 1,
     samples: Annotated[int, arg(metavar="N")] = 0,
     out: Path = Path("runs/estimates"),
-    pictures: bool = True,
+    pictures: Annotated[bool, arg(help_behavior_hint="")] = True,
     json: Json = False,
     data: DataName = None,
     root: Root = None,

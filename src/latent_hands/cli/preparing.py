@@ -140,7 +140,7 @@ def retarget(
     kinematics. Where fingers enter one another they are opened, as little as it takes.
 
     Args:
-        out: The file to write.
+        out: A new file.
         limit: Only the first so many hands.
     """
     from latent_hands.cli.tables import fit_table
@@ -148,6 +148,10 @@ def retarget(
     from latent_hands.render.pose_file import write_poses
     from latent_hands.retarget import retarget as fit_hands
 
+    if out.exists():
+        raise HandsError(f"{out} exists; legal: a new file")
+    if out.parent.exists() and not out.parent.is_dir():
+        raise HandsError(f"{out.parent} is a file; legal: a folder for {out.name}")
     hands = fit_hands(open_data(name, root, split, limit), progress=True)
     kept, summary = hands.kept, hands.summary()
     if not kept.any():

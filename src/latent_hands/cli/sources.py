@@ -94,10 +94,12 @@ def write_estimate(
 
 
 def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:
-    """Raise HandsError if a file that will be written is one that is read."""
+    """Raise HandsError if a file that will be written is one that is read, or its folder is a file."""
     of_samples = (file for sample in samples for file in vars(sample).values() if isinstance(file, Path))
     read = {Path(file).resolve() for file in (*inputs, *of_samples)}
     for output in outputs:
+        if output.parent.exists() and not output.parent.is_dir():
+            raise HandsError(f"{output.parent} is a file; legal: --out in a folder")
         if output.resolve() in read:
             raise HandsError(f"{output} would be overwritten, but it is read here; legal: another --out")
 
@@ -136,7 +138,9 @@ def open_source(
         return tag_of(sample, crop) if tag and sample.tag is not None else photo_of(sample, crop)
     if not text.endswith(".json"):
         return Photo.open(text, hand)
+    if not Path(text).is_file():
+        raise HandsError(f"no file at {text}; legal: a hand's JSON that `latent-hands estimate` wrote")
     try:
-        return Hand.from_json(Path(text).read_text())
+        return Hand.from_json(Path(text).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, HandsError) as error:
         raise HandsError(f"{text}: {error}") from error

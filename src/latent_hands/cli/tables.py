@@ -67,6 +67,8 @@ def scores_table(numbers: Mapping[str, Any], title: str) -> None:
         f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); {given(numbers['frame'])} given\n"
         f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"
     )
+    if numbers["blocks"] < numbers["samples"]:
+        table.caption += f"\nintervals over {numbers['blocks']:,} scenes or sequences of like pictures"
     if numbers["samples"] < FEW:
         table.caption += (
             f"\nof {numbers['samples']} hands the labels' own mean pose says little: it is fitted on them; "

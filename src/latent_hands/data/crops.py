@@ -6,6 +6,7 @@ find picture at their corners. Beyond the picture's border lies mid-grey. The la
 
 import math
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import torch
@@ -75,6 +76,7 @@ def build_windows(
         side=side,
         crop_side_px=squares[:, 2],
         right=right,
+        block=_blocks(samples),
         convention=convention_of(samples),
         **_move(labels, W, [sample.where for sample in samples]),
     )
@@ -110,6 +112,15 @@ def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
     if bad.any():
         raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {key} holds values that are not finite")
     return stacked
+
+
+def _blocks(samples: Sequence[Sample]) -> Tensor | None:
+    """A number for each sample's block, the same in all shards of a store; None if a sample has none."""
+    names = [sample.block for sample in samples]
+    digests = [blake2b(name.encode(), digest_size=7).digest() for name in names if name is not None]
+    if len(digests) < len(names):
+        return None
+    return torch.tensor([int.from_bytes(digest) for digest in digests])
 
 
 def _right(samples: Sequence[Sample]) -> Tensor | None:

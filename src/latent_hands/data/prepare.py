@@ -49,7 +49,7 @@ def prepare(
         samples = open_data(cut.name, root, split)
         check_pictures(samples, cut.pictures)
         told = {"source_bytes": _source_bytes(samples, cut.pictures), "convention": convention_of(samples)}
-        found = Split(cut, source_digest(samples), samples=len(samples), **told)
+        found = Split(cut, source_digest(samples, cut.pictures), samples=len(samples), **told)
         if held and held.source != found.source:
             raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
         manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)
@@ -67,11 +67,14 @@ def _claim(out: Path) -> Manifest:
     return Manifest()
 
 
-def source_digest(samples: Sequence[Sample]) -> str:
-    """A digest of names, labels and the pictures' sizes in bytes: enough to tell data sets apart."""
+def source_digest(samples: Sequence[Sample], pictures: Sequence[str] = ()) -> str:
+    """A digest of names, labels and the sizes in bytes of photographs and of such further pictures: enough to
+    tell data sets apart."""
     digest = hashlib.sha256()
     for s in samples:
         digest.update(repr((s.name, s.side, s.window, s.image.stat().st_size)).encode())
+        further = [file for key in pictures if (file := file_of(s, key)) is not None]
+        digest.update(b"".join(b"%d " % file.stat().st_size for file in further))
         for label in (s.xyz_mm, s.uv_px, s.visible, s.K, s.wrist_px):
             digest.update(b"" if label is None else label.tobytes())
     return digest.hexdigest()

@@ -36,7 +36,7 @@ def read_rendered(
             raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = map(float, known["window"])
         scene = f"{known['scene']:05d}.png"
-        told = {"window": (cx, cy, side), "factors": known, "convention": convention}
+        told = {"window": (cx, cy, side), "factors": known, "convention": convention, "block": scene}
         told |= {kind: folder / kind / scene for kind in FACTOR_TAGS if (folder / kind / scene).is_file()}
         return dataclasses.replace(sample, tag=folder / "tag" / scene, **told)
 

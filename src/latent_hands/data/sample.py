@@ -37,7 +37,8 @@ class Sample:
     same camera in RHD's coding. ``tag`` is another picture of the same scene (content); ``identity_tag``
     shows the scene's person alone, and ``background_tag`` the scene without anybody. ``window`` is the
     scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
-    ``seconds`` is when a video shows it.
+    ``seconds`` is when a video shows it. ``block`` names what it has in common with other samples, which are
+    alike therefore: a scene, a stretch of a sequence; intervals resample blocks.
 
     Labels may be given as any arrays or nested lists of these shapes. Raises HandsError for other shapes.
     """
@@ -61,6 +62,7 @@ class Sample:
     factors: dict[str, Any] | None = None
     convention: str | None = None
     seconds: float | None = None
+    block: str | None = None
 
     def __post_init__(self) -> None:
         """Take labels for what they are to be: arrays of one type and shape."""
@@ -169,11 +171,10 @@ def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(path)
         with image:
-            _refuse_huge(image, path)
-            image = ImageOps.exif_transpose(image)
-            return np.array(image.convert(mode))
-    except HandsError:
-        raise
+            _refuse_huge(image)
+            return pixels(image, mode)
+    except HandsError as error:
+        raise HandsError(f"{path}: {error}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise HandsError(f"{path} has more than {MAX_PIXELS:,} pixels; make it smaller first") from error
     except Exception as error:  # Pillow's decoders raise almost every type on broken files
@@ -181,6 +182,19 @@ def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
         raise HandsError(f"{told}: {error or 'broken file'}") from error
 
 
-def _refuse_huge(image: Image.Image, path: Path) -> None:
+def pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
+    """An open picture's bytes, upright by its EXIF orientation; of 16 bits the upper eight.
+
+    Raises HandsError for numbers of 32 bits, of which nobody knows what is white.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise HandsError(f"its numbers have 32 bits (mode {image.mode}); legal: 8 or 16 bits a channel")
+    return np.array(image.convert(mode))
+
+
+def _refuse_huge(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise HandsError(f"{path} has {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")
+        raise HandsError(f"{image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")

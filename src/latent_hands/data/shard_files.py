@@ -30,6 +30,7 @@ LABELS: dict[str, tuple[str, tuple[int, ...]]] = {
     "uv_px": ("F32", (21, 2)),
     "visible": ("BOOL", (21,)),
     "K": ("F32", (3, 3)),
+    "block": ("I64", ()),
 }
 """Field of Windows -> its type and the shape of one sample. Pictures lie beside them by batch key, and where
 samples share them KEY.index says which is whose, in its own file; the samples' names are metadata."""

@@ -19,6 +19,8 @@ from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM, reorder
 
 FRAMES = 1500
+BLOCK = 50
+"""Frames that follow one another and are alike."""
 SEQUENCES = {
     "training": tuple(f"B{i}{kind}" for i in range(2, 7) for kind in ("Counting", "Random")),
     "evaluation": ("B1Counting", "B1Random"),
@@ -138,6 +140,7 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
             wrist_px=wrists_px[i, 0],
             tag=tag,
             convention="stb",
+            block=f"{name} {i // BLOCK}",
         )
         for i, image in enumerate(images)
     ]

@@ -65,7 +65,8 @@ class Windows:
     window. `xyz_mm`, `uv_px` and `visible` are in palm form, `pose` in units of the middle bone `bone_mm`,
     all in the camera frame. With `side="mirror"` right hands, picture and labels, have become left ones;
     `right` tells which they were. `crop_side_px` is the crop's side in the source picture. `pictures` are by
-    batch key, "rgb" always among them. `convention` names where the labels place the joints, if all agree.
+    batch key, "rgb" always among them. `block` is one number for samples that are alike (`Sample.block`).
+    `convention` names where the labels place the joints, if all agree.
     """
 
     pictures: Mapping[str, Pictures]
@@ -80,6 +81,7 @@ class Windows:
     uv_px: Float[Tensor, "n 21 2"] | None = None
     visible: Bool[Tensor, "n 21"] | None = None
     K: Float[Tensor, "n 3 3"] | None = None
+    block: Int64[Tensor, " n"] | None = None
     convention: str | None = None
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_whole
 
 FRAME_MS = 80
+WRITTEN = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 Line = tuple[Sequence[float | int], Sequence[float | int]]
 
 
@@ -75,8 +76,8 @@ def contact_sheet(pictures: Sequence[Picture], columns: int = 8, cell_px: int = 
 
 def save_picture(picture: Picture, path: Path) -> Path:
     """Write a PNG (or what the ending says), whole or not at all; HandsError for an ending of no picture."""
-    if path.suffix.lower() not in Image.registered_extensions():
-        raise HandsError(f"{path} does not end as a picture does; legal: .png, .jpg, .webp or the like")
+    if Image.registered_extensions().get(path.suffix.lower()) not in WRITTEN:
+        raise HandsError(f"{path} does not end as a picture does; legal: .png, .jpg, .webp, .tif, .bmp")
     return _whole(path, lambda temporary: Image.fromarray(picture).save(temporary))
 
 

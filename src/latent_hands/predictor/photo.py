@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latent_hands.data.palm import crop_square, palm_xyz_mm, scene_square
 from latent_hands.data.pictures import cut_square
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.sample import Sample, pixels, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.predictor.hand import Side, side
@@ -133,7 +133,7 @@ def pixels_of(picture: object) -> UInt8[np.ndarray, "height width 3"]:
     """The bytes of a file, a Pillow image or an array; HandsError for anything else."""
     if isinstance(picture, str | Path):
         return read_rgb(picture)
-    rgb = np.array(picture.convert("RGB")) if isinstance(picture, Image.Image) else picture
+    rgb = pixels(picture) if isinstance(picture, Image.Image) else picture
     if not isinstance(rgb, np.ndarray):
         told = type(picture).__name__
         raise HandsError(f"a picture must be a file, a Pillow image or an array, one at a time, not a {told}")

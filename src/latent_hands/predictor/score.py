@@ -158,7 +158,7 @@ def truth_of(windows: Windows) -> evaluate.Truth:
         )
     check_labels(windows)
     visible = torch.ones(len(windows), 21, dtype=torch.bool) if windows.visible is None else windows.visible
-    return evaluate.Truth.of(windows.xyz_mm, visible, windows.handed)
+    return evaluate.Truth.of(windows.xyz_mm, visible, windows.handed, windows.block)
 
 
 def predict_windows(

@@ -14,7 +14,15 @@ from torch.optim import AdamW
 
 from latent_hands.algorithms import Feed, Phase, keys
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae, build_validation
-from latent_hands.checkpoint import Place, cut_metrics, moments_of, restore_moments, save_run, start_run
+from latent_hands.checkpoint import (
+    Place,
+    check_new,
+    cut_metrics,
+    moments_of,
+    restore_moments,
+    save_run,
+    start_run,
+)
 from latent_hands.data.batches import Batches
 from latent_hands.data.labels import check_labels
 from latent_hands.data.windows import check_keys
@@ -65,6 +73,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     out = Path(out)
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
+    if not resume:
+        check_new(out)
     place, moments = continue_run(out, experiment, vae) if resume else (Place(), {})
     if place.update == 0:
         begin(vae, experiment, phases)
