@@ -135,10 +135,13 @@ def test_the_commands(path, tmp_path, capsys):
     summary = json.loads(capsys.readouterr().out)
     assert summary["hands"] == 4
     assert len(read_poses(out)) == 4 - summary["left_out"]
-    assert main(["retarget", "rendered", str(root), str(out), "--limit", "2"]) == 0
+    assert main(["retarget", "rendered", str(root), str(out)]) == 2
+    assert f"{out} exists; legal: a new file" in capsys.readouterr().err
+    new = str(tmp_path / "new.safetensors")
+    assert main(["retarget", "rendered", str(root), new, "--limit", "2"]) == 0
     assert "fit error, mean" in capsys.readouterr().out
     for options in (["--poses-share", "0.5"], ["--poses", str(path), "--counterfactual"]):
         assert main(["render", str(tmp_path / "new"), *options]) == 2
         assert "legal" in capsys.readouterr().err
-    assert main(["retarget", "images", str(root / "training/color"), str(out)]) == 2
+    assert main(["retarget", "images", str(root / "training/color"), new + ".st"]) == 2
     assert "no joints in 3D" in capsys.readouterr().err

@@ -13,7 +13,7 @@ def numbers(samples: int) -> dict[str, Any]:
     scores = dict.fromkeys(SCORES, 10.0) | {f"{key}_interval": [9.0, 11.0] for key in SCORES}
     told = {"frame": "ray", "rotations": 1, "convention": "rhd", "labels_convention": "mano"}
     again = {"mean_pose": scores, "translated": scores, "without_camera": scores}
-    return scores | told | {"samples": samples} | again
+    return scores | told | {"blocks": 4, "samples": samples} | again
 
 
 @pytest.fixture(autouse=True)
