@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tiny_models import ESTIMATION, noise_picture, tiny_model, tiny_run
 from latent_hands.cli import main
 from latent_hands.data import READERS
 from latent_hands.errors import HandsError
+from latent_hands.experiment import Sampling
 from latent_hands.hand.camera import centred_camera
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.predictor import Hand, Model, Photo
@@ -168,6 +170,9 @@ def test_the_spread_is_that_of_the_posterior(model, monkeypatch):
     np.testing.assert_allclose(few, many, rtol=0.25)
     from latent_hands.latents import Gaussian
 
+    experiment = replace(model.experiment, sampling=Sampling(temperature=3.0))
+    wide = Model(model.vae, experiment).estimate(picture, samples=400).spread
+    assert (wide > 1.5 * few).all()
     monkeypatch.setattr(Gaussian, "sample", lambda self, generator=None: self.mean)
     np.testing.assert_allclose(model.estimate(picture, samples=4).spread, 0, atol=1e-5)
 

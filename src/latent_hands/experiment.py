@@ -187,6 +187,17 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How hands are drawn from q(z | picture) at test time.
+
+    From one `temperature` times as wide, so that draws spread as far as their mean errs; `tools/calibrate.py`
+    finds it.
+    """
+
+    temperature: Annotated[float, Range(0.01, 100.0)] = 1.0
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Everything that decides a run. Without [augmentation] the crops are the ground-truth ones."""
 
@@ -200,6 +211,7 @@ class Experiment:
     supervision: Supervision = field(default_factory=Supervision)
     phases: dict[str, PhasePlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
+    sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
         """Raises HandsError for settings that contradict each other."""

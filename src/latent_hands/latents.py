@@ -1,5 +1,6 @@
 """The latent z: a dict by factor name, and the Gaussian posteriors over its factors."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -30,6 +31,10 @@ class Gaussian:
             self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
         )
         return self.mean + torch.exp(0.5 * self.log_var) * noise
+
+    def widened(self, times: float) -> "Gaussian":
+        """Of the same mean, its standard deviation so many times as large."""
+        return Gaussian(self.mean, self.log_var + 2 * math.log(times))
 
     def log_density(self, z: Float[Tensor, "batch size"]) -> Float[Tensor, " batch"]:
         """log q(z | m) in nats but for a constant, summed over the dimensions."""

@@ -66,8 +66,8 @@ class Hand:
     def spread_mm(self) -> Float[np.ndarray, "21"] | None:
         """The standard deviation of each joint over the draws, in millimetres; None if nothing was drawn.
 
-        It ranks joints and hands, but it is no error bar: errors of the shipped models are two to four times
-        as large (docs/assess.md).
+        On hands like those that a run's [sampling] temperature was found on, errors are as large; elsewhere
+        they may be larger (docs/assess.md).
         """
         return None if self.spread is None else self.spread * self.bone_mm
 

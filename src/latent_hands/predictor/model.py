@@ -173,7 +173,8 @@ class Model:
         if (right := self._told_side(shown)) is not None:
             batch["right"] = right
         q = synthesis.posterior(self.vae, self._factors_of("pose"), batch)
-        return joint_spread(self.vae, q, right, samples).cpu().numpy()
+        temperature = self.experiment.sampling.temperature
+        return joint_spread(self.vae, q, right, samples, temperature).cpu().numpy()
 
     def latent(self, source: Source, factors: Sequence[str], reads: str = "rgb") -> Latent:
         """Posterior means of some factors ("pose", "content" or single ones) of one picture or hand.
