@@ -11,7 +11,7 @@ from painted_swaps import seer, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands.assess import Judge, Lessons, Subject, assess_run, load_judge, save_judge
+from latent_hands.assess import Lessons, Subject, assess_run
 from latent_hands.assess.benchmark import cut_mask
 from latent_hands.assess.calibration import calibration
 from latent_hands.assess.content import content_of
@@ -21,7 +21,6 @@ from latent_hands.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared
 from latent_hands.assess.probe import measure_probes, read_across
 from latent_hands.assess.readings import kept_content
 from latent_hands.assess.sheet import transfer_sheet
-from latent_hands.checkpoint import write_tensors
 from latent_hands.cli import main
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
@@ -228,41 +227,6 @@ def test_what_cannot_be_assessed_is_told():
     one, known = world(blocks=1)
     with pytest.raises(HandsError, match="1 group and grid; legal: 2 or more"):
         assess_run(Subject(seer(known)), one)
-
-
-def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):
-    judge, path = Judge(32, "mirror"), tmp_path / "judge.safetensors"
-    save_judge(judge, path)
-    found, expected = load_judge(path, 32, "mirror").state_dict(), judge.state_dict()
-    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    with pytest.raises(HandsError, match="a judge of 32 px, side mirror; legal for this run: 64 px"):
-        load_judge(path, 64, "mirror")
-    told = {"judge_px": "32", "judge_side": "mirror"}
-    for broken, complaint in (
-        ({"mean": torch.zeros(3)}, r"mean is \(torch.Size\(\[3\]\)"),
-        ({"deviation": torch.full((19,), torch.nan)}, "deviation is not finite"),
-        ({"more": torch.zeros(1)}, "more is"),
-    ):
-        write_tensors(path, expected | broken, told)
-        with pytest.raises(HandsError, match=complaint):
-            load_judge(path, 32, "mirror")
-    path.write_bytes(b"no tensors")
-    with pytest.raises(HandsError, match="not a readable safetensors file"):
-        load_judge(path, 32, "mirror")
-
-
-def test_a_judge_may_read_by_another_backbone_which_its_file_tells(tmp_path):
-    judge, path = Judge(32, "mirror", "efficientnet_lite0").eval(), tmp_path / "judge.safetensors"
-    save_judge(judge, path)
-    picture = torch.rand(2, 3, 32, 32) * 2 - 1
-    assert torch.equal(load_judge(path, 32, "mirror")(picture).pose, judge(picture).pose)
-    with pytest.raises(HandsError, match=r"is a judge with efficientnet_lite0; legal here: .* resnet18"):
-        load_judge(path, 32, "mirror", "resnet18")
-    with pytest.raises(HandsError, match=r"48 px; legal for efficientnet_lite0: a multiple of 32"):
-        Judge(48, "mirror", "efficientnet_lite0")
-    write_tensors(path, judge.state_dict(), {"judge_px": "32", "judge_side": "mirror", "judge_backbone": "x"})
-    with pytest.raises(HandsError, match='unknown backbone of a judge "x"'):
-        load_judge(path, 32, "mirror")
 
 
 def test_content_is_told_by_rendered_pictures_alone(tmp_path):
