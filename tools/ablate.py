@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Mapping[str, float]]]:
     chosen = {name: chosen[name] for name in options.only or chosen}
     traits = traits_of_pictures(options.hands, hands)
     sizes = {name: sum(map(wanted, traits)) for name, (wanted, _) in chosen.items()}
-    count = min(size for name, size in sizes.items() if name != "plain")
+    count = min((size for name, size in sizes.items() if name != "plain"), default=sizes.get("plain", 0))
     sets = {
         name: open_data(name, Path(root), "evaluation")
         for name, root in (("rendered", options.hands), ("ge2019", options.ge2019), ("rhd", options.rhd))

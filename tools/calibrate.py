@@ -36,7 +36,7 @@ SAMPLES, BATCH, ROUNDS = 16, 64, 4
 
 @dataclass(frozen=True)
 class Seen:
-    """What a model infers of hands, beside the truth, in bones; palm form, without the palm."""
+    """What a model infers of hands, beside the truth; palm form, without the palm."""
 
     model: Model
     posteriors: list[tuple[Posterior, Tensor | None]]

@@ -7,7 +7,6 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from latent_hands import metrics
-from latent_hands.metrics import interval_95
 
 Blocks = Int64[Tensor, " n"]
 """The block (of the benchmark) that each picture belongs to."""
@@ -28,7 +27,7 @@ def weighted_mean(values: Float[Tensor, " n"], weights: Float[Tensor, "rows n"])
 
 def stated(name: str, rows: Float[Tensor, " rows"]) -> dict[str, Any]:
     """A statistic by its name, and its interval under `name_interval`; None where it is not finite."""
-    value, *interval = rows[0].item(), *interval_95(rows[1:])
+    value, *interval = rows[0].item(), *metrics.interval_95(rows[1:])
     return {name: _finite(value), f"{name}_interval": [_finite(bound) for bound in interval]}
 
 

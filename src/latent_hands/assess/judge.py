@@ -149,12 +149,10 @@ def load_judge(path: Path, px: int, side: str, backbone: Backbone | None = None)
     if (told.get("judge_px"), told.get("judge_side")) != (str(px), side):
         found = f"{told.get('judge_px')} px, side {told.get('judge_side')}"
         raise HandsError(f"{path} is a judge of {found}; legal for this run: {px} px, side {side}")
-    held = told.get("judge_backbone", "resnet18")
-    if backbone not in (None, held):
-        raise HandsError(
-            f"{path} is a judge with {held}; legal here: its file with {backbone}, or a new name"
-        )
-    judge = Judge(px, side, held)
+    own = told.get("judge_backbone", "resnet18")
+    if backbone not in (None, own):
+        raise HandsError(f"{path} is a judge with {own}; legal: {own}, or another file for {backbone}")
+    judge = Judge(px, side, own)
     expected = {name: (t.shape, t.dtype) for name, t in judge.state_dict().items()}
     for name in sorted(expected.keys() | tensors.keys()):
         held = (tensors[name].shape, tensors[name].dtype) if name in tensors else None
