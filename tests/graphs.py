@@ -2,11 +2,11 @@
 
 import torch
 
-from latent_hands.modalities import modality
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.resnet import ResNet18
-from latent_hands.vae import Decoder, DisentangledVAE, Encoder
+from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
+from latent_hands.paper.modality import modality
 
 PX = 16
 

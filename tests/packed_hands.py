@@ -12,9 +12,9 @@ from PIL import Image
 
 from latent_hands.data import READERS, Sample
 from latent_hands.data import prepare as prepare_module
+from latent_hands.data.rhd_files import encode_depth
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
-from latent_hands.render.rhd_files import encode_depth
 
 COUNT, WINDOW_PX = 11, 32
 CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, pictures=("tag", "depth"))

@@ -6,11 +6,11 @@ The upper half of a picture is the pose's code, the lower half the scene's: eigh
 import torch
 from torch import Tensor, nn
 
-from latent_hands.assess.benchmark import Benchmark, Groups, Transfers
-from latent_hands.assess.content import NUMBERS
 from latent_hands.data.counterfactual import FACTORS
 from latent_hands.hand.geometry import normalise
-from latent_hands.vae import Decoder, DisentangledVAE, Encoder
+from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
+from latent_hands.studies.assess.benchmark import Benchmark, Groups, Transfers
+from latent_hands.studies.assess.content import NUMBERS
 
 PX, CODE, POSES = 32, 8, 4
 HALF = PX // 2

@@ -8,11 +8,11 @@ from PIL import Image, ImageDraw
 from scipy.io import savemat
 
 from latent_hands.data import Sample
+from latent_hands.data.rhd_files import encode_annotations, encode_mask
 from latent_hands.data.sample import project
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.hand.skeleton import BONES, reorder
-from latent_hands.render.hand_model import HandModel
-from latent_hands.render.poses import sample_articulation
-from latent_hands.render.rhd_files import encode_annotations, encode_mask
 
 SIZE_PX = (240, 200)  # width, height
 K = np.array([[300.0, 0, 119.5], [0, 300, 99.5], [0, 0, 1]], np.float32)

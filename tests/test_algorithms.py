@@ -6,7 +6,9 @@ import pytest
 import torch
 from graphs import batch, decoder, encoder, estimation, synthesis
 
-from latent_hands.algorithms import (
+from latent_hands.beyond.rereading import Reread
+from latent_hands.errors import HandsError
+from latent_hands.paper.algorithms import (
     Phase,
     Step,
     algorithm_1,
@@ -19,11 +21,9 @@ from latent_hands.algorithms import (
     refinement,
     regression,
 )
-from latent_hands.elbo import Bound, total
-from latent_hands.errors import HandsError
-from latent_hands.reread import Reread
-from latent_hands.train.learning import parameters, take_step
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.bound import Bound, total
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.training.learning import parameters, take_step
 
 EQ_2 = Bound(("cpose", "viewpoint"), {"pose": 1.0, "cpose": 0.01, "viewpoint": 0.01}, 0.01)
 EQ_4 = Bound(("pose",), EQ_2.decoders, 0.01)

@@ -11,19 +11,19 @@ from painted_swaps import seer, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands.assess import Lessons, Subject, assess_run
-from latent_hands.assess.benchmark import cut_mask
-from latent_hands.assess.calibration import calibration
-from latent_hands.assess.content import content_of
-from latent_hands.assess.free_factor import measure_free
-from latent_hands.assess.intervals import mean_of
-from latent_hands.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
-from latent_hands.assess.probe import measure_probes, read_across
-from latent_hands.assess.readings import kept_content
-from latent_hands.assess.sheet import transfer_sheet
 from latent_hands.cli import main
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
+from latent_hands.studies.assess import Lessons, Subject, assess_run
+from latent_hands.studies.assess.benchmark import cut_mask
+from latent_hands.studies.assess.calibration import calibration
+from latent_hands.studies.assess.content import content_of
+from latent_hands.studies.assess.free_factor import measure_free
+from latent_hands.studies.assess.intervals import mean_of
+from latent_hands.studies.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
+from latent_hands.studies.assess.probe import measure_probes, read_across
+from latent_hands.studies.assess.readings import kept_content
+from latent_hands.studies.assess.sheet import transfer_sheet
 
 BENCHMARK, KNOWN = world()
 MADE = ("pose_from_labels", "pose_from_picture")
@@ -236,7 +236,7 @@ def test_content_is_told_by_rendered_pictures_alone(tmp_path):
 
 def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path, monkeypatch, capsys):
     pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
-    from latent_hands.render.counterfactual_set import render_counterfactual
+    from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
 
     root = render_counterfactual(tmp_path / "set", 24, 48, evaluation=48, workers=1, progress=False)
     load = Model.load
@@ -265,6 +265,6 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
 
 @pytest.mark.parametrize("samples", [-1, 0, 1])
 def test_too_few_samples_are_told_before_anything_is_measured(samples, monkeypatch):
-    monkeypatch.setattr("latent_hands.assess.run.answers", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("latent_hands.studies.assess.run.answers", lambda *_: pytest.fail("measured"))
     with pytest.raises(HandsError, match=f"{samples} posterior samples; legal: 2 or more"):
         assess_run(Subject(seer(KNOWN)), BENCHMARK, samples=samples)

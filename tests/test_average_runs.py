@@ -5,8 +5,8 @@ import pytest
 import torch
 from tiny_models import ESTIMATION, SYNTHESIS, tiny_experiment, tiny_model
 
-from latent_hands.checkpoint import Place, load_run, save_run, start_run
 from latent_hands.errors import HandsError
+from latent_hands.runs.folder import Place, load_run, save_run, start_run
 
 
 def written(folder, graph, shift=0.0):

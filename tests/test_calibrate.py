@@ -6,7 +6,7 @@ import torch
 from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands import synthesis
-from latent_hands.latents import sample
+from latent_hands.paper.latent import sample
 
 
 def seen(temperature: float, hands: int = 200) -> calibrate.Seen:

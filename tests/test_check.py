@@ -20,10 +20,10 @@ from posed_hands import (
     write_rhd_labels,
 )
 
-from latent_hands.check import check_data
 from latent_hands.cli import main
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.sample import project
+from latent_hands.doctor import check_data
 from latent_hands.errors import HandsError
 
 FREIHAND_K = np.array([[400.0, 0, 111.5], [0, 400, 111.5], [0, 0, 1]], np.float32)

@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_hands import TINY
 
-from latent_hands import checkpoint
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import Place, cut_metrics, export_weights, load_run, save_run, start_run
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
-from latent_hands.train.beginning import begin_with
+from latent_hands.runs import folder as checkpoint
+from latent_hands.runs.folder import Place, cut_metrics, export_weights, load_run, save_run, start_run
+from latent_hands.training.beginning import begin_with
 
 
 @pytest.fixture

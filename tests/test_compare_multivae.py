@@ -11,14 +11,14 @@ from graphs import decoder, encoder
 from tiny_hands import TINY, hands
 from torch.distributions import Normal, kl_divergence
 
-from latent_hands.algorithms import Phase
 from latent_hands.build import build_batches, build_phases, build_vae
-from latent_hands.checkpoint import Place
-from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
-from latent_hands.modalities import MODALITIES
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.algorithms import Phase
+from latent_hands.paper.bound import Bound
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.modality import MODALITIES
+from latent_hands.runs.folder import Place
 
 ALPHA, COUNT, SIZE = 0.3, 6, 4
 SCALES = {"pose": 0.5, "cpose": 2.0}

@@ -14,18 +14,18 @@ from latent_hands.data import open_data, read_stb
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.rendered import read_rendered
 from latent_hands.errors import HandsError
-from latent_hands.evaluate import Prediction, Truth, score
+from latent_hands.evaluation.protocol import Prediction, Truth, score
+from latent_hands.evaluation.scoring import translated
 from latent_hands.experiment import Data
+from latent_hands.hand.conventions import CONVENTIONS, Convention, check_convention, keypoints
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
+from latent_hands.hand.rig.articulation import neutral
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.poses import sample_articulation
+from latent_hands.hand.rig.proportions import CHAINS, PALM_JOINTS, Proportions, error, of_model
 from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS
-from latent_hands.predictor.score import translated
-from latent_hands.render.articulation import neutral
-from latent_hands.render.conventions import CONVENTIONS, Convention, check_convention, keypoints
-from latent_hands.render.hand_model import HandModel
-from latent_hands.render.poses import sample_articulation
-from latent_hands.render.proportions import CHAINS, PALM_JOINTS, Proportions, error, of_model
-from latent_hands.render.translation import translate
-from latent_hands.train.loop import check_joints
+from latent_hands.hand.translation import translate
+from latent_hands.training.loop import check_joints
 
 SMALL = {"size": 48, "seed": 3, "evaluation": 0, "workers": 1, "progress": False}
 MODEL = HandModel.load()
@@ -162,7 +162,7 @@ class TestRendering:
     @pytest.fixture(scope="class")
     def roots(self, tmp_path_factory):
         pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
-        from latent_hands.render.dataset import render_dataset
+        from latent_hands.rendering.sets.dataset import render_dataset
 
         folder = tmp_path_factory.mktemp("render")
         return {each: render_dataset(folder / each, 2, convention=each, **SMALL) for each in ("rhd", "stb")}
@@ -186,7 +186,7 @@ class TestRendering:
             np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], other.uv_px, atol=1e-3)
 
     def test_a_set_of_another_convention_is_not_gone_on_with(self, roots):
-        from latent_hands.render.dataset import render_dataset
+        from latent_hands.rendering.sets.dataset import render_dataset
 
         with pytest.raises(HandsError, match="holds rendered hands with joints = rhd, not stb"):
             render_dataset(roots["rhd"], 2, convention="stb", **SMALL)
@@ -202,7 +202,7 @@ class TestRendering:
             path.write_text(held)
 
     def test_a_group_keeps_the_viewpoint_of_its_own_labels(self, roots):
-        from latent_hands.render.counterfactual import Framing, draw_group
+        from latent_hands.rendering.sets.counterfactual import Framing, draw_group
 
         group = draw_group(0, "training", 0, Framing(64, (0.85, 1.0), "ge2019"))
         for role in ("anchor", "pose", "identity"):

@@ -16,12 +16,12 @@ from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
 from latent_hands.cli import main
-from latent_hands.render import set_writer
-from latent_hands.render.counterfactual import FACTORS, PICTURES, TAGS, Framing, draw_block
-from latent_hands.render.counterfactual_set import BENCHMARK_SEED, render_counterfactual
-from latent_hands.render.dataset import render_dataset
-from latent_hands.render.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
-from latent_hands.render.scene import sample_scene
+from latent_hands.rendering.looks.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
+from latent_hands.rendering.scene import sample_scene
+from latent_hands.rendering.sets import set_writer
+from latent_hands.rendering.sets.counterfactual import FACTORS, PICTURES, TAGS, Framing, draw_block
+from latent_hands.rendering.sets.counterfactual_set import BENCHMARK_SEED, render_counterfactual
+from latent_hands.rendering.sets.dataset import render_dataset
 
 SMALL = {"count": PICTURES, "size": 48, "seed": 3, "evaluation": PICTURES, "progress": False}
 WINDOW = (0.85, 1.0)

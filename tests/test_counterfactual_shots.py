@@ -11,9 +11,9 @@ from latent_hands.errors import HandsError
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
-from latent_hands.render import counterfactual
-from latent_hands.render.counterfactual import FACTORS, Framing, draw_block, draw_group, take
-from latent_hands.render.shots import render_hand
+from latent_hands.rendering.sets import counterfactual
+from latent_hands.rendering.sets.counterfactual import FACTORS, Framing, draw_block, draw_group, take
+from latent_hands.rendering.sets.shots import render_hand
 
 WINDOW = (0.85, 1.0)
 

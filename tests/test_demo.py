@@ -5,9 +5,9 @@ import os
 import pytest
 from tiny_hands import TINY
 
-from latent_hands.checkpoint import start_run
-from latent_hands.demo import learning
 from latent_hands.experiment import load_experiment
+from latent_hands.runs.folder import start_run
+from latent_hands.studies.demo import learning
 
 
 def test_a_run_that_was_killed_before_it_saved_is_resumed(tmp_path, monkeypatch):

@@ -12,10 +12,10 @@ from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.crops import build_windows
 from latent_hands.data.depth import REACH_MM, depth_levels, read_depth_mm, surface_depth_mm
+from latent_hands.data.rhd_files import encode_depth
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Pictures
 from latent_hands.errors import HandsError
-from latent_hands.render.rhd_files import encode_depth
 
 LIGHT = dict.fromkeys(("brightness", "contrast", "saturation", "hue", "blur_px", "noise"), 0.0)
 GEOMETRY = Augmentation(downsample=1.0, **LIGHT)

@@ -8,12 +8,12 @@ import pytest
 from conftest import SHARED
 from posed_hands import SIZE_PX, posed_hands
 
-from latent_hands.check import anatomy, cameras
-from latent_hands.check.diagnosis import diagnose
-from latent_hands.check.labels import labels_of
-from latent_hands.check.pictures import READINGS, likeliest
 from latent_hands.data import open_data, read_stb
 from latent_hands.data.sample import project
+from latent_hands.doctor import anatomy, cameras
+from latent_hands.doctor.diagnosis import diagnose
+from latent_hands.doctor.labels import labels_of
+from latent_hands.doctor.pictures import READINGS, likeliest
 from latent_hands.hand.skeleton import JOINTS, reorder
 
 

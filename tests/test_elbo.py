@@ -6,11 +6,11 @@ import pytest
 import torch
 from graphs import batch, estimation, synthesis
 
-from latent_hands.elbo import Bound, total
+from latent_hands.beyond.rereading import Reread
 from latent_hands.errors import HandsError
-from latent_hands.latents import Gaussian, sample
-from latent_hands.reread import Reread
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.bound import Bound, total
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.latent import Gaussian, sample
 
 
 def values(vae, bound, data, **kwargs):
@@ -171,7 +171,7 @@ def test_what_shows_its_latent_is_read_again_better_than_what_does_not(monkeypat
     vae, data = synthesis(), batch()
     read = vae.encode("rgb", data)
     shown, other = ({f: q.mean + move for f, q in read.items()} for move in (0.0, 0.5))
-    monkeypatch.setattr("latent_hands.reread.soften", lambda picture, generator: picture)
+    monkeypatch.setattr("latent_hands.beyond.rereading.soften", lambda picture, generator: picture)
     monkeypatch.setattr(vae, "decode", lambda *_: data["rgb"])
     unlent = replace(AGAIN, lent=())
     best = unlent.log_density(vae, shown, data)

@@ -168,7 +168,7 @@ def test_the_spread_is_that_of_the_posterior(model, monkeypatch):
     picture = noise_picture()
     few, many = (model.estimate(picture, samples=n).spread for n in (400, 1600))
     np.testing.assert_allclose(few, many, rtol=0.25)
-    from latent_hands.latents import Gaussian
+    from latent_hands.paper.latent import Gaussian
 
     experiment = replace(model.experiment, sampling=Sampling(temperature=3.0))
     wide = Model(model.vae, experiment).estimate(picture, samples=400).spread

@@ -10,7 +10,7 @@ import torch
 from conftest import SHARED
 
 from latent_hands.errors import HandsError
-from latent_hands.evaluate import (
+from latent_hands.evaluation.protocol import (
     Prediction,
     Truth,
     mean_pose_reference,

@@ -5,11 +5,11 @@ from importlib.resources import files
 import pytest
 from tiny_hands import TINY
 
+from latent_hands.beyond.rereading import Reread
 from latent_hands.build import build_phases, build_vae
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment, write_experiment
-from latent_hands.presets import weights
-from latent_hands.reread import Reread
+from latent_hands.paper.weights import weights
 from latent_hands.typed_toml import override, parse, read
 
 PACKAGED = sorted(

@@ -18,7 +18,7 @@ from latent_hands.data.export.freihand import PICTURE_PX
 from latent_hands.data.sample import project
 from latent_hands.hand.geometry import to_palm
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS, reorder
-from latent_hands.render.dataset import render_dataset
+from latent_hands.rendering.sets.dataset import render_dataset
 
 LABELS = ("xyz_mm", "uv_px", "visible", "K")
 MIRROR = np.float32([-1, 1, 1])

@@ -11,14 +11,14 @@ from latent_hands.data import open_data, read_rgb
 from latent_hands.data.crops import build_windows
 from latent_hands.data.pictures import KINDS
 from latent_hands.data.windows import IMAGE_KEYS
-from latent_hands.render.counterfactual_set import CounterfactualSettings
-from latent_hands.render.dataset import render_dataset
-from latent_hands.render.factor_tags import background_tag, identity_tag
-from latent_hands.render.placed_hand import sample_hand
-from latent_hands.render.scene import Scene, sample_scene, scene_rng
-from latent_hands.render.sensor import PLAIN
-from latent_hands.render.shots import render_hand
-from latent_hands.render.variety import EVERYTHING, varied
+from latent_hands.rendering.looks.sensor import PLAIN
+from latent_hands.rendering.placed_hand import sample_hand
+from latent_hands.rendering.scene import Scene, sample_scene, scene_rng
+from latent_hands.rendering.sets.counterfactual_set import CounterfactualSettings
+from latent_hands.rendering.sets.dataset import render_dataset
+from latent_hands.rendering.sets.factor_tags import background_tag, identity_tag
+from latent_hands.rendering.sets.shots import render_hand
+from latent_hands.rendering.variety import EVERYTHING, varied
 
 SIZE = 56
 SMALL = {"count": 4, "size": 48, "seed": 5, "poses_per_scene": 2, "evaluation": 1, "progress": False}

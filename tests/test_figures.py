@@ -10,13 +10,13 @@ import torch
 from painted_hands import painted_hands
 from tiny_models import ESTIMATION, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
-from latent_hands import metrics
 from latent_hands.data import Sample
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
+from latent_hands.evaluation import metrics
 from latent_hands.experiment import load_experiment
-from latent_hands.reproduce.budget import (
+from latent_hands.studies.reproduce.budget import (
     KINDS,
     SHARES,
     chosen_shares,
@@ -26,14 +26,14 @@ from latent_hands.reproduce.budget import (
     relative_gain,
     run_name,
 )
-from latent_hands.reproduce.figure import from_text, redraw, rounded, save, to_text
-from latent_hands.reproduce.hands import distance, label, smoothness, step_lengths
-from latent_hands.reproduce.joint import wobble
-from latent_hands.reproduce.published import AUC_20_50, EPE_MM, PCK, UP_TO_PERCENT
-from latent_hands.reproduce.quintets import draw_fig8, measure_fig8
-from latent_hands.reproduce.sets import Source
-from latent_hands.reproduce.transfer import draw_fig6, measure_fig6
-from latent_hands.reproduce.walks import draw_fig4, draw_fig5, measure_fig4, measure_fig5
+from latent_hands.studies.reproduce.figure import from_text, redraw, rounded, save, to_text
+from latent_hands.studies.reproduce.hands import distance, label, smoothness, step_lengths
+from latent_hands.studies.reproduce.joint import wobble
+from latent_hands.studies.reproduce.published import AUC_20_50, EPE_MM, PCK, UP_TO_PERCENT
+from latent_hands.studies.reproduce.quintets import draw_fig8, measure_fig8
+from latent_hands.studies.reproduce.sets import Source
+from latent_hands.studies.reproduce.transfer import draw_fig6, measure_fig6
+from latent_hands.studies.reproduce.walks import draw_fig4, draw_fig5, measure_fig4, measure_fig5
 
 
 def test_every_set_is_cut_as_the_experiment_says():

@@ -8,14 +8,14 @@ import torch
 from tiny_hands import TINY, hands, windows
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_model
 
-from latent_hands.checkpoint import load_run
 from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.jpeg import jpeg
 from latent_hands.experiment import load_experiment
 from latent_hands.hand import camera, geometry
 from latent_hands.predictor import Model
-from latent_hands.train import train
+from latent_hands.runs.folder import load_run
+from latent_hands.training import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 

@@ -7,21 +7,19 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
-    {"errors", "files"},
-    {"hand", "latents", "typed_toml"},
+    {"errors"},
+    {"files", "typed_toml", "paper"},
+    {"hand"},
     {"networks"},
-    {"modalities", "metrics", "render"},
-    {"vae", "data", "presets"},
-    {"reread"},
-    {"elbo", "synthesis", "evaluate", "retarget"},
-    {"algorithms", "experiment"},
-    {"supervision"},
+    {"data"},
+    {"beyond", "rendering"},
+    {"synthesis", "experiment"},
     {"build"},
-    {"checkpoint"},
-    {"train", "predictor", "draw"},
-    {"gallery", "report", "check", "assess"},
-    {"demo"},
-    {"reproduce"},
+    {"runs"},
+    {"predictor", "draw"},
+    {"evaluation"},
+    {"training", "doctor"},
+    {"studies"},
     {"cli"},
 ]
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

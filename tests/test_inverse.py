@@ -8,15 +8,15 @@ from conftest import SHARED
 from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import mirror
-from latent_hands.render.articulation import Articulation
-from latent_hands.render.calibration import calibrate
-from latent_hands.render.collision import penetration_mm
-from latent_hands.render.hand_model import HandModel
-from latent_hands.render.inverse import angles_of, errors_mm, fit, neutral_shares
-from latent_hands.render.kinematics import CHANGES, Skeleton
-from latent_hands.render.poses import TOUCH_MM, neutral, sample_articulation, within_limits
-from latent_hands.render.scene import sample_view
-from latent_hands.retarget import retarget, right_hands_mm
+from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.calibration import calibrate
+from latent_hands.hand.rig.collision import penetration_mm
+from latent_hands.hand.rig.inverse import angles_of, errors_mm, fit, neutral_shares
+from latent_hands.hand.rig.kinematics import CHANGES, Skeleton
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.poses import TOUCH_MM, neutral, sample_articulation, within_limits
+from latent_hands.rendering.retarget import retarget, right_hands_mm
+from latent_hands.rendering.scene import sample_view
 
 MODEL = HandModel.load()
 needs_stb = pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")

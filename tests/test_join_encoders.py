@@ -9,9 +9,9 @@ from tiny_models import ESTIMATION, tiny_experiment
 
 from latent_hands import synthesis
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import Place, load_run, save_run, start_run
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
+from latent_hands.runs.folder import Place, load_run, save_run, start_run
 
 RGB = ("cpose", "viewpoint")
 

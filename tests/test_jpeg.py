@@ -9,7 +9,7 @@ from PIL import Image
 
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.jpeg import _CHROMINANCE, _LUMINANCE, jpeg, quantisation
-from latent_hands.render.dataset import render_dataset
+from latent_hands.rendering.sets.dataset import render_dataset
 
 
 @pytest.fixture(scope="module")

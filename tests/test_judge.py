@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from latent_hands.assess import Judge, load_judge, save_judge
-from latent_hands.checkpoint import write_tensors
 from latent_hands.errors import HandsError
+from latent_hands.runs.folder import write_tensors
+from latent_hands.studies.assess import Judge, load_judge, save_judge
 
 
 def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):

@@ -16,9 +16,9 @@ from latent_hands.data.crops import build_windows
 from latent_hands.data.labels import check_labels
 from latent_hands.data.units import LEGAL_BONE_MM, check_unit
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.scoring import score_run
 from latent_hands.experiment import load_experiment
-from latent_hands.predictor import score_run
-from latent_hands.train import train
+from latent_hands.training import train
 
 
 def scaled(samples: list[Sample], factor: float) -> list[Sample]:

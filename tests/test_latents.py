@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from latent_hands.errors import HandsError
-from latent_hands.latents import Gaussian, active_units, joint, means, sample, with_noise
+from latent_hands.paper.latent import Gaussian, active_units, joint, means, sample, with_noise
 
 
 def gaussian(size=3, seed=0):

@@ -6,15 +6,15 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from latent_hands.checkpoint import load_run
 from latent_hands.cli import main
 from latent_hands.data import read_stb
 from latent_hands.data.export import export
 from latent_hands.data.stb import SEQUENCES
+from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.skeleton import reorder
-from latent_hands.render.articulation import neutral
-from latent_hands.render.dataset import render_dataset
-from latent_hands.render.scene import left_form
+from latent_hands.rendering.scene import left_form
+from latent_hands.rendering.sets.dataset import render_dataset
+from latent_hands.runs.folder import load_run
 
 NETWORKS = ("--networks.width", "4", "--networks.hidden", "16", "--networks.decoder-width", "4")
 BUDGET = ("--training.batch-size", "4", "--phases.disentangle.epochs", "1", "--phases.embed-rgb.epochs", "1")

@@ -5,7 +5,7 @@ import pytest
 import roma
 import torch
 
-from latent_hands import metrics
+from latent_hands.evaluation import metrics
 
 
 @pytest.fixture

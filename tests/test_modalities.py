@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal
 
 from latent_hands.errors import HandsError
-from latent_hands.modalities import MODALITIES, modality
+from latent_hands.paper.modality import MODALITIES, modality
 
 
 @pytest.mark.parametrize("name", MODALITIES)

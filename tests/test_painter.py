@@ -4,14 +4,14 @@ import pytest
 import torch
 from graphs import PX, batch, decoder, encoder
 
-from latent_hands.elbo import Bound
+from latent_hands.beyond.drawing import BONES_ACROSS, CHANNELS, FAINT, draw_bones
+from latent_hands.beyond.painter import HandPainter
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment, write_experiment
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP
-from latent_hands.networks.bones import BONES_ACROSS, CHANNELS, FAINT, draw_bones
-from latent_hands.networks.painter import HandPainter
+from latent_hands.paper.bound import Bound
+from latent_hands.paper.graph import Decoder, DisentangledVAE
 from latent_hands.typed_toml import parse
-from latent_hands.vae import Decoder, DisentangledVAE
 
 COUNT = CHANNELS - 1
 

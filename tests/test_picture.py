@@ -10,9 +10,10 @@ from latent_hands.errors import HandsError
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
-from latent_hands.render.articulation import neutral
-from latent_hands.render.hand_model import HandModel
-from latent_hands.render.light import (
+from latent_hands.hand.rig.articulation import neutral
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.rendering.image import render_picture, sample_look
+from latent_hands.rendering.looks.light import (
     EVALUATION_PLACES,
     LAMPS,
     LUMINANCE,
@@ -21,7 +22,6 @@ from latent_hands.render.light import (
     environment,
     sample_light,
 )
-from latent_hands.render.picture import render_picture, sample_look
 
 SIZE = 72
 

@@ -10,12 +10,12 @@ from safetensors.numpy import save_file
 from latent_hands.cli import main
 from latent_hands.data import open_data
 from latent_hands.errors import HandsError
-from latent_hands.render import pose_file
-from latent_hands.render.articulation import Articulation
-from latent_hands.render.collision import penetration_mm
-from latent_hands.render.dataset import render_dataset
-from latent_hands.render.pose_file import JITTER_DEG, PoseSource, read_poses, write_poses
-from latent_hands.render.poses import TOUCH_MM, sample_articulation
+from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.collision import penetration_mm
+from latent_hands.hand.rig.poses import TOUCH_MM, sample_articulation
+from latent_hands.rendering import pose_file
+from latent_hands.rendering.pose_file import JITTER_DEG, PoseSource, read_poses, write_poses
+from latent_hands.rendering.sets.dataset import render_dataset
 
 SMALL = {"count": 4, "size": 32, "seed": 3, "poses_per_scene": 2, "evaluation": 2, "progress": False}
 

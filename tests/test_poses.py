@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from latent_hands.errors import HandsError
-from latent_hands.render.articulation import Articulation, blend, neutral
-from latent_hands.render.collision import penetration_mm, segment_distance
-from latent_hands.render.poses import (
+from latent_hands.hand.rig.articulation import Articulation, blend, neutral
+from latent_hands.hand.rig.collision import penetration_mm, segment_distance
+from latent_hands.hand.rig.poses import (
     FINGER_LIMITS_DEG,
     THUMB_LIMITS_DEG,
     TOUCH_MM,

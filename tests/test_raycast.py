@@ -10,9 +10,9 @@ from latent_hands.errors import HandsError
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
-from latent_hands.render.irradiance import irradiance
-from latent_hands.render.raster import rasterise
-from latent_hands.render.raycast import RayMesh
+from latent_hands.rendering.rays.irradiance import irradiance
+from latent_hands.rendering.rays.raster import rasterise
+from latent_hands.rendering.rays.raycast import RayMesh
 
 K = np.array([[150.0, 0, 31.5], [0, 140, 30], [0, 0, 1]], np.float32)
 SQUARE = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -119,7 +119,7 @@ def test_without_warp_the_error_says_what_to_install():
     code = (
         "import sys; sys.modules['warp'] = None\n"
         "from latent_hands.errors import HandsError\n"
-        "try:\n    import latent_hands.render.raycast\n"
+        "try:\n    import latent_hands.rendering.rays.raycast\n"
         "except HandsError as error:\n    print(error)\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -6,12 +6,12 @@ import pytest
 from folders import contents
 
 from latent_hands.data import open_data, read_rgb
+from latent_hands.data.rhd_files import encode_annotations, encode_depth, encode_mask
 from latent_hands.data.safe_pickle import load_pickle
 from latent_hands.data.sample import read_pixels
 from latent_hands.errors import HandsError
-from latent_hands.render import set_writer
-from latent_hands.render.dataset import render_dataset
-from latent_hands.render.rhd_files import encode_annotations, encode_depth, encode_mask
+from latent_hands.rendering.sets import set_writer
+from latent_hands.rendering.sets.dataset import render_dataset
 
 SMALL = {"count": 5, "size": 48, "seed": 3, "poses_per_scene": 2, "evaluation": 2, "progress": False}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from latent_hands import draw
-from latent_hands.demo.pictures import learning_curves
-from latent_hands.demo.stages import Stages
 from latent_hands.errors import HandsError
-from latent_hands.report import Figure, Page, Section, Table, graph_svg
+from latent_hands.studies.demo.pictures import learning_curves
+from latent_hands.studies.demo.report import Figure, Page, Section, Table, graph_svg
+from latent_hands.studies.demo.stages import Stages
 
 GRAPH = {"pose": ("cpose", "viewpoint"), "rgb": ("cpose", "viewpoint")}
 VOID = {"meta", "img", "br"}

@@ -11,11 +11,11 @@ from tiny_hands import TINY, hands, windows
 from latent_hands.build import build_phases, build_vae
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
-from latent_hands.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
-from latent_hands.reproduce.curves import clock, information, learning_curve, loss_curve, readings
-from latent_hands.reproduce.sets import Source
-from latent_hands.reproduce.study import with_effort
-from latent_hands.train import loop
+from latent_hands.studies.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
+from latent_hands.studies.reproduce.curves import clock, information, learning_curve, loss_curve, readings
+from latent_hands.studies.reproduce.sets import Source
+from latent_hands.studies.reproduce.study import with_effort
+from latent_hands.training import loop
 
 STUDIES = ("estimation", "joint", "alternating", "cross_modal", "regression")
 OURS = Source("rendered", Path("hands"), True, "rhd")

@@ -9,11 +9,11 @@ from latent_hands.data import rhd
 from latent_hands.errors import HandsError
 from latent_hands.hand.camera import palm_box
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
+from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.skeleton import MIDDLE_PIP
-from latent_hands.render import scene as scene_module
-from latent_hands.render.articulation import neutral
-from latent_hands.render.placed_hand import arm_fits, joints_fit, place_hand, sample_hand, tag_hand
-from latent_hands.render.scene import SPLITS, Scene, bone_m, sample_scene, sample_view, scene_rng
+from latent_hands.rendering import scene as scene_module
+from latent_hands.rendering.placed_hand import arm_fits, joints_fit, place_hand, sample_hand, tag_hand
+from latent_hands.rendering.scene import SPLITS, Scene, bone_m, sample_scene, sample_view, scene_rng
 
 
 def pose_of(scene: Scene, hand) -> torch.Tensor:

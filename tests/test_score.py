@@ -10,8 +10,9 @@ from painted_hands import painted_hand
 from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.scoring import score_run
 from latent_hands.hand import geometry
-from latent_hands.predictor import photo_of, score_run
+from latent_hands.predictor import photo_of
 
 
 @pytest.mark.parametrize("frame", ["camera", "ray"])

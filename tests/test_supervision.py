@@ -10,12 +10,12 @@ from PIL import Image
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
-from latent_hands.checkpoint import export_weights, load_run
 from latent_hands.data.windows import Pictures
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Algorithm, load_experiment
-from latent_hands.train import loop, train
-from latent_hands.train.feeds import share, stream
+from latent_hands.runs.folder import export_weights, load_run
+from latent_hands.training import loop, train
+from latent_hands.training.feeds import share, stream
 
 BUDGET = ["--training.epochs=2", "--training.batch_size=8", "--training.learning-rate=1e-3"]
 

@@ -11,7 +11,8 @@ from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, n
 from latent_hands import draw, synthesis
 from latent_hands.cli.sources import open_source, what_is_read
 from latent_hands.errors import HandsError
-from latent_hands.gallery import (
+from latent_hands.predictor import Model, Photo, photo_of
+from latent_hands.studies.gallery import (
     error_mm,
     estimate_row,
     estimate_sheet,
@@ -20,7 +21,6 @@ from latent_hands.gallery import (
     walk_frames,
     walk_row,
 )
-from latent_hands.predictor import Model, Photo, photo_of
 
 A, B = noise_picture(seed=1), noise_picture(seed=2)
 

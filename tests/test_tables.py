@@ -6,7 +6,7 @@ import pytest
 
 from latent_hands.cli import main
 from latent_hands.cli.tables import FEW, SCORES, scores_table
-from latent_hands.reproduce.comparison import notes
+from latent_hands.studies.reproduce.comparison import notes
 
 
 def numbers(samples: int) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import torch
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands
-from latent_hands.checkpoint import load_run, start_run
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.networks.efficientnet import EfficientNetLite0
-from latent_hands.train import loop, train
+from latent_hands.runs.folder import load_run, start_run
+from latent_hands.training import loop, train
 
 TINY = [*TINY, "--training.batch_size=8", "--training.warmup=2"]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.geometry import mirror, normalise
-from latent_hands.render.conventions import CONVENTIONS
-from latent_hands.render.translation import in_convention, random_points, translate
+from latent_hands.hand.translation import in_convention, random_points, translate
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import torch
 from graphs import batch, decoder, encoder, estimation, synthesis
 
 from latent_hands.errors import HandsError
-from latent_hands.latents import means
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.latent import means
 
 
 def test_an_encoder_infers_its_factors_and_a_decoder_writes_its_modality():

@@ -10,14 +10,14 @@ from latent_hands.errors import HandsError
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
-from latent_hands.render.hand_model import HandModel
-from latent_hands.render.jewellery import band_offset, sample_jewellery
-from latent_hands.render.placed_hand import tag_hand
-from latent_hands.render.scene import bone_m, sample_scene
-from latent_hands.render.sensor import PLAIN, develop
-from latent_hands.render.shots import render_hand, visible_joints
-from latent_hands.render.things import place_thing, thing_faces, unit_thing
-from latent_hands.render.variety import EVERYTHING, KINDS, Variety, check_variety, kinds_of, varied
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.rendering.looks.jewellery import band_offset, sample_jewellery
+from latent_hands.rendering.looks.sensor import PLAIN, develop
+from latent_hands.rendering.looks.things import place_thing, thing_faces, unit_thing
+from latent_hands.rendering.placed_hand import tag_hand
+from latent_hands.rendering.scene import bone_m, sample_scene
+from latent_hands.rendering.sets.shots import render_hand, visible_joints
+from latent_hands.rendering.variety import EVERYTHING, KINDS, Variety, check_variety, kinds_of, varied
 
 SIZE = 64
 NONE = Variety.without(*KINDS)

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import EXPERIMENT, WEIGHTS, write_tensors
 from latent_hands.experiment import Experiment, write_experiment
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
+from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, write_tensors
 from latent_hands.typed_toml import Table, parse, read
 
 PX = 32

@@ -24,17 +24,18 @@ from rich.progress import track
 from rich.table import Table
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
-from latent_hands.checkpoint import EXPERIMENT
 from latent_hands.data import open_data
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.scoring import score_run
 from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.files import write_text
-from latent_hands.predictor import Model, score_run
-from latent_hands.render.light import LAMPS
-from latent_hands.render.poses import sample_kind
-from latent_hands.render.scene import scene_rng
-from latent_hands.render.variety import KINDS, Variety, kinds_of
-from latent_hands.train import train
+from latent_hands.hand.rig.poses import sample_kind
+from latent_hands.predictor import Model
+from latent_hands.rendering.looks.light import LAMPS
+from latent_hands.rendering.scene import scene_rng
+from latent_hands.rendering.variety import KINDS, Variety, kinds_of
+from latent_hands.runs.folder import EXPERIMENT
+from latent_hands.training import train
 
 SMALL = (
     "--networks.backbone=resnet18",

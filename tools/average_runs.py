@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment
+from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 
 
 def mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from latent_hands.render.subdivision import mesh_edges
+from latent_hands.hand.rig.subdivision import mesh_edges
 
-ASSET = Path("src/latent_hands/render/assets/hand.safetensors")
+ASSET = Path("src/latent_hands/rendering/assets/hand.safetensors")
 IDENTITIES = 1000
 COMPONENTS = 12
 MIDDLE_BONE_M = 0.034  # of the rig's own joints; 36 mm in the "rhd" convention

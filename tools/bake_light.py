@@ -2,7 +2,7 @@
 
     pip install OpenEXR numpy pillow safetensors
     npm pack @pmndrs/assets@1.7.0
-    python tools/bake_light.py pmndrs-assets-1.7.0.tgz src/latent_hands/render/assets
+    python tools/bake_light.py pmndrs-assets-1.7.0.tgz src/latent_hands/rendering/assets
 
 Writes `light.safetensors` (linear radiance, 32 x 64, half floats: what lights the hand) and `light_NAME.jpg`
 (512 x 256, display-referred: what the camera sees behind the hand).

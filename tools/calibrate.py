@@ -18,18 +18,18 @@ from rich.table import Table
 from torch import Tensor
 
 from latent_hands import synthesis
-from latent_hands.assess.calibration import calibration
-from latent_hands.checkpoint import EXPERIMENT, find_run
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.scoring import evaluation_windows
 from latent_hands.experiment import write_experiment
 from latent_hands.files import write_text
-from latent_hands.latents import Posterior, sample
+from latent_hands.hand.translation import translate
+from latent_hands.paper.latent import Posterior, sample
 from latent_hands.predictor import Model
-from latent_hands.predictor.score import evaluation_windows
-from latent_hands.render.translation import translate
+from latent_hands.runs.folder import EXPERIMENT, find_run
+from latent_hands.studies.assess.calibration import calibration
 
 SAMPLES, BATCH, ROUNDS = 16, 64, 4
 

@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from latent_hands import evaluate
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
 from latent_hands.data.windows import Windows
+from latent_hands.evaluation import protocol
+from latent_hands.evaluation.scoring import evaluation_windows, predict_windows, translated, truth_of
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 from latent_hands.hand.skeleton import reorder
 from latent_hands.predictor import Model
-from latent_hands.predictor.score import evaluation_windows, predict_windows, translated, truth_of
 from latent_hands.synthesis import to_pictures
 
 CROP_PX = 256
@@ -64,12 +64,12 @@ def main() -> None:
     pose, _ = normalise(to_palm(points))
     cpose, viewpoint = canonicalise(pose)
     said = {
-        "mediapipe": (evaluate.Prediction(pose, cpose, viewpoint), "mediapipe"),
+        "mediapipe": (protocol.Prediction(pose, cpose, viewpoint), "mediapipe"),
         options.run: (predict_windows(model, windows, options.rotations), model.experiment.data.convention),
     }
     report = {"hands": len(samples), "found": len(chosen)}
     for name, (prediction, convention) in said.items():
-        numbers = evaluate.score(prediction, truth, options.split)
+        numbers = protocol.score(prediction, truth, options.split)
         if convention != labels:
             numbers |= translated(prediction, truth, (convention, labels), options.split, exact=False)
         report[name] = numbers

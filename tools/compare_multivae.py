@@ -35,17 +35,17 @@ from rich.progress import track
 from torch import nn
 
 from latent_hands import cli
-from latent_hands.algorithms import Phase
 from latent_hands.build import build_batches, build_hands, build_phases, build_vae
-from latent_hands.checkpoint import WEIGHTS, Place, append_metrics, start_run, write_tensors
 from latent_hands.data.batches import Batches
-from latent_hands.elbo import Bound
 from latent_hands.errors import HandsError
 from latent_hands.experiment import EncoderArrow, Experiment, Training, load_experiment
 from latent_hands.files import write_text
-from latent_hands.modalities import modality
-from latent_hands.train.loop import check_data
-from latent_hands.train.schedule import learning_rate
+from latent_hands.paper.algorithms import Phase
+from latent_hands.paper.bound import Bound
+from latent_hands.paper.modality import modality
+from latent_hands.runs.folder import WEIGHTS, Place, append_metrics, start_run, write_tensors
+from latent_hands.training.loop import check_data
+from latent_hands.training.schedule import learning_rate
 
 JMVAE_ALPHA, JMVAE_WARMUP = 0.1, 10
 """The package's own."""

@@ -17,14 +17,14 @@ from PIL import Image
 
 from latent_hands.draw.hands import INK, PALETTE
 from latent_hands.draw.sheets import save_picture
+from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.poses import gestures
+from latent_hands.hand.rig.proportions import of_model
 from latent_hands.hand.skeleton import FINGERS
-from latent_hands.render.articulation import Articulation
-from latent_hands.render.conventions import CONVENTIONS
-from latent_hands.render.placed_hand import place_hand
-from latent_hands.render.poses import gestures
-from latent_hands.render.proportions import of_model
-from latent_hands.render.scene import Scene, sample_scene
-from latent_hands.render.shots import render_hand
+from latent_hands.rendering.placed_hand import place_hand
+from latent_hands.rendering.scene import Scene, sample_scene
+from latent_hands.rendering.sets.shots import render_hand
 
 SIZE_PX, SCENE = 640, 12
 TITLES = {

@@ -26,7 +26,7 @@ from latent_hands.data.palm import crop_square, palm_uv_px, palm_xyz_mm
 from latent_hands.draw.hands import INK, PALETTE
 from latent_hands.hand.geometry import canonicalise, mirror, to_wrist
 from latent_hands.hand.skeleton import BONES, FINGERS, MIDDLE_MCP, MIDDLE_PIP, PALM
-from latent_hands.retarget import right_hands_mm
+from latent_hands.rendering.retarget import right_hands_mm
 
 COLOURS = (PALETTE["ring"], PALETTE["thumb"], PALETTE["middle"], PALETTE["index"], PALETTE["little"])
 FEW = 30

@@ -9,8 +9,8 @@ run folder that every command but `train --resume` takes.
 import argparse
 from pathlib import Path
 
-from latent_hands.checkpoint import export_weights
 from latent_hands.errors import HandsError
+from latent_hands.runs.folder import export_weights
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
     python tools/fit_convention.py stb STB --split training
     python tools/fit_convention.py NAME POINTS.npy [--order snap]    (n, 21, 3), left hands, wrist first
 
-Prints how far every known convention is from the set, and a table for render/assets/conventions.toml. Only
-proportions that no pose changes are fitted (latent_hands.render.proportions), on the mean hand of the model,
+Prints how far every known convention is from the set, and a table for hand/assets/conventions.toml. Only
+proportions that no pose changes are fitted (`hand.rig.proportions`), on the mean hand of the model,
 by least squares; a penalty on the way that keypoints move, in middle bones, decides what proportions cannot.
 """
 
@@ -18,10 +18,10 @@ from torch import Tensor
 
 from latent_hands.data import open_data, read_stb
 from latent_hands.data.palm import palm_xyz_mm
+from latent_hands.hand.conventions import CONVENTIONS, PALMAR, Convention
 from latent_hands.hand.geometry import mirror, to_wrist
+from latent_hands.hand.rig.proportions import PALM_JOINTS, Proportions, mean_hand, of_model
 from latent_hands.hand.skeleton import FINGERS, JOINTS, PARENTS, reorder
-from latent_hands.render.conventions import CONVENTIONS, PALMAR, Convention
-from latent_hands.render.proportions import PALM_JOINTS, Proportions, mean_hand, of_model
 
 LEAST_SHARE = 0.005
 MOST_DORSAL = 0.1

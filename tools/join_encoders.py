@@ -17,10 +17,10 @@ from average_runs import check_inputs
 from torch import Tensor
 
 from latent_hands.build import build_vae
-from latent_hands.checkpoint import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 from latent_hands.errors import HandsError
 from latent_hands.experiment import EncoderArrow, Experiment
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 
 
 def photographic(experiment: Experiment) -> dict[str, EncoderArrow]:

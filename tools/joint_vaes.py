@@ -10,8 +10,8 @@ from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn.base_architectures import BaseDecoder, BaseEncoder
 from torch import Tensor, nn
 
-from latent_hands.modalities import Batch
-from latent_hands.vae import Decoder, DisentangledVAE, Encoder
+from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
+from latent_hands.paper.modality import Batch
 
 JOINT = "joint"
 

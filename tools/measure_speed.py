@@ -136,7 +136,7 @@ def noise(count: int) -> Windows:
 
 def reading(seconds: float, device: str) -> Rows:
     """Pictures a second that are read from files into windows."""
-    from latent_hands.render.dataset import render_dataset
+    from latent_hands.rendering.sets.dataset import render_dataset
 
     with tempfile.TemporaryDirectory() as folder:
         render_dataset(folder, 256, 160, 0, evaluation=1, progress=False)
@@ -147,7 +147,7 @@ def reading(seconds: float, device: str) -> Rows:
 
 def rendering(seconds: float, device: str) -> Rows:
     """Pictures a second with all labels, tags and files, without the start of the processes."""
-    from latent_hands.render.dataset import render_dataset
+    from latent_hands.rendering.sets.dataset import render_dataset
 
     def rate(size: int, workers: int, count: int) -> float:
         with tempfile.TemporaryDirectory() as folder:

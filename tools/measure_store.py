@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 from torch.optim import AdamW
 
-from latent_hands.algorithms import keys
 from latent_hands.build import build_batches, build_phases, build_vae
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
@@ -29,7 +28,8 @@ from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 from latent_hands.experiment import load_experiment
-from latent_hands.train.learning import parameters, take_step
+from latent_hands.paper.algorithms import keys
+from latent_hands.training.learning import parameters, take_step
 
 THREADS = torch.get_num_threads()
 EXPERIMENT, PHASE = load_experiment("estimation"), "embed_rgb"

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.latents import Noise
 from latent_hands.networks import Precision
 from latent_hands.networks.resnet import Stem
-from latent_hands.presets import Preset
+from latent_hands.paper.latent import Noise
+from latent_hands.paper.weights import Preset
 from latent_hands.typed_toml import Range, override, parse, read, to_table, write
 
 Count = Annotated[int, Range(1, 10_000_000)]

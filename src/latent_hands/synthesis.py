@@ -8,9 +8,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.latents import Latent, Posterior, agreed, means
-from latent_hands.modalities import Batch, modality
-from latent_hands.vae import DisentangledVAE, Encoder
+from latent_hands.paper.graph import DisentangledVAE, Encoder
+from latent_hands.paper.latent import Latent, Posterior, agreed, means
+from latent_hands.paper.modality import Batch, modality
 
 Factors = tuple[str, ...]
 MOST_STEPS = 1000

@@ -3,15 +3,15 @@
 import torch
 from torch import nn
 
+from latent_hands.beyond.painter import HandPainter
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Backbone, Experiment
-from latent_hands.modalities import Modality, modality
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import STRIDE, EfficientNetLite0
 from latent_hands.networks.mlp import MLP
-from latent_hands.networks.painter import HandPainter
 from latent_hands.networks.resnet import ResNet18
-from latent_hands.vae import Decoder, DisentangledVAE, Encoder, check_factors
+from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder, check_factors
+from latent_hands.paper.modality import Modality, modality
 
 
 def build_vae(experiment: Experiment) -> DisentangledVAE:

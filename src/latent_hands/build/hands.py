@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from latent_hands.algorithms import Feed, Phase, keys
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
@@ -15,7 +14,8 @@ from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.algorithms import Feed, Phase, keys
+from latent_hands.paper.graph import DisentangledVAE
 
 Report = Callable[[str, int, int], None]
 

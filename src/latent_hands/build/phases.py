@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
-from latent_hands.algorithms import (
+from latent_hands.beyond.rereading import Reread
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.experiment import EMBEDDING, Experiment
+from latent_hands.networks.efficientnet import imagenet_file
+from latent_hands.paper.algorithms import (
     Phase,
     algorithm_1,
     algorithm_2,
@@ -14,16 +18,12 @@ from latent_hands.algorithms import (
     refinement,
     regression,
 )
-from latent_hands.elbo import Bound
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.experiment import EMBEDDING, Experiment
-from latent_hands.modalities import modality
-from latent_hands.networks.efficientnet import imagenet_file
-from latent_hands.presets import weights
-from latent_hands.reread import Reread
-from latent_hands.supervision import with_photos, with_unpaired_labels, with_weak_labels
+from latent_hands.paper.bound import Bound
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.modality import modality
+from latent_hands.paper.supervision import with_photos, with_unpaired_labels, with_weak_labels
+from latent_hands.paper.weights import weights
 from latent_hands.synthesis import content_factors
-from latent_hands.vae import DisentangledVAE
 
 
 def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:

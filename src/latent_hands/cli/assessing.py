@@ -11,11 +11,11 @@ from latent_hands.cli.options import Json, Number, Run
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
-    from latent_hands.assess.estimator import Estimator
-    from latent_hands.assess.judge import Judge, Progress
     from latent_hands.data import Sample
     from latent_hands.experiment import Backbone, Data
     from latent_hands.predictor import Model
+    from latent_hands.studies.assess.estimator import Estimator
+    from latent_hands.studies.assess.judge import Judge, Progress
 
 LESSONS = 4000
 """Pictures that probes learn from."""
@@ -58,10 +58,10 @@ def assess(
         limit: Only the first so many groups and grids.
         out: Also write assessment.json and transfers.png, transfers beside their truth.
     """
-    from latent_hands.assess import Subject, assess_run, open_benchmark, read_lessons
     from latent_hands.cli.assessment_tables import assessment_tables
     from latent_hands.cli.bars import bars
     from latent_hands.predictor import Model
+    from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_lessons
 
     model = Model.load(run)
     data, subject = model.experiment.data, Subject(model.vae, model.device)
@@ -78,9 +78,9 @@ def assess(
         )
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
-        from latent_hands.assess.sheet import transfer_sheet
         from latent_hands.draw import save_picture
         from latent_hands.files import write_text
+        from latent_hands.studies.assess.sheet import transfer_sheet
 
         save_picture(transfer_sheet(benchmark, made), out / "transfers.png")
         write_text(out / "assessment.json", text + "\n")
@@ -95,8 +95,8 @@ def find_estimator(data: "Data", run: str | None) -> "Estimator | None":
 
     Raises HandsError for a run that was asked for and cannot.
     """
-    from latent_hands.assess import Estimator
     from latent_hands.predictor import Model
+    from latent_hands.studies.assess import Estimator
 
     found = Estimator(Model.load(run or "estimation"))
     try:
@@ -133,7 +133,7 @@ def find_judge(
 
     Raises HandsError for a file that is not there and no scenes to learn from.
     """
-    from latent_hands.assess import load_judge, save_judge, train_judge
+    from latent_hands.studies.assess import load_judge, save_judge, train_judge
 
     px, side = model.crop_px, model.experiment.data.side
     if path is not None and path.exists():

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from latent_hands.check import Report, check_data
 from latent_hands.cli.bars import bars
 from latent_hands.cli.options import Folder, Json, Name, Number, Splits
+from latent_hands.doctor import Report, check_data
 
 _SHOWN = 20
 _KINDS = {
@@ -46,7 +46,7 @@ def check(
     with bars() as advance:
         report = check_data(name, root, split, limit, advance)
     if sheet is not None:
-        from latent_hands.check.sheet import check_sheet
+        from latent_hands.doctor.sheet import check_sheet
         from latent_hands.draw import save_picture
 
         save_picture(check_sheet(report.looked, [problem.where for problem in report.problems]), sheet)

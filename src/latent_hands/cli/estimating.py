@@ -10,9 +10,9 @@ from latent_hands.cli.bars import bars
 from latent_hands.cli.sources import named_pictures, parse_box, write_estimate
 from latent_hands.data import OnBroken, Sample
 from latent_hands.errors import HandsError
-from latent_hands.gallery import error_mm
 from latent_hands.hand.camera import centred_camera
 from latent_hands.predictor import Hand, Photo, photo_of
+from latent_hands.studies.gallery import error_mm
 
 
 @dataclass(frozen=True)

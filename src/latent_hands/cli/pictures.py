@@ -158,8 +158,8 @@ def transfer(
     """
     from latent_hands import draw
     from latent_hands.cli.sources import check_outputs, open_source, samples_of, spread, what_is_read
-    from latent_hands.gallery import transfer_grid
     from latent_hands.predictor import Model
+    from latent_hands.studies.gallery import transfer_grid
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [*poses, *contents] if poses and contents else [])
@@ -201,8 +201,8 @@ def walk(
     """
     from latent_hands import draw
     from latent_hands.cli.sources import check_outputs, open_source, samples_of
-    from latent_hands.gallery import walk_frames, walk_row
     from latent_hands.predictor import Model
+    from latent_hands.studies.gallery import walk_frames, walk_row
 
     model = Model.load(run)
     samples = samples_of(data, root, split, [start, end])

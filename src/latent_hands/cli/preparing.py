@@ -145,8 +145,8 @@ def retarget(
     """
     from latent_hands.cli.tables import fit_table
     from latent_hands.data import open_data
-    from latent_hands.render.pose_file import write_poses
-    from latent_hands.retarget import retarget as fit_hands
+    from latent_hands.rendering.pose_file import write_poses
+    from latent_hands.rendering.retarget import retarget as fit_hands
 
     if out.exists():
         raise HandsError(f"{out} exists; legal: a new file")

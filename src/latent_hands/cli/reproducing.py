@@ -53,8 +53,8 @@ def reproduce(
         shares: For fig9: these shares of labelled hands, and all of them [5 10 20 40 60 80 100].
         run: For fig4 .. fig8: show this run, a folder or a shipped one by name, and train nothing.
     """
-    from latent_hands.reproduce import Sets, Study
-    from latent_hands.reproduce import reproduce as make
+    from latent_hands.studies.reproduce import Sets, Study
+    from latent_hands.studies.reproduce import reproduce as make
 
     for file in make(what, Study(Sets(out, data, rhd, stb, hands), effort, seeds, run, shares)):
         print(file)

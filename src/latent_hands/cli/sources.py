@@ -9,9 +9,9 @@ from latent_hands import draw
 from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
-from latent_hands.gallery import estimate_row, estimate_sheet, truth_mm
 from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
 from latent_hands.predictor.placing import Reads
+from latent_hands.studies.gallery import estimate_row, estimate_sheet, truth_mm
 
 
 def parse_box(text: str | None) -> tuple[float, ...] | None:

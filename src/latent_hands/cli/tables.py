@@ -6,10 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from latent_hands.check import Verdict
 from latent_hands.cli.estimating import Estimated
 from latent_hands.data.store import Split
-from latent_hands.predictor.score import given
+from latent_hands.doctor import Verdict
+from latent_hands.evaluation.scoring import given
 
 SCORES = {
     "epe_mm": ("3DPose EPE, mean", "mm", 1),

@@ -26,7 +26,7 @@ def demo(
     Args:
         out: The folder that everything is written to; report.html in it is the page to open.
     """
-    from latent_hands.demo import run_demo
+    from latent_hands.studies.demo import run_demo
 
     run_demo(out, count, rhd)
 
@@ -80,9 +80,9 @@ def render(
         factor_tags: Also write every scene's person alone and its background alone, which name these factors.
         counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
     """
-    from latent_hands.render.counterfactual_set import render_counterfactual
-    from latent_hands.render.dataset import render_dataset
-    from latent_hands.render.variety import Variety
+    from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
+    from latent_hands.rendering.sets.dataset import render_dataset
+    from latent_hands.rendering.variety import Variety
 
     chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
     chosen |= {"factor_tags": factor_tags or None, "defocus": defocus}
@@ -123,7 +123,7 @@ def train(
         resume: Go on with a run that was stopped, bit for bit.
     """
     from latent_hands.experiment import load_experiment
-    from latent_hands.train import train as run_training
+    from latent_hands.training import train as run_training
 
     chosen = load_experiment(experiment, overrides)
     run_training(chosen, out or Path("runs") / Path(experiment).stem, resume=resume)
@@ -169,7 +169,8 @@ def evaluate(
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import scores_table
     from latent_hands.data.store import is_store
-    from latent_hands.predictor import Model, score_run, stored_windows
+    from latent_hands.evaluation.scoring import score_run, stored_windows
+    from latent_hands.predictor import Model
 
     name = data or "rendered"
     model = Model.load(run)

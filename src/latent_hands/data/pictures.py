@@ -16,7 +16,7 @@ from latent_hands.data.depth import read_levels
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.data.windows import Pictures
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.modalities import modality
+from latent_hands.paper.modality import modality
 
 Square = tuple[float, float, float]
 """Centre and side of a crop, (cx, cy, side), in pixels of the sample's picture."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.rhd import read_rhd, split_folder
+from latent_hands.data.rhd_files import FACTOR_TAGS
 from latent_hands.data.sample import FAR_PX, OnBroken, Sample, sparing, stop, whole
 from latent_hands.errors import HandsError
-from latent_hands.render.rhd_files import FACTOR_TAGS
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_PICTURE = ("name", "index", "articulation", "rotation")

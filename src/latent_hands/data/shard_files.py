@@ -19,7 +19,7 @@ from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
 from latent_hands.data.windows import IMAGE_KEYS, Pictures, Windows
 from latent_hands.errors import HandsError
-from latent_hands.modalities import modality
+from latent_hands.paper.modality import modality
 
 LABELS: dict[str, tuple[str, tuple[int, ...]]] = {
     "right": ("BOOL", ()),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.modalities import MODALITIES
+from latent_hands.paper.modality import MODALITIES
 
 LABELS = {
     "pose": "pose",

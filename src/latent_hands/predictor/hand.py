@@ -13,7 +13,7 @@ from jaxtyping import Float
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import JOINTS
-from latent_hands.modalities import Batch
+from latent_hands.paper.modality import Batch
 
 Side = Literal["left", "right"]
 SIDES: tuple[Side, ...] = ("left", "right")

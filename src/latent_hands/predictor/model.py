@@ -9,18 +9,19 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from latent_hands import evaluate, synthesis
-from latent_hands.checkpoint import load_run
+from latent_hands import synthesis
 from latent_hands.errors import HandsError
+from latent_hands.evaluation import protocol
 from latent_hands.experiment import Experiment
 from latent_hands.hand import geometry
-from latent_hands.latents import Latent
-from latent_hands.modalities import Batch
+from latent_hands.paper.graph import DisentangledVAE, present
+from latent_hands.paper.latent import Latent
+from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.photo import Photo, Picture
 from latent_hands.predictor.placing import Reads, Source, as_batch, as_input, place, towards
 from latent_hands.predictor.spread import joint_spread
-from latent_hands.vae import DisentangledVAE, present
+from latent_hands.runs.folder import load_run
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 TURNED_MARGIN = 1.5
@@ -150,7 +151,7 @@ class Model:
         margin = TURNED_MARGIN if rotations > 1 else 1.0
         size = round(self.crop_px * margin)
         K, right = shown.window_camera(size, margin), self._told_side(shown)
-        said = evaluate.predict(
+        said = protocol.predict(
             lambda crops: self.predict(crops, right),
             shown.window(size, margin)[None],
             None if K is None else K[None],

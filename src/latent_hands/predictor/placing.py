@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import MIDDLE_MCP
-from latent_hands.modalities import Batch
+from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo, Picture
 

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from latent_hands import synthesis
 from latent_hands.errors import HandsError
-from latent_hands.latents import Gaussian, Posterior, sample
-from latent_hands.vae import DisentangledVAE
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.latent import Gaussian, Posterior, sample
 
 
 def joint_spread(

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from latent_hands.data.rhd_files import write_image
 from latent_hands.files import write_bytes
-from latent_hands.render.rhd_files import write_image
 
 JPEG_QUALITY = 95
 """Without subsampling of colours."""

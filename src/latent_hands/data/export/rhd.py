@@ -10,9 +10,9 @@ from pathlib import Path
 from latent_hands.data.export.layout import Label, Layout, with_wrist
 from latent_hands.data.export.pictures import copy_file, keep_picture
 from latent_hands.data.rhd import MM_PER_METRE
+from latent_hands.data.rhd_files import encode_annotations
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.files import write_bytes
-from latent_hands.render.rhd_files import encode_annotations
 
 
 def _write_hand(folder: Path, number: int, sample: Sample) -> Label:

@@ -1,0 +1,1 @@
+"""Objectives and decoders that go further than the paper, one file each."""

@@ -1,0 +1,1 @@
+"""Scores of predictions, by the protocol of the papers."""

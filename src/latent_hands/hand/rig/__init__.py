@@ -1,0 +1,1 @@
+"""The hand's mesh, its bones, and its kinematics."""

@@ -1,0 +1,220 @@
+"""One picture of a posed hand with exact depth and part labels."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, UInt8
+from numpy import ndarray
+
+from latent_hands.errors import HandsError
+from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.rendering.looks.background import Background, OtherHand, paint, sample_background
+from latent_hands.rendering.looks.cloth import Sleeve, sample_sleeve
+from latent_hands.rendering.looks.jewellery import Band
+from latent_hands.rendering.looks.light import Light, sample_light
+from latent_hands.rendering.looks.reflectance import material
+from latent_hands.rendering.looks.sensor import PLAIN, Sensor, defocus, develop, film, sample_sensor
+from latent_hands.rendering.looks.skin import Skin, sample_skin
+from latent_hands.rendering.looks.things import Thing
+from latent_hands.rendering.rays.raster import rasterise
+from latent_hands.rendering.rays.raycast import Hits
+from latent_hands.rendering.rays.stage import PlacedSurface, Stage, stage
+
+EXPOSURE = 0.37
+"""Of a light of mean radiance 1, at 0 stops."""
+DEPTH_EDGE, PART_EDGE = 0.03, 0.006
+"""Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces; less will
+do between different parts of the hand."""
+OTHER_DEPTH_M, OTHER_SIDE_M, OTHER_STOPS = 0.6, 0.255, 0.5
+"""The other hand: its distance, the side of its box, and its exposure against the background's."""
+SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that decides a picture besides the hand's shape, pose and place, every seed included."""
+
+    skin: Skin
+    light: Light
+    background: Background
+    sleeve: Sleeve | None
+    sensor: Sensor
+    jewellery: tuple[Band, ...] = ()
+    thing: Thing | None = None
+
+    def factors(self) -> dict[str, Any]:
+        """The look's numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and its exact labels.
+
+    Args:
+        rgb: The picture.
+        depth_m: Depth of the surface at each pixel's centre, metres; 0 where neither hand nor object is.
+        part: Part number of RHD's left hand at each pixel's centre (1 arm, 2-4 thumb from tip to base, .., 17
+            palm); 0 where no hand is.
+    """
+
+    rgb: UInt8[ndarray, "s s 3"]
+    depth_m: Float32[ndarray, "s s"]
+    part: UInt8[ndarray, "s s"]
+
+
+def sample_look(rng: np.random.Generator, split: str) -> Look:
+    """A random look. No place of the "training" split is ever seen in the "evaluation" split."""
+    if split not in ("training", "evaluation"):
+        raise HandsError(f'unknown split "{split}". Legal: training, evaluation')
+    training = split == "training"
+    skin, light = sample_skin(rng), sample_light(rng, training)
+    return Look(
+        skin=skin,
+        light=light,
+        background=sample_background(rng, training, light, skin),
+        sleeve=sample_sleeve(rng) if rng.random() < 0.5 else None,
+        sensor=sample_sensor(rng),
+    )
+
+
+def render_picture(
+    model: HandModel,
+    vertices_m: Float32[ndarray, "v 3"],
+    K: Float[ndarray, "3 3"],
+    size: int,
+    look: Look,
+    mirrored: bool = False,
+    thing_m: Float32[ndarray, "t 3"] | None = None,
+    device: str = "cpu",
+    behind: Float32[ndarray, "s s 3"] | None = None,
+) -> Picture:
+    """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
+
+    Args:
+        vertices_m: Posed fine vertices in metres, camera frame (x right, y down, z forward).
+        K: Intrinsics without skew in pixels, pixel centres at integers.
+        size: Side of the square picture.
+        mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
+        thing_m: The points of the look's object, camera frame.
+        device: Where rays are cast: "cpu" or a CUDA device as warp names it.
+        behind: What is behind the hand in place of the look's background, display-referred linear light.
+    """
+    if vertices_m.shape != model.rest.shape:
+        raise HandsError(f"vertices_m has shape {vertices_m.shape}; legal: the model's {model.rest.shape}")
+    if not np.isfinite(vertices_m).all():
+        raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
+    scene = stage(model, device)
+    light = backdrop(scene, look.background, look.light, size) if behind is None else behind
+    light = light.copy()
+    depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m)
+    return Picture(develop(light, look.sensor), depth_m, part)
+
+
+@lru_cache(maxsize=4)
+def backdrop(scene: Stage, background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
+    """All that is behind the hand, as display-referred linear light; kept, so read-only."""
+    shown = paint(background, light, size)
+    other = background.other
+    if other is not None:
+        # Only the camera's turn is the light's: what is behind the hand keeps its own light.
+        lit = replace(light, place=background.place, seed=0, tint=(1.0, 1.0, 1.0))
+        vertices_m, K = _place_other(scene.model, other, size)
+        stops = float(np.log2(background.gain)) + OTHER_STOPS
+        look = Look(other.skin, lit, background, other.sleeve, replace(PLAIN, stops=stops))
+        _lay_hand(shown, scene, vertices_m, K, look, other.side == "left", None)
+        if background.blur > 0:
+            shown = defocus(shown, background.blur * size)
+    shown.setflags(write=False)
+    return shown
+
+
+def _place_other(model: HandModel, other: OtherHand, size: int) -> tuple[ndarray, ndarray]:
+    """Vertices of the other hand, metres, and the camera it is seen by."""
+    shape = model.identity(np.array(other.identity))
+    posed = model.pose(shape, Articulation.from_flat(np.array(other.articulation)))
+    palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
+    u, v, side = other.palm
+    focal_px = side * size * OTHER_DEPTH_M / OTHER_SIDE_M
+    K = np.array([[focal_px, 0, u * size], [0, focal_px, v * size], [0, 0, 1]])
+    vertices_m = (posed.vertices - palm) @ np.reshape(other.turn, (3, 3)) + [0, 0, OTHER_DEPTH_M]
+    return vertices_m.astype(np.float32), K
+
+
+def _lay_hand(
+    light: Float32[ndarray, "s s 3"],
+    scene: Stage,
+    vertices_m: Float32[ndarray, "v 3"],
+    K: Float[ndarray, "3 3"],
+    look: Look,
+    mirrored: bool,
+    thing_m: Float32[ndarray, "t 3"] | None,
+) -> tuple[Float32[ndarray, "s s"], UInt8[ndarray, "s s"]]:
+    """Lay a hand and its object over a picture; returns depth and part numbers."""
+    K, size = K.astype(np.float32), len(light)
+    hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
+    every = rasterise(scene.fine, K, size)
+    covered = np.flatnonzero(every.face >= 0)
+    hits = Hits(every.face[covered], every.weight[covered], every.depth_m[covered])
+    part = np.zeros(size * size, np.uint8)
+    part[covered] = scene.part(hits)
+    depth_m, part = every.depth_m.reshape(size, size), part.reshape(size, size)
+    if len(covered):
+        _composite(light, scene, hand, hits, covered, _edges(depth_m, part), K, look)
+    return depth_m, part
+
+
+def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
+    """Pixels beside another surface."""
+    edge = np.zeros(depth_m.shape, bool)
+    for axis in (0, 1):
+        first = [slice(None)] * 2
+        second = [slice(None)] * 2
+        first[axis], second[axis] = slice(None, -1), slice(1, None)
+        near, far = depth_m[tuple(first)], depth_m[tuple(second)]
+        limit = np.where(part[tuple(first)] == part[tuple(second)], DEPTH_EDGE, PART_EDGE)
+        differ = np.abs(near - far) > limit * np.minimum(near, far)
+        edge[tuple(first)] |= differ
+        edge[tuple(second)] |= differ
+    return edge
+
+
+def _composite(
+    light: Float32[ndarray, "s s 3"],
+    scene: Stage,
+    hand: PlacedSurface,
+    hits: Hits,
+    covered: Int[ndarray, " n"],
+    edge: Bool[ndarray, "s s"],
+    K: Float32[ndarray, "3 3"],
+    look: Look,
+) -> None:
+    """Lay the shaded hand over the background, four samples a pixel where surfaces end."""
+    size, flat = len(light), light.reshape(-1, 3)
+    within = ~edge.ravel()[covered]
+    inner, rim = covered[within], np.flatnonzero(edge)
+    rim_uv = (_uv(rim, size)[:, None] + SUBPIXELS).reshape(-1, 2)
+    rays = scene.fine.first_hit(rim_uv, K)
+    both = Hits(
+        np.concatenate([hits.face[within], rays.face]),
+        np.concatenate([hits.weight[within], rays.weight]),
+        np.concatenate([hits.depth_m[within], rays.depth_m]),
+    )
+    uv = np.concatenate([_uv(inner, size), rim_uv])
+    made = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
+    radiance = scene.radiance(hand, both, uv, K, look.light, made)
+    gain = EXPOSURE * 2.0**look.sensor.stops * np.array(look.light.tint)
+    colour = film(radiance * gain.astype(np.float32))
+    flat[inner] = colour[: len(inner)]
+    seen = (rays.face >= 0).reshape(-1, 4, 1)
+    summed = (colour[len(inner) :].reshape(-1, 4, 3) * seen).mean(1)
+    flat[rim] = summed + (1 - seen.mean(1, dtype=np.float32)) * flat[rim]
+
+
+def _uv(pixels: Int[ndarray, " n"], size: int) -> Float32[ndarray, "n 2"]:
+    """Image points of the pixels with these numbers, row by row."""
+    return np.stack([pixels % size, pixels // size], 1).astype(np.float32)

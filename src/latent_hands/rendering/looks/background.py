@@ -1,0 +1,153 @@
+"""What is seen behind the hand: a place, a pattern, or clutter."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+from PIL import Image, ImageFilter
+
+from latent_hands.rendering.looks.cloth import Sleeve
+from latent_hands.rendering.looks.clutter import bokeh, people, scatter
+from latent_hands.rendering.looks.light import (
+    ASSETS,
+    EVALUATION_PLACES,
+    LAMPS,
+    TRAINING_PLACES,
+    Light,
+    camera_to_world,
+)
+from latent_hands.rendering.looks.skin import Skin, skin_tone
+from latent_hands.rendering.looks.texture import textured
+
+LAYERS = ("scatter", "people", "bokeh")
+
+
+@dataclass(frozen=True)
+class OtherHand:
+    """A hand behind the hand, in front of all else; it belongs to the background and has no labels.
+
+    Args:
+        side, identity, articulation: "left" or "right", and the flat numbers of both.
+        turn: Rows of the rotation out of the model's frame, mirrored for a left hand.
+        palm: Its palm's place in picture sides, and the side of a box seven bones wide around it.
+        skin: Its skin.
+        sleeve: Its sleeve.
+    """
+
+    side: str
+    identity: tuple[float, ...]
+    articulation: tuple[float, ...]
+    turn: tuple[float, ...]
+    palm: tuple[float, float, float]
+    skin: Skin
+    sleeve: Sleeve | None
+
+
+@dataclass(frozen=True)
+class Background:
+    """What lies behind the hand.
+
+    Args:
+        place: Panorama that is seen, or whose colours a pattern takes.
+        seen: Whether the place itself is seen; else a random pattern.
+        layers: What is laid over it, of "scatter", "people", "bokeh".
+        view_deg: Horizontal angle of view onto the place; its direction is the light's.
+        blur: Standard deviation of the defocus in picture sides.
+        gain: Brightness, 1 leaves it alone.
+        natural: Whether colours come from the place, else they are random.
+        skin: Gamma-coded colour of other skin in the picture.
+        seed: Of all patterns and shapes.
+        other: Another hand, lit by the place.
+    """
+
+    place: str
+    seen: bool
+    layers: tuple[str, ...]
+    view_deg: float
+    blur: float
+    gain: float
+    natural: bool
+    skin: tuple[float, float, float]
+    seed: int
+    other: OtherHand | None = None
+
+
+def sample_background(rng: np.random.Generator, training: bool, light: Light, skin: Skin) -> Background:
+    """A random background. Places of training and evaluation are disjoint, as they are for light."""
+    places = TRAINING_PLACES if training else EVALUATION_PLACES
+    chance = rng.random(4)
+    like_hand = rng.random() < 0.5
+    tone = skin_tone(skin.melanin if like_hand else rng.uniform(0.1, 2.3), skin.blood)
+    red, green, blue = (float((0.65 * channel) ** (1 / 2.2)) for channel in tone)
+    return Background(
+        place=str(rng.choice(places)) if light.place == LAMPS else light.place,
+        seen=bool(chance[0] < 0.45),
+        layers=tuple(
+            name for name, draw, p in zip(LAYERS, chance[1:], (0.5, 0.3, 0.06), strict=True) if draw < p
+        ),
+        view_deg=float(rng.uniform(40, 100)),
+        blur=float(rng.choice([0.0, 0.0, 1.0]) * rng.uniform(0.004, 0.03)),
+        gain=float(np.exp(rng.normal(-0.6, 0.55))),
+        natural=bool(rng.random() < 0.7),
+        skin=(red, green, blue),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
+    """The background but the other hand, as display-referred linear light, size x size."""
+    rng = np.random.default_rng(background.seed)
+    colours = palette(rng, background)
+    if background.seen:
+        picture = view(background.place, camera_to_world(light), background.view_deg, size)
+    else:
+        picture = textured(rng, size, colours)
+    skin = np.array(background.skin, np.float32)
+    picture = np.array(picture, np.float32)
+    for layer in background.layers:
+        if layer == "scatter":
+            scatter(rng, picture, colours)
+        elif layer == "people":
+            people(rng, picture, colours, skin)
+        else:
+            bokeh(rng, picture, colours)
+    if background.blur > 0:
+        coded = Image.fromarray((255 * np.clip(picture, 0, 1)).astype(np.uint8))
+        picture = np.asarray(coded.filter(ImageFilter.GaussianBlur(background.blur * size)), np.float32) / 255
+    return np.clip(picture, 0, 1.2).astype(np.float32) ** np.float32(2.2) * np.float32(background.gain)
+
+
+def view(
+    place: str, to_world: Float32[ndarray, "3 3"], view_deg: float, size: int
+) -> Float32[ndarray, "s s 3"]:
+    """A place as a camera sees it, gamma-coded: sampled at its own resolution, then enlarged smoothly."""
+    panorama = load_panorama(place)
+    height, width = panorama.shape[:2]
+    count = int(min(size, max(24, view_deg / 360 * width * 1.3)))
+    axis = np.linspace(-1, 1, count, dtype=np.float32) * np.float32(np.tan(np.deg2rad(view_deg / 2)))
+    rays = np.stack([*np.broadcast_arrays(axis, axis[:, None], np.float32(1))], -1) @ to_world.T
+    row = np.arccos(rays[..., 1] / np.sqrt((rays * rays).sum(-1))) * (height / np.pi) - 0.5
+    column = (np.arctan2(rays[..., 0], -rays[..., 2]) / (2 * np.pi) + 0.5) * width - 0.5
+    top, left = np.floor(row).astype(int), np.floor(column).astype(int)
+    down, right = (row - top)[..., None], (column - left)[..., None]
+    rows = np.clip([top, top + 1], 0, height - 1)
+    edges = panorama[rows, left % width] * (1 - right) + panorama[rows, (left + 1) % width] * right
+    seen = (edges[0] * (1 - down) + edges[1] * down).astype(np.uint8)
+    return np.asarray(Image.fromarray(seen).resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
+
+
+def palette(rng: np.random.Generator, background: Background) -> Float32[ndarray, "5 3"]:
+    """Five gamma-coded colours, from the place or of the whole cube."""
+    if not background.natural:
+        return (rng.random((5, 3)) ** rng.uniform(0.6, 1.6)).astype(np.float32)
+    panorama = load_panorama(background.place).reshape(-1, 3)
+    return panorama[rng.integers(len(panorama), size=5)].astype(np.float32) / 255
+
+
+@lru_cache(maxsize=32)
+def load_panorama(place: str) -> ndarray:
+    """A shipped panorama, gamma-coded bytes."""
+    with Image.open(ASSETS / f"light_{place}.jpg") as image:
+        return np.asarray(image)

@@ -1,0 +1,67 @@
+"""Looks of skin and nails."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latent_hands.rendering.looks.cloth import Colour, vivid_colour
+
+MELANIN_RGB = (0.56, 0.92, 1.28)
+BLOOD_RGB = (0.06, 0.75, 0.60)
+BARE_RGB = (0.80, 0.76, 0.68)
+"""Skin reflects BARE_RGB * exp(-melanin MELANIN_RGB - blood BLOOD_RGB), linear."""
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Skin by what absorbs light in it.
+
+    Args:
+        melanin: 0.1 (very light) .. 2.1 (very dark).
+        blood: Haemoglobin, around 0.5.
+        mottle: Strength of uneven colour, 0 .. 1.
+        bump: Roughness of the relief, 0 .. 1.
+        oil: Strength of the gloss, around 1.
+        creases: Depth of the lines of joints and palm, 0 .. 1.
+        freckles: 0 .. 1.
+        nail: Linear RGB of the nails' varnish.
+        varnish: Its cover, 0 (bare nails) .. 1.
+        seed: Of all patterns.
+        veins: How far veins show on the back of the hand, 0 .. 1.
+    """
+
+    melanin: float
+    blood: float
+    mottle: float
+    bump: float
+    oil: float
+    creases: float
+    freckles: float
+    nail: Colour
+    varnish: float
+    seed: int
+    veins: float = 0.0
+
+
+def sample_skin(rng: np.random.Generator) -> Skin:
+    """A random skin, from light to dark."""
+    varnished = rng.random() < 0.12
+    return Skin(
+        melanin=float(rng.uniform(0.12, 1.0) if rng.random() < 0.7 else rng.uniform(1.0, 2.1)),
+        blood=float(np.clip(rng.normal(0.5, 0.17), 0.15, 1.0)),
+        mottle=float(rng.uniform(0.3, 1.0)),
+        bump=float(rng.uniform(0.3, 1.0)),
+        oil=float(np.exp(rng.normal(-0.3, 0.5))),
+        creases=float(rng.uniform(0.3, 1.0)),
+        freckles=float(max(0.0, rng.uniform(-2.0, 1.0))),
+        nail=vivid_colour(rng),
+        varnish=float(rng.uniform(0.7, 1.0)) if varnished else 0.0,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def skin_tone(melanin: float, blood: float) -> Colour:
+    """Linear RGB that skin reflects."""
+    absorbed = melanin * np.array(MELANIN_RGB) + blood * np.array(BLOOD_RGB)
+    red, green, blue = BARE_RGB * np.exp(-absorbed)
+    return float(red), float(green), float(blue)

@@ -1,0 +1,1 @@
+"""Rays and triangles: what lies behind every pixel, and the light there."""

@@ -1,0 +1,177 @@
+"""Colour of the points where rays meet the hand: one kernel."""
+
+from typing import Any, no_type_check
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+
+from latent_hands.rendering.looks.noise import noise3
+from latent_hands.rendering.looks.reflectance import (
+    THING_MM,
+    Material,
+    Relief,
+    band_albedo,
+    band_at,
+    cloth_albedo,
+    crease_depth,
+    skin_albedo,
+    thing_albedo,
+)
+from latent_hands.rendering.rays.raycast import Hits, wp
+
+wp.set_module_options({"enable_backward": False})
+
+
+@wp.struct
+@no_type_check
+class Lighting:
+    """Irradiance (and the share of it that arrives) per vertex, glossy maps, and one hard light."""
+
+    vertex: wp.array[wp.vec4]
+    gloss: wp.array4d[float]
+    to_world: wp.mat33
+    sun: wp.vec3
+    sun_power: wp.vec3
+    shadow: wp.uint64
+
+
+@wp.func
+@no_type_check
+def _look_up(gloss: wp.array4d[float], level: int, toward: wp.vec3):
+    rows = gloss.shape[1]
+    columns = gloss.shape[2]
+    y = wp.acos(wp.clamp(toward[1], -1.0, 1.0)) / wp.PI * float(rows) - 0.5
+    x = (wp.atan2(toward[0], -toward[2]) / (2.0 * wp.PI) + 0.5) * float(columns) - 0.5
+    total = wp.vec3(0.0)
+    for step in range(4):
+        row = wp.floor(y) + float(step // 2)
+        column = wp.floor(x) + float(step % 2)
+        share = (1.0 - wp.abs(y - row)) * (1.0 - wp.abs(x - column))
+        i = wp.clamp(int(row), 0, rows - 1)
+        j = (int(column) + columns) % columns
+        total += share * wp.vec3(gloss[level, i, j, 0], gloss[level, i, j, 1], gloss[level, i, j, 2])
+    return total
+
+
+@wp.kernel
+@no_type_check
+def _shade(
+    m: Material,
+    r: Relief,
+    lighting: Lighting,
+    face: wp.array[int],
+    weight: wp.array[wp.vec3],
+    depth_m: wp.array[float],
+    slope: wp.array[wp.vec2],
+    normals: wp.array[wp.vec3],
+    m_per_px: float,
+    colour: wp.array[wp.vec3],
+):
+    i = wp.tid()
+    f = face[i]
+    if f < 0:
+        return
+    a, b, c = r.faces[f, 0], r.faces[f, 1], r.faces[f, 2]
+    w = weight[i]
+    at = r.at[a] * w[0] + r.at[b] * w[1] + r.at[c] * w[2]
+    mark = r.marks[a] * w[0] + r.marks[b] * w[1] + r.marks[c] * w[2]
+    lit = lighting.vertex[a] * w[0] + lighting.vertex[b] * w[1] + lighting.vertex[c] * w[2]
+    normal = wp.normalize(normals[a] * w[0] + normals[b] * w[1] + normals[c] * w[2])
+    ray = wp.vec3(slope[i][0], slope[i][1], 1.0)
+    toward = -wp.normalize(ray)
+    mm_per_px = 1000.0 * depth_m[i] * m_per_px
+    along = mark[3]
+    if wp.abs(along - m.sleeve_start) < 1.5:
+        along += 1.2 * noise3(m.seed + wp.uint32(9), at / 9.0)[0]
+    nail = wp.clamp(1.6 * mark[0] - 0.3, 0.0, 1.0)
+    albedo = wp.vec3(0.0)
+    oil = m.oil
+    bump = m.bump
+    crease = wp.float32(0.0)
+    # What a pixel is too coarse for fades.
+    coarse = noise3(m.seed + wp.uint32(8), at / 5.7)
+    fine = wp.vec3(0.0)
+    metal = wp.vec4(0.0)
+    band = wp.int32(-1)
+    if m.band_middle.shape[0] > 0 and along < m.sleeve_start:
+        band = band_at(m, at)
+    if along > 0.5 * THING_MM:
+        albedo = thing_albedo(m, at)
+        oil = 2.0 * m.thing_gloss
+        bump = 0.1
+        nail = 0.6 * m.thing_gloss
+    elif band >= 0:
+        metal = band_albedo(m, band, at)
+        albedo = wp.vec3(metal[0], metal[1], metal[2]) * (1.0 - 0.8 * metal[3])
+        oil = 0.8
+        bump = 0.2
+    elif along > m.sleeve_start:
+        fine = noise3(m.seed + wp.uint32(7), at / 2.2) * wp.min(1.0, 1.5 / mm_per_px)
+        albedo = cloth_albedo(m, at, along)
+        oil = 0.15
+        bump = 1.6 * m.weave
+    else:
+        fine = noise3(m.seed + wp.uint32(7), at / 1.5) * wp.min(1.0, 1.05 / mm_per_px)
+        crease = m.creases * crease_depth(r, at, mark[1], 1.2 * coarse[0]) * (1.0 - nail)
+        crease = crease * wp.min(1.0, 1.2 / mm_per_px)
+        uneven = 0.8 * coarse[1] + 0.6 * fine[0]
+        albedo = skin_albedo(m, at, nail, mark[1], mark[2], crease, uneven)
+        bump = bump * (1.0 - 0.8 * nail) * (1.0 + mark[2])
+    turn = bump * (0.10 * fine + 0.07 * coarse)
+    rough = wp.normalize(normal + turn)
+    # Light was gathered along the smooth normal; the relief changes it by what it turns towards the camera.
+    soft = 1.0 + 0.9 * (wp.dot(rough, toward) - wp.dot(normal, toward))
+    irradiance = wp.vec3(lit[0], lit[1], lit[2]) * soft
+    sharp = wp.dot(rough, lighting.sun)
+    if sharp > 0.0 and lighting.sun_power[1] > 0.0:
+        start = ray * depth_m[i] + normal * 0.0025
+        if not wp.mesh_query_ray_anyhit(lighting.shadow, start, lighting.sun, 0.5):
+            irradiance += sharp * lighting.sun_power
+    facing = wp.clamp(wp.dot(rough, toward), 0.0, 1.0)
+    mirror = lighting.to_world * (2.0 * wp.dot(rough, toward) * rough - toward)
+    fresnel = 0.028 + 0.30 * wp.pow(1.0 - facing, 5.0)
+    shine = _look_up(lighting.gloss, 0, mirror) * (1.0 - nail) + _look_up(lighting.gloss, 1, mirror) * (
+        1.5 * nail
+    )
+    shine = shine * (fresnel * oil * (1.0 - 0.35 * mark[1]) * lit[3] * lit[3] * (1.0 - 0.6 * crease))
+    if metal[3] > 0.0:
+        shine += (
+            metal[3]
+            * lit[3]
+            * wp.cw_mul(wp.vec3(metal[0], metal[1], metal[2]), _look_up(lighting.gloss, 1, mirror))
+        )
+    colour[i] = wp.cw_mul(albedo, irradiance) / wp.PI + shine
+
+
+def shade(
+    hits: Hits,
+    slope: Float32[ndarray, "n 2"],
+    normals: Float32[ndarray, "v 3"],
+    focal_px: float,
+    made: Any,
+    relief: Any,
+    lighting: Any,
+    device: str,
+) -> Float32[ndarray, "n 3"]:
+    """Radiance (linear RGB) that leaves each hit point towards the camera.
+
+    Args:
+        slope: x/z and y/z of each ray.
+        normals: Unit normals of the vertices, camera frame.
+        made, relief, lighting: `Material`, `Relief` and `Lighting`.
+    """
+    colour = wp.zeros(len(hits.face), dtype=wp.vec3, device=device)
+    geometry = [
+        wp.array(value, dtype=kind, device=device, copy=False)
+        for value, kind in (
+            (hits.face, int),
+            (hits.weight, wp.vec3),
+            (hits.depth_m, float),
+            (np.ascontiguousarray(slope), wp.vec2),
+            (normals, wp.vec3),
+        )
+    ]
+    inputs = [made, relief, lighting, *geometry, 1 / focal_px]
+    wp.launch(_shade, len(hits.face), inputs=inputs, outputs=[colour], device=device)
+    return colour.numpy()

@@ -1,0 +1,103 @@
+"""Retargeting: the poses of any labelled data set, as articulations of the renderer's hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from latent_hands.data import Sample
+from latent_hands.errors import HandsError
+from latent_hands.hand.bones import bone_vectors
+from latent_hands.hand.geometry import mirror
+from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.calibration import calibrate
+from latent_hands.hand.rig.collision import penetration_mm
+from latent_hands.hand.rig.inverse import CHUNK, errors_mm, fit
+from latent_hands.hand.rig.kinematics import Skeleton
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.poses import TOUCH_MM, freed
+from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM
+
+WORST_MM = 10.0
+"""A pose whose joints are further off on average is not that of the label, and is left out."""
+
+
+@dataclass(frozen=True)
+class Retargeted:
+    """The articulations of all hands of a set, and how well they fit.
+
+    error_mm: distances of keypoints from their labels, before fingers that entered one another were freed.
+    final_mm: those afterwards, the mean of each hand. collided: whose fingers did. kept: hands that fit, and
+    that could be freed.
+    """
+
+    angles_deg: Float[Tensor, "n 24"]
+    error_mm: Float[Tensor, "n 21"]
+    final_mm: Float[Tensor, " n"]
+    collided: Bool[Tensor, " n"]
+    kept: Bool[Tensor, " n"]
+
+    def summary(self) -> dict[str, Any]:
+        """How well all hands fit, ready for JSON."""
+        joints = dict(zip(JOINTS, self.error_mm.mean(0).tolist(), strict=True))
+        return {
+            "hands": len(self.kept),
+            "fit_error_mm": self.error_mm.mean().item(),
+            "median_mm": self.error_mm.median().item(),
+            "percentile_90_mm": float(np.quantile(self.error_mm.numpy(), 0.9)),
+            "joints_mm": {name: round(error, 3) for name, error in joints.items()},
+            "collided": int(self.collided.sum()),
+            "freed_error_mm": self.final_mm.mean().item(),
+            "left_out": int((~self.kept).sum()),
+        }
+
+
+def retarget(samples: Sequence[Sample], progress: bool = False) -> Retargeted:
+    """Articulations for all labelled hands of one set, which are measured together for their proportions.
+
+    Raises HandsError naming a sample that has no labels, no side, or a bone without length.
+    """
+    xyz_mm = right_hands_mm(samples)
+    skeleton = calibrate(_mean_skeleton(samples[0].root), xyz_mm)
+    bar = {"console": Console(stderr=True), "disable": not progress}
+    fitted = torch.cat([fit(skeleton, hands) for hands in track(xyz_mm.split(CHUNK), "fitting", **bar)])
+    hands = [Articulation.from_flat(hand) for hand in fitted.numpy()]
+    collided = torch.tensor([penetration_mm(hand) >= TOUCH_MM for hand in hands])
+    opened = [freed(hand) for hand in hands]
+    free = torch.tensor([hand is not None for hand in opened])
+    angles = np.stack([(after or before).flat() for after, before in zip(opened, hands, strict=True)])
+    angles = torch.from_numpy(angles)
+    final_mm = errors_mm(skeleton, angles, xyz_mm).mean(1)
+    before_mm = errors_mm(skeleton, fitted, xyz_mm)
+    return Retargeted(angles, before_mm, final_mm, collided, free & (final_mm <= WORST_MM))
+
+
+def right_hands_mm(samples: Sequence[Sample]) -> Float[Tensor, "n 21 3"]:
+    """The joints of all hands, left ones mirrored. Raises HandsError as `retarget` does."""
+    if not samples:
+        raise HandsError("no hands to retarget; legal: 1 or more")
+    for sample in samples:
+        if sample.xyz_mm is None or sample.side is None:
+            missing = "joints in 3D" if sample.xyz_mm is None else "side"
+            raise HandsError(f"sample {sample.name} has no {missing}: only labelled hands can be retargeted")
+    xyz_mm = torch.from_numpy(np.stack([sample.xyz_mm for sample in samples if sample.xyz_mm is not None]))
+    flat = ~(bone_vectors(xyz_mm).norm(dim=-1) > 0).all(1)
+    if flat.any():
+        name = samples[int(flat.nonzero()[0])].name
+        raise HandsError(f"a bone of sample {name} has no length; legal: above 0 mm")
+    left = torch.tensor([sample.side == "left" for sample in samples])
+    return torch.where(left[:, None, None], mirror(xyz_mm), xyz_mm).double()
+
+
+def _mean_skeleton(root: str) -> Skeleton:
+    """The mean hand with its own joints, or the palm between wrist and middle MCP in the wrist's place."""
+    linear = torch.eye(21)
+    if root == "palm":
+        linear[PALM, [PALM, MIDDLE_MCP]] = 0.5
+    return Skeleton.of(HandModel.load().identity(np.zeros(12)), linear)

@@ -1,0 +1,175 @@
+"""What is not in every scene, each kind with its rate and a stream of random numbers of its own.
+
+So a scene without one of them is the same scene in all else.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.camera import WINDOW_BONES
+from latent_hands.hand.rig.articulation import neutral
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.poses import sample_articulation
+from latent_hands.rendering.looks.background import OtherHand
+from latent_hands.rendering.looks.cloth import sample_sleeve
+from latent_hands.rendering.looks.jewellery import sample_jewellery
+from latent_hands.rendering.looks.skin import sample_skin
+from latent_hands.rendering.looks.things import sample_thing
+from latent_hands.rendering.scene import MIRROR, SIDES, Scene, bone_m, sample_view, scene_rng
+
+VARIETY = 2**31 + 1
+"""Key of the random numbers of the first kind of variety: beyond those of pictures and of `defocused`."""
+SEEN_PX = (81.0, 0.24)
+"""Median and spread (of the logarithm) of the side of RHD's hands: 10 % are below 61, 10 % above 112 px."""
+
+
+@dataclass(frozen=True)
+class Variety:
+    """The share of scenes that have each of them, 0 .. 1.
+
+    Args:
+        ages: Children's hands (a third) and old skin.
+        jewellery: Rings, bracelets, watches.
+        objects: Something in the hand or in front of it.
+        other_hand: Another hand behind it.
+        low_resolution: A hand seen by as few pixels as RHD's, enlarged.
+        rough_camera: Strong blur of motion or focus, noise, or compression.
+    """
+
+    ages: float = 0.25
+    jewellery: float = 0.25
+    objects: float = 0.1
+    other_hand: float = 0.15
+    low_resolution: float = 0.3
+    rough_camera: float = 0.1
+
+    @staticmethod
+    def without(*names: str) -> "Variety":
+        """The default rates, but 0 for these; HandsError for an unknown name."""
+        for name in names:
+            if name not in KINDS:
+                raise HandsError(f'unknown variety "{name}"; {did_you_mean(name, KINDS)}')
+        return replace(EVERYTHING, **dict.fromkeys(names, 0.0))
+
+
+def varied(scene: Scene, seed: int, variety: Variety, *spawn: int) -> Scene:
+    """The scene with what falls to it; `seed` and `spawn` as in `sample_scene`."""
+    for number, (name, change) in enumerate(_CHANGES.items()):
+        rng = scene_rng(seed, scene.split, scene.index, *spawn, VARIETY + number)
+        if rng.random() < getattr(variety, name):
+            scene = change(scene, rng)
+    return scene
+
+
+def kinds_of(split: str, index: int, seed: int, variety: Variety) -> tuple[str, ...]:
+    """Which kinds of variety fall to a scene of a rendered set."""
+    return tuple(
+        name
+        for number, name in enumerate(KINDS)
+        if scene_rng(seed, split, index, VARIETY + number).random() < getattr(variety, name)
+    )
+
+
+def check_variety(variety: Variety) -> None:
+    """Refuse rates that are none, with a HandsError."""
+    for name in KINDS:
+        if not 0 <= getattr(variety, name) <= 1:
+            raise HandsError(f"variety {name} is {getattr(variety, name)}; legal: 0 .. 1")
+
+
+def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
+    """A child: a small hand with short fingers and smooth skin; or old skin: wrinkles, spots and veins."""
+    skin = scene.look.skin
+    if rng.random() < 1 / 3:
+        identity = scene.identity.copy()
+        # The first components are size, length of the fingers, and length of the fingers against the palm.
+        identity[:3] = rng.uniform([-2.3, -1.8, -1.6], [-1.2, -0.2, 0.0])
+        skin = replace(
+            skin, creases=0.5 * skin.creases, mottle=0.6 * skin.mottle, bump=0.5 * skin.bump, freckles=0.0
+        )
+        return _refocused(replace(scene, identity=identity).with_look(skin=skin))
+    age = float(rng.uniform(0.4, 1.0))
+    skin = replace(
+        skin,
+        mottle=skin.mottle + 0.9 * age,
+        bump=skin.bump + 0.9 * age,
+        creases=min(1.5, skin.creases + 0.7 * age),
+        freckles=max(skin.freckles, float(rng.uniform(0, 1.6)) * age),
+        oil=skin.oil * (1 - 0.4 * age),
+        veins=age,
+    )
+    return scene.with_look(skin=skin)
+
+
+def _refocused(scene: Scene) -> Scene:
+    """The scene with the focal length that shows its identity as large as its window wants."""
+    centre_px, side = np.array(scene.window[:2]), scene.window[2]
+    focal_px = side * scene.palm_m[2] / (WINDOW_BONES * bone_m(scene.identity))
+    K = np.diag([focal_px, focal_px, 1.0])
+    K[:2, 2] = centre_px - focal_px * scene.palm_m[:2] / scene.palm_m[2]
+    return replace(scene, K=K)
+
+
+def _adorned(scene: Scene, rng: np.random.Generator) -> Scene:
+    return scene.with_look(jewellery=sample_jewellery(rng))
+
+
+def _occupied(scene: Scene, rng: np.random.Generator) -> Scene:
+    reach = 0.3 * scene.window[2] / scene.K[0, 0]
+    return scene.with_look(thing=sample_thing(rng, scene.palm_m, reach, sample_view(rng)))
+
+
+def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The person's other hand, or anybody's."""
+    own = rng.random() < 0.6
+    skin, identity = scene.look.skin, scene.identity
+    if not own:
+        skin, identity = sample_skin(rng), HandModel.load().sample_identity(rng)
+    side = SIDES[1 - SIDES.index(scene.side)] if own else SIDES[rng.integers(2)]
+    pose = sample_articulation(rng) if rng.random() < 0.9 else neutral()
+    turn = (MIRROR if side == "left" else np.eye(3)) @ sample_view(rng)
+    u, v = rng.uniform(0.0, 1.0, 2)
+    sleeve = scene.look.sleeve if own else sample_sleeve(rng)
+    other = OtherHand(
+        side=side,
+        identity=tuple(identity.tolist()),
+        articulation=tuple(pose.flat().tolist()),
+        turn=tuple(turn.ravel().tolist()),
+        palm=(float(u), float(v), float(rng.uniform(0.5, 1.2))),
+        skin=skin,
+        sleeve=sleeve,
+    )
+    return scene.with_look(background=replace(scene.look.background, other=other))
+
+
+def _coarse(scene: Scene, rng: np.random.Generator) -> Scene:
+    seen_px = SEEN_PX[0] * np.exp(rng.normal(0, SEEN_PX[1]))
+    resolution = float(min(1.0, seen_px / scene.window[2]))
+    return scene.with_look(sensor=replace(scene.look.sensor, resolution=resolution))
+
+
+def _roughened(scene: Scene, rng: np.random.Generator) -> Scene:
+    """One to all of four faults of a camera."""
+    worst = {
+        "motion_px": float(rng.uniform(4, 10)),
+        "blur_px": float(rng.uniform(0.8, 2.2)),
+        "noise": float(rng.uniform(6, 16)),
+        "quality": int(rng.integers(12, 45)),
+    }
+    faults = rng.choice(list(worst), rng.integers(1, 3), replace=False, p=[0.35, 0.2, 0.25, 0.2])
+    return scene.with_look(sensor=replace(scene.look.sensor, **{name: worst[name] for name in faults}))
+
+
+_CHANGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {
+    "ages": _aged,
+    "jewellery": _adorned,
+    "objects": _occupied,
+    "other_hand": _accompanied,
+    "low_resolution": _coarse,
+    "rough_camera": _roughened,
+}
+EVERYTHING = Variety()
+KINDS: Collection[str] = tuple(field.name for field in fields(Variety))

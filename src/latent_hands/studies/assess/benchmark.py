@@ -1,0 +1,162 @@
+"""A counterfactual set as tensors: pictures, masks, poses, and which picture is the truth of which swap."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+
+from latent_hands.data import Counterfactuals, read_counterfactual
+from latent_hands.data.batches import Batches
+from latent_hands.data.counterfactual import FACTORS
+from latent_hands.data.crops import build_windows
+from latent_hands.data.sample import Sample, read_pixels
+from latent_hands.errors import HandsError
+from latent_hands.studies.assess.content import content_of
+
+Indices = Int64[Tensor, " some"]
+
+
+@dataclass(frozen=True)
+class Transfers:
+    """Picture numbers: the pose and viewpoint of `pose`, in the scene of `scene`, truly look like `truth`."""
+
+    pose: Indices
+    scene: Indices
+    truth: Indices
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Picture numbers: `changed[factor]` is the anchor with this factor alone taken from the donor."""
+
+    anchor: Indices
+    donor: Indices
+    changed: dict[str, Indices]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """N pictures of a counterfactual set, cut by their scenes' windows, and how they belong together.
+
+    Pictures are in [-1, 1], poses in bones: `pose` in the frame of the model, `camera_pose` in the camera's.
+    `hand` is where a mask shows the hand, `ground` where it shows neither hand nor arm. `right` is for models
+    that are told the side, `content` as `content_of` tells it; pictures of one block share people and places.
+    `tags` are the pictures of each one's scene by kind; "tag" is always there. `uv_px` and `K` are in pixels
+    of the cut pictures.
+    """
+
+    rgb: Float[Tensor, "n 3 px px"]
+    tags: dict[str, Float[Tensor, "n 3 px px"]]
+    pose: Float[Tensor, "n 21 3"]
+    camera_pose: Float[Tensor, "n 21 3"]
+    bone_mm: Float[Tensor, " n"]
+    visible: Bool[Tensor, "n 21"]
+    hand: Bool[Tensor, "n px px"]
+    ground: Bool[Tensor, "n px px"]
+    content: Float[Tensor, "n 19"]
+    block: Int64[Tensor, " n"]
+    transfers: Transfers
+    groups: Groups
+    right: Bool[Tensor, " n"] | None = None
+    uv_px: Float[Tensor, "n 21 2"] | None = None
+    K: Float[Tensor, "n 3 3"] | None = None
+
+    @property
+    def tag(self) -> Float[Tensor, "n 3 px px"]:
+        """The scene with its person, in a pose of its own."""
+        return self.tags["tag"]
+
+    def side(self, index: Indices) -> Tensor | None:
+        """`right` of some pictures."""
+        return None if self.right is None else self.right[index]
+
+
+def open_benchmark(
+    root: str | Path,
+    px: int,
+    side: str,
+    frame: str,
+    convention: str,
+    limit: int | None = None,
+    tags: Collection[str] = (),
+) -> Benchmark:
+    """The evaluation split, its first `limit` groups and grids, cut to `px` pixels as a run sees it.
+
+    `tags` are further kinds of tags, such as "background_tag". Raises HandsError as `read_counterfactual` and
+    cutting do, and for labels of another joint convention.
+    """
+    truth = read_counterfactual(root, "evaluation", limit)
+    samples, block = _listed(truth)
+    kinds = tuple(dict.fromkeys(["tag", *tags]))
+    windows = build_windows(samples, "scene", 1.0, px, side, kinds)
+    if windows.convention != convention:
+        raise HandsError(
+            f'joints of {root} follow "{windows.convention}"; legal for this run: "{convention}"'
+        )
+
+    def labels(frame: str, *keys: str) -> dict[str, Tensor]:
+        return Batches(windows, px, len(windows), frame=frame, shuffle=False).batch(0, 0, {"pose", *keys})
+
+    seen = labels(frame, "rgb", *kinds, "bone_mm", "visible", "uv_px", "K")
+    shown = {kind: seen.pop(kind) for kind in kinds}
+    masks = torch.stack([cut_mask(sample, px, side == "mirror") for sample in samples])
+    number = {sample.name: i for i, sample in enumerate(samples)}
+    return Benchmark(
+        **seen,
+        tags=shown,
+        camera_pose=labels("camera")["pose"],
+        hand=masks > 1,
+        ground=masks == 0,
+        content=content_of(samples),
+        block=torch.tensor(block),
+        transfers=_transfers(truth, number),
+        groups=_groups(truth, number),
+        right=windows.handed,
+    )
+
+
+def _listed(truth: Counterfactuals) -> tuple[list[Sample], list[int]]:
+    """All pictures, and the block of each."""
+    listed = [(s, g.number) for g in truth.groups for s in (g.anchor, g.donor, *g.changed.values())]
+    listed += [(sample, grid.number) for grid in truth.grids for row in grid.cells for sample in row]
+    return [sample for sample, _ in listed], [block for _, block in listed]
+
+
+def _transfers(truth: Counterfactuals, number: dict[str, int]) -> Transfers:
+    every = [transfer for grid in truth.grids for transfer in grid.transfers()]
+    return Transfers(
+        pose=_numbers([t.pose for t in every], number),
+        scene=_numbers([t.scene for t in every], number),
+        truth=_numbers([t.truth for t in every], number),
+    )
+
+
+def _groups(truth: Counterfactuals, number: dict[str, int]) -> Groups:
+    return Groups(
+        anchor=_numbers([group.anchor for group in truth.groups], number),
+        donor=_numbers([group.donor for group in truth.groups], number),
+        changed={f: _numbers([group.changed[f] for group in truth.groups], number) for f in FACTORS},
+    )
+
+
+def _numbers(samples: Sequence[Sample], number: dict[str, int]) -> Indices:
+    return torch.tensor([number[sample.name] for sample in samples])
+
+
+def cut_mask(sample: Sample, px: int, mirror: bool) -> UInt8[Tensor, "{px} {px}"]:
+    """RHD's part numbers (px, px) in the scene's window, by nearest neighbour; 0 beyond the picture."""
+    if sample.mask is None or sample.window is None:
+        raise HandsError(f"{sample.image} has no mask or no window; legal: counterfactual sets")
+    parts = read_pixels(sample.mask, "L")
+    cx, cy, side_px = sample.window
+    steps = (np.arange(px) + 0.5) * side_px / px - side_px / 2 + 0.5
+    rows, columns = (np.floor(centre + steps).astype(int) for centre in (cy, cx))
+    inside = (rows >= 0) & (rows < parts.shape[0])
+    cut = np.where(inside[:, None], parts[rows.clip(0, parts.shape[0] - 1)], 0)
+    inside = (columns >= 0) & (columns < parts.shape[1])
+    cut = np.where(inside, cut[:, columns.clip(0, parts.shape[1] - 1)], 0)
+    return torch.from_numpy((cut[:, ::-1] if mirror and sample.side == "right" else cut).copy())

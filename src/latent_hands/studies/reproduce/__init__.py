@@ -1,0 +1,7 @@
+"""The figures and tables of the paper by one command each, and the studies behind them."""
+
+from latent_hands.studies.reproduce.figures import FIGURES, ONE_MODEL, reproduce
+from latent_hands.studies.reproduce.sets import Sets
+from latent_hands.studies.reproduce.study import Plan, Study, Trial
+
+__all__ = ["FIGURES", "ONE_MODEL", "Plan", "Sets", "Study", "Trial", "reproduce"]

@@ -1,5 +1,0 @@
-"""Training: one loop (loop.py) of gradient steps (learning.py), with validation and progress."""
-
-from latent_hands.train.loop import train
-
-__all__ = ["train"]

@@ -1,0 +1,63 @@
+"""One gradient step: which arrows learn, the loss, and the update."""
+
+from accelerate import Accelerator
+from torch import Generator, nn, stack
+from torch.optim import Optimizer
+
+from latent_hands.errors import HandsError
+from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.bound import Term, total
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.modality import Batch
+
+
+def let_learn(vae: DisentangledVAE, step: Step) -> None:
+    """Arrows of the step in training mode with gradients, all others frozen.
+
+    A frozen arrow is in eval mode besides: without it BatchNorm would still move its running statistics.
+    """
+    for arrows, learning in ((vae.encoders, step.phi), (vae.decoders, step.theta)):
+        for name, arrow in arrows.items():
+            arrow.train(name in learning).requires_grad_(name in learning)
+
+
+def parameters(vae: DisentangledVAE, phase: Phase) -> dict[str, nn.Parameter]:
+    """What any step of a phase trains, by name."""
+    arrows = {f"encoders.{name}." for step in phase.steps for name in step.phi}
+    arrows |= {f"decoders.{name}." for step in phase.steps for name in step.theta}
+    return {name: p for name, p in vae.named_parameters() if name.startswith(tuple(arrows))}
+
+
+def take_step(
+    vae: DisentangledVAE,
+    step: Step,
+    batch: Batch,
+    optimiser: Optimizer,
+    generator: Generator | None = None,
+    accelerator: Accelerator | None = None,
+    where: str = "",
+) -> list[Term]:
+    """Ascend the step's bound once on a batch; the terms as they were before.
+
+    With several processes the gradients are averaged over them. Raises HandsError, before anything has
+    changed, naming `where` and the first term that is not finite.
+    """
+    let_learn(vae, step)
+    terms = step.bound.terms(vae, batch, generator, step.noise)
+    check_finite(terms, where)
+    optimiser.zero_grad(set_to_none=True)
+    (-total(terms)).backward()
+    if accelerator is not None and accelerator.num_processes > 1:
+        for p in vae.parameters():
+            if p.grad is not None:
+                p.grad = accelerator.reduce(p.grad, "mean")  # pyright: ignore[reportAttributeAccessIssue]
+    optimiser.step()
+    return [Term(term.name, term.value.detach(), term.weight) for term in terms]
+
+
+def check_finite(terms: list[Term], where: str) -> None:
+    """Raise HandsError naming the first term that is NaN or infinite."""
+    if stack([term.value for term in terms]).isfinite().all():
+        return
+    broken = next(term for term in terms if not term.value.isfinite())
+    raise HandsError(f"{where}: term {broken.name} is {broken.value.item()}; nothing was saved after it")

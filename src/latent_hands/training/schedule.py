@@ -1,0 +1,21 @@
+"""How far a phase has come, and the learning rate that follows from it."""
+
+import math
+
+from latent_hands.experiment import Training
+from latent_hands.paper.algorithms import Phase
+from latent_hands.runs.folder import Place
+
+
+def share_done(phase: Phase, place: Place, per_epoch: int) -> float:
+    """The finished share of a phase, by its epochs or its minutes, whichever end first."""
+    done = place.phase_update / (phase.epochs * per_epoch)
+    return max(done, place.phase_seconds / (60 * phase.minutes)) if phase.minutes else done
+
+
+def learning_rate(training: Training, phase: Phase, place: Place, per_epoch: int) -> float:
+    """Of the next update: a linear warm-up, then constant or half a cosine down to zero."""
+    rate = phase.learning_rate
+    if training.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, share_done(phase, place, per_epoch))))
+    return rate * min(1.0, (place.phase_update + 1) / (training.warmup + 1))

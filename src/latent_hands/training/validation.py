@@ -1,0 +1,82 @@
+"""How well a phase's own encoders and decoders explain validation data, by the posterior mean."""
+
+import torch
+from torch import Tensor
+
+from latent_hands.data.batches import Batches
+from latent_hands.data.windows import available
+from latent_hands.evaluation.metrics import epe, joint_errors
+from latent_hands.hand.geometry import geodesic_deg, nearest_rotation
+from latent_hands.paper.algorithms import Phase, Step, keys
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.latent import Latent, active_units, means
+from latent_hands.paper.modality import GREY_LEVELS, Batch, modality
+
+UNITS = {"points": "epe_mm", "matrix": "deg", "image": "rmse_levels"}
+
+
+@torch.no_grad()
+def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch.device) -> dict[str, float]:
+    """Reconstruction of every decoder of the phase and the active units of every factor.
+
+    `epe_mm` (of the decoder "pose"), `cpose_epe_mm`, ..: mean end-point error over visible joints, true bone
+    given. `viewpoint_deg`: geodesic. `rgb_rmse_levels`: in grey levels. `active_<factor>`: units that carry
+    anything. Steps that replace factors by noise are left out.
+    """
+    training = vae.training
+    vae.eval()
+    result: dict[str, float] = {}
+    for number, step in enumerate(phase.steps, start=1):
+        if step.noise or step.feed in ("rest", "photos"):
+            continue
+        told = validate_step(vae, step, batches, device)
+        result |= told if number == 1 else {f"step{number}_{name}": value for name, value in told.items()}
+    vae.train(training)
+    return result
+
+
+def validate_step(
+    vae: DisentangledVAE, step: Step, batches: Batches, device: torch.device
+) -> dict[str, float]:
+    """One bound on all validation batches."""
+    needed = keys(vae, [step])
+    meta = {"bone_mm", "visible"} & set(available(batches.windows))
+    latents: list[Latent] = []
+    errors: dict[str, list[Tensor]] = {arrow: [] for arrow in step.bound.decoders}
+    visible: list[Tensor] = []
+    for batch in batches.epoch(0, needed | meta):
+        batch = {key: value.to(device) for key, value in batch.items()}
+        z = means(vae.infer(step.bound.encoders, batch))
+        latents.append(z)
+        count = len(next(iter(z.values())))
+        everything = torch.ones(count, 21, dtype=torch.bool, device=device)
+        visible.append(batch.get("visible", everything))
+        for arrow in step.bound.decoders:
+            prediction = vae.decode(arrow, z, batch.get("right"))
+            errors[arrow].append(error_of(vae.decoder(arrow).writes, prediction, batch))
+    result = {}
+    for arrow, each in errors.items():
+        kind = modality(vae.decoder(arrow).writes).kind
+        name = UNITS[kind] if arrow == "pose" else f"{arrow}_{UNITS[kind]}"
+        result[name] = summary(kind, torch.cat(each), torch.cat(visible)).item()
+    return result | {
+        f"active_{f}": float(active_units(torch.cat([z[f] for z in latents]))) for f in latents[0]
+    }
+
+
+def error_of(name: str, prediction: Tensor, batch: Batch) -> Tensor:
+    """Errors of one modality: mm for every joint, degrees or mean squared grey levels for every sample."""
+    kind, truth = modality(name).kind, batch[name]
+    if kind == "points":
+        bone_mm = batch["bone_mm"][:, None, None]
+        return joint_errors(prediction * bone_mm, truth * bone_mm)
+    if kind == "matrix":
+        return geodesic_deg(nearest_rotation(prediction), truth)
+    return (GREY_LEVELS * (prediction - truth)).square().flatten(1).mean(dim=1)
+
+
+def summary(kind: str, errors: Tensor, visible: Tensor) -> Tensor:
+    """One number of many errors."""
+    if kind == "points":
+        return epe(errors, visible)
+    return errors.mean().sqrt() if kind == "image" else errors.mean()
