@@ -1,4 +1,4 @@
-"""Tiny graphs for the tests: Fig. 3 right on vectors, Fig. 3 left on 16 px pictures."""
+"""Tiny graphs for the tests: Fig. 3 right on vectors, Fig. 3 left on 16 px images."""
 
 import torch
 
@@ -46,7 +46,7 @@ def estimation(sided=False):
 
 
 def synthesis():
-    """x = rgb, y1 = pose, y2 = tag; and z_u read from the picture."""
+    """x = rgb, y1 = pose, y2 = tag; and z_u read from the image."""
     latent = {"pose": 3, "tag": 2, "u": 2}
     torch.manual_seed(0)
     encoders = {

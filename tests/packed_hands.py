@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from painted_hands import PICTURE_PX, painted_hands
+from painted_hands import IMAGE_PX, painted_hands
 from PIL import Image
 
 from latent_hands.data import READERS, Sample
@@ -17,20 +17,18 @@ from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 
 COUNT, WINDOW_PX = 11, 32
-CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, pictures=("tag", "depth"))
+CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, images=("tag", "depth"))
 
 
 def painted_scenes(folder: Path) -> list[Sample]:
-    """Hands of four scenes; shards of three do not end where scenes end. A scene's tag is a picture of it.
+    """Hands of four scenes; shards of three do not end where scenes end. A scene's tag is an image of it.
 
     Depth rises from hand to hand, and from left to right.
     """
     scenes = [(100.0 + i, 90.0, 120.0 - i) for i in range(4)]
     samples = []
     for i, sample in enumerate(painted_hands(folder, COUNT)):
-        depth_m = np.tile(
-            np.linspace(0.4, 0.6 + i / 100, PICTURE_PX[1], dtype=np.float32), (PICTURE_PX[0], 1)
-        )
+        depth_m = np.tile(np.linspace(0.4, 0.6 + i / 100, IMAGE_PX[1], dtype=np.float32), (IMAGE_PX[0], 1))
         depth = folder / f"depth{i}.png"
         Image.fromarray(encode_depth(depth_m)).save(depth)
         scene = (i + 1) // 3
@@ -48,11 +46,11 @@ def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None
 def contents(windows: Windows) -> dict[str, Any]:
     values = {field.name: getattr(windows, field.name) for field in fields(windows)}
     everyone = torch.arange(len(windows))
-    return values | {key: pictures.of(everyone) for key, pictures in values.pop("pictures").items()}
+    return values | {key: images.of(everyone) for key, images in values.pop("images").items()}
 
 
 def same(a: Windows, b: Windows) -> bool:
-    """Whether windows agree in every bit; pictures by the sample that they belong to."""
+    """Whether windows agree in every bit; images by the sample that they belong to."""
     one, other = contents(a), contents(b)
     pairs = ((one[name], other[name]) for name in one)
     return one.keys() == other.keys() and all(

@@ -1,4 +1,4 @@
-"""Hands on disk, in pictures that are black but for one bright dot at a keypoint: labels must follow it."""
+"""Hands on disk, in images that are black but for one bright dot at a keypoint: labels must follow it."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from latent_hands.data.sample import Sample
 from latent_hands.hand import camera
 
 DOT = 12  # the middle MCP: the centre of the crop
-PICTURE_PX = (200, 240)  # height, width
+IMAGE_PX = (200, 240)  # height, width
 
 
 def painted_hand(
     folder: Path, name: str, side: str | None = "left", seed: int = 0, dot: int = DOT, size_mm: float = 30.0
 ) -> Sample:
-    """A random hand in front of a camera, and a picture with a dot at one of its joints.
+    """A random hand in front of a camera, and an image with a dot at one of its joints.
 
     Its middle bone (joints 12 to 11) is 4/3 of `size_mm`, a hand's by default.
     """
@@ -36,7 +36,7 @@ def painted_hands(folder: Path, count: int, sides: str = "lr") -> list[Sample]:
     return [painted_hand(folder, f"{i}", names[sides[i % len(sides)]], i) for i in range(count)]
 
 
-def paint_dot(path: Path, at_px: tuple[float, float], size_px: tuple[int, int] = PICTURE_PX) -> None:
+def paint_dot(path: Path, at_px: tuple[float, float], size_px: tuple[int, int] = IMAGE_PX) -> None:
     v, u = np.mgrid[: size_px[0], : size_px[1]]
     level = 255 * np.exp(-((u - at_px[0]) ** 2 + (v - at_px[1]) ** 2) / 8)
     Image.fromarray(np.repeat(level[..., None], 3, axis=2).astype(np.uint8)).save(path)
@@ -44,7 +44,7 @@ def paint_dot(path: Path, at_px: tuple[float, float], size_px: tuple[int, int] =
 
 def find_dots(images: torch.Tensor) -> torch.Tensor:
     """The brightest spot of each window (B, 3, H, W), by the centre of its mass: (B, 2) pixels."""
-    grey = (images == 128).all(dim=1)  # beyond the picture
+    grey = (images == 128).all(dim=1)  # beyond the image
     light = images.float().mean(dim=1).masked_fill(grey, 0)
     light = light * (light > 0.75 * light.amax(dim=(1, 2), keepdim=True))
     v, u = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in light.shape[1:]), indexing="ij")

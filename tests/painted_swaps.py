@@ -1,6 +1,6 @@
-"""A world whose pictures are two codes, and models that read and paint them: perfectly, or with a leak.
+"""A world whose images are two codes, and models that read and paint them: perfectly, or with a leak.
 
-The upper half of a picture is the pose's code, the lower half the scene's: eight bands of grey each.
+The upper half of an image is the pose's code, the lower half the scene's: eight bands of grey each.
 """
 
 import torch
@@ -17,14 +17,14 @@ HALF = PX // 2
 
 
 def paint(codes: Tensor) -> Tensor:
-    """Codes (n, 16) in [-1, 1], the pose's and the scene's, as pictures (n, 3, 32, 32)."""
+    """Codes (n, 16) in [-1, 1], the pose's and the scene's, as images (n, 3, 32, 32)."""
     bands = codes.unflatten(1, (2, CODE)).repeat_interleave(PX // CODE, dim=2)
     return bands.repeat_interleave(HALF, dim=1)[:, None].expand(-1, 3, -1, -1).contiguous()
 
 
-def codes_in(pictures: Tensor) -> Tensor:
-    """The codes of `paint`, read from its pictures."""
-    return pictures[:, 0, ::HALF, :: PX // CODE].flatten(1)
+def codes_in(images: Tensor) -> Tensor:
+    """The codes of `paint`, read from its images."""
+    return images[:, 0, ::HALF, :: PX // CODE].flatten(1)
 
 
 def code_of(pose: Tensor) -> Tensor:
@@ -80,8 +80,8 @@ def seer(known: Tensor, leak: bool = False, tagged: bool = True) -> Disentangled
     def recall(z):
         return known[torch.cdist(z, code_of(known)).argmin(dim=1)]
 
-    def read(pictures):
-        codes = codes_in(pictures)
+    def read(images):
+        codes = codes_in(images)
         return codes[:, :CODE].repeat(1, 2) if leak else codes
 
     factors = {"pose": CODE, "content": CODE}

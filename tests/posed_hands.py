@@ -40,19 +40,19 @@ def paint(sample: Sample, seed: int, size_px: tuple[int, int] = SIZE_PX) -> tupl
     """Bones as thick as fingers over noise; and the mask, of RHD's part 17."""
     rng = np.random.default_rng(seed)
     noise = Image.fromarray(rng.integers(0, 256, (12, 15, 3), dtype=np.uint8))
-    picture, mask = noise.resize(size_px), Image.new("L", size_px)
-    for canvas, ink in ((picture, (205, 150, 120)), (mask, 17)):
+    image, mask = noise.resize(size_px), Image.new("L", size_px)
+    for canvas, ink in ((image, (205, 150, 120)), (mask, 17)):
         for ends in BONES:
             ImageDraw.Draw(canvas).line([tuple(sample.uv_px[joint]) for joint in ends], ink, 10)
-    return picture, np.asarray(mask)
+    return image, np.asarray(mask)
 
 
 def write_rhd(root: Path, samples: list[Sample], split: str = "evaluation") -> Path:
     for kind in ("color", "mask"):
         (root / split / kind).mkdir(parents=True, exist_ok=True)
     for i, sample in enumerate(samples):
-        picture, mask = paint(sample, i)
-        picture.save(root / split / f"color/{sample.name}.png")
+        image, mask = paint(sample, i)
+        image.save(root / split / f"color/{sample.name}.png")
         Image.fromarray(encode_mask(mask, sample.side)).save(root / split / f"mask/{sample.name}.png")
     write_rhd_labels(root, samples, split)
     return root
@@ -74,7 +74,7 @@ def write_rhd_labels(root: Path, samples: list[Sample], split: str = "evaluation
 
 
 def write_freihand(root: Path, samples: list[Sample]) -> Path:
-    """Pictures of one version each; FreiHAND knows right hands alone."""
+    """Images of one version each; FreiHAND knows right hands alone."""
     (root / "evaluation/rgb").mkdir(parents=True)
     for i, sample in enumerate(samples):
         paint(sample, i, (224, 224))[0].save(root / f"evaluation/rgb/{i:08d}.jpg")

@@ -176,12 +176,12 @@ def test_algorithm_2_learns_everything_by_eq_6_then_the_pose_alone_with_z_u_repl
 
 
 @pytest.mark.parametrize("noise", ["other", "prior"])
-def test_with_noise_for_z_u_the_picture_has_no_say_in_the_pose(noise):
+def test_with_noise_for_z_u_the_image_has_no_say_in_the_pose(noise):
     vae, data = synthesis(), batch()
     (_, unread) = with_u(noise).steps
-    picture = data["rgb"].requires_grad_()
+    image = data["rgb"].requires_grad_()
     total(unread.bound.terms(vae, data, torch.Generator().manual_seed(0), unread.noise)).backward()
-    assert picture.grad is None
+    assert image.grad is None
 
 
 def test_eq_5_takes_the_steps_of_both_phases_and_decoders_never_learn_from_the_embedding():
@@ -224,7 +224,7 @@ def test_agreement_needs_another_encoder_of_the_same_factor(encoders):
         check(vae, (Phase("p", (step,), 1),))
 
 
-def test_refining_trains_the_decoder_of_the_picture_alone():
+def test_refining_trains_the_decoder_of_the_image_alone():
     vae = synthesis()
     eq_2 = Bound(("pose", "tag"), {"rgb": 1.0}, 1.0, reread=(Reread("rgb", "rgb", 1.0, ("tag",)),))
     (phase,) = refinement([eq_2], 3)

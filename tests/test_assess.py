@@ -19,14 +19,14 @@ from latent_hands.studies.assess.benchmark import cut_mask
 from latent_hands.studies.assess.calibration import calibration
 from latent_hands.studies.assess.content import content_of
 from latent_hands.studies.assess.free_factor import measure_free
+from latent_hands.studies.assess.image_quality import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
 from latent_hands.studies.assess.intervals import mean_of
-from latent_hands.studies.assess.pictures import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
 from latent_hands.studies.assess.probe import measure_probes, read_across
 from latent_hands.studies.assess.readings import kept_content
 from latent_hands.studies.assess.sheet import transfer_sheet
 
 BENCHMARK, KNOWN = world()
-MADE = ("pose_from_labels", "pose_from_picture")
+MADE = ("pose_from_labels", "pose_from_image")
 
 
 def grey(level: float) -> torch.Tensor:
@@ -53,13 +53,13 @@ def test_psnr_of_a_constant_difference():
     assert psnr.tolist() == pytest.approx([20 * math.log10(255 / 20)] * 2)
 
 
-def test_equal_pictures_have_a_similarity_of_one_and_the_largest_psnr():
+def test_equal_images_have_a_similarity_of_one_and_the_largest_psnr():
     a = noise(0)
     assert ssim_map(a, a).allclose(torch.ones(()).double())
     assert (psnr_db(squared_errors(a, a).mean(dim=(1, 2))) == LARGEST_DB).all()
 
 
-def test_similarity_is_symmetric_and_that_of_constant_pictures_is_their_light():
+def test_similarity_is_symmetric_and_that_of_constant_images_is_their_light():
     a, b = noise(1), noise(2)
     assert ssim_map(a, b).allclose(ssim_map(b, a))
     c = (0.01 * 255) ** 2
@@ -80,7 +80,7 @@ def test_inside_and_outside_make_the_whole():
     assert (sum(parts) / 400).allclose(errors.mean(dim=(1, 2)))
 
 
-def test_masks_are_cut_as_pictures_are(tmp_path):
+def test_masks_are_cut_as_images_are(tmp_path):
     parts = np.random.default_rng(0).integers(0, 34, (40, 50)).astype(np.uint8)
     Image.fromarray(parts).save(tmp_path / "mask.png")
     sample = painted_hand(tmp_path, "0", "right")
@@ -191,7 +191,7 @@ def test_content_that_is_kept_has_rank_correlation_one():
     assert kept_content(torch.zeros_like(truth), truth, blocks)["light"] is None
 
 
-def test_intervals_know_that_the_pictures_of_a_block_are_alike():
+def test_intervals_know_that_the_images_of_a_block_are_alike():
     values = torch.randn(30, generator=torch.Generator().manual_seed(0))
     alone = mean_of("x", values, torch.arange(30))
     alike = mean_of("x", values.repeat_interleave(8), torch.arange(30).repeat_interleave(8))
@@ -210,7 +210,7 @@ def test_a_free_factor_of_an_untrained_model_is_measured():
     numbers, made = assess_run(Subject(tiny_model(WITHOUT_TAGS).vae), BENCHMARK, samples=2)
     assert numbers["free"]["pose_moves_mm"] > 0
     assert abs(numbers["free"]["background_gain_db"]) < 5
-    assert numbers["content_from"] == "picture"
+    assert numbers["content_from"] == "image"
     assert transfer_sheet(BENCHMARK, made, 2).ndim == 3
 
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_assessed_is_told():
         assess_run(Subject(seer(known)), one)
 
 
-def test_content_is_told_by_rendered_pictures_alone(tmp_path):
+def test_content_is_told_by_rendered_images_alone(tmp_path):
     with pytest.raises(HandsError, match="no factors of its scene"):
         content_of([painted_hand(tmp_path, "0")])
 
@@ -251,7 +251,7 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert main([*command, *scenes, "--out", str(out), "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
     assert first["transfers"] == 32
-    true, mean = first["rows"]["true_picture"], first["rows"]["mean_picture"]
+    true, mean = first["rows"]["true_image"], first["rows"]["mean_image"]
     assert true["judge_ratio"] == true["estimator_ratio"] == 1
     assert true["estimator_epe_mm"] < 0.5 * mean["estimator_epe_mm"]
     assert first == json.loads((out / "assessment.json").read_text())

@@ -37,7 +37,7 @@ def test_points_pixels_and_camera_move_together(windows):
     assert torch.allclose(geometry.normalise(batch["xyz_mm"])[0], batch["pose"], atol=1e-4)
 
 
-def test_the_picture_moves_with_its_labels(windows):
+def test_the_image_moves_with_its_labels(windows):
     batch = _augment(windows, SIDES[windows.side])
     dots = find_dots((batch["rgb"] + 1) / 2)
     assert torch.allclose(dots, batch["uv_px"][:, DOT], atol=0.4)
@@ -76,27 +76,27 @@ def test_none_is_the_ground_truth_crop(tmp_path, margin, window_px, grey_levels)
     samples = [painted_hand(tmp_path, f"{seed}", seed=seed, size_mm=12.0) for seed in range(4)]
     batch = _augment(build_windows(samples, margin=margin, window_px=window_px), Augmentation.none())
     for sample, crop, uv_px in zip(samples, batch["rgb"], batch["uv_px"], strict=True):
-        picture = torch.from_numpy(read_rgb(sample.image)).permute(2, 0, 1)[None] / 127.5 - 1
+        image = torch.from_numpy(read_rgb(sample.image)).permute(2, 0, 1)[None] / 127.5 - 1
         source_px = geometry.to_palm(torch.from_numpy(sample.uv_px))[None]
         visible = geometry.to_palm_visible(torch.from_numpy(sample.visible))[None]
-        W = camera.warp_matrix(*camera.crop_box(source_px, visible, tuple(picture.shape[2:])), 128)
+        W = camera.warp_matrix(*camera.crop_box(source_px, visible, tuple(image.shape[2:])), 128)
         assert torch.allclose(camera.warp_points(source_px, W)[0], uv_px, atol=1e-2)
-        assert (camera.warp_images(picture, W, 128)[0] - crop).abs().max() * 127.5 < grey_levels + 0.1
+        assert (camera.warp_images(image, W, 128)[0] - crop).abs().max() * 127.5 < grey_levels + 0.1
 
 
-def test_the_tag_is_warped_and_coloured_as_the_picture(tmp_path):
+def test_the_tag_is_warped_and_coloured_as_the_image(tmp_path):
     samples = painted_hands(tmp_path, 3)
     samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in samples]
-    windows = build_windows(samples, "scene", pictures=["tag"])
+    windows = build_windows(samples, "scene", images=["tag"])
     batch = _augment(windows, Augmentation(blur_px=0.0, noise=0.0, downsample=1.0))
     assert torch.equal(batch["tag"], batch["rgb"])
 
 
-def test_a_share_of_pictures_and_their_tags_has_no_colour(tmp_path):
+def test_a_share_of_images_and_their_tags_has_no_colour(tmp_path):
     samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 40)]
-    windows = build_windows(samples, "scene", pictures=["tag"])
-    for pictures in windows.pictures.values():
-        pictures.images[:, 0] //= 3
+    windows = build_windows(samples, "scene", images=["tag"])
+    for images in windows.images.values():
+        images.pixels[:, 0] //= 3
     batch = _augment(windows, replace(Augmentation.none(), grey=0.5))
     assert torch.equal(batch["tag"], batch["rgb"])
     colour = (batch["rgb"].amax(dim=1) - batch["rgb"].amin(dim=1)).amax(dim=(1, 2))
@@ -113,7 +113,7 @@ def test_the_generator_determines_the_batch(windows):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_pictures_are_what_networks_like(windows, dtype):
+def test_images_are_what_networks_like(windows, dtype):
     rgb = _augment(windows, EVERYTHING, crop_px=61, keys=("rgb",), pixel_dtype=dtype)["rgb"]
     assert rgb.dtype == dtype
     assert rgb.is_contiguous(memory_format=torch.channels_last)
@@ -196,12 +196,12 @@ def test_noise_is_white():
 def test_a_coarser_sensor_sees_the_same_place(tmp_path):
     windows = build_windows(painted_hands(tmp_path, 3))
     W = camera.warp_matrix(torch.full((3, 2), 191 / 2), 192 / 1.75, 128)
-    fine, coarse = (appearance.resample(windows.images, W, 128, resolution) for resolution in (1.0, 0.4))
+    fine, coarse = (appearance.resample(windows.rgb, W, 128, resolution) for resolution in (1.0, 0.4))
     assert torch.allclose(find_dots(fine + 1), find_dots(coarse + 1), atol=0.3)
     assert (fine - coarse).abs().max() > 0.01
 
 
-def test_blurred_pictures_go_on_beyond_their_border():
+def test_blurred_images_go_on_beyond_their_border():
     """As where the border had been repeated by hand before."""
     images = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
     sigma_px, radius = torch.tensor([0.4, 0.9]), 2

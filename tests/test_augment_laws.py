@@ -10,7 +10,7 @@ from painted_hands import DOT, find_dots, painted_hands
 from latent_hands.data.augment import augment, draw_warps
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.crops import build_windows
-from latent_hands.data.windows import Pictures
+from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
@@ -40,7 +40,7 @@ def _close(a, b, tolerance=1e-4):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_cpose_viewpoint_side_and_camera_give_the_joints_in_the_picture(windows, option):
+def test_cpose_viewpoint_side_and_camera_give_the_joints_in_the_image(windows, option):
     batch, plain = _augment(windows, OPTIONS[option]), _augment(windows, NONE)
     assert not _close(batch["uv_px"], plain["uv_px"], 1.0)
     pose = geometry.compose(batch["cpose"], batch["viewpoint"], batch["right"])
@@ -104,8 +104,8 @@ def test_two_flips_are_none(tmp_path):
         batch = _augment(once, replace(NONE, flip=1.0), crop_px=64)
         images = ((batch["rgb"] + 1) * 127.5).round().byte()
         labels = {key: batch[key] for key in ("right", "xyz_mm", "pose", "uv_px", "K")}
-        once = replace(once, pictures={"rgb": Pictures(images)}, **labels)
-    assert torch.equal(once.images, windows.images)
+        once = replace(once, images={"rgb": ImageStack(images)}, **labels)
+    assert torch.equal(once.rgb, windows.rgb)
     assert torch.equal(once.right, windows.right)
     for key in ("xyz_mm", "pose", "uv_px", "K"):
         assert _close(getattr(once, key), getattr(windows, key), 1e-3), key

@@ -53,7 +53,7 @@ def test_evaluation_keeps_the_order_and_the_rest(windows):
     assert torch.allclose(torch.cat([batch["pose"] for batch in epoch]), windows.pose, atol=1e-5)
 
 
-def test_poses_alone_are_turned_as_with_their_pictures_which_stay_untouched(windows, monkeypatch):
+def test_poses_alone_are_turned_as_with_their_images_which_stay_untouched(windows, monkeypatch):
     batches = _batches(windows)
     seen = list(batches.epoch(2, KEYS))
     monkeypatch.setattr(batches_module, "draw_images", None)
@@ -73,10 +73,10 @@ def test_the_thread_ends_when_nobody_listens_and_its_errors_arrive(windows, monk
     assert threading.active_count() == before
 
     def fail(*_):
-        raise RuntimeError("broken picture")
+        raise RuntimeError("broken image")
 
     monkeypatch.setattr(batches_module, "draw_images", fail)
-    with pytest.raises(RuntimeError, match="broken picture"):
+    with pytest.raises(RuntimeError, match="broken image"):
         next(_batches(windows).epoch(0, KEYS))
     assert threading.active_count() == before
 

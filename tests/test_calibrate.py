@@ -14,8 +14,8 @@ def seen(temperature: float, hands: int = 200) -> calibrate.Seen:
     model = tiny_model(ESTIMATION)
     with torch.inference_mode():
         factors = model.experiment.decoders["pose"].factors
-        pictures = torch.rand(hands, 3, model.crop_px, model.crop_px) * 2 - 1
-        q = synthesis.posterior(model.vae, factors, {"rgb": pictures})
+        images = torch.rand(hands, 3, model.crop_px, model.crop_px) * 2 - 1
+        q = synthesis.posterior(model.vae, factors, {"rgb": images})
         wide = {factor: each.widened(temperature) for factor, each in q.items()}
         truth = synthesis.decode(model.vae, sample(wide, torch.Generator().manual_seed(1)))["pose"]
     bone_mm, visible = torch.full((hands,), 40.0), torch.ones(hands, 20, dtype=torch.bool)

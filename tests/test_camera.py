@@ -1,4 +1,4 @@
-"""One warp moves picture, points and camera together."""
+"""One warp moves image, points and camera together."""
 
 import pytest
 import torch
@@ -75,7 +75,7 @@ def test_scale_magnifies_and_shift_moves_in_crop_pixels():
     torch.testing.assert_close(warp_points(right, W), torch.tensor([[[34.5, 30.5], [40.9, 30.5]]]))
 
 
-def test_a_flip_of_the_whole_picture_mirrors_its_camera():
+def test_a_flip_of_the_whole_image_mirrors_its_camera():
     size = 320
     K, xyz_mm = cameras(1), points_mm(1)
     W = warp_matrix(torch.full((1, 2), (size - 1) / 2, dtype=F64), float(size), size, flip=True)
@@ -86,7 +86,7 @@ def test_a_flip_of_the_whole_picture_mirrors_its_camera():
     torch.testing.assert_close(u, size - 1 - project(xyz_mm, K)[..., 0])
 
 
-def test_pictures_move_with_their_points():
+def test_images_move_with_their_points():
     images = torch.rand(3, 2, 17, 23) * 2 - 1
     whole = warp_matrix(torch.tensor([11.0, 8.0]).expand(3, 2), 17.0, 17)
     torch.testing.assert_close(warp_images(images, whole, 17), images[..., 3:20])
@@ -135,7 +135,7 @@ def hand_px(low: tuple[float, float], high: tuple[float, float], middle_mcp: tup
     [
         ((100, 110), (160, 150), 120),  # 2 * (160 - 100), the widest of the four
         ((95, 97), (110, 104), 50),  # 30 px: clamped from below
-        ((-300, 100), (110, 110), 200),  # clipped at the picture's left border
+        ((-300, 100), (110, 110), 200),  # clipped at the image's left border
         ((100, 100), (120, 5000), 256),  # clipped at 240, 2 * 140 > 256: no shrinking
     ],
 )

@@ -112,10 +112,10 @@ def test_each_wrong_convention_is_named_and_no_other(copied, name, topic):
 
 
 @pytest.mark.parametrize("name", ["freihand", "ge2019"])
-def test_pictures_tell_hands_of_the_other_side_from_mirrored_joints(copied, name):
+def test_images_tell_hands_of_the_other_side_from_mirrored_joints(copied, name):
     samples, root = copied(name)
     mirrored = [replace(sample, xyz_mm=sample.xyz_mm * np.float32([-1, 1, 1])) for sample in samples]
-    if name == "freihand":  # Ge's would lie far out of their pictures
+    if name == "freihand":  # Ge's would lie far out of their images
         SETS[name][2](root, mirrored)
         assert "mirrored" in wrong(name, root)["axes"]
     other = {"freihand": ("r", "l"), "ge2019": ("l", "r")}[name][1]
@@ -156,13 +156,13 @@ def test_everything_broken_is_named(broken):
     report = check_data("rhd", broken)
     told = "\n".join(f"{problem.where}: {problem.told}" for problem in report.problems)
     for expected in (
-        '"xyz" of picture 00000',
-        '"K" of picture 00001',
+        '"xyz" of image 00000',
+        '"K" of image 00001',
         "00002.png is missing",
         "color/00003.png (",
         "mask/00004.png (0 bytes)",
         "evaluation/00006: all 3D joints lie at one point",
-        "evaluation/00005: the same picture as evaluation/00007",
+        "evaluation/00005: the same image as evaluation/00007",
     ):
         assert expected in told
     assert len(report.problems) == 7
@@ -191,8 +191,8 @@ def test_freihands_labels_are_judged_one_by_one(copied):
     assert report.counts["evaluation"]["samples"] == len(samples) - 1
 
 
-def test_pictures_without_labels_are_only_counted(clean, tmp_path):
-    folder = tmp_path / "pictures"
+def test_images_without_labels_are_only_counted(clean, tmp_path):
+    folder = tmp_path / "images"
     shutil.copytree(clean["rhd"][1] / "evaluation/color", folder)
     (folder / "00003.png").write_bytes(b"")
     report = check_data("images", folder)
@@ -264,10 +264,10 @@ def test_both_splits_are_told_where_neither_has_a_readable_sample(copied):
     assert (told.count("training"), told.count("evaluation")) == (COUNT, COUNT)
 
 
-def test_every_kind_of_picture_is_read(monkeypatch, tmp_path):
+def test_every_kind_of_image_is_read(monkeypatch, tmp_path):
     """Each shared one once; and who lacks what others have is named."""
     samples = painted_scenes(tmp_path)
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"no image")
     shared, broken = ("identity_tag", "background_tag"), tmp_path / "broken.png"
     samples = [replace(sample, **dict.fromkeys(shared, broken)) for sample in samples]
     lacking = [replace(samples[0], name=f"no {kind}", **{kind: None}) for kind in (*shared, "depth")]
@@ -276,4 +276,4 @@ def test_every_kind_of_picture_is_read(monkeypatch, tmp_path):
     assert [problem.where for problem in told].count(str(broken)) == 2
     for kind in (*shared, "depth"):
         (problem,) = [problem for problem in told if problem.where == f"training/no {kind}"]
-        assert problem.told == f"it has no {kind} picture, but others have"
+        assert problem.told == f"it has no {kind} image, but others have"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_run
+from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_run
 
 from latent_hands.cli import COMMANDS, main, split_overrides
 from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
@@ -22,7 +22,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, graph in (("estimation", ESTIMATION), ("synthesis", SYNTHESIS)):
         tiny_run(folder / name, graph)
     for seed, name in enumerate(("a.png", "b.png")):
-        Image.fromarray(noise_picture(seed=seed)).save(folder / name)
+        Image.fromarray(noise_image(seed=seed)).save(folder / name)
     (folder / "short.png").write_bytes((folder / "a.png").read_bytes()[:300])
     return folder
 
@@ -49,10 +49,10 @@ def test_estimates_are_written_and_printed(runs: Path, tmp_path: Path, capsys: p
     assert read_rgb(tmp_path / "b.png").shape[1] > 600
 
 
-def test_pictures_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Path):
+def test_images_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Path):
     a, b, run = str(runs / "a.png"), str(runs / "b.png"), str(runs / "synthesis")
     assert main(["estimate", str(runs / "estimation"), a, "--out", str(tmp_path)]) == 0
-    out = tmp_path / "new" / "picture.png"
+    out = tmp_path / "new" / "image.png"
     assert (
         main(["synthesise", run, "--pose", str(tmp_path / "a.json"), "--content", b, "--out", str(out)]) == 0
     )
@@ -90,9 +90,9 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     assert "no run folder" in fails(capsys, "estimate", "nosuch", a)
     assert "short.png" in fails(capsys, "estimate", run, runs / "short.png")
     assert "no image file or folder" in fails(capsys, "estimate", run, tmp_path / "none.png")
-    assert "give either pictures or --data" in fails(capsys, "estimate", run)
+    assert "give either images or --data" in fails(capsys, "estimate", run)
     assert "x,y,width,height" in fails(capsys, "estimate", run, a, "--box", "1,2,3")
-    assert "misses the picture" in fails(capsys, "estimate", run, a, "--box", "900,2,3,4")
+    assert "misses the image" in fails(capsys, "estimate", run, a, "--box", "900,2,3,4")
     assert "bone_mm is -1" in fails(capsys, "estimate", run, a, "--bone-mm", "-1")
     assert "no decoder that writes rgb" in fails(capsys, "synthesise", run, "--pose", a, "--content", a)
     assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", "--from", a, "--to", a)
@@ -230,7 +230,7 @@ def test_samples_are_chosen_by_number_or_name(tmp_path: Path, monkeypatch: pytes
     )
     assert chosen("rhd", "12", "00003") == ["00012", "00003"]
     assert chosen("stb", "B1Counting_SK_color_1") == ["B1Counting_SK_color_1"]
-    with pytest.raises(HandsError, match=r'no picture "1" .* by their name: B1Counting_SK_color_0'):
+    with pytest.raises(HandsError, match=r'no image "1" .* by their name: B1Counting_SK_color_0'):
         chosen("stb", "1")
-    with pytest.raises(HandsError, match=r'no picture "4" .* by their number: 00003'):
+    with pytest.raises(HandsError, match=r'no image "4" .* by their number: 00003'):
         chosen("rhd", "4")

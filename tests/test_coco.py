@@ -82,7 +82,7 @@ BROKEN = {
     r'file name "\.\./photo\.png" leads out of': lambda content: content["images"][0].update(
         file_name="../photo.png"
     ),
-    r"annotation 3 of .*b\.png: the picture is missing": lambda content: content["images"][0].update(
+    r"annotation 3 of .*b\.png: the image is missing": lambda content: content["images"][0].update(
         file_name="b.png"
     ),
     r'"keypoints" of annotation 3 of .*photo\.png holds no 21 x 3 finite': change("keypoints", [1.0] * 62),
@@ -95,7 +95,7 @@ BROKEN = {
     r"annotation 3 of .*photo\.png has no middle_finger1": lambda content: unlabel(content, 9),
     r"KeyError\('keypoints'\)": lambda content: content["annotations"][0].pop("keypoints"),
     r'"palm_mm" without "xyz_mm" or without "K"': change("palm_mm", [0.0, 0.0, 500.0]),
-    r"two of one picture": lambda content: content["annotations"].append(content["annotations"][0]),
+    r"two of one image": lambda content: content["annotations"].append(content["annotations"][0]),
     r"has no annotation": lambda content: content["annotations"].clear(),
     r"not in COCO's layout: KeyError\('images'\)": lambda content: content.pop("images"),
 }

@@ -132,7 +132,7 @@ def test_an_unknown_convention_is_told():
 def test_readers_name_the_convention_of_their_set():
     found = {}
     if (SHARED / "stb").is_dir():
-        found["stb"] = read_stb(SHARED / "stb", "evaluation", limit=1, views=("left",), pictures=False)
+        found["stb"] = read_stb(SHARED / "stb", "evaluation", limit=1, views=("left",), images=False)
     for each in ("rhd", "ge2019"):
         if (SHARED / each).is_dir():
             found[each] = open_data(each, SHARED / each, "evaluation", limit=1)
@@ -148,7 +148,7 @@ def test_calibrated_numbers_are_those_of_the_labels(each):
     if not root.is_dir():
         pytest.skip(f"no {each} at {root}")
     samples = (
-        read_stb(root, "training", views=("left",), pictures=False)[::100]
+        read_stb(root, "training", views=("left",), images=False)[::100]
         if each == "stb"
         else open_data(each, root, "evaluation")
     )
@@ -157,7 +157,7 @@ def test_calibrated_numbers_are_those_of_the_labels(each):
 
 
 class TestRendering:
-    """The pictures are the same in every convention; the labels are not, and say whose they are."""
+    """The images are the same in every convention; the labels are not, and say whose they are."""
 
     @pytest.fixture(scope="class")
     def roots(self, tmp_path_factory):
@@ -167,10 +167,10 @@ class TestRendering:
         folder = tmp_path_factory.mktemp("render")
         return {each: render_dataset(folder / each, 2, convention=each, **SMALL) for each in ("rhd", "stb")}
 
-    def test_pictures_do_not_depend_on_it(self, roots):
-        for picture in sorted((roots["rhd"] / "training").rglob("*.png")):
-            same = roots["stb"] / picture.relative_to(roots["rhd"])
-            assert picture.read_bytes() == same.read_bytes()
+    def test_images_do_not_depend_on_it(self, roots):
+        for image in sorted((roots["rhd"] / "training").rglob("*.png")):
+            same = roots["stb"] / image.relative_to(roots["rhd"])
+            assert image.read_bytes() == same.read_bytes()
 
     def test_labels_are_in_it_and_say_so(self, roots):
         read = {each: read_rendered(root, "training") for each, root in roots.items()}

@@ -19,11 +19,11 @@ from latent_hands.cli import main
 from latent_hands.rendering.looks.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
 from latent_hands.rendering.scene import sample_scene
 from latent_hands.rendering.sets import set_writer
-from latent_hands.rendering.sets.counterfactual import FACTORS, PICTURES, TAGS, Framing, draw_block
+from latent_hands.rendering.sets.counterfactual import FACTORS, IMAGES, TAGS, Framing, draw_block
 from latent_hands.rendering.sets.counterfactual_set import BENCHMARK_SEED, render_counterfactual
 from latent_hands.rendering.sets.dataset import render_dataset
 
-SMALL = {"count": PICTURES, "size": 48, "seed": 3, "evaluation": PICTURES, "progress": False}
+SMALL = {"count": IMAGES, "size": 48, "seed": 3, "evaluation": IMAGES, "progress": False}
 WINDOW = (0.85, 1.0)
 SURFACE = ("skin", "light", "background")
 
@@ -39,13 +39,13 @@ def read(root, request):
 
 
 def factors_of(sample):
-    """Everything recorded about how a picture was made, by factor; `rest` is what belongs to none."""
+    """Everything recorded about how an image was made, by factor; `rest` is what belongs to none."""
     known = json.loads(json.dumps(sample.factors))
     look = known.pop("look")
     turn = {name: look["light"].pop(name) for name in ("yaw_deg", "pitch_deg", "roll_deg")}
     parts = {"pose": known.pop("articulation"), "viewpoint": known.pop("viewpoint")}
     parts |= {"identity": known.pop("identity")} | {name: look.pop(name) for name in SURFACE}
-    # Names of pictures and scenes are no factors; the mesh's rotation follows from pose and viewpoint.
+    # Names of images and scenes are no factors; the mesh's rotation follows from pose and viewpoint.
     for name in ("name", "index", "scene", "rotation", "counterfactual"):
         known.pop(name)
     return parts | {"rest": [known, look, turn]}
@@ -115,7 +115,7 @@ def test_a_cell_has_the_pose_of_its_row_and_the_scene_of_its_column(read):
         assert all(found == {*FACTORS, "rest"} for found in everywhere)
 
 
-def test_a_transfer_takes_pose_and_scene_from_two_other_pictures(read):
+def test_a_transfer_takes_pose_and_scene_from_two_other_images(read):
     for grid in read.grids:
         truths = [transfer.truth for transfer in grid.transfers()]
         assert truths == [cell for row in grid.cells for cell in row]
@@ -128,7 +128,7 @@ def test_a_transfer_takes_pose_and_scene_from_two_other_pictures(read):
 def test_every_reader_of_the_layout_reads_the_set(root):
     for split in ("training", "evaluation"):
         samples = open_data("rendered", root, split)
-        assert len(samples) == len(open_data("rhd", root, split)) == PICTURES
+        assert len(samples) == len(open_data("rhd", root, split)) == IMAGES
         assert len({sample.tag for sample in samples}) == TAGS
         for sample in samples:
             assert read_rgb(sample.tag).shape == read_rgb(sample.image).shape == (48, 48, 3)
@@ -179,11 +179,11 @@ def test_a_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
 
 
 def test_other_settings_and_ordinary_sets_are_refused(root, tmp_path):
-    for name, value in [("seed", 4), ("size", 64), ("count", PICTURES + 1)]:
+    for name, value in [("seed", 4), ("size", 64), ("count", IMAGES + 1)]:
         with pytest.raises(HandsError, match="holds rendered hands with"):
             render_counterfactual(root, **SMALL | {name: value})
     with pytest.raises(HandsError, match="poses_per_scene = None, not 4"):
-        render_dataset(root, **SMALL | {"count": PICTURES})
+        render_dataset(root, **SMALL | {"count": IMAGES})
     for name, value in [("count", -1), ("evaluation", -1), ("workers", 0), ("size", 1)]:
         with pytest.raises(HandsError, match=f"{name} is {value}"):
             render_counterfactual(tmp_path / "new", **SMALL | {name: value})
@@ -206,10 +206,10 @@ def test_incomplete_and_other_sets_are_told(root, tmp_path):
     records = [json.loads(line) for line in text.splitlines()]
     try:
         for number, change, message in [
-            (3, {"group": 1, "role": "anchor"}, "group 0 of .* lacks its picture viewpoint"),
+            (3, {"group": 1, "role": "anchor"}, "group 0 of .* lacks its image viewpoint"),
             (9, {"grid": 5, "row": 10**12, "column": 0}, "grid 0 of .* lacks row 0, column 1"),
-            (4, {"group": "0"}, "picture 00004 of .* is of no group or grid"),
-            (4, None, "picture 00004 of .* is of no group or grid"),
+            (4, {"group": "0"}, "image 00004 of .* is of no group or grid"),
+            (4, None, "image 00004 of .* is of no group or grid"),
         ]:
             changed = list(records)
             changed[number] = records[number] | {"counterfactual": change}

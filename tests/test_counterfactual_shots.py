@@ -1,4 +1,4 @@
-"""Shots of a group: a picture changes where the factor shows that was changed, and nowhere else."""
+"""Shots of a group: an image changes where the factor shows that was changed, and nowhere else."""
 
 import dataclasses
 import json

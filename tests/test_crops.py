@@ -18,7 +18,7 @@ from latent_hands.hand import camera, geometry
 @pytest.mark.parametrize("margin", [1.0, 1.75])
 def test_labels_stay_on_the_pixels_they_name(tmp_path, side, margin):
     windows = build_windows(painted_hands(tmp_path, 6), margin=margin, side=side)
-    assert torch.allclose(find_dots(windows.images), windows.uv_px[:, DOT], atol=0.3)
+    assert torch.allclose(find_dots(windows.rgb), windows.uv_px[:, DOT], atol=0.3)
     projected = camera.project(windows.xyz_mm, windows.K)
     assert torch.allclose(
         projected[:, 1:], windows.uv_px[:, 1:], atol=1e-2
@@ -27,11 +27,11 @@ def test_labels_stay_on_the_pixels_they_name(tmp_path, side, margin):
     assert windows.right.tolist() == [False, True] * 3
 
 
-def test_a_mirrored_right_hand_is_the_left_hand_of_the_mirrored_picture(tmp_path):
+def test_a_mirrored_right_hand_is_the_left_hand_of_the_mirrored_image(tmp_path):
     right = painted_hand(tmp_path, "right", "right", dot=3)
-    picture = np.asarray(Image.open(right.image))
-    Image.fromarray(picture[:, ::-1]).save(tmp_path / "left.png")
-    far = picture.shape[1] - 1
+    image = np.asarray(Image.open(right.image))
+    Image.fromarray(image[:, ::-1]).save(tmp_path / "left.png")
+    far = image.shape[1] - 1
     left = dataclasses.replace(
         right,
         image=tmp_path / "left.png",
@@ -41,7 +41,7 @@ def test_a_mirrored_right_hand_is_the_left_hand_of_the_mirrored_picture(tmp_path
         K=np.array([[300, 0, far - right.K[0, 2]], [0, 300, right.K[1, 2]], [0, 0, 1]], np.float32),
     )
     pair = build_windows([right, left])
-    assert (pair.images[0].int() - pair.images[1].int()).abs().max() <= 1
+    assert (pair.rgb[0].int() - pair.rgb[1].int()).abs().max() <= 1
     for label in (pair.xyz_mm, pair.pose, pair.uv_px, pair.K, pair.visible.float(), pair.bone_mm):
         assert torch.allclose(label[0], label[1], atol=1e-3)
 
@@ -59,7 +59,7 @@ def test_both_treatments_of_the_side_share_canonical_poses(tmp_path):
 
 def test_grey_lies_beyond_the_border_and_nowhere_else(tmp_path):
     Image.new("RGB", (40, 20), (255, 255, 255)).save(tmp_path / "white.png")
-    window = build_windows([Sample("white", tmp_path / "white.png")], margin=1.0, window_px=80).images[0]
+    window = build_windows([Sample("white", tmp_path / "white.png")], margin=1.0, window_px=80).rgb[0]
     assert (window[:, :19] == 128).all()
     assert (window[:, 21:59, 2:-2] == 255).all()
     assert (window[:, 61:] == 128).all()
@@ -68,7 +68,7 @@ def test_grey_lies_beyond_the_border_and_nowhere_else(tmp_path):
 def test_shrinking_averages(tmp_path):
     v, u = np.mgrid[:1000, :1000]
     Image.fromarray(((u + v) % 2 * 255).astype(np.uint8)).save(tmp_path / "board.png")
-    window = build_windows([Sample("board", tmp_path / "board.png")], margin=1.0, window_px=48).images.float()
+    window = build_windows([Sample("board", tmp_path / "board.png")], margin=1.0, window_px=48).rgb.float()
     assert window.std() < 3
 
 
@@ -79,14 +79,14 @@ def test_resampling_keeps_places(tmp_path, window_px):
     window = build_windows([sample], "scene", margin=1.2, window_px=window_px)
     W = camera.warp_matrix(torch.tensor([[120.0, 80.0]]), 180.0, window_px)
     expected = camera.warp_points(torch.tensor([[[131.0, 66.0]]]), W)[:, 0]
-    assert torch.allclose(find_dots(window.images), expected, atol=0.15)
+    assert torch.allclose(find_dots(window.rgb), expected, atol=0.15)
     assert window.crop_side_px.tolist() == [150.0]
 
 
-def test_without_labels_the_window_is_the_whole_picture(tmp_path):
+def test_without_labels_the_window_is_the_whole_image(tmp_path):
     paint_dot(tmp_path / "dot.png", (60.0, 50.0), size_px=(100, 200))
     windows = build_windows([Sample("dot", tmp_path / "dot.png")], margin=1.0, window_px=200)
-    assert torch.allclose(find_dots(windows.images), torch.tensor([[60.0, 100.0]]), atol=0.2)
+    assert torch.allclose(find_dots(windows.rgb), torch.tensor([[60.0, 100.0]]), atol=0.2)
     labels = ("xyz_mm", "pose", "bone_mm", "uv_px", "visible", "K", "right")
     assert all(getattr(windows, label) is None for label in labels)
 
@@ -97,24 +97,24 @@ def test_a_scene_shares_its_window_and_its_tag(tmp_path):
         dataclasses.replace(sample, window=scenes[i // 2], tag=tmp_path / f"{i // 2}.png")
         for i, sample in enumerate(painted_hands(tmp_path, 4, "l"))
     ]
-    windows = build_windows(samples, "scene", pictures=["tag"])
-    assert windows.pictures["tag"].index.tolist() == [0, 0, 1, 1]
+    windows = build_windows(samples, "scene", images=["tag"])
+    assert windows.images["tag"].index.tolist() == [0, 0, 1, 1]
     assert torch.equal(
-        windows.pictures["tag"].images[0], windows.images[0]
-    )  # 0.png is also the first sample's picture
-    assert torch.allclose(find_dots(windows.images), windows.uv_px[:, DOT], atol=0.3)
+        windows.images["tag"].pixels[0], windows.rgb[0]
+    )  # 0.png is also the first sample's image
+    assert torch.allclose(find_dots(windows.rgb), windows.uv_px[:, DOT], atol=0.3)
     chosen = windows.select([3, 0])
     assert chosen.names == ("3", "0")
     assert torch.equal(chosen.pose, windows.pose[[3, 0]])
     everyone = torch.arange(2)
-    assert torch.equal(chosen.pictures["tag"].of(everyone), windows.pictures["tag"].of(torch.tensor([3, 0])))
+    assert torch.equal(chosen.images["tag"].of(everyone), windows.images["tag"].of(torch.tensor([3, 0])))
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path):
     samples, told = painted_hands(tmp_path, 7), []
     one = build_windows(samples, workers=1)
     many = build_windows(samples, workers=4, progress=lambda done, count: told.append((done, count)))
-    assert torch.equal(one.images, many.images)
+    assert torch.equal(one.rgb, many.rgb)
     assert told == [(i, 7) for i in range(1, 8)]
 
 
@@ -155,8 +155,8 @@ def test_a_broken_sample_is_named(tmp_path, told):
         ({"crop": "boxx"}, 'unknown crop "boxx"; did you mean "box"'),
         ({"side": "left"}, 'unknown side "left"'),
         ({"margin": 0.5}, "margin 0.5"),
-        ({"pictures": ["tag"]}, "sample 0 .* has no tag picture; it has rgb"),
-        ({"pictures": ["tga"]}, 'unknown picture "tga"; did you mean "tag"'),
+        ({"images": ["tag"]}, "sample 0 .* has no tag image; it has rgb"),
+        ({"images": ["tga"]}, 'unknown image "tga"; did you mean "tag"'),
     ],
 )
 def test_an_illegal_choice_is_told(tmp_path, options, told):
@@ -171,12 +171,12 @@ def test_without_scenes_the_window_is_the_palm_s_and_no_pose_moves_it(tmp_path):
     bent = sample.xyz_mm.copy()
     bent[1:9] += 15
     samples = [sample, dataclasses.replace(sample, xyz_mm=bent, uv_px=camera_px(bent, sample.K))]
-    one, other = build_windows(samples, "scene", pictures=["tag"]).pictures["rgb"].images
+    one, other = build_windows(samples, "scene", images=["tag"]).images["rgb"].pixels
     assert torch.equal(one, other)
-    windows = build_windows(samples, "scene", margin=1.0, pictures=["tag"])
-    assert torch.equal(windows.pictures["tag"].of(torch.arange(2)), windows.images)
+    windows = build_windows(samples, "scene", margin=1.0, images=["tag"])
+    assert torch.equal(windows.images["tag"].of(torch.arange(2)), windows.rgb)
     assert torch.allclose(windows.uv_px[:, 0], torch.tensor(191 / 2), atol=1e-3)
-    boxes = build_windows(samples, "box").images
+    boxes = build_windows(samples, "box").rgb
     assert not torch.equal(boxes[0], boxes[1])
 
 

@@ -1,4 +1,4 @@
-"""Depth as pictures: about the palm, moved as the picture is, and untouched by light."""
+"""Depth as images: about the palm, moved as the image is, and untouched by light."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from latent_hands.data.crops import build_windows
 from latent_hands.data.depth import REACH_MM, depth_levels, read_depth_mm, surface_depth_mm
 from latent_hands.data.rhd_files import encode_depth
 from latent_hands.data.sample import Sample
-from latent_hands.data.windows import Pictures
+from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError
 
 LIGHT = dict.fromkeys(("brightness", "contrast", "saturation", "hue", "blur_px", "noise"), 0.0)
@@ -34,7 +34,7 @@ def with_depth(sample: Sample, further_mm: float = 0.0) -> Sample:
 
 
 def depths(samples: list[Sample], **options: object) -> torch.Tensor:
-    return build_windows(samples, pictures=["depth"], **options).pictures["depth"].images
+    return build_windows(samples, images=["depth"], **options).images["depth"].pixels
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
@@ -70,19 +70,19 @@ def test_without_labels_the_nearest_surface_in_the_middle_is_the_palm():
 @pytest.mark.parametrize("margin", [1.0, 1.75])
 def test_labels_stay_on_the_surface_they_name(tmp_path, margin):
     windows = build_windows(
-        [with_depth(s) for s in painted_hands(tmp_path, 6)], "box", margin, pictures=["depth"]
+        [with_depth(s) for s in painted_hands(tmp_path, 6)], "box", margin, images=["depth"]
     )
-    assert torch.allclose(find_dots(windows.pictures["depth"].images), windows.uv_px[:, DOT], atol=0.5)
+    assert torch.allclose(find_dots(windows.images["depth"].pixels), windows.uv_px[:, DOT], atol=0.5)
 
 
 def test_the_background_lies_beyond_the_border(tmp_path):
     assert depths([with_depth(painted_hand(tmp_path, "hand"))], margin=4.0)[0, 0, 0, 0] == 0
 
 
-def test_depth_moves_as_the_picture_does(tmp_path):
-    windows = build_windows([with_depth(s) for s in painted_hands(tmp_path, 6)], pictures=["depth"])
-    depth = windows.pictures["depth"]
-    shown = replace(windows, pictures={"rgb": Pictures(depth.images.expand(-1, 3, -1, -1)), "depth": depth})
+def test_depth_moves_as_the_image_does(tmp_path):
+    windows = build_windows([with_depth(s) for s in painted_hands(tmp_path, 6)], images=["depth"])
+    depth = windows.images["depth"]
+    shown = replace(windows, images={"rgb": ImageStack(depth.pixels.expand(-1, 3, -1, -1)), "depth": depth})
     batch = augment(shown, torch.arange(6), 64, GEOMETRY, torch.Generator().manual_seed(1))
     rgb, depth = batch["rgb"][:, :1], batch["depth"]
     inside = (rgb - depth).abs() < 1e-4
@@ -91,7 +91,7 @@ def test_depth_moves_as_the_picture_does(tmp_path):
 
 
 def test_light_and_sensor_do_not_touch_depth(tmp_path):
-    windows = build_windows([with_depth(s) for s in painted_hands(tmp_path, 4)], pictures=["depth"])
+    windows = build_windows([with_depth(s) for s in painted_hands(tmp_path, 4)], images=["depth"])
     everything = Augmentation(jpeg=0.5, occluders=1.0)
     plain, changed = (
         augment(windows, torch.arange(4), 48, each, torch.Generator().manual_seed(1))
@@ -103,5 +103,5 @@ def test_light_and_sensor_do_not_touch_depth(tmp_path):
 
 def test_a_set_without_depth_is_told_what_it_has(tmp_path):
     samples = painted_hands(tmp_path, 2)
-    with pytest.raises(HandsError, match=r"sample 0 .* has no depth picture; it has rgb"):
-        build_windows(samples, pictures=["depth"])
+    with pytest.raises(HandsError, match=r"sample 0 .* has no depth image; it has rgb"):
+        build_windows(samples, images=["depth"])

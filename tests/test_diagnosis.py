@@ -12,8 +12,8 @@ from latent_hands.data import open_data, read_stb
 from latent_hands.data.sample import project
 from latent_hands.doctor import anatomy, cameras
 from latent_hands.doctor.diagnosis import diagnose
+from latent_hands.doctor.images import READINGS, likeliest
 from latent_hands.doctor.labels import labels_of
-from latent_hands.doctor.pictures import READINGS, likeliest
 from latent_hands.hand.skeleton import JOINTS, reorder
 
 
@@ -144,7 +144,7 @@ def test_the_side_tells_which_joints_are_swapped_where_the_camera_cannot(labels,
 
 
 @pytest.mark.parametrize("axes", [cameras.SWAPPED, cameras.MIRRORED])
-def test_where_2d_joints_are_projected_pictures_tell_sides_from_axes(labels, axes):
+def test_where_2d_joints_are_projected_images_tell_sides_from_axes(labels, axes):
     turned = AXES[axes](labels)
     turned = replace(turned, uv_px=project(turned.xyz_mm, turned.K))
     unlike = np.tile(np.where(np.array(READINGS) == axes, 1.0, 9.0), (len(labels.names), 1))
@@ -155,7 +155,7 @@ def test_where_2d_joints_are_projected_pictures_tell_sides_from_axes(labels, axe
     assert "see --sheet" not in wrong(turned, as_labelled)["side"]
 
 
-def test_pictures_that_disagree_do_not_tell():
+def test_images_that_disagree_do_not_tell():
     assert likeliest(np.array([[1.0, 2, 3], [2, 1, 3]] * 10)) is None
     assert likeliest(np.full((20, 3), 5.0)) is None
     assert likeliest(np.array([[1.0, 2, 3]] * 20)) == READINGS[0]
@@ -169,7 +169,7 @@ def test_a_camera_of_another_resolution_is_named(labels, scale, projected):
     found = wrong(other)
     assert set(found) == {"camera"}
     width, height = (round(side * scale / 10) for side in SIZE_PX)
-    told = found["camera"].split(" px")[0].removeprefix("K belongs to pictures of ").split("x")
+    told = found["camera"].split(" px")[0].removeprefix("K belongs to images of ").split("x")
     assert [round(int(side) / 10) for side in told] == [width, height]
 
 
@@ -243,7 +243,7 @@ def test_bends_are_the_same_from_everywhere_and_for_mirror_images(labels):
 @pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")
 @pytest.mark.parametrize("view", ["left", "right", "sk"])
 def test_nothing_is_wrong_with_stb(view):
-    samples = read_stb(SHARED / "stb", "evaluation", views=(view,), pictures=False)
+    samples = read_stb(SHARED / "stb", "evaluation", views=(view,), images=False)
     verdicts, outliers = diagnose(labels_of([(sample.name, sample, (640, 480)) for sample in samples]))
     assert not [verdict for verdict in verdicts if verdict.wrong]
     assert outliers == []

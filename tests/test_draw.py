@@ -1,4 +1,4 @@
-"""Pictures show what they claim: the right pixels, colours, places and scale."""
+"""Images show what they claim: the right pixels, colours, places and scale."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from latent_hands import draw
-from latent_hands.draw.hands import seen_from
+from latent_hands.draw.skeletons import seen_from
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import FINGERS, JOINTS
 
@@ -16,7 +16,7 @@ GREY = np.full((320, 320, 3), 128, np.uint8)
 
 
 def open_hand(scale: float = 1.0) -> np.ndarray:
-    """Five straight fingers spread in the picture's plane, palm at the origin."""
+    """Five straight fingers spread in the image's plane, palm at the origin."""
     points = np.zeros((21, 3))
     for angle, joints in zip(np.linspace(-1.2, 1.2, 5), FINGERS.values(), strict=True):
         for step, joint in enumerate(joints, 1):
@@ -24,9 +24,9 @@ def open_hand(scale: float = 1.0) -> np.ndarray:
     return points
 
 
-def mean_colour(picture: np.ndarray, u: float, v: float) -> np.ndarray:
+def mean_colour(image: np.ndarray, u: float, v: float) -> np.ndarray:
     u, v = round(u), round(v)
-    return picture[v - 1 : v + 2, u - 1 : u + 2].reshape(-1, 3).mean(axis=0)
+    return image[v - 1 : v + 2, u - 1 : u + 2].reshape(-1, 3).mean(axis=0)
 
 
 def test_every_joint_but_the_root_has_one_colour():
@@ -45,7 +45,7 @@ def test_overlay_colours_each_bone_with_its_finger():
     assert (shown[-20:] == 128).all()
 
 
-def test_overlay_enlarges_small_pictures_and_moves_the_hand_along():
+def test_overlay_enlarges_small_images_and_moves_the_hand_along():
     uv_px = open_hand(7.5)[:, :2] + [39.5, 44.5]
     small = draw.overlay(GREY[:80, :80], uv_px, draw.TRUTH)
     assert small.shape == (320, 320, 3)
@@ -53,7 +53,7 @@ def test_overlay_enlarges_small_pictures_and_moves_the_hand_along():
     assert np.abs(mean_colour(small, u, v) - 128).max() > 30
 
 
-def test_overlay_reduces_huge_pictures():
+def test_overlay_reduces_huge_images():
     assert draw.overlay(np.zeros((2000, 3000, 3), np.uint8), np.full((21, 2), 500.0)).shape == (853, 1280, 3)
 
 
@@ -89,10 +89,10 @@ def test_grid_places_cells_and_leaves_none_empty():
 
 def test_headings_make_room():
     cell = np.zeros((8, 8, 3), np.uint8)
-    plain, headed = draw.grid([[cell]]), draw.grid([[cell]], ["content"], ["pose from picture"])
+    plain, headed = draw.grid([[cell]]), draw.grid([[cell]], ["content"], ["pose from image"])
     assert headed.shape[0] > plain.shape[0]
     assert headed.shape[1] > plain.shape[1]
-    assert (headed == draw.grid([[cell]], ["content"], ["pose from picture"])).all()
+    assert (headed == draw.grid([[cell]], ["content"], ["pose from image"])).all()
     two_lines = draw.grid([[cell]], ["placed by\nthe box"])
     assert two_lines.shape[0] - headed.shape[0] == headed.shape[0] - plain.shape[0]
 
@@ -109,14 +109,14 @@ def test_gif_runs_forth_and_back(tmp_path: Path):
 
 
 def test_files_are_written_whole(tmp_path: Path):
-    draw.save_picture(GREY, tmp_path / "new" / "a.png")
+    draw.save_image(GREY, tmp_path / "new" / "a.png")
     assert np.array_equal(np.array(Image.open(tmp_path / "new" / "a.png")), GREY)
     draw.curves(tmp_path / "new" / "b.png", {"EPE": {"train": ([1, 2], [30.0, 20.0])}}, "epoch", "mm")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
 
 
 @pytest.mark.parametrize("name", ["grid", "grid.tree", "grid.psd", "grid.mpg"])
-def test_a_picture_must_end_as_one(name, tmp_path):
-    with pytest.raises(HandsError, match=f"{name} does not end as a picture does; legal: .png"):
-        draw.save_picture(GREY, tmp_path / name)
+def test_an_image_must_end_as_one(name, tmp_path):
+    with pytest.raises(HandsError, match=f"{name} does not end as an image does; legal: .png"):
+        draw.save_image(GREY, tmp_path / name)
     assert not list(tmp_path.iterdir())

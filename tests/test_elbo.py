@@ -119,7 +119,7 @@ def test_agreement_is_the_divergence_from_what_labels_say():
     assert (found["agree_cpose"].weight, found["agree_pose"].weight) == (-2.0, -0.5)
 
 
-def test_features_are_compared_where_a_picture_is_decoded():
+def test_features_are_compared_where_an_image_is_decoded():
     vae, data = synthesis(), batch()
     explained = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0, features={"rgb": 0.5})
     found = values(vae, explained, data)
@@ -156,7 +156,7 @@ def test_a_posterior_that_agrees_is_as_wide_as_it_errs():
 AGAIN = Reread("rgb", "rgb", 2.0, ("tag",))
 
 
-def test_a_picture_of_one_pose_in_other_scenes_is_read_again():
+def test_an_image_of_one_pose_in_other_scenes_is_read_again():
     vae, data = synthesis(), batch()
     bound = Bound(("pose", "tag"), {"rgb": 0.0}, 0.0, reread=(AGAIN,))
     assert values(vae, bound, data)["reread_rgb"].weight == 2.0
@@ -167,11 +167,11 @@ def test_a_picture_of_one_pose_in_other_scenes_is_read_again():
 
 
 def test_what_shows_its_latent_is_read_again_better_than_what_does_not(monkeypatch):
-    """The density of z' is highest where the decoded picture is the one that the encoder reads as z'."""
+    """The density of z' is highest where the decoded image is the one that the encoder reads as z'."""
     vae, data = synthesis(), batch()
     read = vae.encode("rgb", data)
     shown, other = ({f: q.mean + move for f, q in read.items()} for move in (0.0, 0.5))
-    monkeypatch.setattr("latent_hands.beyond.rereading.soften", lambda picture, generator: picture)
+    monkeypatch.setattr("latent_hands.beyond.rereading.soften", lambda image, generator: image)
     monkeypatch.setattr(vae, "decode", lambda *_: data["rgb"])
     unlent = replace(AGAIN, lent=())
     best = unlent.log_density(vae, shown, data)

@@ -40,12 +40,12 @@ def test_an_estimator_sees_the_whole_hand_at_any_size(px, monkeypatch):
     model, seen = tiny_model(ESTIMATION), []
     monkeypatch.setattr(model, "predict", lambda crops: seen.append(crops) or {"pose": torch.zeros(1, 21, 3)})
     joints = torch.linspace(0.1, 0.9, 21)[:, None].expand(21, 2) * px
-    picture = torch.full((1, 3, px, px), -1.0)
+    image = torch.full((1, 3, px, px), -1.0)
     for u, v in joints.round().long().tolist():
-        picture[0, :, v, u] = 1.0
+        image[0, :, v, u] = 1.0
     K, count = torch.tensor([[px, 0, px / 2], [0, px, px / 2], [0, 0, 1.0]]), len(BENCHMARK.rgb)
     labels = {"uv_px": joints.round().expand(count, 21, 2), "K": K.expand(count, 3, 3)}
-    Estimator(model).read(picture, replace(BENCHMARK, **labels), torch.zeros(1, dtype=torch.int64))
+    Estimator(model).read(image, replace(BENCHMARK, **labels), torch.zeros(1, dtype=torch.int64))
     lit = (seen[0][0].mean(dim=0) > -0.99).nonzero().float()
     assert lit.amin() < 8
     assert lit.amax() > 0.7 * PX

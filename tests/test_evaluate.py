@@ -178,7 +178,7 @@ def test_crops_turned_at_test_time_are_turned_back(margin):
         torch.testing.assert_close(seen.cpose, torch.ones(5, 21, 3))
 
 
-def test_averaging_over_turns_cancels_a_bias_in_the_picture_plane():
+def test_averaging_over_turns_cancels_a_bias_in_the_image_plane():
     images, angle = spots(5)
     expected = torch.stack([angle.cos(), angle.sin(), torch.ones(5)], dim=-1)[:, None].expand(-1, 21, -1)
     biased = predict(lambda crops: compass(crops, 0.5), images, None, 64)
@@ -219,7 +219,7 @@ def test_impossible_options_are_told():
 
 def test_the_mean_pose_reference_on_rhd():
     if not (SHARED / "rhd" / "evaluation").exists():
-        pytest.skip(f"no RHD pictures at {SHARED / 'rhd'}")
+        pytest.skip(f"no RHD images at {SHARED / 'rhd'}")
     crops, data = pytest.importorskip("latent_hands.data.crops"), pytest.importorskip("latent_hands.data")
     samples = data.open_data("rhd", SHARED / "rhd", "evaluation")
     windows = crops.build_windows(samples, margin=1.0, window_px=32)

@@ -167,7 +167,7 @@ def test_a_missing_key_is_named():
             'encode = ["pose"]',
             'encode = ["pose"]\nfeatures = { pose = 1.0 }',
             "",
-            'features: "pose" is no decoder of a picture; legal: none',
+            'features: "pose" is no decoder of an image; legal: none',
         ),
         ("", "", "[phases]\nembed = {epochs = 1}", 'unknown phase "embed"'),
         (
@@ -224,7 +224,7 @@ def test_the_seed_decides_the_weights():
 REFINE = "--algorithm.refine={rgb=10.0}"
 
 
-def test_a_picture_is_refined_with_the_content_of_others_by_weights_of_its_own():
+def test_an_image_is_refined_with_the_content_of_others_by_weights_of_its_own():
     phases = phases_of(load_experiment("synthesis", [*TINY, REFINE, "--phases.refine_rgb.lam={rgb=0.5}"]))
     assert list(phases) == ["disentangle", "embed_rgb", "refine_rgb"]
     (step,) = phases["refine_rgb"].steps
@@ -245,14 +245,14 @@ def test_of_any_number_of_factors_those_of_the_pose_stay_together():
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [
-        ("synthesis", ["--algorithm.refine={pose=1.0}"], '"pose" reads pose; legal: colour pictures'),
-        ("estimation", [REFINE], '"rgb" reads rgb; legal: colour pictures which are written'),
+        ("synthesis", ["--algorithm.refine={pose=1.0}"], '"pose" reads pose; legal: colour images'),
+        ("estimation", [REFINE], '"rgb" reads rgb; legal: colour images which are written'),
         ("synthesis", ["--algorithm.refine={rbg=1.0}"], 'unknown encoder "rbg"; did you mean "rgb"'),
         ("synthesis", [REFINE, "--algorithm.embed=[]", "--algorithm.agree={}"], '"rgb" never learns to read'),
         ("synthesis", [REFINE, "--phases.refine_rgb.batch_size=1"], "batch_size is 1, so that no other"),
         ("cross_modal", [REFINE], 'refine is for .*; "cross_modal" finishes no encoder'),
     ],
 )
-def test_only_written_pictures_are_refined_by_encoders_that_learn(name, options, told):
+def test_only_written_images_are_refined_by_encoders_that_learn(name, options, told):
     with pytest.raises(HandsError, match=told):
         phases_of(load_experiment(name, [*TINY, *options]))

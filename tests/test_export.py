@@ -14,7 +14,7 @@ from latent_hands.data import READERS, open_data, read_rgb
 from latent_hands.data.coco import KEYPOINTS
 from latent_hands.data.crops import cut_square
 from latent_hands.data.export import LAYOUTS, export
-from latent_hands.data.export.freihand import PICTURE_PX
+from latent_hands.data.export.freihand import IMAGE_PX
 from latent_hands.data.sample import project
 from latent_hands.hand.geometry import to_palm
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS, reorder
@@ -79,30 +79,30 @@ def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
         np.testing.assert_allclose(b.xyz_mm, turned, rtol=1e-6, atol=1e-6)
         bone_mm = np.linalg.norm(a.xyz_mm[MIDDLE_MCP] - a.xyz_mm[MIDDLE_PIP])
         np.testing.assert_allclose(1000 * scale_m, bone_mm, rtol=1e-6)
-        assert read_rgb(b.image).shape == (PICTURE_PX, PICTURE_PX, 3)
+        assert read_rgb(b.image).shape == (IMAGE_PX, IMAGE_PX, 3)
         zoom = b.K[0, 0] / a.K[0, 0]
         moved = (a.uv_px - a.uv_px[0]) * zoom * (MIRROR[:2] if a.side == "left" else 1)
         np.testing.assert_allclose(b.uv_px - b.uv_px[0], moved, atol=0.02)
 
 
-def test_pictures_follow_their_joints_into_freihand(painted, tmp_path):
+def test_images_follow_their_joints_into_freihand(painted, tmp_path):
     export("painted", tmp_path, tmp_path / "out", "freihand", ["evaluation"])
     after = open_data("freihand", tmp_path / "out", "evaluation")
-    pictures = torch.from_numpy(np.stack([read_rgb(s.image) for s in after])).permute(0, 3, 1, 2)
-    dots = find_dots(pictures).numpy()
+    images = torch.from_numpy(np.stack([read_rgb(s.image) for s in after])).permute(0, 3, 1, 2)
+    dots = find_dots(images).numpy()
     joints = np.stack([sample.uv_px[MIDDLE_MCP] for sample in after])
     np.testing.assert_allclose(dots, joints, atol=0.3)
     for a, b in zip(painted, after, strict=True):
         zoom, left = float(b.K[0, 0] / a.K[0, 0]), a.side == "left"
-        offset = (b.uv_px[MIDDLE_MCP] - (PICTURE_PX - 1) / 2) / zoom * (MIRROR[:2] if left else 1)
+        offset = (b.uv_px[MIDDLE_MCP] - (IMAGE_PX - 1) / 2) / zoom * (MIRROR[:2] if left else 1)
         centre = tuple((a.uv_px[MIDDLE_MCP] - offset).tolist())
-        cut = cut_square(read_rgb(a.image), centre, PICTURE_PX / zoom, PICTURE_PX, left)
+        cut = cut_square(read_rgb(a.image), centre, IMAGE_PX / zoom, IMAGE_PX, left)
         difference = cut.permute(1, 2, 0).numpy().astype(int) - read_rgb(b.image)
         assert np.abs(difference).max() <= 4
 
 
-def test_a_picture_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatch):
-    noise = np.random.default_rng(0).integers(0, 256, (PICTURE_PX, PICTURE_PX, 3), np.uint8)
+def test_an_image_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.jpg")
     hands = [dataclasses.replace(hand, image=tmp_path / "noise.jpg") for hand in painted[:2]]
     monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: hands)
@@ -111,7 +111,7 @@ def test_a_picture_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatc
     assert right.image.read_bytes() == (tmp_path / "noise.jpg").read_bytes()
     np.testing.assert_array_equal(right.K, hands[1].K)
     assert np.abs(read_rgb(left.image)[:, ::-1].astype(int) - read_rgb(right.image)).mean() < 3
-    assert left.K[0, 2] == PICTURE_PX - 1 - hands[0].K[0, 2]
+    assert left.K[0, 2] == IMAGE_PX - 1 - hands[0].K[0, 2]
 
 
 def test_readers_of_coco_find_joints_by_name(painted, tmp_path):
@@ -171,7 +171,7 @@ def test_a_labelled_palm_gives_way_to_the_wrist_of_its_sets_rule(painted, tmp_pa
             np.testing.assert_allclose(back.xyz_mm, hand.xyz_mm, rtol=1e-6, atol=1e-5)
 
 
-def test_only_plain_pictures_are_copied(painted, tmp_path, monkeypatch):
+def test_only_plain_images_are_copied(painted, tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
@@ -209,6 +209,6 @@ def test_real_hands_come_back(tmp_path, data, layout):
     for a, b in zip(before, open_data(layout, tmp_path / "out", "evaluation"), strict=True):
         if layout == "freihand":
             np.testing.assert_allclose(b.xyz_mm, a.xyz_mm * MIRROR, rtol=1e-6, atol=1e-6)
-            assert ((b.uv_px > 0) & (b.uv_px < PICTURE_PX - 1)).all()
+            assert ((b.uv_px > 0) & (b.uv_px < IMAGE_PX - 1)).all()
         else:
             same_labels(a, b)

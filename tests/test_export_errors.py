@@ -137,7 +137,7 @@ def test_splits_are_those_that_there_are(hands, tmp_path, monkeypatch):
         export("painted", tmp_path, tmp_path / "again", "coco")
 
 
-def test_a_broken_picture_is_told(hands, tmp_path):
+def test_a_broken_image_is_told(hands, tmp_path):
     hands[2].image.write_bytes(hands[2].image.read_bytes()[:100])
     with pytest.raises(HandsError, match=r"2\.png .* is not a readable image"):
         export("painted", tmp_path, tmp_path / "out", "rhd", ["training"])

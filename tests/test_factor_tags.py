@@ -1,4 +1,4 @@
-"""Tags of single factors: a person is the same picture wherever, a background whatever the hand does."""
+"""Tags of single factors: a person is the same image wherever, a background whatever the hand does."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'lat
 
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.crops import build_windows
-from latent_hands.data.pictures import KINDS
+from latent_hands.data.image_files import KINDS
 from latent_hands.data.windows import IMAGE_KEYS
 from latent_hands.rendering.looks.sensor import PLAIN
 from latent_hands.rendering.placed_hand import sample_hand
@@ -64,21 +64,21 @@ def test_the_wall_is_grey_and_all_fingers_are_before_it():
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_the_background_tag_is_the_picture_where_no_hand_is(index):
+def test_the_background_tag_is_the_image_where_no_hand_is(index):
     place = scene(index)
     place = replace(place, look=replace(place.look, sensor=PLAIN))
     tag = background_tag(place)
     for pose in range(2):
-        picture = render_hand(place, sample_hand(place, scene_rng(3, "training", index, pose)))
-        hand = np.pad(picture.depth_m > 0, 1)
+        image = render_hand(place, sample_hand(place, scene_rng(3, "training", index, pose)))
+        hand = np.pad(image.depth_m > 0, 1)
         near = np.max(
             [hand[1 + dy :, 1 + dx :][:SIZE, :SIZE] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0
         )
         assert not near.all()
-        np.testing.assert_array_equal(picture.rgb[~near], tag[~near])
+        np.testing.assert_array_equal(image.rgb[~near], tag[~near])
 
 
-def test_every_picture_modality_has_a_file():
+def test_every_image_modality_has_a_file():
     assert KINDS.keys() == IMAGE_KEYS
 
 
@@ -96,9 +96,9 @@ def test_a_set_with_factor_tags_is_the_set_without_and_them(tmp_path):
         for tag in (sample.identity_tag, sample.background_tag):
             assert read_rgb(tag).shape == (48, 48, 3)
             assert tag.stem == f"{sample.factors['scene']:05d}"
-    windows = build_windows(samples, "scene", 1.0, 32, pictures=["identity_tag", "background_tag"])
+    windows = build_windows(samples, "scene", 1.0, 32, images=["identity_tag", "background_tag"])
     for key in ("identity_tag", "background_tag"):
-        assert windows.pictures[key].index.tolist() == [0, 0, 1, 1]
+        assert windows.images[key].index.tolist() == [0, 0, 1, 1]
     (samples[0].identity_tag).unlink()
     render_dataset(with_tags, workers=1, factor_tags=True, **SMALL)
     assert samples[0].identity_tag.is_file()

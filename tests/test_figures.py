@@ -27,17 +27,17 @@ from latent_hands.studies.reproduce.budget import (
     run_name,
 )
 from latent_hands.studies.reproduce.figure import from_text, redraw, rounded, save, to_text
-from latent_hands.studies.reproduce.hands import distance, label, smoothness, step_lengths
 from latent_hands.studies.reproduce.joint import wobble
 from latent_hands.studies.reproduce.published import AUC_20_50, EPE_MM, PCK, UP_TO_PERCENT
 from latent_hands.studies.reproduce.quintets import draw_fig8, measure_fig8
+from latent_hands.studies.reproduce.selection import distance, label, smoothness, step_lengths
 from latent_hands.studies.reproduce.sets import Source
 from latent_hands.studies.reproduce.transfer import draw_fig6, measure_fig6
 from latent_hands.studies.reproduce.walks import draw_fig4, draw_fig5, measure_fig4, measure_fig5
 
 
 def test_every_set_is_cut_as_the_experiment_says():
-    """Pictures for synthesis never by the box of a pose, or their background would move with it."""
+    """Images for synthesis never by the box of a pose, or their background would move with it."""
     for name, crop in (("study_synthesis", "scene"), ("study_u", "scene"), ("study_estimation", "box")):
         learned = Source("stb", Path("stb"), True, "stb").learned_by(load_experiment(name), 300)
         assert (learned.data.crop, learned.data.limit, learned.data.convention) == (crop, 300, "stb")
@@ -112,9 +112,9 @@ def test_wobble_is_about_the_own_line():
     assert wobble([1.0, -1.0, -1.0, 1.0]) == pytest.approx(1)
 
 
-def test_pictures_pass_through_json():
-    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    assert np.array_equal(from_text(json.loads(json.dumps(to_text(picture)))), picture)
+def test_images_pass_through_json():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    assert np.array_equal(from_text(json.loads(json.dumps(to_text(image)))), image)
     assert rounded({"a": (np.float32(1.23456789), float("nan")), 1: np.arange(2)}) == {
         "a": [1.23457, None],
         "1": [0, 1],
@@ -122,7 +122,7 @@ def test_pictures_pass_through_json():
 
 
 def scene_samples(folder: Path) -> list[Sample]:
-    """Six scenes of two hands each; a scene's tag is its first picture."""
+    """Six scenes of two hands each; a scene's tag is its first image."""
     samples = painted_hands(folder, 12)
     firsts = [samples[i - i % 2] for i in range(12)]
     told = {"window": (121.0, 97.0, 150.0)}
@@ -156,7 +156,7 @@ def test_fig5_tells_how_far_the_pose_moves(tmp_path):
 def test_fig6_is_a_grid_of_every_pose_in_every_scene(tmp_path):
     model, samples = tiny_model(SYNTHESIS), scene_samples(tmp_path)
     held = json.loads(save(measure_fig6(model, samples), draw_fig6, tmp_path / "fig6")[0].read_text())
-    assert [len(row) for row in held["pictures"]] == [5] * 4
+    assert [len(row) for row in held["images"]] == [5] * 4
     assert (len(held["tags"]), len(held["extracted_epe_mm"]), len(held["read_back_epe_mm"])) == (5, 4, 20)
     with pytest.raises(HandsError, match="0 scenes have a tag"):
         measure_fig6(model, [replace(sample, tag=None) for sample in samples])

@@ -38,7 +38,7 @@ def write(root, name, numbers):
 
 
 @pytest.mark.parametrize(("split", "versions"), [("training", 4), ("evaluation", 1)])
-def test_four_pictures_share_a_label_in_training(root, labels, split, versions):
+def test_four_images_share_a_label_in_training(root, labels, split, versions):
     samples = open_data("freihand", root, split)
     assert [s.name for s in samples] == [f"{i:08d}" for i in range(versions * LABELS)]
     for i, sample in enumerate(samples):
@@ -51,7 +51,7 @@ def test_four_pictures_share_a_label_in_training(root, labels, split, versions):
     build_windows(samples, window_px=16)
 
 
-def test_any_pictures_may_be_missing(root):
+def test_any_images_may_be_missing(root):
     for i in (0, 1, 2, 4):
         (root / f"training/rgb/{i:08d}.jpg").unlink()
     full = open_data("freihand", root, "evaluation")

@@ -46,7 +46,7 @@ def test_mistakes_are_told(root):
     with pytest.raises(HandsError, match='no split "training"; legal: evaluation'):
         open_data("ge2019", root, "training")
     (root / "images/00001.jpg").unlink()
-    with pytest.raises(HandsError, match=r"picture 00001 .* labels but no image"):
+    with pytest.raises(HandsError, match=r"image 00001 .* labels but no image"):
         open_data("ge2019", root, "evaluation")
     savemat(root / "params.mat", {"cam_param": CAMERA, "bbox": np.zeros((2, 4))})
     with pytest.raises(HandsError, match="a box without width"):
@@ -57,7 +57,7 @@ def test_mistakes_are_told(root):
 
 
 @pytest.mark.skipif(not (SHARED / "ge2019").is_dir(), reason=f"Ge 2019 is not at {SHARED}")
-def test_real_hands_are_left_ones_within_their_pictures():
+def test_real_hands_are_left_ones_within_their_images():
     windows = build_windows(open_data("ge2019", SHARED / "ge2019", "evaluation"), margin=1.0, window_px=16)
     assert abs(windows.bone_mm.mean() - 49) < 1
     cpose, _ = geometry.canonicalise(windows.pose)

@@ -96,7 +96,7 @@ def test_a_rotation_leaves_the_canonical_pose_and_multiplies_the_viewpoint(poses
     torch.testing.assert_close(turned_viewpoint, viewpoint @ turn, atol=1e-9, rtol=0)
 
 
-def test_a_turn_in_the_picture_multiplies_the_viewpoint_on_the_right(poses):
+def test_a_turn_in_the_image_multiplies_the_viewpoint_on_the_right(poses):
     turn = geo.in_plane(torch.linspace(-4, 4, len(poses), dtype=torch.float64))
     _, viewpoint = geo.canonicalise(poses)
     _, turned = geo.canonicalise(poses @ turn)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_hands import TINY, hands, windows
-from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_picture, tiny_model
+from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_model
 
 from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
@@ -34,7 +34,7 @@ def both(graph):
 def test_an_unchanged_crop_is_the_same_on_both():
     shown = windows(70, 32)
     here, there = (
-        augment(w, torch.arange(70, device=w.images.device), 32, NONE, torch.Generator(w.images.device))
+        augment(w, torch.arange(70, device=w.rgb.device), 32, NONE, torch.Generator(w.rgb.device))
         for w in (shown, shown.to(GPU))
     )
     for key, expected in here.items():
@@ -42,7 +42,7 @@ def test_an_unchanged_crop_is_the_same_on_both():
         assert torch.allclose(there[key].cpu().float(), expected.float(), atol=1e-3), key
 
 
-def test_labels_follow_the_crop_and_pictures_stay_in_range():
+def test_labels_follow_the_crop_and_images_stay_in_range():
     everything = replace(Augmentation(), jpeg=0.5, occluders=0.5, grey=0.2)
     shown = windows(130, 48, margin=1.5).to(GPU)
     index = torch.arange(130, device=GPU)
@@ -90,18 +90,18 @@ def test_what_was_learnt_there_is_read_here(name, tmp_path):
 @pytest.mark.parametrize("rotations", [1, 4])
 def test_a_photograph_is_estimated_alike(rotations):
     here, there = both(ESTIMATION)
-    expected, found = (m.estimate(noise_picture(), rotations=rotations) for m in (here, there))
+    expected, found = (m.estimate(noise_image(), rotations=rotations) for m in (here, there))
     assert np.allclose(found.xyz_mm, expected.xyz_mm, atol=0.5)
-    spread = there.estimate(noise_picture(), samples=8).spread_mm
+    spread = there.estimate(noise_image(), samples=8).spread_mm
     assert spread is not None
     assert np.isfinite(spread).all()
 
 
-def test_pictures_are_synthesised_alike():
+def test_images_are_synthesised_alike():
     here, there = both(SYNTHESIS)
-    sources = [noise_picture(PX, PX, seed) for seed in range(3)]
+    sources = [noise_image(PX, PX, seed) for seed in range(3)]
     rows = (m.transfer(sources[:2], sources[1:]) for m in (here, there))
     for expected, found in zip(*rows, strict=True):
         assert all(np.abs(e.astype(int) - f).max() <= 2 for e, f in zip(expected, found, strict=True))
     walk = there.walk("pose", sources[0], sources[1], 4)
-    assert len(walk.pictures) == len(walk.poses) == 4
+    assert len(walk.images) == len(walk.poses) == 4

@@ -71,7 +71,7 @@ def test_attributes_of_the_skin():
         "nails are on the back"
     )
     assert MODEL.forearm[MODEL.part == 1].min() > -0.03
-    assert MODEL.forearm.max() > 0.6, "the arm leaves every picture"
+    assert MODEL.forearm.max() > 0.6, "the arm leaves every image"
 
 
 def test_identity_is_linear():

@@ -31,14 +31,14 @@ def _pillow(crop, quality, subsample=True):
 
 
 def _grey_levels(a, b):
-    """Mean absolute difference of every picture, in levels 0..255."""
+    """Mean absolute difference of every image, in levels 0..255."""
     return (a.clamp(-1, 1) - b).abs().mean(dim=(1, 2, 3)) * 127.5
 
 
 @pytest.mark.parametrize("subsample", [True, False])
 @pytest.mark.parametrize("quality", [5, 30, 75, 95])
 @pytest.mark.parametrize("px", [96, 61])
-def test_every_picture_is_pillows_within_two_grey_levels(crops, px, quality, subsample):
+def test_every_image_is_pillows_within_two_grey_levels(crops, px, quality, subsample):
     crops = crops[:, -px:, -px:]
     coded = jpeg(_to_tensor(crops), torch.full((len(crops),), float(quality)), subsample)
     truth = _to_tensor([np.asarray(_pillow(crop, quality, subsample)) for crop in crops])
@@ -58,11 +58,11 @@ def test_the_steps_are_libjpegs(crops, quality):
         assert steps[0].int().tolist() == list(tables[number])
 
 
-def test_every_picture_has_its_own_quality(crops):
-    pictures, quality = _to_tensor(crops), torch.tensor([5.0, 30.0, 60.0, 90.0])
-    apart = [jpeg(pictures[i : i + 1], quality[i : i + 1])[0] for i in range(4)]
-    assert torch.allclose(jpeg(pictures, quality), torch.stack(apart), atol=1e-5)
-    loss = _grey_levels(jpeg(pictures[:1].expand(4, -1, -1, -1), quality), pictures[:1])
+def test_every_image_has_its_own_quality(crops):
+    images, quality = _to_tensor(crops), torch.tensor([5.0, 30.0, 60.0, 90.0])
+    apart = [jpeg(images[i : i + 1], quality[i : i + 1])[0] for i in range(4)]
+    assert torch.allclose(jpeg(images, quality), torch.stack(apart), atol=1e-5)
+    loss = _grey_levels(jpeg(images[:1].expand(4, -1, -1, -1), quality), images[:1])
     assert (loss.diff() < 0).all()
 
 
@@ -71,5 +71,5 @@ def test_nothing_is_lost_where_there_is_no_detail():
     assert _grey_levels(jpeg(plain, torch.full((6,), 100.0)), plain).max() < 1
 
 
-def test_no_pictures_are_no_pictures():
+def test_no_images_are_no_images():
     assert jpeg(torch.empty(0, 3, 20, 20), torch.empty(0)).shape == (0, 3, 20, 20)

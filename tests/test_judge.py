@@ -32,8 +32,8 @@ def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):
 def test_a_judge_may_read_by_another_backbone_which_its_file_tells(tmp_path):
     judge, path = Judge(32, "mirror", "efficientnet_lite0").eval(), tmp_path / "judge.safetensors"
     save_judge(judge, path)
-    picture = torch.rand(2, 3, 32, 32) * 2 - 1
-    assert torch.equal(load_judge(path, 32, "mirror")(picture).pose, judge(picture).pose)
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert torch.equal(load_judge(path, 32, "mirror")(image).pose, judge(image).pose)
     with pytest.raises(HandsError, match=r"is a judge with efficientnet_lite0; legal: .* resnet18"):
         load_judge(path, 32, "mirror", "resnet18")
     with pytest.raises(HandsError, match=r"48 px; legal for efficientnet_lite0: a multiple of 32"):

@@ -64,7 +64,7 @@ def test_hands_without_a_side_are_not_scored(tmp_path: Path):
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
 
 
-def test_pictures_alone_need_neither(tmp_path: Path):
+def test_images_alone_need_neither(tmp_path: Path):
     bare = [Sample(sample.name, sample.image) for sample in painted_hands(tmp_path, 2)]
     check_labels(build_windows(bare, window_px=16))
 
@@ -119,7 +119,7 @@ def test_labels_of_other_shapes_are_told(field: str, value: object, told: str):
         Sample("7", Path("7.png"), **{field: value})
 
 
-def test_the_camera_gives_the_joints_of_the_picture(tmp_path: Path):
+def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
     (sample,) = painted_hands(tmp_path, 1)
     bare = replace(sample, uv_px=None, visible=None)
     np.testing.assert_allclose(bare.projected().uv_px, sample.uv_px, atol=1e-3)

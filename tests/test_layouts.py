@@ -45,7 +45,7 @@ def test_the_same_hands_in_another_layout_make_the_same_run(rendered, tmp_path, 
 
 @pytest.fixture
 def stb(tmp_path, monkeypatch):
-    """STB with an open hand in every frame, of which each sequence has four, and pictures of two of them."""
+    """STB with an open hand in every frame, of which each sequence has four, and images of two of them."""
     monkeypatch.setattr("latent_hands.data.stb.FRAMES", 4)
     root, rng = tmp_path / "stb", np.random.default_rng(0)
     hand_mm = 1000 * reorder(left_form(np.zeros(12), neutral(), "stb"), "rhd", "stb") + [60, 20, 650]
@@ -56,12 +56,12 @@ def stb(tmp_path, monkeypatch):
         (root / "images" / sequence).mkdir(parents=True)
         for frame in (0, 2):
             colours = rng.integers(0, 255, (60, 80, 3), dtype=np.uint8)
-            picture = Image.fromarray(colours).resize((640, 480))
-            picture.save(root / f"images/{sequence}/BB_left_{frame}.png")
+            image = Image.fromarray(colours).resize((640, 480))
+            image.save(root / f"images/{sequence}/BB_left_{frame}.png")
     return root
 
 
-def test_poses_and_pictures_are_learnt_from_stb(stb, tmp_path, capsys):
+def test_poses_and_images_are_learnt_from_stb(stb, tmp_path, capsys):
     assert len(read_stb(stb, "training", views=("left",))) == 20
     wrong = [
         "train",
@@ -80,8 +80,8 @@ def test_poses_and_pictures_are_learnt_from_stb(stb, tmp_path, capsys):
         more = ("--phases.embed-pose.epochs", "1") if name == "paper_rhd" else ()
         weights = learn(name, "stb-left", stb, tmp_path / name, "--data.convention", "stb", *window, *more)
         assert all(tensor.isfinite().all() for tensor in weights.values())
-    run, picture = str(tmp_path / "synthesis"), tmp_path / "transfer.png"
-    command = ["transfer", run, "--data", "stb-left", "--root", str(stb), "--out", str(picture)]
+    run, image = str(tmp_path / "synthesis"), tmp_path / "transfer.png"
+    command = ["transfer", run, "--data", "stb-left", "--root", str(stb), "--out", str(image)]
     names = [f"B1{kind}_BB_left_{frame}" for kind in ("Counting", "Random") for frame in (0, 2)]
     assert main([*command, "--poses", *names[:2], "--contents", *names[2:]]) == 0
-    assert picture.is_file()
+    assert image.is_file()

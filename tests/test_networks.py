@@ -35,7 +35,7 @@ def test_resnet18_has_the_published_number_of_parameters():
 
 @pytest.mark.parametrize("stem", ["conv", "unshuffle"])
 @pytest.mark.parametrize("px", [64, 128])
-def test_resnet_reads_pictures_of_both_sizes(stem, px):
+def test_resnet_reads_images_of_both_sizes(stem, px):
     network = ResNet18(10, width=8, stem=stem)
     assert network.stem(torch.zeros(2, 3, px, px)).shape[2:] == (px // 4, px // 4)
     out = network(torch.zeros(2, 3, px, px))
@@ -43,13 +43,13 @@ def test_resnet_reads_pictures_of_both_sizes(stem, px):
 
 
 @pytest.mark.parametrize("px", [64, 128])
-def test_dcgan_writes_pictures_of_both_sizes(px):
+def test_dcgan_writes_images_of_both_sizes(px):
     out = DCGANDecoder(5, px, width=4)(torch.randn(2, 5))
     assert (out.shape, out.dtype) == ((2, 3, px, px), torch.float32)
     assert out.abs().max() <= 1
 
 
-def test_a_picture_that_is_no_power_of_two_is_refused():
+def test_an_image_that_is_no_power_of_two_is_refused():
     with pytest.raises(HandsError, match="power of two from 16, not 96"):
         DCGANDecoder(5, 96)
 
@@ -90,12 +90,12 @@ def test_efficientnet_has_the_published_number_of_weights():
 
 
 @pytest.mark.parametrize(("channels", "px"), [(3, 64), (3, 128), (1, 96)])
-def test_efficientnet_reads_pictures_of_any_size(channels, px):
+def test_efficientnet_reads_images_of_any_size(channels, px):
     out = EfficientNetLite0(10, channels, sided=True)(torch.zeros(2, channels, px, px), torch.eye(2))
     assert (out.shape, out.dtype) == ((2, 10), torch.float32)
 
 
-def test_grey_pictures_read_as_one_channel_give_the_same_features(photographic):
+def test_grey_images_read_as_one_channel_give_the_same_features(photographic):
     grey = torch.rand(2, 1, 64, 64) * 2 - 1
     one = EfficientNetLite0(6, channels=1, precision="float32").learnt_on_imagenet().eval()
     three = EfficientNetLite0(6, precision="float32").learnt_on_imagenet().eval()
@@ -103,15 +103,15 @@ def test_grey_pictures_read_as_one_channel_give_the_same_features(photographic):
     torch.testing.assert_close(one(grey), three(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
 
 
-def test_features_of_photographs_tell_pictures_apart_where_random_ones_do_not(photographic):
+def test_features_of_photographs_tell_images_apart_where_random_ones_do_not(photographic):
     """Stripes of two directions, shifted: learnt features separate what fresh ones confuse."""
     ramp = torch.arange(96.0)
     waves = torch.stack([torch.sin(ramp / 3 + phase) for phase in (0.0, 1.5, 3.0, 4.5)])
     rows = waves[:, None, None, :].expand(4, 3, 96, 96)
-    pictures = torch.cat([rows, rows.transpose(2, 3)])
+    images = torch.cat([rows, rows.transpose(2, 3)])
     network = photographic.eval()
     with torch.no_grad():
-        f = network.features(network.blocks(network.fixed(pictures))).float().mean(dim=(2, 3))
+        f = network.features(network.blocks(network.fixed(images))).float().mean(dim=(2, 3))
     within = torch.cdist(f[:4], f[:4]).max(), torch.cdist(f[4:], f[4:]).max()
     assert torch.cdist(f[:4], f[4:]).min() > max(within)
 

@@ -84,7 +84,7 @@ def test_the_area_of_an_ellipse_and_of_a_rectangle(is_ellipse, area):
 
 def test_labels_do_not_know_of_occluders_nor_do_tags(tmp_path):
     samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 6)]
-    windows = build_windows(samples, "scene", pictures=["tag"])
+    windows = build_windows(samples, "scene", images=["tag"])
     plain, occluded = (
         augment(windows, torch.arange(6), 64, Augmentation(occluders=p), _generator()) for p in (0.0, 1.0)
     )

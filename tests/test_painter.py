@@ -1,4 +1,4 @@
-"""Pictures that lie over a decoded pose: laws of the drawing and the painter, what may depend on what."""
+"""Images that lie over a decoded pose: laws of the drawing and the painter, what may depend on what."""
 
 import pytest
 import torch
@@ -73,7 +73,7 @@ def graph(over="pose"):
     return DisentangledVAE({"pose": 3, "tag": 2}, encoders, decoders)
 
 
-def test_the_picture_follows_the_decoded_pose():
+def test_the_image_follows_the_decoded_pose():
     vae, z = graph().eval(), {"pose": torch.randn(4, 3), "tag": torch.randn(4, 2)}
     before = vae.decode("rgb", z)
     with torch.no_grad():
@@ -81,7 +81,7 @@ def test_the_picture_follows_the_decoded_pose():
     assert not torch.equal(before, vae.decode("rgb", z))
 
 
-def test_pictures_do_not_bend_the_pose_decoder():
+def test_images_do_not_bend_the_pose_decoder():
     vae = graph()
     terms = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0).terms(vae, batch())
     terms[0].value.backward()
@@ -90,12 +90,12 @@ def test_pictures_do_not_bend_the_pose_decoder():
 
 
 @pytest.mark.parametrize("over", ["tag", "rgb", "poes"])
-def test_what_a_picture_cannot_lie_over_is_named(over):
+def test_what_an_image_cannot_lie_over_is_named(over):
     with pytest.raises(HandsError, match=f'decoder "rgb" cannot lie over "{over}"; legal: .*: pose'):
         graph(over)
 
 
-def test_an_experiment_says_what_a_picture_lies_over():
+def test_an_experiment_says_what_an_image_lies_over():
     experiment = load_experiment("synthesis", ["--decoders.rgb.over", "pose"])
     assert experiment.decoders["rgb"].over == "pose"
     assert parse(write_experiment(experiment), "test")["decoders"]["rgb"]["over"] == "pose"

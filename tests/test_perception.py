@@ -16,7 +16,7 @@ def perception():
 
 @pytest.fixture
 def stripes():
-    """Pictures of stripes of many widths and directions, in many colours."""
+    """Images of stripes of many widths and directions, in many colours."""
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(8, 2, 1, 1, generator=generator) / 3
     colour = torch.rand(8, 3, 1, 1, generator=generator)
@@ -24,7 +24,7 @@ def stripes():
     return colour * torch.sin(direction[:, :1] * rows + direction[:, 1:] * columns).sign()
 
 
-def test_a_picture_is_its_own_most_likely_prediction(perception, stripes):
+def test_an_image_is_its_own_most_likely_prediction(perception, stripes):
     assert perception.log_likelihood(stripes, stripes).abs().max() == 0
     assert (perception.log_likelihood(stripes, stripes.roll(1, dims=0)) < 0).all()
 

@@ -1,4 +1,4 @@
-"""Files of poses: what is written is drawn from; pictures follow the seed and the file's content alone."""
+"""Files of poses: what is written is drawn from; images follow the seed and the file's content alone."""
 
 import json
 import shutil
@@ -70,7 +70,7 @@ def test_draws_follow_the_seed(path):
         assert i == j
 
 
-def test_pictures_follow_the_content_of_the_file(path, poses, tmp_path):
+def test_images_follow_the_content_of_the_file(path, poses, tmp_path):
     root = render_dataset(tmp_path / "a", workers=1, poses=path, poses_share=0.8, **SMALL)
     copy = shutil.copy(path, tmp_path / "copy.safetensors")
     other = render_dataset(tmp_path / "b", workers=1, poses=copy, poses_share=0.8, **SMALL)

@@ -1,4 +1,4 @@
-"""From a picture to a hand: mirror law, turns, units, the place in the picture, what is told or assumed."""
+"""From an image to a hand: mirror law, turns, units, the place in the image, what is told or assumed."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import pytest
 import torch
 from painted_hands import painted_hand
 from PIL import Image
-from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
+from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
@@ -51,18 +51,18 @@ def test_graphs_without_canonical_decoders_split_their_pose(graph: str):
 
 @pytest.mark.parametrize("frame", ["camera", "ray"])
 @pytest.mark.parametrize("rotations", [1, 4])
-def test_the_mirrored_picture_of_the_other_hand_is_the_mirrored_hand(frame: str, rotations: int):
-    model, picture = tiny_model(ESTIMATION, frame=frame), noise_picture()
-    left = model.estimate(Photo.open(picture, "left", BOX, K), rotations=rotations)
+def test_the_mirrored_image_of_the_other_hand_is_the_mirrored_hand(frame: str, rotations: int):
+    model, image = tiny_model(ESTIMATION, frame=frame), noise_image()
+    left = model.estimate(Photo.open(image, "left", BOX, K), rotations=rotations)
     mirrored_K = K.copy()
-    mirrored_K[0, 2] = picture.shape[1] - 1 - K[0, 2]
-    box = (picture.shape[1] - BOX[0] - BOX[2], *BOX[1:])
-    right = model.estimate(Photo.open(picture[:, ::-1].copy(), "right", box, mirrored_K), rotations=rotations)
+    mirrored_K[0, 2] = image.shape[1] - 1 - K[0, 2]
+    box = (image.shape[1] - BOX[0] - BOX[2], *BOX[1:])
+    right = model.estimate(Photo.open(image[:, ::-1].copy(), "right", box, mirrored_K), rotations=rotations)
     Mx, Mz = geometry.Mx.numpy(), geometry.Mz.numpy()
     assert np.array_equal(right.pose, left.pose @ Mx)
     assert np.array_equal(right.cpose, left.cpose)
     assert np.array_equal(right.viewpoint, Mz @ left.viewpoint @ Mx)
-    assert np.allclose(right.uv_px, [picture.shape[1] - 1, 0] + left.uv_px * [-1, 1], atol=1e-4)
+    assert np.allclose(right.uv_px, [image.shape[1] - 1, 0] + left.uv_px * [-1, 1], atol=1e-4)
     assert {name: np.array_equal(a, right.batch()[name]) for name, a in left.batch().items()} == {
         "pose": True,
         "cpose": True,
@@ -70,22 +70,22 @@ def test_the_mirrored_picture_of_the_other_hand_is_the_mirrored_hand(frame: str,
     }
 
 
-def test_only_averaged_turns_make_the_estimate_turn_with_the_picture(model: Model):
-    picture, R = noise_picture(60, 60), geometry.in_plane(torch.pi / 2).numpy()
+def test_only_averaged_turns_make_the_estimate_turn_with_the_image(model: Model):
+    image, R = noise_image(60, 60), geometry.in_plane(torch.pi / 2).numpy()
 
     def broken_by(rotations: int) -> tuple[float, ...]:
-        upright = model.estimate(picture, rotations=rotations)
-        turned = model.estimate(np.rot90(picture, -1).copy(), rotations=rotations)
+        upright = model.estimate(image, rotations=rotations)
+        turned = model.estimate(np.rot90(image, -1).copy(), rotations=rotations)
         pairs = [(turned.pose, upright.pose @ R), (turned.viewpoint, upright.viewpoint @ R)]
         return tuple(float(np.abs(a - b).max()) for a, b in [*pairs, (turned.cpose, upright.cpose)])
 
-    assert max(broken_by(4)) < 0.02  # the picture's bytes are rounded
+    assert max(broken_by(4)) < 0.02  # the image's bytes are rounded
     assert min(broken_by(1)[:2]) > 0.2
 
 
 def test_millimetres_are_bones_times_the_bone_that_was_given(model: Model):
-    picture = noise_picture()
-    given, assumed = model.estimate(picture, bone_mm=50.0), model.estimate(picture)
+    image = noise_image()
+    given, assumed = model.estimate(image, bone_mm=50.0), model.estimate(image)
     assert np.allclose(given.xyz_mm, 50 * given.pose)
     assert np.array_equal(given.pose, assumed.pose)
     assert (given.bone_mm, given.bone_mm_assumed) == (50.0, False)
@@ -93,19 +93,19 @@ def test_millimetres_are_bones_times_the_bone_that_was_given(model: Model):
     assert np.allclose(given.wrist_mm, 2 * given.xyz_mm[0] - given.xyz_mm[12])
 
 
-def test_a_crop_does_not_depend_on_where_it_lies_in_the_picture(model: Model):
-    picture = noise_picture(40, 40)
+def test_a_crop_does_not_depend_on_where_it_lies_in_the_image(model: Model):
+    image = noise_image(40, 40)
     wide = np.full((90, 120, 3), 128, np.uint8)
-    wide[20:60, 50:90] = picture
-    alone, within = model.estimate(picture), model.estimate(wide, box=(50.0, 20.0, 40.0, 40.0))
+    wide[20:60, 50:90] = image
+    alone, within = model.estimate(image), model.estimate(wide, box=(50.0, 20.0, 40.0, 40.0))
     assert np.allclose(within.pose, alone.pose, atol=1e-5)
     assert np.allclose(within.uv_px, alone.uv_px + np.array([50, 20]), atol=1e-3)
 
 
-def test_paths_pillow_images_and_arrays_are_the_same_picture(model: Model, tmp_path: Path):
-    picture = noise_picture()
-    Image.fromarray(picture).save(tmp_path / "hand.png")
-    hands = [model.estimate(each) for each in (picture, Image.fromarray(picture), tmp_path / "hand.png")]
+def test_paths_pillow_images_and_arrays_are_the_same_image(model: Model, tmp_path: Path):
+    image = noise_image()
+    Image.fromarray(image).save(tmp_path / "hand.png")
+    hands = [model.estimate(each) for each in (image, Image.fromarray(image), tmp_path / "hand.png")]
     assert all(same(hands[0], hand, 0) for hand in hands)
 
 
@@ -122,18 +122,18 @@ def test_a_hand_seen_without_perspective_is_placed_where_it_was():
 
 
 def test_the_rays_frame_needs_the_camera_to_answer_in_the_cameras():
-    model, picture = tiny_model(ESTIMATION, frame="ray"), noise_picture()
-    ray = model.estimate(picture, box=BOX)
-    told = model.estimate(picture, box=BOX, K=K)
+    model, image = tiny_model(ESTIMATION, frame="ray"), noise_image()
+    ray = model.estimate(image, box=BOX)
+    told = model.estimate(image, box=BOX, K=K)
     assert (ray.frame, told.frame) == ("ray", "camera")
     R = geometry.ray_rotation(
-        torch.from_numpy(K), torch.tensor(Photo.open(picture, "left", BOX).centre_px)
+        torch.from_numpy(K), torch.tensor(Photo.open(image, "left", BOX).centre_px)
     ).numpy()
     assert np.allclose(told.pose @ R, ray.pose, atol=1e-4)
 
 
 def test_a_hand_survives_json(model: Model):
-    hand = model.estimate(noise_picture(), "right", 37.5, BOX)
+    hand = model.estimate(noise_image(), "right", 37.5, BOX)
     again = Hand.from_json(hand.to_json(indent=1))
     assert same(hand, again)
     assert (again.handedness, again.bone_mm, again.bone_mm_assumed, again.frame) == (
@@ -164,7 +164,7 @@ def test_other_json_is_no_hand(text: str):
         ({"bone_mm": 440.0}, "bone_mm is 440.0; legal: 15 to 80, in millimetres"),
         ({"bone_mm": float("nan")}, "bone_mm is nan"),
         ({"box": (0.0, 0.0, 0.0, 10.0)}, "above 0"),
-        ({"box": (900.0, 0.0, 10.0, 10.0)}, "misses the picture of 80x60"),
+        ({"box": (900.0, 0.0, 10.0, 10.0)}, "misses the image of 80x60"),
         ({"box": (1.0, 2.0, 3.0)}, "x, y, width, height"),
         ({"rotations": 0}, "rotations"),
         ({"K": K[:2]}, r"legal: \(3, 3\)"),
@@ -176,20 +176,20 @@ def test_other_json_is_no_hand(text: str):
 )
 def test_wrong_options_are_told(model: Model, options: dict, told: str):
     with pytest.raises(HandsError, match=told):
-        model.estimate(noise_picture(), **options)
+        model.estimate(noise_image(), **options)
 
 
 @pytest.mark.parametrize(
     "array", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), np.uint8)]
 )
-def test_arrays_that_are_no_pictures_are_told(model: Model, array: np.ndarray):
-    with pytest.raises(HandsError, match="a picture must be uint8"):
+def test_arrays_that_are_no_images_are_told(model: Model, array: np.ndarray):
+    with pytest.raises(HandsError, match="an image must be uint8"):
         model.estimate(array)
 
 
 def test_values_of_other_types_are_told():
     with pytest.raises(HandsError, match="one at a time, not a list"):
-        pixels_of([noise_picture()])
+        pixels_of([noise_image()])
     for box in (None, "10,6,44,40", [1, 2, 3, "x"], [1, [2], 3, 4]):
         with pytest.raises(HandsError, match="x, y, width, height in pixels"):
             box_of(box, 80, 60)
@@ -218,7 +218,7 @@ def test_a_device_that_is_not_there_is_told(device: str):
     ],
 )
 def test_a_field_that_no_hand_has_is_told(model: Model, field: str, value: object, told: str):
-    fields = json.loads(model.estimate(noise_picture()).to_json())
+    fields = json.loads(model.estimate(noise_image()).to_json())
     with pytest.raises(HandsError, match=told):
         Hand.from_json(json.dumps(fields | {field: value}))
 
@@ -239,5 +239,5 @@ def test_a_tag_without_a_scene_window_is_cut_as_its_sample(tmp_path):
     shown, tag = photo_of(tagged, "scene"), tag_of(tagged)
     assert tag.box_px == shown.box_px
     assert (tag.rgb == shown.rgb).all()
-    with pytest.raises(HandsError, match="has no tag picture"):
+    with pytest.raises(HandsError, match="has no tag image"):
         tag_of(sample)

@@ -23,7 +23,7 @@ def label(rng):
 
 @pytest.fixture
 def root(tmp_path):
-    """Three pictures in RHD's layout: left hand larger, right hand larger, only a right hand."""
+    """Three images in RHD's layout: left hand larger, right hand larger, only a right hand."""
     folder = tmp_path / "evaluation"
     for kind in ("color", "mask"):
         (folder / kind).mkdir(parents=True)
@@ -71,7 +71,7 @@ def test_any_ids_may_be_missing_or_chosen(root):
     assert [sample.name for sample in read_rhd(root, "evaluation")] == ["00000", "00005"]
     assert [sample.name for sample in read_rhd(root, "evaluation", ids=[5])] == ["00005"]
     assert [sample.name for sample in read_rhd(root, "evaluation", limit=1)] == ["00000"]
-    with pytest.raises(HandsError, match="no picture 3 in"):
+    with pytest.raises(HandsError, match="no image 3 in"):
         read_rhd(root, "evaluation", ids=[3])
 
 
@@ -88,47 +88,47 @@ def test_wrong_places_are_told(root):
         open_data("rendered", root, "evaluation")
 
 
-def test_broken_sets_name_the_picture(root):
+def test_broken_sets_name_the_image(root):
     labels = labels_of(root)
     broken = {**labels, 1: {**labels[1], "xyz": np.full((42, 3), np.nan, np.float32)}}
     write(root, broken)
-    with pytest.raises(HandsError, match=r'"xyz" of picture 00001 .* not finite'):
+    with pytest.raises(HandsError, match=r'"xyz" of image 00001 .* not finite'):
         read_rhd(root, "evaluation")
     write(root, {**labels, 1: {**labels[1], "K": np.eye(4)}})
-    with pytest.raises(HandsError, match=r'"K" of picture 00001 .* shape \(4, 4\); legal: \(3, 3\)'):
+    with pytest.raises(HandsError, match=r'"K" of image 00001 .* shape \(4, 4\); legal: \(3, 3\)'):
         read_rhd(root, "evaluation")
     write(root, {**labels, 1: {**labels[1], "uv_vis": ["many"]}})
-    with pytest.raises(HandsError, match='"uv_vis" of picture 00001'):
+    with pytest.raises(HandsError, match='"uv_vis" of image 00001'):
         read_rhd(root, "evaluation")
     write(root, {**labels, 1: {"xyz": 0}})
-    with pytest.raises(HandsError, match=r"picture 00001 .* not labelled as in RHD"):
+    with pytest.raises(HandsError, match=r"image 00001 .* not labelled as in RHD"):
         read_rhd(root, "evaluation")
     write(root, [1, 2])
-    with pytest.raises(HandsError, match="dictionary by picture number"):
+    with pytest.raises(HandsError, match="dictionary by image number"):
         read_rhd(root, "evaluation")
 
 
-def test_missing_and_broken_pictures_are_told(root):
+def test_missing_and_broken_images_are_told(root):
     (root / "evaluation/mask/00000.png").write_bytes(b"")
     with pytest.raises(HandsError, match=r"mask/00000\.png \(0 bytes\) is not a readable image"):
         read_rhd(root, "evaluation")
     (root / "evaluation/color/00000.png").unlink()
-    with pytest.raises(HandsError, match=r"picture 00000 .* labels but no image"):
+    with pytest.raises(HandsError, match=r"image 00000 .* labels but no image"):
         read_rhd(root, "evaluation", ids=[0, 1])
     told = []
     assert len(open_data("rhd", root, "evaluation", on_broken=told.append)) == 2
-    assert "picture 00000" in str(told[0])
+    assert "image 00000" in str(told[0])
 
 
-def test_some_pictures_and_the_annotation_of_all_are_a_set(root, caplog):
+def test_some_images_and_the_annotation_of_all_are_a_set(root, caplog):
     (root / "evaluation/color/00000.png").unlink()
     assert [sample.name for sample in open_data("rhd", root, "evaluation")] == ["00001", "00002"]
-    assert "1 of the 3 pictures" in caplog.text
+    assert "1 of the 3 images" in caplog.text
     assert [sample.name for sample in open_data("rhd", root, "evaluation", limit=1)] == ["00001"]
     assert [sample.name for sample in read_rhd(root, "evaluation", ids=[2])] == ["00002"]
     for index in (1, 2):
         (root / f"evaluation/color/0000{index}.png").unlink()
-    with pytest.raises(AbsentError, match="has none of the 3 pictures"):
+    with pytest.raises(AbsentError, match="has none of the 3 images"):
         open_data("rhd", root, "evaluation")
 
 
@@ -144,7 +144,7 @@ def test_some_pictures_and_the_annotation_of_all_are_a_set(root, caplog):
     ],
 )
 def test_a_broken_line_of_factors_is_told_and_spares_the_others(root, line):
-    """The other pictures of its scene, too."""
+    """The other images of its scene, too."""
     whole = (
         b'{"name": "0000%d", "index": %d, "articulation": 0, "rotation": 0, "window": [4, 4, 8], "scene": 0'
     )
@@ -157,15 +157,15 @@ def test_a_broken_line_of_factors_is_told_and_spares_the_others(root, line):
     assert "line 1 of" in str(told[0])
 
 
-def picture(path, **options):
+def image(path, **options):
     Image.fromarray(np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)).save(path, **options)
     return path
 
 
 def test_images_are_listed_in_order(tmp_path):
     for name in ("b.png", "a.PNG"):
-        picture(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
+        image(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
     assert [sample.name for sample in open_data("images", tmp_path, "evaluation")] == ["a", "b"]
     assert [sample.name for sample in open_data("images", tmp_path, "evaluation", limit=1)] == ["a"]
     sample = read_images([tmp_path / "b.png"])[0]
@@ -176,14 +176,14 @@ def test_images_are_listed_in_order(tmp_path):
 def test_exif_orientation_is_honoured(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
-    plain, turned = picture(tmp_path / "plain.png"), picture(tmp_path / "turned.png", exif=exif)
+    plain, turned = image(tmp_path / "plain.png"), image(tmp_path / "turned.png", exif=exif)
     np.testing.assert_array_equal(read_rgb(turned), np.rot90(read_rgb(plain), -1))
 
 
-def test_a_picture_in_memory_is_read_as_its_file_is(tmp_path):
+def test_an_image_in_memory_is_read_as_its_file_is(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    path = picture(tmp_path / "turned.png", exif=exif)
+    path = image(tmp_path / "turned.png", exif=exif)
     np.testing.assert_array_equal(pixels_of(Image.open(path)), read_rgb(path))
 
 
@@ -200,7 +200,7 @@ def test_of_16_bits_the_upper_eight_are_read_and_32_are_refused(tmp_path):
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "CMYK"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
-    path = tmp_path / "picture.tif"
+    path = tmp_path / "image.tif"
     Image.new(mode, (5, 3)).save(path)
     assert read_rgb(path).shape == (3, 5, 3)
     assert read_rgb(path).dtype == np.uint8
@@ -213,7 +213,7 @@ def test_bad_images_are_told(tmp_path, monkeypatch):
         read_images(tmp_path)
     with pytest.raises(HandsError, match="no image was named"):
         read_images([])
-    good = picture(tmp_path / "good.png")
+    good = image(tmp_path / "good.png")
     data = good.read_bytes()
     for name, content in {"empty.png": b"", "text.png": b"hello", "cut.png": data[: len(data) // 2]}.items():
         (tmp_path / name).write_bytes(content)

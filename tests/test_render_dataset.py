@@ -180,7 +180,7 @@ def test_annotations_name_numpy_as_rhd_does(tmp_path):
     assert (label["uv_vis"][21:] == 1).all()
 
 
-def test_defocus_changes_pictures_and_no_label(root, tmp_path):
+def test_defocus_changes_images_and_no_label(root, tmp_path):
     soft = render_dataset(tmp_path / "soft", workers=1, defocus=(0.1, 0.1), **SMALL)
     for sharp, blurred in zip(
         *(open_data("rendered", each, "training") for each in (root, soft)), strict=True

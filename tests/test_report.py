@@ -10,7 +10,7 @@ import pytest
 
 from latent_hands import draw
 from latent_hands.errors import HandsError
-from latent_hands.studies.demo.pictures import learning_curves
+from latent_hands.studies.demo.images import learning_curves
 from latent_hands.studies.demo.report import Figure, Page, Section, Table, graph_svg
 from latent_hands.studies.demo.stages import Stages
 
@@ -41,10 +41,10 @@ class Outline(HTMLParser):
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    picture = draw.save_picture(np.zeros((8, 8, 3), np.uint8), tmp_path / "a.png")
+    image = draw.save_image(np.zeros((8, 8, 3), np.uint8), tmp_path / "a.png")
     moving = draw.save_gif([np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)], tmp_path / "b.gif")
     sections = [
-        Section("Pictures", ["a < b"], [Figure(picture, "still"), Figure(moving, "moving", side=True)]),
+        Section("Images", ["a < b"], [Figure(image, "still"), Figure(moving, "moving", side=True)]),
         Section(
             "Numbers", table=Table(["", "EPE"], [["mine", "12.5"]], "in mm"), svg=graph_svg("x", GRAPH, GRAPH)
         ),
@@ -93,8 +93,8 @@ def test_every_arrow_of_the_graph_is_drawn():
     assert svg.count("<rect") == 2 + 2 + 1
 
 
-def test_missing_and_foreign_pictures_are_told(tmp_path: Path):
-    for name, told in (("none.png", "there is no picture"), ("a.tiff", "cannot be shown")):
+def test_missing_and_foreign_images_are_told(tmp_path: Path):
+    for name, told in (("none.png", "there is no image"), ("a.tiff", "cannot be shown")):
         with pytest.raises(HandsError, match=told):
             Page("t", "l", sections=[Section("s", figures=[Figure(tmp_path / name, "c")])]).html()
 
@@ -143,5 +143,5 @@ def test_curves_turn_likelihoods_into_errors(tmp_path: Path):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines) + "{")
     panels = learning_curves(path, 64)
     assert panels["3DPose error, mm"] == {"disentangle": ([50], [pytest.approx(20.0)])}
-    assert panels["picture error, grey levels"] == {"embed rgb": ([99], [pytest.approx(10.0)])}
+    assert panels["image error, grey levels"] == {"embed rgb": ([99], [pytest.approx(10.0)])}
     assert panels["information, nats"] == {"z pose": ([50, 99], [3.0, 2.0])}

@@ -122,17 +122,17 @@ def test_unknown_figures_and_settings_are_told(tmp_path):
 
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("effort", [1.0, 0.5, 0.3, 2.6])
-def test_all_methods_see_equally_many_pictures(name, effort):
-    """A phase without pictures counts nothing; of steps in turn only those that read pictures count."""
+def test_all_methods_see_equally_many_images(name, effort):
+    """A phase without images counts nothing; of steps in turn only those that read images count."""
     experiment = with_effort(load_experiment(f"study_{name}"), effort)
     vae = build_vae(experiment)
-    pictures = sum(
+    images = sum(
         phase.epochs * sum("rgb" in step.bound.encoders for step in phase.steps) / len(phase.steps)
         if phase.in_turn
         else phase.epochs * any("rgb" in step.bound.encoders for step in phase.steps)
         for phase in build_phases(experiment, vae)
     )
-    assert pictures == round(20 * effort)
+    assert images == round(20 * effort)
 
 
 def test_effort_leaves_every_phase_an_epoch():
@@ -141,7 +141,7 @@ def test_effort_leaves_every_phase_an_epoch():
     assert {plan.epochs for plan in with_effort(experiment, 1e-6).phases.values()} == {1}
 
 
-def test_where_pictures_are_read():
+def test_where_images_are_read():
     found = {name: readings(load_experiment(f"study_{name}")) for name in STUDIES}
     assert found["estimation"] == {"embed_rgb": ("", 1.0)}
     assert found["joint"] == {"joint": ("step3_", 1.0)}

@@ -41,7 +41,7 @@ def test_a_scene_is_drawn_from_its_numbers_alone():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_window_is_around_the_palm_and_inside_the_picture(seed):
+def test_the_window_is_around_the_palm_and_inside_the_image(seed):
     scene = sample_scene(seed, "training", 0, 128, window=(0.85, 1.0))
     cx, cy, side = scene.window
     u, v, w = scene.K @ scene.palm_m
@@ -129,7 +129,7 @@ def test_left_and_right_hands_are_mirror_images():
     assert (cpose[[5, 9, 13, 17], 2] < 0).all()
 
 
-def test_hands_are_in_the_picture():
+def test_hands_are_in_the_image():
     for index in range(10):
         scene = sample_scene(5, "training", index, 128)
         hand = sample_hand(scene, scene_rng(5, "training", index, 0))

@@ -34,7 +34,7 @@ def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: st
 
 @pytest.mark.parametrize("rotations", [1, 3])
 def test_without_the_camera_a_ray_is_taken_for_the_axis(tmp_path: Path, rotations: int):
-    """The same weights in the two frames say the same of a picture, until the camera turns one of them."""
+    """The same weights in the two frames say the same of an image, until the camera turns one of them."""
     samples = [painted_hand(tmp_path, str(i), ("left", "right")[i % 2], i) for i in range(4)]
     camera_frame, ray_frame = (
         score_run(tiny_model(ESTIMATION, frame=frame), samples, "e", rotations) for frame in ("camera", "ray")
@@ -74,7 +74,7 @@ def test_another_encoder_is_scored_on_what_it_reads(tmp_path: Path):
     assert numbers["depth"]["epe_mm"] != numbers["rgb"]["epe_mm"]
     with pytest.raises(HandsError, match='unknown encoder "dpth"; did you mean "depth"'):
         score_run(model, samples, "evaluation", encoder="dpth")
-    with pytest.raises(HandsError, match=r"sample hand .* has no depth picture; it has rgb"):
+    with pytest.raises(HandsError, match=r"sample hand .* has no depth image; it has rgb"):
         score_run(model, [painted_hand(tmp_path, "hand")], "evaluation", encoder="depth")
 
 

@@ -31,7 +31,7 @@ def hands():
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, hands):
-    """All label files, and pictures of frames 0, 3 and 750 of one sequence."""
+    """All label files, and images of frames 0, 3 and 750 of one sequence."""
     root = tmp_path_factory.mktemp("stb")
     (root / "labels").mkdir()
     (root / "images/B1Random").mkdir(parents=True)
@@ -97,13 +97,13 @@ def test_the_box_holds_the_wrist_and_its_pose_does_not(root):
     assert torch.equal(pair.pose[0], pair.pose[1])
 
 
-def test_frames_without_picture_are_left_out_and_counted(root, caplog):
+def test_frames_without_image_are_left_out_and_counted(root, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(read_stb(root, "evaluation")) == 6
-    assert "5,994 of the 6,000 pictures of STB's evaluation are not in" in caplog.text
-    with pytest.raises(HandsError, match="none of the 30,000 pictures of training"):
+    assert "5,994 of the 6,000 images of STB's evaluation are not in" in caplog.text
+    with pytest.raises(HandsError, match="none of the 30,000 images of training"):
         read_stb(root, "training")
-    poses = [read_stb(root, split, views=("left",), pictures=False) for split in ("training", "evaluation")]
+    poses = [read_stb(root, split, views=("left",), images=False) for split in ("training", "evaluation")]
     assert [len(samples) for samples in poses] == [15000, 3000]
     assert len({s.name for samples in poses for s in samples}) == 18000
     assert [s.name for s in open_data("stb-poses", root, "evaluation")] == [s.name for s in poses[1]]
@@ -113,12 +113,12 @@ def test_the_tag_is_the_middle_frame_of_the_same_sequence_and_view(root):
     for sample in read_stb(root, "evaluation", views=("right", "sk")):
         assert sample.tag.parent == sample.image.parent
         assert sample.tag.stem == sample.image.stem.rsplit("_", 1)[0] + "_750"
-    assert read_stb(root, "evaluation", 1, pictures=False)[0].tag is None  # B1Counting has no pictures
+    assert read_stb(root, "evaluation", 1, images=False)[0].tag is None  # B1Counting has no images
 
 
 def test_scenes_are_cut_about_the_palm_and_the_tag_like_the_frame(root):
     samples = open_data("stb", root, "evaluation")
-    windows = build_windows(samples, "scene", margin=1.0, window_px=16, pictures=["tag"])
+    windows = build_windows(samples, "scene", margin=1.0, window_px=16, images=["tag"])
     depth_mm = np.array([sample.xyz_mm[0, 2] for sample in samples])
     bone_mm = np.array([np.linalg.norm(s.xyz_mm[12] - s.xyz_mm[11]) for s in samples])
     np.testing.assert_allclose(windows.crop_side_px, 7.2 * bone_mm * 822.79041 / depth_mm, rtol=1e-5)
@@ -145,7 +145,7 @@ def test_mistakes_are_told(root, tmp_path):
 @needs_stb
 @pytest.mark.parametrize("split", SEQUENCES)
 def test_real_hands_are_left_ones_of_one_person(split):
-    samples = read_stb(SHARED / "stb", split, pictures=False)
+    samples = read_stb(SHARED / "stb", split, images=False)
     pose, bone_mm = geometry.normalise(torch.from_numpy(np.stack([s.xyz_mm for s in samples])))
     assert torch.allclose(bone_mm, torch.tensor(40.0), atol=0.01)
     cpose, _ = geometry.canonicalise(pose)

@@ -24,7 +24,7 @@ from latent_hands.errors import HandsError
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    return painted_scenes(tmp_path_factory.mktemp("pictures"))
+    return painted_scenes(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(autouse=True)
@@ -34,19 +34,19 @@ def painted(samples, monkeypatch):
 
 @pytest.fixture
 def store(tmp_path):
-    prepare("pictures", tmp_path / "store", {"training": CUT})
+    prepare("images", tmp_path / "store", {"training": CUT})
     return tmp_path / "store"
 
 
 def direct(samples, cut):
-    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.pictures)
+    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.images)
 
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
 @pytest.mark.parametrize("side", ["mirror", "condition"])
 def test_stored_windows_are_those_that_were_cut(samples, tmp_path, crop, side):
     cut = replace(CUT, crop=crop, side=side)
-    manifest = prepare("pictures", tmp_path / "store", {"training": cut})
+    manifest = prepare("images", tmp_path / "store", {"training": cut})
     assert [shard.samples for shard in manifest.splits["training"].shards] == [3, 3, 3, 2]
     stored, built = open_windows(tmp_path / "store", "training", cut), direct(samples, cut)
     assert same(stored, built)
@@ -66,16 +66,16 @@ def test_the_first_so_many_are_those_of_a_smaller_set(samples, store):
 
 
 def test_tags_that_nobody_asks_for_stay_away(store):
-    windows = open_windows(store, "training", replace(CUT, pictures=()))
+    windows = open_windows(store, "training", replace(CUT, images=()))
     assert "tag" not in available(windows)
 
 
-def test_moving_to_a_device_brings_all_pictures(samples, store):
+def test_moving_to_a_device_brings_all_images(samples, store):
     windows = open_windows(store, "training", CUT)
-    assert windows.to("cpu").images is windows.images
+    assert windows.to("cpu").rgb is windows.rgb
     whole = windows.to("meta")
-    assert isinstance(whole.images, torch.Tensor)
-    assert whole.images.shape == windows.images.shape == (COUNT, 3, WINDOW_PX, WINDOW_PX)
+    assert isinstance(whole.rgb, torch.Tensor)
+    assert whole.rgb.shape == windows.rgb.shape == (COUNT, 3, WINDOW_PX, WINDOW_PX)
 
 
 class Stopped(KeyboardInterrupt):
@@ -95,14 +95,14 @@ def test_a_stopped_and_repeated_packing_is_the_one_that_was_not(store, tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr(prepare_module, "write_bytes", stopping)
         with pytest.raises(Stopped):
-            prepare("pictures", tmp_path / "parts", {"training": CUT})
+            prepare("images", tmp_path / "parts", {"training": CUT})
     with pytest.raises(HandsError, match=r'no split "training"|is not finished'):
         open_windows(tmp_path / "parts", "training", CUT)
     with monkeypatch.context() as patch:
         kept, build = written // 2 - (written % 2 == 0), prepare_module.build_windows
         built = []
         patch.setattr(prepare_module, "build_windows", lambda *a: built.append(len(a[0])) or build(*a))
-        prepare("pictures", tmp_path / "parts", {"training": CUT})
+        prepare("images", tmp_path / "parts", {"training": CUT})
     assert built == [3, 3, 3, 2][kept:]
     assert contents(tmp_path / "parts") == contents(store)
 
@@ -113,32 +113,32 @@ def test_damage_is_found_and_mended(store):
     open_windows(store, "training", CUT)  # size and header are right
     with pytest.raises(HandsError, match=r"00001\.safetensors .* its SHA-256 differs"):
         verify(store)
-    prepare("pictures", store, {"training": CUT})
+    prepare("images", store, {"training": CUT})
     assert contents(store) == whole
     verify(store)
 
 
 def test_splits_may_follow_one_another(store, tmp_path):
     small = replace(CUT, margin=1.0)
-    prepare("pictures", store, {"evaluation": small})
-    prepare("pictures", tmp_path / "both", {"training": CUT, "evaluation": small})
+    prepare("images", store, {"evaluation": small})
+    prepare("images", tmp_path / "both", {"training": CUT, "evaluation": small})
     assert contents(store) == contents(tmp_path / "both")
 
 
-def picture_sums(store):
+def image_sums(store):
     windows = open_windows(store, "training", CUT)
-    return windows.images[:].sum((1, 2, 3)).tolist(), windows.pose.tolist()
+    return windows.rgb[:].sum((1, 2, 3)).tolist(), windows.pose.tolist()
 
 
 def test_processes_read_side_by_side(samples, store):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        results = list(pool.map(picture_sums, [store, store]))
+        results = list(pool.map(image_sums, [store, store]))
     built = direct(samples, CUT)
-    assert results == [(built.images.sum((1, 2, 3)).tolist(), built.pose.tolist())] * 2
+    assert results == [(built.rgb.sum((1, 2, 3)).tolist(), built.pose.tolist())] * 2
 
 
 def test_a_set_larger_than_memory_opens(tmp_path):
-    count, px, shards = 600, 1024, 32  # 60 GB of pictures in one file with a hole, under 32 names
+    count, px, shards = 600, 1024, 32  # 60 GB of images in one file with a hole, under 32 names
     size = 4 * count + count * 3 * px**2
     header = {
         "crop_side_px": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]},
@@ -154,11 +154,11 @@ def test_a_set_larger_than_memory_opens(tmp_path):
         file.truncate(8 + len(text) + size)
     for number in range(1, shards):
         first.with_name(f"{number:05d}.safetensors").symlink_to(first)
-    cut = replace(CUT, window_px=px, pictures=())
+    cut = replace(CUT, window_px=px, images=())
     shard = {"samples": count, "bytes": first.stat().st_size, "sha256": ""}
     split = {"cut": asdict(cut), "source": "", "source_bytes": 1, "samples": shards * count}
     manifest = {"format": 2, "conventions": {}, "splits": {"training": split | {"shards": [shard] * shards}}}
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     windows = open_windows(tmp_path, "training", cut)
     assert len(windows) == 19_200
-    assert not windows.select(range(0, 19_200, 2)).images[torch.tensor([9_599, 0])].any()
+    assert not windows.select(range(0, 19_200, 2)).rgb[torch.tensor([9_599, 0])].any()

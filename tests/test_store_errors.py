@@ -19,19 +19,19 @@ from latent_hands.errors import HandsError
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    return painted_scenes(tmp_path_factory.mktemp("pictures"))
+    return painted_scenes(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture
 def store(samples, tmp_path, monkeypatch):
     name_painted(samples, monkeypatch)
-    prepare("pictures", tmp_path / "store", {"training": CUT})
+    prepare("images", tmp_path / "store", {"training": CUT})
     return tmp_path / "store"
 
 
 def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeypatch):
     with pytest.raises(HandsError, match=r"prepared with margin = 1\.75; asked for is margin = 1\.5"):
-        prepare("pictures", store, {"training": replace(CUT, margin=1.5)})
+        prepare("images", store, {"training": replace(CUT, margin=1.5)})
     monkeypatch.setitem(READERS, "painted", lambda *_, **__: samples[::-1])
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
@@ -41,7 +41,7 @@ def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeyp
         prepare("others", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(HandsError, match="exists and is no packed store"):
-        prepare("pictures", tmp_path, {"training": CUT})
+        prepare("images", tmp_path, {"training": CUT})
     with pytest.raises(HandsError, match="is a packed store: it holds windows"):
         open_data("painted", store, "training")
 
@@ -71,7 +71,7 @@ BROKEN = {
     "is no shard .* U8": lambda path: rewrite(path, lambda d: put(d, b"[3,3,32,32]", b"[9,1,32,32]")),
     "is no shard .* unknown tensor": lambda path: rewrite(path, lambda d: put(d, b'"pose"', b'"nose"')),
     "is no shard .*name its 3": lambda path: rewrite(path, lambda d: put(d, b'[\\"3\\"', b"[    3")),
-    "is no shard .* points beyond the pictures": lambda path: rewrite(
+    "is no shard .* points beyond the images": lambda path: rewrite(
         path, lambda d: set_payload(d, 3 * 8, 9, "<q")
     ),
     "is no shard .*K.* not finite": lambda path: rewrite(
@@ -100,13 +100,13 @@ def test_whatever_a_header_says_is_an_error_or_harmless(store):
         damaged[place] = int(torch.randint(256, (1,), generator=generator))
         path.write_bytes(damaged)
         with contextlib.suppress(HandsError):
-            open_windows(store, "training", CUT).images[:]
+            open_windows(store, "training", CUT).rgb[:]
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 1}, "has the format 1; this version of latent-hands reads 2: prepare it anew"),
+        ({"format": 1}, "has the format 1; this version of latent-hands reads 3: prepare it anew"),
         ({"format": None}, "has the format None"),
         ({"splits": {"training": {}}}, r'\[splits.training\]: "cut" is missing'),
         ({"splits": {}}, 'has no split "training"; it has: none'),

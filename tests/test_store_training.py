@@ -1,4 +1,4 @@
-"""Training, scoring and the command: a packed store in the place of its pictures."""
+"""Training, scoring and the command: a packed store in the place of its images."""
 
 import inspect
 import json
@@ -24,7 +24,7 @@ from latent_hands.training import train
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    return painted_scenes(tmp_path_factory.mktemp("pictures"))
+    return painted_scenes(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def painted(samples, monkeypatch):
 
 @pytest.fixture
 def store(tmp_path):
-    prepare("pictures", tmp_path / "store", {"training": CUT})
+    prepare("images", tmp_path / "store", {"training": CUT})
     return tmp_path / "store"
 
 
@@ -57,20 +57,20 @@ def hands_of(experiment):
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_an_experiment_finds_the_same_hands(store, share):
-    prepare("pictures", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, pictures=())})
+    prepare("images", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, images=())})
     options = [f"--data.validation_share={share}", "--data.limit=9", "--data.validation_limit=7"]
-    stored, built = (hands_of(tiny("estimation", root, *options)) for root in (store, "pictures"))
+    stored, built = (hands_of(tiny("estimation", root, *options)) for root in (store, "images"))
     assert same(stored.training, built.training)
     assert same(stored.validation, built.validation)
 
 
-def test_a_run_out_of_a_store_is_the_run_out_of_pictures(store, tmp_path):
+def test_a_run_out_of_a_store_is_the_run_out_of_images(store, tmp_path):
     budget = [
         f"--phases.{phase}.{each}"
         for phase in ("disentangle", "embed_pose", "embed_rgb")
         for each in ("epochs=1", "batch_size=4")
     ]
-    for name, root in (("stored", store), ("built", "pictures")):
+    for name, root in (("stored", store), ("built", "images")):
         experiment = tiny("estimation", root, "--data.validation_share=0.2", *budget)
         train(experiment, tmp_path / name, hands=hands_of(experiment))
     stored, built = (load_run(tmp_path / name)[0].state_dict() for name in ("stored", "built"))
@@ -78,9 +78,9 @@ def test_a_run_out_of_a_store_is_the_run_out_of_pictures(store, tmp_path):
 
 
 @pytest.mark.parametrize("side", ["mirror", "condition"])
-def test_a_store_is_scored_as_its_pictures_are(samples, tmp_path, side):
+def test_a_store_is_scored_as_its_images_are(samples, tmp_path, side):
     model = tiny_model(ESTIMATION, side=side)
-    prepare("pictures", tmp_path / "store", {"evaluation": replace(CUT, side=side, margin=1.0, window_px=PX)})
+    prepare("images", tmp_path / "store", {"evaluation": replace(CUT, side=side, margin=1.0, window_px=PX)})
     windows = stored_windows(model, "painted", tmp_path / "store", "evaluation")
     assert score_run(model, windows, "evaluation") == score_run(model, samples, "evaluation")
     with pytest.raises(HandsError, match=r"margin = 1\.0, .* = 32; asked for is margin = 1\.5"):
@@ -94,28 +94,28 @@ def test_another_cut_is_one_error_that_names_both(store):
         f"training of {store} was prepared with crop = box, side = mirror, margin = 1.75; asked for is "
         "crop = scene, side = condition, margin = 1.0: prepare it in another folder"
     )
-    without = replace(CUT, pictures=())
+    without = replace(CUT, images=())
     with pytest.raises(HandsError, match="name = painted; asked for is name = rhd"):
         open_windows(store, "training", replace(without, name="rhd"))
-    prepare("pictures", store, {"evaluation": without})
-    with pytest.raises(HandsError, match=r"pictures = \(\); asked for is pictures = \(.tag., .depth.\)"):
+    prepare("images", store, {"evaluation": without})
+    with pytest.raises(HandsError, match=r"images = \(\); asked for is images = \(.tag., .depth.\)"):
         open_windows(store, "evaluation", CUT)
 
 
 def test_the_command_packs_checks_and_tells(tmp_path, capsys):
     out = str(tmp_path / "store")
-    options = ["--crop-px", "32", "--window-px", "32", "--pictures", "tag", "--json"]
-    assert main(["prepare", "painted", "pictures", out, *options]) == 0
+    options = ["--crop-px", "32", "--window-px", "32", "--images", "tag", "--json"]
+    assert main(["prepare", "painted", "images", out, *options]) == 0
     told = json.loads(capsys.readouterr().out)["splits"]
     assert told["training"]["samples"] == told["evaluation"]["samples"] == COUNT
     assert told["training"]["bytes"] == sum(p.stat().st_size for p in (tmp_path / "store/training").iterdir())
     assert told["training"]["source_bytes"] > 0
-    assert main(["prepare", "painted", "pictures", out, "--verify"]) == 0
+    assert main(["prepare", "painted", "images", out, "--verify"]) == 0
     assert "every checksum is right" in capsys.readouterr().out
     damage(tmp_path / "store/evaluation/00002.safetensors")
-    assert main(["prepare", "painted", "pictures", out, "--verify"]) == 2
+    assert main(["prepare", "painted", "images", out, "--verify"]) == 2
     assert "evaluation/00002.safetensors" in capsys.readouterr().err
-    assert main(["prepare", "painted", "pictures", out, "--side", "condition"]) == 2
+    assert main(["prepare", "painted", "images", out, "--side", "condition"]) == 2
     assert "side = mirror" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
-from latent_hands.data.windows import Pictures
+from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Algorithm, load_experiment
 from latent_hands.runs.folder import export_weights, load_run
@@ -41,11 +41,11 @@ def same(first, second, prefix=""):
     return all(torch.equal(t, second[name]) for name, t in first.items() if name.startswith(prefix))
 
 
-def test_full_supervision_learns_from_labelled_pictures_alone():
+def test_full_supervision_learns_from_labelled_images_alone():
     assert {feed for phase in steps(tiny()).values() for feed, *_ in phase} == {"labelled"}
 
 
-def test_semi_supervision_feeds_all_labels_to_what_needs_no_picture():
+def test_semi_supervision_feeds_all_labels_to_what_needs_no_image():
     told = steps(tiny("--supervision.semi=true"))
     assert {name: phase[0][0] for name, phase in told.items()} == {
         "disentangle": "all",
@@ -54,7 +54,7 @@ def test_semi_supervision_feeds_all_labels_to_what_needs_no_picture():
     }
 
 
-def test_weak_labels_join_the_embedding_of_pictures_through_their_own_factor():
+def test_weak_labels_join_the_embedding_of_images_through_their_own_factor():
     experiment = tiny("--supervision.labelled=0.5", "--supervision.weak={viewpoint=1.0}")
     told = steps(experiment)["embed_rgb"]
     assert told == [
@@ -67,12 +67,16 @@ def test_weak_labels_join_the_embedding_of_pictures_through_their_own_factor():
     assert (weak.phi, weak.theta) == (("rgb",), ())
 
 
+def of(windows: Windows, change: str) -> torch.Tensor:
+    return windows.rgb if change == "images" else getattr(windows, change)
+
+
 @pytest.mark.parametrize("change", ["pose", "images"])
 def test_what_is_hidden_has_no_say(change, tmp_path):
     """The last 20 of 40 hands are unlabelled: changing them changes nothing without semi or weak."""
     plain, other = hands(), windows(40, 16, seed=5)
-    mixed = torch.cat([getattr(plain.training, change)[:20], getattr(other, change)[20:]])
-    changed = {"pictures": {"rgb": Pictures(mixed)}} if change == "images" else {change: mixed}
+    mixed = torch.cat([of(plain.training, change)[:20], of(other, change)[20:]])
+    changed = {"images": {"rgb": ImageStack(mixed)}} if change == "images" else {change: mixed}
     altered = Hands(replace(plain.training, **changed), plain.validation)
     full = tiny("--supervision.labelled=0.5")
     assert same(weights(full, tmp_path / "a", plain), weights(full, tmp_path / "b", altered))
@@ -94,7 +98,7 @@ def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_pat
     experiment = tiny("--supervision.photos=.", name="synthesis")
     told = steps(experiment)["embed_rgb"]
     assert told[1] == ("photos", ("rgb",), ("rgb",))
-    photos = replace(windows(24, 16, seed=9), pose=None, xyz_mm=None, bone_mm=None).with_pictures(["rgb"])
+    photos = replace(windows(24, 16, seed=9), pose=None, xyz_mm=None, bone_mm=None).with_images(["rgb"])
     fed, plain = hands(), hands()
     fed = replace(fed, photos=photos)
     first = weights(experiment, tmp_path / "a", fed)
@@ -105,14 +109,14 @@ def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_pat
 
 def test_photos_are_read_whole_from_a_folder(tmp_path):
     for number in range(3):
-        picture = Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8))
-        picture.save(tmp_path / f"{number}.png")
+        image = Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8))
+        image.save(tmp_path / f"{number}.png")
     experiment = tiny(f"--supervision.photos={tmp_path}", name="synthesis")
     data = replace(experiment.data, name="images", root=str(tmp_path), crop="box")
     photos = build_hands(replace(experiment, data=data), build_vae(experiment), ()).photos
     assert photos is not None
     assert photos.pose is None
-    assert [int(each[0, 8, 8]) for each in photos.images] == [0, 40, 80]
+    assert [int(each[0, 8, 8]) for each in photos.rgb] == [0, 40, 80]
 
 
 @pytest.mark.parametrize(
@@ -173,8 +177,8 @@ def test_a_packaged_experiment_may_only_embed():
         build_phases(strange, build_vae(strange))
 
 
-def test_agreement_is_for_fully_labelled_pictures_alone():
-    """Neither weakly labelled pictures nor photographs without labels can agree with a label."""
+def test_agreement_is_for_fully_labelled_images_alone():
+    """Neither weakly labelled images nor photographs without labels can agree with a label."""
     agree = "--algorithm.agree={tag=1.0}"
     experiment = tiny(agree, "--supervision.weak={pose=1.0}", "--supervision.photos=.", name="synthesis")
     phases = build_phases(experiment, build_vae(experiment))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from painted_hands import painted_hand
-from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_picture, tiny_model
+from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
 
 from latent_hands import draw, synthesis
 from latent_hands.cli.sources import open_source, what_is_read
@@ -22,7 +22,7 @@ from latent_hands.studies.gallery import (
     walk_row,
 )
 
-A, B = noise_picture(seed=1), noise_picture(seed=2)
+A, B = noise_image(seed=1), noise_image(seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,9 @@ def test_what_cannot_be_inferred_is_told(model: Model):
         model.synthesise(pose=A, content=np.random.default_rng(0).normal(size=(21, 3)))
 
 
-def test_a_picture_of_its_own_pose_and_content_is_its_reconstruction(model: Model):
+def test_an_image_of_its_own_pose_and_content_is_its_reconstruction(model: Model):
     latent = model.latent(A, ["pose", "content"])
-    expected = synthesis.to_pictures(model.decode(latent)["rgb"])[0]
+    expected = synthesis.to_images(model.decode(latent)["rgb"])[0]
     assert np.array_equal(model.synthesise(pose=A, content=A), expected)
     assert expected.shape == (PX, PX, 3)
     assert expected.dtype == np.uint8
@@ -114,25 +114,25 @@ def test_a_swap_takes_only_the_named_factors(model: Model):
 @pytest.mark.parametrize("factor", ["pose", "content"])
 def test_a_walk_moves_one_factor_and_begins_and_ends_where_told(model: Model, factor: str):
     walk = model.walk(factor, A, B, 5)
-    assert len(walk.pictures) == 5
+    assert len(walk.images) == 5
     assert walk.poses.shape == (5, 21, 3)
-    assert np.array_equal(walk.pictures[0], model.synthesise(A, A))
+    assert np.array_equal(walk.images[0], model.synthesise(A, A))
     end = model.synthesise(B, A) if factor == "pose" else model.synthesise(A, B)
-    assert np.abs(walk.pictures[-1].astype(int) - end).max() <= 1
+    assert np.abs(walk.images[-1].astype(int) - end).max() <= 1
     assert np.allclose(walk.poses, walk.poses[:1], atol=1e-6) == (factor == "content")
 
 
 def test_ends_of_walks_may_be_put_together_from_several_sources(model: Model):
     ends = [model.latent(a, ["pose"]) | model.latent(b, ["content"], "tag") for a, b in ((A, B), (B, A))]
     walk = model.walk("pose", *ends, steps=3)
-    assert np.array_equal(walk.pictures[0], synthesis.to_pictures(model.decode(ends[0])["rgb"])[0])
+    assert np.array_equal(walk.images[0], synthesis.to_images(model.decode(ends[0])["rgb"])[0])
     with pytest.raises(HandsError, match='the latent needs "tag"'):
         model.walk("tag", model.latent(A, ["pose"]), ends[1])
 
 
-def test_estimation_graphs_walk_without_pictures():
+def test_estimation_graphs_walk_without_images():
     walk = tiny_model(ESTIMATION).walk("viewpoint", A, B, 3)
-    assert walk.pictures == []
+    assert walk.images == []
     assert walk.poses.shape == (3, 21, 3)
 
 
@@ -205,9 +205,9 @@ def test_wrong_wishes_are_told(model: Model, act, told: str):
         act(model)
 
 
-def test_pictures_keep_bytes():
+def test_images_keep_bytes():
     image = torch.tensor([-1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2)
-    assert synthesis.to_pictures(image)[0][..., 0].ravel().tolist() == [0, 128, 255, 255]
+    assert synthesis.to_images(image)[0][..., 0].ravel().tolist() == [0, 128, 255, 255]
 
 
 @pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS, FOUR_FACTORS])
@@ -233,6 +233,6 @@ def test_an_estimate_is_shown_and_measured_against_its_labels(model: Model, tmp_
     expected = np.linalg.norm(hand.xyz_mm - truth, axis=1)[visible].mean()
     assert error_mm(hand, sample) == pytest.approx(expected, rel=1e-4)
     row = estimate_row(photo_of(sample), hand, truth)
-    assert [picture.shape[0] for picture in row] == [320, 320, 192, 192]
+    assert [image.shape[0] for image in row] == [320, 320, 192, 192]
     assert estimate_sheet([row, row], ["12 mm", "7 mm"]).shape[0] > 2 * 160
     assert draw.TRUTH != draw.PREDICTION

@@ -142,7 +142,7 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path):
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
 
 
-def test_a_phase_without_pictures_touches_none(tmp_path, monkeypatch):
+def test_a_phase_without_images_touches_none(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "draw_images", None)
     experiment = tiny()
     experiment = replace(experiment, algorithm=replace(experiment.algorithm, embed=("pose",)), phases={})
@@ -181,7 +181,7 @@ def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path, monkeypatch)
     ("change", "message"),
     [
         (
-            {"pictures": windows().with_pictures(["rgb"]).pictures},
+            {"images": windows().with_images(["rgb"]).images},
             'phase "disentangle": the samples have no "tag"',
         ),
         ({"pose": None}, 'phase "disentangle": the samples have no "pose"'),

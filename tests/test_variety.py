@@ -77,29 +77,29 @@ def test_leaving_one_out_leaves_the_others_as_they_were(kind):
 def test_an_object_is_no_part_of_the_hand_and_hides_what_is_behind_it(index):
     bare, scene = only("objects", index)
     hand = tag_hand(scene)
-    plain, picture = render_hand(bare, hand), render_hand(scene, hand)
-    thing = (picture.part == 0) & (picture.depth_m > 0)
+    plain, image = render_hand(bare, hand), render_hand(scene, hand)
+    thing = (image.part == 0) & (image.depth_m > 0)
     np.testing.assert_array_equal(plain.part > 0, plain.depth_m > 0)
     assert thing.any()
     # Where the hand is still seen nothing changed, and the object is nearer than what it hides.
-    seen = picture.part > 0
-    np.testing.assert_array_equal(picture.depth_m[seen], plain.depth_m[seen])
+    seen = image.part > 0
+    np.testing.assert_array_equal(image.depth_m[seen], plain.depth_m[seen])
     hides = thing & (plain.part > 0)
-    assert (picture.depth_m[hides] < plain.depth_m[hides]).all()
-    visible, was = visible_joints(hand, picture), visible_joints(hand, plain)
+    assert (image.depth_m[hides] < plain.depth_m[hides]).all()
+    visible, was = visible_joints(hand, image), visible_joints(hand, plain)
     assert not (visible & ~was).any()
     column, row = np.round(hand.uv_px).astype(int).T.clip(0, SIZE - 1)
-    before = thing[row, column] & (picture.depth_m[row, column] < hand.xyz_m[:, 2])
+    before = thing[row, column] & (image.depth_m[row, column] < hand.xyz_m[:, 2])
     np.testing.assert_array_equal(visible, was & ~before)
 
 
 def test_another_hand_has_no_labels():
     bare, scene = only("other_hand", 2)
     hand = tag_hand(scene)
-    plain, picture = render_hand(bare, hand), render_hand(scene, hand)
-    np.testing.assert_array_equal(plain.part, picture.part)
-    np.testing.assert_array_equal(plain.depth_m, picture.depth_m)
-    assert (plain.rgb != picture.rgb).any()
+    plain, image = render_hand(bare, hand), render_hand(scene, hand)
+    np.testing.assert_array_equal(plain.part, image.part)
+    np.testing.assert_array_equal(plain.depth_m, image.depth_m)
+    assert (plain.rgb != image.rgb).any()
 
 
 def test_jewellery_lifts_the_skin_by_millimetres_where_it_is():
@@ -129,7 +129,7 @@ def test_children_are_smaller_and_fill_the_window_all_the_same():
 def test_a_coarse_sensor_cannot_tell_neighbours_apart():
     light = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
     fine, coarse = (develop(light, replace(PLAIN, resolution=share)) for share in (1.0, 0.25))
-    steps = [np.abs(np.diff(picture.astype(float), axis=1)).mean() for picture in (fine, coarse)]
+    steps = [np.abs(np.diff(image.astype(float), axis=1)).mean() for image in (fine, coarse)]
     assert coarse.shape == fine.shape
     assert steps[1] < 0.2 * steps[0]
 

@@ -1,4 +1,4 @@
-"""Videos as the pictures they consist of."""
+"""Videos as the images they consist of."""
 
 import subprocess
 import sys

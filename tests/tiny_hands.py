@@ -1,9 +1,9 @@
-"""Hands that never existed, for tests of training: random poses, noise for pictures, everything in memory."""
+"""Hands that never existed, for tests of training: random poses, noise for images, everything in memory."""
 
 import torch
 
 from latent_hands.build import Hands
-from latent_hands.data.windows import Pictures, Windows
+from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.hand.geometry import normalise
 
 
@@ -15,7 +15,7 @@ def windows(count=40, px=16, seed=0, margin=1.0):
         torch.randint(0, 256, (n, 3, px, px), dtype=torch.uint8, generator=generator) for n in (count, 5)
     )
     return Windows(
-        pictures={"rgb": Pictures(images), "tag": Pictures(tags, torch.arange(count) % 5)},
+        images={"rgb": ImageStack(images), "tag": ImageStack(tags, torch.arange(count) % 5)},
         names=tuple(f"{i:05d}" for i in range(count)),
         margin=margin,
         side="mirror",

@@ -119,7 +119,7 @@ def tiny_run(folder: Path, graph: str) -> Path:
     return folder
 
 
-def noise_picture(height: int = 60, width: int = 80, seed: int = 0) -> np.ndarray:
+def noise_image(height: int = 60, width: int = 80, seed: int = 0) -> np.ndarray:
     """Blurred noise: every part looks different."""
     coarse = np.random.default_rng(seed).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3))
     return coarse.repeat(4, axis=0).repeat(4, axis=1)[:height, :width].astype(np.uint8)

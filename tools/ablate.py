@@ -3,12 +3,12 @@
     latent-hands render HANDS --count 24000 --evaluation 1000 --size 160
     python tools/ablate.py HANDS OUT --ge2019 GE [--rhd RHD] [--only NAME ...] [--seeds N]
 
-Every run embeds pictures anew into the finished latent of `estimation`. "without KIND" learns from the
-pictures of a set to which that kind did not fall, distributed as those of `render --without KIND`; "all" from
+Every run embeds images anew into the finished latent of `estimation`. "without KIND" learns from the
+images of a set to which that kind did not fall, distributed as those of `render --without KIND`; "all" from
 as many of every kind; "plain" from those without any, which are fewer and seen more often. The same for what
-every picture has one of: a place, a pattern or clutter behind the hand, light of places or of lamps, a pose
+every image has one of: a place, a pattern or clutter behind the hand, light of places or of lamps, a pose
 that is a gesture, a blend of two or a synergy. All that are asked for at once learn from equally many
-pictures. Choose on Ge 2019, a development set, and on rendered hands, never on RHD. A stopped call goes on
+images. Choose on Ge 2019, a development set, and on rendered hands, never on RHD. A stopped call goes on
 where it was.
 """
 
@@ -60,7 +60,7 @@ Chosen = Callable[[Traits], bool]
 
 
 def variants() -> dict[str, tuple[Chosen, tuple[str, ...]]]:
-    """By name: which pictures are learnt from, by their traits, and the changed settings."""
+    """By name: which images are learnt from, by their traits, and the changed settings."""
 
     def everything(_: Traits) -> bool:
         return True
@@ -74,8 +74,8 @@ def variants() -> dict[str, tuple[Chosen, tuple[str, ...]]]:
     }
 
 
-def traits_of_pictures(root: Path, hands: Hands) -> list[Traits]:
-    """What every training window's picture has: its kinds of variety, its scenery, how its pose was drawn."""
+def traits_of_images(root: Path, hands: Hands) -> list[Traits]:
+    """What every training window's image has: its kinds of variety, its scenery, how its pose was drawn."""
     manifest = json.loads((root / "rendered.json").read_text())
     if manifest.get("poses"):
         raise HandsError(f"{root} was rendered with --poses: how its poses were drawn is not known")
@@ -88,7 +88,7 @@ def traits_of_pictures(root: Path, hands: Hands) -> list[Traits]:
         kinds = kinds_of("training", scene, seed, variety)
         return frozenset((*kinds, *scenery(factors[name]["look"]), drawn))
 
-    return [traits(name) for name in track(hands.training.names, "what the pictures show")]
+    return [traits(name) for name in track(hands.training.names, "what the images show")]
 
 
 def scenery(look: Mapping[str, Any]) -> list[str]:
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Mapping[str, float]]]:
     if unknown := set(options.only) - chosen.keys():
         raise HandsError(f"--only {', '.join(sorted(unknown))}; legal: {', '.join(chosen)}")
     chosen = {name: chosen[name] for name in options.only or chosen}
-    traits = traits_of_pictures(options.hands, hands)
+    traits = traits_of_images(options.hands, hands)
     sizes = {name: sum(map(wanted, traits)) for name, (wanted, _) in chosen.items()}
     count = min((size for name, size in sizes.items() if name != "plain"), default=sizes.get("plain", 0))
     sets = {

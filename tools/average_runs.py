@@ -27,7 +27,7 @@ def mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def check_inputs(one: Experiment, other: Experiment, where: str) -> None:
-    """Raise HandsError for runs that are shown pictures in other ways, naming the first difference."""
+    """Raise HandsError for runs that are shown images in other ways, naming the first difference."""
     for name in ("crop", "crop_px", "frame", "side", "convention"):
         if (ours := getattr(one.data, name)) != (theirs := getattr(other.data, name)):
             raise HandsError(f"[data] {name} of {where} differ: {ours} and {theirs}")

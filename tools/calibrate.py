@@ -1,4 +1,4 @@
-"""How much wider than q(z | picture) must hands be drawn, that they spread as far as their mean errs?
+"""How much wider than q(z | image) must hands be drawn, that they spread as far as their mean errs?
 
     python tools/calibrate.py RUN --data rendered --root HANDS [--split evaluation] [--limit N] [--write]
 

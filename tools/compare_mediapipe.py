@@ -24,21 +24,21 @@ from latent_hands.evaluation.scoring import evaluation_windows, predict_windows,
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 from latent_hands.hand.skeleton import reorder
 from latent_hands.predictor import Model
-from latent_hands.synthesis import to_pictures
+from latent_hands.synthesis import to_images
 
 CROP_PX = 256
 SURE = 0.1  # of the detector; below its default of 0.5 it finds more hands in tight crops
 
 
-def landmarks(pictures: Windows) -> tuple[Tensor, Tensor]:
-    """World landmarks (found, 21, 3) in RHD order, wrist form, and which pictures (n,) have them."""
+def landmarks(images: Windows) -> tuple[Tensor, Tensor]:
+    """World landmarks (found, 21, 3) in RHD order, wrist form, and which images (n,) have them."""
     from mediapipe import solutions
 
     sure = {"min_detection_confidence": SURE}
     with solutions.hands.Hands(static_image_mode=True, max_num_hands=1, **sure) as detector:
         points, found = [], []
-        for picture in track(pictures.images, "MediaPipe", console=Console(stderr=True)):
-            told = detector.process(to_pictures(picture[None] / 127.5 - 1)[0]).multi_hand_world_landmarks
+        for image in track(images.pixels, "MediaPipe", console=Console(stderr=True)):
+            told = detector.process(to_images(image[None] / 127.5 - 1)[0]).multi_hand_world_landmarks
             found.append(bool(told))
             if told:
                 points.append([[p.x, p.y, p.z] for p in told[0].landmark])

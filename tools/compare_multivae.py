@@ -116,7 +116,7 @@ def learn(
     place: Place,
 ) -> Iterator[dict[str, float]]:
     """One stage with an optimiser of its own, from a place on; tells the mean loss of every epoch."""
-    device, names = batches.windows.images.device, list(model.decoders)
+    device, names = batches.windows.rgb.device, list(model.decoders)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=training.weight_decay)
     place.phase_update = 0
     first = place.update // len(batches)

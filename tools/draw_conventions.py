@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from latent_hands.draw.hands import INK, PALETTE
-from latent_hands.draw.sheets import save_picture
+from latent_hands.draw.sheets import save_image
+from latent_hands.draw.skeletons import INK, PALETTE
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.poses import gestures
@@ -69,9 +69,9 @@ def views() -> dict[str, tuple[Articulation, np.ndarray]]:
 
 def rendered(scene: Scene, pose: Articulation, rotation: np.ndarray) -> np.ndarray:
     """The hand on paper, pale, so that lines stand out."""
-    picture = render_hand(scene, place_hand(scene, pose, rotation))
-    pale = PAPER - 0.62 * (PAPER - picture.rgb.astype(float))
-    pale[picture.part == 0] = PAPER
+    image = render_hand(scene, place_hand(scene, pose, rotation))
+    pale = PAPER - 0.62 * (PAPER - image.rgb.astype(float))
+    pale[image.part == 0] = PAPER
     return np.array(
         Image.fromarray(pale.astype(np.uint8)).resize((SIZE_PX // 2,) * 2, Image.Resampling.LANCZOS)
     )
@@ -95,7 +95,7 @@ def lengths(name: str) -> Sequence[str]:
 
 
 def page() -> Figure:
-    """Pictures by convention, and under each its numbers."""
+    """Images by convention, and under each its numbers."""
     scene, shown = scene_of_the_mean_hand(), views()
     figure = Figure(figsize=(11.5, 7.6), facecolor="white")
     axes = figure.subplots(
@@ -140,7 +140,7 @@ def main() -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    save_picture(np.array(pixels.quantize(160).convert("RGB")), options.out)
+    save_image(np.array(pixels.quantize(160).convert("RGB")), options.out)
 
 
 if __name__ == "__main__":

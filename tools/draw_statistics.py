@@ -1,10 +1,10 @@
 """How the hands of several data sets are held, seen, sized and coloured, side by side in one figure.
 
     python tools/draw_statistics.py rendered=hands rhd:evaluation=RHD_published_v2 stb-poses=STB \
-        [--out statistics.png] [--limit 2000] [--pictures 300]
+        [--out statistics.png] [--limit 2000] [--images 300]
 
 A set is NAME=ROOT or NAME:SPLIT=ROOT; the split is training if not told. All is measured on labels, by the
-same rules for every set; colours on the pictures that are there.
+same rules for every set; colours on the images that are there.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from torch import Tensor
 
 from latent_hands.data import Sample, open_data, read_rgb
 from latent_hands.data.palm import crop_square, palm_uv_px, palm_xyz_mm
-from latent_hands.draw.hands import INK, PALETTE
+from latent_hands.draw.skeletons import INK, PALETTE
 from latent_hands.hand.geometry import canonicalise, mirror, to_wrist
 from latent_hands.hand.skeleton import BONES, FINGERS, MIDDLE_MCP, MIDDLE_PIP, PALM
 from latent_hands.rendering.retarget import right_hands_mm
 
 COLOURS = (PALETTE["ring"], PALETTE["thumb"], PALETTE["middle"], PALETTE["index"], PALETTE["little"])
 FEW = 30
-"""Of fewer pictures single ones are shown, no distribution."""
+"""Of fewer images single ones are shown, no distribution."""
 STROKE_BONES = 0.4
 """Pixels this near to a bone, in middle bones, may be the hand's; half as near, they are."""
 LUMA = np.array([0.2126, 0.7152, 0.0722])
@@ -38,7 +38,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of one set: flexions in degrees by joint, viewpoints, sizes, and colours (0..1) of some pictures."""
+    """Of one set: flexions in degrees by joint, viewpoints, sizes, and colours (0..1) of some images."""
 
     hands: int
     flexion_deg: dict[str, np.ndarray]
@@ -48,7 +48,7 @@ class Statistics:
     colours: dict[str, np.ndarray]
 
 
-def measure(samples: Sequence[Sample], pictures: int) -> Statistics:
+def measure(samples: Sequence[Sample], images: int) -> Statistics:
     # right_hands_mm checks the labels; the canonical frame is that of left hands
     right_hands_mm(samples)
     palms = [palm for sample in samples if (palm := palm_xyz_mm(sample)) is not None]
@@ -66,7 +66,7 @@ def measure(samples: Sequence[Sample], pictures: int) -> Statistics:
         "distance, hand widths": (distance_mm / width_mm).numpy(),
     }
     there = [sample for sample in samples if sample.image.is_file()]
-    some = there[:: max(1, len(there) // pictures)][:pictures]
+    some = there[:: max(1, len(there) // images)][:images]
     return Statistics(
         hands=len(samples),
         flexion_deg=flexions_deg(to_wrist(cpose)),
@@ -96,7 +96,7 @@ def flexions_deg(cpose: Float[Tensor, "n 21 3"]) -> dict[str, np.ndarray]:
 
 
 def side_px(sample: Sample) -> float:
-    """The side of the ground-truth crop; the middle of an absent picture is its principal point."""
+    """The side of the ground-truth crop; the middle of an absent image is its principal point."""
     if sample.image.is_file():
         with Image.open(sample.image) as image:
             width, height = image.size
@@ -109,7 +109,7 @@ def side_px(sample: Sample) -> float:
 
 
 def colours(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """Means of every picture over the hand and over what lies around it in the crop."""
+    """Means of every image over the hand and over what lies around it in the crop."""
     rows = [row for sample in samples if (row := _colours(sample)) is not None]
     table = np.array(rows).reshape(-1, 3)
     return dict(zip(("hand", "background", "saturation"), table.T, strict=True))
@@ -195,7 +195,7 @@ def draw(sets: dict[str, Statistics]) -> Figure:
         axis = rows[1].add_subplot(grid[i], projection="mollweide")
         sphere(axis, each.towards_camera[:: -(-each.hands // 1500)], colour, f"{name}, seen from")
     turned = rows[1].add_subplot(grid[-1])
-    distribution(turned, of(lambda s: s.turn_deg), np.linspace(-180, 180, 37), "turn in the picture, degrees")
+    distribution(turned, of(lambda s: s.turn_deg), np.linspace(-180, 180, 37), "turn in the image, degrees")
     turned.set_xticks([-180, -90, 0, 90, 180], ["down", "left", "up", "right", "down"])
     axes = rows[2].subplots(1, 6)
     ranges = ((0, 320), (0, 1500), (0, 20))
@@ -222,8 +222,8 @@ def draw(sets: dict[str, Statistics]) -> Figure:
 def legend(figure: Figure, sets: dict[str, Statistics]) -> None:
     lines = []
     for (name, each), colour in zip(sets.items(), COLOURS, strict=False):
-        pictures = len(each.colours["hand"])
-        told = f"{name}: {each.hands:,} hands, {pictures or 'no'} pictures"
+        images = len(each.colours["hand"])
+        told = f"{name}: {each.hands:,} hands, {images or 'no'} images"
         lines.append(Line2D([], [], color=colour, linewidth=4, label=told))
     figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False, fontsize=11)
 
@@ -233,13 +233,13 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", metavar="NAME[:SPLIT]=ROOT")
     parser.add_argument("--out", type=Path, default=Path("statistics.png"))
     parser.add_argument("--limit", type=int, help="only the first so many hands of every set")
-    parser.add_argument("--pictures", type=int, default=300, help="of every set, for colours")
+    parser.add_argument("--images", type=int, default=300, help="of every set, for colours")
     options = parser.parse_args()
     sets = {}
     for text in options.sets:
         name, _, root = text.partition("=")
         name, _, split = name.partition(":")
-        sets[name] = measure(open_data(name, root, split or "training", options.limit), options.pictures)
+        sets[name] = measure(open_data(name, root, split or "training", options.limit), options.images)
     draw(sets).savefig(options.out, dpi=110)
     print(options.out)
 

@@ -89,7 +89,7 @@ def labels(name: str, root: Path, split: str, order: str) -> Tensor:
     if root.suffix == ".npy":
         return torch.from_numpy(reorder(np.load(root, allow_pickle=False), order, "rhd"))
     stb = name.startswith("stb")
-    samples = read_stb(root, split, views=("left",), pictures=False) if stb else open_data(name, root, split)
+    samples = read_stb(root, split, views=("left",), images=False) if stb else open_data(name, root, split)
     hands = []
     for sample in samples:
         if (xyz_mm := palm_xyz_mm(sample)) is not None:

@@ -22,7 +22,7 @@ from latent_hands.data import open_data
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
-from latent_hands.data.windows import Pictures, Windows
+from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.resnet import ResNet18
@@ -49,15 +49,15 @@ def per_second(work: Callable[[], object], count: int, seconds: float) -> float:
 def updating(
     encoder: torch.nn.Module, decoder: torch.nn.Module, batch: int, device: str
 ) -> Callable[[], object]:
-    """One update on pictures of 128 px."""
+    """One update on images of 128 px."""
     encoder, decoder = encoder.to(device), decoder.to(device)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], fused=True)
-    pictures = torch.rand(batch, 3, 128, 128, device=device) * 2 - 1
+    images = torch.rand(batch, 3, 128, 128, device=device) * 2 - 1
 
     @torch.backends.cudnn.flags(enabled=True, deterministic=True)  # as `train` runs
     def update() -> None:
-        said = decoder(encoder(pictures))
-        loss = (said - pictures).square().mean() if said.shape == pictures.shape else said.square().mean()
+        said = decoder(encoder(images))
+        loss = (said - images).square().mean() if said.shape == images.shape else said.square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -75,7 +75,7 @@ def resnet(width: int, stem: str, precision: str, decode: bool) -> tuple[torch.n
 
 
 def training(seconds: float, device: str) -> Rows:
-    """Pictures a second that networks learn from, augmentation left out."""
+    """Images a second that networks learn from, augmentation left out."""
     batch = 64 if device == "cpu" else 256
     networks = [
         ("ResNet-18 + DCGAN, float32", resnet(64, "conv", "float32", True)),
@@ -96,7 +96,7 @@ def estimating(seconds: float, device: str) -> Rows:
     model, batch = Model.load("estimation", device), 64 if device == "cpu" else 512
     crops = torch.rand(batch, 3, model.crop_px, model.crop_px, device=device) * 2 - 1
     return [
-        ("estimate, one picture at a time", per_second(lambda: model.predict(crops[:1]), 1, seconds)),
+        ("estimate, one image at a time", per_second(lambda: model.predict(crops[:1]), 1, seconds)),
         (f"estimate, batches of {batch}", per_second(lambda: model.predict(crops), batch, seconds)),
     ]
 
@@ -124,7 +124,7 @@ def augmenting(seconds: float, device: str) -> Rows:
 def noise(count: int) -> Windows:
     """Windows of 192 px that show nothing."""
     return Windows(
-        pictures={"rgb": Pictures(torch.randint(0, 256, (count, 3, 192, 192), dtype=torch.uint8))},
+        images={"rgb": ImageStack(torch.randint(0, 256, (count, 3, 192, 192), dtype=torch.uint8))},
         names=tuple(map(str, range(count))),
         margin=1.75,
         side="mirror",
@@ -135,7 +135,7 @@ def noise(count: int) -> Windows:
 
 
 def reading(seconds: float, device: str) -> Rows:
-    """Pictures a second that are read from files into windows."""
+    """Images a second that are read from files into windows."""
     from latent_hands.rendering.sets.dataset import render_dataset
 
     with tempfile.TemporaryDirectory() as folder:
@@ -146,16 +146,16 @@ def reading(seconds: float, device: str) -> Rows:
 
 
 def rendering(seconds: float, device: str) -> Rows:
-    """Pictures a second with all labels, tags and files, without the start of the processes."""
+    """Images a second with all labels, tags and files, without the start of the processes."""
     from latent_hands.rendering.sets.dataset import render_dataset
 
     def rate(size: int, workers: int, count: int) -> float:
         with tempfile.TemporaryDirectory() as folder:
             spent = []
-            for pictures in (workers * 4, count):
+            for images in (workers * 4, count):
                 start = time.perf_counter()
-                out = Path(folder) / str(pictures)
-                render_dataset(out, pictures, size, 0, workers, evaluation=1, progress=False)
+                out = Path(folder) / str(images)
+                render_dataset(out, images, size, 0, workers, evaluation=1, progress=False)
                 spent.append(time.perf_counter() - start)
             return (count - workers * 4) / (spent[1] - spent[0])
 

@@ -1,4 +1,4 @@
-"""Does training wait for data? Packed store against picture files, and what share of a step is waiting.
+"""Does training wait for data? Packed store against image files, and what share of a step is waiting.
 
     latent-hands render hands --count 400 --size 160
     python tools/measure_store.py hands [--repeat 3] [--updates 30]
@@ -44,7 +44,7 @@ def resident_mb() -> float:
 
 def loading(hands: Path, store: Path) -> dict[str, float]:
     """Processor seconds, which other work on the machine lengthens little, for the same windows: cut from
-    pictures, opened in the store, opened and copied out of it whole. And the MB that opening took."""
+    images, opened in the store, opened and copied out of it whole. And the MB that opening took."""
     torch.set_num_threads(1)  # threads that wait for each other would count as work
     clock = [time.process_time()]
     samples = open_data("rendered", hands, "training")
@@ -54,21 +54,21 @@ def loading(hands: Path, store: Path) -> dict[str, float]:
     windows = open_windows(store, "training", CUT)
     held = resident_mb() - before
     clock.append(time.process_time())
-    assert isinstance(windows.images[:], torch.Tensor)
+    assert isinstance(windows.rgb[:], torch.Tensor)
     clock.append(time.process_time())
     cut, opened, copied = (b - a for a, b in pairwise(clock))
     return {
-        "pictures, processor s": cut,
+        "images, processor s": cut,
         "store opened, processor s": opened,
         "store copied, processor s": opened + copied,
         "store opened, MB": held,
-        "pictures / opened": cut / opened,
-        "pictures / copied": cut / (opened + copied),
+        "images / opened": cut / opened,
+        "images / copied": cut / (opened + copied),
     }
 
 
 def waiting(windows: Windows) -> dict[str, float]:
-    """Seconds of one epoch of training on pictures: the first batch, waiting for the others, the steps."""
+    """Seconds of one epoch of training on images: the first batch, waiting for the others, the steps."""
     torch.set_num_threads(THREADS)
     vae = build_vae(EXPERIMENT)
     phase = next(phase for phase in build_phases(EXPERIMENT, vae) if phase.name == PHASE)

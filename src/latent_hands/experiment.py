@@ -30,7 +30,7 @@ MAX_TOML_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class EncoderArrow:
-    """q(z_factors | modality); a picture may be read by another `backbone` than that of [networks]."""
+    """q(z_factors | modality); an image may be read by another `backbone` than that of [networks]."""
 
     reads: str
     factors: tuple[str, ...]
@@ -39,7 +39,7 @@ class EncoderArrow:
 
 @dataclass(frozen=True)
 class DecoderArrow:
-    """p(modality | z_factors); a picture may lie `over` what another decoder says of the pose."""
+    """p(modality | z_factors); an image may lie `over` what another decoder says of the pose."""
 
     writes: str
     factors: tuple[str, ...]
@@ -50,9 +50,9 @@ class DecoderArrow:
 class Networks:
     """Sizes of the networks; the defaults are the paper's.
 
-    `backbone` reads pictures: the paper's ResNet-18, with `width` and `stem`, or EfficientNet-Lite0, which
+    `backbone` reads images: the paper's ResNet-18, with `width` and `stem`, or EfficientNet-Lite0, which
     begins with features learnt on ImageNet (extra `imagenet`). `decoder_width` is the DCGAN decoder's,
-    `hidden` and `layers` are those of the fully connected networks, `painter_blocks` are those of a picture
+    `hidden` and `layers` are those of the fully connected networks, `painter_blocks` are those of an image
     over a pose. `precision` is that of the convolutions.
     """
 
@@ -68,7 +68,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Data:
-    """Which pictures of hands, and the conventions in which the model sees them.
+    """Which images of hands, and the conventions in which the model sees them.
 
     `crop` is "box" (around the hand's keypoints) or "scene" (about the palm, the same for every pose),
     `crop_px` its side. `root` is the data set's folder or a packed store of it (`latent-hands prepare`).
@@ -106,8 +106,8 @@ class Algorithm:
     (and refine), into the latent that [training] start brings.
 
     Beyond the paper, see `elbo.Bound`: `agree`, {encoder of a label: weight}, draws what is embedded to what
-    it infers; `features`, {decoder of a picture: weight}, compares pictures by features learnt on ImageNet as
-    well (extra `imagenet`); `refine`, {encoder of a picture: weight}, lets its decoder learn on, and what it
+    it infers; `features`, {decoder of an image: weight}, compares images by features learnt on ImageNet as
+    well (extra `imagenet`); `refine`, {encoder of an image: weight}, lets its decoder learn on, and what it
     shows of poses in other scenes be read again.
 
     "cross_modal": `encode` x and learn everything at once (Eq. 1). "alternating": so, one encoder an update.
@@ -136,9 +136,9 @@ class Supervision:
     """What is known of the training hands (Sec. 3.3).
 
     The first share `labelled` of them has all labels. Of the rest, `semi` uses the labels without the
-    pictures where no picture is needed, `weak` the pictures with some labels alone ({decoder: lam}) for the
-    embedding. `photos`, a folder of pictures of hands without any label, taken whole, trains the embedding of
-    pictures that a decoder writes. Epochs count all training hands, so these choices change no number of
+    images where no image is needed, `weak` the images with some labels alone ({decoder: lam}) for the
+    embedding. `photos`, a folder of images of hands without any label, taken whole, trains the embedding of
+    images that a decoder writes. Epochs count all training hands, so these choices change no number of
     updates.
     """
 
@@ -188,7 +188,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How hands are drawn from q(z | picture) at test time.
+    """How hands are drawn from q(z | image) at test time.
 
     From one `temperature` times as wide, so that draws spread as far as their mean errs; `tools/calibrate.py`
     finds it.

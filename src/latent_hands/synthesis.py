@@ -136,7 +136,7 @@ def interpolate(start: Samples, end: Samples, factors: Factors, steps: int) -> S
     }
 
 
-def to_pictures(images: Float[Tensor, "batch 3 height width"]) -> list[UInt8[np.ndarray, "height width 3"]]:
+def to_images(images: Float[Tensor, "batch 3 height width"]) -> list[UInt8[np.ndarray, "height width 3"]]:
     """Decoded images of [-1, 1] as bytes."""
     grey = ((images.detach().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return list(grey.permute(0, 2, 3, 1).numpy())

@@ -1,4 +1,4 @@
-"""A drawing of a hand's bones that a picture can be painted over."""
+"""A drawing of a hand's bones that an image can be painted over."""
 
 import torch
 from jaxtyping import Float
@@ -26,7 +26,7 @@ def draw_bones(pose: Float[Tensor, "batch 21 3"], px: int) -> Float[Tensor, "bat
 
     `pose` is in bone lengths relative to the palm, camera frame. The palm is the middle of wrist and middle
     MCP, so the wrist is where the MCP is mirrored to; the arm is a guess, the wrist's flexion being unknown.
-    The drawing carries no gradient: pictures, whose likelihood weighs a hundred times as much, would bend the
+    The drawing carries no gradient: images, whose likelihood weighs a hundred times as much, would bend the
     poses to their taste. Channels come last in memory.
     """
     across = (2 * torch.arange(px, device=pose.device, dtype=pose.dtype) + 1) / px - 1

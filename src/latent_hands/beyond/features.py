@@ -1,4 +1,4 @@
-"""Beyond the paper: pictures compared by features learnt on ImageNet, which see what is blurred."""
+"""Beyond the paper: images compared by features learnt on ImageNet, which see what is blurred."""
 
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from latent_hands.networks import Precision, image_autocast
 from latent_hands.networks.efficientnet import EfficientNetLite0
 
 CONTRAST = 64.0
-"""Standard deviation, in grey levels, of a picture as rich in contrast as photographs are."""
+"""Standard deviation, in grey levels, of an image as rich in contrast as photographs are."""
 GRID = 4
 """Pixels between the coarsest features."""
 
@@ -26,11 +26,11 @@ class Perception(nn.Module):
         self.precision: Precision = precision
         self.layers = EfficientNetLite0(1).learnt_on_imagenet().fixed.eval()
 
-    def forward(self, picture: Float[Tensor, "batch 3 px px"]) -> list[Float[Tensor, "batch _ _ _"]]:
+    def forward(self, image: Float[Tensor, "batch 3 px px"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """The features of each layer, float32."""
         found = []
-        with image_autocast(picture.device, self.precision):
-            x = picture.contiguous(memory_format=torch.channels_last)
+        with image_autocast(image.device, self.precision):
+            x = image.contiguous(memory_format=torch.channels_last)
             for layer in self.layers:
                 x = layer(x)
                 found.append(x.float())
@@ -44,7 +44,7 @@ class Perception(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """log p(features of truth | z) of a Gaussian around the prediction's features, but for a constant.
 
-        Each feature counts in units of its spread over the batch, and all of them together as the picture's
+        Each feature counts in units of its spread over the batch, and all of them together as the image's
         own numbers would if their spread were `CONTRAST`: -1/2 px px 3 CONTRAST^2 times the share of the
         features' variance that is missed (after Hou et al. 2017, "Deep feature consistent VAE").
 

@@ -49,12 +49,12 @@ class ModulatedBlock(nn.Module):
 class HandPainter(nn.Module):
     """Vector and pose -> image in [-1, 1]: a hand and its arm before the scene that a DCGAN decoder shows.
 
-    Convolutions over the drawn bones, at half the picture's resolution, give the hand's colours and opacity.
+    Convolutions over the drawn bones, at half the image's resolution, give the hand's colours and opacity.
     What a hand looks like near a bone is then learnt once for all places and directions.
 
     Args:
         inputs: size of the vector, without the side.
-        size_px: side of the picture, a power of two from 16.
+        size_px: side of the image, a power of two from 16.
         width: channels of the painting layers and of the scene's last feature map.
         blocks: residual blocks of the painting layers.
         channels, sided, precision: as those of `DCGANDecoder`.

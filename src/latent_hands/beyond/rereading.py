@@ -14,9 +14,9 @@ from latent_hands.paper.modality import Batch
 
 @dataclass(frozen=True)
 class Reread:
-    """An encoder of pictures, the decoder whose pictures it reads again, and how much that counts.
+    """An encoder of images, the decoder whose images it reads again, and how much that counts.
 
-    `lent` are the factors that each sample takes from another one before its picture is decoded.
+    `lent` are the factors that each sample takes from another one before its image is decoded.
     """
 
     encoder: str
@@ -29,12 +29,12 @@ class Reread:
     ) -> Float[Tensor, " batch"]:
         """log q(z' | m'), summed over the encoder's factors; m' is decoded from z', in which some are lent.
 
-        With a finished encoder it bounds what the pictures tell of z' (the mutual information of InfoGAN,
+        With a finished encoder it bounds what the images tell of z' (the mutual information of InfoGAN,
         Chen et al. 2016). It sees them softly: patterns that only networks see do not help. An encoder that
-        is too sure of itself (without `agree`) counts what it misses so much that pictures suffer.
+        is too sure of itself (without `agree`) counts what it misses so much that images suffer.
         """
         encoder = vae.encoder(self.encoder)
         mixed = with_noise(z, dict.fromkeys(self.lent, "other"), generator)
-        picture = soften(vae.decode(self.decoder, mixed, batch.get("right")), generator)
-        q = vae.encode(self.encoder, {**batch, encoder.reads: picture})
+        image = soften(vae.decode(self.decoder, mixed, batch.get("right")), generator)
+        q = vae.encode(self.encoder, {**batch, encoder.reads: image})
         return torch.stack([q[factor].log_density(mixed[factor]) for factor in encoder.factors]).sum(dim=0)

@@ -1,7 +1,7 @@
 """From an experiment to its parts: the only place that knows both the settings and what they build."""
 
+from latent_hands.build.data import Hands, build_batches, build_hands, build_validation
 from latent_hands.build.graph import build_vae
-from latent_hands.build.hands import Hands, build_batches, build_hands, build_validation
 from latent_hands.build.phases import build_phases
 
 __all__ = ["Hands", "build_batches", "build_hands", "build_phases", "build_vae", "build_validation"]

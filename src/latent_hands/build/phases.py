@@ -74,14 +74,14 @@ def algorithm_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phas
 def refined(experiment: Experiment, vae: DisentangledVAE, arrow: str) -> Bound:
     """Eq. 2 for the decoder alone that writes what an encoder reads, which reads it again in other scenes.
 
-    Raises HandsError for an encoder that reads no picture which is written, and for one that never learns.
+    Raises HandsError for an encoder that reads no image which is written, and for one that never learns.
     """
     algorithm, encoder = experiment.algorithm, vae.encoder(arrow)
     eq_2 = bound(experiment, vae, algorithm.encode, f"refine_{arrow}")
     writing = [d for d in eq_2.decoders if vae.decoder(d).writes == encoder.reads]
     if not writing or modality(encoder.reads).sizes != (3,):
         raise HandsError(
-            f'[algorithm] refine: "{arrow}" reads {encoder.reads}; legal: colour pictures which are written'
+            f'[algorithm] refine: "{arrow}" reads {encoder.reads}; legal: colour images which are written'
         )
     if not algorithm.finished and arrow not in (*algorithm.encode, *algorithm.embed):
         raise HandsError(f'[algorithm] refine: "{arrow}" never learns to read; legal: one of encode or embed')
@@ -138,13 +138,13 @@ def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...
 
 
 def check_features(experiment: Experiment) -> None:
-    """Raise HandsError if [algorithm] features compares what is no picture, or its package is missing."""
-    pictures = [n for n, arrow in experiment.decoders.items() if modality(arrow.writes).sizes == (3,)]
+    """Raise HandsError if [algorithm] features compares what is no image, or its package is missing."""
+    images = [n for n, arrow in experiment.decoders.items() if modality(arrow.writes).sizes == (3,)]
     for arrow in experiment.algorithm.features:
         imagenet_file()
-        if arrow not in pictures:
-            legal = ", ".join(pictures) or "none"
-            raise HandsError(f'[algorithm] features: "{arrow}" is no decoder of a picture; legal: {legal}')
+        if arrow not in images:
+            legal = ", ".join(images) or "none"
+            raise HandsError(f'[algorithm] features: "{arrow}" is no decoder of an image; legal: {legal}')
 
 
 def budget(experiment: Experiment, phase: Phase) -> Phase:

@@ -23,10 +23,10 @@ COMMANDS = {
     "train": "training",
     "evaluate": "training",
     "assess": "assessing",
-    "estimate": "pictures",
-    "synthesise": "pictures",
-    "transfer": "pictures",
-    "walk": "pictures",
+    "estimate": "images",
+    "synthesise": "images",
+    "transfer": "images",
+    "walk": "images",
     "reproduce": "reproducing",
 }
 """Subcommand -> its module in this package, where a function bears its name."""
@@ -102,7 +102,7 @@ def _complain(message: str, code: int) -> int:
 
 def _overview() -> str:
     """All commands with the first line of what they do."""
-    lines = ["Disentangled latent hands: 3D pose from a picture, pictures from a pose and a scene.", ""]
+    lines = ["Disentangled latent hands: 3D pose from an image, images from a pose and a scene.", ""]
     lines += ["usage: latent-hands COMMAND ...        (latent-hands COMMAND --help tells more)", ""]
     for name, module in COMMANDS.items():
         text = getdoc(getattr(import_module(f"latent_hands.cli.{module}"), name)) or ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latent_hands.studies.assess.judge import Judge, Progress
 
 LESSONS = 4000
-"""Pictures that probes learn from."""
+"""Images that probes learn from."""
 
 
 def assess(
@@ -47,11 +47,11 @@ def assess(
 
     Args:
         root: A set that `latent-hands render --counterfactual` wrote.
-        scenes: A rendered set; the judge of poses and contents, and probes, learn from its training pictures.
+        scenes: A rendered set; the judge of poses and contents, and probes, learn from its training images.
         judge: The judge's file: read if it is there, else written once the judge has learnt.
         judge_backbone: What the judge reads by [resnet18]; the fairer judge has another than the encoder
             of the run: efficientnet_lite0 for the shipped ones (extra `imagenet`).
-        epochs: How often the judge sees each picture.
+        epochs: How often the judge sees each image.
         estimator: A run that estimates poses, a folder or a shipped one by name [estimation, where it means
             the same joints].
         samples: Posterior draws an image.
@@ -78,11 +78,11 @@ def assess(
         )
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
-        from latent_hands.draw import save_picture
+        from latent_hands.draw import save_image
         from latent_hands.files import write_text
         from latent_hands.studies.assess.sheet import transfer_sheet
 
-        save_picture(transfer_sheet(benchmark, made), out / "transfers.png")
+        save_image(transfer_sheet(benchmark, made), out / "transfers.png")
         write_text(out / "assessment.json", text + "\n")
     if json:
         print(text)
@@ -91,7 +91,7 @@ def assess(
 
 
 def find_estimator(data: "Data", run: str | None) -> "Estimator | None":
-    """That run, or the shipped one; if that cannot read the pictures of a run of `data`, none, and why.
+    """That run, or the shipped one; if that cannot read the images of a run of `data`, none, and why.
 
     Raises HandsError for a run that was asked for and cannot.
     """
@@ -110,7 +110,7 @@ def find_estimator(data: "Data", run: str | None) -> "Estimator | None":
 
 
 def scenes_of(model: "Model", scenes: Path, limit: int | None = None) -> "list[Sample]":
-    """Training pictures for judge and probes; HandsError if their joints are in another convention."""
+    """Training images for judge and probes; HandsError if their joints are in another convention."""
     from latent_hands.data import open_data
     from latent_hands.data.crops import convention_of
 
@@ -142,9 +142,9 @@ def find_judge(
         if path is not None:
             raise HandsError(f"there is no judge at {path}; legal: its file, or --scenes to train it on")
         return None
-    pictures = scenes_of(model, scenes)
+    images = scenes_of(model, scenes)
     judge = train_judge(
-        pictures, px, side, backbone or "resnet18", epochs, device=model.device, progress=advance
+        images, px, side, backbone or "resnet18", epochs, device=model.device, progress=advance
     )
     if path is not None:
         save_judge(judge, path)

@@ -6,13 +6,13 @@ from typing import Any
 from latent_hands.cli.tables import Lines, show
 
 ROWS = {
-    "true_picture": "true picture",
+    "true_image": "true image",
     "pose_from_labels": "transfer by labels",
-    "pose_from_picture": "... by picture",
+    "pose_from_image": "... by image",
     "own_reconstruction": "own reconstruction",
     "tag_copied": "tag copied",
     "scene_copied": "scene copied",
-    "mean_picture": "mean picture",
+    "mean_image": "mean image",
 }
 """Row of the numbers -> what it is called."""
 READERS = {"own": "own decoder", "judge": "judge", "estimator": "estimator"}
@@ -24,7 +24,7 @@ def assessment_tables(numbers: Numbers, title: str) -> None:
     """The numbers of `assess_run`; ± is half the width of the 95 % interval, whose ends the JSON holds."""
     rows, counts = numbers["rows"], f"{numbers['transfers']} transfers of {numbers['crop_px']} px"
     show(f"{title}: {counts}, content from the {numbers['content_from']}", _pixels(rows))
-    show("Pose that the pictures show: EPE mm, and its ratio to that of true pictures", _poses(rows))
+    show("Pose that the images show: EPE mm, and its ratio to that of true images", _poses(rows))
     if any("content" in row for row in rows.values()):
         show("Content that the judge reads: rank correlation with the scene's", _contents(rows))
     show("Leakage: the move when the row's factor changes, of that to the donor", _matrix(numbers["leakage"]))
@@ -69,14 +69,14 @@ def _pixels(rows: Numbers) -> Lines:
 
 
 def _poses(rows: Numbers) -> Lines:
-    readers = [reader for reader in READERS if f"{reader}_epe_mm" in rows["true_picture"]]
+    readers = [reader for reader in READERS if f"{reader}_epe_mm" in rows["true_image"]]
     headings = ["", *(heading for reader in readers for heading in (READERS[reader], "ratio"))]
     keys = [key for reader in readers for key in ((f"{reader}_epe_mm", 1), (f"{reader}_ratio", 2))]
     return headings, [[ROWS[n], *(_told(rows[n], key, digits) for key, digits in keys)] for n in ROWS]
 
 
 def _contents(rows: Numbers) -> Lines:
-    factors = [key for key in rows["true_picture"]["content"] if not key.endswith("_interval")]
+    factors = [key for key in rows["true_image"]["content"] if not key.endswith("_interval")]
     return ["", *factors], [[ROWS[n], *(_told(rows[n]["content"], f, 2) for f in factors)] for n in ROWS]
 
 
@@ -117,5 +117,5 @@ def _free(numbers: Numbers) -> Lines:
     return ["", ""], [
         ["active units", f"{numbers['active_units']} of {numbers['units']}"],
         ["decoded pose moves when swapped, mm", _told(numbers, "pose_moves_mm", 1)],
-        ["background PSNR over another picture's, dB", _told(numbers, "background_gain_db", 1)],
+        ["background PSNR over another image's, dB", _told(numbers, "background_gain_db", 1)],
     ]

@@ -41,15 +41,15 @@ def check(
     Args:
         split: Which parts; those that are not there are passed over.
         limit: Only the first so many samples of each part.
-        sheet: Also write a picture of some samples with their labels, problems first.
+        sheet: Also write an image of some samples with their labels, problems first.
     """
     with bars() as advance:
         report = check_data(name, root, split, limit, advance)
     if sheet is not None:
         from latent_hands.doctor.sheet import check_sheet
-        from latent_hands.draw import save_picture
+        from latent_hands.draw import save_image
 
-        save_picture(check_sheet(report.looked, [problem.where for problem in report.problems]), sheet)
+        save_image(check_sheet(report.looked, [problem.where for problem in report.problems]), sheet)
     if json:
         print(json_format.dumps({"name": name, "root": str(root), **report.to_json()}, indent=2))
     else:

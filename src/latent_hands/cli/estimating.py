@@ -1,4 +1,4 @@
-"""What `estimate` does with one picture after the other: open, estimate, write, let go."""
+"""What `estimate` does with one image after the other: open, estimate, write, let go."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.cli.bars import bars
-from latent_hands.cli.sources import named_pictures, parse_box, write_estimate
+from latent_hands.cli.sources import named_images, parse_box, write_estimate
 from latent_hands.data import OnBroken, Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.camera import centred_camera
@@ -17,7 +17,7 @@ from latent_hands.studies.gallery import error_mm
 
 @dataclass(frozen=True)
 class Told:
-    """What the command line says of all pictures; None is what it does not say."""
+    """What the command line says of all images; None is what it does not say."""
 
     hand: str | None = None
     box: str | None = None
@@ -30,11 +30,11 @@ class Told:
             if value is not None:
                 raise HandsError(
                     f"--{option.removesuffix('_px').replace('_', '-')} is {value}; legal with --data: not "
-                    "given, labels tell it (pictures without labels are named in place of --data)"
+                    "given, labels tell it (images without labels are named in place of --data)"
                 )
 
     def open(self, file: Path) -> Photo:
-        """A picture with what is said of it."""
+        """An image with what is said of it."""
         photo = Photo.open(file, self.hand or "left", parse_box(self.box), None, self.bone_mm)
         if self.focal_px is None:
             return photo
@@ -43,7 +43,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Given:
-    """A picture to estimate from: how it is opened, and what is assumed. `labelled` brings its labels."""
+    """An image to estimate from: how it is opened, and what is assumed. `labelled` brings its labels."""
 
     name: str
     image: Path
@@ -57,7 +57,7 @@ class Given:
         """What the JSON of its hand says beside the hand."""
         when = {} if self.seconds is None else {"seconds": round(self.seconds, 3)}
         assumed = {"handedness_assumed": self.hand_assumed, "box_assumed": self.box_assumed}
-        return {"picture": self.name, **when, **assumed}
+        return {"image": self.name, **when, **assumed}
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,21 @@ class Estimated:
     error_mm: float | None
 
     def to_json(self) -> str:
-        """The hand with its picture."""
+        """The hand with its image."""
         return self.hand.to_json(**self.given.about())
 
 
-def given_pictures(images: Sequence[Path], told: Told, on_broken: OnBroken) -> list[Given]:
-    """Pictures, folders and videos of a command line. Raises HandsError as `named_pictures` does."""
+def given_images(images: Sequence[Path], told: Told, on_broken: OnBroken) -> list[Given]:
+    """Images, folders and videos of a command line. Raises HandsError as `named_images` does."""
     assumed = told.hand is None, told.box is None
     return [
         Given(name, each.image, partial(told.open, each.image), *assumed, each.seconds)
-        for name, each in named_pictures(images, on_broken).items()
+        for name, each in named_images(images, on_broken).items()
     ]
 
 
 def given_samples(samples: Sequence[Sample]) -> list[Given]:
-    """Pictures of a data set, with what their labels give."""
+    """Images of a data set, with what their labels give."""
     return [
         Given(s.name, s.image, partial(photo_of, s), s.side is None, s.uv_px is None, s.seconds, labelled=s)
         for s in samples
@@ -91,14 +91,14 @@ def given_samples(samples: Sequence[Sample]) -> list[Given]:
 
 
 def estimate_all(
-    given: Sequence[Given], estimate: Callable[[Photo], Hand], out: Path, pictures: bool, on_broken: OnBroken
+    given: Sequence[Given], estimate: Callable[[Photo], Hand], out: Path, images: bool, on_broken: OnBroken
 ) -> list[Estimated]:
-    """Estimate and write one picture after the other, with a bar; a broken one is told to `on_broken`."""
+    """Estimate and write one image after the other, with a bar; a broken one is told to `on_broken`."""
     found = []
     with bars() as advance:
         for done, each in enumerate(given, 1):
             try:
-                found.append(estimate_one(each, estimate, out, pictures))
+                found.append(estimate_one(each, estimate, out, images))
             except HandsError as error:
                 on_broken(error)
             if len(given) > 1:
@@ -106,8 +106,8 @@ def estimate_all(
     return found
 
 
-def estimate_one(given: Given, estimate: Callable[[Photo], Hand], out: Path, pictures: bool) -> Estimated:
-    """Estimate and write OUT/NAME.json and .png. Raises HandsError naming a picture that is broken."""
+def estimate_one(given: Given, estimate: Callable[[Photo], Hand], out: Path, images: bool) -> Estimated:
+    """Estimate and write OUT/NAME.json and .png. Raises HandsError naming an image that is broken."""
     try:
         photo = given.open()
         hand = estimate(photo)
@@ -115,5 +115,5 @@ def estimate_one(given: Given, estimate: Callable[[Photo], Hand], out: Path, pic
         if str(given.image) in str(error):
             raise
         raise HandsError(f"{given.image}: {error}") from error
-    write_estimate(out / given.name, photo, hand, given.labelled, given.about(), pictures)
+    write_estimate(out / given.name, photo, hand, given.labelled, given.about(), images)
     return Estimated(given, hand, given.labelled and error_mm(hand, given.labelled))

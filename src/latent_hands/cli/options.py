@@ -13,10 +13,10 @@ Name = Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '
 Folder = Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")]
 Splits = tuple[Literal["training", "evaluation"], ...]
 Number = Annotated[int | None, arg(metavar="N")]
-HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the pictures show.")]
+HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the images show.")]
 ToldSide = Annotated[
     Literal["left", "right"] | None,
-    arg(metavar="{left,right}", help="Which hand the pictures show [left is assumed]."),
+    arg(metavar="{left,right}", help="Which hand the images show [left is assumed]."),
 ]
 BoneMm = Annotated[
     float | None,
@@ -30,23 +30,23 @@ BoxText = Annotated[
     arg(
         metavar="X,Y,W,H",
         help="Where the hand is, pixels: a square about 1.2 times the hand's box, centred on it "
-        "[the whole picture].",
+        "[the whole image].",
     ),
 ]
 DataName = Annotated[
-    str | None, arg(metavar="NAME", help=f"Take pictures of a data set: {', '.join(READERS)}.")
+    str | None, arg(metavar="NAME", help=f"Take images of a data set: {', '.join(READERS)}.")
 ]
 Root = Annotated[Path | None, arg(metavar="DIR", help="The data set's folder.")]
 Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the data set.")]
 Ids = Annotated[
     tuple[str, ...],
-    arg(metavar="N ...", help="Pictures of the data set, by number, or by name where they have names (STB)."),
+    arg(metavar="N ...", help="Images of the data set, by number, or by name where they have names (STB)."),
 ]
 Reads = Annotated[
     Literal["rgb", "tag"] | None,
     arg(
         metavar="{rgb,tag}",
-        help="What contents are taken for: pictures of hands, or tags [tags where set and run know them].",
+        help="What contents are taken for: images of hands, or tags [tags where set and run know them].",
     ),
 ]
 Json = Annotated[bool, arg(help="Print JSON instead of a table.")]

@@ -22,7 +22,7 @@ def prepare(
     margin: float = 1.75,
     window_px: Annotated[int, arg(metavar="PX")] = 192,
     side: Literal["mirror", "condition"] = "mirror",
-    pictures: Annotated[tuple[str, ...], arg(metavar="KEY")] = (),
+    images: Annotated[tuple[str, ...], arg(metavar="KEY")] = (),
     split: Splits = ("training", "evaluation"),
     workers: Number = None,
     verify: bool = False,
@@ -31,7 +31,7 @@ def prepare(
     """Pack a data set for training: its windows cut once, on disk as training reads them.
 
     $ latent-hands prepare rendered hands packed
-    $ latent-hands prepare rendered hands depths --pictures depth
+    $ latent-hands prepare rendered hands depths --images depth
     $ latent-hands prepare rhd RHD_published_v2 packed --split training --workers 8
     $ latent-hands train estimation --data.root packed
 
@@ -46,7 +46,7 @@ def prepare(
         margin: Side of training windows in crops; 1 without [augmentation].
         window_px: Side of training windows in pixels; crop_px without [augmentation].
         side: Mirror right hands to left ones, or keep both.
-        pictures: Also pack these: tag, depth, identity_tag, background_tag.
+        images: Also pack these: tag, depth, identity_tag, background_tag.
         split: Which parts.
         workers: Threads [all cores].
         verify: Only read OUT and check every checksum.
@@ -61,7 +61,7 @@ def prepare(
         verify_store(out)
     else:
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
-        cuts = {each: Cut(name, crop, side, *sizes[each], pictures) for each in split}
+        cuts = {each: Cut(name, crop, side, *sizes[each], images) for each in split}
         with bars() as advance:
             pack(root, out, cuts, workers or os.cpu_count() or 1, advance)
     splits = read_manifest(out).splits
@@ -104,7 +104,7 @@ def export(
         out: A new folder.
         layout: RHD (PNG, 3D and 2D joints), FreiHAND (right hands, 224x224 JPEG, 3D joints), COCO keypoints.
         split: Which parts [those that there are].
-        limit: Only the first so many pictures of each.
+        limit: Only the first so many images of each.
         workers: Threads [all cores].
     """
     from latent_hands.data.export import export as write

@@ -1,4 +1,4 @@
-"""From what stands on a command line to pictures, hands and labels."""
+"""From what stands on a command line to images, hands and labels."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ def find_samples(
         if sample is None:
             what = "number" if samples[0].name.isdecimal() else "name"
             raise HandsError(
-                f'no picture "{text}" in {split} of {root}; it has {len(samples)}, told by their {what}: '
+                f'no image "{text}" in {split} of {root}; it has {len(samples)}, told by their {what}: '
                 f"{samples[0].name} .. {samples[-1].name}"
             )
     return [sample for sample in found if sample is not None] if ids else samples
@@ -74,7 +74,7 @@ def spread(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
 
 
 def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> Reads:
-    """What contents are taken for: what was asked for, else tag pictures where set and model know them."""
+    """What contents are taken for: what was asked for, else tag images where set and model know them."""
     if reads is None:
         known = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
         return "tag" if known and samples and samples[0].tag is not None else "rgb"
@@ -82,15 +82,15 @@ def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> 
 
 
 def write_estimate(
-    path: Path, photo: Photo, hand: Hand, sample: Sample | None, about: dict[str, Any], pictures: bool
+    path: Path, photo: Photo, hand: Hand, sample: Sample | None, about: dict[str, Any], images: bool
 ) -> None:
-    """Write `path`.json with the numbers, and with `pictures` `path`.png, the truth beside it if known."""
+    """Write `path`.json with the numbers, and with `images` `path`.png, the truth beside it if known."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path.with_name(f"{path.name}.json"), hand.to_json(indent=1, **about) + "\n")
-    if not pictures:
+    if not images:
         return
     row = estimate_row(photo, hand, sample and truth_mm(sample))
-    draw.save_picture(estimate_sheet([row]), path.with_name(f"{path.name}.png"))
+    draw.save_image(estimate_sheet([row]), path.with_name(f"{path.name}.png"))
 
 
 def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:
@@ -104,8 +104,8 @@ def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outpu
             raise HandsError(f"{output} would be overwritten, but it is read here; legal: another --out")
 
 
-def named_pictures(images: Sequence[Path], on_broken: OnBroken) -> dict[str, Sample]:
-    """Pictures by name, not opened yet; a folder or video stands for those in it.
+def named_images(images: Sequence[Path], on_broken: OnBroken) -> dict[str, Sample]:
+    """Images by name, not opened yet; a folder or video stands for those in it.
 
     Raises HandsError for what is not there; a broken video is told to `on_broken`.
     """
@@ -119,7 +119,7 @@ def name_files(files: Iterable[Path]) -> dict[str, Path]:
     names, folders = {file: file.stem for file in parts}, 1
     while len(set(names.values())) < len(names):
         if folders > max(map(len, parts.values())):
-            raise HandsError(f"these pictures cannot be told apart by name: {', '.join(map(str, parts))}")
+            raise HandsError(f"these images cannot be told apart by name: {', '.join(map(str, parts))}")
         counts, folders = Counter(names.values()), folders + 1
         alike = [file for file, name in names.items() if counts[name] > 1]
         names |= {file: "-".join(parts[file][-folders:]) for file in alike}
@@ -131,8 +131,8 @@ def open_source(
 ) -> Photo | Hand:
     """What a pose or a scene is taken from.
 
-    A sample's name or number names it (its tag picture if `tag`), cut by the model's `crop`; a file that ends
-    in .json a hand that `estimate` wrote, anything else a picture. Raises HandsError as reading them does.
+    A sample's name or number names it (its tag image if `tag`), cut by the model's `crop`; a file that ends
+    in .json a hand that `estimate` wrote, anything else an image. Raises HandsError as reading them does.
     """
     if (sample := find_sample(text, samples)) is not None:
         return tag_of(sample, crop) if tag and sample.tag is not None else photo_of(sample, crop)

@@ -68,7 +68,7 @@ def scores_table(numbers: Mapping[str, Any], title: str) -> None:
         f"joints: model {numbers['convention']}, labels {numbers['labels_convention'] or 'unknown'}"
     )
     if numbers["blocks"] < numbers["samples"]:
-        table.caption += f"\nintervals over {numbers['blocks']:,} scenes or sequences of like pictures"
+        table.caption += f"\nintervals over {numbers['blocks']:,} scenes or sequences of like images"
     if numbers["samples"] < FEW:
         table.caption += (
             f"\nof {numbers['samples']} hands the labels' own mean pose says little: it is fitted on them; "
@@ -78,11 +78,11 @@ def scores_table(numbers: Mapping[str, Any], title: str) -> None:
 
 
 def hands_table(found: Sequence[Estimated]) -> None:
-    """One line a picture: what was told, what was assumed, and the error where the truth is known."""
+    """One line an image: what was told, what was assumed, and the error where the truth is known."""
     errors = any(each.error_mm is not None for each in found)
     spreads = any(each.hand.spread is not None for each in found)
     table = Table()
-    for heading in ("picture", "hand", "box"):
+    for heading in ("image", "hand", "box"):
         table.add_column(heading, no_wrap=heading == "hand")
     for heading in ("bone mm", "reach mm", *["spread mm"] * spreads, *["error mm"] * errors):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -99,24 +99,24 @@ def _cells(each: Estimated, spread: bool) -> list[str]:
     reach = f"{(hand.xyz_mm**2).sum(axis=1).max() ** 0.5:.0f}"
     spread_mm = ["" if hand.spread_mm is None else f"{hand.spread_mm.mean():.2f}"] if spread else []
     error = [] if each.error_mm is None else [f"{each.error_mm:.1f}"]
-    whole = "whole picture" + (" (no --box)" if given.labelled is None else "")
+    whole = "whole image" + (" (no --box)" if given.labelled is None else "")
     return [given.name, side, whole if given.box_assumed else box, bone, reach, *spread_mm, *error]
 
 
 def store_table(splits: Mapping[str, Split], title: str) -> None:
-    """What a packed store holds, and what the pictures it was cut from take."""
+    """What a packed store holds, and what the images it was cut from take."""
     rows = []
     for name, split in splits.items():
         sizes = (f"{size / 1e6:.1f}" for size in (split.bytes, split.source_bytes))
         rows.append([name, f"{split.samples}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes])
-    show(title, (("split", "hands", "window", "shards", "store MB", "pictures MB"), rows))
+    show(title, (("split", "hands", "window", "shards", "store MB", "images MB"), rows))
 
 
 def counts_table(counts: Mapping[str, Mapping[str, Any]], title: str) -> None:
     """What each split of a data set holds."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("split", "samples", "labelled", "left", "right", "visible joints", "pictures px"):
-        table.add_column(heading, justify="left" if heading in ("split", "pictures px") else "right")
+    for heading in ("split", "samples", "labelled", "left", "right", "visible joints", "images px"):
+        table.add_column(heading, justify="left" if heading in ("split", "images px") else "right")
     for split, each in counts.items():
         sizes = list(each["sizes_px"])
         numbers = (f"{each[key]}" for key in ("samples", "labelled", "left", "right"))

@@ -12,7 +12,7 @@ from latent_hands.errors import HandsError
 
 def demo(
     out: Path = Path("runs/demo"),
-    count: Annotated[int, arg(help="Training pictures to render.")] = 1600,
+    count: Annotated[int, arg(help="Training images to render.")] = 1600,
     rhd: Annotated[Path | None, arg(metavar="DIR", help="Also evaluate on RHD, if you have it here.")] = None,
 ) -> None:
     """The whole path in minutes: render hands, train, evaluate, estimate, transfer, and a page about it.
@@ -58,27 +58,27 @@ def render(
     $ latent-hands render benchmark --counterfactual
     $ latent-hands render factors --count 8000 --size 80 --window 0.85 1.0 --defocus 0.06 0.12 --factor-tags
 
-    With --counterfactual: groups of pictures in which one factor alone changes, and grids of every pose in
+    With --counterfactual: groups of images in which one factor alone changes, and grids of every pose in
     every scene: the truth of swaps and transfers. Without other options it is the benchmark of docs/data.md.
 
     Args:
         out: A new folder, or one of the same settings that was not finished.
-        count: Training pictures [1000; counterfactual 0].
-        size: Side of the pictures, pixels [320; counterfactual 128].
-        seed: The same seed gives the same pictures, however many workers there are.
+        count: Training images [1000; counterfactual 0].
+        size: Side of the images, pixels [320; counterfactual 128].
+        seed: The same seed gives the same images, however many workers there are.
         workers: Processes [all cores].
-        poses_per_scene: Pictures that share person, light and background [4].
-        evaluation: Evaluation pictures, of other people and places [a tenth of count; counterfactual 1200].
-        window: Least and largest side of a scene's window, in picture sides; for synthesis at most 1
+        poses_per_scene: Images that share person, light and background [4].
+        evaluation: Evaluation images, of other people and places [a tenth of count; counterfactual 1200].
+        window: Least and largest side of a scene's window, in image sides; for synthesis at most 1
             [0.8 1.3; counterfactual 0.85 1.0].
-        defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in picture sides
+        defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in image sides
             [a third of the scenes, up to 0.03].
         convention: Where the labels place the joints: as the data set of that name does (docs/data.md).
         poses: Poses of real hands, a file that `latent-hands retarget` wrote.
-        poses_share: The share of pictures whose pose is one of them, a little jittered [0.5].
+        poses_share: The share of images whose pose is one of them, a little jittered [0.5].
         without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
         factor_tags: Also write every scene's person alone and its background alone, which name these factors.
-        counterfactual: Groups and grids, 24 pictures at a time; the seed decides training pictures alone.
+        counterfactual: Groups and grids, 24 images at a time; the seed decides training images alone.
     """
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset
@@ -95,12 +95,12 @@ def render(
     if not counterfactual:
         chosen = {"count": 1000} | chosen
         render_dataset(out, seed=seed, workers=workers, convention=convention, **chosen)
-        print(f"{chosen['count']} training pictures and their labels are in {out}")
+        print(f"{chosen['count']} training images and their labels are in {out}")
         return
     for name in ordinary.keys() & chosen.keys():
         raise HandsError(f"{name} is {chosen[name]}; legal with --counterfactual: not given")
     render_counterfactual(out, seed=seed, workers=workers, convention=convention, **chosen)
-    print(f"groups and grids of pictures and their labels are in {out}")
+    print(f"groups and grids of images and their labels are in {out}")
 
 
 def train(
@@ -160,9 +160,9 @@ def evaluate(
 
     Args:
         rotations: Average the estimates of so many turned crops.
-        limit: Only the first so many pictures.
+        limit: Only the first so many images.
         exact: Integrate AUC 20-50 from 20 mm, not from 21.05 mm as was published.
-        encoder: The run's encoder that reads the pictures [one that reads rgb].
+        encoder: The run's encoder that reads the images [one that reads rgb].
         convention: Where the labels place the joints, of a set that does not say it: rhd, mediapipe, mano, ..
             (docs/data.md).
     """
@@ -182,4 +182,4 @@ def evaluate(
     if json:
         print(json_format.dumps(numbers, indent=2))
     else:
-        scores_table(numbers, f"{run} on {data}, {numbers['samples']} pictures of {split}")
+        scores_table(numbers, f"{run} on {data}, {numbers['samples']} images of {split}")

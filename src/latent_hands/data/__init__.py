@@ -33,7 +33,7 @@ READERS: dict[str, Reader] = {
     "stb-left": partial(read_stb, views=("left",)),
     "stb-right": partial(read_stb, views=("right",)),
     "stb-sk": partial(read_stb, views=("sk",)),
-    "stb-poses": partial(read_stb, views=("left",), pictures=False),
+    "stb-poses": partial(read_stb, views=("left",), images=False),
     "stb-wrist-middle": partial(read_stb, wrist="middle"),
     "stb-wrist-mean": partial(read_stb, wrist="mean"),
     "freihand": read_freihand,
@@ -83,5 +83,5 @@ def find_reader(name: str, root: str | Path) -> Reader:
     if name not in READERS:
         raise HandsError(f'unknown data set "{name}"; {did_you_mean(name, READERS)}')
     if is_store(root):
-        raise HandsError(f"{root} is a packed store: it holds windows; give the folder of the pictures")
+        raise HandsError(f"{root} is a packed store: it holds windows; give the folder of the images")
     return READERS[name]

@@ -1,4 +1,4 @@
-"""How cameras change the look of pictures: resolution, colour, blur, noise. Whole batches in -1..1."""
+"""How cameras change the look of images: resolution, colour, blur, noise. Whole batches in -1..1."""
 
 import math
 
@@ -17,7 +17,7 @@ _BYTE_STD = math.sqrt((256**2 - 1) / 12)  # of the uniform integers -128..127
 def resample(
     images: UInt8[Tensor, "batch 3 h h"], W: Float[Tensor, "batch 3 3"], out_px: int, resolution: float = 1.0
 ) -> Float[Tensor, "batch 3 {out_px} {out_px}"]:
-    """The warped pictures, seen through a coarser sensor with `resolution` (0..1] of the pixels a side."""
+    """The warped images, seen through a coarser sensor with `resolution` (0..1] of the pixels a side."""
     full_px = images.shape[-1]
     coarse_px = max(1, round(full_px * resolution))
     if coarse_px < full_px:
@@ -53,7 +53,7 @@ def recolour(
 def blur(
     images: Float[Tensor, "batch 3 h w"], sigma_px: Float[Tensor, " batch"], largest_px: float
 ) -> Float[Tensor, "batch 3 h w"]:
-    """Gaussian blur, each picture by its own sigma up to `largest_px`; the border is repeated."""
+    """Gaussian blur, each image by its own sigma up to `largest_px`; the border is repeated."""
     radius = math.ceil(2 * largest_px)
     taps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = (-0.5 * (taps / sigma_px.clamp(min=1e-3)[:, None]).square()).softmax(dim=1)

@@ -1,4 +1,4 @@
-"""Augmentation: the crops that training sees, picture and labels moved by one and the same warp."""
+"""Augmentation: the crops that training sees, image and labels moved by one and the same warp."""
 
 import math
 from collections.abc import Collection
@@ -21,7 +21,7 @@ _MADE = IMAGE_KEYS | POSE_KEYS | {"index"}
 _PART, _PART_ON_GPU = (
     8,
     64,
-)  # pictures worked on at once: few stay in the cache, three times as fast
+)  # images worked on at once: few stay in the cache, three times as fast
 
 
 def augment(
@@ -55,7 +55,7 @@ def draw_warps(
 ) -> Float[Tensor, "count 3 3"]:
     """Random warps from window to crop. Raises HandsError for a flip or occluders without what they need."""
     _check(windows, augmentation)
-    window_px = windows.images.shape[-1]
+    window_px = windows.rgb.shape[-1]
     draw = torch.rand(count, 5, generator=generator, device=generator.device)
     low, high = augmentation.scale
     return camera.warp_matrix(
@@ -102,7 +102,7 @@ def draw_images(
     keys: Collection[str],
     pixel_dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """The pictures among `keys`, warped by W, with random colours; "rgb" as a random sensor sees it."""
+    """The images among `keys`, warped by W, with random colours; "rgb" as a random sensor sees it."""
     device = generator.device
     spread = 2 * torch.rand(4, len(indices), generator=generator, device=device) - 1
     saturation = 1 + augmentation.saturation * spread[2]
@@ -113,34 +113,34 @@ def draw_images(
         1 + augmentation.contrast * spread[0], augmentation.hue * spread[1], saturation
     )
     offset = augmentation.brightness * spread[3]
-    shown = {key: windows.pictures[key] for key in windows.pictures if key in keys}
+    chosen = {key: windows.images[key] for key in windows.images if key in keys}
     batch = {
         key: torch.empty(
-            (len(indices), pictures.images.shape[1], crop_px, crop_px),
+            (len(indices), stack.pixels.shape[1], crop_px, crop_px),
             dtype=pixel_dtype,
             device=device,
             memory_format=torch.channels_last,
         )
-        for key, pictures in shown.items()
+        for key, stack in chosen.items()
     }
     size = _PART if device.type == "cpu" else _PART_ON_GPU
     parts = [slice(i, i + size) for i in range(0, len(indices), size)]
     resolutions = _resolutions(augmentation, len(parts), generator)
     for part, resolution in zip(parts, resolutions, strict=True):
-        for key, pictures in shown.items():
-            images = pictures.of(indices[part])
+        for key, stack in chosen.items():
+            cut = stack.of(indices[part])
             if key == "rgb":
-                seen = appearance.resample(images, W[part], crop_px, resolution)
+                seen = appearance.resample(cut, W[part], crop_px, resolution)
                 if augmentation.occluders and windows.uv_px is not None:
                     uv_px = camera.warp_points(windows.uv_px[indices[part]], W[part])
                     seen = _occlude(seen, uv_px, augmentation, generator)
                 seen = appearance.recolour(seen, matrix[part], offset[part])
                 seen = _degrade(seen, augmentation, generator)
-            elif images.shape[1] == 3:
-                seen = appearance.resample(images, W[part], crop_px)
+            elif cut.shape[1] == 3:
+                seen = appearance.resample(cut, W[part], crop_px)
                 seen = appearance.recolour(seen, matrix[part], offset[part])
             else:  # depth: beyond the window lies what is far, not mid-grey
-                seen = camera.warp_images(images.float().div_(127.5), W[part], crop_px).sub_(1)
+                seen = camera.warp_images(cut.float().div_(127.5), W[part], crop_px).sub_(1)
             batch[key][part] = seen.clamp_(-1, 1)
     return batch
 
@@ -184,21 +184,21 @@ def _resolutions(augmentation: Augmentation, count: int, generator: torch.Genera
 
 
 def _drawn(probability: float, count: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
-    """Which of a part's pictures something of this probability happens to."""
+    """Which of a part's images something of this probability happens to."""
     return (torch.rand(count, generator=generator, device=generator.device) < probability).nonzero()[:, 0]
 
 
 def _occlude(images: Tensor, uv_px: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Occluders before some of the pictures, in place."""
+    """Occluders before some of the images, in place."""
     drawn = _drawn(augmentation.occluders, len(images), generator)
-    others = images[drawn - 1].flip(-1)  # mirrored: a picture on its own has another one, too
+    others = images[drawn - 1].flip(-1)  # mirrored: an image on its own has another one, too
     number, size = augmentation.occluder_number, augmentation.occluder_size
     images[drawn] = occlude(images[drawn], others, uv_px[drawn], number, size, generator)
     return images
 
 
 def _degrade(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Blur of every other picture, noise on all, JPEG on some; in place."""
+    """Blur of every other image, noise on all, JPEG on some; in place."""
     strength = torch.rand(2, len(images), generator=generator, device=generator.device)
     if augmentation.blur_px:
         sigma_px = augmentation.blur_px * strength[0, ::2]

@@ -18,9 +18,9 @@ class Augmentation:
 
     Geometry: turned by up to +-`rotation_deg`, magnified by `scale`, moved by up to +-`shift` of the crop's
     side, mirrored with probability `flip` (only for `side="condition"`: left hands become right ones).
-    Colour, of picture and tag alike: `brightness` is added (pictures are in -1..1), `contrast` and
+    Colour, of image and tag alike: `brightness` is added (images are in -1..1), `contrast` and
     `saturation` are factors 1 +- x, `hue` is in whole turns; with probability `grey` no colour is left. The
-    rest befalls the picture alone, in this order: two thirds are seen at `downsample`..1 of the window's
+    rest befalls the image alone, in this order: two thirds are seen at `downsample`..1 of the window's
     resolution; with probability `occluders` it has `occluder_number` shapes of `occluder_size` (of the crop's
     side) before the hand, and all labels, `visible` too, stay what they are; every other one is blurred by a
     sigma of up to `blur_px` crop pixels; all get white noise of a standard deviation of up to `noise`; with

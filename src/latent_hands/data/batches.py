@@ -21,7 +21,7 @@ _AHEAD = 2  # batches prepared while one is in use
 
 @dataclass(frozen=True)
 class _Epoch:
-    """Everything of one epoch but its pictures."""
+    """Everything of one epoch but its images."""
 
     order: Tensor
     W: Tensor
@@ -34,7 +34,7 @@ class Batches:
     With `shuffle` (training) every epoch visits the samples in a new order, each at most once, and drops the
     last partial batch; without (evaluation) they come in their order and the partial batch is kept. A run
     that resumes at any (epoch, index) sees what it would have seen. Labels are moved for a whole epoch at
-    once, and pictures are touched only if a key asks for them.
+    once, and images are touched only if a key asks for them.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Batches:
         windows, generator = self.windows, self._generator(epoch)
         check_keys(windows, keys, self.frame)
         count = len(self) * self.batch_size if self.shuffle else len(windows)
-        device = windows.images.device
+        device = windows.rgb.device
         order = torch.arange(len(windows), device=device)
         if self.shuffle:
             order = torch.randperm(len(windows), generator=generator, device=device)[:count]
@@ -112,4 +112,4 @@ class Batches:
     def _generator(self, *place: int) -> torch.Generator:
         """One stream of random numbers a place, on the windows' device."""
         state = np.random.SeedSequence([self.seed, *place]).generate_state(1, np.uint64)
-        return torch.Generator(self.windows.images.device).manual_seed(int(state[0] >> np.uint64(1)))
+        return torch.Generator(self.windows.rgb.device).manual_seed(int(state[0] >> np.uint64(1)))

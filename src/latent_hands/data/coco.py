@@ -1,7 +1,7 @@
 """Hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
 
 ``ROOT/annotations/{training,evaluation}.json``: images, annotations and a category of 21 keypoints, (u, v, 0
-not labelled, 1 hidden, 2 visible); ``ROOT/{training,evaluation}/FILE_NAME``, one hand a picture. Beyond COCO,
+not labelled, 1 hidden, 2 visible); ``ROOT/{training,evaluation}/FILE_NAME``, one hand an image. Beyond COCO,
 an annotation may have, as ``latent-hands export`` writes them, "side", "xyz_mm" (21, 3) in the keypoints'
 order, "K" (3, 3), and "convention", where the joints lie; "palm_mm" (3), where the palm was labelled and the
 wrist follows from a rule. Without "keypoints" those of "xyz_mm" and "K" count, all visible.
@@ -38,7 +38,7 @@ def read_coco(
 
     An unlabelled joint is invisible and lies where its 3D label is seen, or else on the middle knuckle.
     Raises HandsError for an unknown split, a missing or broken label file, keypoints of other names, and a
-    picture that has two hands; a missing picture, broken labels, and a hand whose wrist or middle knuckle is
+    image that has two hands; a missing image, broken labels, and a hand whose wrist or middle knuckle is
     not labelled, are told to ``on_broken``.
     """
     if split not in SPLITS:
@@ -50,7 +50,7 @@ def read_coco(
         files = {image["id"]: _inside(Path(root) / split, image["file_name"]) for image in content["images"]}
         annotations = content["annotations"]
         if not annotations or len({each["image_id"] for each in annotations}) < len(annotations):
-            raise HandsError(f"{path} has no annotation, or two of one picture; legal: one hand a picture")
+            raise HandsError(f"{path} has no annotation, or two of one image; legal: one hand an image")
         annotations = annotations[:limit]
 
     def read(label: Any) -> Sample:
@@ -97,7 +97,7 @@ def _inside(folder: Path, name: str) -> Path:
 def _sample(image: Path, label: dict[str, Any]) -> Sample:
     where = f"annotation {label['id']} of {image}"
     if not image.is_file():
-        raise HandsError(f"{where}: the picture is missing")
+        raise HandsError(f"{where}: the image is missing")
     side = label.get("side")
     if side not in (None, "left", "right"):
         raise HandsError(f"{where} has the side {side!r}; legal: left, right")

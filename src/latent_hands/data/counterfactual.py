@@ -1,4 +1,4 @@
-"""Sets written by ``latent-hands render --counterfactual``: pictures with the truth of every swap of factors.
+"""Sets written by ``latent-hands render --counterfactual``: images with the truth of every swap of factors.
 
 As a flat list of samples such a set is read by the data name ``rendered``, like any other.
 """
@@ -15,7 +15,7 @@ FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures that differ in known factors alone, all of one camera, window, sleeve and sensor.
+    """Images that differ in known factors alone, all of one camera, window, sleeve and sensor.
 
     ``donor`` differs from ``anchor`` in all of FACTORS; ``changed[factor]`` is the anchor with that factor
     taken from the donor, which is the truth of a model's swap of it.
@@ -29,7 +29,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Transfer:
-    """The pose and viewpoint of one picture in the scene of another, and the true picture of that."""
+    """The pose and viewpoint of one image in the scene of another, and the true image of that."""
 
     pose: Sample
     scene: Sample
@@ -44,9 +44,9 @@ class Grid:
     cells: tuple[tuple[Sample, ...], ...]
 
     def transfers(self) -> list[Transfer]:
-        """One transfer a cell: its pose from the next picture of its row, its scene from that of its column.
+        """One transfer a cell: its pose from the next image of its row, its scene from that of its column.
 
-        The last picture is followed by the first. ``scene`` also brings the scene's tag picture.
+        The last image is followed by the first. ``scene`` also brings the scene's tag image.
         """
         rows, columns = len(self.cells), len(self.cells[0])
         return [
@@ -85,7 +85,7 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
                 grids.setdefault(number, {})[row, column] = sample
             case part:
                 raise HandsError(
-                    f"picture {sample.name} of {Path(root) / split} is of no group or grid ({part}); "
+                    f"image {sample.name} of {Path(root) / split} is of no group or grid ({part}); "
                     "legal: a set written by latent-hands render --counterfactual"
                 )
     where = f"of {Path(root) / split}"
@@ -98,7 +98,7 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
 def _group(number: int, roles: dict[str, Sample], where: str) -> Group:
     for role in ("anchor", "donor", *FACTORS):
         if role not in roles:
-            raise HandsError(f"group {number} {where} lacks its picture {role}; render the set to its end")
+            raise HandsError(f"group {number} {where} lacks its image {role}; render the set to its end")
     return Group(number, roles["anchor"], roles["donor"], {factor: roles[factor] for factor in FACTORS})
 
 

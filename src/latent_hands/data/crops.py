@@ -1,7 +1,7 @@
-"""Cutting windows: the neighbourhood of every hand, out of its picture once and for all.
+"""Cutting windows: the neighbourhood of every hand, out of its image once and for all.
 
 A window is a square around the ground-truth crop, larger by `margin` so that turned and moved crops still
-find picture at their corners. Beyond the picture's border lies mid-grey. The labels move with the pixels.
+find image at their corners. Beyond the image's border lies mid-grey. The labels move with the pixels.
 """
 
 import math
@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latent_hands.data.image_files import check_images, cut_images, cut_square, for_all, whole_square
 from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm, scene_square
-from latent_hands.data.pictures import check_pictures, cut_pictures, cut_square, for_all, whole_square
 from latent_hands.data.sample import FAR_PX, Sample, read_rgb
-from latent_hands.data.windows import Pictures, Windows
+from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
 
@@ -35,42 +35,42 @@ def build_windows(
     margin: float = 1.75,
     window_px: int = 192,
     side: str = "mirror",
-    pictures: Sequence[str] = (),
+    images: Sequence[str] = (),
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Windows:
     """Cut the window of every sample.
 
     `crop="box"` is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints take
-    their own `window`, and without that the whole picture padded to a square. `crop="scene"` is the sample's
+    their own `window`, and without that the whole image padded to a square. `crop="scene"` is the sample's
     `window`, the same for every pose of a scene, and in sets without scenes the square about the palm
     (`camera.palm_box`). `margin` is the side of the window over that of the crop (1: no headroom); shrinking
-    averages over areas. `side="condition"` leaves right hands as they are. `pictures` are further ones to
-    cut, by the same window (`pictures.KINDS`). `workers` threads read; `progress` is told (done, all).
+    averages over areas. `side="condition"` leaves right hands as they are. `images` are further ones to
+    cut, by the same window (`images.KINDS`). `workers` threads read; `progress` is told (done, all).
 
     Raises HandsError naming the sample for labels that are not finite or degenerate, for a label that some
-    samples have and others lack, and for a missing window or picture.
+    samples have and others lack, and for a missing window or image.
     """
     _check_options(samples, crop, side, margin, window_px)
-    check_pictures(samples, pictures)
+    check_images(samples, images)
     labels = {key: _stack(samples, key) for key in _LABELS}
     right = _right(samples)
     flip = right if right is not None and side == "mirror" else torch.zeros(len(samples), dtype=torch.bool)
-    images = torch.empty(len(samples), 3, window_px, window_px, dtype=torch.uint8)
+    pixels = torch.empty(len(samples), 3, window_px, window_px, dtype=torch.uint8)
     squares = torch.empty(len(samples), 3)
 
     def cut(i: int) -> None:
-        picture = read_rgb(samples[i].image)
-        cx, cy, crop_px = _crop(samples[i], crop, picture.shape[:2])
+        rgb = read_rgb(samples[i].image)
+        cx, cy, crop_px = _crop(samples[i], crop, rgb.shape[:2])
         squares[i] = torch.tensor([cx, cy, crop_px])
-        images[i] = cut_square(picture, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
+        pixels[i] = cut_square(rgb, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
 
     for_all(len(samples), cut, workers, progress)
-    further = (key for key in pictures if key != "rgb")
-    shown = {key: cut_pictures(samples, key, squares, flip, margin, window_px, workers) for key in further}
+    further = (key for key in images if key != "rgb")
+    shown = {key: cut_images(samples, key, squares, flip, margin, window_px, workers) for key in further}
     W = camera.warp_matrix(squares[:, :2], squares[:, 2] * margin, window_px, flip=flip)
     return Windows(
-        pictures={"rgb": Pictures(images)} | shown,
+        images={"rgb": ImageStack(pixels)} | shown,
         names=tuple(sample.name for sample in samples),
         margin=margin,
         side=side,
@@ -135,7 +135,7 @@ def _right(samples: Sequence[Sample]) -> Tensor | None:
 
 
 def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
-    """Centre and side of the crop, in pixels of the picture."""
+    """Centre and side of the crop, in pixels of the image."""
     if crop == "scene":
         square = scene_square(sample)
     else:

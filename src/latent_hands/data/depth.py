@@ -1,4 +1,4 @@
-"""Depth as pictures: one byte a pixel, how far before or behind the palm's plane the surface lies.
+"""Depth as images: one byte a pixel, how far before or behind the palm's plane the surface lies.
 
 It is a further modality x^ of the paper, embedded into a finished latent by Eq. 7 and Eq. 8.
 """
@@ -29,7 +29,7 @@ def depth_levels(
     """Nearer is brighter: 128 at the palm's depth, 255 REACH_MM before it and nearer, 1 REACH_MM behind it.
 
     A level is 1.18 mm. 0 is the background: what lies farther, and where nothing was measured (0 mm). So a
-    picture that is interpolated fades at the hand's rim as one of colours does.
+    image that is interpolated fades at the hand's rim as one of colours does.
     """
     level = PALM_LEVEL - (depth_mm - palm_mm) * (LEVELS / REACH_MM)
     return np.where(depth_mm > 0, level.round().clip(0, 255), 0).astype(np.uint8)
@@ -61,6 +61,6 @@ def surface_depth_mm(
 def read_levels(
     path: Path, sample: Sample, square: tuple[float, float, float]
 ) -> UInt8[np.ndarray, "height width"]:
-    """A sample's depth picture as levels about its palm."""
+    """A sample's depth image as levels about its palm."""
     depth_mm = read_depth_mm(path)
     return depth_levels(depth_mm, palm_depth_mm(sample, depth_mm, square))

@@ -2,7 +2,7 @@
 
 ``ROOT/{training,evaluation}/rgb/%08d.jpg``; ``ROOT/SPLIT_xyz.json``: (n, 21, 3) METRES in the camera frame,
 wrist first, then thumb to little finger, base to tip; ``ROOT/SPLIT_K.json``: (n, 3, 3). Training has 32,560
-labels and four pictures of each, which differ in their background: picture i has label i modulo n.
+labels and four images of each, which differ in their background: image i has label i modulo n.
 """
 
 import json
@@ -24,11 +24,11 @@ MAX_BYTES = 128 * 2**20
 def read_freihand(
     root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
 ) -> list[Sample]:
-    """Read the pictures that are there, in order of their numbers; all joints count as visible.
+    """Read the images that are there, in order of their numbers; all joints count as visible.
 
     Where both label files are absent, the samples have no labels but the side. Raises HandsError for a
-    missing folder, an unknown split, a folder without pictures and broken label files; a label that is not
-    finite and a picture beyond the labels are told to ``on_broken``. The joints' convention is "mano", or in
+    missing folder, an unknown split, a folder without images and broken label files; a label that is not
+    finite and an image beyond the labels are told to ``on_broken``. The joints' convention is "mano", or in
     a set that ``latent-hands export`` wrote the one that its export.json names.
     """
     if split not in SPLITS:
@@ -42,12 +42,12 @@ def read_freihand(
     K = _numbers(files["K"], (3, 3))
     if len(K) != len(xyz_mm):
         raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")
-    uv_px, pictures = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
+    uv_px, count = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
     convention = _convention(root / "export.json")
 
     def read(image: Path) -> Sample:
-        if int(image.stem) >= pictures:
-            raise HandsError(f"{image} has no label; legal for {len(xyz_mm)} labels: 0 .. {pictures - 1}")
+        if int(image.stem) >= count:
+            raise HandsError(f"{image} has no label; legal for {len(xyz_mm)} labels: 0 .. {count - 1}")
         i = int(image.stem) % len(xyz_mm)
         for key, array in (("xyz", xyz_mm), ("K", K)):
             if not np.isfinite(array[i]).all():
@@ -59,18 +59,18 @@ def read_freihand(
 
 
 def _images(root: Path, split: str) -> list[Path]:
-    """The numbered pictures of a split, in order."""
+    """The numbered images of a split, in order."""
     folder = root / split / "rgb"
     if not folder.is_dir():
         others = [f"--split {other}" for other in SPLITS if (root / other / "rgb").is_dir()]
-        told = f"legal here: {', '.join(others)}" if others else "for pictures alone use the data name images"
+        told = f"legal here: {', '.join(others)}" if others else "for images alone use the data name images"
         raise AbsentError(f"FreiHAND's folder {folder} is not there; {told}")
     numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())
     images = sorted(numbered, key=lambda image: int(image.stem))
     if not images:
         found = next((f"; it has {file.name}" for file in sorted(folder.iterdir()) if file.is_file()), "")
         raise HandsError(
-            f"no picture of FreiHAND's layout in {folder}; legal: JPEGs called 00000000.jpg, 00000001.jpg, "
+            f"no image of FreiHAND's layout in {folder}; legal: JPEGs called 00000000.jpg, 00000001.jpg, "
             f"..{found}"
         )
     return images

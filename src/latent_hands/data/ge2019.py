@@ -25,7 +25,7 @@ def read_ge2019(
     """Read the photographs with the camera of their crops; there is no split but "evaluation".
 
     All joints count as visible; the 2D joints are the 3D ones, projected. Raises HandsError for another
-    split, a missing file and broken labels; a label without picture is told to ``on_broken``.
+    split, a missing file and broken labels; a label without image is told to ``on_broken``.
     """
     if split != "evaluation":
         raise AbsentError(f'ge2019 has no split "{split}"; legal: evaluation')
@@ -41,7 +41,7 @@ def read_ge2019(
         name = f"{i:05d}"
         image = root / "images" / f"{name}.jpg"
         if not image.is_file():
-            raise HandsError(f"picture {name} of {root} has labels but no image: {image} is missing")
+            raise HandsError(f"image {name} of {root} has labels but no image: {image} is missing")
         labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
         return Sample(name, image, "left", *labels, convention="ge2019")
 

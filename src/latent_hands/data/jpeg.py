@@ -1,4 +1,4 @@
-"""What JPEG does to pictures, in batch on any device: all of its coding but the lossless part."""
+"""What JPEG does to images, in batch on any device: all of its coding but the lossless part."""
 
 import math
 
@@ -34,7 +34,7 @@ _CHROMINANCE = (
 def jpeg(
     images: Float[Tensor, "batch 3 h w"], quality: Float[Tensor, " batch"], subsample: bool = True
 ) -> Float[Tensor, "batch 3 h w"]:
-    """The pictures (-1..1) coded with libjpeg's quality 1..100, each its own, and decoded again.
+    """The images (-1..1) coded with libjpeg's quality 1..100, each its own, and decoded again.
 
     `subsample` halves the colours' resolution (4:2:0), as cameras do. Any size: what a block lacks is filled
     by repeating the border. No gradient passes; ringing may leave -1..1 a little.

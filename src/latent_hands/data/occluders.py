@@ -1,4 +1,4 @@
-"""Simple things before the hand: ellipses, bars and polygons, plain, shaded or cut from other pictures."""
+"""Simple things before the hand: ellipses, bars and polygons, plain, shaded or cut from other images."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _SIDES = 5  # of polygons
 
 @dataclass(frozen=True)
 class Shapes:
-    """Some convex shapes a picture, in crop pixels.
+    """Some convex shapes an image, in crop pixels.
 
     `lines` (a, b, c) stand for s = a u + b v + c. A shape is where all its s are at most 1 and, if
     `is_ellipse`, the first two have a square sum of at most 1. `half_px` is its smallest half width.
@@ -49,7 +49,7 @@ def occlude(
 ) -> Float[Tensor, "batch 3 px px"]:
     """The crops with `number` shapes, `size` of their side, pasted before hands with joints `uv_px`.
 
-    All shapes of a picture are of one stuff, equally likely a colour, two colours that run into each other,
+    All shapes of an image are of one stuff, equally likely a colour, two colours that run into each other,
     or `others`. A shape that would hide too many joints (`MOST_HIDDEN`) is left out with all that follow it.
     """
     crop_px = images.shape[-1]
@@ -106,7 +106,7 @@ def _only(shapes: Shapes, kept: Bool[Tensor, "batch shapes"]) -> Shapes:
 
 
 def _stuff(others: Tensor, generator: torch.Generator) -> Tensor:
-    """What the occluders of each picture look like, all over the crop."""
+    """What the occluders of each image look like, all over the crop."""
     count, px, device = len(others), others.shape[-1], others.device
     draw = torch.rand(count, 8, generator=generator, device=device)
     kind, angle = (3 * draw[:, 0]).long(), 2 * math.pi * draw[:, 1, None, None]

@@ -15,7 +15,7 @@ def palm_xyz_mm(sample: Sample) -> Float[Tensor, "21 3"] | None:
 
 
 def palm_uv_px(sample: Sample) -> Float[Tensor, "21 2"] | None:
-    """The joints in the picture, with the palm as joint 0; None without labels."""
+    """The joints in the image, with the palm as joint 0; None without labels."""
     return _with_palm(sample, sample.uv_px)
 
 
@@ -28,7 +28,7 @@ def palm_visible(sample: Sample) -> Bool[Tensor, "21"] | None:
 
 
 def crop_square(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, float] | None:
-    """The ground-truth crop (cx, cy, side) in pixels of a (height, width) picture; None without 2D joints."""
+    """The ground-truth crop (cx, cy, side) in pixels of a (height, width) image; None without 2D joints."""
     uv_px, visible = palm_uv_px(sample), palm_visible(sample)
     if uv_px is None:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import build_windows, convention_of
-from latent_hands.data.pictures import check_pictures, file_of
+from latent_hands.data.image_files import check_images, file_of
 from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
     MANIFEST,
@@ -25,7 +25,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 
 SHARD_BYTES = 64 * 2**20
-"""Pictures in a shard: little to lose when stopped, few files. Another number makes a new format."""
+"""Images in a shard: little to lose when stopped, few files. Another number makes a new format."""
 
 Report = Callable[[str, int, int], None]
 
@@ -47,9 +47,9 @@ def prepare(
         if held:
             check_cut(f"{split} of {out}", held.cut, cut)
         samples = open_data(cut.name, root, split)
-        check_pictures(samples, cut.pictures)
-        told = {"source_bytes": _source_bytes(samples, cut.pictures), "convention": convention_of(samples)}
-        found = Split(cut, source_digest(samples, cut.pictures), samples=len(samples), **told)
+        check_images(samples, cut.images)
+        told = {"source_bytes": _source_bytes(samples, cut.images), "convention": convention_of(samples)}
+        found = Split(cut, source_digest(samples, cut.images), samples=len(samples), **told)
         if held and held.source != found.source:
             raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
         manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)
@@ -67,21 +67,21 @@ def _claim(out: Path) -> Manifest:
     return Manifest()
 
 
-def source_digest(samples: Sequence[Sample], pictures: Sequence[str] = ()) -> str:
-    """A digest of names, labels and the sizes in bytes of photographs and of such further pictures: enough to
+def source_digest(samples: Sequence[Sample], images: Sequence[str] = ()) -> str:
+    """A digest of names, labels and the sizes in bytes of photographs and of such further images: enough to
     tell data sets apart."""
     digest = hashlib.sha256()
     for s in samples:
         digest.update(repr((s.name, s.side, s.window, s.image.stat().st_size)).encode())
-        further = [file for key in pictures if (file := file_of(s, key)) is not None]
+        further = [file for key in images if (file := file_of(s, key)) is not None]
         digest.update(b"".join(b"%d " % file.stat().st_size for file in further))
         for label in (s.xyz_mm, s.uv_px, s.visible, s.K, s.wrist_px):
             digest.update(b"" if label is None else label.tobytes())
     return digest.hexdigest()
 
 
-def _source_bytes(samples: Sequence[Sample], pictures: Sequence[str]) -> int:
-    files = {file_of(sample, key) for key in ("rgb", *pictures) for sample in samples}
+def _source_bytes(samples: Sequence[Sample], images: Sequence[str]) -> int:
+    files = {file_of(sample, key) for key in ("rgb", *images) for sample in samples}
     return sum(file.stat().st_size for file in files if file is not None)
 
 
@@ -117,7 +117,7 @@ def _cut_missing(
             told(len(part), len(part))
             continue
         data = encode(
-            build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.pictures, workers, told)
+            build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.images, workers, told)
         )
         write_bytes(path, data)
         shards[number : number + 1] = [Shard(len(part), len(data), hashlib.sha256(data).hexdigest())]

@@ -11,19 +11,19 @@ from latent_hands.data.sample import FAR_PX, OnBroken, Sample, sparing, stop, wh
 from latent_hands.errors import HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
-_OF_THE_PICTURE = ("name", "index", "articulation", "rotation")
+_OF_THE_IMAGE = ("name", "index", "articulation", "rotation")
 _OF_SOME_SETS = ("viewpoint", "counterfactual", "source_pose")
 
 
 def read_rendered(
     root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
 ) -> list[Sample]:
-    """Read one split of a rendered set: RHD's labels and each picture's ``tag``, ``window`` and ``factors``.
+    """Read one split of a rendered set: RHD's labels and each image's ``tag``, ``window`` and ``factors``.
 
     ``identity_tag`` and ``background_tag`` are None in a set without them.
     The joint convention is what rendered.json calls ``joints``, RHD's where that file is absent.
     Raises HandsError as ``read_rhd`` does, and for a folder without factors; a broken line of them and a
-    picture without one are told to ``on_broken``.
+    image without one are told to ``on_broken``.
     """
     folder = split_folder(root, split)
     samples = read_rhd(root, split, limit=limit, on_broken=on_broken)
@@ -33,7 +33,7 @@ def read_rendered(
     def complete(sample: Sample) -> Sample:
         known = factors.get(sample.name)
         if known is None:
-            raise HandsError(f"picture {sample.name} of {folder} has no line in factors_{split}.jsonl")
+            raise HandsError(f"image {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side = map(float, known["window"])
         scene = f"{known['scene']:05d}.png"
         told = {"window": (cx, cy, side), "factors": known, "convention": convention, "block": scene}
@@ -51,7 +51,7 @@ def _read_convention(path: Path) -> str:
 
 
 def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str, dict[str, Any]]:
-    """Factors of these pictures; those of a scene are held once for all its pictures."""
+    """Factors of these images; those of a scene are held once for all its images."""
     if not path.is_file():
         raise HandsError(f"no generating factors at {path}; for a set without them use the data name rhd")
     scenes: dict[int, dict[str, Any]] = {}
@@ -63,7 +63,7 @@ def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str,
             try:
                 known = json.loads(line)
                 _check_scene(known)
-                own = (*_OF_THE_PICTURE, *(key for key in _OF_SOME_SETS if key in known))
+                own = (*_OF_THE_IMAGE, *(key for key in _OF_SOME_SETS if key in known))
                 shared = {key: known[key] for key in known if key not in (*own, *_LABELS)}
                 shared = scenes.setdefault(known["scene"], shared)
                 if (name := known["name"]) in names:

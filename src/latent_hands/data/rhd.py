@@ -31,20 +31,20 @@ def read_rhd(
     limit: int | None = None,
     on_broken: OnBroken = stop,
 ) -> list[Sample]:
-    """Read one split: for every picture the 21 keypoints of its dominant hand, in order of the ids.
+    """Read one split: for every image the 21 keypoints of its dominant hand, in order of the ids.
 
-    ``ids`` selects pictures, ``limit`` keeps the first so many. The dominant hand is left iff the mask shows
+    ``ids`` selects images, ``limit`` keeps the first so many. The dominant hand is left iff the mask shows
     more pixels of the left hand than of the right; where one hand is absent (all zero) it is the other.
-    Of a split of which only some pictures are there, these are read, and a log line says how many are not.
-    Raises HandsError for a missing folder, an unknown split or id, another layout, and if no picture is
-    there; labels that are not finite and broken files are told to ``on_broken``, and so is a missing picture
+    Of a split of which only some images are there, these are read, and a log line says how many are not.
+    Raises HandsError for a missing folder, an unknown split or id, another layout, and if no image is
+    there; labels that are not finite and broken files are told to ``on_broken``, and so is a missing image
     where it was asked for by ``ids``, or where ``on_broken`` does not just raise.
     """
     folder = split_folder(root, split)
     labels = _read_labels(folder / f"anno_{split}.pickle")
     chosen = _choose(labels, ids, folder)
     if ids is None and on_broken is stop:
-        chosen = _with_pictures(chosen, folder)
+        chosen = _with_images(chosen, folder)
 
     def read(index: int) -> Sample:
         return _sample(folder, index, labels[index])
@@ -76,7 +76,7 @@ def dominant_side(mask: Integer[np.ndarray, "height width"]) -> str:
 def _read_labels(path: Path) -> dict[int, dict[str, Any]]:
     labels = load_pickle(path)
     if not isinstance(labels, dict) or not labels or not all(type(key) is int for key in labels):
-        raise HandsError(f"{path} is not in RHD's layout: legal is a dictionary by picture number")
+        raise HandsError(f"{path} is not in RHD's layout: legal is a dictionary by image number")
     return labels
 
 
@@ -84,17 +84,17 @@ def _choose(labels: dict, ids: Iterable[int] | None, folder: Path) -> list[int]:
     chosen = sorted(labels) if ids is None else [int(index) for index in ids]
     for index in chosen:
         if index not in labels:
-            raise HandsError(f"no picture {index} in {folder}; legal: {min(labels)} .. {max(labels)}")
+            raise HandsError(f"no image {index} in {folder}; legal: {min(labels)} .. {max(labels)}")
     return chosen
 
 
-def _with_pictures(chosen: list[int], folder: Path) -> list[int]:
+def _with_images(chosen: list[int], folder: Path) -> list[int]:
     there = [index for index in chosen if _file(folder, "color", index).is_file()]
     if not there:
-        raise AbsentError(f"{folder} has none of the {len(chosen):,} pictures that its annotation labels")
+        raise AbsentError(f"{folder} has none of the {len(chosen):,} images that its annotation labels")
     if absent := len(chosen) - len(there):
         logging.getLogger(__name__).warning(
-            "%s of the %s pictures that are labelled are not in %s; they are left out",
+            "%s of the %s images that are labelled are not in %s; they are left out",
             *(f"{absent:,}", f"{len(chosen):,}", folder),
         )
     return there
@@ -106,7 +106,7 @@ def _file(folder: Path, kind: str, index: int) -> Path:
 
 def _sample(folder: Path, index: int, label: object) -> Sample:
     name = f"{index:05d}"
-    where = f"picture {name} of {folder}"
+    where = f"image {name} of {folder}"
     xyz, uv_vis, K = _arrays(label, where)
     image, mask, depth = (_file(folder, kind, index) for kind in ("color", "mask", "depth"))
     if not image.is_file():

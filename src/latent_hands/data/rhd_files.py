@@ -13,7 +13,7 @@ from PIL import Image
 from latent_hands.files import write_bytes
 
 TAG, FACTOR_TAGS = "tag", ("identity_tag", "background_tag")
-"""Folders of pictures of whole scenes, and of their factors alone, which not every rendered set has."""
+"""Folders of images of whole scenes, and of their factors alone, which not every rendered set has."""
 DEPTH_RANGE_M = 5.0
 RIGHT_HAND = 16
 """RHD's masks: 0 background, 1 person, 2..17 the parts of a left hand, 18..33 those of a right hand."""

@@ -1,4 +1,4 @@
-"""One labelled picture, whatever data set it came from."""
+"""One labelled image, whatever data set it came from."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -18,25 +18,25 @@ Item = TypeVar("Item")
 Read = TypeVar("Read")
 
 MAX_PIXELS = 89_000_000
-"""Larger pictures are refused before they are decoded: no photograph of a hand needs them."""
+"""Larger images are refused before they are decoded: no photograph of a hand needs them."""
 
 
 FAR_PX = 1e6
-"""Nothing lies so far from a picture's corner; beyond it Pillow's integers overflow."""
+"""Nothing lies so far from an image's corner; beyond it Pillow's integers overflow."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of one hand and what is known about it; None stands for "not known".
+    """One image of one hand and what is known about it; None stands for "not known".
 
     Keypoints are in RHD order, in the camera frame (x right, y down, z forward), as in the file: nothing is
     mirrored, cropped or normalised. Pixel centres are at integers. ``root`` says what the set labels as point
     0: the "wrist", or already the "palm"; where the wrist is known as well, ``wrist_mm`` and ``wrist_px`` are
     it, and the crop's box then holds it. ``convention`` names where the set places its joints (docs/data.md).
-    ``side`` is "left" or "right"; neither scoring nor training goes without it. ``depth`` is a picture of the
-    same camera in RHD's coding. ``tag`` is another picture of the same scene (content); ``identity_tag``
+    ``side`` is "left" or "right"; neither scoring nor training goes without it. ``depth`` is an image of the
+    same camera in RHD's coding. ``tag`` is another image of the same scene (content); ``identity_tag``
     shows the scene's person alone, and ``background_tag`` the scene without anybody. ``window`` is the
-    scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered picture was made from.
+    scene's own square (cx, cy, side) in pixels, ``factors`` what a rendered image was made from.
     ``seconds`` is when a video shows it. ``block`` names what it has in common with other samples, which are
     alike therefore: a scene, a stretch of a sequence; intervals resample blocks.
 
@@ -87,7 +87,7 @@ class Sample:
     def projected(self) -> "Sample":
         """With the 2D joints that the 3D ones and the camera give, all visible, where these are not known.
 
-        Without them, pictures are taken whole. As it is, if ``xyz_mm`` or ``K`` is not known.
+        Without them, images are taken whole. As it is, if ``xyz_mm`` or ``K`` is not known.
         """
         if self.xyz_mm is None or self.K is None:
             return self
@@ -154,7 +154,7 @@ def project(
 
 
 def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
-    """Read a picture as 8-bit RGB, turned upright by its EXIF orientation.
+    """Read an image as 8-bit RGB, turned upright by its EXIF orientation.
 
     Raises HandsError naming the file if it is missing, empty, truncated, no image, or above MAX_PIXELS.
     """
@@ -162,7 +162,7 @@ def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
-    """Read a picture in an 8-bit mode of Pillow ("RGB": (height, width, 3), "L": (height, width))."""
+    """Read an image in an 8-bit mode of Pillow ("RGB": (height, width, 3), "L": (height, width))."""
     path = Path(path)
     if not path.is_file():
         raise HandsError(f"no image file at {path}")
@@ -183,7 +183,7 @@ def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
 
 
 def pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
-    """An open picture's bytes, upright by its EXIF orientation; of 16 bits the upper eight.
+    """An open image's bytes, upright by its EXIF orientation; of 16 bits the upper eight.
 
     Raises HandsError for numbers of 32 bits, of which nobody knows what is white.
     """

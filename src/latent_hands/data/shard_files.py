@@ -17,7 +17,7 @@ from torch import Tensor
 from latent_hands.data.sample import check_limit
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
-from latent_hands.data.windows import IMAGE_KEYS, Pictures, Windows
+from latent_hands.data.windows import IMAGE_KEYS, ImageStack, Windows
 from latent_hands.errors import HandsError
 from latent_hands.paper.modality import modality
 
@@ -32,14 +32,14 @@ LABELS: dict[str, tuple[str, tuple[int, ...]]] = {
     "K": ("F32", (3, 3)),
     "block": ("I64", ()),
 }
-"""Field of Windows -> its type and the shape of one sample. Pictures lie beside them by batch key, and where
+"""Field of Windows -> its type and the shape of one sample. Images lie beside them by batch key, and where
 samples share them KEY.index says which is whose, in its own file; the samples' names are metadata."""
 INDEX = ".index"
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a shard holds: labels, pictures still in the file, and the samples' names."""
+    """What a shard holds: labels, images still in the file, and the samples' names."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -49,8 +49,8 @@ class Part:
 def encode(windows: Windows) -> bytes:
     """A shard's file, the same for the same windows."""
     values = {name: getattr(windows, name) for name in LABELS}
-    values |= {key: pictures.images for key, pictures in windows.pictures.items()}
-    values |= {key + INDEX: pictures.index for key, pictures in windows.pictures.items()}
+    values |= {key: images.pixels for key, images in windows.images.items()}
+    values |= {key + INDEX: images.index for key, images in windows.images.items()}
     tensors = {name: value.contiguous() for name, value in values.items() if value is not None}
     return save(tensors, {"names": json.dumps(windows.names)})
 
@@ -69,7 +69,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
         for number, shard in enumerate(held.shards)
     ]
     windows = replace(join(parts, held.cut.margin, held.cut.side), convention=held.convention)
-    windows = windows.with_pictures(("rgb", *wanted.pictures))
+    windows = windows.with_images(("rgb", *wanted.images))
     return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
 
 
@@ -93,7 +93,7 @@ def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
 
 
 def join(parts: Sequence[Part], margin: float, side: str) -> Windows:
-    """The windows of several shards, in order; labels are copied together, pictures stay where they are."""
+    """The windows of several shards, in order; labels are copied together, images stay where they are."""
     first = parts[0]
     for part in parts:
         if part.tensors.keys() != first.tensors.keys():
@@ -102,18 +102,18 @@ def join(parts: Sequence[Part], margin: float, side: str) -> Windows:
     columns: dict[str, list[Tensor]] = {
         name: [part.tensors[name] for part in parts] for name in first.tensors
     }
-    pictures = {key: _join_pictures(key, columns) for key in columns if key in IMAGE_KEYS}
+    images = {key: _join_images(key, columns) for key in columns if key in IMAGE_KEYS}
     values: dict[str, Any] = {name: torch.cat(column) for name, column in columns.items() if name in LABELS}
     names = tuple(name for part in parts for name in part.names)
-    return Windows(pictures, names, margin, side, **values)
+    return Windows(images, names, margin, side, **values)
 
 
-def _join_pictures(key: str, columns: dict[str, list[Tensor]]) -> Pictures:
+def _join_images(key: str, columns: dict[str, list[Tensor]]) -> ImageStack:
     images = ShardedImages.of(tuple(columns[key]))
     if key + INDEX not in columns:
-        return Pictures(images)
+        return ImageStack(images)
     before = torch.tensor([0, *map(len, columns[key])]).cumsum(0)[:-1]
-    return Pictures(
+    return ImageStack(
         images, torch.cat([i + start for i, start in zip(columns[key + INDEX], before, strict=True)])
     )
 
@@ -149,4 +149,4 @@ def _check_content(tensors: dict[str, Tensor]) -> None:
         if name.endswith(INDEX):
             low, high = tensor.aminmax()
             if low < 0 or high >= len(tensors[name.removesuffix(INDEX)]):
-                raise ValueError(f'"{name}" points beyond the pictures')
+                raise ValueError(f'"{name}" points beyond the images')

@@ -1,4 +1,4 @@
-"""Pictures that lie in several files: read when they are asked for, never as a whole."""
+"""Images that lie in several files: read when they are asked for, never as a whole."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-_AT_ONCE = 256  # pictures copied to another device
+_AT_ONCE = 256  # images copied to another device
 
 
 @dataclass(frozen=True)
 class ShardedImages:
-    """N square pictures, out of those that lie one after another in several tensors: `rows` says which.
+    """N square images, out of those that lie one after another in several tensors: `rows` says which.
 
     It answers as one tensor (n, c, size, size) would, with copies of what is asked for. Shards that are
     mapped into memory take none of it for good, and processes that read the same files share it.
@@ -25,7 +25,7 @@ class ShardedImages:
 
     @classmethod
     def of(cls, shards: tuple[Tensor, ...]) -> "ShardedImages":
-        """All pictures, in order."""
+        """All images, in order."""
         return cls(shards, torch.arange(sum(len(shard) for shard in shards)))
 
     @property
@@ -48,23 +48,23 @@ class ShardedImages:
         return [0, *accumulate(len(shard) for shard in self.shards)]
 
     def __len__(self) -> int:
-        """How many pictures."""
+        """How many images."""
         return len(self.rows)
 
     def __getitem__(self, index: slice | Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
-        """Copies of some pictures."""
-        return torch.stack([self._picture(row) for row in self.rows[index].tolist()])
+        """Copies of some images."""
+        return torch.stack([self._image(row) for row in self.rows[index].tolist()])
 
     def index_select(self, dim: int, index: Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
-        """Copies of some pictures; `dim` is 0."""
+        """Copies of some images; `dim` is 0."""
         return self[index]
 
     def subset(self, index: Int64[Tensor, " m"]) -> "ShardedImages":
-        """Some of the pictures, still in their files."""
+        """Some of the images, still in their files."""
         return ShardedImages(self.shards, self.rows[index])
 
     def to(self, device: str | torch.device) -> "ShardedImages | Tensor":
-        """Itself in main memory; on any other device all pictures as one tensor."""
+        """Itself in main memory; on any other device all images as one tensor."""
         if torch.device(device) == self.device:
             return self
         whole = torch.empty(self.shape, dtype=self.dtype, device=device)
@@ -73,6 +73,6 @@ class ShardedImages:
             whole[part] = self[part].to(device)
         return whole
 
-    def _picture(self, row: int) -> Tensor:
+    def _image(self, row: int) -> Tensor:
         shard = bisect_right(self._starts, row) - 1
         return self.shards[shard][row - self._starts[shard]]

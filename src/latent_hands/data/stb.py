@@ -46,7 +46,7 @@ class View:
     rotvec: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def camera(self) -> Float32[np.ndarray, "3 3"]:
-        """K of the picture."""
+        """K of the image."""
         (fx, fy), (cx, cy) = self.focal_px, self.centre_px
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
 
@@ -72,7 +72,7 @@ VIEWS = {
         rotvec=(0.00531, -0.01196, 0.00301),
     ),
 }
-"""The left and the right picture of the Bumblebee, and the RealSense's colour picture."""
+"""The left and the right image of the Bumblebee, and the RealSense's colour image."""
 
 
 def read_stb(
@@ -82,16 +82,16 @@ def read_stb(
     *,
     views: tuple[str, ...] = ("left", "right"),
     wrist: str = "ring",
-    pictures: bool = True,
+    images: bool = True,
     on_broken: OnBroken = stop,
 ) -> list[Sample]:
     """Read the evaluation split, B1Counting and B1Random, or training, the other ten sequences.
 
     ``views`` are keys of VIEWS: both of the Bumblebee by default, as in the papers. ``wrist`` is a key of
     WRISTS; it matters for the crop's box alone. The samples' root is the palm, and all joints count as
-    visible. ``tag`` is the middle frame of the same sequence and view. A frame without picture is left out,
-    and a log line says how many were; ``pictures=False`` reads all poses, whether or not ``image`` exists.
-    Raises HandsError for a missing folder, an unknown split, view or wrist rule, and if there is no picture
+    visible. ``tag`` is the middle frame of the same sequence and view. A frame without image is left out,
+    and a log line says how many were; ``images=False`` reads all poses, whether or not ``image`` exists.
+    Raises HandsError for a missing folder, an unknown split, view or wrist rule, and if there is no image
     at all; a missing or broken label file is told to ``on_broken``, and its sequence left out.
     """
     for name, value, legal in (("split", split, SEQUENCES), ("wrist rule", wrist, WRISTS)):
@@ -109,7 +109,7 @@ def read_stb(
 
     sequences = whole(map(sparing(read, on_broken), SEQUENCES[split]))
     samples = [sample for sequence in sequences for sample in sequence]
-    return (_with_pictures(samples, root, split) if pictures else samples)[:limit]
+    return (_with_images(samples, root, split) if images else samples)[:limit]
 
 
 def _sequence(root: Path, name: str, views: tuple[str, ...], wrist: str) -> list[Sample]:
@@ -153,15 +153,15 @@ def wrist_mm(xyz_mm: Float32[np.ndarray, "*batch 21 3"], rule: str) -> Float32[n
     return (mcp + np.float32(factor) * (palm - mcp)).mean(axis=-2, keepdims=True)
 
 
-def _with_pictures(samples: list[Sample], root: Path, split: str) -> list[Sample]:
+def _with_images(samples: list[Sample], root: Path, split: str) -> list[Sample]:
     there = [sample for sample in samples if sample.image.is_file()]
     if samples and not there:
         raise AbsentError(
-            f"{root} has none of the {len(samples):,} pictures of {split}: {samples[0].image}, .."
+            f"{root} has none of the {len(samples):,} images of {split}: {samples[0].image}, .."
         )
     if absent := len(samples) - len(there):
         logging.getLogger(__name__).warning(
-            "%s of the %s pictures of STB's %s are not in %s; their frames are left out",
+            "%s of the %s images of STB's %s are not in %s; their frames are left out",
             *(f"{absent:,}", f"{len(samples):,}", split, root),
         )
     return there

@@ -3,7 +3,7 @@
     OUT/store.json                how every split was cut, and the size and checksum of its shards
     OUT/SPLIT/00000.safetensors   so many windows with all their labels (`shard_files`)
 
-Pictures stay in the shards, which are mapped into memory: opening reads the labels alone, sets may be larger
+Images stay in the shards, which are mapped into memory: opening reads the labels alone, sets may be larger
 than memory, and processes on one machine share what was read. Opening checks the manifest, every file's size,
 its header, and the labels; `verify` reads everything and checks the SHA-256 of every shard.
 """
@@ -12,13 +12,13 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from latent_hands.errors import HandsError
 from latent_hands.typed_toml import Range, read, to_table
 
 MANIFEST = "store.json"
-FORMAT = 2
+FORMAT = 3
 CONVENTIONS = {
     "joints": "RHD's order, the palm in the wrist's place",
     "frame": "camera: x right, y down, z forward; row vectors",
@@ -40,7 +40,7 @@ class Cut:
     side: Literal["mirror", "condition"]
     margin: Annotated[float, Range(1.0, 4.0)]
     window_px: Annotated[int, Range(8, 1024)]
-    pictures: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Shard:
 class Split:
     """A split of the store; an unfinished one lacks shards.
 
-    `source` is a digest of what it was cut from, `source_bytes` what those pictures' files take, `convention`
+    `source` is a digest of what it was cut from, `source_bytes` what those images' files take, `convention`
     that of the joints, if it is known.
     """
 
@@ -113,11 +113,22 @@ def read_manifest(root: str | Path) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise HandsError(f"{path} is broken ({error}); prepare the store in a new folder") from error
     version = table.get("format") if isinstance(table, dict) else None
-    if version != FORMAT:
+    if version == 2:  # format 2 called images pictures, and is the same otherwise
+        table = _from_format_2(table)
+    elif version != FORMAT:
         raise HandsError(
             f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}: prepare it anew"
         )
     return read(Manifest, table, str(path))
+
+
+def _from_format_2(table: dict[str, Any]) -> dict[str, Any]:
+    splits = table.get("splits")
+    for split in splits.values() if isinstance(splits, dict) else ():
+        cut = split.get("cut") if isinstance(split, dict) else None
+        if isinstance(cut, dict) and "pictures" in cut:
+            cut["images"] = cut.pop("pictures")
+    return {**table, "format": FORMAT}
 
 
 def find_split(root: Path, name: str) -> Split:
@@ -131,11 +142,11 @@ def find_split(root: Path, name: str) -> Split:
 
 
 def check_cut(where: str, held: Cut, wanted: Cut) -> None:
-    """Raise HandsError, naming both, if windows are not those that are wanted; spare pictures do no harm."""
+    """Raise HandsError, naming both, if windows are not those that are wanted; spare images do no harm."""
     found, asked = asdict(held), asdict(wanted)
     names = [n for n in asked if found[n] != asked[n]]
-    if set(wanted.pictures) <= {"rgb", *held.pictures}:
-        names = [n for n in names if n != "pictures"]
+    if set(wanted.images) <= {"rgb", *held.images}:
+        names = [n for n in names if n != "images"]
     if names:
         have, want = (", ".join(f"{n} = {values[n]}" for n in names) for values in (found, asked))
         raise HandsError(

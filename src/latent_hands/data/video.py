@@ -1,4 +1,4 @@
-"""The frames of a video as picture files, for everything that reads pictures.
+"""The frames of a video as image files, for everything that reads images.
 
 They are written losslessly into a folder that is removed when the program ends.
 """
@@ -35,7 +35,7 @@ def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
 
     One is decoded and written when it is asked for.
 
-    Raises HandsError without the extra "video" (PyAV), for a file that is empty, truncated, without picture
+    Raises HandsError without the extra "video" (PyAV), for a file that is empty, truncated, without image
     or of another format, and at the frame that goes beyond MAX_FRAMES or MAX_PIXELS.
     """
     folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))

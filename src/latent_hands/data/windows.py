@@ -1,4 +1,4 @@
-"""Windows: hands as training sees them, square pictures and labels stacked in memory."""
+"""Windows: hands as training sees them, square images and labels stacked in memory."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,50 +26,50 @@ LABELS = {
 }
 """Batch key -> the field of Windows that it is made from."""
 IMAGE_KEYS = frozenset(name for name, modality in MODALITIES.items() if modality.is_image)
-"""Batch keys that are made from a window's pictures of the same name."""
+"""Batch keys that are made from a window's images of the same name."""
 POSE_KEYS = frozenset({"pose", "cpose", "viewpoint"})
 FRAMES = ("camera", "ray")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Square pictures of one kind. Sample i has `images[i]`, or if samples share them `images[index[i]]`.
+class ImageStack:
+    """Square images of one kind. Sample i has `pixels[i]`, or if samples share them `pixels[index[i]]`.
 
     One channel or three; those of a packed store stay in its files until they are asked for.
     """
 
-    images: UInt8[Tensor | ShardedImages, "k c size size"]
+    pixels: UInt8[Tensor | ShardedImages, "k c size size"]
     index: Int64[Tensor, " n"] | None = None
 
     def of(self, samples: Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
-        """Copies of the pictures of some samples."""
-        return self.images.index_select(0, samples if self.index is None else self.index[samples])
+        """Copies of the images of some samples."""
+        return self.pixels.index_select(0, samples if self.index is None else self.index[samples])
 
-    def select(self, samples: Int64[Tensor, " m"]) -> "Pictures":
+    def select(self, samples: Int64[Tensor, " m"]) -> "ImageStack":
         """Those of some samples, in the given order; what samples share stays shared."""
         if self.index is not None:
             return replace(self, index=self.index[samples])
-        images = self.images
-        return Pictures(images[samples] if isinstance(images, Tensor) else images.subset(samples))
+        pixels = self.pixels
+        return ImageStack(pixels[samples] if isinstance(pixels, Tensor) else pixels.subset(samples))
 
-    def to(self, device: str | torch.device) -> "Pictures":
+    def to(self, device: str | torch.device) -> "ImageStack":
         """On a device."""
-        return Pictures(self.images.to(device), None if self.index is None else self.index.to(device))
+        return ImageStack(self.pixels.to(device), None if self.index is None else self.index.to(device))
 
 
 @dataclass(frozen=True)
 class Windows:
-    """N hands: square pictures and their labels, all of the same kinds; a label that is absent is None.
+    """N hands: square images and their labels, all of the same kinds; a label that is absent is None.
 
     The crop is the middle of the window, of side `size / margin` pixels. `uv_px` and `K` are in pixels of the
     window. `xyz_mm`, `uv_px` and `visible` are in palm form, `pose` in units of the middle bone `bone_mm`,
-    all in the camera frame. With `side="mirror"` right hands, picture and labels, have become left ones;
-    `right` tells which they were. `crop_side_px` is the crop's side in the source picture. `pictures` are by
+    all in the camera frame. With `side="mirror"` right hands, image and labels, have become left ones;
+    `right` tells which they were. `crop_side_px` is the crop's side in the source image. `images` are by
     batch key, "rgb" always among them. `block` is one number for samples that are alike (`Sample.block`).
     `convention` names where the labels place the joints, if all agree.
     """
 
-    pictures: Mapping[str, Pictures]
+    images: Mapping[str, ImageStack]
     names: tuple[str, ...]
     margin: float
     side: str
@@ -89,9 +89,9 @@ class Windows:
         return len(self.names)
 
     @property
-    def images(self) -> UInt8[Tensor | ShardedImages, "n 3 size size"]:
-        """The pictures "rgb", one a sample."""
-        return self.pictures["rgb"].images
+    def rgb(self) -> UInt8[Tensor | ShardedImages, "n 3 size size"]:
+        """The images "rgb", one a sample."""
+        return self.images["rgb"].pixels
 
     @property
     def handed(self) -> Tensor | None:
@@ -100,27 +100,29 @@ class Windows:
 
     def select(self, indices: Sequence[int] | Int64[Tensor, " m"]) -> "Windows":
         """Some of the samples, in the given order; what samples share stays shared."""
-        index = torch.as_tensor(indices, dtype=torch.int64, device=self.images.device)
-        changed = self._map(lambda label: label[index], lambda pictures: pictures.select(index))
+        index = torch.as_tensor(indices, dtype=torch.int64, device=self.rgb.device)
+        changed = self._map(lambda label: label[index], lambda images: images.select(index))
         return replace(changed, names=tuple(self.names[i] for i in index.tolist()))
 
     def to(self, device: str | torch.device) -> "Windows":
         """All tensors on a device."""
-        return self._map(lambda label: label.to(device), lambda pictures: pictures.to(device))
+        return self._map(lambda label: label.to(device), lambda images: images.to(device))
 
-    def with_pictures(self, keys: Collection[str]) -> "Windows":
-        """Without any other pictures than these."""
-        return replace(self, pictures={key: each for key, each in self.pictures.items() if key in keys})
+    def with_images(self, keys: Collection[str]) -> "Windows":
+        """Without any other images than these."""
+        return replace(self, images={key: each for key, each in self.images.items() if key in keys})
 
-    def _map(self, label: Callable[[Tensor], Tensor], pictures: Callable[[Pictures], Pictures]) -> "Windows":
+    def _map(
+        self, label: Callable[[Tensor], Tensor], images: Callable[[ImageStack], ImageStack]
+    ) -> "Windows":
         changed: dict[str, Any] = {n: label(t) for n, t in vars(self).items() if isinstance(t, Tensor)}
-        return replace(self, pictures={key: pictures(each) for key, each in self.pictures.items()}, **changed)
+        return replace(self, images={key: images(each) for key, each in self.images.items()}, **changed)
 
 
 def available(windows: Windows) -> tuple[str, ...]:
     """The batch keys that these windows can fill."""
     labels = (key for key, field in LABELS.items() if getattr(windows, field) is not None)
-    return (*windows.pictures, *labels)
+    return (*windows.images, *labels)
 
 
 def check_keys(windows: Windows, keys: Collection[str], frame: str = "camera") -> None:

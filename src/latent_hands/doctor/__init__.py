@@ -10,7 +10,7 @@ import numpy as np
 
 from latent_hands.data.rhd import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
-from latent_hands.doctor.files import Looked, Problem, look_at, read_splits, same_pictures, same_poses
+from latent_hands.doctor.files import Looked, Problem, look_at, read_splits, same_images, same_poses
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
 
 __all__ = ["Problem", "Report", "Verdict", "check_data"]
@@ -92,11 +92,9 @@ def _count(looked: Sequence[Looked]) -> dict[str, Any]:
 
 
 def _copies(looked: Sequence[Looked]) -> tuple[list[Problem], list[str]]:
-    """Pictures that are there twice are a problem, and so are poses of one split in another."""
-    pictures, poses = same_pictures(looked), same_poses(looked)
-    problems = [
-        Problem("copy", names[0], f"the same picture as {', '.join(names[1:])}") for names in pictures
-    ]
+    """Images that are there twice are a problem, and so are poses of one split in another."""
+    images, poses = same_images(looked), same_poses(looked)
+    problems = [Problem("copy", names[0], f"the same image as {', '.join(names[1:])}") for names in images]
     across = [names for names in poses if len({name.partition("/")[0] for name in names}) > 1]
     problems += [Problem("copy", names[0], f"the same pose as {', '.join(names[1:])}") for names in across]
     within = sum(map(len, poses)) - sum(map(len, across))

@@ -1,4 +1,4 @@
-"""Axes and camera: do the 3D joints, seen by K, fall on the 2D joints, and these into the picture?
+"""Axes and camera: do the 3D joints, seen by K, fall on the 2D joints, and these into the image?
 
 Where they do not, other readings of the same numbers are tried: axes swapped or turned round, a camera of
 another resolution, a camera of another crop.
@@ -28,7 +28,7 @@ _AXES = {
 }
 """How points were labelled: where x, y and z of the 3D joints stand, and their signs."""
 _TOLERANCE = 0.08
-"""In sizes of the hand in the picture. RHD's reprojection is exact to 0.005, hand-marked joints to 0.05."""
+"""In sizes of the hand in the image. RHD's reprojection is exact to 0.005, hand-marked joints to 0.05."""
 _LEAST_POINTS = 4
 _PROJECTED_PX = 1e-3
 
@@ -37,7 +37,7 @@ _PROJECTED_PX = 1e-3
 class Fit:
     """One reading of axes, and what must be done to the projection until it meets the 2D joints.
 
-    scale: one factor for all pictures, that K must be multiplied by; 1 if none was fitted. moved_px: how far
+    scale: one factor for all images, that K must be multiplied by; 1 if none was fitted. moved_px: how far
     the projection was moved, if each was moved freely. error: median distance after that, in hand sizes;
     error_px: in pixels.
     """
@@ -56,7 +56,7 @@ def find_camera(labels: Labels) -> tuple[list[Verdict], Labels]:
     fits = fit_readings(labels)
     if not fits:
         return [
-            Verdict("camera", "unknown", "no picture has four visible joints in front of the camera")
+            Verdict("camera", "unknown", "no image has four visible joints in front of the camera")
         ], labels
     told = _as_read(fits)
     good = [fit for fit in fits if fit.error < _TOLERANCE]
@@ -176,7 +176,7 @@ def _wrong_axes(fit: Fit, told: str) -> str:
 def _camera_name(fit: Fit) -> str:
     if fit.moved_px:
         return "K of another crop"
-    return "K of this picture" if fit.scale == 1 else "K of another resolution"
+    return "K of this image" if fit.scale == 1 else "K of another resolution"
 
 
 def _wrong_camera(fit: Fit, told: str, labels: Labels) -> str:
@@ -186,7 +186,7 @@ def _wrong_camera(fit: Fit, told: str, labels: Labels) -> str:
     focal = float(np.median(labels.K[:, 0, 0]))
     if not fit.moved_px:
         width, height = np.median(labels.size_px, axis=0)
-        wrong = f"K belongs to pictures of {width / fit.scale:.0f}x{height / fit.scale:.0f} px, these have "
+        wrong = f"K belongs to images of {width / fit.scale:.0f}x{height / fit.scale:.0f} px, these have "
         wrong += (
             f"{width:.0f}x{height:.0f}: {told}, and by {figures(fit.error_px)} px with the first two rows "
         )

@@ -1,4 +1,4 @@
-"""From labels and pictures to named diagnoses: every convention in turn, each set right before the next."""
+"""From labels and images to named diagnoses: every convention in turn, each set right before the next."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from jaxtyping import Float
 from latent_hands.data.sample import project
 from latent_hands.doctor.cameras import AS_LABELLED, find_camera, with_axes
 from latent_hands.doctor.conventions import find_order, find_root, find_side, find_unit
+from latent_hands.doctor.images import READINGS, find_frame, likeliest
 from latent_hands.doctor.labels import Labels, Verdict
 from latent_hands.doctor.outliers import find_outliers
-from latent_hands.doctor.pictures import READINGS, find_frame, likeliest
 
 Unlike = Float[np.ndarray, "n readings"]
 
@@ -18,7 +18,7 @@ Unlike = Float[np.ndarray, "n readings"]
 def diagnose(labels: Labels, unlike: Unlike | None = None) -> tuple[list[Verdict], list[tuple[str, str]]]:
     """Verdicts on all conventions, and (name, what is wrong) of single hands once these are set right.
 
-    `unlike` is what pictures say about axes (`pictures.unlikeness`), where they were looked at.
+    `unlike` is what images say about axes (`images.unlikeness`), where they were looked at.
     """
     order, labels = find_order(labels)
     unit, labels = find_unit(labels)
@@ -39,7 +39,7 @@ def diagnose(labels: Labels, unlike: Unlike | None = None) -> tuple[list[Verdict
 
 
 def _side_or_axes(labels: Labels, unlike: Unlike | None) -> tuple[list[Verdict], Labels]:
-    """Wrong sides, mirrored joints and swapped axes all bend fingers to the wrong side: pictures decide."""
+    """Wrong sides, mirrored joints and swapped axes all bend fingers to the wrong side: images decide."""
     side, righted = find_side(labels)
     if labels.left is None or righted.left is None or not (labels.left ^ righted.left).all():
         return [side], righted
@@ -50,7 +50,7 @@ def _side_or_axes(labels: Labels, unlike: Unlike | None) -> tuple[list[Verdict],
     if reading == AS_LABELLED:
         return [side], righted
     won = (unlike.argmin(axis=1) == READINGS.index(reading)).sum()
-    told = f"{side.evidence}; in {won} of {len(unlike)} pictures the joints lie most on one colour, as skin "
+    told = f"{side.evidence}; in {won} of {len(unlike)} images the joints lie most on one colour, as skin "
     told += "is, with that set right"
     axes = Verdict("axes", reading, told, f"{reading}: {told}")
     return [replace(side, found="as labelled", wrong=""), axes], _with_axes(labels, reading)

@@ -1,4 +1,4 @@
-"""Every file of a data set read once: what is missing or broken, sizes, and pictures that are the same."""
+"""Every file of a data set read once: what is missing or broken, sizes, and images that are the same."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ import numpy as np
 
 from latent_hands.data import Sample, check_limit, find_reader
 from latent_hands.data.sample import read_pixels
-from latent_hands.doctor.pictures import unlikeness
+from latent_hands.doctor.images import unlikeness
 from latent_hands.errors import AbsentError, HandsError
 
 
@@ -29,7 +29,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Looked:
-    """A sample whose picture was read. digest: of the pixels; unlike: see `pictures.unlikeness`."""
+    """A sample whose image was read. digest: of the pixels; unlike: see `images.unlikeness`."""
 
     name: str
     split: str
@@ -64,7 +64,7 @@ def read_splits(
             absent.append(error)
         except HandsError as error:
             errors.append(error)
-        told = {str(error) for error in errors} - known  # pictures may share a label, splits a folder
+        told = {str(error) for error in errors} - known  # images may share a label, splits a folder
         known |= told
         problems += [Problem("file", split, each) for each in sorted(told)]
     if len(absent) == len(splits):
@@ -89,9 +89,9 @@ def _readers_log(heard: list[str]) -> Iterator[None]:
 def look_at(
     samples: Sequence[Sample], split: str, advance: Callable[[str, int, int], None]
 ) -> tuple[list[Looked], list[Problem]]:
-    """Read every picture, mask, depth map and tag; `advance` is told (split, done, all).
+    """Read every image, mask, depth map and tag; `advance` is told (split, done, all).
 
-    A sample without a kind of picture that others have is a problem, too.
+    A sample without a kind of image that others have is a problem, too.
     """
     looked, problems = list[Looked](), list[Problem]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -103,8 +103,11 @@ def look_at(
 
 
 def _of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
-    """Of every kind of picture, broken ones that samples share, and samples without one."""
-    from latent_hands.data.pictures import KINDS, file_of  # which brings torch, and help need not wait for it
+    """Of every kind of image, broken ones that samples share, and samples without one."""
+    from latent_hands.data.image_files import (  # which brings torch, and help need not wait for it
+        KINDS,
+        file_of,
+    )
 
     for key, kind in KINDS.items():
         files = {sample.name: file_of(sample, key) for sample in samples}
@@ -113,10 +116,10 @@ def _of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
             yield from _try(file, "RGB")[1]
         for name, file in files.items() if there else ():
             if file is None:
-                yield Problem("file", f"{split}/{name}", f"it has no {key} picture, but others have")
+                yield Problem("file", f"{split}/{name}", f"it has no {key} image, but others have")
 
 
-def same_pictures(looked: Iterable[Looked]) -> list[list[str]]:
+def same_images(looked: Iterable[Looked]) -> list[list[str]]:
     """Names of the samples that show the very same pixels, group by group."""
     return _groups((each.digest, each.name) for each in looked)
 
@@ -128,7 +131,7 @@ def same_poses(looked: Iterable[Looked]) -> list[list[str]]:
 
 
 def _same_files(samples: Sequence[Sample], others: Sequence[Sample]) -> bool:
-    """Whether these are the same pictures again: a folder of pictures has no splits."""
+    """Whether these are the same images again: a folder of images has no splits."""
     return bool(samples) and [sample.image for sample in samples] == [sample.image for sample in others]
 
 
@@ -140,22 +143,20 @@ def _groups(pairs: Iterable[tuple[bytes, str]]) -> list[list[str]]:
 
 
 def _look(split: str, sample: Sample) -> tuple[Looked | None, list[Problem]]:
-    picture, problems = _try(sample.image, "RGB")
-    if picture is None:
+    image, problems = _try(sample.image, "RGB")
+    if image is None:
         return None, problems
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     for path in (sample.mask, sample.depth):
         if path is None:
             continue
         map_, told = _try(path, "L")
         problems += told
         if map_ is not None and map_.shape != (height, width):
-            size = f"{map_.shape[1]}x{map_.shape[0]} px, its picture {width}x{height}"
+            size = f"{map_.shape[1]}x{map_.shape[0]} px, its image {width}x{height}"
             problems.append(Problem("file", str(path), f"{path} has {size}"))
-    digest = hashlib.blake2b(picture.tobytes(), digest_size=16, key=f"{width}x{height}".encode()).digest()
-    seen = Looked(
-        f"{split}/{sample.name}", split, sample, (width, height), digest, unlikeness(picture, sample)
-    )
+    digest = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{width}x{height}".encode()).digest()
+    seen = Looked(f"{split}/{sample.name}", split, sample, (width, height), digest, unlikeness(image, sample))
     return seen, problems
 
 

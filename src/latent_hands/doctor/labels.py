@@ -26,7 +26,7 @@ class Labels:
     visible: Bool[np.ndarray, "n 21"]
     K: Float[np.ndarray, "n 3 3"] | None
     size_px: Float[np.ndarray, "n 2"]
-    """Width and height of the pictures."""
+    """Width and height of the images."""
 
     def those(self, rows: Bool[np.ndarray, " n"]) -> "Labels":
         """Only these hands."""
@@ -54,7 +54,7 @@ class Verdict:
 
 
 def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels | None:
-    """The labels of (name, sample, picture's width and height) with 3D joints; None if there is none.
+    """The labels of (name, sample, image's width and height) with 3D joints; None if there is none.
 
     Hands whose joints all lie at one point are no hands: they are left out.
     """

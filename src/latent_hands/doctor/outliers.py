@@ -7,8 +7,8 @@ import numpy as np
 from latent_hands.doctor import anatomy
 from latent_hands.doctor.cameras import hand_size_px, reprojection_px
 from latent_hands.doctor.conventions import BONE_MM, against_side
+from latent_hands.doctor.images import inside
 from latent_hands.doctor.labels import Labels
-from latent_hands.doctor.pictures import inside
 from latent_hands.hand.skeleton import JOINTS
 
 BONE_RATIO = 1.8
@@ -87,4 +87,4 @@ def _position(labels: Labels) -> Iterator[tuple[str, str]]:
         if behind[i]:
             yield labels.names[i], f"{behind[i]} visible joints lie behind the camera"
         else:
-            yield labels.names[i], f"{1 - share[i]:.0%} of the visible joints lie outside the picture"
+            yield labels.names[i], f"{1 - share[i]:.0%} of the visible joints lie outside the image"

@@ -1,13 +1,13 @@
-"""Pictures of hands, and pages of pictures."""
+"""Images of hands, and pages of images."""
 
-from latent_hands.draw.hands import PALETTE, PREDICTION, TRUTH, Picture, framing, overlay, skeleton
-from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_picture
+from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_image
+from latent_hands.draw.skeletons import PALETTE, PREDICTION, TRUTH, ImageArray, framing, overlay, skeleton
 
 __all__ = [
     "PALETTE",
     "PREDICTION",
     "TRUTH",
-    "Picture",
+    "ImageArray",
     "contact_sheet",
     "curves",
     "framing",
@@ -15,6 +15,6 @@ __all__ = [
     "overlay",
     "save_figure",
     "save_gif",
-    "save_picture",
+    "save_image",
     "skeleton",
 ]

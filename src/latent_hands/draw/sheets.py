@@ -1,4 +1,4 @@
-"""Pictures as pages: grids with headings, animations, curves; files are written whole or not at all."""
+"""Images as pages: grids with headings, animations, curves; files are written whole or not at all."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from latent_hands.draw.hands import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, Picture
+from latent_hands.draw.skeletons import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.files import write_whole
 
@@ -24,13 +24,13 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def grid(
-    rows: Sequence[Sequence[Picture | None]],
+    rows: Sequence[Sequence[ImageArray | None]],
     column_headings: Sequence[str] = (),
     row_headings: Sequence[str] = (),
     cell_px: int = 160,
     lead: tuple[int, int] = (0, 0),
-) -> Picture:
-    """Square pictures in rows; None leaves a cell empty. A row's heading stands left of it, a column's above.
+) -> ImageArray:
+    """Square images in rows; None leaves a cell empty. A row's heading stands left of it, a column's above.
 
     The first `lead` = (rows, columns) are set off by a wider gap: what was given, against what was made.
     """
@@ -52,15 +52,15 @@ def grid(
     for i, text in enumerate(row_headings):
         draw.text((margin - 2 * gap, top + offset(i, lead[0]) + cell_px / 2), text, INK, font, anchor="rm")
     for i, row in enumerate(rows):
-        for j, picture in enumerate(row):
-            if picture is not None:
-                sheet.paste(_cell(picture, cell_px), (margin + offset(j, lead[1]), top + offset(i, lead[0])))
+        for j, image in enumerate(row):
+            if image is not None:
+                sheet.paste(_cell(image, cell_px), (margin + offset(j, lead[1]), top + offset(i, lead[0])))
     return np.array(sheet)
 
 
-def _cell(picture: Picture, cell_px: int) -> Image.Image:
-    """The picture centred on a square of `cell_px`, its shape kept."""
-    fitted = Image.fromarray(picture)
+def _cell(image: ImageArray, cell_px: int) -> Image.Image:
+    """The image centred on a square of `cell_px`, its shape kept."""
+    fitted = Image.fromarray(image)
     zoom = cell_px / max(fitted.size)
     size = (max(round(fitted.width * zoom), 1), max(round(fitted.height * zoom), 1))
     fitted = fitted.resize(size, Image.Resampling.LANCZOS if zoom < 1 else Image.Resampling.BICUBIC)
@@ -69,19 +69,19 @@ def _cell(picture: Picture, cell_px: int) -> Image.Image:
     return cell
 
 
-def contact_sheet(pictures: Sequence[Picture], columns: int = 8, cell_px: int = 128) -> Picture:
-    """All pictures in reading order."""
-    return grid([pictures[i : i + columns] for i in range(0, len(pictures), columns)], cell_px=cell_px)
+def contact_sheet(images: Sequence[ImageArray], columns: int = 8, cell_px: int = 128) -> ImageArray:
+    """All images in reading order."""
+    return grid([images[i : i + columns] for i in range(0, len(images), columns)], cell_px=cell_px)
 
 
-def save_picture(picture: Picture, path: Path) -> Path:
-    """Write a PNG (or what the ending says), whole or not at all; HandsError for an ending of no picture."""
+def save_image(image: ImageArray, path: Path) -> Path:
+    """Write a PNG (or what the ending says), whole or not at all; HandsError for an ending of no image."""
     if Image.registered_extensions().get(path.suffix.lower()) not in WRITTEN:
-        raise HandsError(f"{path} does not end as a picture does; legal: .png, .jpg, .webp, .tif, .bmp")
-    return _whole(path, lambda temporary: Image.fromarray(picture).save(temporary))
+        raise HandsError(f"{path} does not end as an image does; legal: .png, .jpg, .webp, .tif, .bmp")
+    return _whole(path, lambda temporary: Image.fromarray(image).save(temporary))
 
 
-def save_gif(frames: Sequence[Picture], path: Path) -> Path:
+def save_gif(frames: Sequence[ImageArray], path: Path) -> Path:
     """Write an endless animation that runs forth and back."""
     images = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
     return _whole(

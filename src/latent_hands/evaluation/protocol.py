@@ -140,7 +140,7 @@ def predict(
     batch_size: int = 64,
     device: str | torch.device = "cpu",
 ) -> Prediction:
-    """Runs a model over windows: square pictures whose middle, `size / margin` pixels wide, is the crop.
+    """Runs a model over windows: square images whose middle, `size / margin` pixels wide, is the crop.
 
     `K` is the camera of each window. A model of `frame="ray"` predicts in the frame that looks along the ray
     through the crop's middle; its outputs are turned back into the camera frame, as are those of `rotations`
@@ -160,10 +160,10 @@ def predict(
 
 
 def predict_windows(
-    model: Model, windows: Windows, crop_px: int, picture: str = "rgb", **options: Any
+    model: Model, windows: Windows, crop_px: int, image: str = "rgb", **options: Any
 ) -> Prediction:
-    """`predict` on pictures of `Windows` with their `K` and `margin`; `options` are those of `predict`."""
-    images = windows.pictures[picture].images
+    """`predict` on images of `Windows` with their `K` and `margin`; `options` are those of `predict`."""
+    images = windows.images[image].pixels
     return predict(model, images, windows.K, crop_px, margin=windows.margin, **options)
 
 
@@ -199,7 +199,7 @@ def _check_options(frame: str, K: Tensor | None, rotations: int) -> None:
         raise HandsError(f'unknown frame "{frame}": {did_you_mean(frame, FRAMES)}')
     if frame == "ray" and K is None:
         raise HandsError(
-            'frame "ray" needs the camera K of every picture, and these have none: use a model of "camera"'
+            'frame "ray" needs the camera K of every image, and these have none: use a model of "camera"'
         )
     if rotations < 1:
         raise HandsError(f"{rotations} test-time rotations; legal: 1 or more")

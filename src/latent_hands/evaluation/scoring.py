@@ -69,7 +69,7 @@ def score_run(
 
 
 def given(frame: str) -> str:
-    """What a model of that frame is told at test time beside the picture's crop, in words."""
+    """What a model of that frame is told at test time beside the image's crop, in words."""
     return "side and bone length" if frame == "camera" else "side, bone length and camera"
 
 
@@ -112,7 +112,7 @@ def without_camera(prediction: protocol.Prediction, windows: Windows) -> protoco
     """
     if windows.K is None:
         raise HandsError("the windows have no cameras (K), so the rays through them are unknown")
-    centre = windows.K.new_full((len(windows), 2), (windows.images.shape[-1] - 1) / 2)
+    centre = windows.K.new_full((len(windows), 2), (windows.rgb.shape[-1] - 1) / 2)
     R = ray_rotation(windows.K, centre)
     seen = {name: getattr(prediction, name) for name in ("pose", "viewpoint")}
     return replace(prediction, **{name: each @ R for name, each in seen.items() if each is not None})
@@ -123,8 +123,8 @@ def evaluation_windows(
 ) -> Windows:
     """The crops that a run is evaluated on, with room for turns if there are any."""
     size, data = evaluation_px(model, rotations), model.experiment.data
-    margin, pictures = size / model.crop_px, (model.reads(encoder),)
-    return build_windows(samples, data.crop, margin, size, data.side, pictures)
+    margin, images = size / model.crop_px, (model.reads(encoder),)
+    return build_windows(samples, data.crop, margin, size, data.side, images)
 
 
 def stored_windows(

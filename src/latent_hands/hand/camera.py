@@ -1,7 +1,7 @@
-"""The camera, the crop, and the one warp that moves picture, labels and camera together.
+"""The camera, the crop, and the one warp that moves image, labels and camera together.
 
-Pixels have their centres at integers: the middle of a picture of S x S pixels is at (S-1)/2.
-A warp is a 3x3 similarity W that takes a pixel (u, v, 1)^T of the source picture to one of the crop.
+Pixels have their centres at integers: the middle of an image of S x S pixels is at (S-1)/2.
+A warp is a 3x3 similarity W that takes a pixel (u, v, 1)^T of the source image to one of the crop.
 """
 
 import math
@@ -26,12 +26,12 @@ def project(xyz: Float[Tensor, "*batch n 3"], K: Float[Tensor, "*batch 3 3"]) ->
 
 
 def centred_camera(focal_px: float, size_px: tuple[int, int]) -> Float[Tensor, "3 3"]:
-    """The K of square pixels whose axis goes through the middle of a (height, width) picture.
+    """The K of square pixels whose axis goes through the middle of a (height, width) image.
 
     Raises HandsError for a focal length that is not above 0 px.
     """
     if not (math.isfinite(focal_px) and focal_px > 0):
-        raise HandsError(f"the focal length is {focal_px} px; legal: above 0, near the picture's longer side")
+        raise HandsError(f"the focal length is {focal_px} px; legal: above 0, near the image's longer side")
     height, width = size_px
     return torch.tensor([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
 
@@ -41,8 +41,8 @@ def crop_box(
 ) -> tuple[Float[Tensor, "*batch 2"], Float[Tensor, "*batch"]]:
     """The ground-truth crop of hand3d (Zimmermann & Brox 2017): (centre, side) of a square, in pixels.
 
-    Takes joints in PALM form and the picture's (height, width). The centre c is the middle MCP; the size is
-    2 max(max(uv) - c, c - min(uv)) over both axes and the visible joints, their box clipped to the picture,
+    Takes joints in PALM form and the image's (height, width). The centre c is the middle MCP; the size is
+    2 max(max(uv) - c, c - min(uv)) over both axes and the visible joints, their box clipped to the image,
     clamped to 50..500 px (200 px where no joint is visible); the side is 256/s with s = 256/size clamped to
     1..10. So the side lies in 50..256 px.
     """
@@ -82,7 +82,7 @@ def warp_matrix(
 ) -> Float[Tensor, "*batch 3 3"]:
     """The warp of the source square of side `side_px` around `centre` onto `out_px` x `out_px` pixels.
 
-    On the way the picture is mirrored left to right about `centre` (`flip`), turned about it by `angle`
+    On the way the image is mirrored left to right about `centre` (`flip`), turned about it by `angle`
     (radians, clockwise), magnified by `scale`, and at last moved by `shift` (crop pixels).
     """
     batch = centre.shape[:-1]
@@ -121,10 +121,10 @@ def warp_rotation(W: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]
 def warp_camera(
     K: Float[Tensor, "*batch 3 3"], W: Float[Tensor, "*batch 3 3"]
 ) -> Float[Tensor, "*batch 3 3"]:
-    """The camera K' of the warped picture, in which it shows the points X @ warp_rotation(W).
+    """The camera K' of the warped image, in which it shows the points X @ warp_rotation(W).
 
     project(X @ warp_rotation(W), K') = warp_points(project(X, K), W), exactly. With square pixels (fx = fy)
-    K' is again a focal length and a principal point: turning a picture about ANY centre turns the points
+    K' is again a focal length and a principal point: turning an image about ANY centre turns the points
     about the optical axis and moves the principal point.
     """
     return W @ K @ warp_rotation(W)
@@ -133,7 +133,7 @@ def warp_camera(
 def warp_images(
     images: Float[Tensor, "batch c h w"], W: Float[Tensor, "batch 3 3"], out_px: int
 ) -> Float[Tensor, "batch c {out_px} {out_px}"]:
-    """The warped pictures, bilinear; beyond the source's border lies 0, mid-grey in [-1, 1]."""
+    """The warped images, bilinear; beyond the source's border lies 0, mid-grey in [-1, 1]."""
     height, width = images.shape[-2:]
     unit = W.new_tensor([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])
     across, down, start = (unit @ torch.linalg.inv(W))[:, :2].unbind(dim=-1)  # crop pixels to -1..1

@@ -90,7 +90,7 @@ def mirror(xyz: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
 
 
 def in_plane(angle: float | Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rz(angle), radians: X @ Rz turns x towards y, clockwise in the picture; V becomes V @ Rz."""
+    """Rz(angle), radians: X @ Rz turns x towards y, clockwise in the image; V becomes V @ Rz."""
     angle = torch.as_tensor(angle)
     cos, sin = angle.cos(), angle.sin()
     zero, one = torch.zeros_like(cos), torch.ones_like(cos)

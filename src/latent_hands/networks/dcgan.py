@@ -1,4 +1,4 @@
-"""Decoder of images: the DCGAN generator (Radford et al., 2015), for pictures of 64 or 128 px."""
+"""Decoder of images: the DCGAN generator (Radford et al., 2015), for images of 64 or 128 px."""
 
 import torch
 from jaxtyping import Float
@@ -9,16 +9,16 @@ from latent_hands.networks import Precision, image_autocast
 
 
 class DCGANDecoder(nn.Module):
-    """Vector -> image in [-1, 1]: a 4x4 seed, then transposed convolutions that double it up to the picture.
+    """Vector -> image in [-1, 1]: a 4x4 seed, then transposed convolutions that double it up to the image.
 
     BatchNorm and ReLU after every layer but the last, tanh at the end. Channels halve from 8 * width (the
-    first two layers of the 128 px decoder both have that many) to width before the picture.
+    first two layers of the 128 px decoder both have that many) to width before the image.
 
     Args:
         inputs: size of the vector, without the side.
-        size_px: side of the picture, a power of two from 16.
+        size_px: side of the image, a power of two from 16.
         width: channels of the last feature map; the original has 64.
-        channels: of the picture.
+        channels: of the image.
         sided: whether a one-hot side is appended to the vector.
         precision: of the convolutions; the tanh is float32.
     """
@@ -35,7 +35,7 @@ class DCGANDecoder(nn.Module):
         super().__init__()
         doublings = size_px.bit_length() - 3
         if size_px < 16 or size_px != 4 << doublings:
-            raise HandsError(f"a decoded picture's side must be a power of two from 16, not {size_px}")
+            raise HandsError(f"a decoded image's side must be a power of two from 16, not {size_px}")
         self.precision: Precision = precision
         sizes = [width * min(8, 2**k) for k in reversed(range(doublings))]
         self.seed = nn.Sequential(

@@ -1,4 +1,4 @@
-"""Encoder of images: ResNet-18 (He et al., CVPR 2016), for pictures of 64 or 128 px."""
+"""Encoder of images: ResNet-18 (He et al., CVPR 2016), for images of 64 or 128 px."""
 
 from itertools import pairwise
 from typing import Literal

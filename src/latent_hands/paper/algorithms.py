@@ -10,7 +10,7 @@ from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Noise
 
 Feed = Literal["labelled", "all", "rest", "photos"]
-"""What a step learns from: the labelled hands, all hands, those without full labels, or other pictures."""
+"""What a step learns from: the labelled hands, all hands, those without full labels, or other images."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def embedding(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
 
 
 def refinement(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
-    """Beyond the paper: by Eq. 2 decoders of pictures alone learn on; finished encoders read what they show
+    """Beyond the paper: by Eq. 2 decoders of images alone learn on; finished encoders read what they show
     again (`Bound.reread`).
     """
     return tuple(

@@ -48,9 +48,9 @@ class Bound:
         agree: beyond the paper, {encoder of a label: weight}: - weight KL(q(z_f | label) || q), which draws q
             to what the label says of its factors and makes it as wide as it errs (as JMVAE does, Suzuki et
             al. 2016). Nothing of it reaches those encoders.
-        features: beyond the paper, {decoder of a picture: weight}: + weight E log p(features of m | z), see
+        features: beyond the paper, {decoder of an image: weight}: + weight E log p(features of m | z), see
             `Perception.log_likelihood`. What the bound does not decode is left out.
-        reread: beyond the paper: + weight E log q(z' | m'), m' a picture decoded from a z' that is put
+        reread: beyond the paper: + weight E log q(z' | m'), m' an image decoded from a z' that is put
             together from several samples, see `Reread`.
     """
 
@@ -75,7 +75,7 @@ class Bound:
         noise: Mapping[str, Noise] | None = None,
     ) -> list[Term]:
         """The summands on a batch: `log_p_<arrow>` for every decoder, `kl_<factor>` for every factor read,
-        `agree_<arrow>` for the encoders to agree with, `features_<arrow>` for pictures compared by features,
+        `agree_<arrow>` for the encoders to agree with, `features_<arrow>` for images compared by features,
         `reread_<arrow>` for the encoders that read again.
 
         Factors in `noise` are replaced (see `with_noise`) and carry no KL.

@@ -145,7 +145,7 @@ def check_over(name: str, arrow: Decoder, decoders: Mapping[str, Decoder]) -> No
     if arrow.over not in poses or not modality(arrow.writes).is_image:
         legal = ", ".join(poses) or "none here"
         raise HandsError(
-            f'decoder "{name}" cannot lie over "{arrow.over}"; legal: a picture over a pose decoder '
+            f'decoder "{name}" cannot lie over "{arrow.over}"; legal: an image over a pose decoder '
             f"that reads some of {', '.join(arrow.factors)}: {legal}"
         )
 

@@ -21,7 +21,7 @@ class Modality:
     Attributes:
         name: its key in a batch.
         kind: "image" (values in [-1, 1]), "points" (in bone lengths) or "matrix" (a rotation, 9 numbers).
-        shape: of one sample; None stands for the picture's side, which the experiment chooses.
+        shape: of one sample; None stands for the image's side, which the experiment chooses.
         unit: factor from network values to the unit in which errors are squared (grey levels for images).
         sigma: the resolution, in that unit, at which the `balanced` preset codes this modality.
     """
@@ -44,7 +44,7 @@ class Modality:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The shape without the picture's side."""
+        """The shape without the image's side."""
         return tuple(size for size in self.shape if size is not None)
 
     @property

@@ -25,7 +25,7 @@ def weights(
     """lambda of every decoder, and beta.
 
     "paper" (Sec. 4.1): lambda_x = 1, lambda_y = 0.01. With beta = 100 its pose term codes nothing, and the
-    pose factor of a synthesis model lives through the picture alone. "balanced" codes every modality to the
+    pose factor of a synthesis model lives through the image alone. "balanced" codes every modality to the
     same fineness, 10 grey levels or 0.1 bone: lambda = beta / sigma^2, so lambda_tag = 1, lambda_pose = 1e4.
 
     Args:
@@ -34,8 +34,8 @@ def weights(
         y: the modalities y_i that the disentangling step encodes, all others are x; None for the cross-modal
             VAE, whose Eq. 1 has no weights: the paper's are 1.
     """
-    pictures = any(modality(name).is_image for name in written.values())
-    beta = BETA_SYNTHESIS if pictures else BETA_ESTIMATION
+    images = any(modality(name).is_image for name in written.values())
+    beta = BETA_SYNTHESIS if images else BETA_ESTIMATION
     if preset == "balanced":
         return {arrow: beta / modality(name).sigma ** 2 for arrow, name in written.items()}, beta
     if y is None:

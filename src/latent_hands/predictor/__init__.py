@@ -1,4 +1,4 @@
-"""A picture in, a hand out; hands and scenes in, pictures out."""
+"""An image in, a hand out; hands and scenes in, images out."""
 
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.model import Model, Walk

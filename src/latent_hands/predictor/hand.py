@@ -1,4 +1,4 @@
-"""Hand: joints in bones and millimetres, canonical pose, viewpoint, place in the picture."""
+"""Hand: joints in bones and millimetres, canonical pose, viewpoint, place in the image."""
 
 import json
 import math
@@ -40,14 +40,14 @@ class Hand:
             hands cpose @ diag(1, 1, -1) @ V. Pose, cpose and viewpoint have decoders of their own and agree
             only so far.
         bone_mm: the length of that bone; `bone_mm_assumed` tells that nobody gave it.
-        box_px: (x, y, width, height) of the part of the picture that was looked at.
-        uv_px: (21, 2) joints in the picture, pixel centres at integers. They are PLACED BY THE BOX, not
+        box_px: (x, y, width, height) of the part of the image that was looked at.
+        uv_px: (21, 2) joints in the image, pixel centres at integers. They are PLACED BY THE BOX, not
             measured: the model knows neither scale nor place, so the hand is put as crops are cut, the middle
             MCP at the crop's centre and the farthest joint at its border. A box that is too wide gives a hand
             that is drawn too large.
         frame: "camera" (x right, y down, z forward), or "ray": z along the ray through the box, for a model
             of the ray frame that was not told the camera.
-        spread: (21,) how far draws from q(z | picture) move each joint, in bones: the root mean square
+        spread: (21,) how far draws from q(z | image) move each joint, in bones: the root mean square
             distance from their mean. None if nothing was drawn. See `spread_mm`.
     """
 

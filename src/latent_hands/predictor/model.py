@@ -1,4 +1,4 @@
-"""Model: a trained run that turns pictures into hands, and hands and scenes into pictures."""
+"""Model: a trained run that turns images into hands, and hands and scenes into images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from latent_hands.paper.graph import DisentangledVAE, present
 from latent_hands.paper.latent import Latent
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
-from latent_hands.predictor.photo import Photo, Picture
+from latent_hands.predictor.photo import ImageSource, Photo
 from latent_hands.predictor.placing import Reads, Source, as_batch, as_input, place, towards
 from latent_hands.predictor.spread import joint_spread
 from latent_hands.runs.folder import load_run
@@ -30,9 +30,9 @@ TURNED_MARGIN = 1.5
 
 @dataclass(frozen=True)
 class Walk:
-    """What decodes along a line in the latent: pictures (if the graph writes any) and 3DPoses in bones."""
+    """What decodes along a line in the latent: images (if the graph writes any) and 3DPoses in bones."""
 
-    pictures: list[Rgb]
+    images: list[Rgb]
     poses: Float[np.ndarray, "steps 21 3"]
 
 
@@ -62,7 +62,7 @@ class Model:
 
     @property
     def crop_px(self) -> int:
-        """The side of the pictures that the networks see and write."""
+        """The side of the images that the networks see and write."""
         return self.experiment.data.crop_px
 
     @torch.inference_mode()
@@ -90,7 +90,7 @@ class Model:
         return {name: said[name].float() for name in ("pose", "cpose", "viewpoint")}
 
     def reads(self, encoder: str | None) -> str:
-        """The kind of picture that an encoder reads; without a name "rgb". HandsError for an unknown one."""
+        """The kind of image that an encoder reads; without a name "rgb". HandsError for an unknown one."""
         return "rgb" if encoder is None else self.vae.encoder(encoder).reads
 
     def _factors_of(self, written: str) -> synthesis.Factors:
@@ -103,7 +103,7 @@ class Model:
 
     def estimate(
         self,
-        image: Photo | Picture,
+        image: Photo | ImageSource,
         handedness: str = "left",
         bone_mm: float | None = None,
         box: Sequence[float] | None = None,
@@ -111,7 +111,7 @@ class Model:
         rotations: int = 1,
         samples: int = 0,
     ) -> Hand:
-        """The hand in a picture.
+        """The hand in an image.
 
         Args:
             image: a file, a Pillow image, bytes (height, width, 3), or a `Photo`, which carries the rest
@@ -119,10 +119,10 @@ class Model:
             handedness: "left" or "right"; right hands are mirrored, and their results mirrored back.
             bone_mm: the middle MCP-PIP bone; 40 is assumed without it, and the result says so.
             box: (x, y, width, height) in pixels, its middle on the middle knuckle (MCP) and just wide enough
-                for the whole hand; without it the whole picture, padded to a square.
-            K: the picture's camera (3, 3). A model of frame="ray" needs it to answer in the camera frame.
+                for the whole hand; without it the whole image, padded to a square.
+            K: the image's camera (3, 3). A model of frame="ray" needs it to answer in the camera frame.
             rotations: average over so many turned crops, which is slower and more exact.
-            samples: draw so many hands from q(z | picture), 2 or more, which gives `Hand.spread_mm`.
+            samples: draw so many hands from q(z | image), 2 or more, which gives `Hand.spread_mm`.
 
         Raises HandsError as `Photo.open` does, for fewer than 1 rotation and for 1 sample.
         """
@@ -178,9 +178,9 @@ class Model:
         return joint_spread(self.vae, q, right, samples, temperature).cpu().numpy()
 
     def latent(self, source: Source, factors: Sequence[str], reads: str = "rgb") -> Latent:
-        """Posterior means of some factors ("pose", "content" or single ones) of one picture or hand.
+        """Posterior means of some factors ("pose", "content" or single ones) of one image or hand.
 
-        `reads` is what a picture is taken for: any picture of a hand, or a "tag", "identity_tag", ..
+        `reads` is what an image is taken for: any image of a hand, or a "tag", "identity_tag", ..
         """
         chosen = synthesis.factors_named(self.vae, factors)
         with torch.inference_mode():
@@ -200,14 +200,14 @@ class Model:
         count = len(next(iter(latent.values())))
         return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
 
-    def _pictures(self, latent: Latent) -> list[Rgb]:
+    def _images(self, latent: Latent) -> list[Rgb]:
         self._factors_of("rgb")
-        return synthesis.to_pictures(self.decode(latent)["rgb"])
+        return synthesis.to_images(self.decode(latent)["rgb"])
 
     def synthesise(self, pose: Source, content: Source, content_reads: Reads = "rgb") -> Rgb:
-        """The picture of a left hand in the pose of one source and the scene of another (Fig. 2).
+        """The image of a left hand in the pose of one source and the scene of another (Fig. 2).
 
-        Raises HandsError for a graph that writes no pictures, or that cannot infer a factor from its source.
+        Raises HandsError for a graph that writes no images, or that cannot infer a factor from its source.
         """
         return self.transfer([pose], [content], content_reads)[0][0]
 
@@ -218,17 +218,17 @@ class Model:
         self._factors_of("rgb")
         rows = synthesis.stack([self.latent(source, ["pose"]) for source in poses])
         columns = synthesis.stack([self.latent(source, ["content"], content_reads) for source in contents])
-        pictures = self._pictures(synthesis.combine(rows, columns))
-        return [pictures[i : i + len(contents)] for i in range(0, len(pictures), len(contents))]
+        images = self._images(synthesis.combine(rows, columns))
+        return [images[i : i + len(contents)] for i in range(0, len(images), len(contents))]
 
     def swap(self, first: Source, second: Source, factors: Sequence[str]) -> Batch:
-        """What decodes from the first picture's latent with these factors taken from the second's."""
+        """What decodes from the first image's latent with these factors taken from the second's."""
         every = tuple(self.vae.latent)
         chosen = synthesis.factors_named(self.vae, factors)
         return self.decode(synthesis.swap(self.latent(first, every), self.latent(second, every), chosen))
 
     def walk(self, factor: str, first: Source | Latent, second: Source | Latent, steps: int = 8) -> Walk:
-        """From the first picture to the second along one factor, the others staying as they are (Fig. 4, 5).
+        """From the first image to the second along one factor, the others staying as they are (Fig. 4, 5).
 
         An end may also be a latent, put together from several sources by `latent`.
         Raises HandsError for an unknown factor, one that an end lacks, and fewer than 2 steps.
@@ -236,8 +236,8 @@ class Model:
         moving = synthesis.factors_named(self.vae, [factor])
         start, end = (self._whole(source) for source in (first, second))
         said = self.decode(synthesis.interpolate(start, end, moving, steps))
-        pictures = synthesis.to_pictures(said["rgb"]) if "rgb" in said else []
-        return Walk(pictures, said["pose"].float().cpu().numpy())
+        images = synthesis.to_images(said["rgb"]) if "rgb" in said else []
+        return Walk(images, said["pose"].float().cpu().numpy())
 
 
 def find_device(device: str | torch.device) -> torch.device:

@@ -1,4 +1,4 @@
-"""Photo: a picture, which hand it shows and where; and the crop that a network sees."""
+"""Photo: an image, which hand it shows and where; and the crop that a network sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,30 +10,30 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
+from latent_hands.data.image_files import cut_square
 from latent_hands.data.palm import crop_square, palm_xyz_mm, scene_square
-from latent_hands.data.pictures import cut_square
 from latent_hands.data.sample import Sample, pixels, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.predictor.hand import Side, side
 
 Box = tuple[float, float, float, float]
-Picture = str | Path | Image.Image | np.ndarray
+ImageSource = str | Path | Image.Image | np.ndarray
 BONES_MM = (15, 80)
 """Middle MCP-PIP bones are longer than the first, of newborns too, and shorter than the second."""
 LEAST_FOCAL = 20
-"""A focal length is at least this part of the picture's larger side: a view of 169 degrees."""
+"""A focal length is at least this part of the image's larger side: a view of 169 degrees."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture of one hand.
+    """An image of one hand.
 
     Attributes:
-        rgb: the picture.
+        rgb: the image.
         handedness: "left" or "right".
-        box_px: (x, y, width, height) from the picture's upper left corner; the square around it is looked at.
-        K: the picture's camera, if known.
+        box_px: (x, y, width, height) from the image's upper left corner; the square around it is looked at.
+        K: the image's camera, if known.
         bone_mm: the length of the middle MCP-PIP bone, if known.
     """
 
@@ -46,7 +46,7 @@ class Photo:
     @classmethod
     def open(
         cls,
-        picture: Picture,
+        image: ImageSource,
         handedness: str = "left",
         box_px: Sequence[float] | None = None,
         K: np.ndarray | None = None,
@@ -55,9 +55,9 @@ class Photo:
         """From a file, a Pillow image or bytes (height, width, 3); without a box, all of it is looked at.
 
         Raises HandsError for a broken file, another shape or type, an unknown handedness, a box that misses
-        the picture, a matrix that is no camera of it in pixels, and a bone that is not of 15 to 80 mm.
+        the image, a matrix that is no camera of it in pixels, and a bone that is not of 15 to 80 mm.
         """
-        rgb = pixels_of(picture)
+        rgb = pixels_of(image)
         height, width = rgb.shape[:2]
         box = (0.0, 0.0, float(width), float(height)) if box_px is None else box_of(box_px, width, height)
         K = None if K is None else camera_of(K, width, height)
@@ -90,11 +90,11 @@ class Photo:
         return self.mirrored() if self.handedness == "right" else self
 
     def window(self, out_px: int, margin: float) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
-        """The square around the box, `margin` times as wide, resampled; mid-grey beyond the picture."""
+        """The square around the box, `margin` times as wide, resampled; mid-grey beyond the image."""
         return cut_square(self.rgb, self.centre_px, self.side_px * margin, out_px, flip=False)
 
     def window_camera(self, out_px: int, margin: float) -> Float[Tensor, "3 3"] | None:
-        """The camera of that window, if the picture's is known."""
+        """The camera of that window, if the image's is known."""
         if self.K is None:
             return None
         W = camera.warp_matrix(torch.tensor(self.centre_px), self.side_px * margin, out_px)
@@ -102,7 +102,7 @@ class Photo:
 
 
 def photo_of(sample: Sample, crop: str = "box") -> Photo:
-    """A data set's picture with what its labels give: side, bone, camera, and the crop that is evaluated on.
+    """A data set's image with what its labels give: side, bone, camera, and the crop that is evaluated on.
 
     `crop="scene"` is the crop that no pose moves (`scene_square`), as far as it can be told.
     """
@@ -113,9 +113,9 @@ def photo_of(sample: Sample, crop: str = "box") -> Photo:
 
 
 def tag_of(sample: Sample, crop: str = "scene") -> Photo:
-    """A sample's tag picture, cut as the sample itself is. Raises HandsError if it has none."""
+    """A sample's tag image, cut as the sample itself is. Raises HandsError if it has none."""
     if sample.tag is None:
-        raise HandsError(f"{sample.image} has no tag picture; legal: rendered data, and STB")
+        raise HandsError(f"{sample.image} has no tag image; legal: rendered data, and STB")
     rgb = read_rgb(sample.tag)
     return Photo.open(rgb, sample.side or "left", _box(sample, crop, rgb.shape[:2]))
 
@@ -129,32 +129,32 @@ def _box(sample: Sample, crop: str, size_px: tuple[int, int]) -> Box | None:
     return cx + 0.5 - side_px / 2, cy + 0.5 - side_px / 2, side_px, side_px
 
 
-def pixels_of(picture: object) -> UInt8[np.ndarray, "height width 3"]:
+def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
     """The bytes of a file, a Pillow image or an array; HandsError for anything else."""
-    if isinstance(picture, str | Path):
-        return read_rgb(picture)
-    rgb = pixels(picture) if isinstance(picture, Image.Image) else picture
+    if isinstance(image, str | Path):
+        return read_rgb(image)
+    rgb = pixels(image) if isinstance(image, Image.Image) else image
     if not isinstance(rgb, np.ndarray):
-        told = type(picture).__name__
-        raise HandsError(f"a picture must be a file, a Pillow image or an array, one at a time, not a {told}")
+        told = type(image).__name__
+        raise HandsError(f"an image must be a file, a Pillow image or an array, one at a time, not a {told}")
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise HandsError(f"a picture must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
+        raise HandsError(f"an image must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
     return rgb
 
 
 def box_of(numbers: object, width: int, height: int) -> Box:
-    """A box (x, y, width, height) in a picture of that size; HandsError for anything else."""
+    """A box (x, y, width, height) in an image of that size; HandsError for anything else."""
     box = _numbers(numbers)
     if box.shape != (4,) or not np.isfinite(box).all() or min(box[2:]) <= 0:
         raise HandsError(f"box is {numbers}; legal: x, y, width, height in pixels, width and height above 0")
     x, y, w, h = box.tolist()
     if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise HandsError(f"box {(x, y, w, h)} misses the picture of {width}x{height} pixels")
+        raise HandsError(f"box {(x, y, w, h)} misses the image of {width}x{height} pixels")
     return x, y, w, h
 
 
 def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
-    """The camera of a picture of that size; HandsError for anything else, such as a normalised one."""
+    """The camera of an image of that size; HandsError for anything else, such as a normalised one."""
     matrix = _numbers(K)
     legal = "(3, 3) [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels"
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
@@ -164,8 +164,8 @@ def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
         raise HandsError(f"K is {matrix.tolist()}; legal: {legal}, fx and fy above 0")
     if min(focal_px) < (least_px := max(width, height) / LEAST_FOCAL):
         raise HandsError(
-            f"K has the focal lengths {focal_px[0]:g} and {focal_px[1]:g} in a picture of {width}x{height} "
-            f"pixels; legal: pixels, at least {least_px:g} (a normalised K times the picture's size)"
+            f"K has the focal lengths {focal_px[0]:g} and {focal_px[1]:g} in an image of {width}x{height} "
+            f"pixels; legal: pixels, at least {least_px:g} (a normalised K times the image's size)"
         )
     return matrix.astype(np.float32)
 

@@ -11,15 +11,15 @@ from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand import Hand
-from latent_hands.predictor.photo import Photo, Picture
+from latent_hands.predictor.photo import ImageSource, Photo
 
-Source = Photo | Hand | Picture
-"""What a factor is taken from: a picture, a hand, or joints (21, 3) of a left hand, palm first, any unit."""
+Source = Photo | Hand | ImageSource
+"""What a factor is taken from: an image, a hand, or joints (21, 3) of a left hand, palm first, any unit."""
 Reads = Literal["rgb", "tag"]
 
 
 def as_batch(source: Source, reads: str, crop_px: int) -> Batch:
-    """A source as a batch of one left hand; a picture is taken for what `reads` says."""
+    """A source as a batch of one left hand; an image is taken for what `reads` says."""
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
         cpose, viewpoint = geometry.canonicalise(pose)
@@ -36,7 +36,7 @@ def as_input(photo: Photo, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_p
 
 
 def place(pose: Float[Tensor, "21 3"], photo: Photo) -> Float[np.ndarray, "21 2"]:
-    """Joints in the picture: the hand, without perspective, placed as crops are cut.
+    """Joints in the image: the hand, without perspective, placed as crops are cut.
 
     A crop is centred on the middle MCP, and half its side is the largest distance of a joint from there along
     either axis; so the pose's own largest distance gives the pixels of a bone.

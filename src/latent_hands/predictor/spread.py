@@ -1,4 +1,4 @@
-"""How far apart the hands lie that a model holds possible: draws from q(z | picture), decoded."""
+"""How far apart the hands lie that a model holds possible: draws from q(z | image), decoded."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,8 +19,8 @@ def joint_spread(
 ) -> Float[Tensor, "21"]:
     """The standard deviation of each joint in bones: the root mean square distance of draws from their mean.
 
-    `posterior` is that of one picture; draws are from one `temperature` times as wide. The spread is the same
-    in every frame and for the mirror image, and the same picture gives the same draws. Raises HandsError for
+    `posterior` is that of one image; draws are from one `temperature` times as wide. The spread is the same
+    in every frame and for the mirror image, and the same image gives the same draws. Raises HandsError for
     fewer than 2.
     """
     if samples < 2:

@@ -1,4 +1,4 @@
-"""One picture of a posed hand with exact depth and part labels."""
+"""One image of a posed hand with exact depth and part labels."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -36,7 +36,7 @@ SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375
 
 @dataclass(frozen=True)
 class Look:
-    """All that decides a picture besides the hand's shape, pose and place, every seed included."""
+    """All that decides an image besides the hand's shape, pose and place, every seed included."""
 
     skin: Skin
     light: Light
@@ -52,11 +52,11 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture and its exact labels.
+class RenderedImage:
+    """An image and its exact labels.
 
     Args:
-        rgb: The picture.
+        rgb: The image.
         depth_m: Depth of the surface at each pixel's centre, metres; 0 where neither hand nor object is.
         part: Part number of RHD's left hand at each pixel's centre (1 arm, 2-4 thumb from tip to base, .., 17
             palm); 0 where no hand is.
@@ -82,7 +82,7 @@ def sample_look(rng: np.random.Generator, split: str) -> Look:
     )
 
 
-def render_picture(
+def render_image(
     model: HandModel,
     vertices_m: Float32[ndarray, "v 3"],
     K: Float[ndarray, "3 3"],
@@ -92,13 +92,13 @@ def render_picture(
     thing_m: Float32[ndarray, "t 3"] | None = None,
     device: str = "cpu",
     behind: Float32[ndarray, "s s 3"] | None = None,
-) -> Picture:
+) -> RenderedImage:
     """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
 
     Args:
         vertices_m: Posed fine vertices in metres, camera frame (x right, y down, z forward).
         K: Intrinsics without skew in pixels, pixel centres at integers.
-        size: Side of the square picture.
+        size: Side of the square image.
         mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
         thing_m: The points of the look's object, camera frame.
         device: Where rays are cast: "cpu" or a CUDA device as warp names it.
@@ -112,7 +112,7 @@ def render_picture(
     light = backdrop(scene, look.background, look.light, size) if behind is None else behind
     light = light.copy()
     depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m)
-    return Picture(develop(light, look.sensor), depth_m, part)
+    return RenderedImage(develop(light, look.sensor), depth_m, part)
 
 
 @lru_cache(maxsize=4)
@@ -154,7 +154,7 @@ def _lay_hand(
     mirrored: bool,
     thing_m: Float32[ndarray, "t 3"] | None,
 ) -> tuple[Float32[ndarray, "s s"], UInt8[ndarray, "s s"]]:
-    """Lay a hand and its object over a picture; returns depth and part numbers."""
+    """Lay a hand and its object over an image; returns depth and part numbers."""
     K, size = K.astype(np.float32), len(light)
     hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
     every = rasterise(scene.fine, K, size)

@@ -1,4 +1,4 @@
-"""A scene's hand in its place: posed, turned, before the camera, and whether the picture can show it so.
+"""A scene's hand in its place: posed, turned, before the camera, and whether the image can show it so.
 
 Frames. The hand model is a right hand in metres. It is first brought to LEFT form (x mirrored), turned about
 its palm by a rotation R (rows: X @ R), mirrored back if the scene's hand is a right one, and moved to the
@@ -27,14 +27,14 @@ BEHIND_BONES = 0.9
 """What lies within this distance of the palm's pixel, in middle bones, counts as behind the hand."""
 ATTEMPTS = 50
 SPILL = 0.08
-"""Joints may lie outside the picture by this share of its side."""
+"""Joints may lie outside the image by this share of its side."""
 
 
 @dataclass(frozen=True)
 class PlacedHand:
     """A posed hand in the camera frame, with the pose and the left-form rotation that put it there.
 
-    xyz_m, uv_px: the joints that frame the picture, in RHD's convention. label_m, label_px: in the scene's.
+    xyz_m, uv_px: the joints that frame the image, in RHD's convention. label_m, label_px: in the scene's.
     """
 
     articulation: Articulation
@@ -49,9 +49,9 @@ class PlacedHand:
 def sample_hand(
     scene: Scene, rng: np.random.Generator, articulation: Articulation | None = None
 ) -> PlacedHand:
-    """A random pose (or this one) and a random viewpoint of the scene's hand that the picture can show.
+    """A random pose (or this one) and a random viewpoint of the scene's hand that the image can show.
 
-    A view that puts joints out of the picture is drawn again. Where only the arm is in the way, or its end in
+    A view that puts joints out of the image is drawn again. Where only the arm is in the way, or its end in
     sight, the wrist is bent another way: labels do not change with it, so the viewpoints stay uniform.
     """
     articulation = articulation or sample_articulation(rng)
@@ -99,14 +99,14 @@ def upright(
 
 
 def joints_fit(scene: Scene, hand: PlacedHand) -> bool:
-    """Whether all joints are (nearly) in the picture and none is too close."""
+    """Whether all joints are (nearly) in the image and none is too close."""
     spill_px = SPILL * scene.size
     inside = (hand.uv_px > -spill_px) & (hand.uv_px < scene.size - 1 + spill_px)
     return bool(inside.all() and hand.xyz_m[:, 2].min() > NEAREST_M)
 
 
 def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
-    """Whether the arm leaves the lens free, and its end is out of the picture or behind the hand."""
+    """Whether the arm leaves the lens free, and its end is out of the image or behind the hand."""
     wrist, end = hand.xyz_m[WRIST], hand.vertices_m[HandModel.load().forearm.argmax()]
     along = end - wrist
     nearest = wrist + np.clip(-wrist @ along / (along @ along), 0, 1) * along

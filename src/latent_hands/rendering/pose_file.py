@@ -72,7 +72,7 @@ class PoseSource:
         return sample_articulation(rng), None
 
     def as_json(self) -> dict[str, Any]:
-        """What decides the pictures: the file's content, wherever it lies, and the share."""
+        """What decides the images: the file's content, wherever it lies, and the share."""
         return {"sha256": self.sha256, "share": self.share}
 
 

@@ -1,4 +1,4 @@
-"""Scenes: everything about a picture but the hand's pose and the viewpoint onto it."""
+"""Scenes: everything about an image but the hand's pose and the viewpoint onto it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ DEPTH_M = (0.35, 0.9)
 AXIS_DEG, AXIS_SHAPE = 8.8, 2.7
 """Weibull distribution of the palm's angle off the optical axis: median 7.7, 90 % 12 degrees, as in RHD."""
 OFFSET = 0.03
-"""How far the palm is off the middle, at most, where the window is larger than the picture."""
+"""How far the palm is off the middle, at most, where the window is larger than the image."""
 DEFOCUS = 2**31
-"""Key of the random numbers of `defocused`: beyond those of the pictures of a scene."""
+"""Key of the random numbers of `defocused`: beyond those of the images of a scene."""
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
@@ -31,7 +31,7 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 class Scene:
     """A hand's identity and side, its look (skin, light, background, sleeve, sensor), a camera and a window.
 
-    ``K`` is the camera of the ``size`` x ``size`` picture, ``palm_m`` the palm's place in its frame and
+    ``K`` is the camera of the ``size`` x ``size`` image, ``palm_m`` the palm's place in its frame and
     ``window`` = (cx, cy, side) the square around the palm's pixel that synthesis crops. ``convention`` is
     that of the labels; the hand is placed and framed by the joints of RHD's, so no pixel depends on it.
     """
@@ -76,7 +76,7 @@ def sample_scene(
     """Draw scene number ``index`` of a split, the same for the same arguments.
 
     The palm lies 0.35 to 0.9 m away (log-uniform); the window's side is uniform in ``window`` times ``size``.
-    The picture is as cut out of a larger one: the palm's ray is off the optical axis as in RHD, so the
+    The image is as cut out of a larger one: the palm's ray is off the optical axis as in RHD, so the
     principal point may lie far from the middle. Scenes, light and backgrounds of the two splits are disjoint.
     ``spawn`` chooses another stream of scenes, as in `scene_rng`; ``convention`` is that of the labels.
     Raises HandsError for an unknown split, a negative seed, and a size or window out of range.
@@ -93,8 +93,8 @@ def sample_scene(
 
 
 def defocused(scene: Scene, seed: int, defocus: tuple[float, float]) -> Scene:
-    """The scene as a portrait lens shows it: behind the hand a blur whose standard deviation, in picture
-    sides, is uniform in ``defocus``; all else, of every picture, stays."""
+    """The scene as a portrait lens shows it: behind the hand a blur whose standard deviation, in image
+    sides, is uniform in ``defocus``; all else, of every image, stays."""
     rng = scene_rng(seed, scene.split, scene.index, DEFOCUS)
     background = dataclasses.replace(scene.look.background, blur=float(rng.uniform(*defocus)))
     return scene.with_look(background=background)
@@ -128,7 +128,7 @@ def check_settings(seed: int, split: str, size: int, window: tuple[float, float]
     if not 16 <= size <= 2048:
         raise HandsError(f"size is {size} px; legal: 16 .. 2048")
     if not 0.1 <= window[0] <= window[1] <= 4:
-        raise HandsError(f"window is {window}; legal: (low, high) with 0.1 <= low <= high <= 4 picture sides")
+        raise HandsError(f"window is {window}; legal: (low, high) with 0.1 <= low <= high <= 4 image sides")
 
 
 def plain(value: object) -> Any:
@@ -147,7 +147,7 @@ def plain(value: object) -> Any:
 def _sample_camera(
     rng: np.random.Generator, bone_m: float, size: int, share: float
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"], Float[np.ndarray, "2"]]:
-    """Draw (K, palm in metres, its pixel): the window has its side and, if it fits, lies in the picture."""
+    """Draw (K, palm in metres, its pixel): the window has its side and, if it fits, lies in the image."""
     depth_m = np.exp(rng.uniform(*np.log(DEPTH_M)))
     focal_px = share * size * depth_m / (WINDOW_BONES * bone_m)
     azimuth = rng.uniform(0, 2 * np.pi)

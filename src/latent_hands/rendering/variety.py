@@ -21,7 +21,7 @@ from latent_hands.rendering.looks.things import sample_thing
 from latent_hands.rendering.scene import MIRROR, SIDES, Scene, bone_m, sample_view, scene_rng
 
 VARIETY = 2**31 + 1
-"""Key of the random numbers of the first kind of variety: beyond those of pictures and of `defocused`."""
+"""Key of the random numbers of the first kind of variety: beyond those of images and of `defocused`."""
 SEEN_PX = (81.0, 0.24)
 """Median and spread (of the logarithm) of the side of RHD's hands: 10 % are below 61, 10 % above 112 px."""
 

@@ -1,4 +1,4 @@
-"""What the steps of a phase are fed: the labelled hands, all, the rest, other pictures."""
+"""What the steps of a phase are fed: the labelled hands, all, the rest, other images."""
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import count

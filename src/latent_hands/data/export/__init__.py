@@ -33,9 +33,9 @@ Report = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Exported:
-    """What export.json says: where the pictures came from.
+    """What export.json says: where the images came from.
 
-    `names` are the source's names of the pictures 0, 1, .. of each split, `sources` digests of what was read,
+    `names` are the source's names of the images 0, 1, .. of each split, `sources` digests of what was read,
     `convention` names where the joints lie (null: unknown), `notes` are what a reader of the new set should
     know.
     """

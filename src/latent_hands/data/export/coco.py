@@ -1,4 +1,4 @@
-"""Writing COCO keypoints, as `data.coco` reads them: pictures as they are, 2D joints, and the rest beside.
+"""Writing COCO keypoints, as `data.coco` reads them: images as they are, 2D joints, and the rest beside.
 
 Readers of COCO ignore keys that they do not know: "side", "xyz_mm", "K", "convention", "palm_mm" where that
 was labelled and the wrist follows from a rule.
@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data.coco import HIDDEN, KEYPOINTS, VISIBLE
+from latent_hands.data.export.image_files import keep_image, own_suffix
 from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
-from latent_hands.data.export.pictures import keep_picture, own_suffix
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.files import write_bytes
 from latent_hands.hand.skeleton import BONES, ORDERS, PALM, reorder
@@ -28,10 +28,10 @@ INFO = {
     "description": "hands written by latent-hands export",
     "side": "left or right",
     "xyz_mm": "keypoints in millimetres, camera frame: x right, y down, z forward",
-    "K": "the camera of the picture: pixels (u, v, 1) are K xyz / z, pixel centres at integers",
+    "K": "the camera of the image: pixels (u, v, 1) are K xyz / z, pixel centres at integers",
     "convention": "where the joints lie in the hand, as in the data set of that name",
     "palm_mm": "the labelled centre of the palm, where the wrist follows from a rule",
-    "bbox": "the box of the keypoints within the picture, and area its area",
+    "bbox": "the box of the keypoints within the image, and area its area",
 }
 
 
@@ -40,7 +40,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
     assert hand.uv_px is not None
     name = f"{number:08d}{own_suffix(sample.image) or '.png'}"
     folder.mkdir(parents=True, exist_ok=True)
-    keep_picture(folder / name, sample.image, rgb)
+    keep_image(folder / name, sample.image, rgb)
     height, width = rgb.shape[:2]
     box = numbers(np.array(joint_box(hand, (height, width))))
     keypoints = np.column_stack([hand.uv_px, np.where(hand.seen, VISIBLE, HIDDEN)])

@@ -1,6 +1,6 @@
 """Writing FreiHAND's layout (Zimmermann et al. 2019), as `data.freihand` reads it: right hands, 224 pixels.
 
-Left hands are mirrored, picture, joints and camera alike. A picture of 224x224 is kept whole; of any other
+Left hands are mirrored, image, joints and camera alike. An image of 224x224 is kept whole; of any other
 the square around the joints is cut. One warp moves everything. Joints are labelled in 3D alone: the 2D joints
 are the projected ones, so all of them must be in front of the camera.
 """
@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from latent_hands.data.crops import cut_square
+from latent_hands.data.export.image_files import encode_image, keep_image
 from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
-from latent_hands.data.export.pictures import encode_picture, keep_picture
 from latent_hands.data.rhd import MM_PER_METRE
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.files import write_bytes
 from latent_hands.hand import camera
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
 
-PICTURE_PX = 224
+IMAGE_PX = 224
 HEADROOM = 1.5
 """Side of the square over the longer side of the joints' box."""
 KEYS = ("xyz", "K", "scale")
@@ -32,12 +32,12 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
     target, left = folder / "rgb" / f"{number:08d}.jpg", sample.side == "left"
     target.parent.mkdir(parents=True, exist_ok=True)
     centre, side_px = _square(sample, rgb.shape[:2])
-    if rgb.shape[:2] == (PICTURE_PX, PICTURE_PX) and not left:
-        keep_picture(target, sample.image, rgb)
+    if rgb.shape[:2] == (IMAGE_PX, IMAGE_PX) and not left:
+        keep_image(target, sample.image, rgb)
     else:
-        window = cut_square(rgb, centre, side_px, PICTURE_PX, left)
-        encode_picture(target, window.permute(1, 2, 0).contiguous().numpy())
-    W = camera.warp_matrix(torch.tensor(centre, dtype=torch.float64), side_px, PICTURE_PX, flip=left)
+        window = cut_square(rgb, centre, side_px, IMAGE_PX, left)
+        encode_image(target, window.permute(1, 2, 0).contiguous().numpy())
+    W = camera.warp_matrix(torch.tensor(centre, dtype=torch.float64), side_px, IMAGE_PX, flip=left)
     xyz_m = torch.as_tensor(sample.xyz_mm).double() @ camera.warp_rotation(W) / MM_PER_METRE
     return {
         "xyz": numbers(reorder(xyz_m, "rhd", "snap").numpy()),
@@ -47,9 +47,9 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
 
 
 def _square(sample: Sample, size_px: tuple[int, int]) -> tuple[tuple[float, float], float]:
-    """Centre and side, in pixels of the source, of what becomes the picture: within the source if it fits."""
-    if size_px == (PICTURE_PX, PICTURE_PX):
-        return ((PICTURE_PX - 1) / 2, (PICTURE_PX - 1) / 2), float(PICTURE_PX)
+    """Centre and side, in pixels of the source, of what becomes the image: within the source if it fits."""
+    if size_px == (IMAGE_PX, IMAGE_PX):
+        return ((IMAGE_PX - 1) / 2, (IMAGE_PX - 1) / 2), float(IMAGE_PX)
     left, top, *box = joint_box(sample, size_px)
     side_px = min(HEADROOM * max(box), max(*box, min(size_px)))
     size, middle = np.array(size_px[::-1]), (np.array(size_px[::-1]) - 1) / 2

@@ -18,7 +18,7 @@ Label = dict[str, Any]
 class Layout:
     """One published layout.
 
-    `needs` are the labels without which it cannot be written. `write_hand` writes the picture of a hand with
+    `needs` are the labels without which it cannot be written. `write_hand` writes the image of a hand with
     a number into the folder of its split and returns its label; a file that is there is left as it is.
     `write_labels` then writes the labels of a split in the set's folder. `holds` tells whether there is a
     place for a hand, and `refuses` of which hands there is none; `notes` tells what became of samples.
@@ -47,9 +47,9 @@ def with_wrist(sample: Sample) -> Sample:
 
 
 def joint_box(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The box (left, top, width, height) of the joints in a (height, width) picture, hidden or not.
+    """The box (left, top, width, height) of the joints in a (height, width) image, hidden or not.
 
-    At least 1 px wide and high; joints beyond the picture count at its border, if all are.
+    At least 1 px wide and high; joints beyond the image count at its border, if all are.
     """
     assert sample.uv_px is not None
     corner = np.array(size_px[::-1]) - 1.0

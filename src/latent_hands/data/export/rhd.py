@@ -7,8 +7,8 @@ that choose the hand by the mask alone, as hand3d's, need masks.
 from collections.abc import Sequence
 from pathlib import Path
 
+from latent_hands.data.export.image_files import copy_file, keep_image
 from latent_hands.data.export.layout import Label, Layout, with_wrist
-from latent_hands.data.export.pictures import copy_file, keep_picture
 from latent_hands.data.rhd import MM_PER_METRE
 from latent_hands.data.rhd_files import encode_annotations
 from latent_hands.data.sample import Sample, read_rgb
@@ -18,7 +18,7 @@ from latent_hands.files import write_bytes
 def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
     sample = with_wrist(sample)
     assert sample.xyz_mm is not None
-    keep_picture(_place(folder, "color", number), sample.image, read_rgb(sample.image))
+    keep_image(_place(folder, "color", number), sample.image, read_rgb(sample.image))
     for kind, source in (("mask", sample.mask), ("depth", sample.depth)):
         if source is not None:
             read_rgb(source)

@@ -31,7 +31,7 @@ class OtherHand:
     Args:
         side, identity, articulation: "left" or "right", and the flat numbers of both.
         turn: Rows of the rotation out of the model's frame, mirrored for a left hand.
-        palm: Its palm's place in picture sides, and the side of a box seven bones wide around it.
+        palm: Its palm's place in image sides, and the side of a box seven bones wide around it.
         skin: Its skin.
         sleeve: Its sleeve.
     """
@@ -54,10 +54,10 @@ class Background:
         seen: Whether the place itself is seen; else a random pattern.
         layers: What is laid over it, of "scatter", "people", "bokeh".
         view_deg: Horizontal angle of view onto the place; its direction is the light's.
-        blur: Standard deviation of the defocus in picture sides.
+        blur: Standard deviation of the defocus in image sides.
         gain: Brightness, 1 leaves it alone.
         natural: Whether colours come from the place, else they are random.
-        skin: Gamma-coded colour of other skin in the picture.
+        skin: Gamma-coded colour of other skin in the image.
         seed: Of all patterns and shapes.
         other: Another hand, lit by the place.
     """
@@ -101,22 +101,22 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
     rng = np.random.default_rng(background.seed)
     colours = palette(rng, background)
     if background.seen:
-        picture = view(background.place, camera_to_world(light), background.view_deg, size)
+        image = view(background.place, camera_to_world(light), background.view_deg, size)
     else:
-        picture = textured(rng, size, colours)
+        image = textured(rng, size, colours)
     skin = np.array(background.skin, np.float32)
-    picture = np.array(picture, np.float32)
+    image = np.array(image, np.float32)
     for layer in background.layers:
         if layer == "scatter":
-            scatter(rng, picture, colours)
+            scatter(rng, image, colours)
         elif layer == "people":
-            people(rng, picture, colours, skin)
+            people(rng, image, colours, skin)
         else:
-            bokeh(rng, picture, colours)
+            bokeh(rng, image, colours)
     if background.blur > 0:
-        coded = Image.fromarray((255 * np.clip(picture, 0, 1)).astype(np.uint8))
-        picture = np.asarray(coded.filter(ImageFilter.GaussianBlur(background.blur * size)), np.float32) / 255
-    return np.clip(picture, 0, 1.2).astype(np.float32) ** np.float32(2.2) * np.float32(background.gain)
+        coded = Image.fromarray((255 * np.clip(image, 0, 1)).astype(np.uint8))
+        image = np.asarray(coded.filter(ImageFilter.GaussianBlur(background.blur * size)), np.float32) / 255
+    return np.clip(image, 0, 1.2).astype(np.float32) ** np.float32(2.2) * np.float32(background.gain)
 
 
 def view(

@@ -11,52 +11,52 @@ from latent_hands.rendering.looks.texture import enlarge, textured
 
 
 def scatter(
-    rng: np.random.Generator, picture: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
+    rng: np.random.Generator, image: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
 ) -> None:
-    """Lay three to twenty shaded shapes over a picture, most of one colour, some textured."""
-    size = len(picture)
+    """Lay three to twenty shaded shapes over an image, most of one colour, some textured."""
+    size = len(image)
     for _ in range(rng.integers(3, 20)):
         scale = np.exp(rng.uniform(np.log(0.04), np.log(0.5)))
         mask = shape_mask(rng, size, scale)
         colour = colours[rng.integers(len(colours))]
         filling = textured(rng, size, colours) if rng.random() < 0.2 else colour
-        lay(picture, filling, mask, rng)
+        lay(image, filling, mask, rng)
 
 
 def people(
     rng: np.random.Generator,
-    picture: Float32[ndarray, "s s 3"],
+    image: Float32[ndarray, "s s 3"],
     colours: Float32[ndarray, "c 3"],
     skin: Float32[ndarray, "3"],
 ) -> None:
     """Forms like a torso in cloth, a head and bare or clothed limbs, as they stand behind hands in life."""
-    size = len(picture)
+    size = len(image)
     hip = rng.uniform(-0.2, 1.2, 2)
     up = rng.normal(0, 0.35)
     height = rng.uniform(0.5, 1.4)
     neck = hip + height * np.array([np.sin(up), -np.cos(up)])
     cloth = textured(rng, size, colours) * shaded(rng, size)
     width = height * rng.uniform(0.16, 0.28)
-    lay(picture, cloth, limb_mask(size, [hip, neck], [width, width * 0.8]), rng)
+    lay(image, cloth, limb_mask(size, [hip, neck], [width, width * 0.8]), rng)
     head = neck + height * 0.32 * np.array([np.sin(up), -np.cos(up)])
-    lay(picture, skin, limb_mask(size, [neck, head], [width * 0.35, width * 0.62]), rng)
+    lay(image, skin, limb_mask(size, [neck, head], [width * 0.35, width * 0.62]), rng)
     for _ in range(rng.integers(0, 4)):
         joints = [neck + rng.normal(0, 0.15, 2)]
         for _ in range(2):
             joints.append(joints[-1] + rng.normal(0, 0.35 * height, 2))
         thick = width * rng.uniform(0.15, 0.4)
         filling = skin if rng.random() < 0.6 else cloth
-        lay(picture, filling, limb_mask(size, joints, [thick, thick * 0.9, thick * 0.7]), rng)
+        lay(image, filling, limb_mask(size, joints, [thick, thick * 0.9, thick * 0.7]), rng)
 
 
 def bokeh(
-    rng: np.random.Generator, picture: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
+    rng: np.random.Generator, image: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
 ) -> None:
-    """Lamps far out of focus over a dimmed picture."""
-    size = len(picture)
+    """Lamps far out of focus over a dimmed image."""
+    size = len(image)
     disc = Image.new("RGB", (size, size))
     radius = size * rng.uniform(0.02, 0.12)
-    glow = np.zeros_like(picture)
+    glow = np.zeros_like(image)
     for _ in range(3):
         canvas = ImageDraw.Draw(disc)
         canvas.rectangle((0, 0, size, size), fill=0)
@@ -66,8 +66,8 @@ def bokeh(
             )
             canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
         glow += np.asarray(disc.filter(ImageFilter.BoxBlur(max(1, size / 200))), np.float32) / 255
-    picture *= np.float32(rng.uniform(0.2, 0.8))
-    picture += glow
+    image *= np.float32(rng.uniform(0.2, 0.8))
+    image += glow
 
 
 def shape_mask(rng: np.random.Generator, size: int, scale: float) -> Image.Image:
@@ -93,7 +93,7 @@ def shape_mask(rng: np.random.Generator, size: int, scale: float) -> Image.Image
 
 
 def limb_mask(size: int, joints: list[ndarray], radii: list[float]) -> Image.Image:
-    """A chain of round cones; places and radii in picture sides."""
+    """A chain of round cones; places and radii in image sides."""
 
     def draw(canvas: ImageDraw.ImageDraw, span: int) -> None:
         for joint, radius in zip(joints, radii, strict=True):
@@ -121,13 +121,13 @@ def shaded(rng: np.random.Generator, width: int, height: int = 0) -> Float32[nda
 
 
 def lay(
-    picture: Float32[ndarray, "s s 3"],
+    image: Float32[ndarray, "s s 3"],
     filling: Float32[ndarray, "s s 3"] | Float32[ndarray, "3"],
     mask: Image.Image,
     rng: np.random.Generator,
 ) -> None:
-    """Lay a picture or a shaded colour over a picture, sometimes out of focus or with a soft shadow."""
-    size = len(picture)
+    """Lay an image or a shaded colour over an image, sometimes out of focus or with a soft shadow."""
+    size = len(image)
     softness = size * rng.uniform(0.004, 0.03) if rng.random() < 0.3 else 0.0
     shade = rng.uniform(0.1, 0.6) if rng.random() < 0.3 else 0.0
     box = mask.getbbox()
@@ -137,7 +137,7 @@ def lay(
     left, top = max(0, box[0] - margin), max(0, box[1] - margin)
     right, bottom = min(size, box[2] + margin), min(size, box[3] + margin)
     mask = mask.crop((left, top, right, bottom))
-    under = picture[top:bottom, left:right]
+    under = image[top:bottom, left:right]
     if filling.ndim == 1:
         filling = shaded(rng, right - left, bottom - top) * filling
     else:

@@ -10,7 +10,7 @@ from numpy import ndarray
 from PIL import Image, ImageFilter
 
 REFERENCE_PX = 128
-"""Blur is given for pictures of this size and grows with larger ones."""
+"""Blur is given for images of this size and grows with larger ones."""
 NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
 """Normal deviates of bytes."""
 
@@ -21,7 +21,7 @@ class Sensor:
 
     Args:
         stops: Exposure, 0 being the middle one.
-        contrast: Exponent around middle grey in the coded picture.
+        contrast: Exponent around middle grey in the coded image.
         saturation: 1 leaves colours alone.
         blur_px: Standard deviation of the lens's blur at 128 px.
         motion_px: Length of the motion's blur at 128 px, 0 for none, along `motion_deg`.
@@ -29,7 +29,7 @@ class Sensor:
         vignette: Loss of light in the corners, 0 .. 1.
         quality: Of the JPEG coding, 101 for none.
         seed: Of the noise.
-        resolution: Pixels a side that saw the picture, as a share of those it is enlarged to.
+        resolution: Pixels a side that saw the image, as a share of those it is enlarged to.
     """
 
     stops: float
@@ -76,7 +76,7 @@ def defocus(light: Float32[ndarray, "s s 3"], sigma_px: float) -> Float32[ndarra
 
 
 def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, "s s 3"]:
-    """A picture from display-referred linear light in 0 .. 1."""
+    """An image from display-referred linear light in 0 .. 1."""
     size = len(light)
     if sensor.vignette > 0:
         across = np.linspace(-1, 1, size, dtype=np.float32) ** 2
@@ -91,9 +91,9 @@ def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, 
         bits = np.random.default_rng(sensor.seed).bytes(coded.size)
         grain = NORMAL[np.frombuffer(bits, np.uint8).reshape(coded.shape)]
         coded = coded + grain * (np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255))
-    picture = to_bytes(coded)
-    picture = _compress(picture, sensor.quality) if sensor.quality <= 100 else picture
-    return _resized(picture, size) if seen_px < size else picture
+    image = to_bytes(coded)
+    image = _compress(image, sensor.quality) if sensor.quality <= 100 else image
+    return _resized(image, size) if seen_px < size else image
 
 
 def _encode(light: Float32[ndarray, "*shape"], exponent: float) -> Float32[ndarray, "*shape"]:
@@ -125,13 +125,13 @@ def _blur(coded: ndarray, sensor: Sensor, scale: float) -> ndarray:
     return coded
 
 
-def _resized(picture: UInt8[ndarray, "s s 3"], size: int) -> UInt8[ndarray, "t t 3"]:
+def _resized(image: UInt8[ndarray, "s s 3"], size: int) -> UInt8[ndarray, "t t 3"]:
     """Smaller by the mean over each pixel's square, larger by cubic interpolation."""
-    way = Image.Resampling.BOX if size < len(picture) else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(picture).resize((size, size), way))
+    way = Image.Resampling.BOX if size < len(image) else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(image).resize((size, size), way))
 
 
-def _compress(picture: ndarray, quality: int) -> ndarray:
+def _compress(image: ndarray, quality: int) -> ndarray:
     with io.BytesIO() as file:
-        Image.fromarray(picture).save(file, "JPEG", quality=quality)
+        Image.fromarray(image).save(file, "JPEG", quality=quality)
         return np.asarray(Image.open(file))

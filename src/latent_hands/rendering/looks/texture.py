@@ -121,14 +121,14 @@ def textured(
 ) -> Float32[ndarray, "s s 3"]:
     """A random pattern in the given colours, roughened and unevenly lit."""
     grey = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
-    picture = paint_with(grey, colours[rng.permutation(len(colours))[: rng.integers(2, len(colours) + 1)]])
+    image = paint_with(grey, colours[rng.permutation(len(colours))[: rng.integers(2, len(colours) + 1)]])
     if rng.random() < 0.7:
-        picture *= (0.75 + 0.5 * clouds(rng, size))[..., None]
+        image *= (0.75 + 0.5 * clouds(rng, size))[..., None]
     if rng.random() < 0.5:
-        picture *= 1 + np.float32(rng.uniform(0.03, 0.2)) * (
+        image *= 1 + np.float32(rng.uniform(0.03, 0.2)) * (
             rng.random((size, size, 1), dtype=np.float32) - 0.5
         )
-    return picture
+    return image
 
 
 def paint_with(grey: Float32[ndarray, "s s"], colours: Float32[ndarray, "c 3"]) -> Float32[ndarray, "s s 3"]:
@@ -139,7 +139,7 @@ def paint_with(grey: Float32[ndarray, "s s"], colours: Float32[ndarray, "c 3"]) 
 
 
 def plane(rng: np.random.Generator, size: int, periods: float) -> tuple[ndarray, ndarray]:
-    """Turned and moved coordinates that run through `periods` units across the picture."""
+    """Turned and moved coordinates that run through `periods` units across the image."""
     turn = rng.uniform(0, 2 * np.pi)
     axis = np.linspace(-0.5, 0.5, size, dtype=np.float32) * np.float32(periods)
     cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))

@@ -107,7 +107,7 @@ def _read(
 
 
 def rasterise(surface: RayMesh, K: Float32[ndarray, "3 3"], size: int) -> Hits:
-    """The first surface behind the pixels of a size x size picture, row by row.
+    """The first surface behind the pixels of a size x size image, row by row.
 
     Args:
         K: Intrinsics without skew, pixel centres at integers.

@@ -1,4 +1,4 @@
-"""Counterfactual pictures: what one would show if one of its factors, and nothing else, were another's.
+"""Counterfactual images: what one would show if one of its factors, and nothing else, were another's.
 
 A *group* is an anchor, a donor, and for every factor the anchor with that factor alone taken from the donor.
 The donor differs from the anchor in all factors and in nothing else: side, camera, window, sleeve and sensor,
@@ -32,9 +32,9 @@ from latent_hands.rendering.variety import Variety, varied
 
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 GROUP_SCENES = ("anchor", "identity", "skin", "light", "background", "donor")
-"""Pictures of a group whose scenes differ, in the order of their tag images."""
+"""Images of a group whose scenes differ, in the order of their tag images."""
 POSES, SCENES = 4, 4
-PICTURES = 2 + len(FACTORS) + POSES * SCENES
+IMAGES = 2 + len(FACTORS) + POSES * SCENES
 TAGS = len(GROUP_SCENES) + SCENES
 """Of a block: one group and one grid."""
 SCENE, POSE = (1, 0), (1, 1)
@@ -42,12 +42,12 @@ SCENE, POSE = (1, 0), (1, 1)
 ATTEMPTS, WRISTS = 20, 20
 
 VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera")
-"""Objects and coarse cameras carry a change beyond the hand; a child and an adult fit no one picture."""
+"""Objects and coarse cameras carry a change beyond the hand; a child and an adult fit no one image."""
 
 
 @dataclass(frozen=True)
 class Framing:
-    """What all pictures of a set share: `size` in pixels, and `window`, `convention` and `defocus` as in
+    """What all images of a set share: `size` in pixels, and `window`, `convention` and `defocus` as in
     `sample_scene` and `defocused`."""
 
     size: int
@@ -58,7 +58,7 @@ class Framing:
 
 @dataclass(frozen=True)
 class Shot:
-    """What decides a picture: its scene, the articulation and the canonical viewpoint (left form).
+    """What decides an image: its scene, the articulation and the canonical viewpoint (left form).
 
     ``part`` tells its place in a group or a grid, ready for JSON.
     """
@@ -69,12 +69,12 @@ class Shot:
     part: dict[str, Any] = field(default_factory=dict)
 
     def hand(self) -> PlacedHand:
-        """The hand as the picture shows it."""
+        """The hand as the image shows it."""
         rotation = upright(self.scene.identity, self.articulation, self.scene.convention) @ self.viewpoint
         return place_hand(self.scene, self.articulation, rotation)
 
     def record(self) -> dict[str, Any]:
-        """What a line of factors says beyond those of ordinary pictures."""
+        """What a line of factors says beyond those of ordinary images."""
         return {"viewpoint": plain(self.viewpoint), "counterfactual": self.part}
 
 
@@ -143,7 +143,7 @@ def draw_shots(
     rng: np.random.Generator,
     shots_of: Callable[[Articulation, Float[np.ndarray, "3 3"]], list[Shot]],
 ) -> list[Shot]:
-    """Shots of a random pose and viewpoint that all their pictures can show.
+    """Shots of a random pose and viewpoint that all their images can show.
 
     As in ordinary sets, the wrist is bent another way where an arm is in the way. Raises HandsError if no
     pose is found.
@@ -157,7 +157,7 @@ def draw_shots(
                 return shots
             pose = dataclasses.replace(pose, wrist=rng.uniform(*WRIST_LIMITS_DEG.T))
     raise HandsError(
-        f"no pose of {ATTEMPTS} was found that fits all its pictures; legal: a window near the picture's side"
+        f"no pose of {ATTEMPTS} was found that fits all its images; legal: a window near the image's side"
     )
 
 

@@ -1,6 +1,6 @@
-"""Sets of counterfactual pictures, in the layout and with the guarantees of `rendering.sets.dataset`.
+"""Sets of counterfactual images, in the layout and with the guarantees of `rendering.sets.dataset`.
 
-A set consists of blocks of 24 pictures and 10 scenes: a group of 8, then a grid of 4 poses (rows) in 4 scenes
+A set consists of blocks of 24 images and 10 scenes: a group of 8, then a grid of 4 poses (rows) in 4 scenes
 (columns). The evaluation split is a benchmark: its blocks are drawn from BENCHMARK_SEED whatever the seed of
 the set is, and a smaller one is the beginning of a larger one.
 """
@@ -14,7 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD, check_convention
 from latent_hands.rendering.scene import check_settings, plain
 from latent_hands.rendering.sets.counterfactual import (
-    PICTURES,
+    IMAGES,
     POSES,
     SCENES,
     TAGS,
@@ -29,12 +29,12 @@ from latent_hands.rendering.sets.shots import write_shot, write_tags
 BENCHMARK_SEED = 2019
 BENCHMARK_PX = 128
 BENCHMARK_WINDOW = (0.85, 1.0)
-BENCHMARK_PICTURES = 50 * PICTURES
+BENCHMARK_IMAGES = 50 * IMAGES
 
 
 @dataclass(frozen=True)
 class CounterfactualSettings:
-    """The plan of a counterfactual set, where a job is a block; `training` and `evaluation` are pictures.
+    """The plan of a counterfactual set, where a job is a block; `training` and `evaluation` are images.
 
     `joints` is the convention of the labels.
     """
@@ -50,24 +50,24 @@ class CounterfactualSettings:
 
     def jobs(self, split: str) -> range:
         """The block numbers of a split."""
-        return range(getattr(self, split) // PICTURES)
+        return range(getattr(self, split) // IMAGES)
 
-    def pictures(self, split: str, job: int) -> range:
-        """The picture numbers of a block."""
-        return range(job * PICTURES, (job + 1) * PICTURES)
+    def images(self, split: str, job: int) -> range:
+        """The image numbers of a block."""
+        return range(job * IMAGES, (job + 1) * IMAGES)
 
     def tags(self, split: str, job: int) -> range:
         """The scene numbers of a block."""
         return range(job * TAGS, (job + 1) * TAGS)
 
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
-        """Write one block's files into its split's folder; returns the records of its pictures."""
+        """Write one block's files into its split's folder; returns the records of its images."""
         seed = self.seed if split == "training" else BENCHMARK_SEED
         framing = Framing(self.size, self.window, self.joints, self.defocus)
         shots = draw_block(seed, split, job, framing)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
             write_tags(folder, scene, tag_kinds(self.factor_tags))
-        numbered = zip(shots, self.pictures(split, job), strict=True)
+        numbered = zip(shots, self.images(split, job), strict=True)
         return [write_shot(folder, s.scene, s.hand(), number) | s.record() for s, number in numbered]
 
     def as_json(self) -> dict[str, Any]:
@@ -87,31 +87,31 @@ def render_counterfactual(
     size: int = BENCHMARK_PX,
     seed: int = 0,
     workers: int | None = None,
-    evaluation: int = BENCHMARK_PICTURES,
+    evaluation: int = BENCHMARK_IMAGES,
     window: tuple[float, float] = BENCHMARK_WINDOW,
     convention: str = RHD,
     factor_tags: bool = False,
     defocus: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> Path:
-    """Render ``count`` training and ``evaluation`` pictures, both rounded up to whole blocks.
+    """Render ``count`` training and ``evaluation`` images, both rounded up to whole blocks.
 
     The defaults are the benchmark; ``defocus`` makes another one, of portraits. ``seed`` decides the training
     split alone; all other arguments, errors and guarantees are those of `render_dataset`, but the window may
-    not be larger than the picture, and the pictures depend on ``convention``: the viewpoint a group keeps
+    not be larger than the image, and the images depend on ``convention``: the viewpoint a group keeps
     is that of its labels.
     """
     check_settings(seed, "training", size, window)
     check_convention(convention)
     check_defocus(defocus)
     if window[1] > 1:
-        raise HandsError(f"window is {window}; legal in a counterfactual set: at most 1 picture side")
+        raise HandsError(f"window is {window}; legal in a counterfactual set: at most 1 image side")
     for name, value in (("count", count), ("evaluation", evaluation)):
         if value < 0:
             raise HandsError(f"{name} is {value}; legal: 0 or more")
     if not count and not evaluation:
-        raise HandsError("count and evaluation are 0; legal: 1 or more pictures in all")
-    training, evaluation = (-(-pictures // PICTURES) * PICTURES for pictures in (count, evaluation))
+        raise HandsError("count and evaluation are 0; legal: 1 or more images in all")
+    training, evaluation = (-(-images // IMAGES) * IMAGES for images in (count, evaluation))
     bounds = (float(window[0]), float(window[1]))
     plan = CounterfactualSettings(size, seed, training, evaluation, bounds, convention, factor_tags, defocus)
     return write_set(Path(out), plan, workers, progress)

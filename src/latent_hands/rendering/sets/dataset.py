@@ -2,7 +2,7 @@
 
 ``OUT/{training,evaluation}/{color,mask,depth}/%05d.png`` and ``anno_{training,evaluation}.pickle`` are as in
 RHD (Zimmermann & Brox 2017). Ours are ``tag/%05d.png`` (one a scene, as are the tags of its factors alone),
-``factors_{split}.jsonl`` (one line a picture) and ``OUT/rendered.json`` (what decides every byte).
+``factors_{split}.jsonl`` (one line an image) and ``OUT/rendered.json`` (what decides every byte).
 """
 
 from dataclasses import dataclass, replace
@@ -45,8 +45,8 @@ class Settings:
         """The scene numbers of a split."""
         return range(-(-getattr(self, split) // self.poses_per_scene))
 
-    def pictures(self, split: str, job: int) -> range:
-        """The picture numbers of a scene; the last scene of a split may have fewer."""
+    def images(self, split: str, job: int) -> range:
+        """The image numbers of a scene; the last scene of a split may have fewer."""
         first = job * self.poses_per_scene
         return range(first, min(first + self.poses_per_scene, getattr(self, split)))
 
@@ -55,13 +55,13 @@ class Settings:
         return range(job, job + 1)
 
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
-        """Write one scene's files into its split's folder; returns the records of its pictures."""
+        """Write one scene's files into its split's folder; returns the records of its images."""
         scene = sample_scene(self.seed, split, job, self.size, self.window, convention=self.joints)
         scene = varied(scene, self.seed, self.variety)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
         write_tags(folder, scene, tag_kinds(self.factor_tags))
-        return write_shots(folder, scene, self.seed, self.pictures(split, job), self.poses)
+        return write_shots(folder, scene, self.seed, self.images(split, job), self.poses)
 
     def as_json(self) -> dict[str, Any]:
         """The content of rendered.json."""
@@ -90,15 +90,15 @@ def render_dataset(
     factor_tags: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Render ``count`` training pictures of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
+    """Render ``count`` training images of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
 
     ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
     number. A run that was stopped goes on where it was when it is started again with the same settings.
-    ``poses_per_scene`` pictures share a scene, ``window`` is as in `sample_scene`, ``defocus`` as in
+    ``poses_per_scene`` images share a scene, ``window`` is as in `sample_scene`, ``defocus`` as in
     `defocused` and ``variety`` as in `varied`. ``convention`` says where the labels place the joints; the
-    pictures do not depend on it. ``poses_share`` of the poses come from the file ``poses``. ``factor_tags``
+    images do not depend on it. ``poses_share`` of the poses come from the file ``poses``. ``factor_tags``
     also writes each scene's person and background alone (`factor_tags`). Returns ``out``.
-    Raises HandsError for settings that make no sense, for a folder that holds something else or pictures of
+    Raises HandsError for settings that make no sense, for a folder that holds something else or images of
     other settings, and if nothing can be written.
     """
     evaluation = max(1, count // 10) if evaluation is None else evaluation
@@ -137,5 +137,5 @@ def _check(settings: Settings) -> None:
 def check_defocus(defocus: tuple[float, float] | None) -> None:
     """Raises HandsError for a range that is none, or that blurs beyond recognition."""
     if defocus and not 0 <= defocus[0] <= defocus[1] <= MOST_DEFOCUS:
-        legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} picture sides"
+        legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} image sides"
         raise HandsError(f"defocus is {defocus}; legal: {legal}")

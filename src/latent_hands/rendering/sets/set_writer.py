@@ -34,8 +34,8 @@ class Plan(Protocol):
         """Whether scenes' factors have tag images of their own."""
         ...
 
-    def pictures(self, split: str, job: int) -> range:
-        """The picture numbers of a job."""
+    def images(self, split: str, job: int) -> range:
+        """The image numbers of a job."""
         ...
 
     def tags(self, split: str, job: int) -> range:
@@ -43,7 +43,7 @@ class Plan(Protocol):
         ...
 
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
-        """Write a job's files into its split's folder; returns the records of its pictures."""
+        """Write a job's files into its split's folder; returns the records of its images."""
         ...
 
     def as_json(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
     records = _read_records(folder / f"factors_{split}.jsonl")
     done, kept = set(), []
     for job in plan.jobs(split):
-        numbers = plan.pictures(split, job)
+        numbers = plan.images(split, job)
         tags = plan.tags(split, job)
         files = [
             folder / kind / f"{number:05d}.png" for number in tags for kind in tag_kinds(plan.factor_tags)
@@ -118,7 +118,7 @@ def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
 def _render_missing(out: Path, plan: Plan, kept: dict[str, set[int]], workers: int, progress: bool) -> None:
     every = [(split, job) for split in SPLITS for job in plan.jobs(split)]
     jobs = [(split, job) for split, job in every if job not in kept[split]]
-    total, missing = (sum(len(plan.pictures(*job)) for job in some) for some in (every, jobs))
+    total, missing = (sum(len(plan.images(*job)) for job in some) for some in (every, jobs))
     columns = ("rendering", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
         task = bar.add_task("", total=total, completed=total - missing)
@@ -150,11 +150,11 @@ def _results(
 
 
 class _Rate(ProgressColumn):
-    """Pictures a second."""
+    """Images a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} pictures/s" if speed else "")
+        return Text(f"{speed:.1f} images/s" if speed else "")
 
 
 def _finish(folder: Path, split: str) -> None:
@@ -166,7 +166,7 @@ def _finish(folder: Path, split: str) -> None:
 
 
 def _read_records(path: Path) -> dict[int, dict[str, Any]]:
-    """Records by picture number; the last line of a run that was killed may be half, and is left out."""
+    """Records by image number; the last line of a run that was killed may be half, and is left out."""
     records = {}
     for line in path.read_text().splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError, KeyError, TypeError):

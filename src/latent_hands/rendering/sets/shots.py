@@ -1,4 +1,4 @@
-"""The pictures of a scene with their labels, written in RHD's formats."""
+"""The images of a scene with their labels, written in RHD's formats."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from jaxtyping import Bool, UInt8
 
 from latent_hands.data.rhd_files import encode_depth, encode_mask, write_image
 from latent_hands.hand.rig.model import HandModel
-from latent_hands.rendering.image import Picture, render_picture
+from latent_hands.rendering.image import RenderedImage, render_image
 from latent_hands.rendering.looks.things import place_thing
 from latent_hands.rendering.placed_hand import PlacedHand, sample_hand, tag_hand
 from latent_hands.rendering.pose_file import PoseSource
@@ -20,14 +20,14 @@ from latent_hands.rendering.sets.factor_tags import background_tag, identity_tag
 KINDS = ("color", "mask", "depth")
 OCCLUSION_M = 0.03
 """A joint is hidden where the arm is more than this in front of it; as in RHD, the hand itself hides none.
-So 79 % of the wrists in the picture are visible (RHD: 83 %) and 95 % of the other joints (RHD: 99.9 %), those
-behind objects being hidden, too (7,128 pictures of seed 2026)."""
+So 79 % of the wrists in the image are visible (RHD: 83 %) and 95 % of the other joints (RHD: 99.9 %), those
+behind objects being hidden, too (7,128 images of seed 2026)."""
 
 
 def write_shots(
     folder: Path, scene: Scene, seed: int, numbers: range, poses: PoseSource | None = None
 ) -> list[dict[str, Any]]:
-    """Write the pictures of a scene with these numbers; returns a record of each.
+    """Write the images of a scene with these numbers; returns a record of each.
 
     With a source of poses a record also names the pose of its file, None where the pose was sampled.
     """
@@ -50,43 +50,43 @@ def write_tags(folder: Path, scene: Scene, kinds: Sequence[str]) -> None:
 def write_shot(
     folder: Path, scene: Scene, hand: PlacedHand, number: int, noise: int | None = None
 ) -> dict[str, Any]:
-    """Write the picture with this number, its mask and its depth; returns its record."""
-    picture = render_hand(scene, hand, noise)
+    """Write the image with this number, its mask and its depth; returns its record."""
+    image = render_hand(scene, hand, noise)
     name = f"{number:05d}"
-    pixels = picture.rgb, encode_mask(picture.part, scene.side), encode_depth(picture.depth_m)
+    pixels = image.rgb, encode_mask(image.part, scene.side), encode_depth(image.depth_m)
     for kind, array in zip(KINDS, pixels, strict=True):
         write_image(folder / kind / f"{name}.png", array)
-    return {"name": name, "index": number} | labels(hand, picture) | scene.factors()
+    return {"name": name, "index": number} | labels(hand, image) | scene.factors()
 
 
-def render_hand(scene: Scene, hand: PlacedHand, noise: int | None = None) -> Picture:
+def render_hand(scene: Scene, hand: PlacedHand, noise: int | None = None) -> RenderedImage:
     """Render a placed hand in its scene; ``noise`` seeds another sensor noise than the scene's own."""
     look = scene.look
     if noise is not None:
         look = dataclasses.replace(look, sensor=dataclasses.replace(look.sensor, seed=noise))
     mirrored = scene.side == "left"
     thing_m = None if look.thing is None else place_thing(look.thing, hand.xyz_m, mirrored)
-    return render_picture(HandModel.load(), hand.vertices_m, scene.K, scene.size, look, mirrored, thing_m)
+    return render_image(HandModel.load(), hand.vertices_m, scene.K, scene.size, look, mirrored, thing_m)
 
 
-def labels(hand: PlacedHand, picture: Picture) -> dict[str, Any]:
-    """Keypoints, visibility, pose and rotation of a picture, ready for JSON."""
+def labels(hand: PlacedHand, image: RenderedImage) -> dict[str, Any]:
+    """Keypoints, visibility, pose and rotation of an image, ready for JSON."""
     return {
         "xyz_m": plain(hand.label_m),
         "uv_px": plain(hand.label_px),
-        "visible": plain(visible_joints(hand, picture)),
+        "visible": plain(visible_joints(hand, image)),
         "articulation": hand.articulation.to_json(),
         "rotation": plain(hand.rotation),
     }
 
 
-def visible_joints(hand: PlacedHand, picture: Picture) -> Bool[np.ndarray, "21"]:
-    """Which joints lie in the picture, not behind an object and not OCCLUSION_M behind forearm or sleeve."""
-    size = len(picture.part)
+def visible_joints(hand: PlacedHand, image: RenderedImage) -> Bool[np.ndarray, "21"]:
+    """Which joints lie in the image, not behind an object and not OCCLUSION_M behind forearm or sleeve."""
+    size = len(image.part)
     column, row = np.round(hand.label_px).astype(int).T
     inside = (column >= 0) & (row >= 0) & (column < size) & (row < size)
     row, column = row.clip(0, size - 1), column.clip(0, size - 1)
-    first_m, part = picture.depth_m[row, column], picture.part[row, column]
+    first_m, part = image.depth_m[row, column], image.part[row, column]
     limit_m = np.select([(part == 0) & (first_m > 0), part == 1], [0, OCCLUSION_M], np.inf)
     return inside & ~(hand.label_m[:, 2] - first_m > limit_m)
 

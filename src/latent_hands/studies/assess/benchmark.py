@@ -1,4 +1,4 @@
-"""A counterfactual set as tensors: pictures, masks, poses, and which picture is the truth of which swap."""
+"""A counterfactual set as tensors: images, masks, poses, and which image is the truth of which swap."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Indices = Int64[Tensor, " some"]
 
 @dataclass(frozen=True)
 class Transfers:
-    """Picture numbers: the pose and viewpoint of `pose`, in the scene of `scene`, truly look like `truth`."""
+    """Image numbers: the pose and viewpoint of `pose`, in the scene of `scene`, truly look like `truth`."""
 
     pose: Indices
     scene: Indices
@@ -31,7 +31,7 @@ class Transfers:
 
 @dataclass(frozen=True)
 class Groups:
-    """Picture numbers: `changed[factor]` is the anchor with this factor alone taken from the donor."""
+    """Image numbers: `changed[factor]` is the anchor with this factor alone taken from the donor."""
 
     anchor: Indices
     donor: Indices
@@ -40,13 +40,13 @@ class Groups:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """N pictures of a counterfactual set, cut by their scenes' windows, and how they belong together.
+    """N images of a counterfactual set, cut by their scenes' windows, and how they belong together.
 
-    Pictures are in [-1, 1], poses in bones: `pose` in the frame of the model, `camera_pose` in the camera's.
+    Images are in [-1, 1], poses in bones: `pose` in the frame of the model, `camera_pose` in the camera's.
     `hand` is where a mask shows the hand, `ground` where it shows neither hand nor arm. `right` is for models
-    that are told the side, `content` as `content_of` tells it; pictures of one block share people and places.
-    `tags` are the pictures of each one's scene by kind; "tag" is always there. `uv_px` and `K` are in pixels
-    of the cut pictures.
+    that are told the side, `content` as `content_of` tells it; images of one block share people and places.
+    `tags` are the images of each one's scene by kind; "tag" is always there. `uv_px` and `K` are in pixels
+    of the cut images.
     """
 
     rgb: Float[Tensor, "n 3 px px"]
@@ -71,7 +71,7 @@ class Benchmark:
         return self.tags["tag"]
 
     def side(self, index: Indices) -> Tensor | None:
-        """`right` of some pictures."""
+        """`right` of some images."""
         return None if self.right is None else self.right[index]
 
 
@@ -120,7 +120,7 @@ def open_benchmark(
 
 
 def _listed(truth: Counterfactuals) -> tuple[list[Sample], list[int]]:
-    """All pictures, and the block of each."""
+    """All images, and the block of each."""
     listed = [(s, g.number) for g in truth.groups for s in (g.anchor, g.donor, *g.changed.values())]
     listed += [(sample, grid.number) for grid in truth.grids for row in grid.cells for sample in row]
     return [sample for sample, _ in listed], [block for _, block in listed]
@@ -148,7 +148,7 @@ def _numbers(samples: Sequence[Sample], number: dict[str, int]) -> Indices:
 
 
 def cut_mask(sample: Sample, px: int, mirror: bool) -> UInt8[Tensor, "{px} {px}"]:
-    """RHD's part numbers (px, px) in the scene's window, by nearest neighbour; 0 beyond the picture."""
+    """RHD's part numbers (px, px) in the scene's window, by nearest neighbour; 0 beyond the image."""
     if sample.mask is None or sample.window is None:
         raise HandsError(f"{sample.image} has no mask or no window; legal: counterfactual sets")
     parts = read_pixels(sample.mask, "L")

@@ -70,7 +70,7 @@ def reliability(spread: Float[Tensor, " n"], error: Float[Tensor, " n"]) -> list
 
 
 def measure_samples(subject: Subject, benchmark: Benchmark, count: int) -> dict[str, Any]:
-    """`calibration` of 3DPoses decoded from draws of q(z | rgb), on the grids' pictures, without the palm,
+    """`calibration` of 3DPoses decoded from draws of q(z | rgb), on the grids' images, without the palm,
     which is never wrong; and the EPE of their mean and of the best of them."""
     index = benchmark.transfers.truth
     right, blocks = benchmark.side(index), benchmark.block[index]

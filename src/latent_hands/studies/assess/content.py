@@ -1,4 +1,4 @@
-"""What a rendered picture shows besides its pose, as numbers: what a transfer must keep of the scene."""
+"""What a rendered image shows besides its pose, as numbers: what a transfer must keep of the scene."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ NUMBERS = 19
 
 
 def content_of(samples: Sequence[Sample]) -> Float[Tensor, "n 19"]:
-    """The numbers of each picture, in the order of GROUPS. Raises HandsError for one that has none."""
+    """The numbers of each image, in the order of GROUPS. Raises HandsError for one that has none."""
     return torch.tensor([_numbers(sample) for sample in samples])
 
 

@@ -23,7 +23,7 @@ def apart(first: Latent, second: Latent) -> dict[str, Float[Tensor, " n"]]:
 
 
 def leakage(anchor: Latent, donor: Latent, changed: Mapping[str, Latent], blocks: Blocks) -> Matrix:
-    """How far each latent factor moves when one factor of the picture changes.
+    """How far each latent factor moves when one factor of the image changes.
 
     In units of how far it moves when all of them change: 0 if it does not see the change, 1 if it sees
     nothing else. A ratio of means over groups.
@@ -36,7 +36,7 @@ def leakage(anchor: Latent, donor: Latent, changed: Mapping[str, Latent], blocks
 
 
 def swap_consistency(subject: Subject, anchor: Latent, donor: Latent, right: Any, blocks: Blocks) -> Matrix:
-    """How far each latent factor lies from what was put in, once the picture of a swap is read again.
+    """How far each latent factor lies from what was put in, once the image of a swap is read again.
 
     A row for every factor that the anchor takes from the donor, and one where it takes nothing; in units of
     how far the two hands lie apart: 0 if everything comes back, 1 if something no nearer than a stranger.

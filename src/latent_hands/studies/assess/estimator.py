@@ -12,11 +12,11 @@ from latent_hands.hand import camera
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.predictor import Model
 from latent_hands.studies.assess.benchmark import Benchmark, Indices
-from latent_hands.studies.assess.pictures import Images
+from latent_hands.studies.assess.image_quality import Images
 from latent_hands.studies.assess.subject import PART
 
 SOURCE_PX = 256
-"""Boxes are those of pictures enlarged to this side: `crop_box` knows neither smaller nor larger hands."""
+"""Boxes are those of images enlarged to this side: `crop_box` knows neither smaller nor larger hands."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +40,28 @@ class Estimator:
                 )
 
     @torch.no_grad()
-    def read(self, pictures: Images, benchmark: Benchmark, index: Indices) -> Float[Tensor, "n 21 3"]:
-        """3DPoses in bones, camera frame, of pictures that are to show what these of the benchmark do.
+    def read(self, images: Images, benchmark: Benchmark, index: Indices) -> Float[Tensor, "n 21 3"]:
+        """3DPoses in bones, camera frame, of images that are to show what these of the benchmark do.
 
         It is told where the hand is, and the camera. Raises HandsError for a benchmark without either.
         """
         if benchmark.uv_px is None or benchmark.K is None:
             raise HandsError("an estimator needs to know where hands are (uv_px) and the cameras (K)")
         labels = (benchmark.uv_px[index], benchmark.visible[index], benchmark.K[index])
-        parts = zip(*(tensor.split(PART) for tensor in (pictures, *labels)), strict=True)
+        parts = zip(*(tensor.split(PART) for tensor in (images, *labels)), strict=True)
         return torch.cat([self._read(*part) for part in parts])
 
     def _read(
         self,
-        pictures: Images,
+        images: Images,
         uv_px: Float[Tensor, "n 21 2"],
         visible: Bool[Tensor, "n 21"],
         K: Float[Tensor, "n 3 3"],
     ) -> Float[Tensor, "n 21 3"]:
-        enlarged, px = SOURCE_PX / pictures.shape[-1], self.model.crop_px
+        enlarged, px = SOURCE_PX / images.shape[-1], self.model.crop_px
         centre, side_px = camera.crop_box(uv_px * enlarged, visible, (SOURCE_PX, SOURCE_PX))
         W = camera.warp_matrix(centre / enlarged, side_px / enlarged, px)
-        said = self.model.predict(camera.warp_images(pictures, W, px))["pose"].cpu()
+        said = self.model.predict(camera.warp_images(images, W, px))["pose"].cpu()
         if self.model.experiment.data.frame == "camera":
             return said
         seen = camera.warp_camera(K, W)

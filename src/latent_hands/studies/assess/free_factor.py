@@ -6,18 +6,18 @@ import torch
 
 from latent_hands.paper.latent import active_units
 from latent_hands.studies.assess.benchmark import Benchmark
+from latent_hands.studies.assess.image_quality import mean_over, psnr_db, squared_errors
 from latent_hands.studies.assess.intervals import mean_of
-from latent_hands.studies.assess.pictures import mean_over, psnr_db, squared_errors
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.assess.transfers import from_labels
 from latent_hands.synthesis import swap
 
 
 def measure_free(subject: Subject, benchmark: Benchmark) -> dict[str, Any]:
-    """On the grids' pictures, z_u being swapped (Fig. 2b, Fig. 5) with that of a picture of another grid.
+    """On the grids' images, z_u being swapped (Fig. 2b, Fig. 5) with that of an image of another grid.
 
     `active_units` of `units`; `pose_moves_mm`, the mean distance by which the joints of the decoded 3DPose
-    move; `background_gain_db`, how many dB of PSNR outside hand and arm a picture's own z_u gains over the
+    move; `background_gain_db`, how many dB of PSNR outside hand and arm an image's own z_u gains over the
     other one, the pose being that of the labels.
     """
     index, free = benchmark.transfers.truth, subject.free()

@@ -1,4 +1,4 @@
-"""Means over pictures with 95 % bootstrap intervals that resample whole blocks, whose pictures are alike."""
+"""Means over images with 95 % bootstrap intervals that resample whole blocks, whose images are alike."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from latent_hands.evaluation import metrics
 
 Blocks = Int64[Tensor, " n"]
-"""The block (of the benchmark) that each picture belongs to."""
+"""The block (of the benchmark) that each image belongs to."""
 
 
 def block_weights(blocks: Blocks) -> Float[Tensor, "rows n"]:
-    """How often each picture counts: ones in the first row, then a bootstrap over blocks in the others."""
+    """How often each image counts: ones in the first row, then a bootstrap over blocks in the others."""
     drawn = metrics.block_weights(blocks)
     return torch.cat([torch.ones_like(drawn[:1]), drawn])
 
@@ -32,12 +32,12 @@ def stated(name: str, rows: Float[Tensor, " rows"]) -> dict[str, Any]:
 
 
 def mean_of(name: str, values: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
-    """The mean over pictures, stated."""
+    """The mean over images, stated."""
     return stated(name, weighted_mean(values, block_weights(blocks)))
 
 
 def ratio_of(above: Float[Tensor, " n"], below: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
-    """The ratio of two means over the same pictures, stated as "ratio"."""
+    """The ratio of two means over the same images, stated as "ratio"."""
     weights = block_weights(blocks)
     return stated("ratio", weighted_mean(above, weights) / weighted_mean(below, weights))
 

@@ -1,7 +1,7 @@
-"""An independent judge: a plain regression network that reads pose and content from pictures.
+"""An independent judge: a plain regression network that reads pose and content from images.
 
-It learns from true pictures alone, with a seed of its own, and shares nothing with the model it judges but
-the size of the pictures, and their backbone where both have the same: then it may be pleased by what pleases
+It learns from true images alone, with a seed of its own, and shares nothing with the model it judges but
+the size of the images, and their backbone where both have the same: then it may be pleased by what pleases
 the model's own encoder. Its file is safetensors: loading it executes nothing.
 """
 
@@ -28,7 +28,7 @@ from latent_hands.studies.assess.content import NUMBERS, content_of
 
 WIDTH, FEATURES, THUMBNAIL_PX, HIDDEN = 32, 128, 8, 256
 BATCH, LEARNING_RATE = 64, 1.5e-3
-# Synthesised pictures are soft, and their colours are a little off: neither is a pose.
+# Synthesised images are soft, and their colours are a little off: neither is a pose.
 SOFT = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.1, 0.1, 0.1, 0.02, 0.7, 0.03, 0.6)
 BACKBONES = get_args(Backbone)
 Progress = Callable[[str, int, int], None]
@@ -43,7 +43,7 @@ class Reading:
 
 
 class Judge(nn.Module):
-    """Pictures of `px` pixels, in [-1, 1], to poses and content; `side` is how right hands are shown.
+    """Images of `px` pixels, in [-1, 1], to poses and content; `side` is how right hands are shown.
 
     Raises HandsError for an unknown backbone, and for EfficientNet-Lite0 unless 32 divides `px`.
     """
@@ -61,20 +61,20 @@ class Judge(nn.Module):
         self.register_buffer("mean", torch.zeros(NUMBERS))
         self.register_buffer("deviation", torch.ones(NUMBERS))
 
-    def standard(self, pictures: Float[Tensor, "n 3 px px"]) -> Reading:
+    def standard(self, images: Float[Tensor, "n 3 px px"]) -> Reading:
         """Content in standard deviations of the training set, as it is learnt.
 
         It is read from the pose's features, which it does not change, and from a thumbnail: what learns
         poses is soon blind to colours.
         """
-        features = self.network(pictures)
-        thumbnail = functional.adaptive_avg_pool2d(pictures, THUMBNAIL_PX).flatten(1)
+        features = self.network(images)
+        thumbnail = functional.adaptive_avg_pool2d(images, THUMBNAIL_PX).flatten(1)
         content = self.content(torch.cat([features.detach(), thumbnail], dim=1))
         return Reading(self.pose(features).unflatten(1, (21, 3)), content)
 
-    def forward(self, pictures: Float[Tensor, "n 3 px px"]) -> Reading:
+    def forward(self, images: Float[Tensor, "n 3 px px"]) -> Reading:
         """Poses, and content in its own units."""
-        read = self.standard(pictures)
+        read = self.standard(images)
         return Reading(read.pose, read.content * self.deviation + self.mean)
 
 
@@ -84,7 +84,7 @@ def _network(px: int, backbone: str) -> nn.Module:
     if backbone != "efficientnet_lite0":
         raise HandsError(f'unknown backbone of a judge "{backbone}"; {did_you_mean(backbone, BACKBONES)}')
     if px % STRIDE:
-        raise HandsError(f"a judge's pictures have {px} px; legal for {backbone}: a multiple of {STRIDE}")
+        raise HandsError(f"a judge's images have {px} px; legal for {backbone}: a multiple of {STRIDE}")
     return EfficientNetLite0(FEATURES)
 
 
@@ -104,7 +104,7 @@ def train_judge(
     samples without factors, and as `Judge` and cutting the samples do.
     """
     if not samples or epochs < 1:
-        raise HandsError(f"a judge of {len(samples)} pictures and {epochs} epochs; legal: 1 or more of both")
+        raise HandsError(f"a judge of {len(samples)} images and {epochs} epochs; legal: 1 or more of both")
     told = progress or (lambda what, done, count: None)
     content = content_of(samples)
     windows = build_windows(samples, "scene", 1.0, px, side, progress=lambda *at: told("reading", *at))
@@ -141,7 +141,7 @@ def save_judge(judge: Judge, path: Path) -> Path:
 
 
 def load_judge(path: Path, px: int, side: str, backbone: Backbone | None = None) -> Judge:
-    """Read a judge of pictures of `px` pixels; HandsError for a file that is broken or of another kind.
+    """Read a judge of images of `px` pixels; HandsError for a file that is broken or of another kind.
 
     Any backbone will do if none is asked for.
     """

@@ -1,4 +1,4 @@
-"""What probes learn from: pictures of other people and places than the benchmark's."""
+"""What probes learn from: images of other people and places than the benchmark's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from latent_hands.data.sample import Sample
 
 @dataclass(frozen=True)
 class Lessons:
-    """Pictures in [-1, 1] and their poses, in bones and the frame of the model; `right` where it is told."""
+    """Images in [-1, 1] and their poses, in bones and the frame of the model; `right` where it is told."""
 
     rgb: Float[Tensor, "n 3 px px"]
     pose: Float[Tensor, "n 21 3"]

@@ -14,7 +14,7 @@ from latent_hands.studies.assess.lessons import Lessons
 from latent_hands.studies.assess.subject import Subject
 
 ARM_SHARE = 0.01
-"""Of a picture's pixels: less is no forearm to read a pose from."""
+"""Of an image's pixels: less is no forearm to read a pose from."""
 HIDDEN, STEPS, LEARNING_RATE, WEIGHT_DECAY = 128, 300, 3e-3, 1e-2
 
 
@@ -70,7 +70,7 @@ def measure_probes(
     """{factor: EPE of CPose and 3DPose that a probe reads from its posterior mean}, and the mean pose's.
 
     Probes learn from the lessons, or without them each half of the benchmark's blocks from the other.
-    `.._with_arm` and `.._without_arm` are of the pictures that show the forearm and of all others.
+    `.._with_arm` and `.._without_arm` are of the images that show the forearm and of all others.
     """
     targets = _targets(benchmark.pose, benchmark.right)
     factors, mean = subject.read(benchmark.rgb, benchmark.right), targets

@@ -11,10 +11,10 @@ from latent_hands.studies.assess.calibration import measure_samples
 from latent_hands.studies.assess.disentangling import measure_groups
 from latent_hands.studies.assess.estimator import Estimator
 from latent_hands.studies.assess.free_factor import measure_free
+from latent_hands.studies.assess.image_quality import Images
 from latent_hands.studies.assess.intervals import block_weights, stated, weighted_mean
 from latent_hands.studies.assess.judge import Judge, Progress
 from latent_hands.studies.assess.lessons import Lessons
-from latent_hands.studies.assess.pictures import Images
 from latent_hands.studies.assess.probe import measure_probes
 from latent_hands.studies.assess.readings import judged, kept_content, pose_errors
 from latent_hands.studies.assess.subject import Subject, observed
@@ -25,7 +25,7 @@ from latent_hands.studies.assess.transfers import (
     answers,
     gain_db,
     regions_of,
-    score_pictures,
+    score_images,
 )
 
 
@@ -38,11 +38,11 @@ def assess_run(
     lessons: Lessons | None = None,
     estimator: Estimator | None = None,
 ) -> tuple[dict[str, Any], dict[str, Images]]:
-    """All numbers of docs/assess.md, and the pictures of every transfer by row.
+    """All numbers of docs/assess.md, and the images of every transfer by row.
 
     Without a judge nothing reads content; without it and an estimator the model's own decoder alone reads
     poses. `samples` posterior draws an image are taken. Probes learn from `lessons`, or else from the
-    benchmark itself. Raises HandsError for a model that cannot read or write pictures, for fewer than two
+    benchmark itself. Raises HandsError for a model that cannot read or write images, for fewer than two
     samples, and for a benchmark of fewer than two blocks.
     """
     if samples < 2:
@@ -61,11 +61,11 @@ def assess_run(
     told = progress or (lambda what, done, count: None)
     made = answers(subject, benchmark)
     numbers = {
-        "pictures": len(benchmark.rgb),
+        "images": len(benchmark.rgb),
         "transfers": len(benchmark.transfers.truth),
         "blocks": blocks,
         "crop_px": benchmark.rgb.shape[-1],
-        "content_from": "tag" if subject.tagged else "picture",
+        "content_from": "tag" if subject.tagged else "image",
         "rows": measure_transfers(subject, benchmark, made, judge, estimator),
     }
     for done, (name, measure) in enumerate(parts.items(), 1):
@@ -96,7 +96,7 @@ def measure_transfers(
         rows[name]["content"] = kept_content(reading.content, benchmark.content[truth], blocks)
     for name, shown in made.items():
         if name != TRUE:
-            rows[name] |= score_pictures(shown, made[TRUE], regions, blocks)
+            rows[name] |= score_images(shown, made[TRUE], regions, blocks)
         if name in MADE:
             over = gain_db(shown, made[TAG], made[TRUE], regions["inside"], blocks)
             rows[name]["inside_over_tag"] = over
@@ -104,7 +104,7 @@ def measure_transfers(
 
 
 def measure_latent(subject: Subject, benchmark: Benchmark) -> dict[str, dict[str, Any]]:
-    """{arrow: {factor: units, active units, KL in nats}} of every encoder of labels, tags and pictures."""
+    """{arrow: {factor: units, active units, KL in nats}} of every encoder of labels, tags and images."""
     cpose, viewpoint = canonicalise(benchmark.pose, benchmark.right)
     batch = observed(
         benchmark.right,

@@ -8,14 +8,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands import synthesis
-from latent_hands.data.pictures import KINDS
+from latent_hands.data.image_files import KINDS
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 
 TAGS = tuple(key for key, kind in KINDS.items() if kind.shared)
-"""Pictures of a scene, which samples share."""
+"""Images of a scene, which samples share."""
 PART = 64
 """Samples run at once."""
 Right = Tensor | None
@@ -24,17 +24,17 @@ Right = Tensor | None
 
 @dataclass(frozen=True)
 class Subject:
-    """A graph that writes pictures. Results lie in the processor's memory, wherever the graph runs.
+    """A graph that writes images. Results lie in the processor's memory, wherever the graph runs.
 
     `pose` and `content` are its factors by role. `tagged` says whether contents are inferred from tag
-    pictures (Fig. 2a) or, as z_u is, from any picture (Fig. 2b).
+    images (Fig. 2a) or, as z_u is, from any image (Fig. 2b).
     """
 
     vae: DisentangledVAE
     device: str | torch.device = "cpu"
 
     def __post_init__(self) -> None:
-        """Raises HandsError for a graph that writes no pictures, or has no factor of the pose."""
+        """Raises HandsError for a graph that writes no images, or has no factor of the pose."""
         self._decoder("rgb", tuple(self.vae.latent))
         if not self.pose:
             raise HandsError(
@@ -63,7 +63,7 @@ class Subject:
         return tuple(kind for kind in TAGS if kind in read)
 
     def free(self) -> synthesis.Factors:
-        """z_u: content that pictures alone tell, no label and no tag."""
+        """z_u: content that images alone tell, no label and no tag."""
         arrows = [self.vae.encoder(name) for name in self.vae.encoders]
         told = {factor for arrow in arrows if arrow.reads in TAGS for factor in arrow.factors}
         return tuple(factor for factor in self.content if factor not in told)
@@ -93,9 +93,9 @@ class Subject:
         """Posterior means."""
         return means(self.posterior(factors, batch))
 
-    def read(self, pictures: Tensor, right: Right = None) -> Latent:
-        """Every factor's posterior mean, from pictures."""
-        return self.infer(tuple(self.vae.latent), observed(right, rgb=pictures))
+    def read(self, images: Tensor, right: Right = None) -> Latent:
+        """Every factor's posterior mean, from images."""
+        return self.infer(tuple(self.vae.latent), observed(right, rgb=images))
 
     def decode(self, written: str, latent: Mapping[str, Tensor], right: Right = None) -> Tensor:
         """A modality, by the decoder that reads most of these factors; HandsError if there is none."""
@@ -107,9 +107,9 @@ class Subject:
 
         return self._in_parts(write, dict(latent) | observed(right))[written]
 
-    def own_pose(self, pictures: Tensor, right: Right = None) -> Float[Tensor, "n 21 3"]:
-        """The 3DPose that the model itself reads from pictures, in bones."""
-        latent = self.infer(self.pose_decoder_factors(), observed(right, rgb=pictures))
+    def own_pose(self, images: Tensor, right: Right = None) -> Float[Tensor, "n 21 3"]:
+        """The 3DPose that the model itself reads from images, in bones."""
+        latent = self.infer(self.pose_decoder_factors(), observed(right, rgb=images))
         return self.decode("pose", latent, right)
 
     def pose_decoder_factors(self) -> synthesis.Factors:

@@ -9,33 +9,40 @@ from torch import Tensor
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.paper.latent import Latent
 from latent_hands.studies.assess.benchmark import Benchmark, Indices
+from latent_hands.studies.assess.image_quality import (
+    Images,
+    Region,
+    mean_over,
+    psnr_db,
+    squared_errors,
+    ssim_map,
+)
 from latent_hands.studies.assess.intervals import Blocks, block_weights, mean_of, stated, weighted_mean
-from latent_hands.studies.assess.pictures import Images, Region, mean_over, psnr_db, squared_errors, ssim_map
 from latent_hands.studies.assess.subject import PART, Subject, observed
 
-MADE = ("pose_from_labels", "pose_from_picture")
+MADE = ("pose_from_labels", "pose_from_image")
 """Rows that are transfers; all others are what they are measured against."""
-TRUE, TAG = "true_picture", "tag_copied"
+TRUE, TAG = "true_image", "tag_copied"
 
 
 def from_labels(subject: Subject, benchmark: Benchmark, index: Indices) -> Latent:
-    """The pose factors of some pictures, by their labels."""
+    """The pose factors of some images, by their labels."""
     pose, right = benchmark.pose[index], benchmark.side(index)
     cpose, viewpoint = canonicalise(pose, right)
     return subject.infer(subject.pose, observed(right, pose=pose, cpose=cpose, viewpoint=viewpoint))
 
 
 def from_scenes(subject: Subject, benchmark: Benchmark, index: Indices) -> Latent:
-    """The content of some scenes: of their tags, or where tags do not tell it all, of the pictures."""
+    """The content of some scenes: of their tags, or where tags do not tell it all, of the images."""
     tags = {kind: shown[index] for kind, shown in benchmark.tags.items()}
     shown = tags if subject.tagged else {"rgb": benchmark.rgb[index]}
     return subject.infer(subject.content, observed(benchmark.side(index), **shown))
 
 
 def answers(subject: Subject, benchmark: Benchmark) -> dict[str, Images]:
-    """For every transfer of the benchmark: the true picture, what the model makes, and four baselines.
+    """For every transfer of the benchmark: the true image, what the model makes, and four baselines.
 
-    The baselines are the scene's tag picture copied, its other picture copied, the mean of all pictures of
+    The baselines are the scene's tag image copied, its other image copied, the mean of all images of
     the benchmark, and the model's own reconstruction of the truth, of which it is a bound.
     """
     transfers, right = benchmark.transfers, benchmark.side(benchmark.transfers.truth)
@@ -50,13 +57,13 @@ def answers(subject: Subject, benchmark: Benchmark) -> dict[str, Images]:
         MADE[1]: subject.decode("rgb", seen, right),
         TAG: benchmark.tag[transfers.scene],
         "scene_copied": benchmark.rgb[transfers.scene],
-        "mean_picture": benchmark.rgb.mean(dim=0).expand_as(truth),
+        "mean_image": benchmark.rgb.mean(dim=0).expand_as(truth),
         "own_reconstruction": subject.decode("rgb", subject.read(truth, right), right),
     }
 
 
 def regions_of(benchmark: Benchmark) -> dict[str, Region]:
-    """Where pictures are compared: everywhere; inside: where the truth or the scene's picture shows its hand;
+    """Where images are compared: everywhere; inside: where the truth or the scene's image shows its hand;
     outside: where neither shows hand or arm."""
     truth, scene = benchmark.transfers.truth, benchmark.transfers.scene
     inside = benchmark.hand[truth] | benchmark.hand[scene]
@@ -64,11 +71,11 @@ def regions_of(benchmark: Benchmark) -> dict[str, Region]:
     return {"whole": torch.ones_like(inside), "inside": inside, "outside": outside}
 
 
-def score_pictures(
+def score_images(
     made: Images, truth: Images, regions: Mapping[str, Region], blocks: Blocks
 ) -> dict[str, dict[str, Any]]:
-    """{region: numbers}: `psnr_db` and `ssim` are means over pictures, `pooled_psnr_db` is the PSNR of the
-    mean squared error over all pixels of all pictures."""
+    """{region: numbers}: `psnr_db` and `ssim` are means over images, `pooled_psnr_db` is the PSNR of the
+    mean squared error over all pixels of all images."""
     errors, similar = compare(made, truth)
     weights = block_weights(blocks)
     numbers = {}
@@ -93,6 +100,6 @@ def compare(made: Images, truth: Images) -> tuple[Tensor, Tensor]:
 
 
 def gain_db(made: Images, baseline: Images, truth: Images, region: Region, blocks: Blocks) -> dict[str, Any]:
-    """How many dB closer to the truth than a baseline, in a region of the same pictures, on average."""
+    """How many dB closer to the truth than a baseline, in a region of the same images, on average."""
     ours, theirs = (psnr_db(mean_over(squared_errors(each, truth), region)) for each in (made, baseline))
     return mean_of("gain_db", ours - theirs, blocks)

@@ -9,14 +9,14 @@ from latent_hands.evaluation.scoring import score_run
 from latent_hands.experiment import Experiment, write_experiment
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import WEIGHTS, find_run
+from latent_hands.studies.demo.images import Models, Studio
 from latent_hands.studies.demo.learning import demo_experiment, learn
-from latent_hands.studies.demo.pictures import Models, Studio
 from latent_hands.studies.demo.stages import Found, Stages
 from latent_hands.studies.demo.story import tell
 
-PICTURE_PX = 160
+IMAGE_PX = 160
 WINDOW = [0.85, 1.0]
-"""Sides of the scenes' windows in picture sides: up to 1 they lie within the picture."""
+"""Sides of the scenes' windows in image sides: up to 1 they lie within the image."""
 RUNS = {"estimation": "demo_estimation", "synthesis": "demo_synthesis"}
 """The run folders of a demo, which are also the names of the shipped models -> what they are trained by."""
 
@@ -25,13 +25,13 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
     """Render `count` training hands and an eighth as many others, train, evaluate, draw; the report's path.
 
     Everything lies in `out`. What a former call has done is kept, and whatever is missing is done. With
-    `rhd`, the folder of that data set, its evaluation pictures are scored as well; none of them is shown.
+    `rhd`, the folder of that data set, its evaluation images are scored as well; none of them is shown.
     Raises HandsError for a count below 256, and KeyboardInterrupt once a stopped training is saved.
     """
     if count < 256:
         raise HandsError(f"count is {count}; legal: 256 (one batch) or more")
     stages = Stages(out, 5 if rhd is None else 6)
-    rendering = {"count": count, "evaluation": count // 8, "px": PICTURE_PX, "window": WINDOW}
+    rendering = {"count": count, "evaluation": count // 8, "px": IMAGE_PX, "window": WINDOW}
     stages.run(
         "render hands", rendering, ["hands/rendered.json"], partial(_render, out / "hands", **rendering)
     )
@@ -51,7 +51,7 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
             "evaluate on RHD", wanted, [], lambda: _score(models["estimation"], there())
         )
     studio = Studio(out, samples, models)
-    for name, work in (("draw estimates", studio.draw_estimates), ("draw pictures", studio.draw_synthesis)):
+    for name, work in (("draw estimates", studio.draw_estimates), ("draw images", studio.draw_synthesis)):
         stages.run(name, {"shipped": shipped}, studio.files[work.__name__], work)
     report = tell(studio, found, stages.seconds())
     _summary(stages, found, report)

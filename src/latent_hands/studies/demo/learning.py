@@ -140,7 +140,7 @@ def meaning(line: Mapping, px: int) -> tuple[str, str, float] | None:
     """
     phase = str(line["phase"]).replace("_", " ")
     if "log_p_rgb" in line:
-        return "picture error, grey levels", phase, (-2 * line["log_p_rgb"] / (3 * px**2)) ** 0.5
+        return "image error, grey levels", phase, (-2 * line["log_p_rgb"] / (3 * px**2)) ** 0.5
     if "log_p_pose" in line:
         return "3DPose error, mm", phase, SHOWN_BONE_MM * (-2 * line["log_p_pose"] / 21) ** 0.5
     return None

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: sections of text, numbers and pictures, which are written into it."""
+"""One self-contained HTML page: sections of text, numbers and images, which are written into it."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ TYPES = {".png": "image/png", ".gif": "image/gif"}
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture file (.png, .gif) and what it shows; `side` puts it beside its neighbour."""
+    """An image file (.png, .gif) and what it shows; `side` puts it beside its neighbour."""
 
     path: Path
     caption: str
@@ -52,7 +52,7 @@ class Page:
     foot: str = ""
 
     def html(self) -> str:
-        """The whole page, asking for nothing from elsewhere; HandsError for a picture that is not there."""
+        """The whole page, asking for nothing from elsewhere; HandsError for an image that is not there."""
         cards = "".join(
             f'<div class="card"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
             for name, value in self.cards.items()
@@ -84,7 +84,7 @@ def _figure(figure: Figure) -> str:
     if kind not in TYPES:
         raise HandsError(f"{figure.path} cannot be shown; {did_you_mean(kind, TYPES)}")
     if not figure.path.is_file():
-        raise HandsError(f"there is no picture {figure.path} to show")
+        raise HandsError(f"there is no image {figure.path} to show")
     data = base64.b64encode(figure.path.read_bytes()).decode()
     caption = escape(figure.caption)
     return (

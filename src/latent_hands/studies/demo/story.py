@@ -1,10 +1,10 @@
-"""The demo's report: what was learned, what each picture shows, what the numbers mean."""
+"""The demo's report: what was learned, what each image shows, what the numbers mean."""
 
 from pathlib import Path
 
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
-from latent_hands.studies.demo.pictures import Models, Studio
+from latent_hands.studies.demo.images import Models, Studio
 from latent_hands.studies.demo.report import Figure, Page, Section, Table, graph_svg
 from latent_hands.studies.demo.stages import Found
 
@@ -25,8 +25,8 @@ def tell(studio: Studio, found: Found, seconds: float) -> Path:
     scores = found["rendered"][best]
     page = Page(
         title="Latent Hands: a demo",
-        lead="A variational autoencoder learns what makes a picture of a hand: its pose, the viewpoint, "
-        "and everything else. It then reads 3D hands from pictures, and makes pictures of chosen hands in "
+        lead="A variational autoencoder learns what makes an image of a hand: its pose, the viewpoint, "
+        "and everything else. It then reads 3D hands from images, and makes images of chosen hands in "
         "chosen scenes.",
         cards={
             f"mean joint error on unseen hands, {WHOSE[best]}": f"{scores['epe_mm']:.1f} mm",
@@ -55,9 +55,9 @@ def _hands(studio: Studio, rendering: Found) -> Section:
     return Section(
         "The hands",
         [
-            f"All pictures were rendered on this machine: {rendering['count']:,} to learn from and "
+            f"All images were rendered on this machine: {rendering['count']:,} to learn from and "
             f"{rendering['evaluation']:,} to test on, of other people in other places. Each comes with "
-            "exact labels: 21 joints in millimetres, the camera, what is visible, and a tag picture of "
+            "exact labels: 21 joints in millimetres, the camera, what is visible, and a tag image of "
             "the same scene.",
         ],
         [Figure(studio.path("hands.png"), "Hands kept for testing, with their labelled joints.")],
@@ -73,7 +73,7 @@ def _model(studio: Studio) -> Section:
             "(grey) generate from them. Two graphs are trained. For estimation the factors are the "
             "canonical pose (fingers, seen from a fixed side) and the viewpoint. For synthesis they are "
             "pose and content: skin, light and background.",
-            "First the factors are disentangled, each learned from its own labels. Then pictures are "
+            "First the factors are disentangled, each learned from its own labels. Then images are "
             "embedded: an encoder learns to find the same factors from pixels alone, while the decoders "
             "stay as they are.",
         ],
@@ -91,7 +91,7 @@ def _learning(studio: Studio) -> Section:
     return Section(
         "The learning",
         [
-            "Left, how far decoded joints or pictures are from the truth in the course of each phase "
+            "Left, how far decoded joints or images are from the truth in the course of each phase "
             "(joints for a bone of 40 mm). Right, how much is written into each factor: a factor at zero "
             "would carry nothing.",
         ],
@@ -105,7 +105,7 @@ def _learning(studio: Studio) -> Section:
 def _numbers(found: Found) -> Section:
     text = [
         "All errors are on hands that no model saw. As in the paper, which hand it is and the length of "
-        "one bone are given, and the camera besides; everything else is read from the picture. The mean "
+        "one bone are given, and the camera besides; everything else is read from the image. The mean "
         "pose is what one gets without looking. In brackets: 95 % bootstrap intervals.",
     ]
     if "shipped" in found["rendered"]:
@@ -130,7 +130,7 @@ def _table(found: Found) -> Table:
             if data in found
         ]
         rows.append([f"{name}{f', {unit}' if unit else ''}", *cells, *means])
-    rows.append(["pictures", *(f"{numbers['samples']:,}" for numbers in scores.values())])
+    rows.append(["images", *(f"{numbers['samples']:,}" for numbers in scores.values())])
     return Table(headings, [[*row, *[""] * (len(headings) - len(row))] for row in rows])
 
 
@@ -147,12 +147,12 @@ def _each(studio: Studio, models: Models, kind: str, caption: str, side: bool = 
 
 def _estimates(studio: Studio) -> Section:
     return Section(
-        "Hands in pictures",
+        "Hands in images",
         [
             "Six unseen hands, evenly spaced in the test set and not picked, with their errors. Second "
-            "column: the estimate over the picture, a colour a finger. Then the hand in 3D from the front "
+            "column: the estimate over the image, a colour a finger. Then the hand in 3D from the front "
             "and from the side: the truth in red, the estimate in blue; paler is farther away. No model "
-            "knows how large or where a hand is: over the picture it is laid by the rule that cuts crops.",
+            "knows how large or where a hand is: over the image it is laid by the rule that cuts crops.",
         ],
         _each(studio, studio.models["estimation"], "estimates.png", "Estimates."),
     )
@@ -160,11 +160,11 @@ def _estimates(studio: Studio) -> Section:
 
 def _transfers(studio: Studio) -> Section:
     text = [
-        "From each tag picture in the first row the model reads the scene. Every picture below is generated: "
+        "From each tag image in the first row the model reads the scene. Every image below is generated: "
         "the pose of its row in the scene of its column. No model ever saw such a pair. The second column "
         "shows the 3DPose that decodes from the same factor.",
-        "The model trained here had two minutes and few hands, so its pictures are blurred; its poses are "
-        "given as labelled joints. A model with more time reads the pose, too, from a picture.",
+        "The model trained here had two minutes and few hands, so its images are blurred; its poses are "
+        "given as labelled joints. A model with more time reads the pose, too, from an image.",
     ]
     figures = _each(studio, studio.models["synthesis"], "transfer.png", "Pose transfer, Fig. 6 of the paper.")
     return Section("A pose carried into other scenes", text, figures)
@@ -175,7 +175,7 @@ def _walks(studio: Studio) -> Section:
     return Section(
         "Walks through the latent space",
         [
-            "One factor moves in a straight line from one picture's value to another's, the other factor "
+            "One factor moves in a straight line from one image's value to another's, the other factor "
             "stands still. If the factors are disentangled, a walk along the pose leaves the scene alone, "
             "and the other way round.",
         ],
@@ -198,4 +198,4 @@ def _further(studio: Studio) -> Section:
         f"evaluate {estimation} --data rhd --root RHD_published_v2",
     )
     code = "\n".join(f"latent-hands {command}" for command in commands)
-    return Section("Further", ["The same with your own pictures and more hands:"], code=code)
+    return Section("Further", ["The same with your own images and more hands:"], code=code)

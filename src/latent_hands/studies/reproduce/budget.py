@@ -39,7 +39,7 @@ def plans(shares: Sequence[int] = SHARES) -> dict[str, Plan]:
     """The experiments, 25 for the paper's shares.
 
     All take the same number of updates, since epochs count all hands. An update of the embedding is one step,
-    or with weak labels two: the second on the pictures that are not labelled.
+    or with weak labels two: the second on the images that are not labelled.
     """
     found = {WHOLE: Plan("study_estimation")}
     for share in shares[:-1]:

@@ -93,7 +93,7 @@ def markdown(found: Found) -> str:
 
 
 def draw_table(found: Found) -> Figure:
-    """The same as a picture: values, intervals small below them."""
+    """The same as an image: values, intervals small below them."""
     head, rows = table_of(found)
     widths = [1.55, *[1.0] * len(COLUMNS), 0.6, 0.75, 0.6]
     step, width = 0.38, sum(widths)

@@ -1,4 +1,4 @@
-"""What a run's metrics say of its learning: the time it took, its validation errors on pictures."""
+"""What a run's metrics say of its learning: the time it took, its validation errors on images."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ Curve = dict[str, list[int] | list[float]]
 
 
 class Spent(NamedTuple):
-    """What a training took up to some point; crops are pictures that were read."""
+    """What a training took up to some point; crops are images that were read."""
 
     updates: int
     seconds: float
@@ -22,7 +22,7 @@ class Spent(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The step of a phase that reads hands from pictures.
+    """The step of a phase that reads hands from images.
 
     `key` is what its values are called by in the metrics, in front of their names; `share` of the phase's
     updates take it.
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
 
 
 def readings(experiment: Experiment) -> dict[str, Reading]:
-    """By phase, the first step that reads labelled pictures alone; phases without one are left out."""
+    """By phase, the first step that reads labelled images alone; phases without one are left out."""
     with torch.device("meta"):
         vae = build_vae(experiment)
     found: dict[str, Reading] = {}
@@ -61,7 +61,7 @@ def clock(lines: Sequence[Line], experiment: Experiment) -> list[Spent]:
 
 
 def learning_curve(lines: Sequence[Line], experiment: Experiment) -> Curve:
-    """Validation EPE of pictures over updates and seconds."""
+    """Validation EPE of images over updates and seconds."""
     spent, reads = clock(lines, experiment), readings(experiment)
     updates, errors = _values(lines, reads, "epe_mm")
     seconds = np.interp(updates, [s.updates for s in spent], [s.seconds for s in spent])
@@ -69,13 +69,13 @@ def learning_curve(lines: Sequence[Line], experiment: Experiment) -> Curve:
 
 
 def loss_curve(lines: Sequence[Line], experiment: Experiment) -> Curve:
-    """-E log p(pose | z) with z from training pictures, which all methods have, over the updates."""
+    """-E log p(pose | z) with z from training images, which all methods have, over the updates."""
     updates, values = _values(lines, readings(experiment), "log_p_pose")
     return {"updates": updates, "loss": [-value for value in values]}
 
 
 def information(lines: Sequence[Line], experiment: Experiment) -> dict[str, float]:
-    """At the end, KL in nats and active units by factor of q(z | picture), and poses' EPE from labels."""
+    """At the end, KL in nats and active units by factor of q(z | image), and poses' EPE from labels."""
     phase, (key, _) = list(readings(experiment).items())[-1]
     last: Line = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""What every figure shares: files, the look of a paper, pictures in JSON, sheets of pictures and hands."""
+"""What every figure shares: files, the look of a paper, images in JSON, sheets of images and hands."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from latent_hands import draw
-from latent_hands.draw import PREDICTION, TRUTH, Picture
+from latent_hands.draw import PREDICTION, TRUTH, ImageArray
 from latent_hands.files import write_text
 
 Found = dict[str, Any]
@@ -73,15 +73,15 @@ def rounded(found: Any) -> Any:
     return found
 
 
-def to_text(picture: Picture) -> str:
-    """A picture as text that JSON can hold."""
+def to_text(image: ImageArray) -> str:
+    """An image as text that JSON can hold."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    Image.fromarray(image).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def from_text(text: str) -> Picture:
-    """The picture again."""
+def from_text(text: str) -> ImageArray:
+    """The image again."""
     data = base64.b64decode(text.removeprefix("data:image/png;base64,"))
     return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
 
@@ -91,7 +91,7 @@ def reach(poses: Iterable[Any]) -> float:
     return float(max(np.ptp(np.asarray(pose)[:, :2], axis=0).max() for pose in poses)) / 2
 
 
-def hand(pose: Any, size: float, ink: str | None = None) -> Picture:
+def hand(pose: Any, size: float, ink: str | None = None) -> ImageArray:
     """A 3DPose from the front, centred, at the scale of `reach`; without ink in the fingers' colours."""
     points = np.asarray(pose, float)
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
@@ -115,14 +115,14 @@ class Sheet:
         self.size = (self.across[-1] + CELL_IN + right, self.down[-1] + CELL_IN + bottom)
         self.figure = Figure(figsize=self.size)
 
-    def show(self, row: int, column: int, picture: Picture, framed: bool = False) -> Axes:
-        """A picture in a cell; in a red frame if it was given."""
+    def show(self, row: int, column: int, image: ImageArray, framed: bool = False) -> Axes:
+        """An image in a cell; in a red frame if it was given."""
         width, height = self.size
         x, y = self.across[column], height - self.down[row] - CELL_IN
         axis = self.figure.add_axes((x / width, y / height, CELL_IN / width, CELL_IN / height))
         axis.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
         axis.spines[:].set_visible(False)
-        large = Image.fromarray(picture).resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
+        large = Image.fromarray(image).resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
         axis.imshow(np.array(large), extent=(0, 1, 0, 1), interpolation="antialiased", aspect="auto")
         if framed:
             axis.spines[:].set(visible=True, color=TRUTH, linewidth=2.2)

@@ -66,8 +66,8 @@ def compared(
     return files
 
 
-def pictures_of(study: Study) -> Source:
-    """Where pictures of hands in scenes come from: STB as in the paper, if it can be learned from."""
+def images_of(study: Study) -> Source:
+    """Where images of hands in scenes come from: STB as in the paper, if it can be learned from."""
     able = [source for source in study.sets.given if source.name == "stb" and source.learns]
     return able[0] if able else study.sets.rendered
 
@@ -83,7 +83,7 @@ def fig5(study: Study) -> list[Path]:
 
 
 def fig6(study: Study) -> list[Path]:
-    """Poses read from pictures in other scenes."""
+    """Poses read from images in other scenes."""
     return _one_model(study, "fig6", "synthesis", SYNTHESIS, transfer.measure_fig6, transfer.draw_fig6)
 
 
@@ -95,7 +95,7 @@ def _one_model(
     measure: Callable[..., Found],
     drawing: Callable[[Found], Any],
 ) -> list[Path]:
-    source = pictures_of(study)
+    source = images_of(study)
     model = study.model(name, plan, source)
     found = settings(study, source, learned_by(model)) | measure(model, study.sets.samples(source))
     return save(found, drawing, study.sets.out / figure)
@@ -122,7 +122,7 @@ def fig7(study: Study) -> list[Path]:
 
 
 def fig8(study: Study) -> list[Path]:
-    """CPose and 3DPose of evaluation pictures beside their truth."""
+    """CPose and 3DPose of evaluation images beside their truth."""
     models = {}
     for source in study.sets.scored():
         model = study.model(budget.WHOLE, ESTIMATION, study.sets.teacher(source))

@@ -79,7 +79,7 @@ def draw_joint(found: Found) -> Figure:
     loss.set_yscale("log")
     updates.legend()
     figure.supxlabel(
-        "Equal numbers of pictures, constant learning rate; two phases read them in the last alone. "
+        "Equal numbers of images, constant learning rate; two phases read them in the last alone. "
         f"In mm, about the last {found['last']} validations:\n" + ";  ".join(told),
         fontsize=7,
     )

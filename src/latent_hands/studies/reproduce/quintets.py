@@ -1,4 +1,4 @@
-"""Fig. 8: quintets of picture, CPose and 3DPose, the truth red, the prediction blue."""
+"""Fig. 8: quintets of image, CPose and 3DPose, the truth red, the prediction blue."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,15 +9,15 @@ from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.predictor import Model, photo_of
 from latent_hands.studies.gallery import error_mm, labelled_pose, looked_at, truth_mm
 from latent_hands.studies.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand, reach, to_text
-from latent_hands.studies.reproduce.hands import bones, canonical, reduced, spread
+from latent_hands.studies.reproduce.selection import bones, canonical, reduced, spread
 from latent_hands.studies.reproduce.sets import TITLES
 
 QUINTETS = 8
-HEADINGS = ("picture", "CPose, truth", "predicted", "3DPose, truth", "predicted")
+HEADINGS = ("image", "CPose, truth", "predicted", "3DPose, truth", "predicted")
 
 
 def measure_fig8(models: Mapping[str, tuple[Model, Sequence[Sample]]]) -> Found:
-    """By set, its evaluation pictures evenly spaced; poses in mm, CPoses in left form."""
+    """By set, its evaluation images evenly spaced; poses in mm, CPoses in left form."""
     return {
         "sets": {
             name: [quintet(model, sample) for sample in spread(samples, min(QUINTETS, len(samples)))]
@@ -27,13 +27,13 @@ def measure_fig8(models: Mapping[str, tuple[Model, Sequence[Sample]]]) -> Found:
 
 
 def quintet(model: Model, sample: Sample) -> Found:
-    """One picture with its label and what the model says."""
+    """One image with its label and what the model says."""
     photo = photo_of(sample, model.experiment.data.crop)
     said = model.estimate(photo)
     pose, bone_mm = bones(labelled_pose(sample))
     return {
         "name": sample.name,
-        "picture": to_text(reduced(looked_at(photo))),
+        "image": to_text(reduced(looked_at(photo))),
         "cpose_mm": [bone_mm * canonical(pose), said.cpose_mm],
         "pose_mm": [truth_mm(sample), said.xyz_mm],
         "epe_mm": error_mm(said, sample),
@@ -51,14 +51,14 @@ def draw_fig8(found: Found) -> Figure:
     for column in range(len(sheet.across)):
         sheet.text(sheet.across[column] + CELL_IN / 2, 0.12, HEADINGS[column % 5], fontsize=8)
     told = (
-        "Red: truth, blue: prediction. In the pictures: mean error of the 3DPose. Evenly spaced over the "
+        "Red: truth, blue: prediction. In the images: mean error of the 3DPose. Evenly spaced over the "
         "evaluation split, none chosen by its looks."
     )
     return sheet.with_note(told)
 
 
 def _quintet(sheet: Sheet, row: int, column: int, name: str, each: Found) -> None:
-    axis = sheet.show(row, column, from_text(each["picture"]))
+    axis = sheet.show(row, column, from_text(each["image"]))
     box = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
     told = f"{TITLES[name] if name != 'rendered' else ''} {each['epe_mm']:.0f} mm".strip()
     axis.text(0.04, 0.04, told, fontsize=6.5, va="bottom", bbox=box)

@@ -18,10 +18,10 @@ from latent_hands.errors import AbsentError, HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
 from latent_hands.experiment import Experiment
 from latent_hands.predictor import Model
-from latent_hands.studies.demo import PICTURE_PX, WINDOW
+from latent_hands.studies.demo import IMAGE_PX, WINDOW
 
 ENOUGH_TO_LEARN = 256
-"""A training split of fewer hands counts as absent: someone keeps a few pictures for looking at."""
+"""A training split of fewer hands counts as absent: someone keeps a few images for looking at."""
 TITLES = {"rendered": "rendered hands", "rhd": "RHD", "stb": "STB"}
 
 
@@ -81,7 +81,7 @@ class Sets:
         )
         from latent_hands.rendering.sets.dataset import render_dataset
 
-        render_dataset(root, self.hands, PICTURE_PX, evaluation=evaluation, window=(WINDOW[0], WINDOW[1]))
+        render_dataset(root, self.hands, IMAGE_PX, evaluation=evaluation, window=(WINDOW[0], WINDOW[1]))
         return open_source("rendered", root)
 
     def scored(self) -> list[Source]:

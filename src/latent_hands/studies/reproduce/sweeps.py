@@ -39,7 +39,7 @@ def measure_sweep(
     """From the runs' scores and what their latents carry (`curves.information`), in the order of `plans`.
 
     Lists over values, then seeds. `reconstruction_epe_mm` is the error of poses encoded from their labels: no
-    picture is read better.
+    image is read better.
     """
     runs = list(carried.values())
     keys = sorted({key for each in runs for run in each for key in run})
@@ -69,7 +69,7 @@ def draw_sweep(found: Found) -> Figure:
     seeds = len(found["epe_mm"][0])
     titles = (
         f"mean and range of {seeds} seed{'s' * (seeds > 1)}",
-        "q(z | picture)",
+        "q(z | image)",
         "variance of the mean > 0.01",
     )
     for panel, y, title in zip(panels, ("mean EPE, mm", "KL, nats", "active units"), titles, strict=True):

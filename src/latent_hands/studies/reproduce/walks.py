@@ -1,4 +1,4 @@
-"""Fig. 4: pictures and poses on lines through the latent. Fig. 5: along z_u, where the pose is to stay."""
+"""Fig. 4: images and poses on lines through the latent. Fig. 5: along z_u, where the pose is to stay."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from latent_hands.studies.reproduce.figure import (
     reach,
     to_text,
 )
-from latent_hands.studies.reproduce.hands import (
+from latent_hands.studies.reproduce.selection import (
     bones,
     distance,
     label,
@@ -32,14 +32,14 @@ from latent_hands.studies.reproduce.hands import (
 )
 
 STEPS, FIXED, PAIRS, ROWS = 7, 3, 32, 2
-"""Pictures of a walk; the step of the pose walk whose pose the content walk keeps, the paper's fourth column;
+"""Images of a walk; the step of the pose walk whose pose the content walk keeps, the paper's fourth column;
 further pairs of hands over which the JSON averages; walks along z_u that are shown."""
 
 
 def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
-    """Walks along the pose in two scenes, and along the content at one pose; all ends read from pictures.
+    """Walks along the pose in two scenes, and along the content at one pose; all ends read from images.
 
-    Raises HandsError for a set without tag pictures, and as `Model.walk` does.
+    Raises HandsError for a set without tag images, and as `Model.walk` does.
     """
     (first, second), crop = scenes(samples, 2), model.experiment.data.crop
     pair = median_pair(first)
@@ -55,8 +55,8 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
     return {
         "inputs": [to_text(seen(photo)) for photo in ends],
         "tags": [to_text(seen(tag)) for tag in tags],
-        "pose_walks": [pictures_of(walk) for walk in walks],
-        "content_walk": pictures_of(contents),
+        "pose_walks": [images_of(walk) for walk in walks],
+        "content_walk": images_of(contents),
         "poses_bones": poses,
         "truth_bones": truth,
         "step_lengths_mm": [bone_mm[0] * step for step in step_lengths(poses)],
@@ -65,9 +65,9 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
     }
 
 
-def pictures_of(walk: Walk) -> list[str]:
-    """The pictures of a walk, as JSON holds them."""
-    return [to_text(picture) for picture in walk.pictures]
+def images_of(walk: Walk) -> list[str]:
+    """The images of a walk, as JSON holds them."""
+    return [to_text(image) for image in walk.images]
 
 
 def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Found:
@@ -100,15 +100,15 @@ def draw_fig4(found: Found) -> Figure:
         (3, 0): found["tags"][0],
         (3, STEPS + 1): found["tags"][1],
     }
-    for (row, column), picture in given.items():
-        sheet.show(row, column, from_text(picture), framed=True)
-    for row, pictures in (
+    for (row, column), image in given.items():
+        sheet.show(row, column, from_text(image), framed=True)
+    for row, images in (
         (0, found["pose_walks"][0]),
         (1, found["pose_walks"][1]),
         (3, found["content_walk"]),
     ):
-        for column, picture in enumerate(pictures, 1):
-            sheet.show(row, column, from_text(picture))
+        for column, image in enumerate(images, 1):
+            sheet.show(row, column, from_text(image))
     for column, pose in enumerate(found["poses_bones"], 1):
         sheet.show(2, column, hand(pose, size))
     for column, pose in zip((0, STEPS + 1), found["truth_bones"], strict=True):
@@ -119,13 +119,13 @@ def draw_fig4(found: Found) -> Figure:
     told = (
         f"Largest over mean step of the decoded pose: {found['smoothness']:.2f}; mean of "
         f"{found['other_walks']['walks']} other walks {found['other_walks']['mean_smoothness']:.2f}. "
-        "Red frames: given pictures; red hands: labels. Last row: the pose of the walk's fourth picture."
+        "Red frames: given images; red hands: labels. Last row: the pose of the walk's fourth image."
     )
     return sheet.with_note(told)
 
 
 def measure_fig5(model: Model, samples: Sequence[Sample]) -> Found:
-    """Walks along z_u between pictures of different places, and how far the decoded pose moves meanwhile.
+    """Walks along z_u between images of different places, and how far the decoded pose moves meanwhile.
 
     Raises HandsError for a graph without a factor beside the pose's.
     """
@@ -144,7 +144,7 @@ def _walk_u(model: Model, first: Sample, last: Sample) -> Found:
     truth, bone_mm = zip(*(label(model, sample) for sample in (first, last)), strict=True)
     return {
         "inputs": [to_text(seen(photo)) for photo in photos],
-        "pictures": pictures_of(walk),
+        "images": images_of(walk),
         "truth_bones": truth,
         "poses_bones": walk.poses,
         "moved_mm": [bone_mm[0] * distance(pose, walk.poses[0]) for pose in walk.poses],
@@ -153,14 +153,14 @@ def _walk_u(model: Model, first: Sample, last: Sample) -> Found:
 
 
 def moves_mm(model: Model, first: Sample, last: Sample) -> float:
-    """How far the decoded pose has moved once z_u is another picture's."""
+    """How far the decoded pose has moved once z_u is another image's."""
     photos = [photo_of(sample, model.experiment.data.crop) for sample in (first, last)]
     poses = model.walk("content", photos[0], photos[1], 2).poses
     return bones(labelled_pose(first))[1] * distance(poses[0], poses[1])
 
 
 def draw_fig5(found: Found) -> Figure:
-    """For each walk the pictures, and below them the decoded 3DPoses; what was given is framed."""
+    """For each walk the images, and below them the decoded 3DPoses; what was given is framed."""
     walks = found["walks"]
     gaps = tuple(2 * i + 1 for i in range(len(walks) - 1))
     sheet = Sheet(2 * len(walks), STEPS + 2, (gaps, (0, STEPS)), (0.05, 0.05, 0.05, 0.3))
@@ -170,13 +170,13 @@ def draw_fig5(found: Found) -> Figure:
             sheet.show(2 * number, column, from_text(walk["inputs"][place]), framed=True)
             truth = hand(walk["truth_bones"][place], size, TRUTH)
             sheet.show(2 * number + 1, column, truth, framed=True)
-        for column, (picture, pose) in enumerate(zip(walk["pictures"], walk["poses_bones"], strict=True), 1):
-            sheet.show(2 * number, column, from_text(picture))
+        for column, (image, pose) in enumerate(zip(walk["images"], walk["poses_bones"], strict=True), 1):
+            sheet.show(2 * number, column, from_text(image))
             axis = sheet.show(2 * number + 1, column, hand(pose, size, PREDICTION))
             axis.text(0.05, 0.04, f"{walk['moved_mm'][column - 1]:.1f} mm", fontsize=7, color=SOFT_INK)
     told = (
         "Millimetres: how far the decoded pose has moved. Over "
         f"{found['moves_mm']['walks']} other walks it moves {found['moves_mm']['mean']:.1f} mm in the mean. "
-        "Red frames: given pictures and their labels."
+        "Red frames: given images and their labels."
     )
     return sheet.with_note(told)

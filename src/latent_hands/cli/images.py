@@ -1,4 +1,4 @@
-"""Commands on pictures: estimate, synthesise, transfer, walk."""
+"""Commands on images: estimate, synthesise, transfer, walk."""
 
 import sys
 from functools import partial
@@ -33,59 +33,59 @@ def estimate(
     rotations: int = 1,
     samples: Annotated[int, arg(metavar="N")] = 0,
     out: Path = Path("runs/estimates"),
-    pictures: Annotated[bool, arg(help_behavior_hint="")] = True,
+    overlays: Annotated[bool, arg(help_behavior_hint="")] = True,
     json: Json = False,
     data: DataName = None,
     root: Root = None,
     split: Split = "evaluation",
     ids: Ids = (),
 ) -> bool:
-    """Estimate the 3D hands in pictures: millimetres as JSON, and pictures to look at.
+    """Estimate the 3D hands in images: millimetres as JSON, and images to look at.
 
     $ latent-hands estimate estimation hand.jpg --hand left --box 40,25,128,128
     $ latent-hands estimate runs/mine photos/ --hand right --bone-mm 44 --rotations 8
-    $ latent-hands estimate estimation clip.mp4 --hand right --focal 1100 --no-pictures
+    $ latent-hands estimate estimation clip.mp4 --hand right --focal 1100 --no-overlays
     $ latent-hands estimate estimation --data rhd --root RHD_published_v2 --ids 0 1 2
 
-    With --data side, bone and box come from the labels, and the error is told. A broken picture is skipped
+    With --data side, bone and box come from the labels, and the error is told. A broken image is skipped
     and named; the exit code is then 1. In the table, "reach mm" is how far the farthest joint is from the
     palm (of an open hand about 3.5 times the bone), "spread mm" that of the samples, the mean over the
-    joints. Where the hand is drawn over the picture the box decides: no place is measured.
+    joints. Where the hand is drawn over the image the box decides: no place is measured.
 
     Args:
-        images: Pictures of one hand each, folders of them, or videos.
-        focal: The camera's focal length, pixels of the whole picture, its axis in the middle: the answer is
+        images: Images of one hand each, folders of them, or videos.
+        focal: The camera's focal length, pixels of the whole image, its axis in the middle: the answer is
             then in the camera's frame [unknown: in that of the ray through the hand].
         rotations: Average the estimates of so many turned crops.
         samples: Also draw so many hands from the posterior and tell their spread; `estimation` errs as far on
             rendered hands, on photographs 1.6 times as far (docs/assess.md).
-        out: Where NAME.json and NAME.png go, for every picture.
-        pictures: Leave out NAME.png: numbers alone, which is faster.
+        out: Where NAME.json and NAME.png go, for every image.
+        overlays: Leave out NAME.png: numbers alone, which is faster.
     """
-    from latent_hands.cli.estimating import Told, estimate_all, given_pictures, given_samples
+    from latent_hands.cli.estimating import Told, estimate_all, given_images, given_samples
     from latent_hands.cli.sources import check_outputs, find_samples
     from latent_hands.cli.tables import hands_table
     from latent_hands.predictor import Model
 
     if bool(images) == (data is not None):
-        raise HandsError("give either pictures or --data NAME --root DIR --ids N ...")
+        raise HandsError("give either images or --data NAME --root DIR --ids N ...")
     told, broken = Told(hand, box, bone_mm, focal), list[HandsError]()
     if data is None:
-        given = given_pictures(images, told, broken.append)
+        given = given_images(images, told, broken.append)
     else:
         told.refuse()
         given = given_samples(find_samples(data, root, split, ids, limit=8))
     outputs = [out / f"{each.name}.{kind}" for each in given for kind in ("json", "png")]
     check_outputs((each.image for each in given), (each.labelled for each in given if each.labelled), outputs)
     look = partial(Model.load(run).estimate, rotations=rotations, samples=samples)
-    found = estimate_all(given, look, out, pictures, broken.append)
+    found = estimate_all(given, look, out, overlays, broken.append)
     if not found:
         raise broken[0]
     if json:
         print("[" + ",\n".join(each.to_json() for each in found) + "]")
     else:
         hands_table(found)
-        print(f"{len(found)} x JSON {'and picture ' if pictures else ''}in {out}")
+        print(f"{len(found)} x JSON {'and image ' if overlays else ''}in {out}")
     for error in broken:
         print(f"latent-hands: skipped: {' '.join(str(error).split())}", file=sys.stderr)
     return not broken
@@ -96,25 +96,25 @@ def synthesise(
     pose: Annotated[str, arg(metavar="A")],
     content: Annotated[str, arg(metavar="B")],
     hand: HandSide = "left",
-    out: Path = Path("runs/synthesis/picture.png"),
+    out: Path = Path("runs/synthesis/image.png"),
     data: DataName = None,
     root: Root = None,
     split: Split = "evaluation",
     reads: Reads = None,
 ) -> None:
-    """Make one picture: the hand's pose from A, the scene (skin, light, background) from B.
+    """Make one image: the hand's pose from A, the scene (skin, light, background) from B.
 
     $ latent-hands synthesise synthesis --pose a.png --content b.png
     $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
     $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands
 
-    The shipped synthesis model knows rendered pictures alone: of a photograph take the pose with `estimate`
+    The shipped synthesis model knows rendered images alone: of a photograph take the pose with `estimate`
     and give it as --pose hand.json.
 
     Args:
-        pose: A picture, a hand's JSON as estimate writes it, or with --data a number or name.
-        content: A picture, or with --data a number or name.
-        out: The picture to write.
+        pose: An image, a hand's JSON as estimate writes it, or with --data a number or name.
+        content: An image, or with --data a number or name.
+        out: The image to write.
     """
     from latent_hands import draw
     from latent_hands.cli.sources import check_outputs, open_source, samples_of, what_is_read
@@ -127,7 +127,7 @@ def synthesise(
     crop = model.experiment.data.crop
     wanted = open_source(pose, hand, samples, crop)
     scene = open_source(content, hand, samples, crop, kind == "tag")
-    draw.save_picture(model.synthesise(wanted, scene, kind), out)
+    draw.save_image(model.synthesise(wanted, scene, kind), out)
     print(out)
 
 
@@ -148,13 +148,13 @@ def transfer(
     $ latent-hands transfer synthesis --poses 0 9 13 --contents 4 8 --data rendered --root hands
     $ latent-hands transfer synthesis --data rendered --root hands
 
-    The shipped synthesis model knows rendered pictures alone: of a photograph take the pose with `estimate`
+    The shipped synthesis model knows rendered images alone: of a photograph take the pose with `estimate`
     and give it as --poses hand.json.
 
     Args:
-        poses: Rows: pictures, JSON of hands, or with --data numbers or names [4, evenly spaced].
-        contents: Columns: pictures, or with --data numbers or names [5, evenly spaced].
-        out: The picture to write.
+        poses: Rows: images, JSON of hands, or with --data numbers or names [4, evenly spaced].
+        contents: Columns: images, or with --data numbers or names [5, evenly spaced].
+        out: The image to write.
     """
     from latent_hands import draw
     from latent_hands.cli.sources import check_outputs, open_source, samples_of, spread, what_is_read
@@ -168,7 +168,7 @@ def transfer(
     crop, tags = model.experiment.data.crop, kind == "tag"
     rows = [open_source(text, hand, samples, crop) for text in poses or spread(samples, 4, 1)]
     columns = [open_source(text, hand, samples, crop, tags) for text in contents or spread(samples, 5)]
-    draw.save_picture(transfer_grid(model, rows, columns, kind), out)
+    draw.save_image(transfer_grid(model, rows, columns, kind), out)
     print(out)
 
 
@@ -184,19 +184,19 @@ def walk(
     root: Root = None,
     split: Split = "evaluation",
 ) -> None:
-    """Walk from one picture to another along one factor: a row as in Fig. 4 of the paper, and a GIF.
+    """Walk from one image to another along one factor: a row as in Fig. 4 of the paper, and a GIF.
 
     $ latent-hands walk synthesis --factor pose --from a.png --to b.png
     $ latent-hands walk synthesis --factor content --from 0 --to 5 --data rendered --root hands --steps 10
 
-    The shipped synthesis model knows rendered pictures alone, so walks between photographs say little. Poses
+    The shipped synthesis model knows rendered images alone, so walks between photographs say little. Poses
     of photographs are read by `estimate` and shown in a scene by `synthesise --pose hand.json`.
 
     Args:
         factor: A factor of the run by its name, or pose, or content.
-        start: A picture, or with --data a number or name.
-        end: A picture, or with --data a number or name.
-        steps: Pictures in the row.
+        start: An image, or with --data a number or name.
+        end: An image, or with --data a number or name.
+        steps: Images in the row.
         out: Path of the row without its ending: .png and .gif are written.
     """
     from latent_hands import draw
@@ -211,6 +211,6 @@ def walk(
     crop = model.experiment.data.crop
     first, last = (open_source(text, hand, samples, crop) for text in (start, end))
     row = walk_row(model.walk(factor, first, last, steps), first, last)
-    draw.save_picture(row, written["png"])
+    draw.save_image(row, written["png"])
     draw.save_gif(walk_frames(model.walk(factor, first, last, 2 * steps)), written["gif"])
     print(f"{written['png']} and .gif")

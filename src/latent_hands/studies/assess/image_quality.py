@@ -1,6 +1,6 @@
-"""How far a picture is from its truth: PSNR and SSIM, over the whole or over a region.
+"""How far an image is from its truth: PSNR and SSIM, over the whole or over a region.
 
-Pictures are compared as they are kept: 8-bit RGB, 0..255.
+Images are compared as they are kept: 8-bit RGB, 0..255.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 LARGEST_DB = 100.0
-"""PSNR of equal pictures, so that a mean over pictures stays finite."""
+"""PSNR of equal images, so that a mean over images stays finite."""
 WINDOW_PX, SIGMA_PX, STABILITY = 11, 1.5, ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
 Images = Float[Tensor, "n 3 height width"]
 Map = Float[Tensor, "n height width"]
@@ -22,7 +22,7 @@ def grey_levels(images: Images) -> Images:
 
 
 def mean_over(values: Map, region: Region) -> Float[Tensor, " n"]:
-    """The mean over a region of each picture; NaN where the region is empty."""
+    """The mean over a region of each image; NaN where the region is empty."""
     return (values * region).sum(dim=(1, 2)) / region.sum(dim=(1, 2))
 
 
@@ -39,7 +39,7 @@ def psnr_db(mean_squared_error: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
 def ssim_map(made: Images, truth: Images) -> Map:
     """Structural similarity (Wang et al. 2004) at every pixel, averaged over the three colours.
 
-    The window is a Gaussian of 11 px and sigma 1.5; pictures are reflected at their borders.
+    The window is a Gaussian of 11 px and sigma 1.5; images are reflected at their borders.
     """
     x, y = grey_levels(made), grey_levels(truth)
     rows, columns = (_smoothing(n).to(x) for n in x.shape[-2:])

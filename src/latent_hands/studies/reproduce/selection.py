@@ -9,7 +9,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from latent_hands.data import Sample
-from latent_hands.draw import Picture
+from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand.geometry import canonicalise, normalise
@@ -43,7 +43,7 @@ def scenes(samples: Sequence[Sample], count: int) -> list[list[Sample]]:
     full = [hands for hands in found.values() if len(hands) > 1]
     if len(full) < 2:
         raise HandsError(
-            f"{len(full)} scenes have a tag picture and two hands or more; legal for this figure: 2 or more, "
+            f"{len(full)} scenes have a tag image and two hands or more; legal for this figure: 2 or more, "
             "as in rendered hands and STB (RHD has no tags)"
         )
     count = min(count, len(full))
@@ -96,11 +96,11 @@ def smoothness(poses: Poses) -> float:
     return max(steps) / (sum(steps) / len(steps) or 1.0)
 
 
-def seen(photo: Photo) -> Picture:
+def seen(photo: Photo) -> ImageArray:
     """What a model is shown of a photo, a left hand."""
     return reduced(looked_at(photo.as_left()))
 
 
-def reduced(picture: Picture) -> Picture:
+def reduced(image: ImageArray) -> ImageArray:
     """As small as figures need it."""
-    return np.array(Image.fromarray(picture).resize((STORED_PX, STORED_PX), Image.Resampling.LANCZOS))
+    return np.array(Image.fromarray(image).resize((STORED_PX, STORED_PX), Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""The demo's pictures: the hands, the learning, estimates, transfers and walks, of each model that is
+"""The demo's images: the hands, the learning, estimates, transfers and walks, of each model that is
 there."""
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Line = tuple[list[int], list[float]]
 
 
 class Studio:
-    """Draws into `out`/pictures. `models`: run -> whose ("yours", "shipped") -> model; `samples` are
+    """Draws into `out`/images. `models`: run -> whose ("yours", "shipped") -> model; `samples` are
     unseen."""
 
     def __init__(self, out: Path, samples: Sequence[Sample], models: dict[str, Models]):
@@ -38,13 +38,13 @@ class Studio:
         kinds = ("transfer.png", "walk_pose.png", "walk_pose.gif", "walk_content.png", "walk_content.gif")
         made = [f"{who}_{kind}" for who in models["synthesis"] for kind in kinds]
         self.files = {
-            "draw_estimates": [f"pictures/{name}" for name in estimates],
-            "draw_synthesis": [f"pictures/{name}" for name in made],
+            "draw_estimates": [f"images/{name}" for name in estimates],
+            "draw_synthesis": [f"images/{name}" for name in made],
         }
 
     def path(self, name: str) -> Path:
-        """Where a picture lies."""
-        return self.out / "pictures" / name
+        """Where an image lies."""
+        return self.out / "images" / name
 
     def spread(self, count: int, start: int = 0) -> list[Sample]:
         """So many of the unseen hands, evenly spaced: nothing is picked by its looks."""
@@ -54,7 +54,7 @@ class Studio:
     def draw_estimates(self) -> Found:
         """The hands with their labels, the learning curves, and each model's estimates of six hands."""
         shown = [draw.overlay(read_rgb(s.image), s.uv_px) for s in self.spread(16) if s.uv_px is not None]
-        draw.save_picture(draw.contact_sheet(shown, 8, 120), self.path("hands.png"))
+        draw.save_image(draw.contact_sheet(shown, 8, 120), self.path("hands.png"))
         for run, models in self.models.items():
             panels = learning_curves(self.out / run / METRICS, models["yours"].crop_px)
             draw.curves(self.path(f"curves_{run}.png"), panels, "update")
@@ -69,26 +69,26 @@ class Studio:
             hand = model.estimate(photo)
             rows.append(estimate_row(photo, hand, truth_mm(sample)))
             headings.append(f"{error_mm(hand, sample):.0f} mm")
-        draw.save_picture(estimate_sheet(rows, headings), path)
+        draw.save_image(estimate_sheet(rows, headings), path)
 
     def draw_synthesis(self) -> Found:
         """Each model's transfer grid, and its walks along pose and content.
 
-        A minute of embedding is not enough to read poses from pictures: the demo's own model is given the
+        A minute of embedding is not enough to read poses from images: the demo's own model is given the
         labelled ones.
         """
         for who, model in self.models["synthesis"].items():
             chosen, scenes = self.spread(4, start=1), [tag_of(sample) for sample in self.spread(5)]
             photos = [photo_of(sample, "scene") for sample in chosen]
             poses = photos if who == "shipped" else [labelled_pose(sample) for sample in chosen]
-            draw.save_picture(transfer_grid(model, poses, scenes, "tag"), self.path(f"{who}_transfer.png"))
+            draw.save_image(transfer_grid(model, poses, scenes, "tag"), self.path(f"{who}_transfer.png"))
             for factor in ("pose", "content"):
                 self._walk(model, factor, photos[0], photos[2], self.path(f"{who}_walk_{factor}"))
         return {}
 
     def _walk(self, model: Model, factor: str, first: Photo, last: Photo, path: Path) -> None:
         row = walk_row(model.walk(factor, first, last, 7), first, last)
-        draw.save_picture(row, path.with_suffix(".png"))
+        draw.save_image(row, path.with_suffix(".png"))
         draw.save_gif(walk_frames(model.walk(factor, first, last, 16)), path.with_suffix(".gif"))
 
 

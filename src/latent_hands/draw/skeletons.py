@@ -1,4 +1,4 @@
-"""Hands as pictures: a 2D skeleton over a photograph, 3D skeletons seen from two sides."""
+"""Hands as images: a 2D skeleton over a photograph, 3D skeletons seen from two sides."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ from PIL import Image, ImageColor, ImageDraw
 
 from latent_hands.hand.skeleton import FINGERS
 
-Picture = UInt8[np.ndarray, "_ _ 3"]
+ImageArray = UInt8[np.ndarray, "_ _ 3"]
 Points = Float[np.ndarray, "21 3"]
 View = Literal["front", "side"]
 PALETTE = {
@@ -26,17 +26,17 @@ OVERSAMPLE = 4
 OVERLAY_PX = (320, 1280)
 
 
-def overlay(rgb: Picture, uv_px: Float[np.ndarray, "21 2"], colour: str | None = None) -> Picture:
-    """A 2D hand over its picture, fingers in `PALETTE` or all in one colour.
+def overlay(rgb: ImageArray, uv_px: Float[np.ndarray, "21 2"], colour: str | None = None) -> ImageArray:
+    """A 2D hand over its image, fingers in `PALETTE` or all in one colour.
 
-    `uv_px` are pixels of `rgb` with centres at integers. Small pictures are enlarged, and huge ones reduced,
+    `uv_px` are pixels of `rgb` with centres at integers. Small images are enlarged, and huge ones reduced,
     until the longer side lies within `OVERLAY_PX`, so that the lines stay fine.
     """
     height, width = rgb.shape[:2]
     least, most = OVERLAY_PX
     zoom = float(np.clip(max(height, width), least, most)) / max(height, width)
     shown = (max(round(width * zoom), 1), max(round(height * zoom), 1))
-    picture = Image.fromarray(rgb).resize(shown, Image.Resampling.LANCZOS)
+    image = Image.fromarray(rgb).resize(shown, Image.Resampling.LANCZOS)
     points = (np.asarray(uv_px, np.float64) + 0.5) * (np.array(shown) / (width, height)) - 0.5
     thickness = max(shown) / 85
     strokes = [
@@ -44,10 +44,10 @@ def overlay(rgb: Picture, uv_px: Float[np.ndarray, "21 2"], colour: str | None =
     ]
     halo = [(a, b, INK) for a, b, _ in strokes]
     layer = _strokes(shown, halo, thickness * 1.7, alpha=150)
-    picture.paste(layer, mask=layer.getchannel("A"))
+    image.paste(layer, mask=layer.getchannel("A"))
     layer = _strokes(shown, strokes, thickness, dots=True)
-    picture.paste(layer, mask=layer.getchannel("A"))
-    return np.array(picture.convert("RGB"))
+    image.paste(layer, mask=layer.getchannel("A"))
+    return np.array(image.convert("RGB"))
 
 
 def _finger(points: np.ndarray, finger: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -103,7 +103,7 @@ def skeleton(
     view: View = "front",
     size_px: int = 192,
     frame: tuple[np.ndarray, float] | None = None,
-) -> Picture:
+) -> ImageArray:
     """3D hands (any unit, camera frame) without perspective; nearer bones are drawn over farther, paler ones.
 
     One pose is drawn in the fingers' colours; several, keyed by colour (`TRUTH`, `PREDICTION`), each in its

@@ -1,4 +1,4 @@
-"""The kinds of pictures that a sample has: which file each comes from, and cutting squares out of it."""
+"""The kinds of images that a sample has: which file each comes from, and cutting squares out of it."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from latent_hands.data.depth import read_levels
 from latent_hands.data.sample import Sample, read_rgb
-from latent_hands.data.windows import Pictures
+from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.paper.modality import modality
 
 Square = tuple[float, float, float]
-"""Centre and side of a crop, (cx, cy, side), in pixels of the sample's picture."""
+"""Centre and side of a crop, (cx, cy, side), in pixels of the sample's image."""
 Progress = Callable[[int, int], None]
 Pixels = UInt8[np.ndarray, "height width *channels"]
 
@@ -28,12 +28,12 @@ _GREY = (128, 128, 128)
 
 @dataclass(frozen=True)
 class Kind:
-    """Where pictures of a modality come from.
+    """Where images of a modality come from.
 
     Attributes:
         file: the field of Sample that names the file.
-        shared: whether samples share pictures, which are then cut and kept once.
-        whole: whether the whole picture is the crop, whatever the sample's own is.
+        shared: whether samples share images, which are then cut and kept once.
+        whole: whether the whole image is the crop, whatever the sample's own is.
         read: makes the pixels of (file, sample, crop): (height, width, 3), or (height, width) of one channel.
     """
 
@@ -50,26 +50,26 @@ KINDS = {
     "identity_tag": Kind("identity_tag", shared=True, whole=True),
     "background_tag": Kind("background_tag", shared=True),
 }
-"""Modality -> where its pictures come from."""
+"""Modality -> where its images come from."""
 
 
 def file_of(sample: Sample, key: str) -> Path | None:
-    """The file of a sample's picture of some kind; None if it has none."""
+    """The file of a sample's image of some kind; None if it has none."""
     return getattr(sample, KINDS[key].file)
 
 
-def check_pictures(samples: Sequence[Sample], keys: Collection[str]) -> None:
-    """Raise HandsError for a kind of picture that is unknown, and for a sample that lacks one."""
+def check_images(samples: Sequence[Sample], keys: Collection[str]) -> None:
+    """Raise HandsError for a kind of image that is unknown, and for a sample that lacks one."""
     for key in keys:
         if key not in KINDS:
-            raise HandsError(f'unknown picture "{key}"; {did_you_mean(key, KINDS)}')
+            raise HandsError(f'unknown image "{key}"; {did_you_mean(key, KINDS)}')
         for sample in samples:
             if file_of(sample, key) is None:
                 has = ", ".join(each for each in KINDS if file_of(sample, each) is not None)
-                raise HandsError(f"{sample.where} has no {key} picture; it has {has}")
+                raise HandsError(f"{sample.where} has no {key} image; it has {has}")
 
 
-def cut_pictures(
+def cut_images(
     samples: Sequence[Sample],
     key: str,
     squares: Float[Tensor, "n 3"],
@@ -77,8 +77,8 @@ def cut_pictures(
     margin: float,
     window_px: int,
     workers: int,
-) -> Pictures:
-    """The pictures of one kind, each cut by its sample's crop with the margin; shared ones once a crop."""
+) -> ImageStack:
+    """The images of one kind, each cut by its sample's crop with the margin; shared ones once a crop."""
     kind = KINDS[key]
 
     def shown(i: int) -> tuple[object, ...]:
@@ -96,7 +96,7 @@ def cut_pictures(
     def cut(place: int) -> None:
         i = first[cuts[place]]
         sample, path = samples[i], file_of(samples[i], key)
-        assert path is not None  # check_pictures was asked
+        assert path is not None  # check_images was asked
         cx, cy, side_px = squares[i].tolist()
         pixels = kind.read(path, sample, (cx, cy, side_px))
         if kind.whole:
@@ -104,23 +104,23 @@ def cut_pictures(
         images[place] = cut_square(pixels, (cx, cy), side_px * margin, window_px, bool(flip[i]))
 
     for_all(len(cuts), cut, workers, None)
-    return Pictures(images, torch.tensor([order[each] for each in alike]) if kind.shared else None)
+    return ImageStack(images, torch.tensor([order[each] for each in alike]) if kind.shared else None)
 
 
 def whole_square(size_px: tuple[int, ...]) -> Square:
-    """The square around a picture of (height, width)."""
+    """The square around an image of (height, width)."""
     height, width = size_px
     return (width - 1) / 2, (height - 1) / 2, float(max(height, width))
 
 
 def cut_square(
-    picture: Pixels, centre: tuple[float, float], side_px: float, out_px: int, flip: bool
+    pixels: Pixels, centre: tuple[float, float], side_px: float, out_px: int, flip: bool
 ) -> UInt8[Tensor, "channels {out_px} {out_px}"]:
     """The square resampled: bilinear where it grows, averaged over areas where it shrinks.
 
-    Beyond the picture's border lies mid-grey; of one channel, which is depth, 0.
+    Beyond the image's border lies mid-grey; of one channel, which is depth, 0.
     """
-    image = Image.fromarray(picture)
+    image = Image.fromarray(pixels)
     factor = max(1, int(side_px / out_px / 2))
     if factor > 1:
         image, side_px = image.reduce(factor), side_px / factor
@@ -133,9 +133,9 @@ def cut_square(
     canvas = Image.new(image.mode, (extent, extent), _GREY if image.mode == "RGB" else 0)
     canvas.paste(image, (-x, -y))
     box = (left - x, top - y, left - x + side_px, top - y + side_px)
-    pixels = np.asarray(canvas.resize((out_px, out_px), Image.Resampling.BILINEAR, box=box))
-    pixels = pixels.reshape(out_px, out_px, -1)
-    return torch.from_numpy((pixels[:, ::-1] if flip else pixels).transpose(2, 0, 1).copy())
+    resized = np.asarray(canvas.resize((out_px, out_px), Image.Resampling.BILINEAR, box=box))
+    resized = resized.reshape(out_px, out_px, -1)
+    return torch.from_numpy((resized[:, ::-1] if flip else resized).transpose(2, 0, 1).copy())
 
 
 def for_all(count: int, work: Callable[[int], None], workers: int, progress: Progress | None) -> None:

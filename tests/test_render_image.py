@@ -1,4 +1,4 @@
-"""Whole pictures: labels agree, the same inputs give the same bytes, a mirrored hand a mirrored picture."""
+"""Whole images: labels agree, the same inputs give the same bytes, a mirrored hand a mirrored image."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'lat
 
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.model import HandModel
-from latent_hands.rendering.image import render_picture, sample_look
+from latent_hands.rendering.image import render_image, sample_look
 from latent_hands.rendering.looks.light import (
     EVALUATION_PLACES,
     LAMPS,
@@ -47,39 +47,39 @@ def look(seed=3, split="training"):
 
 
 def test_part_and_depth_agree(model, vertices_m):
-    picture = render_picture(model, vertices_m, K, SIZE, look())
-    hand = picture.part > 0
+    image = render_image(model, vertices_m, K, SIZE, look())
+    hand = image.part > 0
     assert 0.05 < hand.mean() < 0.9
-    np.testing.assert_array_equal(hand, picture.depth_m > 0)
-    assert set(np.unique(picture.part)) <= set(range(18))
+    np.testing.assert_array_equal(hand, image.depth_m > 0)
+    assert set(np.unique(image.part)) <= set(range(18))
     near, far = vertices_m[:, 2].min(), vertices_m[:, 2].max()
-    assert near - 0.02 < picture.depth_m[hand].min()
-    assert picture.depth_m[hand].max() < far + 0.02
+    assert near - 0.02 < image.depth_m[hand].min()
+    assert image.depth_m[hand].max() < far + 0.02
 
 
 def test_depth_lies_on_the_surface(model, vertices_m):
-    picture = render_picture(model, vertices_m, K, SIZE, replace(look(), sleeve=None))
-    row, column = np.nonzero(picture.part)
-    depth = picture.depth_m[row, column]
+    image = render_image(model, vertices_m, K, SIZE, replace(look(), sleeve=None))
+    row, column = np.nonzero(image.part)
+    depth = image.depth_m[row, column]
     points = np.stack([(column - K[0, 2]) / 170 * depth, (row - K[1, 2]) / 170 * depth, depth], 1)
     nearest = np.sqrt(((points[:, None] - vertices_m[None]) ** 2).sum(-1).min(1))
-    arm = picture.part[row, column] == 1
+    arm = image.part[row, column] == 1
     assert nearest[~arm].max() < 0.006
 
 
 def test_the_same_inputs_give_the_same_bytes(model, vertices_m):
-    first = render_picture(model, vertices_m, K, SIZE, look())
-    render_picture(model, vertices_m + np.float32(0.01), K, SIZE, look(8))
-    second = render_picture(model, vertices_m, K, SIZE, look())
+    first = render_image(model, vertices_m, K, SIZE, look())
+    render_image(model, vertices_m + np.float32(0.01), K, SIZE, look(8))
+    second = render_image(model, vertices_m, K, SIZE, look())
     for name in ("rgb", "depth_m", "part"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
-    assert (render_picture(model, vertices_m, K, SIZE, look(4)).rgb != first.rgb).any()
+    assert (render_image(model, vertices_m, K, SIZE, look(4)).rgb != first.rgb).any()
 
 
 def test_a_mirrored_hand_gives_the_mirrored_geometry(model, vertices_m):
-    right = render_picture(model, vertices_m, K, SIZE, look())
+    right = render_image(model, vertices_m, K, SIZE, look())
     mirror = np.array([-1, 1, 1], np.float32)
-    left = render_picture(model, vertices_m * mirror, K, SIZE, look(), mirrored=True)
+    left = render_image(model, vertices_m * mirror, K, SIZE, look(), mirrored=True)
     same = right.part == left.part[:, ::-1]
     assert same.mean() > 0.999  # rays that graze an edge may fall on either side
     np.testing.assert_allclose(left.depth_m[:, ::-1][same], right.depth_m[same], atol=1e-5)
@@ -88,7 +88,7 @@ def test_a_mirrored_hand_gives_the_mirrored_geometry(model, vertices_m):
 def test_a_hand_out_of_sight_leaves_the_background(model, vertices_m):
     behind = vertices_m - np.float32([0, 0, 3])
     aside = vertices_m + np.float32([3, 0, 0])
-    first, second = (render_picture(model, moved, K, SIZE, look()) for moved in (behind, aside))
+    first, second = (render_image(model, moved, K, SIZE, look()) for moved in (behind, aside))
     assert not first.part.any()
     assert not second.part.any()
     np.testing.assert_array_equal(first.rgb, second.rgb)
@@ -98,7 +98,7 @@ def test_nothing_but_finite_vertices(model, vertices_m):
     broken = vertices_m.copy()
     broken[5, 1] = np.nan
     with pytest.raises(HandsError, match="finite"):
-        render_picture(model, broken, K, SIZE, look())
+        render_image(model, broken, K, SIZE, look())
 
 
 def test_splits_share_no_place():

@@ -1,4 +1,4 @@
-"""Picture files: a source's own bytes where a layout has the same format, else encoded anew."""
+"""Image files: a source's own bytes where a layout has the same format, else encoded anew."""
 
 import io
 from pathlib import Path
@@ -16,22 +16,22 @@ _ORIENTATION = 0x0112
 _FORMATS = {"PNG": ".png", "JPEG": ".jpg"}
 
 
-def own_suffix(picture: Path) -> str | None:
-    """The ending, .png or .jpg, of an upright RGB picture, which every reader sees as `read_rgb` does."""
-    with Image.open(picture) as image:
+def own_suffix(path: Path) -> str | None:
+    """The ending, .png or .jpg, of an upright RGB image, which every reader sees as `read_rgb` does."""
+    with Image.open(path) as image:
         plain = image.mode == "RGB" and image.getexif().get(_ORIENTATION, 1) == 1
         return _FORMATS.get(image.format or "") if plain else None
 
 
-def keep_picture(target: Path, source: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
-    """Copy a picture byte for byte if it has the target's format, else encode `rgb`, what it shows."""
+def keep_image(target: Path, source: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Copy an image byte for byte if it has the target's format, else encode `rgb`, what it shows."""
     if own_suffix(source) == target.suffix:
         copy_file(target, source)
     else:
-        encode_picture(target, rgb)
+        encode_image(target, rgb)
 
 
-def encode_picture(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+def encode_image(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
     """Write a PNG or a JPEG, by the target's ending, unless it is there."""
     if target.is_file():
         return
