@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
-from latent_hands.data.windows import ImageStack
+from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Algorithm, load_experiment
 from latent_hands.runs.folder import export_weights, load_run
