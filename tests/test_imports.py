@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"files", "typed_toml", "paper"},
+    {"files", "progress", "typed_toml", "paper"},
     {"hand"},
     {"networks"},
     {"data"},

@@ -59,8 +59,8 @@ def assess(
         out: Also write assessment.json and transfers.png, transfers beside their truth.
     """
     from latent_hands.cli.assessment_tables import assessment_tables
-    from latent_hands.cli.bars import bars
     from latent_hands.predictor import Model
+    from latent_hands.progress import progress_bars
     from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_lessons
 
     model = Model.load(run)
@@ -69,7 +69,7 @@ def assess(
     benchmark = open_benchmark(
         root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
     )
-    with bars() as advance:
+    with progress_bars() as advance:
         taught = scenes and scenes_of(model, scenes, LESSONS)
         reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
         lessons = read_lessons(taught, model.crop_px, data.side, data.frame) if taught else None

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.bars import bars
 from latent_hands.cli.options import Folder, Json, Name, Number, Splits
 from latent_hands.doctor import Report, check_data
+from latent_hands.progress import progress_bars
 
 _SHOWN = 20
 _KINDS = {
@@ -43,7 +43,7 @@ def check(
         limit: Only the first so many samples of each part.
         sheet: Also write an image of some samples with their labels, problems first.
     """
-    with bars() as advance:
+    with progress_bars() as advance:
         report = check_data(name, root, split, limit, advance)
     if sheet is not None:
         from latent_hands.doctor.sheet import check_sheet

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from latent_hands.cli.bars import bars
 from latent_hands.cli.sources import named_images, parse_box, write_estimate
 from latent_hands.data import OnBroken, Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.camera import centred_camera
 from latent_hands.predictor import Hand, Photo, photo_of
+from latent_hands.progress import progress_bars
 from latent_hands.studies.gallery import error_mm
 
 
@@ -95,7 +95,7 @@ def estimate_all(
 ) -> list[Estimated]:
     """Estimate and write one image after the other, with a bar; a broken one is told to `on_broken`."""
     found = []
-    with bars() as advance:
+    with progress_bars() as advance:
         for done, each in enumerate(given, 1):
             try:
                 found.append(estimate_one(each, estimate, out, images))

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.bars import bars
 from latent_hands.cli.options import Folder, Json, Name, Number, Split, Splits
 from latent_hands.errors import HandsError
+from latent_hands.progress import progress_bars
 
 
 def prepare(
@@ -62,7 +62,7 @@ def prepare(
     else:
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
         cuts = {each: Cut(name, crop, side, *sizes[each], images) for each in split}
-        with bars() as advance:
+        with progress_bars() as advance:
             pack(root, out, cuts, workers or os.cpu_count() or 1, advance)
     splits = read_manifest(out).splits
     if json:
@@ -109,7 +109,7 @@ def export(
     """
     from latent_hands.data.export import export as write
 
-    with bars() as advance:
+    with progress_bars() as advance:
         exported = write(
             name, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, advance
         )
