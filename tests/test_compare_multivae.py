@@ -1,9 +1,7 @@
-"""What tools/compare_multivae.py adds to multivae: units, budgets, and the bounds where that is installed."""
+"""The comparison with multivae: units and budgets, and its bounds where multivae is installed."""
 
 import sys
 from dataclasses import replace
-from importlib import import_module
-from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +17,7 @@ from latent_hands.paper.bound import Bound
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import MODALITIES
 from latent_hands.runs.folder import Place
+from latent_hands.studies import compare_multivae
 
 ALPHA, COUNT, SIZE = 0.3, 6, 4
 SCALES = {"pose": 0.5, "cpose": 2.0}
@@ -26,63 +25,57 @@ PRIOR = Normal(torch.zeros(()), torch.ones(()))
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "tools"))
-    return import_module("compare_multivae")
-
-
-@pytest.fixture
-def joint_vaes(tool):
+def joint_vaes():
     try:
-        return tool.import_joint_vaes()
+        return compare_multivae.import_joint_vaes()
     except HandsError as error:
         pytest.skip(str(error))
 
 
-def test_likelihoods_are_ours_over_beta(tool):
+def test_likelihoods_are_ours_over_beta():
     lam = {"rgb": 2.0, "pose": 1e6, "viewpoint": 0.5}
-    scales = tool.noise_scales(Bound(("rgb",), lam, beta=100.0), {name: name for name in lam})
+    scales = compare_multivae.noise_scales(Bound(("rgb",), lam, beta=100.0), {name: name for name in lam})
     for name, scale in scales.items():
         size = (3, *(n or 8 for n in MODALITIES[name].shape))
-        truth, said = torch.randn(size, dtype=torch.float64), torch.randn(size, dtype=torch.float64)
-        gain = Normal(said, scale).log_prob(truth) - Normal(truth, scale).log_prob(truth)
-        ours = lam[name] / 100.0 * MODALITIES[name].log_likelihood(truth.float(), said.float())
+        truth, prediction = torch.randn(2, *size, dtype=torch.float64)
+        gain = Normal(prediction, scale).log_prob(truth) - Normal(truth, scale).log_prob(truth)
+        ours = lam[name] / 100.0 * MODALITIES[name].log_likelihood(truth.float(), prediction.float())
         torch.testing.assert_close(gain.flatten(1).sum(dim=1).float(), ours)
     with pytest.raises(HandsError, match='lam of "rgb" is 0'):
-        tool.noise_scales(Bound(("rgb",), {"rgb": 0.0}, beta=1.0), {"rgb": "rgb"})
+        compare_multivae.noise_scales(Bound(("rgb",), {"rgb": 0.0}, beta=1.0), {"rgb": "rgb"})
 
 
-def test_stages_spend_the_budget(tool):
+def test_stages_spend_the_budget():
     phase = Phase("cross_modal", (), epochs=19)
-    assert [stage.epochs for stage in tool.stages("jmvae", phase, 10)] == [19]
-    assert [stage.epochs for stage in tool.stages("telbo", phase, 9)] == [9, 10]
+    assert [stage.epochs for stage in compare_multivae.stages("jmvae", phase, 10)] == [19]
+    assert [stage.epochs for stage in compare_multivae.stages("telbo", phase, 9)] == [9, 10]
     for warmup in (0, 19):
         with pytest.raises(HandsError, match=f"warmup is {warmup} of 19"):
-            tool.stages("telbo", phase, warmup)
+            compare_multivae.stages("telbo", phase, warmup)
     with pytest.raises(HandsError, match="minutes"):
-        tool.stages("jmvae", replace(phase, minutes=1.0), 10)
+        compare_multivae.stages("jmvae", replace(phase, minutes=1.0), 10)
 
 
-def test_an_encoder_for_all_that_is_written(tool):
-    experiment = tool.with_encoders(load_experiment("cross_modal", TINY))
+def test_an_encoder_for_all_that_is_written():
+    experiment = compare_multivae.with_encoders(load_experiment("cross_modal", TINY))
     vae = build_vae(experiment)
     assert {e.reads for e in vae.encoders.values()} == {"rgb", "pose"}
     assert len(build_phases(experiment, vae)) == 1
     for other in ("estimation", "synthesis"):
-        with pytest.raises(HandsError, match="know one z"):
-            tool.with_encoders(load_experiment(other, TINY))
+        with pytest.raises(HandsError, match="have one z"):
+            compare_multivae.with_encoders(load_experiment(other, TINY))
 
 
-def test_without_multivae_one_line_says_what_to_install(tool, monkeypatch):
+def test_without_multivae_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "multivae", None)
-    monkeypatch.delitem(sys.modules, "joint_vaes", raising=False)
+    monkeypatch.delitem(sys.modules, "latent_hands.studies.joint_vaes", raising=False)
     with pytest.raises(HandsError, match=r"multivae.*pip install 'latent-hands\[baselines\]'") as error:
-        tool.import_joint_vaes()
+        compare_multivae.import_joint_vaes()
     assert "\n" not in str(error.value)
 
 
 def two_poses(joint_vaes, method, corrected=False):
-    """A joint VAE of two kinds of points whose decoders say zero whatever z is, and a batch."""
+    """Return a joint VAE of two kinds of points, whose decoders always return zero, and a batch."""
     torch.manual_seed(0)
     sizes = {"z": SIZE}
     decoders = {name: decoder(name, sizes) for name in SCALES}
@@ -94,7 +87,7 @@ def two_poses(joint_vaes, method, corrected=False):
 
 
 def by_hand(vae, model, batch):
-    """-log p, q(z | m) for every m, and q(z | all)."""
+    """Return -log p, q(z | m) for every m, and q(z | all)."""
     explained = -sum(Normal(0.0, SCALES[name]).log_prob(x).sum() for name, x in batch.items()) / COUNT
     single = {name: vae.encode(name, batch)["z"] for name in batch}
     joint = model.joint_encoder(batch)
@@ -129,18 +122,20 @@ def test_what_the_correction_adds(joint_vaes):
     torch.testing.assert_close(joint_vaes.loss(model, batch, 1) + lacking, right)
 
 
-def test_the_second_stage_trains_encoders_alone(tool, joint_vaes):
-    experiment = tool.with_encoders(load_experiment("cross_modal", TINY))
+def test_the_second_stage_trains_encoders_alone(joint_vaes):
+    experiment = compare_multivae.with_encoders(load_experiment("cross_modal", TINY))
     vae = build_vae(experiment)
     (phase,) = build_phases(experiment, vae)
     model = joint_vaes.joint_vae("telbo", vae, {"rgb": 0.1, "pose": 0.1}, 1, ALPHA, True)
     batches = build_batches(experiment, hands().training, replace(phase, batch_size=8), 0)
     place, learnt = Place(), []
-    for stage in tool.stages("telbo", replace(phase, epochs=2), 1):
+    for stage in compare_multivae.stages("telbo", replace(phase, epochs=2), 1):
         before = {name: p.detach().clone() for name, p in vae.named_parameters()}
-        told = list(tool.learn(joint_vaes, model.train(), stage, batches, experiment.training, place))
+        lines = list(
+            compare_multivae.learn(joint_vaes, model.train(), stage, batches, experiment.training, place)
+        )
         learnt.append({n.split(".")[0] for n, p in vae.named_parameters() if not p.equal(before[n])})
-        assert told[-1]["update"] == place.update
+        assert lines[-1]["update"] == place.update
     assert learnt == [{"decoders"}, {"encoders"}]
     assert place.update == 2 * len(batches)
-    assert told[-1]["epoch"] == 2
+    assert lines[-1]["epoch"] == 2

@@ -4,10 +4,11 @@ import pytest
 import torch
 from graphs import PX, batch, decoder, encoder
 
-from latent_hands.beyond.drawing import BONES_ACROSS, CHANNELS, FAINT, draw_bones
+from latent_hands.beyond.drawing import CHANNELS, FAINT, draw_bones
 from latent_hands.beyond.painter import HandPainter
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment, write_experiment
+from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.graph import Decoder, DisentangledVAE
@@ -26,7 +27,7 @@ def test_a_bone_is_drawn_where_its_ends_project():
     pose = torch.zeros(1, 21, 3)
     pose[0, BONES[0][0]], pose[0, BONES[0][1]] = ends
     line = draw_bones(pose, px)[0, 0]
-    column, row = ((ends[:, :2] * 2 / BONES_ACROSS + 1) * px / 2 - 0.5).round().long().T
+    column, row = ((ends[:, :2] * 2 / SCENE_BONES + 1) * px / 2 - 0.5).round().long().T
     assert (line[row[0], column[0] : column[1] + 1] > 0.9).all()
     assert line[row[0] + px // 4].max() < 1e-3
 
@@ -35,7 +36,7 @@ def test_the_wrist_mirrors_the_middle_mcp_and_the_arm_goes_on_behind_it():
     pose = torch.zeros(1, 21, 3)
     pose[0, MIDDLE_MCP] = torch.tensor([0.0, -1.2, 0])
     to_wrist, arm = draw_bones(pose, 64)[0, COUNT - 2 : COUNT, :, 31:33].mean(dim=2)
-    rows = (torch.arange(64) + 0.5 - 32) / 64 * BONES_ACROSS
+    rows = (torch.arange(64) + 0.5 - 32) / 64 * SCENE_BONES
     assert (to_wrist[(rows > 0) & (rows < 1.2)] > 0.9).all()
     assert (arm[rows > 1.2] > 0.9).all()
     assert to_wrist[rows > 2.2].max() < 1e-3
@@ -47,7 +48,7 @@ def test_depth_is_that_of_the_bones_and_zero_where_there_are_none():
     pose[..., 2] = 1.5
     drawn = draw_bones(pose, 32)[0]
     seen, depth = drawn[:COUNT].sum(dim=0), drawn[COUNT]
-    torch.testing.assert_close(depth, 1.5 * 2 / BONES_ACROSS * seen / (seen + FAINT))
+    torch.testing.assert_close(depth, 1.5 * 2 / SCENE_BONES * seen / (seen + FAINT))
 
 
 def test_a_turned_hand_is_drawn_turned_and_a_moved_depth_moves_no_line():

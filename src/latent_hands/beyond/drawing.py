@@ -4,11 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP, PALM
 
 CHANNELS = len(BONES) + 3
-BONES_ACROSS = 7.2
-"""Side of a scene's window in middle MCP-PIP bones, the palm in its middle."""
 THICKNESS = 0.22
 """Standard deviation of a drawn bone's profile, in middle bones: about half a finger."""
 FEWEST_PX = 0.6
@@ -34,13 +33,13 @@ def draw_bones(pose: Float[Tensor, "batch 21 3"], px: int) -> Float[Tensor, "bat
     palm, back = pose[:, PALM, None], (pose[:, PALM] - pose[:, MIDDLE_MCP])[:, None]
     heads = torch.cat([pose[:, [head for head, _ in BONES]], palm, palm + back], dim=1)
     tails = torch.cat([pose[:, [tail for _, tail in BONES]], palm + back, palm + (1 + ARM) * back], dim=1)
-    x, y, z = ((heads * 2 / BONES_ACROSS)[:, None, None, :, i] for i in range(3))
-    dx, dy, dz = (((tails - heads) * 2 / BONES_ACROSS)[:, None, None, :, i] for i in range(3))
+    x, y, z = ((heads * 2 / SCENE_BONES)[:, None, None, :, i] for i in range(3))
+    dx, dy, dz = (((tails - heads) * 2 / SCENE_BONES)[:, None, None, :, i] for i in range(3))
     squared = (dx * dx + dy * dy).clamp(min=1e-8)
     along = ((right - x) * (dx / squared) + (down - y) * (dy / squared)).clamp_(0, 1)
     off = torch.addcmul(right - x, along, dx, value=-1).square_()
     off += torch.addcmul(down - y, along, dy, value=-1).square_()
-    width = max(THICKNESS * 2 / BONES_ACROSS, FEWEST_PX * 2 / px)
+    width = max(THICKNESS * 2 / SCENE_BONES, FEWEST_PX * 2 / px)
     line = off.mul_(-0.5 / width**2).exp_()
     depth = torch.addcmul(z, along, dz).mul_(line).sum(dim=3, keepdim=True)
     depth /= FAINT + line.sum(dim=3, keepdim=True)

@@ -15,7 +15,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import in_plane
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
 
-WINDOW_BONES = 7.2
+SCENE_BONES = 7.2
 """Side of a scene's window in middle MCP-PIP bones: an open hand about its palm just fits."""
 
 
@@ -62,13 +62,13 @@ def palm_box(
 ) -> tuple[Float[Tensor, "*batch 2"], Float[Tensor, "*batch"]]:
     """The crop of synthesis: (centre, side) of a square about the palm, in pixels.
 
-    Takes joints in PALM form, in the camera frame. The side is that of WINDOW_BONES middle bones at the
+    Takes joints in PALM form, in the camera frame. The side is that of SCENE_BONES middle bones at the
     palm's depth. Neither fingers nor viewpoint move it, so no background moves with the pose.
     """
     palm = xyz_mm[..., PALM, :]
     bone_mm = (xyz_mm[..., MIDDLE_MCP, :] - xyz_mm[..., MIDDLE_PIP, :]).norm(dim=-1)
     focal_px = (K[..., 0, 0] * K[..., 1, 1]).sqrt()
-    return project(palm[..., None, :], K).squeeze(-2), WINDOW_BONES * bone_mm * focal_px / palm[..., 2]
+    return project(palm[..., None, :], K).squeeze(-2), SCENE_BONES * bone_mm * focal_px / palm[..., 2]
 
 
 def warp_matrix(

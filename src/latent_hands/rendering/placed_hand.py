@@ -18,7 +18,7 @@ from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import WRIST_LIMITS_DEG, sample_articulation
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
-from latent_hands.rendering.scene import MIRROR, WINDOW_BONES, Scene, left_form, sample_view
+from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, left_form, sample_view
 
 NEAREST_M = 0.12
 ARM_M = 0.07
@@ -118,7 +118,7 @@ def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
     radius_px = scene.K[0, 0] * ARM_M / 2 / end[2]
     outside = np.abs(end_px - (scene.size - 1) / 2).max() > scene.size / 2 + radius_px
     cx, cy, side = scene.window
-    return bool(outside or np.hypot(*(end_px - (cx, cy))) + radius_px < BEHIND_BONES / WINDOW_BONES * side)
+    return bool(outside or np.hypot(*(end_px - (cx, cy))) + radius_px < BEHIND_BONES / SCENE_BONES * side)
 
 
 def _project(xyz_m: Float[np.ndarray, "n 3"], K: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "n 2"]:

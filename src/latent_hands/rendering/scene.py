@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.hand.camera import WINDOW_BONES
+from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import RHD
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.model import HandModel
@@ -149,7 +149,7 @@ def _sample_camera(
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"], Float[np.ndarray, "2"]]:
     """Draw (K, palm in metres, its pixel): the window has its side and, if it fits, lies in the image."""
     depth_m = np.exp(rng.uniform(*np.log(DEPTH_M)))
-    focal_px = share * size * depth_m / (WINDOW_BONES * bone_m)
+    focal_px = share * size * depth_m / (SCENE_BONES * bone_m)
     azimuth = rng.uniform(0, 2 * np.pi)
     slope = np.tan(np.deg2rad(AXIS_DEG * rng.weibull(AXIS_SHAPE))) * np.array(
         [np.cos(azimuth), np.sin(azimuth)]

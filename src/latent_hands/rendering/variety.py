@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.hand.camera import WINDOW_BONES
+from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
@@ -107,7 +107,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
 def _refocused(scene: Scene) -> Scene:
     """The scene with the focal length that shows its identity as large as its window wants."""
     centre_px, side = np.array(scene.window[:2]), scene.window[2]
-    focal_px = side * scene.palm_m[2] / (WINDOW_BONES * bone_m(scene.identity))
+    focal_px = side * scene.palm_m[2] / (SCENE_BONES * bone_m(scene.identity))
     K = np.diag([focal_px, focal_px, 1.0])
     K[:2, 2] = centre_px - focal_px * scene.palm_m[:2] / scene.palm_m[2]
     return replace(scene, K=K)

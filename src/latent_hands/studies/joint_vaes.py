@@ -1,7 +1,8 @@
-"""JMVAE and TELBO of the package multivae over our arrows, TELBO also with its KL put right.
+"""JMVAE and TELBO of the package multivae with the arrows of this package, and TELBO with a corrected KL.
 
-Imported by compare_multivae.py; needs multivae, and torchvision, which that imports, of torch's own build.
+`compare_multivae` imports this module. It needs multivae and torchvision, of the same build as torch.
 """
+# pyright: reportMissingImports=false
 
 import torch
 from multivae.data.datasets.base import MultimodalBaseDataset
@@ -14,10 +15,11 @@ from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
 from latent_hands.paper.modality import Batch
 
 JOINT = "joint"
+"""The name of the joint encoder q(z | all modalities) among the log-variances."""
 
 
 class ReadingEncoder(BaseEncoder):
-    """An encoder of ours, of one factor, as multivae calls it."""
+    """An encoder of one factor with the interface of multivae."""
 
     def __init__(self, encoder: Encoder):
         super().__init__()
@@ -25,30 +27,32 @@ class ReadingEncoder(BaseEncoder):
         (self.latent_dim,) = encoder.sizes.values()
 
     def forward(self, x: Tensor) -> ModelOutput:
+        """Return the mean and log-variance of q(z | x)."""
         (q,) = self.encoder(x).values()
         return ModelOutput(embedding=q.mean, log_covariance=q.log_var)
 
 
 class WritingDecoder(BaseDecoder):
-    """A decoder of ours, of one factor, as multivae calls it."""
+    """A decoder of one factor with the interface of multivae."""
 
     def __init__(self, decoder: Decoder):
         super().__init__()
         self.decoder = decoder
 
     def forward(self, z: Tensor) -> ModelOutput:
+        """Return the mean of p(modality | z)."""
         (factor,) = self.decoder.factors
         return ModelOutput(reconstruction=self.decoder({factor: z}))
 
 
 class CorrectedTELBO(TELBO):
-    """TELBO whose second stage has the KLs of its bounds.
+    """TELBO with the KL of its bound in the second stage.
 
-    KL(q(z | m) || N(0, I)) is -1/2 sum(1 + log_var_m - mean_m^2 - exp(log_var_m)). multivae 1.0.3 writes
-    log_var, that of the joint posterior, for the first log_var_m (TELBO.forward, `mod_kld`). The joint
-    encoder being frozen, the gradient by log_var_m is then exp(log_var_m) / 2, not (exp(log_var_m) - 1) / 2:
-    no entropy holds the variance of q(z | m), which falls as far as it can. Half the sum of log_var -
-    log_var_m makes up for it.
+    KL(q(z | m) || N(0, I)) is -1/2 sum(1 + log_var_m - mean_m^2 - exp(log_var_m)). multivae 1.0.3 uses
+    log_var, of the joint posterior, for the first log_var_m (TELBO.forward, `mod_kld`). The joint encoder
+    is frozen, so the gradient by log_var_m is exp(log_var_m) / 2 instead of (exp(log_var_m) - 1) / 2.
+    Without the entropy term the variance of q(z | m) falls without limit. This class adds the missing
+    difference, half the sum of log_var - log_var_m.
     """
 
     def __init__(self, *args, **kwargs):
@@ -60,6 +64,7 @@ class CorrectedTELBO(TELBO):
             )
 
     def forward(self, inputs: MultimodalBaseDataset, epoch: int = 1) -> ModelOutput:
+        """Return the loss of multivae plus the missing difference, after the first stage."""
         output = super().forward(inputs, epoch=epoch)
         if epoch > self.warmup:
             missing = [self.log_vars[JOINT] - self.log_vars[m] for m in self.encoders]
@@ -70,10 +75,10 @@ class CorrectedTELBO(TELBO):
 def joint_vae(
     method: str, vae: DisentangledVAE, scales: dict[str, float], warmup: int, alpha: float, corrected: bool
 ) -> nn.Module:
-    """The model of a method, "jmvae" or "telbo", which trains the arrows of a graph of one factor.
+    """Return the model of a method, "jmvae" or "telbo", which trains the arrows of a graph of one factor.
 
-    There is one encoder and one decoder a modality; the joint encoder is multivae's own, made of copies of
-    the encoders. `scales` are the standard deviations of the Gaussians p(m | z), in network values.
+    The graph has one encoder and one decoder per modality. The joint encoder is from multivae and consists of
+    copies of the encoders. `scales` are the standard deviations of the Gaussians p(m | z), in network units.
     """
     encoders = {e.reads: ReadingEncoder(e) for e in vae.encoders.values()}
     decoders = {d.writes: WritingDecoder(d) for d in vae.decoders.values()}
@@ -91,5 +96,5 @@ def joint_vae(
 
 
 def loss(model: nn.Module, batch: Batch, epoch: int) -> Tensor:
-    """What the model minimises, averaged over the batch; `epoch` counts from 0."""
+    """Return the loss of the model, averaged over the batch. `epoch` counts from 0."""
     return model(MultimodalBaseDataset(batch), epoch=epoch + 1).loss

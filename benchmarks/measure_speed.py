@@ -1,9 +1,9 @@
-"""How fast, on this machine: training, estimating, augmenting, rendering, reading, against the plain way.
+"""Measure images per second of training, estimation, augmentation, rendering and reading on this machine.
 
-    python tools/measure_speed.py [--seconds 10] [--device cuda] [--only training estimating augmenting]
+    python benchmarks/measure_speed.py [--seconds 10] [--device cuda] [--only training estimating augmenting]
 
-Everything is measured in one run, because machines are noisy: read the ratios. Reading and rendering are the
-processor's; the rest runs on the device, a GPU in larger batches.
+Everything is measured in one run, because machines are noisy: read the ratios. Reading and rendering run on
+the processor. The rest runs on the device, with larger batches on a GPU.
 """
 
 import argparse
@@ -32,7 +32,7 @@ Rows = list[tuple[str, float]]
 
 
 def per_second(work: Callable[[], object], count: int, seconds: float) -> float:
-    """Items a second of something that handles `count` items a call, after calls to warm up."""
+    """Return the items per second of a function that handles `count` items a call, after three calls."""
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     for _ in range(3):
         work()
@@ -49,15 +49,16 @@ def per_second(work: Callable[[], object], count: int, seconds: float) -> float:
 def updating(
     encoder: torch.nn.Module, decoder: torch.nn.Module, batch: int, device: str
 ) -> Callable[[], object]:
-    """One update on images of 128 px."""
+    """Return a function that runs one update on random images of 128 px."""
     encoder, decoder = encoder.to(device), decoder.to(device)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], fused=True)
     images = torch.rand(batch, 3, 128, 128, device=device) * 2 - 1
 
     @torch.backends.cudnn.flags(enabled=True, deterministic=True)  # as `train` runs
     def update() -> None:
-        said = decoder(encoder(images))
-        loss = (said - images).square().mean() if said.shape == images.shape else said.square().mean()
+        output = decoder(encoder(images))
+        error = output - images if output.shape == images.shape else output
+        loss = error.square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -66,7 +67,7 @@ def updating(
 
 
 def resnet(width: int, stem: str, precision: str, decode: bool) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """ResNet-18, alone or with a DCGAN decoder behind it."""
+    """Return a ResNet-18, alone or followed by a DCGAN decoder."""
     encoder = ResNet18(64, width, stem, precision=precision)
     decoder = DCGANDecoder(64, 128, precision=precision) if decode else torch.nn.Identity()
     if precision == "float32":
@@ -75,7 +76,7 @@ def resnet(width: int, stem: str, precision: str, decode: bool) -> tuple[torch.n
 
 
 def training(seconds: float, device: str) -> Rows:
-    """Images a second that networks learn from, augmentation left out."""
+    """Measure training, without augmentation."""
     batch = 64 if device == "cpu" else 256
     networks = [
         ("ResNet-18 + DCGAN, float32", resnet(64, "conv", "float32", True)),
@@ -92,7 +93,7 @@ def training(seconds: float, device: str) -> Rows:
 
 
 def estimating(seconds: float, device: str) -> Rows:
-    """Crops a second of the shipped estimation model, all encoders."""
+    """Measure the shipped estimation model, with all its encoders."""
     model, batch = Model.load("estimation", device), 64 if device == "cpu" else 512
     crops = torch.rand(batch, 3, model.crop_px, model.crop_px, device=device) * 2 - 1
     return [
@@ -102,7 +103,7 @@ def estimating(seconds: float, device: str) -> Rows:
 
 
 def augmenting(seconds: float, device: str) -> Rows:
-    """Augmented crops of 128 px a second, on one thread or the GPU."""
+    """Measure augmentation to crops of 128 px, on one thread or on the GPU."""
     torch.set_num_threads(1)
     batch = 64 if device == "cpu" else 256
     windows = noise(4 * batch).to(device)
@@ -122,7 +123,7 @@ def augmenting(seconds: float, device: str) -> Rows:
 
 
 def noise(count: int) -> Windows:
-    """Windows of 192 px that show nothing."""
+    """Return windows of 192 px with random pixels."""
     return Windows(
         images={"rgb": ImageStack(torch.randint(0, 256, (count, 3, 192, 192), dtype=torch.uint8))},
         names=tuple(map(str, range(count))),
@@ -135,7 +136,7 @@ def noise(count: int) -> Windows:
 
 
 def reading(seconds: float, device: str) -> Rows:
-    """Images a second that are read from files into windows."""
+    """Measure reading image files into windows."""
     from latent_hands.rendering.sets.dataset import render_dataset
 
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +147,7 @@ def reading(seconds: float, device: str) -> Rows:
 
 
 def rendering(seconds: float, device: str) -> Rows:
-    """Images a second with all labels, tags and files, without the start of the processes."""
+    """Measure rendering with all labels, tags and files, without the start of the processes."""
     from latent_hands.rendering.sets.dataset import render_dataset
 
     def rate(size: int, workers: int, count: int) -> float:
@@ -169,7 +170,7 @@ GROUPS = (training, estimating, rendering, reading, augmenting)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10, help="for each measurement")
+    parser.add_argument("--seconds", type=float, default=10, help="seconds per measurement (default: 10)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     names = [group.__name__ for group in GROUPS]
     parser.add_argument("--only", nargs="+", default=names, choices=names)

@@ -1,11 +1,11 @@
-"""Does training wait for data? Packed store against image files, and what share of a step is waiting.
+"""Compare a packed store with image files, and measure how long training waits for data.
 
     latent-hands render hands --count 400 --size 160
-    python tools/measure_store.py hands [--repeat 3] [--updates 30]
+    python benchmarks/measure_store.py hands [--repeat 3] [--updates 30]
 
-Everything is measured in one run, because machines are noisy: read the ratios. All files have been read
-before, so that the disk plays no part. On a busy machine the threads of one step wait for each other and make
-steps long, which flatters the share of waiting: OMP_NUM_THREADS=1 measures steps of one thread.
+Everything is measured in one run, because machines are noisy: read the ratios. All files were read before, so
+the speed of the disk has no influence. On a busy machine the threads of a training step wait for each other.
+Steps then take longer and the share of waiting looks smaller. OMP_NUM_THREADS=1 measures steps of one thread.
 """
 
 import argparse
@@ -37,15 +37,18 @@ CUT = Cut("rendered", "box", "mirror", EXPERIMENT.data.margin, EXPERIMENT.data.w
 
 
 def resident_mb() -> float:
-    """Memory of this process's own, mapped files not counted."""
+    """Return the memory of this process in MB, without mapped files (Linux)."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
 
 def loading(hands: Path, store: Path) -> dict[str, float]:
-    """Processor seconds, which other work on the machine lengthens little, for the same windows: cut from
-    images, opened in the store, opened and copied out of it whole. And the MB that opening took."""
-    torch.set_num_threads(1)  # threads that wait for each other would count as work
+    """Measure the processor seconds of the same windows, and the memory of the open store in MB.
+
+    The windows are cut from images, opened in the store, or opened and copied. Processor seconds depend
+    little on other work of the machine.
+    """
+    torch.set_num_threads(1)  # the processor time of waiting threads would count as work
     clock = [time.process_time()]
     samples = open_data("rendered", hands, "training")
     build_windows(samples, CUT.crop, CUT.margin, CUT.window_px, CUT.side, workers=os.cpu_count() or 1)
@@ -68,7 +71,7 @@ def loading(hands: Path, store: Path) -> dict[str, float]:
 
 
 def waiting(windows: Windows) -> dict[str, float]:
-    """Seconds of one epoch of training on images: the first batch, waiting for the others, the steps."""
+    """Measure one epoch of training on images: the first batch, waiting for other batches, the steps."""
     torch.set_num_threads(THREADS)
     vae = build_vae(EXPERIMENT)
     phase = next(phase for phase in build_phases(EXPERIMENT, vae) if phase.name == PHASE)
@@ -94,8 +97,8 @@ def waiting(windows: Windows) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("hands", type=Path, help="a rendered set")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--updates", type=int, default=30, help="measured in each repetition")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions (default: 3)")
+    parser.add_argument("--updates", type=int, default=30, help="updates per repetition (default: 30)")
     options = parser.parse_args()
     table = Table("what", *(f"run {i + 1}" for i in range(options.repeat)))
     with tempfile.TemporaryDirectory() as folder:

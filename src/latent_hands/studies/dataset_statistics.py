@@ -1,10 +1,10 @@
-"""How the hands of several data sets are held, seen, sized and coloured, side by side in one figure.
+"""Statistics of several data sets in one figure: poses, viewpoints, sizes and colours of the hands.
 
-    python tools/draw_statistics.py rendered=hands rhd:evaluation=RHD_published_v2 stb-poses=STB \
-        [--out statistics.png] [--limit 2000] [--images 300]
+    python -m latent_hands.studies.dataset_statistics rendered=hands rhd:evaluation=RHD_published_v2 \
+        stb-poses=STB [--out statistics.png] [--limit 2000] [--images 300]
 
-A set is NAME=ROOT or NAME:SPLIT=ROOT; the split is training if not told. All is measured on labels, by the
-same rules for every set; colours on the images that are there.
+A set is NAME=ROOT or NAME:SPLIT=ROOT. The default split is training. Poses, viewpoints and sizes come from
+the labels, by the same rules for every set. Colours come from the image files that exist.
 """
 
 import argparse
@@ -30,15 +30,22 @@ from latent_hands.rendering.retarget import right_hands_mm
 
 COLOURS = (PALETTE["ring"], PALETTE["thumb"], PALETTE["middle"], PALETTE["index"], PALETTE["little"])
 FEW = 30
-"""Of fewer images single ones are shown, no distribution."""
+"""With fewer values than this, a plot marks each value instead of their distribution."""
 STROKE_BONES = 0.4
-"""Pixels this near to a bone, in middle bones, may be the hand's; half as near, they are."""
+"""A distance from a bone, in middle bones.
+
+Pixels within half of it count as hand. Pixels beyond one and a half times it count as background.
+"""
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of one set: flexions in degrees by joint, viewpoints, sizes, and colours (0..1) of some images."""
+    """The statistics of one set.
+
+    `flexion_deg` are angles by joint. `towards_camera` are unit vectors (n, 3) from the palm to the camera,
+    in the canonical frame. `turn_deg` are in-plane rotations. `colours`, of some images, are in [0, 1].
+    """
 
     hands: int
     flexion_deg: dict[str, np.ndarray]
@@ -49,8 +56,8 @@ class Statistics:
 
 
 def measure(samples: Sequence[Sample], images: int) -> Statistics:
-    # right_hands_mm checks the labels; the canonical frame is that of left hands
-    right_hands_mm(samples)
+    """Measure the labels of all samples, and the colours of at most about `images` of their images."""
+    right_hands_mm(samples)  # for its checks of the labels
     palms = [palm for sample in samples if (palm := palm_xyz_mm(sample)) is not None]
     xyz_mm = torch.stack(palms).double()
     left = torch.tensor([sample.side == "left" for sample in samples])[:, None, None]
@@ -65,8 +72,8 @@ def measure(samples: Sequence[Sample], images: int) -> Statistics:
         "distance, millimetres": distance_mm.numpy(),
         "distance, hand widths": (distance_mm / width_mm).numpy(),
     }
-    there = [sample for sample in samples if sample.image.is_file()]
-    some = there[:: max(1, len(there) // images)][:images]
+    with_image = [sample for sample in samples if sample.image.is_file()]
+    some = with_image[:: max(1, len(with_image) // images)][:images]
     return Statistics(
         hands=len(samples),
         flexion_deg=flexions_deg(to_wrist(cpose)),
@@ -78,7 +85,10 @@ def measure(samples: Sequence[Sample], images: int) -> Statistics:
 
 
 def flexions_deg(cpose: Float[Tensor, "n 21 3"]) -> dict[str, np.ndarray]:
-    """Angles between bones that follow one another; of fingers about the axis across the palm's bone."""
+    """Return the angles between consecutive bones.
+
+    Fingers bend about the axis across the bone of the palm.
+    """
     found: dict[str, list[Tensor]] = {name: [] for name in ("MCP", "PIP", "DIP")}
     back = torch.tensor([0.0, 0, 1]).to(cpose)
     for finger in ("index", "middle", "ring", "little"):
@@ -96,7 +106,7 @@ def flexions_deg(cpose: Float[Tensor, "n 21 3"]) -> dict[str, np.ndarray]:
 
 
 def side_px(sample: Sample) -> float:
-    """The side of the ground-truth crop; the middle of an absent image is its principal point."""
+    """Return the side of the ground-truth crop. The centre of a missing image is its principal point."""
     if sample.image.is_file():
         with Image.open(sample.image) as image:
             width, height = image.size
@@ -109,7 +119,7 @@ def side_px(sample: Sample) -> float:
 
 
 def colours(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """Means of every image over the hand and over what lies around it in the crop."""
+    """Return the mean luminance of hand and background in the crop, and the saturation of the hand."""
     rows = [row for sample in samples if (row := _colours(sample)) is not None]
     table = np.array(rows).reshape(-1, 3)
     return dict(zip(("hand", "background", "saturation"), table.T, strict=True))
@@ -135,7 +145,7 @@ def _colours(sample: Sample) -> tuple[float, float, float] | None:
 
 
 def strokes(size: tuple[int, ...], uv_px: np.ndarray, width_px: float) -> np.ndarray:
-    """Which pixels lie on lines of this width along the bones."""
+    """Return a mask of the pixels on lines of this width along the bones."""
     mask = Image.new("1", (size[1], size[0]))
     draw = ImageDraw.Draw(mask)
     for parent, child in BONES:
@@ -144,7 +154,7 @@ def strokes(size: tuple[int, ...], uv_px: np.ndarray, width_px: float) -> np.nda
 
 
 def distribution(axis: Axes, values: dict[str, np.ndarray], bins: np.ndarray, title: str) -> None:
-    """One line a set, each of area 1; few values are ticks on the axis."""
+    """Draw one histogram of area 1 per set. A set with few values has one mark per value."""
     for (_, each), colour in zip(values.items(), COLOURS, strict=False):
         if len(each) >= FEW:
             axis.hist(each, bins, density=True, histtype="stepfilled", color=colour, alpha=0.12)
@@ -158,7 +168,7 @@ def distribution(axis: Axes, values: dict[str, np.ndarray], bins: np.ndarray, ti
 
 
 def sphere(axis: Axes, towards: np.ndarray, colour: str, title: str) -> None:
-    """Where the camera stands around the hand; areas are true (Mollweide)."""
+    """Draw the directions from the hand to the camera in an equal-area (Mollweide) projection."""
     x, y, z = towards.T
     size = 2.4 if len(towards) > 500 else 4.5
     place = np.arctan2(x, -z), np.arcsin((-y).clip(-1, 1))
@@ -180,6 +190,7 @@ def sphere(axis: Axes, towards: np.ndarray, colour: str, title: str) -> None:
 
 
 def draw(sets: dict[str, Statistics]) -> Figure:
+    """Draw the statistics of all sets, by name, on one page."""
     figure = Figure(figsize=(14, 7.8), layout="constrained")
     rows = figure.subfigures(3, 1, height_ratios=[1, 0.72, 1])
 
@@ -193,9 +204,11 @@ def draw(sets: dict[str, Statistics]) -> Figure:
     grid = rows[1].add_gridspec(1, len(sets) + 1)
     for i, ((name, each), colour) in enumerate(zip(sets.items(), COLOURS, strict=False)):
         axis = rows[1].add_subplot(grid[i], projection="mollweide")
-        sphere(axis, each.towards_camera[:: -(-each.hands // 1500)], colour, f"{name}, seen from")
+        sphere(axis, each.towards_camera[:: -(-each.hands // 1500)], colour, f"{name}, camera direction")
     turned = rows[1].add_subplot(grid[-1])
-    distribution(turned, of(lambda s: s.turn_deg), np.linspace(-180, 180, 37), "turn in the image, degrees")
+    distribution(
+        turned, of(lambda s: s.turn_deg), np.linspace(-180, 180, 37), "rotation in the image, degrees"
+    )
     turned.set_xticks([-180, -90, 0, 90, 180], ["down", "left", "up", "right", "down"])
     axes = rows[2].subplots(1, 6)
     ranges = ((0, 320), (0, 1500), (0, 20))
@@ -220,20 +233,24 @@ def draw(sets: dict[str, Statistics]) -> Figure:
 
 
 def legend(figure: Figure, sets: dict[str, Statistics]) -> None:
+    """Write the name, colour and size of each set at the top of the figure."""
     lines = []
     for (name, each), colour in zip(sets.items(), COLOURS, strict=False):
         images = len(each.colours["hand"])
-        told = f"{name}: {each.hands:,} hands, {images or 'no'} images"
-        lines.append(Line2D([], [], color=colour, linewidth=4, label=told))
+        label = f"{name}: {each.hands:,} hands, {images or 'no'} images"
+        lines.append(Line2D([], [], color=colour, linewidth=4, label=label))
     figure.legend(handles=lines, loc="outside upper center", ncols=len(lines), frameon=False, fontsize=11)
 
 
 def main() -> None:
+    """Measure the given sets and write the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("sets", nargs="+", metavar="NAME[:SPLIT]=ROOT")
     parser.add_argument("--out", type=Path, default=Path("statistics.png"))
-    parser.add_argument("--limit", type=int, help="only the first so many hands of every set")
-    parser.add_argument("--images", type=int, default=300, help="of every set, for colours")
+    parser.add_argument("--limit", type=int, help="use only the first hands of every set")
+    parser.add_argument(
+        "--images", type=int, default=300, help="images per set for the colours (default: 300)"
+    )
     options = parser.parse_args()
     sets = {}
     for text in options.sets:

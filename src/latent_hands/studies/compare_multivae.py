@@ -1,72 +1,76 @@
-"""How far do the joint VAEs of the package multivae get with our data, networks and budget? Trains one.
+"""Comparison with the joint VAEs of the package multivae, JMVAE and TELBO: train one and score it.
 
     python -m pip install 'latent-hands[baselines]'
-    python tools/compare_multivae.py jmvae runs/jmvae --data.root hands [--alpha 0.1] [--warmup 10]
-    python tools/compare_multivae.py telbo runs/telbo --data.root hands [--corrected] [--warmup EPOCHS]
+    python -m latent_hands.studies.compare_multivae jmvae runs/jmvae --data.root hands [--alpha 0.1]
+    python -m latent_hands.studies.compare_multivae telbo runs/telbo --data.root hands [--corrected]
 
-All but the bound is that of `latent-hands train cross_modal`, whose options it takes: data, windows,
-augmentation, networks, weights, schedule, seed, and epochs, whose updates are the budget. To weigh the pose
-up as docs/results.md does, add --algorithm.lam.pose 1e6. The modalities are those that the experiment's
-decoders write, rgb and pose; a TOML file with more decoders (--experiment) gives more. OUT becomes a run
-folder that every command reads. At last it is scored, 3DPose from the mean of q(z | rgb), and the numbers of
-`latent-hands evaluate --json` are printed.
+Only the bound differs from `latent-hands train cross_modal`. This command takes the same options. It uses the
+same data, augmentation, networks, weights, schedule, seed and number of updates. Add --algorithm.lam.pose 1e6
+to weigh the pose as docs/results.md does. The modalities are those that the decoders of the experiment write:
+rgb and pose. A TOML file with more decoders (--experiment) has more. OUT becomes a run folder that every
+command reads. At the end the run is scored by the mean of q(z | rgb), and the scores are printed as JSON.
 
-JMVAE (Suzuki et al. 2016) learns all at once, its KLs weighed up during the first `--warmup` epochs. TELBO
-(Vedantam et al. 2018) learns the joint VAE for `--warmup` epochs [half], then, with that frozen, q(z | m) of
-each modality; both count, and each has the whole schedule of learning rates. `--corrected`: joint_vaes.py.
-multivae's trainers want a data set of ready samples; ours are augmented batch by batch, so the loop is here
-and the losses are its models'.
+* JMVAE (Suzuki et al. 2016) trains everything at once. The weight of its KL terms rises during the first
+  `--warmup` epochs.
+* TELBO (Vedantam et al. 2018) trains the joint VAE for `--warmup` epochs (default: half of them). Then it
+  freezes the joint VAE and trains q(z | m) of each modality. Each stage has the whole schedule of learning
+  rates. `--corrected` uses the corrected KL of `joint_vaes.CorrectedTELBO`.
+
+The loop is here, because the trainers of multivae need a fixed data set. This one augments every batch.
 """
 
 import argparse
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from latent_hands import cli
 from latent_hands.build import build_batches, build_hands, build_phases, build_vae
+from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
+from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.experiment import EncoderArrow, Experiment, Training, load_experiment
 from latent_hands.files import write_text
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.modality import modality
+from latent_hands.predictor import Model
 from latent_hands.runs.folder import WEIGHTS, Place, append_metrics, start_run, write_tensors
 from latent_hands.training.loop import check_data
 from latent_hands.training.schedule import learning_rate
 
 JMVAE_ALPHA, JMVAE_WARMUP = 0.1, 10
-"""The package's own."""
+"""The defaults of multivae."""
 
 
 def import_joint_vaes() -> ModuleType:
-    """The module that needs multivae; HandsError without it. Another torchvision raises a RuntimeError."""
+    """Return the module `joint_vaes`. Raises HandsError if multivae or torchvision cannot be imported."""
     try:
-        import joint_vaes
-    except (ImportError, RuntimeError) as error:
+        return import_module("latent_hands.studies.joint_vaes")
+    except (ImportError, RuntimeError) as error:  # torchvision of another build raises a RuntimeError
         raise HandsError(
-            f"multivae cannot be imported ({error}); pip install 'latent-hands[baselines]', and torchvision, "
-            "which it needs, of the same build (CPU or CUDA) as torch"
+            f"multivae cannot be imported ({error}); run pip install 'latent-hands[baselines]', and install "
+            "torchvision of the same build (CPU or CUDA) as torch"
         ) from error
-    return joint_vaes
 
 
 def with_encoders(experiment: Experiment) -> Experiment:
-    """The experiment with an encoder for every modality that its decoders write, by the modality's name.
+    """Return the experiment with one encoder for every modality that its decoders write.
 
-    Raises HandsError for what a joint VAE of multivae does not have.
+    Raises HandsError for an experiment that multivae's joint VAEs cannot represent.
     """
     decoders = experiment.decoders.values()
     modalities = {d.writes for d in decoders}
@@ -74,22 +78,22 @@ def with_encoders(experiment: Experiment) -> Experiment:
     plain &= len(modalities) == len(decoders) and not any(d.over for d in decoders)
     if not plain or experiment.data.side != "mirror":
         raise HandsError(
-            "multivae's joint VAEs know one z and no side; legal: an experiment of one factor, algorithm "
-            '"cross_modal", side "mirror", one decoder a modality, none over another'
+            "multivae's joint VAEs have one z and no handedness; the experiment must have one factor, "
+            'algorithm "cross_modal", side "mirror", one decoder per modality, and no decoder with `over`'
         )
     factors = tuple(experiment.latent)
     return replace(experiment, encoders={d.writes: EncoderArrow(d.writes, factors) for d in decoders})
 
 
 def noise_scales(bound: Bound, written: dict[str, str]) -> dict[str, float]:
-    """The standard deviation of every modality's Gaussian: sqrt(beta / lam) in its unit, in network values.
+    """Return the standard deviation of every modality's Gaussian, sqrt(beta / lam), in network units.
 
-    The log-likelihood is then lam / beta times ours and a constant, and the KL weighs 1. `written` is
-    {decoder: modality}. Raises HandsError for weights of 0.
+    The log-likelihood is then lam / beta times that of this package plus a constant, and the weight of the KL
+    is 1. `written` maps each decoder to its modality. Raises HandsError for a weight that is not above 0.
     """
     for arrow, lam in bound.decoders.items():
         if lam * bound.beta <= 0:
-            raise HandsError(f'lam of "{arrow}" is {lam}, beta {bound.beta}; legal here: both above 0')
+            raise HandsError(f'lam of "{arrow}" is {lam} and beta is {bound.beta}; both must be above 0')
     return {
         written[arrow]: math.sqrt(bound.beta / lam) / modality(written[arrow]).unit
         for arrow, lam in bound.decoders.items()
@@ -97,11 +101,16 @@ def noise_scales(bound: Bound, written: dict[str, str]) -> dict[str, float]:
 
 
 def stages(method: str, phase: Phase, warmup: int) -> list[Phase]:
-    """The phase, for TELBO in two. Raises HandsError if it counts minutes or the warm-up does not fit."""
+    """Return the phase, in two parts for TELBO.
+
+    Raises HandsError for a phase that is limited by minutes, or for a warm-up that does not fit into it.
+    """
     if phase.minutes is not None:
-        raise HandsError(f"minutes of the phase is {phase.minutes}; legal here: epochs alone")
+        raise HandsError(f"minutes of the phase is {phase.minutes}; remove it and set epochs instead")
     if not 1 <= warmup < phase.epochs:
-        raise HandsError(f"warmup is {warmup} of {phase.epochs} epochs; legal: 1 .. one less than all")
+        raise HandsError(
+            f"warmup is {warmup} of {phase.epochs} epochs; it must be from 1 to {phase.epochs - 1}"
+        )
     if method == "jmvae":
         return [phase]
     return [replace(phase, epochs=warmup), replace(phase, epochs=phase.epochs - warmup)]
@@ -115,7 +124,7 @@ def learn(
     training: Training,
     place: Place,
 ) -> Iterator[dict[str, float]]:
-    """One stage with an optimiser of its own, from a place on; tells the mean loss of every epoch."""
+    """Train one stage from `place` on, with its own optimiser. Yield the mean loss of every epoch."""
     device, names = batches.windows.rgb.device, list(model.decoders)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=training.weight_decay)
     place.phase_update = 0
@@ -138,7 +147,7 @@ def learn(
 
 
 def train(experiment: Experiment, options: argparse.Namespace) -> None:
-    """Train into a run folder, whose multivae.json says by what."""
+    """Train into a run folder. Its file multivae.json describes the method and the cost."""
     joint_vaes, began = import_joint_vaes(), time.monotonic()
     experiment, method = with_encoders(experiment), options.method
     torch.manual_seed(experiment.training.seed)
@@ -160,32 +169,42 @@ def train(experiment: Experiment, options: argparse.Namespace) -> None:
         for line in learn(joint_vaes, model, stage, batches, experiment.training, place):
             append_metrics(options.out, line)
     write_tensors(options.out / WEIGHTS, vae.state_dict(), {"update": str(place.update)})
-    told = {"method": method, "multivae": version("multivae"), "corrected": options.corrected}
-    told |= {"alpha": options.alpha} if method == "jmvae" else {}
-    told |= {"warmup": warmup, "updates": place.update, "seconds": round(time.monotonic() - began)}
-    write_text(options.out / "multivae.json", json.dumps(told | {"noise": scales}, indent=2) + "\n")
+    about = {"method": method, "multivae": version("multivae"), "corrected": options.corrected}
+    about |= {"alpha": options.alpha} if method == "jmvae" else {}
+    about |= {"warmup": warmup, "updates": place.update, "seconds": round(time.monotonic() - began)}
+    write_text(options.out / "multivae.json", json.dumps(about | {"noise": scales}, indent=2) + "\n")
 
 
-def main() -> int:
+def scores(run: Path, experiment: Experiment) -> dict[str, Any]:
+    """Score a run on the evaluation split of its own data set, as `latent-hands evaluate` does."""
+    model, name, root = Model.load(run), experiment.data.name, Path(experiment.data.root)
+    hands = (
+        stored_windows(model, name, root, "evaluation")
+        if is_store(root)
+        else open_data(name, root, "evaluation")
+    )
+    return score_run(model, hands, "evaluation")
+
+
+def main() -> None:
+    """Train one method and print its scores as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("method", choices=("jmvae", "telbo"))
     parser.add_argument("out", type=Path, help="the run folder")
     parser.add_argument("--experiment", default="cross_modal", help="a TOML file or a packaged experiment")
-    parser.add_argument("--warmup", type=int, help="epochs [jmvae 10, telbo half of them]")
+    parser.add_argument("--warmup", type=int, help="epochs (default: 10 for jmvae, half of them for telbo)")
     parser.add_argument("--alpha", type=float, default=JMVAE_ALPHA, help="weight of JMVAE's KLs to q(z | m)")
-    parser.add_argument("--corrected", action="store_true", help="TELBO with the KLs of its bounds")
+    parser.add_argument("--corrected", action="store_true", help="TELBO with the KL of its bound")
     options, overrides = parser.parse_known_args()
     try:
         if options.corrected and options.method == "jmvae":
-            raise HandsError("--corrected goes with telbo, not jmvae: JMVAE's KLs are right")
+            raise HandsError("--corrected needs telbo, not jmvae: the KL terms of JMVAE are correct")
         experiment = load_experiment(options.experiment, overrides)
         train(experiment, options)
+        print(json.dumps(scores(options.out, experiment), indent=2))
     except HandsError as error:
-        print(error, file=sys.stderr)
-        return cli.FAILED
-    data = experiment.data
-    return cli.main(["evaluate", str(options.out), "--data", data.name, "--root", data.root, "--json"])
+        raise SystemExit(f"error: {error}") from None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
