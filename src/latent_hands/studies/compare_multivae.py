@@ -29,7 +29,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -125,7 +125,7 @@ def learn(
     place: Place,
 ) -> Iterator[dict[str, float]]:
     """Train one stage from `place` on, with its own optimiser. Yield the mean loss of every epoch."""
-    device, names = batches.windows.rgb.device, list(model.decoders)
+    device, names = batches.windows.rgb.device, list(cast(nn.ModuleDict, model.decoders))
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=training.weight_decay)
     place.phase_update = 0
     first = place.update // len(batches)

@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,8 +158,8 @@ def distribution(axis: Axes, values: dict[str, np.ndarray], bins: np.ndarray, ti
     """Draw one histogram of area 1 per set. A set with few values has one mark per value."""
     for (_, each), colour in zip(values.items(), COLOURS, strict=False):
         if len(each) >= FEW:
-            axis.hist(each, bins, density=True, histtype="stepfilled", color=colour, alpha=0.12)
-            axis.hist(each, bins, density=True, histtype="step", color=colour, linewidth=1.5)
+            axis.hist(each, bins.tolist(), density=True, histtype="stepfilled", color=colour, alpha=0.12)
+            axis.hist(each, bins.tolist(), density=True, histtype="step", color=colour, linewidth=1.5)
         elif len(each):
             axis.plot(each, np.zeros(len(each)), "|", color=colour, markersize=10, clip_on=False)
     axis.set_title(title, fontsize=10, loc="left", color=INK)
@@ -192,7 +193,7 @@ def sphere(axis: Axes, towards: np.ndarray, colour: str, title: str) -> None:
 def draw(sets: dict[str, Statistics]) -> Figure:
     """Draw the statistics of all sets, by name, on one page."""
     figure = Figure(figsize=(14, 7.8), layout="constrained")
-    rows = figure.subfigures(3, 1, height_ratios=[1, 0.72, 1])
+    rows: Any = figure.subfigures(3, 1, height_ratios=[1, 0.72, 1])
 
     def of(value: Callable[[Statistics], np.ndarray]) -> dict[str, np.ndarray]:
         return {name: value(each) for name, each in sets.items()}

@@ -80,8 +80,8 @@ def joint_vae(
     The graph has one encoder and one decoder per modality. The joint encoder is from multivae and consists of
     copies of the encoders. `scales` are the standard deviations of the Gaussians p(m | z), in network units.
     """
-    encoders = {e.reads: ReadingEncoder(e) for e in vae.encoders.values()}
-    decoders = {d.writes: WritingDecoder(d) for d in vae.decoders.values()}
+    encoders = {e.reads: ReadingEncoder(e) for e in map(vae.encoder, vae.encoders)}
+    decoders = {d.writes: WritingDecoder(d) for d in map(vae.decoder, vae.decoders)}
     settings = {
         "n_modalities": len(decoders),
         "latent_dim": sum(vae.latent.values()),
