@@ -167,7 +167,7 @@ def test_truth_drawn_like_the_samples_is_calibrated(count, off):
 
 def test_one_sample_has_no_spread():
     one = torch.zeros(1, 4, 20, 3)
-    with pytest.raises(HandsError, match="1 posterior samples; legal: 2 or more"):
+    with pytest.raises(HandsError, match="the number of draws is 1; it must be at least 2"):
         calibration(one, one[0], torch.ones(4, 20, dtype=torch.bool), torch.arange(4))
 
 

@@ -12,7 +12,8 @@ from latent_hands.build import build_vae
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.runs import folder as checkpoint
-from latent_hands.runs.folder import Place, cut_metrics, export_weights, load_run, save_run, start_run
+from latent_hands.runs.folder import Place, cut_metrics, load_run, save_run, start_run
+from latent_hands.runs.shrink import shrink
 from latent_hands.training.beginning import begin_with
 
 
@@ -34,12 +35,14 @@ def test_a_run_loads_as_it_was_saved(run):
     assert not list(run.glob(".*"))
 
 
-def test_exported_weights_are_small_and_load_as_float32(run, tmp_path):
-    small = export_weights(run, tmp_path / "small")
+def test_a_shrunk_run_is_small_and_loads_as_float32(run, tmp_path):
+    small = shrink(run, tmp_path / "small")
     sizes = [(folder / "weights.safetensors").stat().st_size for folder in (run, small)]
     assert sizes[1] < 0.6 * sizes[0]
     for name, tensor in load_run(small)[0].state_dict().items():
         torch.testing.assert_close(tensor, load_run(run)[0].state_dict()[name], rtol=1e-2, atol=1e-3)
+    with pytest.raises(HandsError, match="already holds a run"):
+        shrink(run, run)
 
 
 def test_what_is_not_a_run_is_told(tmp_path):
@@ -78,7 +81,9 @@ def test_the_weights_of_another_graph_are_refused(run):
     with pytest.raises(HandsError, match=r"another graph"):
         load_run(run)
     save_file(weights | {name: weights[name].reshape(2, -1)}, run / "weights.safetensors")
-    with pytest.raises(HandsError, match=r"weight encoders.rgb.network.head.bias is .2, 64., not .128"):
+    with pytest.raises(
+        HandsError, match=r"weight encoders.rgb.network.head.bias has shape .2, 64., not .128"
+    ):
         load_run(run)
 
 
@@ -87,7 +92,7 @@ def test_an_experiment_that_asks_for_more_than_its_weights_fill_allocates_nothin
     path.write_text(
         path.read_text().replace("hidden = 16", "hidden = 4096").replace("width = 4\n", "width = 4096\n")
     )
-    with pytest.raises(HandsError, match=r"asks for .* numbers, weights.safetensors holds"):
+    with pytest.raises(HandsError, match=r"a graph with .* weights, weights.safetensors holds"):
         load_run(run)
 
 
@@ -96,7 +101,7 @@ def test_weights_that_are_not_finite_are_not_saved(run):
     before = (run / "weights.safetensors").read_bytes()
     with torch.no_grad():
         vae.encoder("rgb").network.head.bias[3] = torch.nan
-    with pytest.raises(HandsError, match=r"head.bias are not finite at update 9"):
+    with pytest.raises(HandsError, match=r"head.bias is not finite at update 9"):
         save_run(run, vae, {}, Place(update=9))
     assert (run / "weights.safetensors").read_bytes() == before
 
@@ -112,7 +117,7 @@ def test_metrics_after_the_checkpoint_are_forgotten(run):
 
 def test_a_resumable_state_without_a_place_is_told(run):
     save_file({"x": torch.zeros(1)}, run / "resume.safetensors")
-    with pytest.raises(HandsError, match=r"does not say where the training stood"):
+    with pytest.raises(HandsError, match=r"does not hold the place of the training"):
         checkpoint.load_place(run)
 
 

@@ -13,7 +13,8 @@ from latent_hands.build import Hands, build_batches, build_hands, build_phases, 
 from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Algorithm, load_experiment
-from latent_hands.runs.folder import export_weights, load_run
+from latent_hands.runs.folder import load_run
+from latent_hands.runs.shrink import shrink
 from latent_hands.training import loop, train
 from latent_hands.training.feeds import share, stream
 
@@ -214,14 +215,14 @@ def test_a_latent_is_not_finished_without_its_decoders(tmp_path):
     assert not (tmp_path / "second").exists()
 
 
-def test_a_finished_run_can_be_exported(tmp_path):
+def test_a_finished_run_can_be_shrunk(tmp_path):
     weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
     later = tiny(
         "--algorithm.embed=['rgb']", "--algorithm.finished=true", f"--training.start={tmp_path / 'first'}"
     )
     weights(later, tmp_path / "second", hands())
-    exported = export_weights(tmp_path / "second", tmp_path / "small")
-    assert load_run(exported)[1].training.start == ""
+    small = shrink(tmp_path / "second", tmp_path / "small")
+    assert load_run(small)[1].training.start == ""
 
 
 def test_an_algorithm_that_trains_nothing_is_named():

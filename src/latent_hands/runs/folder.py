@@ -1,16 +1,16 @@
-"""Run folders: what a training leaves behind and what loading it needs. Loading executes nothing.
+"""Run folders: what a training writes, and how it is loaded. Loading executes nothing.
 
-    experiment.toml       the resolved experiment: graph, networks, data conventions
-    weights.safetensors   the last weights, float32: what every command but `train` reads
-    resume.safetensors    weights, Adam's moments and the place in training, in ONE file, replaced atomically
-    metrics.jsonl         one line a report: phase, update, every term, rates, validation
+    experiment.toml       the experiment with all its settings: graph, networks, data conventions
+    weights.safetensors   the latest weights, float32; every command but `train` reads them
+    resume.safetensors    weights, Adam's moments and the place in the training, in one file
+    metrics.jsonl         one line per report: phase, update, terms, rates, validation
 
-The last weights count, not the best on validation data: schedules end at a learning rate of zero.
+A run keeps the latest weights, not the best on validation data, because schedules end at a learning rate of 0.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 @dataclass
 class Place:
-    """Where a training stands: its phase, and how many updates and seconds lie behind it."""
+    """How far a training has come: its phase, and the updates and seconds that are done."""
 
     phase: int = 0
     update: int = 0
@@ -47,21 +47,24 @@ class Place:
     phase_seconds: float = 0.0
 
     def advance(self) -> None:
-        """One more update lies behind."""
+        """Count one more update."""
         self.update, self.phase_update = self.update + 1, self.phase_update + 1
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file so that it is whole or not there; HandsError if it cannot be written."""
-    held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, complete or not at all. Raises HandsError if it cannot be written."""
+    saved = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        write_whole(path, lambda temporary: save_file(held, temporary, metadata))
+        write_whole(path, lambda temporary: save_file(saved, temporary, metadata))
     except (SafetensorError, OSError) as error:
         raise HandsError(f"{path} cannot be written: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file; HandsError if it is missing, huge or broken."""
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises HandsError if the file is missing, damaged or larger than `MAX_BYTES`.
+    """
     if not path.is_file():
         raise HandsError(f"{path} is missing")
     if path.stat().st_size > MAX_BYTES:
@@ -75,72 +78,73 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def check_new(out: Path) -> None:
-    """Raise HandsError if a new run cannot have this folder: there is one already, or it is a file."""
+    """Raise HandsError if a new run cannot use this folder: it already holds a run, or it is a file."""
     if (out / EXPERIMENT).exists():
         raise HandsError(f"{out} already holds a run: continue it with --resume or choose another folder")
     if out.exists() and not out.is_dir():
         raise HandsError(f"{out} cannot be a run folder: it is a file")
 
 
-def start_run(out: Path, experiment: Experiment) -> None:
-    """Create a run folder; HandsError if there is a run already."""
+def start_run(out: Path, experiment: Experiment) -> Path:
+    """Create a run folder with its experiment; return it. Raises HandsError if it already holds a run."""
     check_new(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HandsError(f"{out} cannot be a run folder: {error.strerror}") from error
     write_text(out / EXPERIMENT, write_experiment(experiment))
+    return out
 
 
-def save_run(out: Path, vae: DisentangledVAE, moments: dict[str, Tensor], place: Place) -> None:
-    """Write the weights and the resumable state.
+def save_run(out: Path, vae: DisentangledVAE, moments: Mapping[str, Tensor], place: Place) -> None:
+    """Write the weights, then the state that a resumed training continues from.
 
-    The state comes last: stopped between the two, a run resumes from before these weights and reaches them
-    again, whereas a state ahead of them would say that they need no more training.
-    Raises HandsError, leaving the last good files, if a weight is not finite, and if they cannot be written.
+    Raises HandsError if a weight is not finite or a file cannot be written; the previous files stay.
     """
     weights = vae.state_dict()
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise HandsError(
-                f"weights {name} are not finite at update {place.update}; {out} keeps the last good"
+                f"weight {name} is not finite at update {place.update}; {out} keeps the last finite weights"
             )
-    state: dict[str, Tensor] = {f"weights/{name}": tensor for name, tensor in weights.items()}
+    # If the process ends between the two writes, the older state resumes and reaches these weights again.
+    # In the other order, a state with a finished phase would resume with weights that are not finished.
     write_tensors(out / WEIGHTS, weights, {"update": str(place.update)})
-    write_tensors(out / RESUME, state | moments, {"place": json.dumps(asdict(place))})
+    state = {f"weights/{name}": tensor for name, tensor in weights.items()} | dict(moments)
+    write_tensors(out / RESUME, state, {"place": json.dumps(asdict(place))})
 
 
 def load_place(out: Path) -> tuple[dict[str, Tensor], Place]:
-    """The resumable state of a run, and where it stands."""
+    """Return the state that a resumed training continues from, and its place."""
     state, metadata = read_tensors(out / RESUME)
     try:
         return state, Place(**json.loads(metadata["place"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise HandsError(f"{out / RESUME} does not say where the training stood: {error!r}") from error
+        raise HandsError(f"{out / RESUME} does not hold the place of the training: {error!r}") from error
 
 
-def restore_weights(vae: DisentangledVAE, state: dict[str, Tensor], where: str) -> None:
-    """Set a graph's weights; HandsError if they are another graph's."""
+def restore_weights(vae: DisentangledVAE, state: Mapping[str, Tensor], where: str) -> None:
+    """Set the weights of a graph. Raises HandsError, naming `where`, if they belong to another graph."""
     expected = vae.state_dict()
     for name in sorted(expected.keys() ^ state.keys()):
-        which = "lacks" if name in expected else "holds the unknown"
-        raise HandsError(f"{where} {which} weight {name}: it belongs to another graph than its {EXPERIMENT}")
+        difference = "lacks" if name in expected else "has the unknown"
+        raise HandsError(f"{where} {difference} weight {name}: it belongs to another graph")
     for name, tensor in state.items():
         if tensor.shape != expected[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
-            raise HandsError(f"{where}: weight {name} is {shapes}: another graph than its {EXPERIMENT}")
+            raise HandsError(f"{where}: weight {name} has shape {shapes}: it belongs to another graph")
     vae.load_state_dict(state)
 
 
 def moments_of(optimiser: Optimizer, names: Iterable[str]) -> dict[str, Tensor]:
-    """Adam's moments, by moment and name of the parameter."""
+    """Return Adam's moments as {"moment/parameter": tensor}."""
     (group,) = optimiser.param_groups
     named = zip(names, group["params"], strict=True)
     return {f"{moment}/{name}": each for name, p in named for moment, each in optimiser.state[p].items()}
 
 
 def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[str, Tensor]) -> None:
-    """Set Adam's moments where the state has them; a phase that has not begun has none."""
+    """Set Adam's moments from a state. A phase that has not begun has none."""
     (group,) = optimiser.param_groups
     for name, p in zip(names, group["params"], strict=True):
         for moment in MOMENTS:
@@ -151,7 +155,10 @@ def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[s
 
 
 def find_run(run: str | Path) -> Path:
-    """The run folder itself, or the shipped model of that name."""
+    """Return the run folder itself, or the folder of the shipped model with that name.
+
+    Raises HandsError if it is neither.
+    """
     path = Path(run)
     if path.exists():
         if not (path / EXPERIMENT).is_file():
@@ -167,7 +174,10 @@ def find_run(run: str | Path) -> Path:
 
 
 def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
-    """The model of a run folder or of a shipped name, in eval mode, float32, and its experiment."""
+    """Return the model of a run folder or of a shipped model, and its experiment.
+
+    The model is in evaluation mode, float32, on the CPU. Raises HandsError if a file is missing or damaged.
+    """
     path = find_run(run)
     experiment = load_experiment(path / EXPERIMENT)
     weights, _ = read_tensors(path / WEIGHTS)
@@ -180,46 +190,25 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     return vae.eval().requires_grad_(False), experiment
 
 
-def check_size(vae: DisentangledVAE, weights: dict[str, Tensor], path: Path) -> None:
-    """Refuse an experiment that asks for far more memory than its weights fill, before it is allocated."""
-    asked = sum(t.numel() for t in vae.state_dict().values())
-    held = sum(t.numel() for t in weights.values())
-    if asked != held:
+def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Raise HandsError if a graph and its weights differ in size, before memory for the graph is allocated."""
+    expected = sum(t.numel() for t in vae.state_dict().values())
+    found = sum(t.numel() for t in weights.values())
+    if expected != found:
         raise HandsError(
-            f"{path}: {EXPERIMENT} asks for {asked} numbers, {WEIGHTS} holds {held}: another graph"
+            f"{path}: {EXPERIMENT} describes a graph with {expected} weights, {WEIGHTS} holds {found}: "
+            "they belong to different graphs"
         )
 
 
-def export_weights(run: str | Path, out: str | Path) -> Path:
-    """Write what using a model needs, small: experiment.toml and the weights, matrices in half precision.
-
-    Where the training data and the weights it started with lay stays untold.
-    Vectors stay float32: they are few, and BatchNorm's variances may exceed what half precision holds.
-    """
-    vae, experiment = load_run(run)
-    experiment = replace(
-        experiment,
-        algorithm=replace(experiment.algorithm, finished=False),
-        data=replace(experiment.data, root=""),
-        supervision=replace(experiment.supervision, photos=""),
-        training=replace(experiment.training, start="", start_with=()),
-    )
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / EXPERIMENT, write_experiment(experiment))
-    weights = {n: t.half() if t.dim() > 1 else t for n, t in vae.state_dict().items()}
-    write_tensors(out / WEIGHTS, weights, {"exported_from": Path(run).name})
-    return out
-
-
-def append_metrics(out: Path, line: dict[str, Any]) -> None:
-    """Add one line to the run's metrics."""
+def append_metrics(out: Path, line: Mapping[str, Any]) -> None:
+    """Add one line to the metrics of a run."""
     with (out / METRICS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def cut_metrics(out: Path, update: int) -> None:
-    """Forget the lines after an update: a resumed run writes them again."""
+    """Remove the lines after an update: a resumed run writes them again."""
     path = out / METRICS
     if path.exists():
         kept = [line for line in read_metrics(path) if line["update"] <= update]
@@ -227,13 +216,13 @@ def cut_metrics(out: Path, update: int) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics; one that is being written, or is damaged, is left out."""
+    """Return the lines of a metrics file, without lines that are incomplete or damaged."""
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    return [line for line in map(_metrics, lines) if line is not None]
+    return [line for line in map(_parse_line, lines) if line is not None]
 
 
-def _metrics(text: bytes) -> dict[str, Any] | None:
-    """A line of metrics, if it is one."""
+def _parse_line(text: bytes) -> dict[str, Any] | None:
+    """Return one line of metrics, or None if it is damaged."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from latent_hands.errors import HandsError
+from latent_hands.evaluation.calibration import spread_and_error
 from latent_hands.evaluation.metrics import epe
 from latent_hands.paper.latent import sample
 from latent_hands.studies.assess.benchmark import Benchmark
@@ -30,14 +30,8 @@ def calibration(
     `calibration_error_mm` is the mean distance of error and spread over its lines. Visible joints count.
     Raises HandsError for fewer than 2 samples.
     """
-    count = len(samples_mm)
-    if count < 2:
-        raise HandsError(f"{count} posterior samples; legal: 2 or more")
-    mean = samples_mm.double().mean(dim=0)
-    variance = (samples_mm.double() - mean).square().sum(dim=(0, -1)) / (count - 1) * (1 + 1 / count)
-    error = (mean - truth_mm.double()).norm(dim=-1)
+    spread, error = (each[visible] for each in spread_and_error(samples_mm, truth_mm))
     whose = blocks[:, None].expand_as(visible)[visible]
-    spread, error = variance[visible].sqrt(), error[visible]
     weights = block_weights(whose)
     ratio = (weighted_mean(error**2, weights) / weighted_mean(spread**2, weights)).sqrt()
     table = reliability(spread, error)

@@ -1,28 +1,28 @@
-"""Averaging runs: the mean of one is itself, that of two lies between; other graphs are refused."""
+"""The mean of one run is the run itself; the mean of two is half-way between; other graphs are refused."""
 
-import average_runs
 import pytest
 import torch
 from tiny_models import ESTIMATION, SYNTHESIS, tiny_experiment, tiny_model
 
 from latent_hands.errors import HandsError
+from latent_hands.runs.average import average
 from latent_hands.runs.folder import Place, load_run, save_run, start_run
 
 
-def written(folder, graph, shift=0.0):
+def written(folder, graph, shift=0.0, **data):
     model = tiny_model(graph)
     with torch.no_grad():
         for weight in model.vae.parameters():
             weight.add_(shift)
-    start_run(folder, tiny_experiment(graph))
+    start_run(folder, tiny_experiment(graph, **data))
     save_run(folder, model.vae, {}, Place())
     return str(folder)
 
 
-def test_the_mean_of_two_runs_lies_in_their_middle(tmp_path):
+def test_the_mean_of_two_runs_is_half_way_between(tmp_path):
     runs = [written(tmp_path / str(shift), ESTIMATION, shift) for shift in (0.0, 0.5)]
-    average_runs.average(runs, tmp_path / "mean")
-    average_runs.average(runs[:1] * 2, tmp_path / "same")
+    average(runs, tmp_path / "mean")
+    average(runs[:1] * 2, tmp_path / "same")
     low, high, mean, same = (
         dict(load_run(run)[0].named_parameters()) for run in (*runs, tmp_path / "mean", tmp_path / "same")
     )
@@ -34,5 +34,17 @@ def test_the_mean_of_two_runs_lies_in_their_middle(tmp_path):
 def test_runs_of_different_graphs_have_no_mean(tmp_path):
     runs = [written(tmp_path / "a", ESTIMATION), written(tmp_path / "b", SYNTHESIS)]
     with pytest.raises(HandsError, match="another graph"):
-        average_runs.average(runs, tmp_path / "mean")
+        average(runs, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
+
+
+def test_runs_with_different_inputs_have_no_mean(tmp_path):
+    runs = [written(tmp_path / "a", ESTIMATION), written(tmp_path / "b", ESTIMATION, frame="ray")]
+    with pytest.raises(HandsError, match=r"\[data\] frame differs between .*b and .*a: ray and camera"):
+        average(runs, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_no_run_has_no_mean(tmp_path):
+    with pytest.raises(HandsError, match="no run is given"):
+        average([], tmp_path / "mean")

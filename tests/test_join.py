@@ -1,8 +1,7 @@
-"""Several encoders of photographs over one latent: alone each says what it said, together their average."""
+"""Joined encoders keep their predictions; together they predict the average."""
 
 from dataclasses import replace
 
-import join_encoders
 import pytest
 import torch
 from tiny_models import ESTIMATION, tiny_experiment
@@ -12,12 +11,13 @@ from latent_hands.build import build_vae
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import Place, load_run, save_run, start_run
+from latent_hands.runs.join import join
 
 RGB = ("cpose", "viewpoint")
 
 
 def written(folder, backbone, **changed):
-    """A run whose weights are those of seed 0, but for its encoder of photographs."""
+    """Write a run with the weights of seed 0, except those of its encoder of rgb."""
     experiment = tiny_experiment(ESTIMATION, crop_px=32, window_px=32)
     networks = replace(experiment.networks, backbone=backbone)
     vae = build_vae(replace(experiment, networks=networks))
@@ -29,9 +29,9 @@ def written(folder, backbone, **changed):
     return str(folder)
 
 
-def test_joined_encoders_say_the_mean_of_what_each_says(tmp_path):
+def test_joined_encoders_predict_the_mean_of_their_predictions(tmp_path):
     runs = [written(tmp_path / name, name) for name in ("efficientnet_lite0", "resnet18")]
-    join_encoders.join(runs, tmp_path / "both")
+    join(runs, tmp_path / "both")
     vae, experiment = load_run(tmp_path / "both")
     assert {n: a.backbone for n, a in experiment.encoders.items() if a.reads == "rgb"} == {
         "rgb": "efficientnet_lite0",
@@ -51,11 +51,11 @@ def test_joined_encoders_say_the_mean_of_what_each_says(tmp_path):
     assert Model.load(tmp_path / "both").predict(batch["rgb"])["pose"].shape == (3, 21, 3)
 
 
-def test_a_joint_run_is_joined_again_each_encoder_by_a_name_of_its_own(tmp_path):
+def test_a_joined_run_is_joined_again_and_each_encoder_has_its_own_name(tmp_path):
     runs = [written(tmp_path / str(i), name) for i, name in enumerate(("efficientnet_lite0", "resnet18"))]
-    join_encoders.join(runs, tmp_path / "both")
+    join(runs, tmp_path / "both")
     again = written(tmp_path / "again", "efficientnet_lite0")
-    join_encoders.join([again, str(tmp_path / "both")], tmp_path / "three")
+    join([again, str(tmp_path / "both")], tmp_path / "three")
     vae, experiment = load_run(tmp_path / "three")
     names = ["rgb", "rgb_efficientnet_lite0", "rgb_resnet18"]
     assert [name for name, arrow in experiment.encoders.items() if arrow.reads == "rgb"] == names
@@ -67,14 +67,14 @@ def test_a_joint_run_is_joined_again_each_encoder_by_a_name_of_its_own(tmp_path)
 
 def test_encoders_over_different_latents_are_not_joined(tmp_path):
     runs = [written(tmp_path / "a", "resnet18"), written(tmp_path / "b", "resnet18", shift=0.1)]
-    with pytest.raises(HandsError, match=r"differs between .*a and .*b: their latents are not the same"):
-        join_encoders.join(runs, tmp_path / "both")
+    with pytest.raises(HandsError, match=r"differs between .*a and .*b: only encoders of rgb may differ"):
+        join(runs, tmp_path / "both")
     assert not (tmp_path / "both").exists()
 
 
-def test_encoders_that_see_other_crops_are_not_joined(tmp_path):
+def test_encoders_that_read_other_crops_are_not_joined(tmp_path):
     runs = [written(tmp_path / "a", "resnet18"), written(tmp_path / "b", "resnet18")]
     file = tmp_path / "b" / "experiment.toml"
     file.write_text(file.read_text().replace('frame = "camera"', 'frame = "ray"'))
-    with pytest.raises(HandsError, match=r"\[data\] frame of .*a and .*b differ: camera and ray"):
-        join_encoders.join(runs, tmp_path / "both")
+    with pytest.raises(HandsError, match=r"\[data\] frame differs between .*a and .*b: camera and ray"):
+        join(runs, tmp_path / "both")

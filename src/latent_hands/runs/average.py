@@ -1,0 +1,56 @@
+"""The mean of the weights of several runs (Wortsman et al. 2022, "Model soups")."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latent_hands.build import build_vae
+from latent_hands.errors import HandsError
+from latent_hands.experiment import Experiment
+from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
+
+INPUTS = ("crop", "crop_px", "frame", "side", "convention")
+"""The settings of [data] that decide what a network reads and writes."""
+
+
+def average(runs: Sequence[str | Path], out: str | Path) -> Path:
+    """Write a run whose weights are the mean of the weights of several runs; return its folder.
+
+    The mean is useful for runs that began with the same weights, such as a run and a run that continued
+    from it by [training] start. The experiment of the new run is that of the last run.
+
+    Args:
+        runs: run folders or names of shipped models, at least one.
+        out: the new run folder.
+
+    Raises HandsError if `runs` is empty, if the graphs or the inputs differ, if a run cannot be loaded, and
+    if `out` already holds a run.
+    """
+    if not runs:
+        raise HandsError("no run is given; at least one is needed")
+    loaded = [load_run(run) for run in runs]
+    experiment = loaded[-1][1]
+    for run, (vae, other) in zip(runs, loaded, strict=True):
+        restore_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
+        check_inputs(experiment, other, f"{runs[-1]} and {run}")
+    mean = mean_weights([vae.state_dict() for vae, _ in loaded])
+    out = start_run(Path(out), experiment)
+    write_tensors(out / WEIGHTS, mean, {"mean_of": " ".join(Path(run).name for run in runs)})
+    return out
+
+
+def mean_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of every weight, BatchNorm's statistics included. Integers are those of the last state."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(dim=0) if last.is_floating_point() else last
+        for name, last in states[-1].items()
+    }
+
+
+def check_inputs(one: Experiment, other: Experiment, where: str) -> None:
+    """Raise HandsError, naming the first difference, if the networks of two runs read different inputs."""
+    for name in INPUTS:
+        if (first := getattr(one.data, name)) != (second := getattr(other.data, name)):
+            raise HandsError(f"[data] {name} differs between {where}: {first} and {second}")

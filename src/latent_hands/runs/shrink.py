@@ -1,0 +1,38 @@
+"""A small copy of a run, to publish."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from latent_hands.experiment import Experiment
+from latent_hands.runs.folder import WEIGHTS, load_run, start_run, write_tensors
+
+
+def shrink(run: str | Path, out: str | Path) -> Path:
+    """Write a copy of a run with its matrices in half precision; return its folder.
+
+    All commands accept the copy except `train --resume`, because it lacks Adam's moments. Its experiment
+    does not name the folders of the machine that trained it. Vectors stay float32: they are small, and the
+    variances of BatchNorm may exceed the range of half precision.
+
+    Args:
+        run: a run folder or the name of a shipped model.
+        out: the folder of the copy.
+
+    Raises HandsError if the run cannot be loaded and if `out` already holds a run.
+    """
+    vae, experiment = load_run(run)
+    out = start_run(Path(out), without_folders(experiment))
+    weights = {name: t.half() if t.dim() > 1 else t for name, t in vae.state_dict().items()}
+    write_tensors(out / WEIGHTS, weights, {"exported_from": Path(run).name})
+    return out
+
+
+def without_folders(experiment: Experiment) -> Experiment:
+    """Return the experiment without the folders of its data, its photos and the run that it started with."""
+    return replace(
+        experiment,
+        algorithm=replace(experiment.algorithm, finished=False),
+        data=replace(experiment.data, root=""),
+        supervision=replace(experiment.supervision, photos=""),
+        training=replace(experiment.training, start="", start_with=()),
+    )
