@@ -140,7 +140,7 @@ def reading(seconds: float, device: str) -> Rows:
     from latent_hands.rendering.sets.dataset import render_dataset
 
     with tempfile.TemporaryDirectory() as folder:
-        render_dataset(folder, 256, 160, 0, evaluation=1, progress=False)
+        render_dataset(folder, 256, 160, 0, evaluation_count=1, progress=False)
         samples = open_data("rendered", Path(folder), "training")
         rate = per_second(lambda: build_windows(samples), len(samples), seconds)
     return [("read PNG, cut windows of 192 px", rate)]
@@ -156,7 +156,7 @@ def rendering(seconds: float, device: str) -> Rows:
             for images in (workers * 4, count):
                 start = time.perf_counter()
                 out = Path(folder) / str(images)
-                render_dataset(out, images, size, 0, workers, evaluation=1, progress=False)
+                render_dataset(out, images, size, 0, workers, evaluation_count=1, progress=False)
                 spent.append(time.perf_counter() - start)
             return (count - workers * 4) / (spent[1] - spent[0])
 

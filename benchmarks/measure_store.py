@@ -1,6 +1,6 @@
 """Compare a packed store with image files, and measure how long training waits for data.
 
-    latent-hands render hands --count 400 --size 160
+    latent-hands render hands --count 400 --size-px 160
     python benchmarks/measure_store.py hands [--repeat 3] [--updates 30]
 
 Everything is measured in one run, because machines are noisy: read the ratios. All files were read before, so

@@ -238,7 +238,7 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
 
-    root = render_counterfactual(tmp_path / "set", 24, 48, evaluation=48, workers=1, progress=False)
+    root = render_counterfactual(tmp_path / "set", 24, 48, evaluation_count=48, workers=1, progress=False)
     load = Model.load
     monkeypatch.setattr(
         Model, "load", lambda run: load(run) if run == "estimation" else tiny_model(SYNTHESIS)

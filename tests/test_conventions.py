@@ -27,7 +27,7 @@ from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS
 from latent_hands.hand.translation import translate
 from latent_hands.training.loop import check_joints
 
-SMALL = {"size": 48, "seed": 3, "evaluation": 0, "workers": 1, "progress": False}
+SMALL = {"size_px": 48, "seed": 3, "evaluation_count": 0, "workers": 1, "progress": False}
 MODEL = HandModel.load()
 NAMES = sorted(CONVENTIONS)
 MEASURED = [name for name in NAMES if CONVENTIONS[name].bones]

@@ -19,12 +19,18 @@ from latent_hands.cli import main
 from latent_hands.rendering.looks.light import EVALUATION_PLACES, LAMPS, TRAINING_PLACES
 from latent_hands.rendering.scene import sample_scene
 from latent_hands.rendering.sets import set_writer
-from latent_hands.rendering.sets.counterfactual import FACTORS, IMAGES, TAGS, Framing, draw_block
+from latent_hands.rendering.sets.counterfactual import (
+    BLOCK_IMAGES,
+    BLOCK_SCENES,
+    FACTORS,
+    Framing,
+    draw_block,
+)
 from latent_hands.rendering.sets.counterfactual_set import BENCHMARK_SEED, render_counterfactual
 from latent_hands.rendering.sets.dataset import render_dataset
 
-SMALL = {"count": IMAGES, "size": 48, "seed": 3, "evaluation": IMAGES, "progress": False}
-WINDOW = (0.85, 1.0)
+SMALL = {"count": BLOCK_IMAGES, "size_px": 48, "seed": 3, "evaluation_count": BLOCK_IMAGES, "progress": False}
+SCENE_SIZE = (0.85, 1.0)
 SURFACE = ("skin", "light", "background")
 
 
@@ -128,8 +134,8 @@ def test_a_transfer_takes_pose_and_scene_from_two_other_images(read):
 def test_every_reader_of_the_layout_reads_the_set(root):
     for split in ("training", "evaluation"):
         samples = open_data("rendered", root, split)
-        assert len(samples) == len(open_data("rhd", root, split)) == IMAGES
-        assert len({sample.tag for sample in samples}) == TAGS
+        assert len(samples) == len(open_data("rhd", root, split)) == BLOCK_IMAGES
+        assert len({sample.tag for sample in samples}) == BLOCK_SCENES
         for sample in samples:
             assert read_rgb(sample.tag).shape == read_rgb(sample.image).shape == (48, 48, 3)
             assert (read_pixels(sample.mask, "L") > 1).any()
@@ -143,17 +149,17 @@ def test_the_splits_share_nothing(root):
         assert {known["look"]["background"]["place"] for known in factors} <= set(legal)
         identities[split] = {json.dumps(known["identity"]) for known in factors}
     assert not identities["training"] & identities["evaluation"]
-    ordinary = json.dumps(sample_scene(3, "training", 0, 48, WINDOW).factors()["identity"])
+    ordinary = json.dumps(sample_scene(3, "training", 0, 48, SCENE_SIZE).factors()["identity"])
     assert ordinary not in identities["training"]
 
 
 def test_the_evaluation_split_is_the_same_for_every_seed(root):
-    shots = draw_block(BENCHMARK_SEED, "evaluation", 0, Framing(48, WINDOW))
+    shots = draw_block(BENCHMARK_SEED, "evaluation", 0, Framing(48, SCENE_SIZE))
     samples = open_data("rendered", root, "evaluation")
     for shot, sample in zip(shots, samples, strict=True):
         assert json.loads(json.dumps(shot.part)) == sample.factors["counterfactual"]
         assert shot.scene.factors().items() <= sample.factors.items()
-    other = draw_block(4, "training", 0, Framing(48, WINDOW))[0].scene.factors()
+    other = draw_block(4, "training", 0, Framing(48, SCENE_SIZE))[0].scene.factors()
     assert other["identity"] != open_data("rendered", root, "training")[0].factors["identity"]
 
 
@@ -179,18 +185,18 @@ def test_a_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
 
 
 def test_other_settings_and_ordinary_sets_are_refused(root, tmp_path):
-    for name, value in [("seed", 4), ("size", 64), ("count", IMAGES + 1)]:
+    for name, value in [("seed", 4), ("size_px", 64), ("count", BLOCK_IMAGES + 1)]:
         with pytest.raises(HandsError, match="holds rendered hands with"):
             render_counterfactual(root, **SMALL | {name: value})
     with pytest.raises(HandsError, match="poses_per_scene = None, not 4"):
-        render_dataset(root, **SMALL | {"count": IMAGES})
-    for name, value in [("count", -1), ("evaluation", -1), ("workers", 0), ("size", 1)]:
+        render_dataset(root, **SMALL | {"count": BLOCK_IMAGES, "scene_size": SCENE_SIZE})
+    for name, value in [("count", -1), ("evaluation_count", -1), ("workers", 0), ("size_px", 1)]:
         with pytest.raises(HandsError, match=f"{name} is {value}"):
             render_counterfactual(tmp_path / "new", **SMALL | {name: value})
-    with pytest.raises(HandsError, match=r"window is \(0.8, 1.3\); legal in a counterfactual set"):
-        render_counterfactual(tmp_path / "new", window=(0.8, 1.3))
-    with pytest.raises(HandsError, match="count and evaluation are 0"):
-        render_counterfactual(tmp_path / "new", evaluation=0)
+    with pytest.raises(HandsError, match=r"scene_size is \(0.8, 1.3\); in a counterfactual set it must be"):
+        render_counterfactual(tmp_path / "new", scene_size=(0.8, 1.3))
+    with pytest.raises(HandsError, match="count and evaluation_count are 0"):
+        render_counterfactual(tmp_path / "new", evaluation_count=0)
     assert not (tmp_path / "new").exists()
 
 
@@ -200,7 +206,7 @@ def test_the_command_refuses_what_has_no_meaning(tmp_path, capsys):
     assert "poses_per_scene is 2" in capsys.readouterr().err
 
 
-def test_incomplete_and_other_sets_are_told(root, tmp_path):
+def test_incomplete_and_other_sets_are_refused(root, tmp_path):
     lines = root / "evaluation/factors_evaluation.jsonl"
     text = lines.read_text()
     records = [json.loads(line) for line in text.splitlines()]

@@ -15,12 +15,12 @@ from latent_hands.rendering.sets import counterfactual
 from latent_hands.rendering.sets.counterfactual import FACTORS, Framing, draw_block, draw_group, take
 from latent_hands.rendering.sets.shots import render_hand
 
-WINDOW = (0.85, 1.0)
+SCENE_SIZE = (0.85, 1.0)
 
 
 @pytest.fixture(scope="module")
 def group():
-    return draw_group(0, "training", 0, Framing(64, WINDOW))
+    return draw_group(0, "training", 0, Framing(64, SCENE_SIZE))
 
 
 def clean(shot):
@@ -91,7 +91,9 @@ def record(shot):
 
 
 def test_defocus_changes_the_blur_of_backgrounds_alone_and_moves_with_them():
-    sharp, soft = (draw_group(0, "training", 0, Framing(64, WINDOW, defocus=d)) for d in (None, (0.06, 0.12)))
+    sharp, soft = (
+        draw_group(0, "training", 0, Framing(64, SCENE_SIZE, defocus=d)) for d in (None, (0.06, 0.12))
+    )
     blurs = {role: shot.scene.look.background.blur for role, shot in soft.items()}
     changed = {blurs["background"], blurs["donor"]}
     kept = {blur for role, blur in blurs.items() if role not in ("background", "donor")}
@@ -104,7 +106,7 @@ def test_defocus_changes_the_blur_of_backgrounds_alone_and_moves_with_them():
         assert record(as_sharp) == record(sharp[role])
 
 
-def test_scenes_that_no_pose_fits_are_told(monkeypatch):
+def test_scenes_that_no_pose_fits_are_refused(monkeypatch):
     monkeypatch.setattr(counterfactual, "arm_fits", lambda scene, hand: False)
-    with pytest.raises(HandsError, match="no pose of 20 was found"):
-        draw_block(0, "training", 0, Framing(64, WINDOW))
+    with pytest.raises(HandsError, match="none of 20 poses fits"):
+        draw_block(0, "training", 0, Framing(64, SCENE_SIZE))

@@ -27,7 +27,7 @@ MIRROR = np.float32([-1, 1, 1])
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     root = tmp_path_factory.mktemp("render") / "hands"
-    render_dataset(root, 4, 64, seed=3, workers=1, poses_per_scene=1, evaluation=2, progress=False)
+    render_dataset(root, 4, 64, seed=3, workers=1, poses_per_scene=1, evaluation_count=2, progress=False)
     samples = open_data("rendered", root, "training")
     assert {sample.side for sample in samples} == {"left", "right"}
     return root

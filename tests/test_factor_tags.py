@@ -14,14 +14,14 @@ from latent_hands.data.windows import IMAGE_KEYS
 from latent_hands.rendering.looks.sensor import PLAIN
 from latent_hands.rendering.placed_hand import sample_hand
 from latent_hands.rendering.scene import Scene, sample_scene, scene_rng
-from latent_hands.rendering.sets.counterfactual_set import CounterfactualSettings
+from latent_hands.rendering.sets.counterfactual_set import CounterfactualPlan
 from latent_hands.rendering.sets.dataset import render_dataset
-from latent_hands.rendering.sets.factor_tags import background_tag, identity_tag
 from latent_hands.rendering.sets.shots import render_hand
+from latent_hands.rendering.sets.tags import background_tag, identity_tag
 from latent_hands.rendering.variety import EVERYTHING, varied
 
 SIZE = 56
-SMALL = {"count": 4, "size": 48, "seed": 5, "poses_per_scene": 2, "evaluation": 1, "progress": False}
+SMALL = {"count": 4, "size_px": 48, "seed": 5, "poses_per_scene": 2, "evaluation_count": 1, "progress": False}
 
 
 def scene(index: int = 0) -> Scene:
@@ -105,7 +105,9 @@ def test_a_set_with_factor_tags_is_the_set_without_and_them(tmp_path):
 
 
 def test_settings_name_factor_tags_only_where_there_are_some():
+    settings = {"count": 24, "size_px": 48, "seed": 0, "evaluation_count": 24, "scene_size": (0.85, 1.0)}
     plans = [
-        CounterfactualSettings(48, 0, 24, 24, (0.85, 1.0), factor_tags=wanted) for wanted in (True, False)
+        CounterfactualPlan(**settings, defocus=None, joints="rhd", factor_tags=wanted)
+        for wanted in (True, False)
     ]
     assert [plan.as_json().get("factor_tags") for plan in plans] == [True, None]

@@ -16,7 +16,9 @@ from latent_hands.rendering.sets.dataset import render_dataset
 def crops(tmp_path_factory):
     """Rendered hands, bytes (B, 96, 96, 3)."""
     root = tmp_path_factory.mktemp("render") / "hands"
-    render_dataset(root, count=4, size=96, seed=0, workers=1, evaluation=0, poses_per_scene=1, progress=False)
+    render_dataset(
+        root, count=4, size_px=96, seed=0, workers=1, evaluation_count=0, poses_per_scene=1, progress=False
+    )
     return np.stack([read_rgb(sample.image) for sample in open_data("rendered", root, "training")])
 
 

@@ -31,7 +31,7 @@ def learn(name, data, root, out, *more):
 def rendered(tmp_path_factory):
     pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
     root = tmp_path_factory.mktemp("render") / "hands"
-    return render_dataset(root, 8, 64, seed=3, workers=1, evaluation=4, progress=False)
+    return render_dataset(root, 8, 64, seed=3, workers=1, evaluation_count=4, progress=False)
 
 
 @pytest.mark.parametrize("layout", ["rhd", "coco"])

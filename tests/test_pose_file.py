@@ -17,7 +17,7 @@ from latent_hands.rendering import pose_file
 from latent_hands.rendering.pose_file import JITTER_DEG, PoseSource, read_poses, write_poses
 from latent_hands.rendering.sets.dataset import render_dataset
 
-SMALL = {"count": 4, "size": 32, "seed": 3, "poses_per_scene": 2, "evaluation": 2, "progress": False}
+SMALL = {"count": 4, "size_px": 32, "seed": 3, "poses_per_scene": 2, "evaluation_count": 2, "progress": False}
 
 
 @pytest.fixture(scope="module")

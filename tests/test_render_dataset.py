@@ -1,5 +1,6 @@
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from latent_hands.data.sample import read_pixels
 from latent_hands.errors import HandsError
 from latent_hands.rendering.sets import set_writer
 from latent_hands.rendering.sets.dataset import render_dataset
+from latent_hands.rendering.sets.plan import OLD_NAMES
 
-SMALL = {"count": 5, "size": 48, "seed": 3, "poses_per_scene": 2, "evaluation": 2, "progress": False}
+SMALL = {"count": 5, "size_px": 48, "seed": 3, "poses_per_scene": 2, "evaluation_count": 2, "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +128,11 @@ def test_other_settings_in_the_same_folder_are_refused(root):
     before = contents(root)
     for name, value in [
         ("seed", 4),
-        ("size", 64),
+        ("size_px", 64),
         ("count", 6),
+        ("evaluation_count", 3),
         ("poses_per_scene", 3),
-        ("window", (0.85, 1.0)),
+        ("scene_size", (0.85, 1.0)),
     ]:
         with pytest.raises(HandsError, match=f"not {value}".replace("(", r"\[").replace(")", r"\]")):
             render_dataset(root, **SMALL | {name: value})
@@ -142,10 +145,10 @@ def test_foreign_folders_and_senseless_settings_are_refused(tmp_path):
         render_dataset(tmp_path, **SMALL)
     for name, value in [
         ("count", 0),
-        ("size", 1),
+        ("size_px", 1),
         ("seed", -1),
         ("poses_per_scene", 0),
-        ("evaluation", -1),
+        ("evaluation_count", -1),
         ("workers", 0),
     ]:
         with pytest.raises(HandsError, match=f"{name} is {value}"):
@@ -154,7 +157,7 @@ def test_foreign_folders_and_senseless_settings_are_refused(tmp_path):
 
 
 def test_the_evaluation_split_may_be_empty(tmp_path):
-    root = render_dataset(tmp_path / "hands", workers=1, **SMALL | {"count": 1, "evaluation": 0})
+    root = render_dataset(tmp_path / "hands", workers=1, **SMALL | {"count": 1, "evaluation_count": 0})
     assert len(open_data("rendered", root, "training")) == 1
 
 
@@ -188,15 +191,32 @@ def test_defocus_changes_images_and_no_label(root, tmp_path):
         np.testing.assert_array_equal(sharp.xyz_mm, blurred.xyz_mm)
         assert sharp.mask.read_bytes() == blurred.mask.read_bytes()
         assert sharp.image.read_bytes() != blurred.image.read_bytes()
-    with pytest.raises(HandsError, match=r"defocus is \(0.3, 0.1\); legal: .low, high. with 0 <= low"):
+    with pytest.raises(HandsError, match=r"defocus is \(0.3, 0.1\); it must be .low, high. with 0 <= low"):
         render_dataset(tmp_path / "wrong", defocus=(0.3, 0.1), **SMALL)
 
 
 def test_a_setting_that_is_left_out_is_another_setting(tmp_path):
-    options = SMALL | {"count": 1, "evaluation": 0}
+    options = SMALL | {"count": 1, "evaluation_count": 0}
     render_dataset(tmp_path / "soft", workers=1, defocus=(0.1, 0.1), **options)
     with pytest.raises(HandsError, match=r"defocus = \[0.1, 0.1\], not None"):
         render_dataset(tmp_path / "soft", workers=1, **options)
     (tmp_path / "soft" / "rendered.json").write_text("[]")
     with pytest.raises(HandsError, match=r"broken|holds rendered hands"):
         render_dataset(tmp_path / "soft", workers=1, **options)
+
+
+def test_a_folder_of_an_earlier_version_is_continued(root, tmp_path):
+    """Earlier versions wrote four settings under other names."""
+    folder = tmp_path / "hands"
+    shutil.copytree(root, folder)
+    path = folder / "rendered.json"
+    old_names = {today: old for old, today in OLD_NAMES.items()}
+    settings = {old_names.get(name, name): value for name, value in json.loads(path.read_text()).items()}
+    assert {"size", "training", "evaluation", "window"} <= settings.keys()
+    path.write_text(json.dumps(settings))
+    (folder / "training/color/00002.png").unlink()
+    render_dataset(folder, workers=1, **SMALL)
+    assert contents(folder) == contents(root) | {"rendered.json": json.dumps(settings).encode()}
+    assert len(open_data("rendered", folder, "training")) == 5
+    with pytest.raises(HandsError, match="holds rendered hands with size_px = 48, not 64"):
+        render_dataset(folder, **SMALL | {"size_px": 64})

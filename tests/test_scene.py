@@ -41,9 +41,9 @@ def test_a_scene_is_drawn_from_its_numbers_alone():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_window_is_around_the_palm_and_inside_the_image(seed):
-    scene = sample_scene(seed, "training", 0, 128, window=(0.85, 1.0))
-    cx, cy, side = scene.window
+def test_the_box_is_around_the_palm_and_inside_the_image(seed):
+    scene = sample_scene(seed, "training", 0, 128, scene_size=(0.85, 1.0))
+    cx, cy, side = scene.box
     u, v, w = scene.K @ scene.palm_m
     np.testing.assert_allclose((u / w, v / w), (cx, cy), atol=1e-9)
     assert 0.85 <= side / 128 <= 1.0
@@ -53,15 +53,15 @@ def test_the_window_is_around_the_palm_and_inside_the_image(seed):
     joints_mm = torch.from_numpy(1000 * scene.palm_m).expand(21, 3).clone()
     joints_mm[MIDDLE_PIP, 1] += 1000 * bone_m(scene.identity)
     same = palm_box(joints_mm, torch.from_numpy(scene.K))  # what sets without scenes are cut by
-    np.testing.assert_allclose([*same[0], same[1]], scene.window, rtol=1e-6)
+    np.testing.assert_allclose([*same[0], same[1]], scene.box, rtol=1e-6)
     assert 0.35 <= scene.palm_m[2] <= 0.9
 
 
-def test_the_window_is_seven_bones_wide():
+def test_the_box_is_seven_bones_wide():
     scene = sample_scene(0, "training", 0, 128)
     joints = tag_hand(scene).xyz_m
     bone_px = scene.K[0, 0] * np.linalg.norm(joints[12] - joints[11]) / scene.palm_m[2]
-    np.testing.assert_allclose(scene.window[2], 7.2 * bone_px, rtol=1e-4)
+    np.testing.assert_allclose(scene.box[2], 7.2 * bone_px, rtol=1e-4)
 
 
 def test_the_palm_is_as_far_off_the_axis_as_in_rhd():
@@ -139,7 +139,7 @@ def test_hands_are_in_the_image():
         np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], hand.uv_px, atol=1e-3)
 
 
-def test_factors_tell_everything_and_survive_json():
+def test_factors_name_everything_and_survive_json():
     scene = sample_scene(6, "evaluation", 2, 64)
     factors = json.loads(json.dumps(scene.factors()))
     assert factors["scene"] == 2
@@ -149,12 +149,12 @@ def test_factors_tell_everything_and_survive_json():
     assert set(factors["look"]) >= {"skin", "light", "background", "sleeve", "sensor"}
 
 
-def test_bad_settings_are_told():
+def test_bad_settings_are_refused():
     for arguments, message in [
         ((0, "train", 0, 128), 'unknown split "train"; did you mean "training"'),
         ((-1, "training", 0, 128), "seed is -1"),
-        ((0, "training", 0, 4), "size is 4 px"),
-        ((0, "training", 0, 128, (1.2, 0.8)), "window is"),
+        ((0, "training", 0, 4), "size_px is 4"),
+        ((0, "training", 0, 128, (1.2, 0.8)), "scene_size is"),
     ]:
         with pytest.raises(HandsError, match=message):
             scene_module.sample_scene(*arguments)

@@ -34,12 +34,12 @@ def demo(
 def render(
     out: Annotated[Path, Positional, arg(metavar="OUT")],
     count: Number = None,
-    size: Annotated[int | None, arg(metavar="PX")] = None,
+    size_px: Annotated[int | None, arg(metavar="PX")] = None,
     seed: int = 0,
     workers: Number = None,
     poses_per_scene: Number = None,
-    evaluation: Number = None,
-    window: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
+    evaluation_count: Number = None,
+    scene_size: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     defocus: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH")] = None,
     convention: str = "rhd",
     poses: Annotated[Path | None, arg(metavar="FILE")] = None,
@@ -50,13 +50,13 @@ def render(
 ) -> None:
     """Render labelled hands in RHD's layout, which every RHD reader reads.
 
-    $ latent-hands render hands --count 2000 --size 320
+    $ latent-hands render hands --count 2000 --size-px 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
-    $ latent-hands render scenes --count 12000 --size 80 --window 0.85 1.0 --defocus 0.05 0.1
+    $ latent-hands render scenes --count 12000 --size-px 80 --scene-size 0.85 1.0 --defocus 0.05 0.1
     $ latent-hands render hands --count 20000 --poses poses.safetensors --poses-share 0.5
     $ latent-hands render plain --without objects jewellery other_hand
     $ latent-hands render benchmark --counterfactual
-    $ latent-hands render factors --count 8000 --size 80 --window 0.85 1.0 --defocus 0.06 0.12 --factor-tags
+    $ latent-hands render factors --count 8000 --size-px 80 --scene-size 0.85 1.0 --factor-tags
 
     With --counterfactual: groups of images in which one factor alone changes, and grids of every pose in
     every scene: the truth of swaps and transfers. Without other options it is the benchmark of docs/data.md.
@@ -64,12 +64,13 @@ def render(
     Args:
         out: A new folder, or one of the same settings that was not finished.
         count: Training images [1000; counterfactual 0].
-        size: Side of the images, pixels [320; counterfactual 128].
+        size_px: Side of the images, pixels [320; counterfactual 128].
         seed: The same seed gives the same images, however many workers there are.
         workers: Processes [all cores].
         poses_per_scene: Images that share person, light and background [4].
-        evaluation: Evaluation images, of other people and places [a tenth of count; counterfactual 1200].
-        window: Least and largest side of a scene's window, in image sides; for synthesis at most 1
+        evaluation_count: Evaluation images, of other people and places
+            [a tenth of count; counterfactual 1200].
+        scene_size: Least and largest side of a scene's box, in image sides; for synthesis at most 1
             [0.8 1.3; counterfactual 0.85 1.0].
         defocus: Least and largest blur of what is behind the hand, as of a portrait lens, in image sides
             [a third of the scenes, up to 0.03].
@@ -84,8 +85,8 @@ def render(
     from latent_hands.rendering.sets.dataset import render_dataset
     from latent_hands.rendering.variety import Variety
 
-    chosen: dict[str, Any] = {"count": count, "size": size, "evaluation": evaluation, "window": window}
-    chosen |= {"factor_tags": factor_tags or None, "defocus": defocus}
+    chosen: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
+    chosen |= {"scene_size": scene_size, "factor_tags": factor_tags or None, "defocus": defocus}
     ordinary = {"poses_per_scene": poses_per_scene, "poses": poses, "poses_share": poses_share}
     ordinary |= {"variety": Variety.without(*without) if without else None}
     chosen |= ordinary

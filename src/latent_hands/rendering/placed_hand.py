@@ -100,8 +100,8 @@ def upright(
 
 def joints_fit(scene: Scene, hand: PlacedHand) -> bool:
     """Whether all joints are (nearly) in the image and none is too close."""
-    spill_px = SPILL * scene.size
-    inside = (hand.uv_px > -spill_px) & (hand.uv_px < scene.size - 1 + spill_px)
+    spill_px = SPILL * scene.size_px
+    inside = (hand.uv_px > -spill_px) & (hand.uv_px < scene.size_px - 1 + spill_px)
     return bool(inside.all() and hand.xyz_m[:, 2].min() > NEAREST_M)
 
 
@@ -116,8 +116,8 @@ def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
         return True
     end_px = scene.K[:2] @ end / end[2]
     radius_px = scene.K[0, 0] * ARM_M / 2 / end[2]
-    outside = np.abs(end_px - (scene.size - 1) / 2).max() > scene.size / 2 + radius_px
-    cx, cy, side = scene.window
+    outside = np.abs(end_px - (scene.size_px - 1) / 2).max() > scene.size_px / 2 + radius_px
+    cx, cy, side = scene.box
     return bool(outside or np.hypot(*(end_px - (cx, cy))) + radius_px < BEHIND_BONES / SCENE_BONES * side)
 
 

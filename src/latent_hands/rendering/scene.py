@@ -38,13 +38,13 @@ class Scene:
 
     split: str
     index: int
-    size: int
+    size_px: int
     side: str
     identity: Float[np.ndarray, "12"]
     look: Look
     K: Float[np.ndarray, "3 3"]
     palm_m: Float[np.ndarray, "3"]
-    window: tuple[float, float, float]
+    box: tuple[float, float, float]
     convention: str = RHD
 
     def with_look(self, **parts: Any) -> "Scene":
@@ -59,7 +59,7 @@ class Scene:
             "identity": plain(self.identity),
             "K": plain(self.K),
             "palm_m": plain(self.palm_m),
-            "window": list(self.window),
+            "window": list(self.box),
             "look": plain(self.look),
         }
 
@@ -68,8 +68,8 @@ def sample_scene(
     seed: int,
     split: str,
     index: int,
-    size: int,
-    window: tuple[float, float] = (0.8, 1.3),
+    size_px: int,
+    scene_size: tuple[float, float] = (0.8, 1.3),
     *spawn: int,
     convention: str = RHD,
 ) -> Scene:
@@ -81,15 +81,15 @@ def sample_scene(
     ``spawn`` chooses another stream of scenes, as in `scene_rng`; ``convention`` is that of the labels.
     Raises HandsError for an unknown split, a negative seed, and a size or window out of range.
     """
-    check_settings(seed, split, size, window)
+    check_settings(seed, split, size_px, scene_size)
     rng = scene_rng(seed, split, index, *spawn)
     side = SIDES[rng.integers(2)]
     identity = HandModel.load().sample_identity(rng)
-    share = rng.uniform(*window)
-    K, palm_m, centre_px = _sample_camera(rng, bone_m(identity), size, share)
+    share = rng.uniform(*scene_size)
+    K, palm_m, centre_px = _sample_camera(rng, bone_m(identity), size_px, share)
     look = sample_look(rng, split)
-    box = (float(centre_px[0]), float(centre_px[1]), share * size)
-    return Scene(split, index, size, side, identity, look, K, palm_m, box, convention)
+    box = (float(centre_px[0]), float(centre_px[1]), share * size_px)
+    return Scene(split, index, size_px, side, identity, look, K, palm_m, box, convention)
 
 
 def defocused(scene: Scene, seed: int, defocus: tuple[float, float]) -> Scene:
@@ -119,16 +119,17 @@ def sample_view(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
     )
 
 
-def check_settings(seed: int, split: str, size: int, window: tuple[float, float]) -> None:
+def check_settings(seed: int, split: str, size_px: int, scene_size: tuple[float, float]) -> None:
     """Refuse settings that no scene can have, with a HandsError."""
     if split not in SPLITS:
         raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
     if seed < 0:
         raise HandsError(f"seed is {seed}; legal: 0 or more")
-    if not 16 <= size <= 2048:
-        raise HandsError(f"size is {size} px; legal: 16 .. 2048")
-    if not 0.1 <= window[0] <= window[1] <= 4:
-        raise HandsError(f"window is {window}; legal: (low, high) with 0.1 <= low <= high <= 4 image sides")
+    if not 16 <= size_px <= 2048:
+        raise HandsError(f"size_px is {size_px}; it must be between 16 and 2048")
+    if not 0.1 <= scene_size[0] <= scene_size[1] <= 4:
+        legal = "(low, high) with 0.1 <= low <= high <= 4 image sides"
+        raise HandsError(f"scene_size is {scene_size}; it must be {legal}")
 
 
 def plain(value: object) -> Any:
@@ -145,17 +146,17 @@ def plain(value: object) -> Any:
 
 
 def _sample_camera(
-    rng: np.random.Generator, bone_m: float, size: int, share: float
+    rng: np.random.Generator, bone_m: float, size_px: int, share: float
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"], Float[np.ndarray, "2"]]:
     """Draw (K, palm in metres, its pixel): the window has its side and, if it fits, lies in the image."""
     depth_m = np.exp(rng.uniform(*np.log(DEPTH_M)))
-    focal_px = share * size * depth_m / (SCENE_BONES * bone_m)
+    focal_px = share * size_px * depth_m / (SCENE_BONES * bone_m)
     azimuth = rng.uniform(0, 2 * np.pi)
     slope = np.tan(np.deg2rad(AXIS_DEG * rng.weibull(AXIS_SHAPE))) * np.array(
         [np.cos(azimuth), np.sin(azimuth)]
     )
     slack = (1 - share) / 2 if share < 1 else OFFSET
-    centre_px = (size - 1) / 2 + size * rng.uniform(-slack, slack, 2)
+    centre_px = (size_px - 1) / 2 + size_px * rng.uniform(-slack, slack, 2)
     principal_px = centre_px - focal_px * slope
     K = np.array([[focal_px, 0, principal_px[0]], [0, focal_px, principal_px[1]], [0, 0, 1]])
     return K, depth_m * np.array([*slope, 1.0]), centre_px

@@ -106,7 +106,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
 
 def _refocused(scene: Scene) -> Scene:
     """The scene with the focal length that shows its identity as large as its window wants."""
-    centre_px, side = np.array(scene.window[:2]), scene.window[2]
+    centre_px, side = np.array(scene.box[:2]), scene.box[2]
     focal_px = side * scene.palm_m[2] / (SCENE_BONES * bone_m(scene.identity))
     K = np.diag([focal_px, focal_px, 1.0])
     K[:2, 2] = centre_px - focal_px * scene.palm_m[:2] / scene.palm_m[2]
@@ -118,7 +118,7 @@ def _adorned(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def _occupied(scene: Scene, rng: np.random.Generator) -> Scene:
-    reach = 0.3 * scene.window[2] / scene.K[0, 0]
+    reach = 0.3 * scene.box[2] / scene.K[0, 0]
     return scene.with_look(thing=sample_thing(rng, scene.palm_m, reach, sample_view(rng)))
 
 
@@ -147,7 +147,7 @@ def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
 
 def _coarse(scene: Scene, rng: np.random.Generator) -> Scene:
     seen_px = SEEN_PX[0] * np.exp(rng.normal(0, SEEN_PX[1]))
-    resolution = float(min(1.0, seen_px / scene.window[2]))
+    resolution = float(min(1.0, seen_px / scene.box[2]))
     return scene.with_look(sensor=replace(scene.look.sensor, resolution=resolution))
 
 

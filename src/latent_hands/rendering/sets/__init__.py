@@ -1,1 +1,1 @@
-"""Rendered data sets on disk."""
+"""Rendered data sets: the plan of a set, the images of a scene, and the files on disk."""

@@ -1,13 +1,14 @@
-"""Counterfactual images: what one would show if one of its factors, and nothing else, were another's.
+"""Counterfactual images: images of which one factor is exchanged and nothing else.
 
-A *group* is an anchor, a donor, and for every factor the anchor with that factor alone taken from the donor.
-The donor differs from the anchor in all factors and in nothing else: side, camera, window, sleeve and sensor,
-with the seed of its noise, are the group's. A *grid* shows each of some poses in each of some scenes.
+A *group* has an anchor, a donor and, for each factor, the anchor with this factor taken from the donor.
+The donor differs from the anchor in all factors. Everything else is equal in the whole group: side, camera,
+box, sleeve, sensor and the seed of the sensor's noise.
+A *grid* has each of its poses in each of its scenes.
 
-Pose is the articulation; viewpoint is that of the labels (pose = cpose @ viewpoint), which a rotation of the
-mesh alone would not keep. Ordinary scenes take light and background from one place, and its panorama is seen
-from where the light comes. Here the camera's turn in the world (yaw, pitch and roll) belongs to the camera,
-light is place, lamps and tint, background is place, patterns and gain: so each changes without the other.
+Pose is the articulation. Viewpoint is that of the labels (pose = cpose @ viewpoint); a fixed rotation of the
+mesh would not keep it. Light and background change separately here, although an ordinary scene takes both
+from one place. Light is place, lamps and tint; background is place, patterns and gain. Yaw, pitch and roll
+belong to the camera and are not exchanged.
 """
 
 import dataclasses
@@ -33,34 +34,37 @@ from latent_hands.rendering.variety import Variety, varied
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 GROUP_SCENES = ("anchor", "identity", "skin", "light", "background", "donor")
 """Images of a group whose scenes differ, in the order of their tag images."""
-POSES, SCENES = 4, 4
-IMAGES = 2 + len(FACTORS) + POSES * SCENES
-TAGS = len(GROUP_SCENES) + SCENES
-"""Of a block: one group and one grid."""
-SCENE, POSE = (1, 0), (1, 1)
-"""Streams of random numbers, apart from those of ordinary scenes, whose keys have one number or none."""
-ATTEMPTS, WRISTS = 20, 20
+GRID_POSES, GRID_SCENES = 4, 4
+BLOCK_IMAGES = 2 + len(FACTORS) + GRID_POSES * GRID_SCENES
+BLOCK_SCENES = len(GROUP_SCENES) + GRID_SCENES
+"""Images and scenes of a block, which is one group and one grid."""
+SCENE_STREAM, POSE_STREAM = (1, 0), (1, 1)
+"""Keys of the random streams; the keys of ordinary scenes have at most one number."""
+POSE_ATTEMPTS, WRIST_ATTEMPTS = 20, 20
 
 VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera")
-"""Objects and coarse cameras carry a change beyond the hand; a child and an adult fit no one image."""
+"""An object and a coarse camera carry a change beyond the hand. A child and an adult do not fit one image."""
 
 
 @dataclass(frozen=True)
 class Framing:
-    """What all images of a set share: `size` in pixels, and `window`, `convention` and `defocus` as in
-    `sample_scene` and `defocused`."""
+    """The settings that all images of a set share; see `sample_scene` and `defocused`."""
 
-    size: int
-    window: tuple[float, float]
+    size_px: int
+    scene_size: tuple[float, float]
     convention: str = RHD
     defocus: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Shot:
-    """What decides an image: its scene, the articulation and the canonical viewpoint (left form).
+    """Everything that decides an image.
 
-    ``part`` tells its place in a group or a grid, ready for JSON.
+    Args:
+        scene: The scene.
+        articulation: The pose of the hand.
+        viewpoint: The canonical viewpoint, left form.
+        part: The image's place in a group or a grid, ready for JSON.
     """
 
     scene: Scene
@@ -69,17 +73,17 @@ class Shot:
     part: dict[str, Any] = field(default_factory=dict)
 
     def hand(self) -> PlacedHand:
-        """The hand as the image shows it."""
+        """Return the posed hand in the camera frame."""
         rotation = upright(self.scene.identity, self.articulation, self.scene.convention) @ self.viewpoint
         return place_hand(self.scene, self.articulation, rotation)
 
     def record(self) -> dict[str, Any]:
-        """What a line of factors says beyond those of ordinary images."""
+        """Return the part of a record that ordinary images lack."""
         return {"viewpoint": plain(self.viewpoint), "counterfactual": self.part}
 
 
 def take(shot: Shot, other: Shot, factor: str) -> Shot:
-    """The shot with one of FACTORS taken from another shot."""
+    """Return `shot` with one of FACTORS taken from `other`."""
     scene, look = shot.scene, shot.scene.look
     if factor == "pose":
         return dataclasses.replace(shot, articulation=other.articulation)
@@ -95,11 +99,11 @@ def take(shot: Shot, other: Shot, factor: str) -> Shot:
 
 
 def draw_block(seed: int, split: str, block: int, framing: Framing) -> list[Shot]:
-    """The shots of a block, a group and a grid, the same for the same arguments.
+    """Draw the shots of a block: a group, then a grid. The same arguments give the same shots.
 
-    Raises HandsError where no pose fits, and as `sample_scene` does.
+    Raises HandsError if no pose fits all images of a group or a row, and as `sample_scene` does.
     """
-    first = block * TAGS
+    first = block * BLOCK_SCENES
     shots = []
     for role, shot in draw_group(seed, split, first, framing).items():
         offset = GROUP_SCENES.index(role) if role in GROUP_SCENES else 0
@@ -114,8 +118,8 @@ def draw_block(seed: int, split: str, block: int, framing: Framing) -> list[Shot
 
 
 def draw_group(seed: int, split: str, index: int, framing: Framing) -> dict[str, Shot]:
-    """The shots of a group by role: "anchor", "donor", and each factor for the shot in which it changed."""
-    rng = scene_rng(seed, split, index, *POSE)
+    """Draw a group; return its shots by role: "anchor", "donor", and the name of each exchanged factor."""
+    rng = scene_rng(seed, split, index, *POSE_STREAM)
     scene, other = _two_scenes(seed, split, index, framing)
     relative = dataclasses.replace(scene, identity=other.identity)
     anchor = draw_shots(rng, lambda pose, view: [Shot(scene, pose, view), Shot(relative, pose, view)])[0]
@@ -131,52 +135,57 @@ def draw_group(seed: int, split: str, index: int, framing: Framing) -> dict[str,
 
 
 def draw_grid(seed: int, split: str, index: int, framing: Framing) -> list[list[Shot]]:
-    """Rows of shots: row i has one pose and viewpoint, column j one scene; all hands are of one side."""
-    rng = scene_rng(seed, split, index, *POSE)
+    """Draw a grid: a row has one pose and viewpoint, a column one scene; all hands are of one side."""
+    rng = scene_rng(seed, split, index, *POSE_STREAM)
     side = SIDES[rng.integers(2)]
-    drawn = (_scene(seed, split, index + column, framing) for column in range(SCENES))
+    drawn = (_scene(seed, split, index + column, framing) for column in range(GRID_SCENES))
     scenes = [dataclasses.replace(scene, side=side) for scene in drawn]
-    return [draw_shots(rng, lambda pose, view: [Shot(s, pose, view) for s in scenes]) for _ in range(POSES)]
+    return [
+        draw_shots(rng, lambda pose, view: [Shot(scene, pose, view) for scene in scenes])
+        for _ in range(GRID_POSES)
+    ]
 
 
 def draw_shots(
     rng: np.random.Generator,
     shots_of: Callable[[Articulation, Float[np.ndarray, "3 3"]], list[Shot]],
 ) -> list[Shot]:
-    """Shots of a random pose and viewpoint that all their images can show.
+    """Draw a pose and a viewpoint until the hand fits into all images, and return the shots.
 
-    As in ordinary sets, the wrist is bent another way where an arm is in the way. Raises HandsError if no
-    pose is found.
+    If only the arm does not fit, the wrist is drawn again, as in ordinary sets.
+    Raises HandsError if no pose is found.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(POSE_ATTEMPTS):
         pose, view = sample_articulation(rng), sample_view(rng)
-        for _ in range(WRISTS):
+        for _ in range(WRIST_ATTEMPTS):
             shots = shots_of(pose, view)
             placed = ((shot.scene, shot.hand()) for shot in shots)
             if all(joints_fit(*hand) and arm_fits(*hand) for hand in placed):
                 return shots
             pose = dataclasses.replace(pose, wrist=rng.uniform(*WRIST_LIMITS_DEG.T))
     raise HandsError(
-        f"no pose of {ATTEMPTS} was found that fits all its images; legal: a window near the image's side"
+        f"none of {POSE_ATTEMPTS} poses fits into all its images; use a scene_size closer to 1 image side"
     )
 
 
 def _two_scenes(seed: int, split: str, index: int, framing: Framing) -> tuple[Scene, Scene]:
-    """Two scenes whose light, and whose background, come from different places."""
+    """Draw two scenes with different places of light and different places of background."""
     draw = partial(_scene, seed, split, index, framing)
     scene = draw()
     others = (draw(attempt) for attempt in count(1))
-    return scene, next(other for other in others if _apart(scene.look, other.look))
+    return scene, next(other for other in others if _places_differ(scene.look, other.look))
 
 
 def _scene(seed: int, split: str, index: int, framing: Framing, *attempt: int) -> Scene:
-    size, window = framing.size, framing.window
-    scene = sample_scene(seed, split, index, size, window, *SCENE, *attempt, convention=framing.convention)
+    stream = (*SCENE_STREAM, *attempt)
+    scene = sample_scene(
+        seed, split, index, framing.size_px, framing.scene_size, *stream, convention=framing.convention
+    )
     if framing.defocus is not None:
         scene = defocused(scene, seed, framing.defocus)
-    return varied(scene, seed, VARIETY, *SCENE, *attempt)
+    return varied(scene, seed, VARIETY, *stream)
 
 
-def _apart(look: Look, other: Look) -> bool:
-    places = look.light.place != other.light.place or look.light.place == LAMPS
-    return places and look.background.place != other.background.place
+def _places_differ(look: Look, other: Look) -> bool:
+    lights_differ = look.light.place != other.light.place or look.light.place == LAMPS
+    return lights_differ and look.background.place != other.background.place

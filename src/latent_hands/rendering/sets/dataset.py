@@ -1,87 +1,79 @@
-"""Sets of rendered hands in RHD's own layout, with tag images and generating factors beside the labels.
+"""Sets of rendered hands in the layout of RHD (Zimmermann & Brox 2017), with more files.
 
-``OUT/{training,evaluation}/{color,mask,depth}/%05d.png`` and ``anno_{training,evaluation}.pickle`` are as in
-RHD (Zimmermann & Brox 2017). Ours are ``tag/%05d.png`` (one a scene, as are the tags of its factors alone),
-``factors_{split}.jsonl`` (one line an image) and ``OUT/rendered.json`` (what decides every byte).
+RHD's own files are ``OUT/{training,evaluation}/{color,mask,depth}/%05d.png`` and ``anno_{split}.pickle``.
+Additional files are ``tag/%05d.png`` (one a scene), ``factors_{split}.jsonl`` (one line an image) and
+``OUT/rendered.json`` (the settings). The same settings give the same bytes.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from latent_hands.data.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
-from latent_hands.hand.conventions import RHD, check_convention
+from latent_hands.hand.conventions import RHD
 from latent_hands.rendering.pose_file import PoseSource
-from latent_hands.rendering.scene import check_settings, defocused, plain, sample_scene
+from latent_hands.rendering.scene import defocused, sample_scene
+from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
-from latent_hands.rendering.sets.shots import write_shots, write_tags
+from latent_hands.rendering.sets.shots import write_shots
+from latent_hands.rendering.sets.tags import write_tags
 from latent_hands.rendering.variety import EVERYTHING, Variety, check_variety, varied
 
-MOST_DEFOCUS = 0.5
-ABOUT = {"format": 2, "joints": RHD, "licence": "CC0-1.0"}
 
+@dataclass(frozen=True, kw_only=True)
+class ScenesPlan(Plan):
+    """The plan of an ordinary set: a job is a scene, and its images differ in pose and viewpoint."""
 
-@dataclass(frozen=True)
-class Settings:
-    """The plan of an ordinary set, where a job is a scene.
-
-    `joints` is the convention of the labels.
-    """
-
-    size: int
-    seed: int
-    training: int
-    evaluation: int
     poses_per_scene: int
-    window: tuple[float, float]
-    defocus: tuple[float, float] | None = None
-    joints: str = RHD
-    poses: PoseSource | None = None
-    variety: Variety = EVERYTHING
-    factor_tags: bool = False
+    poses: PoseSource | None
+    variety: Variety
 
     def jobs(self, split: str) -> range:
-        """The scene numbers of a split."""
-        return range(-(-getattr(self, split) // self.poses_per_scene))
+        """Return the numbers of a split's scenes."""
+        return range(-(-self.images_of(split) // self.poses_per_scene))
 
     def images(self, split: str, job: int) -> range:
-        """The image numbers of a scene; the last scene of a split may have fewer."""
+        """Return the numbers of a scene's images; the last scene of a split may have fewer."""
         first = job * self.poses_per_scene
-        return range(first, min(first + self.poses_per_scene, getattr(self, split)))
+        return range(first, min(first + self.poses_per_scene, self.images_of(split)))
 
-    def tags(self, split: str, job: int) -> range:
-        """The scene's own number."""
+    def scenes(self, split: str, job: int) -> range:
+        """Return the number of the scene, which is the job's."""
         return range(job, job + 1)
 
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
-        """Write one scene's files into its split's folder; returns the records of its images."""
-        scene = sample_scene(self.seed, split, job, self.size, self.window, convention=self.joints)
+        """Write the files of one scene, and return one record for each image."""
+        scene = sample_scene(self.seed, split, job, self.size_px, self.scene_size, convention=self.joints)
         scene = varied(scene, self.seed, self.variety)
         if self.defocus is not None:
             scene = defocused(scene, self.seed, self.defocus)
         write_tags(folder, scene, tag_kinds(self.factor_tags))
         return write_shots(folder, scene, self.seed, self.images(split, job), self.poses)
 
+    def check(self) -> None:
+        """Raise HandsError if a setting is out of range."""
+        super().check()
+        check_variety(self.variety)
+        for name in ("count", "poses_per_scene"):
+            if (value := getattr(self, name)) < 1:
+                raise HandsError(f"{name} is {value}; it must be 1 or more")
+
     def as_json(self) -> dict[str, Any]:
-        """The content of rendered.json."""
-        return manifest(plain(replace(self, poses=None)) | {"poses": self.poses and self.poses.as_json()})
-
-
-def manifest(settings: dict[str, Any]) -> dict[str, Any]:
-    """The content of rendered.json, which leaves out what is None or False."""
-    return {n: value for n, value in (ABOUT | settings).items() if value is not None and value is not False}
+        """Return the content of rendered.json; it names a file of poses by its content, not by its path."""
+        poses = {} if self.poses is None else {"poses": self.poses.as_json()}
+        return super().as_json() | poses
 
 
 def render_dataset(
     out: str | Path,
-    count: int,
-    size: int = 320,
+    count: int = 1000,
+    size_px: int = 320,
     seed: int = 0,
     workers: int | None = None,
     poses_per_scene: int = 4,
-    evaluation: int | None = None,
-    window: tuple[float, float] = (0.8, 1.3),
+    evaluation_count: int | None = None,
+    scene_size: tuple[float, float] = (0.8, 1.3),
     defocus: tuple[float, float] | None = None,
     convention: str = RHD,
     poses: str | Path | None = None,
@@ -90,52 +82,43 @@ def render_dataset(
     factor_tags: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Render ``count`` training images of ``size`` px and ``evaluation`` (default a tenth) of other scenes.
+    """Render labelled hands into a folder, and return the folder.
 
-    ``workers`` processes (default: all cores) share the scenes; what they write does not depend on their
-    number. A run that was stopped goes on where it was when it is started again with the same settings.
-    ``poses_per_scene`` images share a scene, ``window`` is as in `sample_scene`, ``defocus`` as in
-    `defocused` and ``variety`` as in `varied`. ``convention`` says where the labels place the joints; the
-    images do not depend on it. ``poses_share`` of the poses come from the file ``poses``. ``factor_tags``
-    also writes each scene's person and background alone (`factor_tags`). Returns ``out``.
-    Raises HandsError for settings that make no sense, for a folder that holds something else or images of
-    other settings, and if nothing can be written.
+    A stopped run continues when it is called again with the same settings.
+    The images do not depend on the number of workers or on the convention.
+
+    Args:
+        out: A new or empty folder, or an unfinished one with the same settings.
+        count: Number of training images.
+        size_px: Side of the images, 16 .. 2048.
+        seed: Seed of all random numbers, 0 or more.
+        workers: Number of processes; None uses all cores.
+        poses_per_scene: Number of images that share a scene.
+        evaluation_count: Number of evaluation images, from other scenes; None takes a tenth of `count`.
+        scene_size: Range of the side of a scene's box, in image sides (see `sample_scene`).
+        defocus: Range of the background's blur, in image sides (see `defocused`); None changes no blur.
+        convention: Convention of the labels: where the joints lie in the hand.
+        poses: A file of poses (see `pose_file`).
+        poses_share: Share of images whose pose comes from that file, 0 .. 1.
+        variety: Share of scenes with each kind of variety (see `varied`).
+        factor_tags: Also write one image of each scene's person alone and one of its background alone.
+        progress: Show a progress bar.
+
+    Raises HandsError if a setting is out of range, if the folder holds something else or images of other
+    settings, or if a file cannot be written.
     """
-    evaluation = max(1, count // 10) if evaluation is None else evaluation
-    window = float(window[0]), float(window[1])
-    source = None if poses is None else PoseSource.open(poses, poses_share)
-    settings = Settings(
-        size,
-        seed,
-        count,
-        evaluation,
-        poses_per_scene,
-        window,
-        defocus,
-        convention,
-        source,
-        variety,
-        factor_tags,
+    plan = ScenesPlan(
+        count=count,
+        size_px=size_px,
+        seed=seed,
+        evaluation_count=max(1, count // 10) if evaluation_count is None else evaluation_count,
+        scene_size=(float(scene_size[0]), float(scene_size[1])),
+        defocus=defocus,
+        joints=convention,
+        factor_tags=factor_tags,
+        poses_per_scene=poses_per_scene,
+        poses=None if poses is None else PoseSource.open(poses, poses_share),
+        variety=variety,
     )
-    _check(settings)
-    return write_set(Path(out), settings, workers, progress)
-
-
-def _check(settings: Settings) -> None:
-    check_settings(settings.seed, "training", settings.size, settings.window)
-    check_convention(settings.joints)
-    check_variety(settings.variety)
-    legal = {"count": settings.training, "poses_per_scene": settings.poses_per_scene}
-    for name, value in legal.items():
-        if value < 1:
-            raise HandsError(f"{name} is {value}; legal: 1 or more")
-    if settings.evaluation < 0:
-        raise HandsError(f"evaluation is {settings.evaluation}; legal: 0 or more")
-    check_defocus(settings.defocus)
-
-
-def check_defocus(defocus: tuple[float, float] | None) -> None:
-    """Raises HandsError for a range that is none, or that blurs beyond recognition."""
-    if defocus and not 0 <= defocus[0] <= defocus[1] <= MOST_DEFOCUS:
-        legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} image sides"
-        raise HandsError(f"defocus is {defocus}; legal: {legal}")
+    plan.check()
+    return write_set(Path(out), plan, workers, progress)

@@ -1,4 +1,7 @@
-"""Writing a rendered set: jobs by several processes, what is there is kept, files are whole or not there."""
+"""Writing of a rendered set: several processes do its jobs, and finished jobs are kept.
+
+Each file is written under a temporary name and then renamed, so it is complete or absent.
+"""
 
 import contextlib
 import json
@@ -8,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
@@ -17,63 +20,34 @@ from latent_hands.data.rhd_files import encode_annotations, tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 from latent_hands.rendering.scene import SPLITS
+from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.shots import KINDS
 from latent_hands.rendering.sets.workers import start_worker
 
 
-@runtime_checkable
-class Plan(Protocol):
-    """What decides every byte of a rendered set: jobs that are done in any order, each with its numbers."""
-
-    def jobs(self, split: str) -> range:
-        """The jobs of a split."""
-        ...
-
-    @property
-    def factor_tags(self) -> bool:
-        """Whether scenes' factors have tag images of their own."""
-        ...
-
-    def images(self, split: str, job: int) -> range:
-        """The image numbers of a job."""
-        ...
-
-    def tags(self, split: str, job: int) -> range:
-        """The tag image numbers of a job, which are its scenes'."""
-        ...
-
-    def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
-        """Write a job's files into its split's folder; returns the records of its images."""
-        ...
-
-    def as_json(self) -> dict[str, Any]:
-        """The content of rendered.json."""
-        ...
-
-
 def write_set(out: Path, plan: Plan, workers: int | None, progress: bool) -> Path:
-    """Render what a plan lacks yet; returns ``out``. Raises HandsError as `render_dataset` does."""
+    """Render the missing files of a plan, and return `out`. Raises HandsError as `render_dataset` does."""
     workers = os.cpu_count() or 1 if workers is None else workers
     if workers < 1:
-        raise HandsError(f"workers is {workers}; legal: 1 or more")
+        raise HandsError(f"workers is {workers}; it must be 1 or more")
     try:
         _claim(out, plan)
-        kept = {split: _finished(out / split, split, plan) for split in SPLITS}
-        _render_missing(out, plan, kept, workers, progress)
+        finished = {split: _finished_jobs(out / split, split, plan) for split in SPLITS}
+        _render_missing(out, plan, finished, workers, progress)
         for split in SPLITS:
-            _finish(out / split, split)
+            _write_annotations(out / split, split)
     except OSError as error:
         raise HandsError(f"cannot write rendered hands to {out}: {error}") from error
     return out
 
 
 def render_job(folder: Path, plan: Plan, split: str, job: int) -> list[dict[str, Any]]:
-    """Do one job; a function of this module, so that workers find it."""
+    """Do one job; a module-level function, so that it can be sent to other processes."""
     return plan.render(folder, split, job)
 
 
 def _claim(out: Path, plan: Plan) -> None:
-    """Make the folders, or see that they are those of the same plan."""
+    """Create the folders, or check that they belong to the same plan."""
     path, wanted = out / "rendered.json", plan.as_json()
     if not path.is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -83,29 +57,29 @@ def _claim(out: Path, plan: Plan) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(path, (json.dumps(wanted, indent=2) + "\n").encode())
     try:
-        found = dict(json.loads(path.read_text()))
+        found = current_names(dict(json.loads(path.read_text())))
     except (ValueError, TypeError) as error:
         raise HandsError(f"{path} is broken ({error}); give another folder") from error
     for name in dict.fromkeys([*wanted, *found]):
         if found.get(name) != wanted.get(name):
             raise HandsError(
                 f"{out} holds rendered hands with {name} = {found.get(name)}, not {wanted.get(name)}; "
-                "repeat its settings or give another folder"
+                "use the same settings again or give another folder"
             )
     for split in SPLITS:
         for kind in (*KINDS, *tag_kinds(plan.factor_tags)):
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
-def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
-    """The jobs whose files are all there; the lines of the others are dropped."""
+def _finished_jobs(folder: Path, split: str, plan: Plan) -> set[int]:
+    """Return the jobs whose files are complete, and drop the records of all other jobs."""
     records = _read_records(folder / f"factors_{split}.jsonl")
     done, kept = set(), []
     for job in plan.jobs(split):
         numbers = plan.images(split, job)
-        tags = plan.tags(split, job)
+        scenes = plan.scenes(split, job)
         files = [
-            folder / kind / f"{number:05d}.png" for number in tags for kind in tag_kinds(plan.factor_tags)
+            folder / kind / f"{scene:05d}.png" for scene in scenes for kind in tag_kinds(plan.factor_tags)
         ]
         files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
         if all(number in records for number in numbers) and all(file.is_file() for file in files):
@@ -115,9 +89,11 @@ def _finished(folder: Path, split: str, plan: Plan) -> set[int]:
     return done
 
 
-def _render_missing(out: Path, plan: Plan, kept: dict[str, set[int]], workers: int, progress: bool) -> None:
+def _render_missing(
+    out: Path, plan: Plan, finished: dict[str, set[int]], workers: int, progress: bool
+) -> None:
     every = [(split, job) for split in SPLITS for job in plan.jobs(split)]
-    jobs = [(split, job) for split, job in every if job not in kept[split]]
+    jobs = [(split, job) for split, job in every if job not in finished[split]]
     total, missing = (sum(len(plan.images(*job)) for job in some) for some in (every, jobs))
     columns = ("rendering", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, disable=not progress) as bar:
@@ -131,7 +107,7 @@ def _render_missing(out: Path, plan: Plan, kept: dict[str, set[int]], workers: i
 def _results(
     out: Path, plan: Plan, jobs: list[tuple[str, int]], workers: int
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The records of every job as it gets done."""
+    """Yield the split and the records of each job when it is done."""
     if workers <= 1:
         for split, job in jobs:
             yield split, render_job(out / split, plan, split, job)
@@ -150,15 +126,15 @@ def _results(
 
 
 class _Rate(ProgressColumn):
-    """Images a second."""
+    """Number of images per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.1f} images/s" if speed else "")
 
 
-def _finish(folder: Path, split: str) -> None:
-    """Put the lines in order and write RHD's annotation file."""
+def _write_annotations(folder: Path, split: str) -> None:
+    """Sort the records by image number, and write RHD's annotation file."""
     records = _read_records(folder / f"factors_{split}.jsonl")
     ordered = [records[number] for number in sorted(records)]
     write_bytes(folder / f"factors_{split}.jsonl", _lines(ordered).encode())
@@ -166,7 +142,7 @@ def _finish(folder: Path, split: str) -> None:
 
 
 def _read_records(path: Path) -> dict[int, dict[str, Any]]:
-    """Records by image number; the last line of a run that was killed may be half, and is left out."""
+    """Return records by image number; skip the last line of a killed run, which may be incomplete."""
     records = {}
     for line in path.read_text().splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError, KeyError, TypeError):

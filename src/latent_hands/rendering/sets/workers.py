@@ -1,4 +1,7 @@
-"""How rendering processes begin and end."""
+"""The start and the end of a rendering process.
+
+This module imports nothing heavy, so that a new process can run `start_worker` before it loads the renderer.
+"""
 
 import os
 import signal
@@ -7,7 +10,7 @@ from multiprocessing import parent_process
 
 
 def start_worker() -> None:
-    """Leave Ctrl-C to the main process, which keeps the jobs in work, and end when it is gone."""
+    """Ignore Ctrl-C, which the main process handles, and exit as soon as the main process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
 

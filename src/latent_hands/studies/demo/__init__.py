@@ -61,7 +61,7 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
 def _render(hands: Path, count: int, evaluation: int, px: int, window: list[float]) -> Found:
     from latent_hands.rendering.sets.dataset import render_dataset
 
-    render_dataset(hands, count, px, evaluation=evaluation, window=(window[0], window[1]))
+    render_dataset(hands, count, px, evaluation_count=evaluation, scene_size=(window[0], window[1]))
     return {}
 
 

@@ -81,7 +81,8 @@ class Sets:
         )
         from latent_hands.rendering.sets.dataset import render_dataset
 
-        render_dataset(root, self.hands, IMAGE_PX, evaluation=evaluation, window=(WINDOW[0], WINDOW[1]))
+        scene_size = WINDOW[0], WINDOW[1]
+        render_dataset(root, self.hands, IMAGE_PX, evaluation_count=evaluation, scene_size=scene_size)
         return open_source("rendered", root)
 
     def scored(self) -> list[Source]:

@@ -1,0 +1,88 @@
+"""The plan of a rendered set: all settings that decide its files."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import check_convention
+from latent_hands.rendering.scene import check_settings, plain
+
+MOST_DEFOCUS = 0.5
+ABOUT = {"format": 2, "licence": "CC0-1.0"}
+"""`format` is the version of the renderer: another format means other images for the same settings."""
+OLD_NAMES = {
+    "size": "size_px",
+    "training": "count",
+    "evaluation": "evaluation_count",
+    "window": "scene_size",
+}
+"""Settings that earlier versions wrote under another name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(ABC):
+    """The settings of a rendered set and its division into jobs.
+
+    Jobs do not depend on each other: any process may do any job, in any order.
+
+    Args:
+        count: Images of the training split.
+        size_px: Side of the images.
+        seed: Seed of all random numbers.
+        evaluation_count: Images of the evaluation split.
+        scene_size: Range of the side of a scene's box, in image sides.
+        defocus: Range of the background's blur, in image sides; None keeps each scene's own blur.
+        joints: Convention of the labels.
+        factor_tags: Whether to write tag images of single factors.
+    """
+
+    count: int
+    size_px: int
+    seed: int
+    evaluation_count: int
+    scene_size: tuple[float, float]
+    defocus: tuple[float, float] | None
+    joints: str
+    factor_tags: bool
+
+    @abstractmethod
+    def jobs(self, split: str) -> range:
+        """Return the jobs of a split."""
+
+    @abstractmethod
+    def images(self, split: str, job: int) -> range:
+        """Return the numbers of a job's images."""
+
+    @abstractmethod
+    def scenes(self, split: str, job: int) -> range:
+        """Return the numbers of a job's scenes, which are the numbers of its tag images."""
+
+    @abstractmethod
+    def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
+        """Write a job's files into the folder of its split, and return one record for each image."""
+
+    def images_of(self, split: str) -> int:
+        """Return the number of images of a split."""
+        return self.count if split == "training" else self.evaluation_count
+
+    def check(self) -> None:
+        """Raise HandsError if a setting is out of range."""
+        check_settings(self.seed, "training", self.size_px, self.scene_size)
+        check_convention(self.joints)
+        if self.evaluation_count < 0:
+            raise HandsError(f"evaluation_count is {self.evaluation_count}; it must be 0 or more")
+        if self.defocus and not 0 <= self.defocus[0] <= self.defocus[1] <= MOST_DEFOCUS:
+            legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} image sides"
+            raise HandsError(f"defocus is {self.defocus}; it must be {legal}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of rendered.json, without settings that are None or False."""
+        settings = ABOUT | plain(self)
+        return {name: value for name, value in settings.items() if value is not None and value is not False}
+
+
+def current_names(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a rendered.json under today's names; earlier versions used OLD_NAMES."""
+    return {OLD_NAMES.get(name, name): value for name, value in settings.items()}
