@@ -10,22 +10,39 @@ import torch
 from conftest import SHARED
 from skin_depth import height_above_skin_mm
 
-from latent_hands.data import open_data, read_stb
+from latent_hands.data import open_data, read_rgb, read_stb
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.rendered import read_rendered
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.protocol import Prediction, Truth, score
 from latent_hands.evaluation.scoring import translated
 from latent_hands.experiment import Data
-from latent_hands.hand.conventions import CONVENTIONS, Convention, check_convention, keypoints
+from latent_hands.hand import conventions, fitting
+from latent_hands.hand.conventions import (
+    CONVENTIONS,
+    Convention,
+    check_convention,
+    keypoints,
+    register_convention,
+)
+from latent_hands.hand.fitting import Misfit, fit_convention, misfits, to_toml
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
-from latent_hands.hand.rig.proportions import CHAINS, PALM_JOINTS, Proportions, error, of_model
-from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS
+from latent_hands.hand.rig.proportions import (
+    CHAINS,
+    PALM_JOINTS,
+    Proportions,
+    error,
+    mean_hand,
+    of_model,
+)
+from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS, reorder
 from latent_hands.hand.translation import translate
+from latent_hands.studies.joint_conventions import draw_conventions, labelled_left_hands
 from latent_hands.training.loop import check_joints
+from latent_hands.typed_toml import parse
 
 SMALL = {"size_px": 48, "seed": 3, "evaluation_count": 0, "workers": 1, "progress": False}
 MODEL = HandModel.load()
@@ -154,6 +171,70 @@ def test_calibrated_numbers_are_those_of_the_labels(each):
     )
     measured = Proportions.of(to_wrist(torch.stack([palm_xyz_mm(sample) for sample in samples]))).reduced()
     assert error(measured, CONVENTIONS[each].bones, CONVENTIONS[each].palm) < 0.001
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(conventions, "CONVENTIONS", dict(CONVENTIONS))
+    return conventions.CONVENTIONS
+
+
+def test_a_convention_is_registered_in_one_place(registered):
+    table = {"about": "halves", "calibrated": "by hand", "moves": {"wrist": {"middle_mcp": 0.5}}}
+    register_convention("halves-of-a-test", table)
+    check_convention("halves-of-a-test")
+    points = random_points()
+    expected = np.vstack([points[:1] / 2 + points[12:13] / 2, points[1:21]])
+    np.testing.assert_allclose(keypoints(points, "halves-of-a-test"), expected, atol=1e-6)
+    with pytest.raises(HandsError, match='"halves-of-a-test" exists already'):
+        register_convention("halves-of-a-test", table)
+    with pytest.raises(HandsError, match='unknown joint "index_mpc"'):
+        register_convention("broken", table | {"moves": {"index_mpc": {"palmar": 0.1}}})
+    with pytest.raises(HandsError, match='unknown key "move"'):
+        register_convention("broken", table | {"move": {}})
+
+
+def test_a_fit_recovers_the_moves_of_a_convention(monkeypatch):
+    directions = [("wrist", "middle_mcp", "middle_mcp"), ("index_pip", "index_mcp", "index_dip")]
+    monkeypatch.setattr(fitting, "_directions", lambda: directions)
+    moves = {"wrist": {"middle_mcp": 0.1}, "index_pip": {"index_dip": 0.2}}
+    hands = torch.from_numpy(Convention("", "", moves=moves).weights() @ mean_hand())
+    fitted = fit_convention(hands, penalty=0.0, statistic="mean")
+    assert fitted.moves == moves
+    assert (fitted.hands, fitted.error) == (len(hands), 0)
+    assert Misfit.between(of_model(fitted.weights()), Proportions.of(hands).reduced("mean")).bones < 0.001
+
+
+def test_the_models_own_joints_are_in_the_convention_anatomical():
+    found = misfits(torch.from_numpy(mean_hand()[:, :21]), "mean")
+    assert found.keys() == CONVENTIONS.keys()
+    assert min(found, key=lambda name: found[name].bones) == "anatomical"
+    assert found["anatomical"].palm < 1e-6
+
+
+def test_a_fitted_convention_is_a_table_that_can_be_registered(registered):
+    convention = dataclasses.replace(CONVENTIONS["stb"], about="STB again", error=0.125)
+    register_convention("again", parse(to_toml("again", convention), "a test")["again"])
+    assert registered["again"] == convention
+
+
+def test_labels_for_a_fit_are_left_hands_with_the_wrist(tmp_path):
+    hands = np.random.default_rng(0).normal(size=(3, 21, 3))
+    np.save(tmp_path / "hands.npy", hands)
+    read = labelled_left_hands("mine", tmp_path / "hands.npy", order="stb")
+    np.testing.assert_array_equal(read, reorder(hands, "stb", "rhd"))
+    if (SHARED / "ge2019").is_dir():
+        sample = open_data("ge2019", SHARED / "ge2019", "evaluation", limit=1)[0]
+        read = labelled_left_hands("ge2019", SHARED / "ge2019", "evaluation")
+        np.testing.assert_allclose(read[0], left(sample), atol=1e-3)
+
+
+def test_conventions_are_drawn_over_a_hand(tmp_path):
+    pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
+    draw_conventions(tmp_path / "conventions.png")
+    image = read_rgb(tmp_path / "conventions.png")
+    assert image.shape[1] > image.shape[0]
+    assert image.std() > 10
 
 
 class TestRendering:

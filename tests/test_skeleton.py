@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from latent_hands.errors import HandsError
+from latent_hands.hand import skeleton
 from latent_hands.hand.skeleton import (
     BONES,
     FINGERS,
@@ -14,6 +15,7 @@ from latent_hands.hand.skeleton import (
     MIDDLE_PIP,
     ORDERS,
     PARENTS,
+    register_order,
     reorder,
 )
 
@@ -64,7 +66,19 @@ def test_bones_form_a_tree_of_five_chains_from_the_wrist():
         assert [PARENTS[joint] for joint in chain] == [0, *chain[:-1]]
 
 
-def test_unknown_orders_and_wrong_shapes_are_told():
+def test_an_order_is_registered_in_one_place(monkeypatch):
+    monkeypatch.setattr(skeleton, "ORDERS", dict(ORDERS))
+    register_order("tips-first", [20, *range(20)], "tips first")
+    points = np.arange(21)[:, None]
+    assert reorder(points, "rhd", "tips-first").ravel().tolist() == [*range(1, 21), 0]
+    assert (reorder(reorder(points, "tips-first", "snap"), "snap", "tips-first") == points).all()
+    with pytest.raises(HandsError, match='"tips-first" exists already'):
+        register_order("tips-first", range(21))
+    with pytest.raises(HandsError, match="permutation of 0 to 20"):
+        register_order("short", range(20))
+
+
+def test_unknown_orders_and_wrong_shapes_are_named():
     with pytest.raises(HandsError, match='did you mean "snap"'):
         reorder(np.zeros((21, 3)), "snpa", "rhd")
     with pytest.raises(HandsError, match=r"\(20, 3\)"):

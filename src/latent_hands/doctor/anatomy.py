@@ -6,7 +6,16 @@ Hands are (n, 21, 3) in RHD's order, in any unit, with the wrist or the palm as 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS, LITTLE_MCP, MIDDLE_MCP, MIDDLE_PIP, ORDERS
+from latent_hands.hand.skeleton import (
+    BONES,
+    FINGERS,
+    JOINTS,
+    LITTLE_MCP,
+    MIDDLE_MCP,
+    MIDDLE_PIP,
+    ORDERS,
+    JointOrder,
+)
 
 Hands = Float[np.ndarray, "n 21 3"]
 
@@ -29,6 +38,7 @@ _MEAN = np.array(
 )
 """These distances, which hardly change in bending, of the renderer's mean hand; in middle bones."""
 
+LITTLE_FIRST = "little-first"
 BEND_LIMITS_DEG = {"base": (-80.0, 125.0), "middle": (-45.0, 140.0), "end": (-45.0, 130.0)}
 """How far a finger's joints bend towards the palm, with room for each set's idea of where joints are."""
 
@@ -56,15 +66,14 @@ def misfit(xyz: Hands) -> Float[np.ndarray, " n"]:
 
 
 def misfit_of_orders(xyz: Hands) -> dict[str, Float[np.ndarray, " n"]]:
-    """The misfit of the same points, taken to be listed in each of `ORDERS` and in `LITTLE_FIRST`."""
-    return {name: misfit(xyz[:, list(places)]) for name, places in LISTINGS.items()}
+    """Return the misfit of the same points if they are listed in each of `listings()`, by name."""
+    return {name: misfit(xyz[:, list(order.places)]) for name, order in listings().items()}
 
 
-LISTINGS = {
-    **ORDERS,
-    "little-first": (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4))),
-}
-"""Orders by where they keep RHD's joints; the last is what another reader than STB's makes of STB's order."""
+def listings() -> dict[str, JointOrder]:
+    """Return all registered joint orders, and the order that results if STB's joints are read as snap's."""
+    places = (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4)))
+    return {**ORDERS, LITTLE_FIRST: JointOrder(places, "wrist, then little finger to thumb, tip to base")}
 
 
 def thumb_base(xyz: Hands) -> Float[np.ndarray, " n"]:

@@ -14,15 +14,6 @@ from latent_hands.doctor.labels import Labels, Verdict, figures
 from latent_hands.hand.skeleton import MIDDLE_MCP
 
 _CLEAR_MISFIT = 0.22
-_NAMES = {
-    "rhd": "wrist, thumb .. little finger, tip to base (RHD)",
-    "snap": "snap order: wrist, thumb .. little finger, base to tip",
-    "stb": "STB's order: palm, little finger .. thumb, base to tip",
-    "little-first": "reversed order: wrist, little finger .. thumb, tip to base",
-    "interhand": "InterHand2.6M's order: thumb .. little finger, tip to base, the wrist last",
-    "hands2017": "HANDS 2017's order: wrist, five bases, then the rest finger by finger",
-    "mano": "MANO's order: wrist, index, middle, little, ring, thumb without tips, then five tips",
-}
 BONE_MM = (18.0, 70.0)
 """The middle MCP-PIP bone of hands of all ages, by anybody's definition of its joints."""
 _TYPICAL = "a hand's is 20-60 mm"
@@ -33,6 +24,7 @@ _MAJORITY = 0.8
 
 def find_order(labels: Labels) -> tuple[Verdict, Labels]:
     """The order in which most hands have a hand's proportions."""
+    orders = anatomy.listings()
     scores = {name: np.median(each) for name, each in anatomy.misfit_of_orders(labels.xyz_mm).items()}
     best = min(scores, key=lambda name: scores[name])
     told = f"proportions differ from a mean hand's by {_percent(scores['rhd'])} read so"
@@ -41,12 +33,14 @@ def find_order(labels: Labels) -> tuple[Verdict, Labels]:
         return Verdict("order", "unknown", told, wrong), labels
     if best == "rhd" or scores["rhd"] < _CLEAR_MISFIT:
         other = min(score for name, score in scores.items() if name != "rhd")
-        return Verdict("order", _NAMES["rhd"], f"{told}, by {_percent(other)} or more otherwise"), labels
-    told = f"{told}, by {_percent(scores[best])} as {_NAMES[best].partition(':')[0]}"
-    wrong = f"the joints are in {_NAMES[best]}; they are read as if in RHD's: {told}"
-    if best != "little-first":
+        return Verdict(
+            "order", orders["rhd"].about, f"{told}, by {_percent(other)} or more otherwise"
+        ), labels
+    told = f"{told}, by {_percent(scores[best])} in that order"
+    wrong = f'the joints are in the order "{best}" ({orders[best].about}), not in "rhd": {told}'
+    if best != anatomy.LITTLE_FIRST:
         wrong += f'. Right is reorder(points, "{best}", "rhd") of what is read now'
-    return Verdict("order", _NAMES[best], told, wrong), labels.listed(anatomy.LISTINGS[best])
+    return Verdict("order", orders[best].about, told, wrong), labels.listed(orders[best].places)
 
 
 def find_unit(labels: Labels) -> tuple[Verdict, Labels]:

@@ -1,36 +1,44 @@
-"""Named joint conventions: where data sets place the 21 keypoints, as maps from the hand model's own points.
+"""Joint conventions: where in the hand a data set places the 21 keypoints.
 
-A keypoint is the model's own joint, moved by shares of the way towards other joints or towards the palmar
-skin below it. So the maps are linear and commute with every rotation and shift; they are calibrated on the
-proportions of label sets (`tools/fit_convention.py`). A new one is a new table in assets/conventions.toml.
+Data sets use the same 21 names for different points. A convention is a linear map from the hand model's own
+points to keypoints: each keypoint is the model's joint, moved by a share of the way towards other joints or
+towards the palmar skin below it. Linear maps commute with every rotation, translation and change of size.
+
+The shipped conventions are the tables of `assets/conventions.toml`; `register_convention` adds one from
+outside. `latent_hands.hand.fitting` computes a table from labels. See docs/conventions.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS
-from latent_hands.typed_toml import convert, parse
+from latent_hands.typed_toml import parse, read
 
 RHD = "rhd"
-"""The convention that renders are framed by, and labelled in unless told otherwise."""
+"""The convention that frames rendered images. Their labels use it, too, unless another is chosen."""
 PALMAR = "palmar"
+"""The name of the palmar skin below a joint, as a target in `Convention.moves`."""
 FILE = "conventions.toml"
 
 
 @dataclass(frozen=True)
 class Convention:
-    """A convention and its provenance.
+    """A joint convention and the data that it was fitted to.
 
-    moves: keypoint -> joint, or "palmar" for the skin -> share of the way; a negative one leads away from it.
-    about: whose convention. calibrated: on which statistics of which labels. hands: how many.
-    bones: those statistics, lengths by finger, from the wrist to the tip, in middle MCP-PIP bones.
-    palm: wrist, thumb base and knuckles in the canonical frame, in the same unit. Empty where none were used.
-    error: root mean square of what the map leaves of them, in the same unit.
+    about: the data set, in words.
+    calibrated: the statistics and labels that the moves were fitted to.
+    hands: the number of labelled hands.
+    error: the root mean square difference that the fit leaves, in lengths of the middle MCP-PIP bone.
+    moves: keypoint -> {joint or "palmar": share of the way}; a negative share moves away from the target.
+    bones: finger -> its four bone lengths from the wrist to the tip, in middle MCP-PIP bones. May be empty.
+    palm: wrist, thumb base and knuckles in the canonical frame, in middle MCP-PIP bones. May be empty.
     """
 
     about: str
@@ -42,9 +50,9 @@ class Convention:
     palm: dict[str, tuple[float, float, float]] = field(default_factory=dict)
 
     def weights(self) -> Float32[np.ndarray, "21 42"]:
-        """The map: keypoints = weights @ points, the points being 21 joints and the palmar skin of each.
+        """Return the map: keypoints = weights @ points, with points = (21 joints, palmar skin of each).
 
-        Raises HandsError for a joint of `moves` that does not exist.
+        Each row sums to 1. Raises HandsError for an unknown joint in `moves`.
         """
         weights = np.eye(21, 42, dtype=np.float32)
         for keypoint, moves in self.moves.items():
@@ -55,23 +63,36 @@ class Convention:
         return weights
 
 
-_TEXT = (files("latent_hands.hand") / "assets" / FILE).read_text(encoding="utf-8")
-CONVENTIONS = convert(dict[str, Convention], parse(_TEXT, FILE), FILE, "conventions")
-"""By name."""
+CONVENTIONS: dict[str, Convention] = {}
+"""The joint conventions by name; `register_convention` adds one."""
+
+
+def register_convention(name: str, table: Convention | Mapping[str, Any]) -> None:
+    """Add a joint convention, so that hands are rendered, translated and scored in it.
+
+    `table` is a `Convention` or a mapping of its fields, as in `assets/conventions.toml`. Raises HandsError
+    if the name is taken, or if the table has an unknown key or joint.
+    """
+    if name in CONVENTIONS:
+        raise HandsError(f'the joint convention "{name}" exists already; choose another name')
+    convention = table if isinstance(table, Convention) else read(Convention, table, FILE, name)
+    convention.weights()
+    CONVENTIONS[name] = convention
 
 
 def keypoints(points: Float32[np.ndarray, "42 3"], convention: str) -> Float32[np.ndarray, "21 3"]:
-    """The keypoints of a hand in a named convention, RHD's order, from the points of the hand model.
+    """Return the keypoints of one hand in a convention, in RHD's order, wrist first.
 
-    Raises HandsError for an unknown name.
+    `points` are the hand model's 21 joints, then the palmar skin below each (`PosedHand.points`). Unit and
+    frame are those of `points`. Raises HandsError for an unknown convention.
     """
     on_joints, on_skin = _maps(convention)
-    # Two sums: where nothing moves towards the skin, its points do not touch a single bit.
+    # Two sums, so that a convention without palmar moves does not depend on the skin, not even in rounding.
     return on_joints @ points[:21] + on_skin @ points[21:]
 
 
 def check_convention(name: str) -> None:
-    """Refuse a name that is not in CONVENTIONS, with a HandsError."""
+    """Raise HandsError if `name` is not in `CONVENTIONS`."""
     if name not in CONVENTIONS:
         raise HandsError(f'unknown joint convention "{name}"; {did_you_mean(name, CONVENTIONS)}')
 
@@ -87,3 +108,7 @@ def _joint(name: str) -> int:
     if name not in JOINTS:
         raise HandsError(f'{FILE}: unknown joint "{name}"; {did_you_mean(name, (*JOINTS, PALMAR))}')
     return JOINTS.index(name)
+
+
+for _name, _table in parse((files("latent_hands.hand") / "assets" / FILE).read_text("utf-8"), FILE).items():
+    register_convention(_name, _table)

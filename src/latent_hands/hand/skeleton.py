@@ -1,16 +1,18 @@
 """The 21 joints of a hand, their bones, and the orders in which data sets list them.
 
-Everything in this package uses the order of RHD (Zimmermann & Brox 2017): the wrist (or the palm, which
-replaces it in poses), then thumb, index, middle, ring and little finger, each from its TIP to its base.
+The package lists joints in the order of RHD (Zimmermann & Brox 2017). Index 0 is the wrist in labels and the
+palm in poses. Then follow thumb, index, middle, ring and little finger, each from its TIP to its base.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from latent_hands.errors import HandsError, did_you_mean
 
 
 @runtime_checkable
-class _Array(Protocol):  # of numpy or of torch: neither need be imported here
+class _Array(Protocol):  # an array of numpy or of torch; this module imports neither
     @property
     def ndim(self) -> int: ...
     @property
@@ -28,6 +30,11 @@ JOINTS = (
     *("ring_tip", "ring_dip", "ring_pip", "ring_mcp"),
     *("little_tip", "little_dip", "little_pip", "little_mcp"),
 )
+"""The names of the joints in RHD's order.
+
+CMC, MCP, PIP, DIP and IP are the anatomical joints: carpometacarpal, metacarpophalangeal (the knuckle),
+proximal, distal and (of the thumb) single interphalangeal joint.
+"""
 WRIST = PALM = 0
 INDEX_MCP = JOINTS.index("index_mcp")
 MIDDLE_PIP = JOINTS.index("middle_pip")
@@ -43,41 +50,83 @@ FINGERS: dict[str, tuple[int, ...]] = {
 PARENTS: tuple[int, ...] = tuple(
     -1 if joint == WRIST else WRIST if joint % 4 == 0 else joint + 1 for joint in range(21)
 )
-"""The joint from which each joint hangs; the root's is -1."""
+"""The parent of each joint, one joint nearer to the wrist; -1 for the root."""
 
 BONES: tuple[tuple[int, int], ...] = tuple(
     (parent, child) for child, parent in enumerate(PARENTS) if parent >= 0
 )
 """The 20 bones as (parent, child)."""
 
-ORDERS: dict[str, tuple[int, ...]] = {
-    "rhd": tuple(range(21)),
-    "stb": (0, *range(20, 0, -1)),
-    "snap": (0, *(joint for finger in FINGERS.values() for joint in finger)),
-    "interhand": (20, *range(20)),
-    "hands2017": (0, *(joint for f in range(5) for joint in (8 + 3 * f, 7 + 3 * f, 6 + 3 * f, 1 + f))),
-    "mano": (0, *(j for f, base in enumerate((13, 1, 4, 10, 7)) for j in (16 + f, base + 2, base + 1, base))),
-}
-"""For each data set's order: where it keeps each RHD joint (rhd = native[ORDERS[native]]).
 
-`stb` lists palm, little, ring, middle, index and thumb, base to tip; `snap` (FreiHAND, Ge 2019, MediaPipe)
-lists wrist, thumb, index, middle, ring and little, base to tip. `interhand` (InterHand2.6M) is RHD's with the
-wrist last; `hands2017` (BigHand2.2M) lists the wrist, five bases, then the rest finger by finger; `mano` the
-wrist, index, middle, little, ring and thumb without their tips, then five tips from thumb to little.
-"""
+@dataclass(frozen=True)
+class JointOrder:
+    """The order in which a data set lists the 21 joints.
+
+    places: the index at which the data set lists each RHD joint, so that rhd = native[places].
+    about: the order in words, for messages.
+
+    Raises HandsError if `places` is not a permutation of 0 to 20.
+    """
+
+    places: tuple[int, ...]
+    about: str
+
+    def __post_init__(self) -> None:
+        """Check the places."""
+        if sorted(self.places) != list(range(21)):
+            raise HandsError(
+                f"the places of a joint order must be a permutation of 0 to 20, not {self.places}"
+            )
+
+
+ORDERS: dict[str, JointOrder] = {}
+"""The joint orders by name; `register_order` adds one."""
+
+
+def register_order(name: str, places: Sequence[int], about: str = "") -> None:
+    """Add a joint order, so that `reorder` converts it and the doctor of data sets recognises it.
+
+    `places` holds the index at which the new order lists each RHD joint: rhd = native[places]. `about`
+    describes the order in words. Raises HandsError if the name is taken or `places` is not a permutation.
+    """
+    if name in ORDERS:
+        raise HandsError(f'the joint order "{name}" exists already; choose another name')
+    ORDERS[name] = JointOrder(tuple(places), about or name)
 
 
 def reorder(points: Points, source: str, target: str) -> Points:
-    """Joints listed in order `source`, listed in order `target`.
+    """Convert joints (..., 21, c) listed in the order `source` to the order `target`.
 
-    `points` is an array or tensor (..., 21, c); the orders are keys of `ORDERS`.
-    Raises `HandsError` for an unknown order or another number of joints.
+    `points` is a numpy array or a torch tensor. The orders are keys of `ORDERS`. Raises HandsError for an
+    unknown order and for a number of joints other than 21.
     """
     for order in (source, target):
         if order not in ORDERS:
-            raise HandsError(f'unknown joint order "{order}": {did_you_mean(order, ORDERS)}')
+            raise HandsError(f'unknown joint order "{order}"; {did_you_mean(order, ORDERS)}')
     if points.ndim < 2 or points.shape[-2] != 21:
-        raise HandsError(f"joints must be (..., 21, c), not {tuple(points.shape)}")
-    native = ORDERS[source]
-    place = [ORDERS[target].index(joint) for joint in range(21)]
-    return points[..., [native[joint] for joint in place], :]
+        raise HandsError(f"joints must have the shape (..., 21, c), not {tuple(points.shape)}")
+    native = ORDERS[source].places
+    rhd = [ORDERS[target].places.index(joint) for joint in range(21)]
+    return points[..., [native[joint] for joint in rhd], :]
+
+
+register_order("rhd", range(21), "RHD: wrist, then thumb to little finger, tip to base")
+register_order("stb", (0, *range(20, 0, -1)), "STB: palm, then little finger to thumb, base to tip")
+register_order(
+    "snap",
+    (0, *(joint for chain in FINGERS.values() for joint in chain)),
+    "FreiHAND, Ge et al. (2019), MediaPipe, COCO: wrist, then thumb to little finger, base to tip",
+)
+register_order(
+    "interhand", (20, *range(20)), "InterHand2.6M: thumb to little finger, tip to base, wrist last"
+)
+register_order(
+    "hands2017",
+    (0, *(joint for f in range(5) for joint in (8 + 3 * f, 7 + 3 * f, 6 + 3 * f, 1 + f))),
+    "HANDS 2017, BigHand2.2M: wrist, five bases, then the other joints finger by finger",
+)
+register_order(
+    "mano",
+    (0, *(j for f, base in enumerate((13, 1, 4, 10, 7)) for j in (16 + f, base + 2, base + 1, base))),
+    "MANO: wrist, then index, middle, little, ring, thumb without tips, then five tips, thumb to little",
+)

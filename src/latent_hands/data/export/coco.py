@@ -16,7 +16,7 @@ from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.files import write_bytes
 from latent_hands.hand.skeleton import BONES, ORDERS, PALM, reorder
 
-_PLACE = [ORDERS["snap"].index(joint) + 1 for joint in range(21)]
+_PLACE = [ORDERS["snap"].places.index(joint) + 1 for joint in range(21)]
 CATEGORY = {
     "id": 1,
     "name": "hand",

