@@ -8,7 +8,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"files", "progress", "typed_toml", "paper"},
+    {"files", "progress", "registry"},
+    {"typed_toml", "paper"},
     {"hand"},
     {"networks"},
     {"data"},
