@@ -98,7 +98,7 @@ def _page() -> Figure:
             axis.set_axis_off()
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(name, fontsize=12, color=INK)
-    _write_lengths(figure, axes[0], names)
+    _write_lengths(figure, list(axes[0]), names)
     return figure
 
 
