@@ -14,7 +14,7 @@ from latent_hands.experiment import load_experiment
 from latent_hands.runs import folder as checkpoint
 from latent_hands.runs.folder import Place, cut_metrics, load_run, save_run, start_run
 from latent_hands.runs.shrink import shrink
-from latent_hands.training.beginning import begin_with
+from latent_hands.training.beginning import start_with
 
 
 @pytest.fixture
@@ -125,22 +125,22 @@ def test_a_graph_begins_with_the_arrows_that_another_run_shares(run):
     other = build_vae(load_experiment("synthesis", [*TINY, "--training.seed=5", "--latent.content=2"]))
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
     source = load_run(run)[0].state_dict()
-    with pytest.raises(HandsError, match=r"encoders.rgb of .* is of another size"):
-        begin_with(other, run)
+    with pytest.raises(HandsError, match=r"encoders.rgb of .* has another size"):
+        start_with(other, run)
     same = build_vae(load_experiment("cross_modal", [*TINY, "--training.seed=5"]))
     fresh = {name: tensor.clone() for name, tensor in same.state_dict().items()}
-    assert begin_with(same, run, ["decoders.pose"]) == ("decoders.pose",)
+    assert start_with(same, run, ["decoders.pose"]) == ("decoders.pose",)
     moved = {name for name, tensor in same.state_dict().items() if not torch.equal(tensor, fresh[name])}
     assert {".".join(name.split(".")[:2]) for name in moved} == {"decoders.pose"}
     with pytest.raises(HandsError, match=r'start_with: "decoders.hand" is not an arrow'):
-        begin_with(same, run, ["decoders.hand"])
-    assert begin_with(same, run) == ("encoders.rgb", "decoders.rgb", "decoders.pose")
+        start_with(same, run, ["decoders.hand"])
+    assert start_with(same, run) == ("encoders.rgb", "decoders.rgb", "decoders.pose")
     assert all(torch.equal(source[name], tensor) for name, tensor in same.state_dict().items())
     del other.encoders["rgb"], other.decoders["rgb"], other.decoders["pose"]
     with pytest.raises(
-        HandsError, match=r"has no arrow of this graph to start with; legal: one of pose, tag"
+        HandsError, match=r"has no arrow of this graph to start with; it needs at least one of pose, tag"
     ):
-        begin_with(other, run)
+        start_with(other, run)
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
 
 

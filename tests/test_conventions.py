@@ -41,7 +41,7 @@ from latent_hands.hand.rig.proportions import (
 from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS, reorder
 from latent_hands.hand.translation import translate
 from latent_hands.studies.joint_conventions import draw_conventions, labelled_left_hands
-from latent_hands.training.loop import check_joints
+from latent_hands.training.feeds import check_joints
 from latent_hands.typed_toml import parse
 
 SMALL = {"size_px": 48, "seed": 3, "evaluation_count": 0, "workers": 1, "progress": False}

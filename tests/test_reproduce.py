@@ -1,11 +1,11 @@
 """Studies that survive being stopped, and what their metrics tell."""
 
-import signal
 from functools import cached_property
 from pathlib import Path
 
 import pytest
 from folders import contents
+from interruption import ctrl_c_after
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import build_phases, build_vae
@@ -15,7 +15,6 @@ from latent_hands.studies.reproduce import FIGURES, Plan, Sets, Study, Trial, re
 from latent_hands.studies.reproduce.curves import clock, information, learning_curve, loss_curve, readings
 from latent_hands.studies.reproduce.sets import Source
 from latent_hands.studies.reproduce.study import with_effort
-from latent_hands.training import loop
 
 STUDIES = ("estimation", "joint", "alternating", "cross_modal", "regression")
 OURS = Source("rendered", Path("hands"), True, "rhd")
@@ -64,19 +63,10 @@ def test_a_second_call_trains_nothing_and_changes_no_byte(tmp_path, monkeypatch)
     assert contents(tmp_path) == before
 
 
-def test_a_stopped_study_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+def test_a_stopped_study_goes_on_to_the_same_weights(tmp_path):
     whole = tiny_study(tmp_path / "whole", seeds=1).trained(TINY_PLANS, OURS)
-    update = loop.update
-
-    def stopping(run, *rest):
-        if run.place.update == 9:
-            signal.raise_signal(signal.SIGINT)
-        return update(run, *rest)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(loop, "update", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            tiny_study(tmp_path / "parts", seeds=1).trained(TINY_PLANS, OURS)
+    with ctrl_c_after(10), pytest.raises(KeyboardInterrupt):
+        tiny_study(tmp_path / "parts", seeds=1).trained(TINY_PLANS, OURS)
     assert not list(tmp_path.glob("parts/runs/*/finished.json"))
     parts = tiny_study(tmp_path / "parts", seeds=1).trained(TINY_PLANS, OURS)
     assert [weights(parts[name][0]) for name in parts] == [weights(whole[name][0]) for name in whole]

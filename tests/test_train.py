@@ -1,20 +1,23 @@
 """Training: exact resumption, one loop for every algorithm, errors before the first batch."""
 
 import json
-import signal
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from interruption import ctrl_c_after
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.build import Hands
+from latent_hands.build import Hands, build_phases, build_vae
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.networks.efficientnet import EfficientNetLite0
-from latent_hands.runs.folder import load_run, start_run
-from latent_hands.training import loop, train
+from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run, write_tensors
+from latent_hands.training import train
+from latent_hands.training.progress import Reporter
+from latent_hands.training.schedule import learning_rate
 
 TINY = [*TINY, "--training.batch_size=8", "--training.warmup=2"]
 
@@ -50,16 +53,21 @@ def test_every_experiment_runs_through_the_one_loop(name, tmp_path):
     load_run(tmp_path / "run")
 
 
-def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_path, monkeypatch):
-    train(tiny("cross_modal"), tmp_path / "first", hands=hands())
-    experiment = tiny("cross_modal", f"--training.start={tmp_path / 'first'}", "--training.seed=9")
-    begun = []
-    monkeypatch.setattr(loop, "run_phases", lambda run, *_: begun.append(run.vae.state_dict()) or True)
-    train(experiment, tmp_path / "second", hands=hands())
-    train(experiment, tmp_path / "second", resume=True, hands=hands())
-    expected = load_run(tmp_path / "first")[0].state_dict()
-    assert all(torch.equal(expected[n], t.cpu()) for state in begun for n, t in state.items())
-    assert len(begun) == 2
+def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_path):
+    first, second, unsaved = (tmp_path / name for name in ("first", "second", "unsaved"))
+    train(tiny("cross_modal"), first, hands=hands())
+    slow = "--phases.cross_modal.learning_rate=1e-8"
+    experiment = tiny("cross_modal", f"--training.start={first}", "--training.seed=9", slow)
+    with ctrl_c_after(2):
+        assert not train(experiment, second, hands=hands())
+    start_run(unsaved, experiment)
+    assert train(experiment, unsaved, resume=True, hands=hands())
+    expected = dict(load_run(first)[0].named_parameters())
+    for run in (second, unsaved):
+        for name, weight in load_run(run)[0].named_parameters():
+            torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-6)
+    shutil.rmtree(first)
+    assert train(experiment, second, resume=True, hands=hands())
 
 
 def test_features_of_photographs_begin_an_encoder_that_no_other_run_brings(tmp_path, monkeypatch):
@@ -81,19 +89,6 @@ def test_features_of_photographs_begin_an_encoder_that_no_other_run_brings(tmp_p
     assert not (tmp_path / "third").exists()
 
 
-def stop_after(monkeypatch, updates):
-    """Press Ctrl-C when so many updates are done."""
-    take, done = loop.take_step, []
-
-    def counting(*args):
-        done.append(1)
-        if len(done) == updates:
-            signal.raise_signal(signal.SIGINT)
-        return take(*args)
-
-    monkeypatch.setattr(loop, "take_step", counting)
-
-
 SEMI_AND_WEAK = (
     "--supervision.labelled=0.5",
     "--supervision.semi=true",
@@ -102,7 +97,7 @@ SEMI_AND_WEAK = (
 
 
 @pytest.mark.parametrize(
-    ("updates", "name", "more"),
+    ("steps", "name", "more"),
     [
         (3, "estimation", ()),
         (5, "estimation", ()),
@@ -113,11 +108,10 @@ SEMI_AND_WEAK = (
         (28, "synthesis", ("--algorithm.refine={rgb=1.0}", "--phases.refine_rgb.epochs=2")),
     ],
 )
-def test_a_stopped_and_resumed_run_is_the_run_that_was_not(updates, name, more, tmp_path, monkeypatch):
+def test_a_stopped_and_resumed_run_equals_an_undisturbed_run(steps, name, more, tmp_path):
     experiment = tiny(name, *more)
     assert train(experiment, tmp_path / "whole", hands=hands())
-    with monkeypatch.context() as patch:
-        stop_after(patch, updates)
+    with ctrl_c_after(steps):
         assert not train(experiment, tmp_path / "parts", hands=hands())
     assert train(experiment, tmp_path / "parts", resume=True, hands=hands())
     whole, parts = (load_run(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
@@ -158,22 +152,23 @@ def test_a_minute_budget_ends_a_phase(tmp_path):
 
 
 def test_the_cosine_schedule_ends_at_zero():
-    training, place = tiny().training, loop.Place()
-    phase = loop.build_phases(tiny(), loop.build_vae(tiny()))[0]
+    training, place = tiny().training, Place()
+    phase = build_phases(tiny(), build_vae(tiny()))[0]
     rates = []
     for place.phase_update in range(phase.epochs * 10 + 1):
-        rates.append(loop.learning_rate(training, phase, place, 10))
+        rates.append(learning_rate(training, phase, place, 10))
     assert rates[0] < rates[2]
     assert max(rates) <= phase.learning_rate
     assert rates[-1] == pytest.approx(0, abs=1e-12)
 
 
-def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path, monkeypatch):
-    vae = loop.build_vae(tiny())
+def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path):
+    broken = start_run(tmp_path / "broken", tiny())
+    vae = build_vae(tiny())
     torch.nn.init.constant_(vae.decoder("pose").network.layers[-1].bias, torch.nan)
-    monkeypatch.setattr(loop, "build_vae", lambda _: vae)
+    write_tensors(broken / WEIGHTS, vae.state_dict(), {})
     with pytest.raises(HandsError, match='"disentangle", update 0: term log_p_pose is nan'):
-        train(tiny(), tmp_path / "run", hands=hands())
+        train(tiny("estimation", f"--training.start={broken}"), tmp_path / "run", hands=hands())
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
@@ -187,19 +182,19 @@ def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path, monkeypatch)
         ({"pose": None}, 'phase "disentangle": the samples have no "pose"'),
     ],
 )
-def test_data_that_lack_a_modality_are_told_before_the_first_batch(change, message, tmp_path):
+def test_data_without_a_modality_are_refused_before_the_first_batch(change, message, tmp_path):
     data = Hands(replace(windows(), **change), None)
     with pytest.raises(HandsError, match=message):
         train(tiny("synthesis"), tmp_path / "run", hands=data)
     assert not (tmp_path / "run").exists()
 
 
-def test_too_few_samples_for_a_batch_are_told(tmp_path):
+def test_too_few_samples_for_a_batch_are_refused(tmp_path):
     with pytest.raises(HandsError, match=r'phase "disentangle": batch_size is 8; legal .* 1 \.\. 5'):
         train(tiny(), tmp_path / "run", hands=Hands(windows(5), None))
 
 
-def test_data_without_a_root_are_told(tmp_path):
+def test_data_without_a_root_are_refused(tmp_path):
     with pytest.raises(HandsError, match='root is empty: say where "rendered" lies'):
         train(tiny("estimation", "--data.root="), tmp_path / "run")
 
@@ -212,8 +207,9 @@ def test_a_second_training_into_the_same_folder_is_refused(tmp_path):
         train(tiny("synthesis"), tmp_path / "run", resume=True, hands=hands())
 
 
-def test_a_dead_factor_is_said_once(tmp_path, capsys):
-    reporter = loop.Reporter(tmp_path)
+def test_a_dead_factor_is_reported_once(tmp_path, capsys):
+    reporter = Reporter(tmp_path)
+    reporter.begin("cross_modal", 8)
     for ended in (False, True, True):
-        reporter.validated("cross_modal", loop.Place(), {"active_z": 0.0}, ended)
+        reporter.validated(Place(), {"active_z": 0.0}, ended)
     assert capsys.readouterr().out.count("DEAD") == 1

@@ -49,7 +49,7 @@ from latent_hands.paper.bound import Bound
 from latent_hands.paper.modality import modality
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import WEIGHTS, Place, append_metrics, start_run, write_tensors
-from latent_hands.training.loop import check_data
+from latent_hands.training.feeds import check_data
 from latent_hands.training.schedule import learning_rate
 
 JMVAE_ALPHA, JMVAE_WARMUP = 0.1, 10

@@ -1,4 +1,4 @@
-"""Training: one loop (loop.py) of gradient steps (learning.py), with validation and progress."""
+"""Training: one loop (loop.py) over the phases of a run (run.py), made of gradient steps (learning.py)."""
 
 from latent_hands.training.loop import train
 

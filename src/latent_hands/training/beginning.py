@@ -1,4 +1,4 @@
-"""What a training begins with: fresh weights, those of another run, or those of its own stopped self."""
+"""The initial weights of a training: random, pretrained, those of another run, or its own saved ones."""
 
 from collections.abc import Collection
 from dataclasses import fields, replace
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
-from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.folder import (
@@ -23,54 +22,66 @@ from latent_hands.runs.folder import (
 
 
 def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
-    """Give arrows the weights of [training] start, and other backbones that are meant for it ImageNet's."""
-    begun: Collection[str] = ()
-    if experiment.training.start:
-        begun = begin_with(vae, experiment.training.start, experiment.training.start_with)
-        check_finished(experiment, phases, begun)
-    for name, encoder in vae.encoders.items():
-        for network in encoder.children():
-            if isinstance(network, EfficientNetLite0) and f"encoders.{name}" not in begun:
-                network.learnt_on_imagenet()
+    """Set the weights of [training] start, and the pretrained weights of other encoders that offer them.
+
+    A network offers pretrained weights by a method `pretrained()` that loads them.
+    """
+    training = experiment.training
+    started = start_with(vae, training.start, training.start_with) if training.start else ()
+    check_finished(experiment, phases, started)
+    for name in vae.encoders:
+        network = vae.encoder(name).network
+        pretrained = getattr(network, "pretrained", getattr(network, "learnt_on_imagenet", None))
+        if pretrained is not None and f"encoders.{name}" not in started:
+            pretrained()
 
 
-def begin_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
-    """Give the arrows that a run has too, by role and name, its weights; the names of those arrows.
+def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
+    """Copy the weights of the arrows that the graph and a run have in common; return their names.
 
-    `only` chooses some of them, such as "decoders.rgb". Raises HandsError if the run has none of them, or one
-    of another size, or if one that is asked for is not in both.
+    Args:
+        only: the names of the arrows to copy, such as "decoders.rgb"; all common arrows by default.
+
+    Raises HandsError if no arrow is common, if one has another size, or if one of `only` is not common.
     """
     source, _ = load_run(run)
     common = []
-    for role, arrows, held in (
+    for role, arrows, given in (
         ("encoders", vae.encoders, source.encoders),
         ("decoders", vae.decoders, source.decoders),
     ):
         for name, arrow in arrows.items():
-            if name not in held or (only and f"{role}.{name}" not in only):
+            if name not in given or (only and f"{role}.{name}" not in only):
                 continue
-            weights, own = held[name].state_dict(), arrow.state_dict()
+            weights, own = given[name].state_dict(), arrow.state_dict()
             if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
-                raise HandsError(f"{role}.{name} of {run} is of another size: a run cannot start with it")
+                raise HandsError(f"{role}.{name} of {run} has another size: a run cannot start with it")
             arrow.load_state_dict(weights)
             common.append(f"{role}.{name}")
     for name in only:
         if name not in common:
             raise HandsError(f'[training] start_with: "{name}" is not an arrow of this graph and of {run}')
     if not common:
-        legal = ", ".join([*vae.encoders, *vae.decoders])
-        raise HandsError(f"{run} has no arrow of this graph to start with; legal: one of {legal}")
+        names = ", ".join([*vae.encoders, *vae.decoders])
+        raise HandsError(f"{run} has no arrow of this graph to start with; it needs at least one of {names}")
     return tuple(common)
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
-    """Set the weights of a stopped run; its place and Adam's moments. If it never saved: the start."""
-    held = load_experiment(find_run(out) / EXPERIMENT)
-    held = replace(held, data=replace(held.data, root=experiment.data.root, workers=experiment.data.workers))
+    """Set the weights of a stopped run; return its place and its state, which holds Adam's moments.
+
+    A run that was never saved continues from its beginning, with an empty state. Raises HandsError if the
+    folder holds the run of another experiment; the place of the data may differ.
+    """
+    saved = load_experiment(find_run(out) / EXPERIMENT)
+    saved = replace(
+        saved, data=replace(saved.data, root=experiment.data.root, workers=experiment.data.workers)
+    )
     for section in fields(experiment):
-        if getattr(held, section.name) != getattr(experiment, section.name):
+        if getattr(saved, section.name) != getattr(experiment, section.name):
             raise HandsError(
-                f"{out} holds a run with another [{section.name}]: resume it as its {EXPERIMENT} says"
+                f"{out} holds a run with another [{section.name}]: its {EXPERIMENT} has the settings "
+                "to resume it with"
             )
     if not (out / RESUME).exists():
         return Place(), {}
@@ -80,15 +91,16 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
     return place, state
 
 
-def check_finished(experiment: Experiment, phases: tuple[Phase, ...], begun: Collection[str]) -> None:
-    """Raise HandsError if a latent is said to be finished, but what is used of it begins at random."""
+def check_finished(experiment: Experiment, phases: tuple[Phase, ...], started: Collection[str]) -> None:
+    """Raise HandsError if [algorithm] finished is set, but an arrow that the phases use is untrained."""
+    if not experiment.algorithm.finished:
+        return
     steps = [step for phase in phases for step in phase.steps]
     used = {f"decoders.{arrow}" for step in steps for arrow in step.bound.decoders}
     learnt = {f"encoders.{arrow}" for step in steps for arrow in step.phi}
     used |= {f"encoders.{again.encoder}" for step in steps for again in step.bound.reread} - learnt
-    for arrow in sorted(used):
-        if experiment.algorithm.finished and arrow not in begun:
-            raise HandsError(
-                f"[algorithm] finished: {experiment.training.start} lacks {arrow}; "
-                "legal: a run that has all that the phases use and do not learn"
-            )
+    for arrow in sorted(used - set(started)):
+        raise HandsError(
+            f"[algorithm] finished: {experiment.training.start} lacks {arrow}; it must have all arrows that "
+            "the phases use and do not train"
+        )

@@ -1,4 +1,4 @@
-"""Ctrl-C that never tears an update."""
+"""Ctrl-C that waits for the end of an update."""
 
 import signal
 import threading
@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def on_interrupt() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that no update is torn; the second one interrupts as usual."""
+    """Yield an event that the first Ctrl-C sets. The second one raises KeyboardInterrupt as usual.
+
+    Only the main thread receives signals: in another thread the event is never set.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

@@ -1,4 +1,4 @@
-"""One gradient step: which arrows learn, the loss, and the update."""
+"""One gradient step: which arrows learn, the loss, and the update of the weights."""
 
 from accelerate import Accelerator
 from torch import Generator, nn, stack
@@ -12,9 +12,9 @@ from latent_hands.paper.modality import Batch
 
 
 def let_learn(vae: DisentangledVAE, step: Step) -> None:
-    """Arrows of the step in training mode with gradients, all others frozen.
+    """Set the arrows that the step trains to training mode with gradients, and freeze all others.
 
-    A frozen arrow is in eval mode besides: without it BatchNorm would still move its running statistics.
+    Frozen arrows are also in evaluation mode: in training mode BatchNorm moves its running statistics.
     """
     for arrows, learning in ((vae.encoders, step.phi), (vae.decoders, step.theta)):
         for name, arrow in arrows.items():
@@ -22,7 +22,7 @@ def let_learn(vae: DisentangledVAE, step: Step) -> None:
 
 
 def parameters(vae: DisentangledVAE, phase: Phase) -> dict[str, nn.Parameter]:
-    """What any step of a phase trains, by name."""
+    """Return the parameters that any step of a phase trains, by name."""
     arrows = {f"encoders.{name}." for step in phase.steps for name in step.phi}
     arrows |= {f"decoders.{name}." for step in phase.steps for name in step.theta}
     return {name: p for name, p in vae.named_parameters() if name.startswith(tuple(arrows))}
@@ -35,29 +35,33 @@ def take_step(
     optimiser: Optimizer,
     generator: Generator | None = None,
     accelerator: Accelerator | None = None,
-    where: str = "",
 ) -> list[Term]:
-    """Ascend the step's bound once on a batch; the terms as they were before.
+    """Ascend the step's bound once on a batch; return the terms before the step.
 
-    With several processes the gradients are averaged over them. Raises HandsError, before anything has
-    changed, naming `where` and the first term that is not finite.
+    Several processes average their gradients. Raises HandsError, before anything changes, with the name of
+    the first term that is not finite.
     """
     let_learn(vae, step)
     terms = step.bound.terms(vae, batch, generator, step.noise)
-    check_finite(terms, where)
+    check_finite(terms)
     optimiser.zero_grad(set_to_none=True)
     (-total(terms)).backward()
     if accelerator is not None and accelerator.num_processes > 1:
-        for p in vae.parameters():
-            if p.grad is not None:
-                p.grad = accelerator.reduce(p.grad, "mean")  # pyright: ignore[reportAttributeAccessIssue]
+        average_gradients(vae, accelerator)
     optimiser.step()
     return [Term(term.name, term.value.detach(), term.weight) for term in terms]
 
 
-def check_finite(terms: list[Term], where: str) -> None:
+def average_gradients(vae: DisentangledVAE, accelerator: Accelerator) -> None:
+    """Replace every gradient by its mean over the processes."""
+    for p in vae.parameters():
+        if p.grad is not None:
+            p.grad = accelerator.reduce(p.grad, "mean")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def check_finite(terms: list[Term]) -> None:
     """Raise HandsError naming the first term that is NaN or infinite."""
     if stack([term.value for term in terms]).isfinite().all():
         return
     broken = next(term for term in terms if not term.value.isfinite())
-    raise HandsError(f"{where}: term {broken.name} is {broken.value.item()}; nothing was saved after it")
+    raise HandsError(f"term {broken.name} is {broken.value.item()}; nothing was saved after it")

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: progress on the console, one line a report in metrics.jsonl."""
+"""Reports of a training: progress on the console, and one line per report in metrics.jsonl."""
 
 import time
 from pathlib import Path
@@ -11,11 +11,18 @@ from latent_hands.paper.bound import Term
 from latent_hands.runs.folder import Place, append_metrics
 
 REPORT_EVERY = 50
+"""Updates between two reports."""
 SETTLED_UPDATES = 1000
+"""Updates of a phase after which a factor without active units is reported."""
 
 
 class Reporter:
-    """Progress with time left, rate and every term by name; silent on processes that are not the main one."""
+    """Progress with the remaining time, the rate and every term by name.
+
+    Args:
+        out: the run folder.
+        main: False for processes that are not the main one: they print and write nothing.
+    """
 
     def __init__(self, out: Path, main: bool = True):
         self.out, self.main = out, main
@@ -29,72 +36,82 @@ class Reporter:
         )
         self.progress = Progress(*columns, console=self.console, disable=not main)
         self.tasks: dict[str, TaskID] = {}
-        self.told_dead: set[str] = set()
-        self.restart()
+        self.dead: set[str] = set()
+        self.begin("", 0)
 
     def __enter__(self) -> "Reporter":
-        """Show the bars."""
+        """Show the progress bars."""
         self.progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave them as they are."""
+        """Stop the progress bars; they stay on the console."""
         self.progress.stop()
+
+    def begin(self, phase: str, samples: int) -> None:
+        """Begin the reports of a phase, with so many samples per update."""
+        self.phase, self.samples = phase, samples
+        self.restart()
 
     def restart(self) -> None:
         """Begin a new interval of terms and time."""
         self.terms: dict[str, list[Term]] = {}
-        self.updates, self.samples, self.since = 0, 0, time.monotonic()
+        self.updates, self.since = 0, time.monotonic()
 
     def advance(self, what: str, done: int | float, count: int | float, text: str = "") -> None:
-        """Move one bar."""
+        """Set a progress bar to `done` of `count`."""
         if what not in self.tasks:
             self.tasks[what] = self.progress.add_task(what, text="")
         self.progress.update(self.tasks[what], completed=done, total=count)
         if text:
             self.progress.update(self.tasks[what], text=text)
 
-    def update(
-        self, phase: str, place: Place, done: float, terms: list[Term], samples: int, rate: float
-    ) -> None:
-        """Note one update, `done` being the finished share of the phase; now and then tell the means."""
+    def update(self, place: Place, done: float, terms: list[Term], rate: float) -> None:
+        """Count an update; report the mean terms every `REPORT_EVERY` updates and at the end of the phase.
+
+        Args:
+            done: the finished share of the phase.
+            terms: the terms of the update.
+            rate: its learning rate.
+        """
         for term in terms:
             self.terms.setdefault(term.name, []).append(term)
         self.updates += 1
-        self.samples += samples
         if self.updates < REPORT_EVERY and done < 1:
             return
-        means = {name: torch.stack([t.value for t in each]).mean() for name, each in self.terms.items()}
-        values = torch.stack(list(means.values())).tolist()
-        told = dict(zip(means, values, strict=True))
-        bound = sum(self.terms[name][0].weight * value for name, value in told.items())
-        per_s = self.samples / max(time.monotonic() - self.since, 1e-9)
-        text = f"{per_s:.0f}/s  " + "  ".join(f"{name} {value:.4g}" for name, value in told.items())
-        self.advance(phase, done, 1.0, text)
-        line = {"phase": phase, "update": place.update, "bound": bound, **told}
+        values = torch.stack([torch.stack([t.value for t in each]).mean() for each in self.terms.values()])
+        means = dict(zip(self.terms, values.tolist(), strict=True))
+        bound = sum(self.terms[name][0].weight * value for name, value in means.items())
+        per_s = self.samples * self.updates / max(time.monotonic() - self.since, 1e-9)
+        self.advance(self.phase, done, 1.0, f"{per_s:.0f}/s  {as_text(means)}")
+        line = {"phase": self.phase, "update": place.update, "bound": bound, **means}
         self.write(line | {"learning_rate": rate, "samples_per_s": round(per_s, 1)})
         self.restart()
 
-    def validated(self, phase: str, place: Place, result: dict[str, float], ended: bool) -> None:
-        """Tell validation results; a factor that carries nothing, once and loudly."""
-        text = "  ".join(f"{name} {value:.4g}" for name, value in result.items())
-        self.console.print(f"{phase}, update {place.update}: {text}", highlight=False)
-        self.write({"phase": phase, "update": place.update, **result})
+    def validated(self, place: Place, result: dict[str, float], ended: bool) -> None:
+        """Report the results of a validation. Report a factor without active units once."""
+        self.console.print(f"{self.phase}, update {place.update}: {as_text(result)}", highlight=False)
+        self.write({"phase": self.phase, "update": place.update, **result})
         for name, value in result.items():
             dead = "active_" in name and value == 0 and (ended or place.phase_update >= SETTLED_UPDATES)
-            if dead and name not in self.told_dead:
-                self.told_dead.add(name)
+            if dead and name not in self.dead:
+                self.dead.add(name)
                 factor = name.rpartition("active_")[2]
                 self.console.print(
-                    f'[bold red]Factor "{factor}" is DEAD in phase {phase}: no unit carries anything.[/] '
-                    "Lower beta or raise lam of what it explains."
+                    f'[bold red]Factor "{factor}" is DEAD in phase {self.phase}: it has no active unit.[/] '
+                    "Lower beta, or raise lam of the modalities that it explains."
                 )
 
     def stopped(self, place: Place) -> None:
-        """Tell how to go on."""
+        """Report that the training stopped, and how to continue it."""
         self.console.print(f"Stopped at update {place.update} and saved; continue with --resume.")
 
     def write(self, line: dict[str, float | str]) -> None:
-        """Add a line to the run's metrics."""
+        """Add a line to the metrics of the run."""
         if self.main:
             append_metrics(self.out, line)
+
+
+def as_text(values: dict[str, float]) -> str:
+    """Return named values in one line."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())

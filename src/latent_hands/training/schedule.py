@@ -1,4 +1,4 @@
-"""How far a phase has come, and the learning rate that follows from it."""
+"""The finished share of a phase, and the learning rate that follows from it."""
 
 import math
 
@@ -8,13 +8,16 @@ from latent_hands.runs.folder import Place
 
 
 def share_done(phase: Phase, place: Place, per_epoch: int) -> float:
-    """The finished share of a phase, by its epochs or its minutes, whichever end first."""
+    """Return the finished share of a phase, by its epochs or its minutes, whichever is larger.
+
+    `per_epoch` is the number of updates in an epoch. The phase is done at 1.
+    """
     done = place.phase_update / (phase.epochs * per_epoch)
     return max(done, place.phase_seconds / (60 * phase.minutes)) if phase.minutes else done
 
 
 def learning_rate(training: Training, phase: Phase, place: Place, per_epoch: int) -> float:
-    """Of the next update: a linear warm-up, then constant or half a cosine down to zero."""
+    """Return the learning rate of the next update: a linear warm-up, then constant or half a cosine to 0."""
     rate = phase.learning_rate
     if training.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, share_done(phase, place, per_epoch))))

@@ -1,4 +1,4 @@
-"""How well a phase's own encoders and decoders explain validation data, by the posterior mean."""
+"""How well the arrows of a phase explain validation data from the posterior mean."""
 
 import torch
 from torch import Tensor
@@ -17,11 +17,16 @@ UNITS = {"points": "epe_mm", "matrix": "deg", "image": "rmse_levels"}
 
 @torch.no_grad()
 def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch.device) -> dict[str, float]:
-    """Reconstruction of every decoder of the phase and the active units of every factor.
+    """Return the error of every decoder of the phase and the active units of every factor.
 
-    `epe_mm` (of the decoder "pose"), `cpose_epe_mm`, ..: mean end-point error over visible joints, true bone
-    given. `viewpoint_deg`: geodesic. `rgb_rmse_levels`: in grey levels. `active_<factor>`: units that carry
-    anything. Steps that replace factors by noise are left out.
+    * `epe_mm` (decoder "pose"), `cpose_epe_mm`, ..: mean end-point error (EPE) over visible joints, with the
+      true bone length;
+    * `viewpoint_deg`: geodesic angle in degrees;
+    * `rgb_rmse_levels`: root mean square error in grey levels;
+    * `active_<factor>`: the number of units whose posterior mean varies (`active_units`).
+
+    Names of further steps begin with their number ("step2_"). Steps with noise are left out, and so are steps
+    that learn from incomplete labels.
     """
     training = vae.training
     vae.eval()
@@ -29,8 +34,8 @@ def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch
     for number, step in enumerate(phase.steps, start=1):
         if step.noise or step.feed in ("rest", "photos"):
             continue
-        told = validate_step(vae, step, batches, device)
-        result |= told if number == 1 else {f"step{number}_{name}": value for name, value in told.items()}
+        found = validate_step(vae, step, batches, device)
+        result |= found if number == 1 else {f"step{number}_{name}": value for name, value in found.items()}
     vae.train(training)
     return result
 
@@ -38,7 +43,7 @@ def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch
 def validate_step(
     vae: DisentangledVAE, step: Step, batches: Batches, device: torch.device
 ) -> dict[str, float]:
-    """One bound on all validation batches."""
+    """Return the errors and active units of one step's bound."""
     needed = keys(vae, [step])
     meta = {"bone_mm", "visible"} & set(available(batches.windows))
     latents: list[Latent] = []
@@ -65,7 +70,7 @@ def validate_step(
 
 
 def error_of(name: str, prediction: Tensor, batch: Batch) -> Tensor:
-    """Errors of one modality: mm for every joint, degrees or mean squared grey levels for every sample."""
+    """Return the errors of one modality: mm per joint, degrees or squared grey levels per sample."""
     kind, truth = modality(name).kind, batch[name]
     if kind == "points":
         bone_mm = batch["bone_mm"][:, None, None]
@@ -76,7 +81,7 @@ def error_of(name: str, prediction: Tensor, batch: Batch) -> Tensor:
 
 
 def summary(kind: str, errors: Tensor, visible: Tensor) -> Tensor:
-    """One number of many errors."""
+    """Return one number for the errors of all samples."""
     if kind == "points":
         return epe(errors, visible)
     return errors.mean().sqrt() if kind == "image" else errors.mean()
