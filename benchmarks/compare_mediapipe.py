@@ -20,11 +20,11 @@ from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
 from latent_hands.data.windows import Windows
 from latent_hands.evaluation import protocol
-from latent_hands.evaluation.scoring import evaluation_windows, predict_windows, translated, truth_of
+from latent_hands.evaluation.scoring import evaluation_windows, translated, truth_of
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 from latent_hands.hand.skeleton import reorder
 from latent_hands.predictor import Model
-from latent_hands.synthesis import to_images
+from latent_hands.predictor.rotations import Prediction
 
 CROP_PX = 256
 CONFIDENCE = 0.1
@@ -39,7 +39,7 @@ def landmarks(images: Windows) -> tuple[Tensor, Tensor]:
     with solutions.hands.Hands(**options) as detector:
         points, found = [], []
         for image in track(images.pixels, "MediaPipe", console=Console(stderr=True)):
-            detected = detector.process(to_images(image[None] / 127.5 - 1)[0]).multi_hand_world_landmarks
+            detected = detector.process(image.permute(1, 2, 0).numpy()).multi_hand_world_landmarks
             found.append(bool(detected))
             if detected:
                 points.append([[p.x, p.y, p.z] for p in detected[0].landmark])
@@ -65,8 +65,8 @@ def main() -> None:
     pose, _ = normalise(to_palm(points))
     cpose, viewpoint = canonicalise(pose)
     predictions = {
-        "mediapipe": (protocol.Prediction(pose, cpose, viewpoint), "mediapipe"),
-        options.run: (predict_windows(model, windows, options.rotations), model.experiment.data.convention),
+        "mediapipe": (Prediction(pose, cpose, viewpoint), "mediapipe"),
+        options.run: (model.predict(windows, options.rotations), model.experiment.data.convention),
     }
     report = {"hands": len(samples), "found": len(chosen)}
     for name, (prediction, convention) in predictions.items():

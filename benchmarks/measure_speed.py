@@ -97,8 +97,8 @@ def estimating(seconds: float, device: str) -> Rows:
     model, batch = Model.load("estimation", device), 64 if device == "cpu" else 512
     crops = torch.rand(batch, 3, model.crop_px, model.crop_px, device=device) * 2 - 1
     return [
-        ("estimate, one image at a time", per_second(lambda: model.predict(crops[:1]), 1, seconds)),
-        (f"estimate, batches of {batch}", per_second(lambda: model.predict(crops), batch, seconds)),
+        ("estimate, one image at a time", per_second(lambda: model.outputs(crops[:1]), 1, seconds)),
+        (f"estimate, batches of {batch}", per_second(lambda: model.outputs(crops), batch, seconds)),
     ]
 
 

@@ -14,7 +14,7 @@ from latent_hands.data import open_data, read_rgb, read_stb
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.rendered import read_rendered
 from latent_hands.errors import HandsError
-from latent_hands.evaluation.protocol import Prediction, Truth, score
+from latent_hands.evaluation.protocol import Truth, score
 from latent_hands.evaluation.scoring import translated
 from latent_hands.experiment import Data
 from latent_hands.hand import conventions, fitting
@@ -40,6 +40,7 @@ from latent_hands.hand.rig.proportions import (
 )
 from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS, reorder
 from latent_hands.hand.translation import translate
+from latent_hands.predictor.rotations import Prediction
 from latent_hands.studies.joint_conventions import draw_conventions, labelled_left_hands
 from latent_hands.training.feeds import check_joints
 from latent_hands.typed_toml import parse

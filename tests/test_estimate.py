@@ -120,7 +120,7 @@ def test_frames_of_a_video_say_their_time(run, tmp_path, capsys):
 
 
 def test_numbers_have_the_digits_that_they_are_rounded_to():
-    text = tiny_model(ESTIMATION).estimate(noise_image(), samples=4).to_json()
+    text = tiny_model(ESTIMATION).estimate(noise_image(), draws=4).to_json()
     assert max(len(digits) for digits in re.findall(r"\d\.(\d+)", text)) <= 6
     for digits in re.findall(r"\d\.(\d+)", json.dumps(json.loads(text)["xyz_mm"])):
         assert len(digits) <= 3
@@ -152,13 +152,13 @@ def model() -> Model:
 
 def test_draws_tell_how_far_joints_spread_and_change_nothing_else(model):
     image = noise_image()
-    plain, drawn = (model.estimate(image, bone_mm=50.0, samples=n) for n in (0, 16))
+    plain, drawn = (model.estimate(image, bone_mm=50.0, draws=n) for n in (0, 16))
     assert plain.spread_mm is plain.spread is None
     assert drawn.spread_mm.shape == (21,)
     assert (drawn.spread_mm > 0).all()
     np.testing.assert_allclose(drawn.spread_mm, 50 * drawn.spread)
     np.testing.assert_array_equal(plain.pose, drawn.pose)
-    np.testing.assert_array_equal(model.estimate(image, samples=16).spread, drawn.spread)
+    np.testing.assert_array_equal(model.estimate(image, draws=16).spread, drawn.spread)
     np.testing.assert_allclose(Hand.from_json(drawn.to_json()).spread, drawn.spread, atol=1e-5)
     assert Hand.from_json(plain.to_json()).spread is None
 
@@ -166,31 +166,31 @@ def test_draws_tell_how_far_joints_spread_and_change_nothing_else(model):
 def test_the_spread_is_that_of_the_posterior(model, monkeypatch):
     """A certain posterior has none; and many draws agree about it."""
     image = noise_image()
-    few, many = (model.estimate(image, samples=n).spread for n in (400, 1600))
+    few, many = (model.estimate(image, draws=n).spread for n in (400, 1600))
     np.testing.assert_allclose(few, many, rtol=0.25)
     from latent_hands.paper.latent import Gaussian
 
     experiment = replace(model.experiment, sampling=Sampling(temperature=3.0))
-    wide = Model(model.vae, experiment).estimate(image, samples=400).spread
+    wide = Model(model.vae, experiment).estimate(image, draws=400).spread
     assert (wide > 1.5 * few).all()
     monkeypatch.setattr(Gaussian, "sample", lambda self, generator=None: self.mean)
-    np.testing.assert_allclose(model.estimate(image, samples=4).spread, 0, atol=1e-5)
+    np.testing.assert_allclose(model.estimate(image, draws=4).spread, 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", ["mirror", "condition"])
 def test_the_spread_of_a_right_hand(side):
     model, image = tiny_model(ESTIMATION, side=side), noise_image()
-    right = model.estimate(image[:, ::-1].copy(), "right", samples=4)
-    left = model.estimate(image, "left", samples=4)
+    right = model.estimate(image[:, ::-1].copy(), "right", draws=4)
+    left = model.estimate(image, "left", draws=4)
     assert np.allclose(right.spread, left.spread) == (side == "mirror")
 
 
 def test_one_draw_has_no_spread(model):
-    with pytest.raises(HandsError, match="samples is 1; legal: 2 or more"):
-        model.estimate(noise_image(), samples=1)
+    with pytest.raises(HandsError, match="draws is 1, but must be 2 or more"):
+        model.estimate(noise_image(), draws=1)
 
 
 def test_samples_are_told(run, photos, tmp_path, capsys):
-    assert estimate(run, photos / "0.png", "--out", tmp_path, "--samples", "4") == 0
+    assert estimate(run, photos / "0.png", "--out", tmp_path, "--draws", "4") == 0
     assert "spread mm" in capsys.readouterr().out
     assert len(json.loads((tmp_path / "0.json").read_text())["spread_mm"]) == 21

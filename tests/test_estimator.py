@@ -38,7 +38,7 @@ def test_an_estimator_must_read_the_same_joints_from_boxes_of_left_hands(
 @pytest.mark.parametrize("px", [32, 128])
 def test_an_estimator_sees_the_whole_hand_at_any_size(px, monkeypatch):
     model, seen = tiny_model(ESTIMATION), []
-    monkeypatch.setattr(model, "predict", lambda crops: seen.append(crops) or {"pose": torch.zeros(1, 21, 3)})
+    monkeypatch.setattr(model, "outputs", lambda crops: seen.append(crops) or {"pose": torch.zeros(1, 21, 3)})
     joints = torch.linspace(0.1, 0.9, 21)[:, None].expand(21, 2) * px
     image = torch.full((1, 3, px, px), -1.0)
     for u, v in joints.round().long().tolist():

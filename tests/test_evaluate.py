@@ -10,18 +10,11 @@ import torch
 from conftest import SHARED
 
 from latent_hands.errors import HandsError
-from latent_hands.evaluation.protocol import (
-    Prediction,
-    Truth,
-    mean_pose_reference,
-    pck_curve,
-    predict,
-    predict_windows,
-    score,
-)
+from latent_hands.evaluation.protocol import Truth, mean_pose_reference, pck_curve, score
 from latent_hands.hand.bones import with_bone_lengths
 from latent_hands.hand.camera import warp_camera, warp_matrix
 from latent_hands.hand.geometry import canonicalise, geodesic_deg, in_plane, ray_rotation
+from latent_hands.predictor.rotations import Prediction, predict_rotated
 
 KEYS = {
     *("epe_mm", "median_epe_mm", "epe_20_mm", "epe_wrist_mm", "epe_composed_mm", "cpose_epe_mm", "pa_epe_mm"),
@@ -132,7 +125,7 @@ def test_the_mean_pose_is_the_best_constant_for_its_own_set():
 
 def test_what_cannot_be_scored_is_told():
     truth = hands(4)
-    with pytest.raises(HandsError, match="3 predictions of pose for 4 hands"):
+    with pytest.raises(HandsError, match="there are 3 predictions of pose, but 4 hands"):
         score(Prediction(truth.pose[:3]), truth, "e")
     blind = Truth(truth.pose, truth.bone_mm, torch.zeros_like(truth.visible))
     with pytest.raises(HandsError, match="none of the 4 hands of split evaluation"):
@@ -172,7 +165,7 @@ def test_crops_turned_at_test_time_are_turned_back(margin):
     images, angle = spots(5)
     expected = torch.stack([angle.cos(), angle.sin(), torch.ones(5)], dim=-1)[:, None].expand(-1, 21, -1)
     for rotations in (1, 3):
-        seen = predict(compass, images, None, 64, margin=margin, rotations=rotations, batch_size=2)
+        seen = predict_rotated(compass, images, None, 64, margin=margin, rotations=rotations, batch_size=2)
         torch.testing.assert_close(seen.pose, expected, atol=0.02, rtol=0)
         assert geodesic_deg(seen.viewpoint, in_plane(angle)).max() < 1.5
         torch.testing.assert_close(seen.cpose, torch.ones(5, 21, 3))
@@ -181,8 +174,8 @@ def test_crops_turned_at_test_time_are_turned_back(margin):
 def test_averaging_over_turns_cancels_a_bias_in_the_image_plane():
     images, angle = spots(5)
     expected = torch.stack([angle.cos(), angle.sin(), torch.ones(5)], dim=-1)[:, None].expand(-1, 21, -1)
-    biased = predict(lambda crops: compass(crops, 0.5), images, None, 64)
-    averaged = predict(lambda crops: compass(crops, 0.5), images, None, 64, rotations=4)
+    biased = predict_rotated(lambda crops: compass(crops, 0.5), images, None, 64)
+    averaged = predict_rotated(lambda crops: compass(crops, 0.5), images, None, 64, rotations=4)
     assert (biased.pose - expected).norm(dim=-1).min() > 0.5
     torch.testing.assert_close(averaged.pose, expected, atol=0.02, rtol=0)
 
@@ -201,7 +194,7 @@ def test_a_model_of_the_ray_frame_is_brought_back_to_the_camera(rotations):
         cpose, viewpoint = canonicalise(truth.pose)
         return {"pose": truth.pose @ R, "cpose": cpose, "viewpoint": viewpoint @ R}
 
-    seen = predict(oracle, images, K, 32, margin=1.5, frame="ray", rotations=rotations)
+    seen = predict_rotated(oracle, images, K, 32, margin=1.5, frame="ray", rotations=rotations)
     result = score(seen, truth, "evaluation")
     for key in ("epe_mm", "epe_composed_mm", "cpose_epe_mm", "viewpoint_deg"):
         assert result[key] == pytest.approx(0, abs=0.02)
@@ -210,11 +203,11 @@ def test_a_model_of_the_ray_frame_is_brought_back_to_the_camera(rotations):
 def test_impossible_options_are_told():
     images, _ = spots(1)
     with pytest.raises(HandsError, match='unknown frame "rays": did you mean "ray"'):
-        predict(compass, images, None, 64, frame="rays")
+        predict_rotated(compass, images, None, 64, frame="rays")
     with pytest.raises(HandsError, match="needs the camera"):
-        predict(compass, images, None, 64, frame="ray")
-    with pytest.raises(HandsError, match="0 test-time rotations"):
-        predict(compass, images, None, 64, rotations=0)
+        predict_rotated(compass, images, None, 64, frame="ray")
+    with pytest.raises(HandsError, match="rotations is 0, but must be 1 or more"):
+        predict_rotated(compass, images, None, 64, rotations=0)
 
 
 def test_the_mean_pose_reference_on_rhd():
@@ -232,7 +225,7 @@ def test_the_mean_pose_reference_on_rhd():
     def blind(shown: torch.Tensor) -> Mapping[str, torch.Tensor]:
         return {name: each[: len(shown)] for name, each in vars(reference).items()}
 
-    again = score(predict_windows(blind, windows, 32), truth, "evaluation")
+    again = score(predict_rotated(blind, windows.rgb, windows.K, 32), truth, "evaluation")
     assert again == pytest.approx(result, abs=1e-3)
 
 

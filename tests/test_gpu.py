@@ -92,7 +92,7 @@ def test_a_photograph_is_estimated_alike(rotations):
     here, there = both(ESTIMATION)
     expected, found = (m.estimate(noise_image(), rotations=rotations) for m in (here, there))
     assert np.allclose(found.xyz_mm, expected.xyz_mm, atol=0.5)
-    spread = there.estimate(noise_image(), samples=8).spread_mm
+    spread = there.estimate(noise_image(), draws=8).spread_mm
     assert spread is not None
     assert np.isfinite(spread).all()
 

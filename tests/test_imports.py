@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "latent_hands"
 LAYERS = [
     {"errors"},
-    {"files", "progress", "registry"},
+    {"files", "pixels", "progress", "registry"},
     {"typed_toml", "paper"},
     {"hand"},
     {"networks"},

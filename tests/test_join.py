@@ -48,7 +48,7 @@ def test_joined_encoders_predict_the_mean_of_their_predictions(tmp_path):
         for part in ("mean", "log_var"):
             middle = sum(getattr(q[factor], part) for q in alone) / 2
             torch.testing.assert_close(getattr(both[factor], part), middle)
-    assert Model.load(tmp_path / "both").predict(batch["rgb"])["pose"].shape == (3, 21, 3)
+    assert Model.load(tmp_path / "both").outputs(batch["rgb"])["pose"].shape == (3, 21, 3)
 
 
 def test_a_joined_run_is_joined_again_and_each_encoder_has_its_own_name(tmp_path):

@@ -23,7 +23,7 @@ def visible() -> torch.Tensor:
 def statistics(errors_mm, visible):
     yield lambda w: metrics.epe(errors_mm, visible, w)
     yield lambda w: metrics.median_epe(errors_mm, visible, w)
-    yield lambda w: metrics.auc(metrics.pck(errors_mm, visible, weights=w), metrics.THRESHOLDS_MM)
+    yield lambda w: metrics.auc(metrics.pck(errors_mm, visible, counts=w), metrics.THRESHOLDS_MM)
     yield lambda w: metrics.mean_over_samples(errors_mm[:, 0], w)
 
 
@@ -96,16 +96,16 @@ def test_integer_weights_repeat_samples(errors_mm, visible):
 
 
 def test_rows_of_weights_are_independent(errors_mm, visible):
-    weights = metrics.bootstrap_weights(40, resamples=5)
+    weights = metrics.bootstrap_counts(40, resamples=5)
     for statistic in statistics(errors_mm, visible):
         torch.testing.assert_close(statistic(weights), torch.stack([statistic(row) for row in weights]))
 
 
 def test_the_bootstrap_repeats_and_covers_the_mean_as_theory_says():
-    assert torch.equal(metrics.bootstrap_weights(9, 20), metrics.bootstrap_weights(9, 20))
-    assert (metrics.bootstrap_weights(9, 20).sum(dim=1) == 9).all()
+    assert torch.equal(metrics.bootstrap_counts(9, 20), metrics.bootstrap_counts(9, 20))
+    assert (metrics.bootstrap_counts(9, 20).sum(dim=1) == 9).all()
     values = torch.randn(400, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    resampled = metrics.mean_over_samples(values, metrics.bootstrap_weights(400))
+    resampled = metrics.mean_over_samples(values, metrics.bootstrap_counts(400))
     low, high = metrics.interval_95(resampled)
     half_width = 1.96 * values.std().item() / 20
     assert low == pytest.approx(values.mean().item() - half_width, abs=0.02)

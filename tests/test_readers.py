@@ -10,7 +10,7 @@ from latent_hands.data import open_data, read_images, read_rgb, read_rhd
 from latent_hands.data import sample as sample_module
 from latent_hands.data.rhd import dominant_side
 from latent_hands.errors import AbsentError, HandsError
-from latent_hands.predictor.photo import pixels_of
+from latent_hands.predictor.checks import pixels_of
 
 needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason="RHD is not here")
 

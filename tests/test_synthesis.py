@@ -11,6 +11,7 @@ from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, n
 from latent_hands import draw, synthesis
 from latent_hands.cli.sources import open_source, what_is_read
 from latent_hands.errors import HandsError
+from latent_hands.pixels import to_images
 from latent_hands.predictor import Model, Photo, photo_of
 from latent_hands.studies.gallery import (
     error_mm,
@@ -63,7 +64,7 @@ def test_what_cannot_be_inferred_is_told(model: Model):
 
 def test_an_image_of_its_own_pose_and_content_is_its_reconstruction(model: Model):
     latent = model.latent(A, ["pose", "content"])
-    expected = synthesis.to_images(model.decode(latent)["rgb"])[0]
+    expected = to_images(model.decode(latent)["rgb"])[0]
     assert np.array_equal(model.synthesise(pose=A, content=A), expected)
     assert expected.shape == (PX, PX, 3)
     assert expected.dtype == np.uint8
@@ -125,7 +126,7 @@ def test_a_walk_moves_one_factor_and_begins_and_ends_where_told(model: Model, fa
 def test_ends_of_walks_may_be_put_together_from_several_sources(model: Model):
     ends = [model.latent(a, ["pose"]) | model.latent(b, ["content"], "tag") for a, b in ((A, B), (B, A))]
     walk = model.walk("pose", *ends, steps=3)
-    assert np.array_equal(walk.images[0], synthesis.to_images(model.decode(ends[0])["rgb"])[0])
+    assert np.array_equal(walk.images[0], to_images(model.decode(ends[0])["rgb"])[0])
     with pytest.raises(HandsError, match='the latent needs "tag"'):
         model.walk("tag", model.latent(A, ["pose"]), ends[1])
 
@@ -194,10 +195,10 @@ def test_combine_pairs_row_by_row():
 @pytest.mark.parametrize(
     ("act", "told"),
     [
-        (lambda m: m.walk("pose", A, B, 1), "a walk of 1 steps; legal: 2 .. 1000"),
+        (lambda m: m.walk("pose", A, B, 1), "steps is 1, but a walk must have between 2 and 1000 steps"),
         (lambda m: m.walk("poes", A, B), 'did you mean "pose"'),
-        (lambda m: m.transfer([], [A]), "give one pose"),
-        (lambda m: tiny_model(ESTIMATION).synthesise(A, B), "no decoder that writes rgb"),
+        (lambda m: m.transfer([], [A]), "give one or more poses"),
+        (lambda m: tiny_model(ESTIMATION).synthesise(A, B), "no decoder writes rgb"),
     ],
 )
 def test_wrong_wishes_are_told(model: Model, act, told: str):
@@ -207,7 +208,7 @@ def test_wrong_wishes_are_told(model: Model, act, told: str):
 
 def test_images_keep_bytes():
     image = torch.tensor([-1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2)
-    assert synthesis.to_images(image)[0][..., 0].ravel().tolist() == [0, 128, 255, 255]
+    assert to_images(image)[0][..., 0].ravel().tolist() == [0, 128, 255, 255]
 
 
 @pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS, FOUR_FACTORS])

@@ -1,10 +1,9 @@
-"""Factors taken apart and put together: from several sources, on a line, in all pairs (Fig. 4-6)."""
+"""Factors inferred, recombined and decoded: swaps, walks and transfers (Fig. 4 to 6)."""
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
@@ -14,26 +13,26 @@ from latent_hands.paper.modality import Batch, modality
 
 Factors = tuple[str, ...]
 MOST_STEPS = 1000
-"""Of a walk, all of which is decoded at once."""
+"""Largest number of steps of a walk; all are decoded at once."""
 Samples = dict[str, Float[Tensor, "_ _"]]
-"""A latent in a signature where the number of samples changes."""
+"""A latent, in signatures where the number of samples changes."""
 
 
 def pose_factors(vae: DisentangledVAE) -> Factors:
-    """The factors that some encoder infers from points or matrices: z_pose, or z_cpose and z_viewpoint."""
+    """Return the factors that encoders infer from points or matrices: z_pose, or z_cpose and z_viewpoint."""
     labels = [arrow for arrow in _encoders(vae).values() if not modality(arrow.reads).is_image]
     found = {factor for arrow in labels for factor in arrow.factors}
     return tuple(factor for factor in vae.latent if factor in found)
 
 
 def content_factors(vae: DisentangledVAE) -> Factors:
-    """All other factors: z_tag, or z_u, or z_identity and z_background."""
+    """Return all other factors: z_tag, or z_u, or z_identity and z_background."""
     pose = pose_factors(vae)
     return tuple(factor for factor in vae.latent if factor not in pose)
 
 
 def factors_named(vae: DisentangledVAE, names: Iterable[str]) -> Factors:
-    """Factors by their own names or by "pose" and "content"; HandsError for any other name."""
+    """Return factors by their names, or by "pose" and "content". Raises HandsError for another name."""
     roles = {"pose": pose_factors(vae), "content": content_factors(vae)}
     groups = {**{role: group for role, group in roles.items() if group}, **{f: (f,) for f in vae.latent}}
     for name in (names := tuple(names)):
@@ -44,16 +43,16 @@ def factors_named(vae: DisentangledVAE, names: Iterable[str]) -> Factors:
 
 
 def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Latent:
-    """Posterior means of these factors. Raises HandsError as `posterior` does."""
+    """Return the posterior means of these factors. Raises HandsError as `posterior` does."""
     return means(posterior(vae, factors, batch, encoder))
 
 
 def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Posterior:
-    """q of these factors, by the narrowest encoder that infers them from what the batch holds.
+    """Return q of these factors, inferred from the batch by the encoder with the fewest factors.
 
-    If no single one infers them all, each factor is inferred by the narrowest that does. Encoders that read
-    the same and infer the same factors are averaged (`latents.agreed`). `encoder` admits one by name alone.
-    Raises HandsError if a factor is not inferred.
+    If no encoder infers all of them, each factor comes from the encoder with the fewest factors that infers
+    it. Encoders of the same modality and factors are averaged (`latent.agreed`). `encoder` names the only
+    encoder to use. Raises HandsError if a factor cannot be inferred.
     """
     arrows = _encoders(vae) if encoder is None else {encoder: vae.encoder(encoder)}
     readers = {name: arrow.factors for name, arrow in arrows.items() if arrow.reads in batch}
@@ -62,8 +61,8 @@ def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str
     for factor in factors:
         able = together or [name for name, inferred in readers.items() if factor in inferred]
         if not able:
-            seen = ", ".join(key for key in batch if key != "right")
-            raise HandsError(f"no encoder infers {' and '.join(factors)} from {seen}; {_arrows(vae)}")
+            given = ", ".join(key for key in batch if key != "right")
+            raise HandsError(f"no encoder infers {' and '.join(factors)} from {given}; {_arrows(vae)}")
         chosen[factor] = min(able, key=lambda name: len(readers[name]))
     alike = {
         name: [n for n in readers if _kind(arrows[n]) == _kind(arrows[name])] for name in chosen.values()
@@ -88,55 +87,61 @@ def _arrows(vae: DisentangledVAE) -> str:
 
 
 def decode(vae: DisentangledVAE, latent: Latent, right: Tensor | None = None) -> Batch:
-    """Every modality that decoders can write from these factors, by the decoder that reads most of them."""
-    written: Batch = {}
-    decoders = {name: vae.decoder(name) for name in vae.decoders}
-    for name, arrow in sorted(decoders.items(), key=lambda item: len(item[1].factors)):
-        if set(arrow.factors) <= set(latent):
-            written[arrow.writes] = vae.decode(name, latent, right)
-    return written
+    """Decode every modality that has a decoder for these factors (`find_decoder`)."""
+    written = dict.fromkeys(vae.decoder(name).writes for name in vae.decoders if _able(vae, name, latent))
+    return {each: vae.decode(find_decoder(vae, each, latent), latent, right) for each in written}
+
+
+def find_decoder(vae: DisentangledVAE, written: str, factors: Iterable[str]) -> str:
+    """Return the decoder of a modality that reads the most of these factors and no other factor.
+
+    Raises HandsError if there is none.
+    """
+    arrows = {name: vae.decoder(name) for name in vae.decoders}
+    able = [n for n, arrow in arrows.items() if arrow.writes == written and _able(vae, n, factors)]
+    if not able:
+        present = ", ".join(f"{' + '.join(arrow.factors)} -> {arrow.writes}" for arrow in arrows.values())
+        raise HandsError(f"no decoder writes {written} from {', '.join(factors)}; the run has {present}")
+    return max(able, key=lambda name: len(arrows[name].factors))
+
+
+def _able(vae: DisentangledVAE, name: str, factors: Iterable[str]) -> bool:
+    return set(vae.decoder(name).factors) <= set(factors)
 
 
 def stack(latents: Sequence[Samples]) -> Samples:
-    """Several latents of the same factors as the samples of one; HandsError for none."""
+    """Return several latents of the same factors as one batch. Raises HandsError if there are none."""
     if not latents:
-        raise HandsError("nothing to transfer: give one pose and one content or more")
+        raise HandsError("nothing to transfer: give one or more poses and one or more contents")
     return {factor: torch.cat([latent[factor] for latent in latents]) for factor in latents[0]}
 
 
 def combine(first: Samples, second: Samples) -> Samples:
-    """All pairs of two latents over disjoint factors: sample i * len(second) + j is row i, column j.
+    """Return all pairs of two latents of disjoint factors: row i, column j is sample i * len(second) + j.
 
-    Raises HandsError if both have a factor.
+    Raises HandsError if both have the same factor.
     """
     if twice := set(first) & set(second):
-        raise HandsError(f'factor "{min(twice)}" is given twice: what is combined must be disjoint')
+        raise HandsError(f'factor "{min(twice)}" is given twice: the two latents must be disjoint')
     rows, columns = (len(next(iter(latent.values()))) for latent in (first, second))
     left = {factor: z.repeat_interleave(columns, dim=0) for factor, z in first.items()}
     return left | {factor: z.repeat(rows, 1) for factor, z in second.items()}
 
 
 def swap(latent: Latent, other: Latent, factors: Factors) -> Latent:
-    """The latent with some factors taken from another one."""
+    """Return the latent with some factors taken from another one."""
     return latent | {factor: other[factor] for factor in factors}
 
 
 def interpolate(start: Samples, end: Samples, factors: Factors, steps: int) -> Samples:
-    """Samples on the line from one latent to another in these factors; the others stay as at the start.
+    """Return samples on a line from one latent to another in these factors; the others stay at the start.
 
-    `start` and `end` hold one sample each, the result `steps` of them, 2 to 1,000. Raises HandsError for
-    others.
+    `start` and `end` hold one sample each. Raises HandsError unless `steps` is between 2 and 1000.
     """
     if not 2 <= steps <= MOST_STEPS:
-        raise HandsError(f"a walk of {steps} steps; legal: 2 .. {MOST_STEPS}")
+        raise HandsError(f"steps is {steps}, but a walk must have between 2 and {MOST_STEPS} steps")
     weight = torch.linspace(0, 1, steps)[:, None]
     return {
         factor: torch.lerp(z, end[factor], weight.to(z)) if factor in factors else z.expand(steps, -1)
         for factor, z in start.items()
     }
-
-
-def to_images(images: Float[Tensor, "batch 3 height width"]) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """Decoded images of [-1, 1] as bytes."""
-    grey = ((images.detach().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return list(grey.permute(0, 2, 3, 1).numpy())

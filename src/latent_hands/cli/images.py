@@ -31,7 +31,7 @@ def estimate(
     box: BoxText = None,
     focal: Annotated[float | None, arg(metavar="PX")] = None,
     rotations: int = 1,
-    samples: Annotated[int, arg(metavar="N")] = 0,
+    draws: Annotated[int, arg(metavar="N")] = 0,
     out: Path = Path("runs/estimates"),
     overlays: Annotated[bool, arg(help_behavior_hint="")] = True,
     json: Json = False,
@@ -57,7 +57,7 @@ def estimate(
         focal: The camera's focal length, pixels of the whole image, its axis in the middle: the answer is
             then in the camera's frame [unknown: in that of the ray through the hand].
         rotations: Average the estimates of so many turned crops.
-        samples: Also draw so many hands from the posterior and tell their spread; `estimation` errs as far on
+        draws: Also draw so many hands from the posterior and tell their spread; `estimation` errs as far on
             rendered hands, on photographs 1.6 times as far (docs/assess.md).
         out: Where NAME.json and NAME.png go, for every image.
         overlays: Leave out NAME.png: numbers alone, which is faster.
@@ -77,7 +77,7 @@ def estimate(
         given = given_samples(find_samples(data, root, split, ids, limit=8))
     outputs = [out / f"{each.name}.{kind}" for each in given for kind in ("json", "png")]
     check_outputs((each.image for each in given), (each.labelled for each in given if each.labelled), outputs)
-    look = partial(Model.load(run).estimate, rotations=rotations, samples=samples)
+    look = partial(Model.load(run).estimate, rotations=rotations, draws=draws)
     found = estimate_all(given, look, out, overlays, broken.append)
     if not found:
         raise broken[0]

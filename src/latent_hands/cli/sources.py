@@ -9,8 +9,7 @@ from latent_hands import draw
 from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
-from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
-from latent_hands.predictor.placing import Reads
+from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
 from latent_hands.studies.gallery import estimate_row, estimate_sheet, truth_mm
 
 
@@ -73,7 +72,7 @@ def spread(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
     return [samples[(start + i * step) % len(samples)].name for i in range(count)]
 
 
-def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> Reads:
+def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> ContentReads:
     """What contents are taken for: what was asked for, else tag images where set and model know them."""
     if reads is None:
         known = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())

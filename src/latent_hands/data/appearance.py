@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate
 
 from latent_hands.hand import camera
+from latent_hands.pixels import GREY_LEVELS
 
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 _SOFT_PX, _SOFT_NOISE = (0.3, 1.2), 0.04
@@ -25,7 +26,7 @@ def resample(
         images = interpolate(images, size=(coarse_px, coarse_px), mode="bilinear", antialias=True)
         middle = W.new_full((len(W), 2), (coarse_px - 1) / 2)
         W = W @ camera.warp_matrix(middle, float(coarse_px), full_px)
-    return camera.warp_images(images.float().sub_(127.5).div_(127.5), W, out_px)
+    return camera.warp_images(images.float().sub_(GREY_LEVELS).div_(GREY_LEVELS), W, out_px)
 
 
 def colour_matrix(

@@ -14,6 +14,7 @@ from latent_hands.data.occluders import occlude
 from latent_hands.data.windows import IMAGE_KEYS, LABELS, POSE_KEYS, Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
+from latent_hands.pixels import GREY_LEVELS
 
 Batch = dict[str, Tensor]
 
@@ -140,7 +141,7 @@ def draw_images(
                 seen = appearance.resample(cut, W[part], crop_px)
                 seen = appearance.recolour(seen, matrix[part], offset[part])
             else:  # depth: beyond the window lies what is far, not mid-grey
-                seen = camera.warp_images(cut.float().div_(127.5), W[part], crop_px).sub_(1)
+                seen = camera.warp_images(cut.float().div_(GREY_LEVELS), W[part], crop_px).sub_(1)
             batch[key][part] = seen.clamp_(-1, 1)
     return batch
 

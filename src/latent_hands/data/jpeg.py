@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from latent_hands.pixels import GREY_LEVELS
+
 QUALITIES = (1, 100)
 
 _BLOCK = 8
@@ -42,7 +44,7 @@ def jpeg(
     height, width = images.shape[-2:]
     unit = 2 * _BLOCK
     padded = pad(images, (0, -width % unit, 0, -height % unit), mode="replicate")
-    levels = padded.mul_(127.5).sub_(0.5)  # JPEG's zero is the grey level 128
+    levels = padded.mul_(GREY_LEVELS).sub_(0.5)  # JPEG's zero is the grey level 128
     to_ycc = torch.tensor(_RGB_TO_YCC).to(levels)
     ycc = torch.matmul(to_ycc, levels.flatten(2)).view_as(levels).round_()
     luma, chroma = ycc[:, :1], ycc[:, 1:]
@@ -51,7 +53,7 @@ def jpeg(
     if subsample:
         coded = interpolate(coded, scale_factor=2.0, mode="bilinear")  # libjpeg's "fancy" triangle filter
     to_rgb = torch.tensor(_CHROMA_TO_RGB).to(levels).expand(len(images), 3, 2)
-    rgb = torch.baddbmm(luma.flatten(2), to_rgb, coded.flatten(2)).div_(127.5).view_as(levels)
+    rgb = torch.baddbmm(luma.flatten(2), to_rgb, coded.flatten(2)).div_(GREY_LEVELS).view_as(levels)
     return rgb[..., :height, :width]
 
 

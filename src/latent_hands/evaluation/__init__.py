@@ -1,1 +1,1 @@
-"""Scores of predictions, by the protocol of the papers."""
+"""Score predictions by the protocols of the papers."""

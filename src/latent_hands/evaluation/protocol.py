@@ -1,46 +1,45 @@
-"""From windows to scores: predicting, undoing frames and turns, and the numbers of the paper's protocol.
+"""Scores of predictions: all numbers of the papers' protocols, with bootstrap intervals.
 
-Side and bone length are given at test time, as in the paper: poses are compared relative to the palm, the
-prediction times the true bone. A model of the ray frame is given the camera besides. With mirrored right
-hands, prediction and truth are both mirrored.
+Handedness and bone length are given at test time, as in the paper. Poses are compared relative to the palm,
+in millimetres: the prediction times the true bone length. A model of frame "ray" is also given the camera. If
+right hands are mirrored, predictions and labels are both mirrored.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from latent_hands.data.sharded_images import ShardedImages
-from latent_hands.data.windows import FRAMES, Windows
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError
 from latent_hands.evaluation import metrics
 from latent_hands.hand.bones import mean_bone_lengths, with_bone_lengths
-from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
 from latent_hands.hand.geometry import (
     canonicalise,
     compose,
     geodesic_deg,
     nearest_rotation,
     normalise,
-    ray_rotation,
     to_wrist,
 )
+from latent_hands.predictor.rotations import Prediction
 
-Model = Callable[[Tensor], Mapping[str, Tensor]]
-"""Crops (b, 3, S, S) in [-1, 1] to any of "pose", "cpose" (b, 21, 3) and "viewpoint" (b, 3, 3)."""
 Statistic = Callable[[Tensor], Tensor]
+"""A score as a function of `counts`, how often each sample was drawn (see `metrics`)."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The labels of n hands: 3DPoses in bone units and camera frame, bone lengths, visibility; palm form.
+    """The ground truth of n hands, in palm form and the camera frame.
 
-    `right` marks right hands that were not mirrored; None if there is none. `block` is the same number for
-    samples that are alike; None if all are independent.
+    Attributes:
+        pose: (n, 21, 3) joints in bone lengths.
+        bone_mm: (n,) bone lengths.
+        visible: (n, 21) which joints are visible.
+        right: (n,) right hands that are not mirrored; None if there are none.
+        block: (n,) the same number for samples that resemble each other; None if all are independent.
     """
 
     pose: Float[Tensor, "n 21 3"]
@@ -57,39 +56,43 @@ class Truth:
         right: Bool[Tensor, " n"] | None = None,
         block: Int64[Tensor, " n"] | None = None,
     ) -> "Truth":
-        """From joints in palm form and camera frame."""
+        """Normalise joints in palm form and the camera frame."""
         return cls(*normalise(xyz_mm), visible, right, block)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of n hands, in bone units and the camera frame; absent outputs are None."""
-
-    pose: Float[Tensor, "n 21 3"] | None = None
-    cpose: Float[Tensor, "n 21 3"] | None = None
-    viewpoint: Float[Tensor, "n 3 3"] | None = None
 
 
 def score(
     prediction: Prediction, truth: Truth, split: str, exact: bool = False, resamples: int = 1000
 ) -> dict[str, Any]:
-    """All numbers the prediction allows, by JSON key, each with its 95 % `_interval` [low, high].
+    """Return all scores that the prediction allows, each with its 95 % interval [low, high].
 
-    Intervals are bootstraps over `blocks`, whose samples are alike; over single samples if there are no two.
+    Intervals resample whole blocks, because samples of a block resemble each other; they resample single
+    samples if there are fewer than two blocks.
 
-    `epe_mm` is the mean over the 21 joints, the palm being one; `epe_20_mm` leaves it out, `epe_wrist_mm` has
-    the wrist (2 palm - middle MCP) in its place, and counts it where the palm counts, as windows know no
-    other visibility; `epe_composed_mm` scores cpose @ viewpoint as the pose.
-    `pa_epe_mm` aligns each hand over its visible joints, and leaves out hands with fewer than three of them.
-    `epe_bone_aligned_mm` gives the predicted bones the truth's mean lengths: data sets differ in where they
-    place joints. AUC 20-50 integrates the published thresholds 21.05..50 mm, or 20..50 mm if `exact`.
-    Raises `HandsError` if the numbers of hands differ or no joint is visible.
+    EPE is the end-point error, the mean distance of joints from the ground truth. Keys, each with
+    `<key>_interval`:
+        epe_mm: EPE, the mean over the 21 joints, of which joint 0 is the palm.
+        median_epe_mm: the same with the median over samples.
+        epe_20_mm: EPE without the palm.
+        epe_wrist_mm: EPE with the wrist, 2 palm - middle MCP, in place of the palm. The wrist counts where
+            the palm is visible, because windows have no other visibility.
+        pa_epe_mm: EPE after Procrustes alignment of each hand on its visible joints. Hands with fewer than
+            three visible joints are left out.
+        epe_bone_aligned_mm: EPE with the predicted bones set to the labels' mean lengths, because data sets
+            differ in where they place joints.
+        auc_20_50, auc_0_50: area under the PCK curve (percentage of correct keypoints) over these mm. AUC
+            20-50 integrates the published thresholds 21.05..50 mm, or 20..50 mm if `exact`.
+        cpose_epe_mm: EPE of the canonical pose.
+        viewpoint_deg: mean angle between predicted and true viewpoint.
+        epe_composed_mm: EPE of cpose @ viewpoint.
+
+    Also returns "samples", "blocks" and "split". Raises HandsError if the numbers of hands differ, and if no
+    joint is visible.
     """
     count = len(truth.pose)
     for name, output in vars(prediction).items():
         if output is not None and len(output) != count:
             raise HandsError(
-                f"{len(output)} predictions of {name} for {count} hands; legal: as many as hands"
+                f"there are {len(output)} predictions of {name}, but {count} hands: give one for each hand"
             )
     if not truth.visible.any():
         raise HandsError(f"nothing to score: none of the {count} hands of split {split} has a visible joint")
@@ -97,20 +100,23 @@ def score(
     block = torch.arange(count) if truth.block is None else truth.block
     if len(block.unique()) < 2:
         block = torch.arange(count)
-    weights = torch.cat([ones, metrics.block_weights(block, resamples)])
+    counts = torch.cat([ones, metrics.block_counts(block, resamples)])
     result: dict[str, Any] = {}
     for name, statistic in _statistics(prediction, truth, exact).items():
-        values = statistic(weights)
+        values = statistic(counts)
         result[name] = values[0].item()
         result[f"{name}_interval"] = list(metrics.interval_95(values[1:]))
     return result | {"samples": count, "blocks": len(block.unique()), "split": split}
 
 
 def pck_curve(prediction: Prediction, truth: Truth) -> tuple[Float[Tensor, " t"], Float[Tensor, " t"]]:
-    """The PCK curve of the 3DPose, or of cpose @ viewpoint without one: (thresholds in mm, shares 0..1)."""
+    """Return the PCK curve of the pose, or of cpose @ viewpoint: thresholds in mm and shares 0..1.
+
+    Raises HandsError if neither is predicted.
+    """
     pose = _composed(prediction, truth) if prediction.pose is None else prediction.pose
     if pose is None:
-        raise HandsError("a PCK curve needs a predicted pose, or cpose and viewpoint; there is neither")
+        raise HandsError("a PCK curve needs a predicted pose, or cpose and viewpoint; neither is predicted")
     errors_mm = metrics.joint_errors(_mm(pose, truth), _mm(truth.pose, truth))
     return metrics.THRESHOLDS_MM, metrics.pck(errors_mm, truth.visible)
 
@@ -118,91 +124,14 @@ def pck_curve(prediction: Prediction, truth: Truth) -> tuple[Float[Tensor, " t"]
 def mean_pose_reference(
     train_poses: Float[Tensor, "m 21 3"], count: int, right: Bool[Tensor, " m"] | None = None
 ) -> Prediction:
-    """The prediction without looking, for `count` hands: training's mean 3DPose, CPose and viewpoint."""
+    """Return a constant prediction for `count` hands: the mean pose, canonical pose and viewpoint."""
     cpose, viewpoint = canonicalise(train_poses, right)
-    turn = nearest_rotation(viewpoint.mean(dim=0))
+    mean = nearest_rotation(viewpoint.mean(dim=0))
     return Prediction(
         pose=train_poses.mean(dim=0).expand(count, -1, -1),
         cpose=cpose.mean(dim=0).expand(count, -1, -1),
-        viewpoint=turn.expand(count, -1, -1),
+        viewpoint=mean.expand(count, -1, -1),
     )
-
-
-def predict(
-    model: Model,
-    images: UInt8[Tensor | ShardedImages, "n c size size"],
-    K: Float[Tensor, "n 3 3"] | None,
-    crop_px: int,
-    *,
-    margin: float = 1.0,
-    frame: str = "camera",
-    rotations: int = 1,
-    batch_size: int = 64,
-    device: str | torch.device = "cpu",
-) -> Prediction:
-    """Runs a model over windows: square images whose middle, `size / margin` pixels wide, is the crop.
-
-    `K` is the camera of each window. A model of `frame="ray"` predicts in the frame that looks along the ray
-    through the crop's middle; its outputs are turned back into the camera frame, as are those of `rotations`
-    crops turned by 2 pi k / rotations about that middle, which are then averaged.
-    Raises `HandsError` for an unknown frame, a ray frame without cameras, and fewer than one rotation.
-    """
-    _check_options(frame, K, rotations)
-    angles = [2 * math.pi * k / rotations for k in range(rotations)]
-    parts = []
-    for start in range(0, len(images), batch_size):
-        batch = slice(start, start + batch_size)
-        shown = images[batch].to(device).float() / 127.5 - 1
-        cameras = None if K is None else K[batch].to(device)
-        views = [_predict_turned(model, shown, cameras, crop_px, margin, frame, angle) for angle in angles]
-        parts.append(_average(views))
-    return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
-
-
-def predict_windows(
-    model: Model, windows: Windows, crop_px: int, image: str = "rgb", **options: Any
-) -> Prediction:
-    """`predict` on images of `Windows` with their `K` and `margin`; `options` are those of `predict`."""
-    images = windows.images[image].pixels
-    return predict(model, images, windows.K, crop_px, margin=windows.margin, **options)
-
-
-@torch.no_grad()
-def _predict_turned(
-    model: Model, images: Tensor, K: Tensor | None, crop_px: int, margin: float, frame: str, angle: float
-) -> dict[str, Tensor]:
-    """Outputs for the crops turned by `angle`, in the camera frame of the windows."""
-    size = images.shape[-1]
-    middle = images.new_ones(len(images), 2)
-    W = warp_matrix(middle * (size - 1) / 2, size / margin, crop_px, angle=angle)
-    outputs = model(warp_images(images, W, crop_px))
-    back = warp_rotation(W).mT
-    if frame == "ray" and K is not None:
-        back = ray_rotation(warp_camera(K, W), middle * (crop_px - 1) / 2).mT @ back
-    undo: dict[str, Callable[[Tensor], Tensor]] = {
-        "pose": lambda pose: pose @ back,
-        "cpose": lambda cpose: cpose,
-        "viewpoint": lambda viewpoint: nearest_rotation(viewpoint) @ back,
-    }
-    return {name: change(outputs[name].float()) for name, change in undo.items() if name in outputs}
-
-
-def _average(views: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    means = {name: torch.stack([view[name] for view in views]).mean(dim=0).cpu() for name in views[0]}
-    if "viewpoint" in means:
-        means["viewpoint"] = nearest_rotation(means["viewpoint"])
-    return means
-
-
-def _check_options(frame: str, K: Tensor | None, rotations: int) -> None:
-    if frame not in FRAMES:
-        raise HandsError(f'unknown frame "{frame}": {did_you_mean(frame, FRAMES)}')
-    if frame == "ray" and K is None:
-        raise HandsError(
-            'frame "ray" needs the camera K of every image, and these have none: use a model of "camera"'
-        )
-    if rotations < 1:
-        raise HandsError(f"{rotations} test-time rotations; legal: 1 or more")
 
 
 def _mm(pose: Tensor, truth: Truth) -> Tensor:
@@ -216,7 +145,7 @@ def _composed(prediction: Prediction, truth: Truth) -> Tensor | None:
 
 
 def _statistics(prediction: Prediction, truth: Truth, exact: bool) -> dict[str, Statistic]:
-    """Every score as a function of the samples' weights."""
+    """Return every score as a function of how often each sample was drawn."""
     cpose, viewpoint = canonicalise(truth.pose, truth.right)
     statistics: dict[str, Statistic] = {}
     if prediction.pose is not None:
@@ -227,7 +156,7 @@ def _statistics(prediction: Prediction, truth: Truth, exact: bool) -> dict[str, 
         statistics["cpose_epe_mm"] = _epe(_mm(prediction.cpose, truth), _mm(cpose, truth), truth.visible)
     if prediction.viewpoint is not None:
         angle_deg = geodesic_deg(nearest_rotation(prediction.viewpoint), viewpoint)
-        statistics["viewpoint_deg"] = lambda weights: metrics.mean_over_samples(angle_deg.double(), weights)
+        statistics["viewpoint_deg"] = lambda counts: metrics.mean_over_samples(angle_deg.double(), counts)
     return statistics
 
 
@@ -239,11 +168,13 @@ def _pose_statistics(pose_mm: Tensor, truth: Truth, exact: bool) -> dict[str, St
     lengths_mm = mean_bone_lengths(truth.pose, visible) * truth.bone_mm[:, None]
 
     def auc_over(thresholds_mm: Tensor) -> Statistic:
-        return lambda w: metrics.auc(metrics.pck(errors_mm, visible, thresholds_mm, w), thresholds_mm)
+        return lambda counts: metrics.auc(
+            metrics.pck(errors_mm, visible, thresholds_mm, counts), thresholds_mm
+        )
 
     return {
         "epe_mm": _epe(pose_mm, truth_mm, visible),
-        "median_epe_mm": lambda w: metrics.median_epe(errors_mm, visible, w),
+        "median_epe_mm": lambda counts: metrics.median_epe(errors_mm, visible, counts),
         "epe_20_mm": _epe(pose_mm[:, 1:], truth_mm[:, 1:], visible[:, 1:]),
         "epe_wrist_mm": _epe(to_wrist(pose_mm), to_wrist(truth_mm), visible),
         "auc_20_50": auc_over(high),
@@ -255,4 +186,4 @@ def _pose_statistics(pose_mm: Tensor, truth: Truth, exact: bool) -> dict[str, St
 
 def _epe(prediction_mm: Tensor, truth_mm: Tensor, visible: Tensor) -> Statistic:
     errors_mm = metrics.joint_errors(prediction_mm, truth_mm)
-    return lambda weights: metrics.epe(errors_mm, visible, weights)
+    return lambda counts: metrics.epe(errors_mm, visible, counts)

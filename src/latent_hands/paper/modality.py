@@ -8,10 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.pixels import GREY_LEVELS
 
 Batch = dict[str, Tensor]
-
-GREY_LEVELS = 127.5
 
 
 @dataclass(frozen=True)

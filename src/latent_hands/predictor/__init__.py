@@ -1,7 +1,19 @@
-"""An image in, a hand out; hands and scenes in, images out."""
+"""Predict hands from images, and images from poses and contents."""
 
 from latent_hands.predictor.hand import Hand
-from latent_hands.predictor.model import Model, Walk
+from latent_hands.predictor.model import Model, Synthesis, Walk
 from latent_hands.predictor.photo import Photo, photo_of, tag_of
+from latent_hands.predictor.sources import ContentReads, Source, as_photo
 
-__all__ = ["Hand", "Model", "Photo", "Walk", "photo_of", "tag_of"]
+__all__ = [
+    "ContentReads",
+    "Hand",
+    "Model",
+    "Photo",
+    "Source",
+    "Synthesis",
+    "Walk",
+    "as_photo",
+    "photo_of",
+    "tag_of",
+]

@@ -96,6 +96,18 @@ def start_run(out: Path, experiment: Experiment) -> Path:
     return out
 
 
+def write_run(out: Path, vae: DisentangledVAE, experiment: Experiment) -> Path:
+    """Write a run folder that `load_run` reads, with experiment and weights only; return it.
+
+    Raises HandsError if the folder exists and is not empty, or cannot be written.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        raise HandsError(f"{out} is not empty: choose a new folder")
+    start_run(out, experiment)
+    write_tensors(out / WEIGHTS, vae.state_dict(), {})
+    return out
+
+
 def save_run(out: Path, vae: DisentangledVAE, moments: Mapping[str, Tensor], place: Place) -> None:
     """Write the weights, then the state that a resumed training continues from.
 

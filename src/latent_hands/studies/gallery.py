@@ -14,8 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand import camera, geometry
 from latent_hands.paper.latent import Latent
-from latent_hands.predictor import Hand, Model, Photo, Walk
-from latent_hands.predictor.placing import Reads, Source
+from latent_hands.predictor import ContentReads, Hand, Model, Photo, Source, Walk, as_photo
 
 Points = Float[np.ndarray, "21 3"]
 SHOWN_PX = 320
@@ -73,13 +72,13 @@ def estimate_sheet(rows: Sequence[list[ImageArray]], headings: Sequence[str] = (
 
 
 def transfer_grid(
-    model: Model, poses: Sequence[Source], contents: Sequence[Source], reads: Reads = "rgb"
+    model: Model, poses: Sequence[Source], contents: Sequence[Source], content_reads: ContentReads = "rgb"
 ) -> ImageArray:
     """Fig. 6: the first column gives the pose, the second shows what was read from it, the first row the
     scene."""
     head = [None, None, *(_shown(source) for source in contents)]
-    made = model.transfer(poses, contents, reads)
-    scene = model.latent(contents[0], ["content"], reads)  # a decoder of poses may read z_u, too
+    made = model.transfer(poses, contents, content_reads)
+    scene = model.latent(contents[0], ["content"], content_reads)  # a decoder of poses may read z_u, too
     rows = [
         [_shown(source), draw.skeleton(_pose(model, source, scene)), *row]
         for source, row in zip(poses, made, strict=True)
@@ -93,8 +92,7 @@ def _shown(source: Source) -> ImageArray:
         return draw.skeleton(source.batch()["pose"][0].numpy())
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         return draw.skeleton(source)
-    photo = source if isinstance(source, Photo) else Photo.open(source)
-    return looked_at(photo.as_left())
+    return looked_at(as_photo(source).as_left())
 
 
 def _pose(model: Model, source: Source, scene: Latent) -> Points:

@@ -10,7 +10,8 @@ from latent_hands.hand.geometry import geodesic_deg, nearest_rotation
 from latent_hands.paper.algorithms import Phase, Step, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, active_units, means
-from latent_hands.paper.modality import GREY_LEVELS, Batch, modality
+from latent_hands.paper.modality import Batch, modality
+from latent_hands.pixels import GREY_LEVELS
 
 UNITS = {"points": "epe_mm", "matrix": "deg", "image": "rmse_levels"}
 

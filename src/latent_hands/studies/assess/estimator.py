@@ -61,7 +61,7 @@ class Estimator:
         enlarged, px = SOURCE_PX / images.shape[-1], self.model.crop_px
         centre, side_px = camera.crop_box(uv_px * enlarged, visible, (SOURCE_PX, SOURCE_PX))
         W = camera.warp_matrix(centre / enlarged, side_px / enlarged, px)
-        said = self.model.predict(camera.warp_images(images, W, px))["pose"].cpu()
+        said = self.model.outputs(camera.warp_images(images, W, px))["pose"].cpu()
         if self.model.experiment.data.frame == "camera":
             return said
         seen = camera.warp_camera(K, W)

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from latent_hands.pixels import to_bytes
+
 LARGEST_DB = 100.0
 """PSNR of equal images, so that a mean over images stays finite."""
 WINDOW_PX, SIGMA_PX, STABILITY = 11, 1.5, ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
@@ -18,7 +20,7 @@ Region = Bool[Tensor, "n height width"]
 
 def grey_levels(images: Images) -> Images:
     """From [-1, 1] to the whole numbers 0..255 that a file would hold, double precision."""
-    return ((images.double() + 1) * 127.5).round().clamp(0, 255)
+    return to_bytes(images.double()).double()
 
 
 def mean_over(values: Map, region: Region) -> Float[Tensor, " n"]:

@@ -14,7 +14,7 @@ Blocks = Int64[Tensor, " n"]
 
 def block_weights(blocks: Blocks) -> Float[Tensor, "rows n"]:
     """How often each image counts: ones in the first row, then a bootstrap over blocks in the others."""
-    drawn = metrics.block_weights(blocks)
+    drawn = metrics.block_counts(blocks)
     return torch.cat([torch.ones_like(drawn[:1]), drawn])
 
 

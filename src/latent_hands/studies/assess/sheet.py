@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from latent_hands import draw
+from latent_hands.pixels import to_images
 from latent_hands.studies.assess.benchmark import Benchmark
 from latent_hands.studies.assess.image_quality import Images
 from latent_hands.studies.assess.transfers import MADE, TAG, TRUE
-from latent_hands.synthesis import to_images
 
 ROWS = 8
 HEADINGS = ["pose from", "scene from", "its tag", "truth", "by labels", "by image", "reconstructed"]

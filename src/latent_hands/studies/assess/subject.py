@@ -35,7 +35,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         """Raises HandsError for a graph that writes no images, or has no factor of the pose."""
-        self._decoder("rgb", tuple(self.vae.latent))
+        synthesis.find_decoder(self.vae, "rgb", self.vae.latent)
         if not self.pose:
             raise HandsError(
                 "the run has no factor that labels are encoded into, so no pose can be carried anywhere; "
@@ -99,7 +99,7 @@ class Subject:
 
     def decode(self, written: str, latent: Mapping[str, Tensor], right: Right = None) -> Tensor:
         """A modality, by the decoder that reads most of these factors; HandsError if there is none."""
-        arrow = self._decoder(written, tuple(latent))
+        arrow = synthesis.find_decoder(self.vae, written, latent)
 
         def write(part: Batch) -> Batch:
             side = part.pop("right", None)
@@ -114,15 +114,7 @@ class Subject:
 
     def pose_decoder_factors(self) -> synthesis.Factors:
         """What the pose decoder reads."""
-        return self.vae.decoder(self._decoder("pose", tuple(self.vae.latent))).factors
-
-    def _decoder(self, written: str, factors: Sequence[str]) -> str:
-        decoders = {name: self.vae.decoder(name) for name in self.vae.decoders}
-        able = [n for n, d in decoders.items() if d.writes == written and set(d.factors) <= set(factors)]
-        if not able:
-            there = ", ".join(f"{' + '.join(d.factors)} -> {d.writes}" for d in decoders.values())
-            raise HandsError(f"no decoder writes {written} from {', '.join(factors)}; the run has {there}")
-        return max(able, key=lambda name: len(decoders[name].factors))
+        return self.vae.decoder(synthesis.find_decoder(self.vae, "pose", self.vae.latent)).factors
 
     @torch.inference_mode()
     def _in_parts(self, work: Callable[[Batch], Batch], batch: Batch) -> Batch:

@@ -14,7 +14,6 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand.geometry import canonicalise, normalise
 from latent_hands.predictor import Model, Photo, photo_of
-from latent_hands.predictor.placing import towards
 from latent_hands.studies.gallery import labelled_pose, looked_at
 
 Points = Float[np.ndarray, "21 3"]
@@ -71,7 +70,7 @@ def label(model: Model, sample: Sample) -> tuple[Points, float]:
     if model.experiment.data.frame == "ray":
         photo = photo_of(sample, model.experiment.data.crop)
         photo = photo.mirrored() if photo.handedness == "right" else photo
-        xyz_mm = towards(torch.from_numpy(xyz_mm), photo).numpy()
+        xyz_mm = photo.along_ray(torch.from_numpy(xyz_mm)).numpy()
     return bones(xyz_mm)
 
 

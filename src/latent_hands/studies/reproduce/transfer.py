@@ -34,7 +34,7 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Found:
     read = made["rgb"].float().clamp(-1, 1)
     sided = model.experiment.data.side == "condition"
     right = torch.zeros(len(read), dtype=torch.bool) if sided else None  # `decode` writes left hands
-    again = model.predict(read, right)["pose"].cpu().numpy()
+    again = model.outputs(read, right)["pose"].cpu().numpy()
     everywhere = (np.repeat(each, len(tags), axis=0) for each in (truth, bone_mm))
     extracted = made["pose"].float().cpu().numpy()[:: len(tags)]
     return {

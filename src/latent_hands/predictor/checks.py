@@ -1,0 +1,81 @@
+"""Checks of what a user gives with an image: pixels, box, camera and bone length."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+from PIL import Image
+
+from latent_hands.data.sample import pixels, read_rgb
+from latent_hands.errors import HandsError
+
+Box = tuple[float, float, float, float]
+ImageSource = str | Path | Image.Image | np.ndarray
+"""An image: a file, a Pillow image, or bytes (height, width, 3)."""
+BONES_MM = (15, 80)
+"""Range of the middle MCP-PIP bone, with room for newborns and for any definition of the joints."""
+LEAST_FOCAL = 20
+"""The image's longer side over the shortest focal length, which gives a field of view of 169 degrees."""
+
+
+def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the pixels of a file, a Pillow image or an array. Raises HandsError for anything else."""
+    if isinstance(image, str | Path):
+        return read_rgb(image)
+    rgb = pixels(image) if isinstance(image, Image.Image) else image
+    if not isinstance(rgb, np.ndarray):
+        kind = type(image).__name__
+        raise HandsError(f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}")
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise HandsError(f"an image must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
+    return rgb
+
+
+def box_of(numbers: object, width: int, height: int) -> Box:
+    """Return a box (x, y, width, height) in an image of that size. Raises HandsError for anything else."""
+    box = _numbers(numbers)
+    if box.shape != (4,) or not np.isfinite(box).all() or min(box[2:]) <= 0:
+        raise HandsError(
+            f"box is {numbers}, but must be x, y, width, height in pixels with width and height above 0"
+        )
+    x, y, w, h = box.tolist()
+    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        raise HandsError(f"box {(x, y, w, h)} lies outside the image of {width}x{height} pixels")
+    return x, y, w, h
+
+
+def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
+    """Return the camera of an image of that size. Raises HandsError for anything else."""
+    matrix = _numbers(K)
+    form = "(3, 3) [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels"
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
+        raise HandsError(f"K is {K}, but must be {form}")
+    focal_px = matrix[0, 0], matrix[1, 1]
+    if min(focal_px) <= 0 or matrix[1, 0] != 0 or matrix[2].tolist() != [0, 0, 1]:
+        raise HandsError(f"K is {matrix.tolist()}, but must be {form} with fx and fy above 0")
+    if min(focal_px) < (least_px := max(width, height) / LEAST_FOCAL):
+        raise HandsError(
+            f"K has the focal lengths {focal_px[0]:g} and {focal_px[1]:g} in an image of {width}x{height} "
+            f"pixels, but they must be in pixels and at least {least_px:g}; multiply a normalised K by the "
+            "image's size"
+        )
+    return matrix.astype(np.float32)
+
+
+def bone_of(bone_mm: object) -> float:
+    """Return the length of the middle MCP-PIP bone in mm. Raises HandsError outside 15 to 80 mm."""
+    length = _numbers(bone_mm)
+    low, high = BONES_MM
+    if length.shape != () or not low <= length <= high:
+        raise HandsError(
+            f"bone_mm is {bone_mm}, but must be between {low} and {high} mm (adults: 35 to 50 mm)"
+        )
+    return float(length)
+
+
+def _numbers(value: object) -> Float64[np.ndarray, "..."]:
+    """Return an array of numbers, or an empty one if the value is not numeric."""
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0)

@@ -1,0 +1,115 @@
+"""Test-time rotations: a network's predictions for rotated crops, rotated back and averaged."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from latent_hands.data.sharded_images import ShardedImages
+from latent_hands.data.windows import FRAMES
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
+from latent_hands.hand.geometry import nearest_rotation, ray_rotation
+from latent_hands.pixels import from_bytes
+
+Network = Callable[[Tensor], Mapping[str, Tensor]]
+"""Crops (batch, 3, px, px) in [-1, 1] to any of "pose", "cpose" (batch, 21, 3), "viewpoint" (batch, 3, 3)."""
+ROTATED_MARGIN = 1.5
+"""Side of a window over that of its crop if the crop is rotated; its corners reach sqrt(2) times as far."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions for n hands, in lengths of the middle bone and the camera frame; None if not predicted."""
+
+    pose: Float[Tensor, "n 21 3"] | None = None
+    cpose: Float[Tensor, "n 21 3"] | None = None
+    viewpoint: Float[Tensor, "n 3 3"] | None = None
+
+
+def window_px(crop_px: int, rotations: int) -> int:
+    """Return the side of the windows that crops of `crop_px` pixels are cut from."""
+    return round(crop_px * (ROTATED_MARGIN if rotations > 1 else 1.0))
+
+
+def predict_rotated(
+    network: Network,
+    images: UInt8[Tensor | ShardedImages, "n c size size"],
+    K: Float[Tensor, "n 3 3"] | None,
+    crop_px: int,
+    *,
+    margin: float = 1.0,
+    frame: str = "camera",
+    rotations: int = 1,
+    batch_size: int = 64,
+    device: str | torch.device = "cpu",
+) -> Prediction:
+    """Run a network on `rotations` rotated crops of every window and average the predictions.
+
+    Crop k is rotated by 2 pi k / rotations about its centre; its prediction is rotated back before averaging.
+
+    Args:
+        network: predicts from crops.
+        images: windows; the crop is the central square of `size / margin` pixels.
+        K: the camera of each window.
+        crop_px: side of the crops that the network reads.
+        margin: side of the windows over that of the crops; 1.5 or more if crops are rotated.
+        frame: "camera", or "ray" for a network that predicts along the ray through the crop's centre. Its
+            predictions are rotated into the camera frame.
+        rotations: number of crops for each window.
+        batch_size: number of windows in a batch.
+        device: where the network runs; predictions are returned on the CPU.
+
+    Raises HandsError for an unknown frame, for "ray" without cameras, and for fewer than 1 rotation.
+    """
+    _check_options(frame, K, rotations)
+    angles = [2 * math.pi * k / rotations for k in range(rotations)]
+    parts = []
+    for start in range(0, len(images), batch_size):
+        batch = slice(start, start + batch_size)
+        windows = from_bytes(images[batch].to(device))
+        cameras = None if K is None else K[batch].to(device)
+        parts.append(_mean([_rotated(network, windows, cameras, crop_px, margin, frame, a) for a in angles]))
+    return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+
+
+@torch.no_grad()
+def _rotated(
+    network: Network, images: Tensor, K: Tensor | None, crop_px: int, margin: float, frame: str, angle: float
+) -> dict[str, Tensor]:
+    """Return the predictions for crops rotated by `angle`, in the camera frame of the windows."""
+    size = images.shape[-1]
+    centre = images.new_ones(len(images), 2)
+    W = warp_matrix(centre * (size - 1) / 2, size / margin, crop_px, angle=angle)
+    outputs = network(warp_images(images, W, crop_px))
+    back = warp_rotation(W).mT
+    if frame == "ray" and K is not None:
+        back = ray_rotation(warp_camera(K, W), centre * (crop_px - 1) / 2).mT @ back
+    undo: dict[str, Callable[[Tensor], Tensor]] = {
+        "pose": lambda pose: pose @ back,
+        "cpose": lambda cpose: cpose,
+        "viewpoint": lambda viewpoint: nearest_rotation(viewpoint) @ back,
+    }
+    return {name: change(outputs[name].float()) for name, change in undo.items() if name in outputs}
+
+
+def _mean(views: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    means = {name: torch.stack([view[name] for view in views]).mean(dim=0).cpu() for name in views[0]}
+    if "viewpoint" in means:
+        means["viewpoint"] = nearest_rotation(means["viewpoint"])
+    return means
+
+
+def _check_options(frame: str, K: Tensor | None, rotations: int) -> None:
+    if frame not in FRAMES:
+        raise HandsError(f'unknown frame "{frame}": {did_you_mean(frame, FRAMES)}')
+    if frame == "ray" and K is None:
+        raise HandsError(
+            'a model of frame "ray" needs the camera K of every image, and these images have none: '
+            'give K or use a model of frame "camera"'
+        )
+    if rotations < 1:
+        raise HandsError(f"rotations is {rotations}, but must be 1 or more")

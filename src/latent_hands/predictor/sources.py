@@ -1,0 +1,39 @@
+"""Sources of factors: images, labelled samples, hands and joints, as batches for encoders."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+from latent_hands.data.sample import Sample
+from latent_hands.hand import geometry
+from latent_hands.paper.modality import Batch
+from latent_hands.predictor.checks import ImageSource
+from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.photo import Photo, photo_of, tag_of
+
+Source = Photo | Sample | Hand | ImageSource
+"""Where a factor comes from: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit."""
+ContentReads = Literal["rgb", "tag"]
+"""The modality of an image that gives the content: an image of a hand, or a tag image of a scene."""
+
+
+def as_batch(source: Source, reads: str, crop_px: int, crop: str) -> Batch:
+    """Return a source as a batch of one left hand.
+
+    `reads` is the modality of an image. `crop` is the crop of samples: "box" or "scene".
+    """
+    if isinstance(source, np.ndarray) and source.shape == (21, 3):
+        pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
+        cpose, viewpoint = geometry.canonicalise(pose)
+        return {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
+    if isinstance(source, Hand):
+        return source.batch()
+    return {reads: as_photo(source, reads, crop).as_left().crop(crop_px)}
+
+
+def as_photo(source: Photo | Sample | ImageSource, reads: str = "rgb", crop: str = "box") -> Photo:
+    """Return a source that is an image as a photo; a sample gives its tag image if `reads` is "tag"."""
+    if isinstance(source, Sample):
+        return tag_of(source, crop) if reads == "tag" else photo_of(source, crop)
+    return source if isinstance(source, Photo) else Photo.open(source)
