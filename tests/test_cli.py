@@ -92,7 +92,7 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     assert "no image file or folder" in fails(capsys, "estimate", run, tmp_path / "none.png")
     assert "give either images or --data" in fails(capsys, "estimate", run)
     assert "x,y,width,height" in fails(capsys, "estimate", run, a, "--box", "1,2,3")
-    assert "misses the image" in fails(capsys, "estimate", run, a, "--box", "900,2,3,4")
+    assert "lies outside the image" in fails(capsys, "estimate", run, a, "--box", "900,2,3,4")
     assert "bone_mm is -1" in fails(capsys, "estimate", run, a, "--bone-mm", "-1")
     assert "no decoder writes rgb" in fails(capsys, "synthesise", run, "--pose", a, "--content", a)
     assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", "--from", a, "--to", a)

@@ -69,7 +69,7 @@ def test_images_are_written_one_by_one(run, photos, tmp_path, monkeypatch):
 
 def test_an_error_names_its_image(run, photos, tmp_path, capsys):
     assert estimate(run, photos / "0.png", "--box", "900,2,3,4", "--out", tmp_path) == 2
-    assert re.search(r"photos/0\.png: box .* misses the image", capsys.readouterr().err)
+    assert re.search(r"photos/0\.png: box .* lies outside the image", capsys.readouterr().err)
 
 
 def test_what_is_assumed_is_told(run, photos, tmp_path, capsys):
