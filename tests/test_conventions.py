@@ -17,11 +17,10 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.protocol import Truth, score
 from latent_hands.evaluation.scoring import translated
 from latent_hands.experiment import Data
-from latent_hands.hand import conventions, fitting
+from latent_hands.hand import fitting
 from latent_hands.hand.conventions import (
     CONVENTIONS,
     Convention,
-    check_convention,
     keypoints,
     register_convention,
 )
@@ -140,7 +139,7 @@ def test_a_pose_changes_bones_of_no_rigid_finger():
 
 def test_an_unknown_convention_is_told():
     with pytest.raises(HandsError, match='unknown joint convention "rdh"; did you mean "rhd"'):
-        check_convention("rdh")
+        CONVENTIONS.find("rdh")
     with pytest.raises(HandsError, match="unknown joint convention"):
         MODEL.pose(MODEL.identity(np.zeros(12)), neutral(), "none")
     with pytest.raises(HandsError, match='unknown joint "index_mpc"; did you mean "index_mcp"'):
@@ -176,18 +175,17 @@ def test_calibrated_numbers_are_those_of_the_labels(each):
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setattr(conventions, "CONVENTIONS", dict(CONVENTIONS))
-    return conventions.CONVENTIONS
+    monkeypatch.setattr(CONVENTIONS, "_things", dict(CONVENTIONS))
 
 
-def test_a_convention_is_registered_in_one_place(registered):
+@pytest.mark.usefixtures("registered")
+def test_a_convention_is_registered_in_one_place():
     table = {"about": "halves", "calibrated": "by hand", "moves": {"wrist": {"middle_mcp": 0.5}}}
     register_convention("halves-of-a-test", table)
-    check_convention("halves-of-a-test")
     points = random_points()
     expected = np.vstack([points[:1] / 2 + points[12:13] / 2, points[1:21]])
     np.testing.assert_allclose(keypoints(points, "halves-of-a-test"), expected, atol=1e-6)
-    with pytest.raises(HandsError, match='"halves-of-a-test" exists already'):
+    with pytest.raises(HandsError, match='"halves-of-a-test" is already registered'):
         register_convention("halves-of-a-test", table)
     with pytest.raises(HandsError, match='unknown joint "index_mpc"'):
         register_convention("broken", table | {"moves": {"index_mpc": {"palmar": 0.1}}})
@@ -213,10 +211,11 @@ def test_the_models_own_joints_are_in_the_convention_anatomical():
     assert found["anatomical"].palm < 1e-6
 
 
-def test_a_fitted_convention_is_a_table_that_can_be_registered(registered):
+@pytest.mark.usefixtures("registered")
+def test_a_fitted_convention_is_a_table_that_can_be_registered():
     convention = dataclasses.replace(CONVENTIONS["stb"], about="STB again", error=0.125)
     register_convention("again", parse(to_toml("again", convention), "a test")["again"])
-    assert registered["again"] == convention
+    assert CONVENTIONS["again"] == convention
 
 
 def test_labels_for_a_fit_are_left_hands_with_the_wrist(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from latent_hands.errors import HandsError
-from latent_hands.hand import skeleton
 from latent_hands.hand.skeleton import (
     BONES,
     FINGERS,
@@ -67,12 +66,12 @@ def test_bones_form_a_tree_of_five_chains_from_the_wrist():
 
 
 def test_an_order_is_registered_in_one_place(monkeypatch):
-    monkeypatch.setattr(skeleton, "ORDERS", dict(ORDERS))
+    monkeypatch.setattr(ORDERS, "_things", dict(ORDERS))
     register_order("tips-first", [20, *range(20)], "tips first")
     points = np.arange(21)[:, None]
     assert reorder(points, "rhd", "tips-first").ravel().tolist() == [*range(1, 21), 0]
     assert (reorder(reorder(points, "tips-first", "snap"), "snap", "tips-first") == points).all()
-    with pytest.raises(HandsError, match='"tips-first" exists already'):
+    with pytest.raises(HandsError, match='"tips-first" is already registered'):
         register_order("tips-first", range(21))
     with pytest.raises(HandsError, match="permutation of 0 to 20"):
         register_order("short", range(20))

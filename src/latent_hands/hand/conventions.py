@@ -19,6 +19,7 @@ from jaxtyping import Float32
 
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS
+from latent_hands.registry import Registry
 from latent_hands.typed_toml import parse, read
 
 RHD = "rhd"
@@ -63,7 +64,7 @@ class Convention:
         return weights
 
 
-CONVENTIONS: dict[str, Convention] = {}
+CONVENTIONS = Registry[Convention]("joint convention")
 """The joint conventions by name; `register_convention` adds one."""
 
 
@@ -73,11 +74,9 @@ def register_convention(name: str, table: Convention | Mapping[str, Any]) -> Non
     `table` is a `Convention` or a mapping of its fields, as in `assets/conventions.toml`. Raises HandsError
     if the name is taken, or if the table has an unknown key or joint.
     """
-    if name in CONVENTIONS:
-        raise HandsError(f'the joint convention "{name}" exists already; choose another name')
     convention = table if isinstance(table, Convention) else read(Convention, table, FILE, name)
     convention.weights()
-    CONVENTIONS[name] = convention
+    CONVENTIONS.register(name, convention)
 
 
 def keypoints(points: Float32[np.ndarray, "42 3"], convention: str) -> Float32[np.ndarray, "21 3"]:
@@ -91,16 +90,9 @@ def keypoints(points: Float32[np.ndarray, "42 3"], convention: str) -> Float32[n
     return on_joints @ points[:21] + on_skin @ points[21:]
 
 
-def check_convention(name: str) -> None:
-    """Raise HandsError if `name` is not in `CONVENTIONS`."""
-    if name not in CONVENTIONS:
-        raise HandsError(f'unknown joint convention "{name}"; {did_you_mean(name, CONVENTIONS)}')
-
-
 @cache
 def _maps(name: str) -> tuple[Float32[np.ndarray, "21 21"], Float32[np.ndarray, "21 21"]]:
-    check_convention(name)
-    weights = CONVENTIONS[name].weights()
+    weights = CONVENTIONS.find(name).weights()
     return weights[:, :21].copy(), weights[:, 21:].copy()
 
 

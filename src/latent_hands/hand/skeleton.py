@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError
+from latent_hands.registry import Registry
 
 
 @runtime_checkable
@@ -79,19 +80,17 @@ class JointOrder:
             )
 
 
-ORDERS: dict[str, JointOrder] = {}
+ORDERS = Registry[JointOrder]("joint order")
 """The joint orders by name; `register_order` adds one."""
 
 
-def register_order(name: str, places: Sequence[int], about: str = "") -> None:
+def register_order(name: str, places: Sequence[int], about: str = "") -> JointOrder:
     """Add a joint order, so that `reorder` converts it and the doctor of data sets recognises it.
 
     `places` holds the index at which the new order lists each RHD joint: rhd = native[places]. `about`
     describes the order in words. Raises HandsError if the name is taken or `places` is not a permutation.
     """
-    if name in ORDERS:
-        raise HandsError(f'the joint order "{name}" exists already; choose another name')
-    ORDERS[name] = JointOrder(tuple(places), about or name)
+    return ORDERS.register(name, JointOrder(tuple(places), about or name))
 
 
 def reorder(points: Points, source: str, target: str) -> Points:
@@ -100,19 +99,15 @@ def reorder(points: Points, source: str, target: str) -> Points:
     `points` is a numpy array or a torch tensor. The orders are keys of `ORDERS`. Raises HandsError for an
     unknown order and for a number of joints other than 21.
     """
-    for order in (source, target):
-        if order not in ORDERS:
-            raise HandsError(f'unknown joint order "{order}"; {did_you_mean(order, ORDERS)}')
+    native, wanted = ORDERS.find(source).places, ORDERS.find(target).places
     if points.ndim < 2 or points.shape[-2] != 21:
         raise HandsError(f"joints must have the shape (..., 21, c), not {tuple(points.shape)}")
-    native = ORDERS[source].places
-    rhd = [ORDERS[target].places.index(joint) for joint in range(21)]
-    return points[..., [native[joint] for joint in rhd], :]
+    return points[..., [native[wanted.index(place)] for place in range(21)], :]
 
 
 register_order("rhd", range(21), "RHD: wrist, then thumb to little finger, tip to base")
 register_order("stb", (0, *range(20, 0, -1)), "STB: palm, then little finger to thumb, base to tip")
-register_order(
+SNAP = register_order(
     "snap",
     (0, *(joint for chain in FINGERS.values() for joint in chain)),
     "FreiHAND, Ge et al. (2019), MediaPipe, COCO: wrist, then thumb to little finger, base to tip",

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from latent_hands.hand.conventions import check_convention, keypoints
+from latent_hands.hand.conventions import CONVENTIONS, keypoints
 from latent_hands.hand.geometry import canonicalise, compose, mirror, normalise, to_palm
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
@@ -41,7 +41,7 @@ def translate(
 def _translation(source: str, target: str) -> tuple[Float[Tensor, "63 63"], Float[Tensor, " 63"]]:
     """What is to be added to a canonical pose: cpose @ weights + offset."""
     for name in (source, target):
-        check_convention(name)
+        CONVENTIONS.find(name)
     points = random_points(HANDS, seed=0)
     here, there = (in_convention(points, name) for name in (source, target))
     bone = (here[:, MIDDLE_MCP] - here[:, MIDDLE_PIP]).norm(dim=-1)[:, None, None]

@@ -14,9 +14,9 @@ from latent_hands.data.export.image_files import keep_image, own_suffix
 from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
 from latent_hands.data.sample import Sample, read_rgb
 from latent_hands.files import write_bytes
-from latent_hands.hand.skeleton import BONES, ORDERS, PALM, reorder
+from latent_hands.hand.skeleton import BONES, PALM, SNAP, reorder
 
-_PLACE = [ORDERS["snap"].places.index(joint) + 1 for joint in range(21)]
+_PLACE = [SNAP.places.index(joint) + 1 for joint in range(21)]
 CATEGORY = {
     "id": 1,
     "name": "hand",

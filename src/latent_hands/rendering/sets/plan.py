@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.errors import HandsError
-from latent_hands.hand.conventions import check_convention
+from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.rendering.scene import check_settings, plain
 
 MOST_DEFOCUS = 0.5
@@ -70,7 +70,7 @@ class Plan(ABC):
     def check(self) -> None:
         """Raise HandsError if a setting is out of range."""
         check_settings(self.seed, "training", self.size_px, self.scene_size)
-        check_convention(self.joints)
+        CONVENTIONS.find(self.joints)
         if self.evaluation_count < 0:
             raise HandsError(f"evaluation_count is {self.evaluation_count}; it must be 0 or more")
         if self.defocus and not 0 <= self.defocus[0] <= self.defocus[1] <= MOST_DEFOCUS:
