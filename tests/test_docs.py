@@ -8,7 +8,7 @@ import jaxtyping
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
 
 
 def resolve(dotted: str) -> object:
@@ -55,7 +55,7 @@ def test_links_lead_somewhere(document: Path):
 
 
 @pytest.mark.parametrize(
-    "document", [ROOT / "README.md", *ROOT.glob("docs/*.md")], ids=lambda path: path.name
+    "document", [ROOT / "README.md", *ROOT.glob("docs/**/*.md")], ids=lambda path: path.name
 )
 def test_python_snippets_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
