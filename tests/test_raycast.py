@@ -10,7 +10,6 @@ from latent_hands.errors import HandsError
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
-from latent_hands.rendering.rays.irradiance import irradiance
 from latent_hands.rendering.rays.raster import rasterise
 from latent_hands.rendering.rays.raycast import RayMesh
 
@@ -110,7 +109,7 @@ def test_shadows_take_exactly_the_light_behind_the_blocker():
     slanted = np.array([0.8, 0, 0.6])
     directions = np.array([[0, 0, 1], slanted, [0, 0, -1]], np.float32)
     power = np.array([[1, 2, 3], [1, 1, 1], [9, 9, 9]], np.float32)
-    light, blocked = irradiance(mesh, points, normals, directions, power)
+    light, blocked = mesh.irradiance(points, normals, directions, power)
     np.testing.assert_allclose(light, [[0, 0, 0], [1.6, 2.6, 3.6]], atol=1e-6)
     np.testing.assert_allclose(light + blocked, [[1.6, 2.6, 3.6]] * 2, atol=1e-6)
 

@@ -1,1 +1,1 @@
-"""Rendered hands with exact labels: hand model, poses, light, skin, images and data sets."""
+"""Rendered hands with exact labels: scenes, poses, surfaces, light, images and data sets."""

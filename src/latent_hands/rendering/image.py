@@ -25,18 +25,21 @@ from latent_hands.rendering.rays.raycast import Hits
 from latent_hands.rendering.rays.stage import PlacedSurface, Stage, stage
 
 EXPOSURE = 0.37
-"""Of a light of mean radiance 1, at 0 stops."""
+"""Exposure at 0 stops, for a light of mean radiance 1."""
 DEPTH_EDGE, PART_EDGE = 0.03, 0.006
-"""Neighbouring pixels whose depths differ by more than this part of them lie on different surfaces; less will
-do between different parts of the hand."""
+"""Neighbouring pixels lie on different surfaces if their depths differ by more than this share.
+
+The second value is for pixels on different parts of the hand.
+"""
 OTHER_DEPTH_M, OTHER_SIDE_M, OTHER_STOPS = 0.6, 0.255, 0.5
-"""The other hand: its distance, the side of its box, and its exposure against the background's."""
+"""The other hand: its distance, the side of its box, and its exposure relative to the background."""
 SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
+"""Offsets of the four samples of a pixel on an edge."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """All that decides an image besides the hand's shape, pose and place, every seed included."""
+    """Everything that decides an image, seeds included, except the shape, pose and place of the hand."""
 
     skin: Skin
     light: Light
@@ -47,7 +50,7 @@ class Look:
     thing: Thing | None = None
 
     def factors(self) -> dict[str, Any]:
-        """The look's numbers, ready for JSON."""
+        """Return the values of the look, ready for JSON."""
         return asdict(self)
 
 
@@ -57,9 +60,9 @@ class RenderedImage:
 
     Args:
         rgb: The image.
-        depth_m: Depth of the surface at each pixel's centre, metres; 0 where neither hand nor object is.
-        part: Part number of RHD's left hand at each pixel's centre (1 arm, 2-4 thumb from tip to base, .., 17
-            palm); 0 where no hand is.
+        depth_m: Depth of hand or object at each pixel's centre, metres; 0 for the background.
+        part: Part number at each pixel's centre, as of a left hand in RHD; 0 for background and objects.
+            1 is the arm, 2-4 the thumb from tip to base, and so on to 17, the palm.
     """
 
     rgb: UInt8[ndarray, "s s 3"]
@@ -68,9 +71,9 @@ class RenderedImage:
 
 
 def sample_look(rng: np.random.Generator, split: str) -> Look:
-    """A random look. No place of the "training" split is ever seen in the "evaluation" split."""
+    """Draw a random look. The splits "training" and "evaluation" share no place."""
     if split not in ("training", "evaluation"):
-        raise HandsError(f'unknown split "{split}". Legal: training, evaluation')
+        raise HandsError(f'unknown split "{split}"; it must be training or evaluation')
     training = split == "training"
     skin, light = sample_skin(rng), sample_light(rng, training)
     return Look(
@@ -93,21 +96,27 @@ def render_image(
     device: str = "cpu",
     behind: Float32[ndarray, "s s 3"] | None = None,
 ) -> RenderedImage:
-    """Render a hand: ray casting, image-based light with shadows, skin, background, sensor.
+    """Render a hand: ray casting, image-based light with shadows, skin, background and sensor.
 
     Args:
-        vertices_m: Posed fine vertices in metres, camera frame (x right, y down, z forward).
-        K: Intrinsics without skew in pixels, pixel centres at integers.
-        size: Side of the square image.
-        mirrored: The vertices were mirrored (a left hand), so the model's faces wind the other way.
-        thing_m: The points of the look's object, camera frame.
-        device: Where rays are cast: "cpu" or a CUDA device as warp names it.
-        behind: What is behind the hand in place of the look's background, display-referred linear light.
+        model: The hand model.
+        vertices_m: Posed fine vertices, camera frame (x right, y down, z forward).
+        K: Intrinsics without skew, pixel centres at integers.
+        size: Side of the square image, pixels.
+        look: The look.
+        mirrored: Whether the vertices are mirrored (a left hand), so that faces wind the other way.
+        thing_m: Points of the look's object, camera frame.
+        device: "cpu" or the name of a CUDA device in warp.
+        behind: Display-referred linear light that replaces the look's background.
+
+    Raises HandsError if `vertices_m` has another shape than the model, or is not finite.
     """
     if vertices_m.shape != model.rest.shape:
-        raise HandsError(f"vertices_m has shape {vertices_m.shape}; legal: the model's {model.rest.shape}")
+        raise HandsError(
+            f"vertices_m has shape {vertices_m.shape}; it must have the model's {model.rest.shape}"
+        )
     if not np.isfinite(vertices_m).all():
-        raise HandsError("the hand's vertices must be finite numbers, got NaN or infinity")
+        raise HandsError("vertices_m contains NaN or infinity; all vertices must be finite")
     scene = stage(model, device)
     light = backdrop(scene, look.background, look.light, size) if behind is None else behind
     light = light.copy()
@@ -117,24 +126,24 @@ def render_image(
 
 @lru_cache(maxsize=4)
 def backdrop(scene: Stage, background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
-    """All that is behind the hand, as display-referred linear light; kept, so read-only."""
-    shown = paint(background, light, size)
+    """Return everything behind the hand as display-referred linear light; it is cached and read-only."""
+    image = paint(background, light, size)
     other = background.other
     if other is not None:
-        # Only the camera's turn is the light's: what is behind the hand keeps its own light.
+        # The other hand is lit by its own place; only the rotation of the camera comes from the light.
         lit = replace(light, place=background.place, seed=0, tint=(1.0, 1.0, 1.0))
         vertices_m, K = _place_other(scene.model, other, size)
         stops = float(np.log2(background.gain)) + OTHER_STOPS
         look = Look(other.skin, lit, background, other.sleeve, replace(PLAIN, stops=stops))
-        _lay_hand(shown, scene, vertices_m, K, look, other.side == "left", None)
+        _lay_hand(image, scene, vertices_m, K, look, other.side == "left", None)
         if background.blur > 0:
-            shown = defocus(shown, background.blur * size)
-    shown.setflags(write=False)
-    return shown
+            image = defocus(image, background.blur * size)
+    image.setflags(write=False)
+    return image
 
 
 def _place_other(model: HandModel, other: OtherHand, size: int) -> tuple[ndarray, ndarray]:
-    """Vertices of the other hand, metres, and the camera it is seen by."""
+    """Return the vertices of the other hand, metres, and the intrinsics of its camera."""
     shape = model.identity(np.array(other.identity))
     posed = model.pose(shape, Articulation.from_flat(np.array(other.articulation)))
     palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
@@ -154,22 +163,22 @@ def _lay_hand(
     mirrored: bool,
     thing_m: Float32[ndarray, "t 3"] | None,
 ) -> tuple[Float32[ndarray, "s s"], UInt8[ndarray, "s s"]]:
-    """Lay a hand and its object over an image; returns depth and part numbers."""
+    """Render a hand and its object over an image, and return depth and part numbers."""
     K, size = K.astype(np.float32), len(light)
     hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
-    every = rasterise(scene.fine, K, size)
-    covered = np.flatnonzero(every.face >= 0)
-    hits = Hits(every.face[covered], every.weight[covered], every.depth_m[covered])
+    surface = rasterise(scene.fine, K, size)
+    covered = np.flatnonzero(surface.face >= 0)
+    hits = Hits(surface.face[covered], surface.weight[covered], surface.depth_m[covered])
     part = np.zeros(size * size, np.uint8)
     part[covered] = scene.part(hits)
-    depth_m, part = every.depth_m.reshape(size, size), part.reshape(size, size)
+    depth_m, part = surface.depth_m.reshape(size, size), part.reshape(size, size)
     if len(covered):
         _composite(light, scene, hand, hits, covered, _edges(depth_m, part), K, look)
     return depth_m, part
 
 
 def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
-    """Pixels beside another surface."""
+    """Return the pixels next to another surface."""
     edge = np.zeros(depth_m.shape, bool)
     for axis in (0, 1):
         first = [slice(None)] * 2
@@ -193,7 +202,7 @@ def _composite(
     K: Float32[ndarray, "3 3"],
     look: Look,
 ) -> None:
-    """Lay the shaded hand over the background, four samples a pixel where surfaces end."""
+    """Render the hand over the background, with four samples for each pixel on an edge."""
     size, flat = len(light), light.reshape(-1, 3)
     within = ~edge.ravel()[covered]
     inner, rim = covered[within], np.flatnonzero(edge)
@@ -205,16 +214,16 @@ def _composite(
         np.concatenate([hits.depth_m[within], rays.depth_m]),
     )
     uv = np.concatenate([_uv(inner, size), rim_uv])
-    made = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
-    radiance = scene.radiance(hand, both, uv, K, look.light, made)
+    surface = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
+    radiance = scene.radiance(hand, both, uv, K, look.light, surface)
     gain = EXPOSURE * 2.0**look.sensor.stops * np.array(look.light.tint)
     colour = film(radiance * gain.astype(np.float32))
     flat[inner] = colour[: len(inner)]
-    seen = (rays.face >= 0).reshape(-1, 4, 1)
-    summed = (colour[len(inner) :].reshape(-1, 4, 3) * seen).mean(1)
-    flat[rim] = summed + (1 - seen.mean(1, dtype=np.float32)) * flat[rim]
+    visible = (rays.face >= 0).reshape(-1, 4, 1)
+    summed = (colour[len(inner) :].reshape(-1, 4, 3) * visible).mean(1)
+    flat[rim] = summed + (1 - visible.mean(1, dtype=np.float32)) * flat[rim]
 
 
 def _uv(pixels: Int[ndarray, " n"], size: int) -> Float32[ndarray, "n 2"]:
-    """Image points of the pixels with these numbers, row by row."""
+    """Return the image points of pixels, which are numbered row by row."""
     return np.stack([pixels % size, pixels // size], 1).astype(np.float32)

@@ -1,1 +1,1 @@
-"""What surfaces, light and backgrounds look like, and the sensor that sees them."""
+"""The look of an image: surfaces, light, background and sensor."""

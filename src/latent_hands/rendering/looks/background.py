@@ -1,4 +1,4 @@
-"""What is seen behind the hand: a place, a pattern, or clutter."""
+"""The background of an image: a place or a pattern, with clutter and another hand."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,12 +26,13 @@ LAYERS = ("scatter", "people", "bokeh")
 
 @dataclass(frozen=True)
 class OtherHand:
-    """A hand behind the hand, in front of all else; it belongs to the background and has no labels.
+    """Another hand behind the labelled one. It belongs to the background and has no labels.
 
     Args:
-        side, identity, articulation: "left" or "right", and the flat numbers of both.
-        turn: Rows of the rotation out of the model's frame, mirrored for a left hand.
-        palm: Its palm's place in image sides, and the side of a box seven bones wide around it.
+        side: "left" or "right".
+        identity, articulation: Flat numbers of its shape and pose.
+        turn: Rows of its rotation from the model's frame, mirrored for a left hand.
+        palm: Place of its palm, and side of a box seven bones wide around it, both in image sides.
         skin: Its skin.
         sleeve: Its sleeve.
     """
@@ -47,19 +48,19 @@ class OtherHand:
 
 @dataclass(frozen=True)
 class Background:
-    """What lies behind the hand.
+    """Everything behind the hand.
 
     Args:
-        place: Panorama that is seen, or whose colours a pattern takes.
-        seen: Whether the place itself is seen; else a random pattern.
-        layers: What is laid over it, of "scatter", "people", "bokeh".
-        view_deg: Horizontal angle of view onto the place; its direction is the light's.
-        blur: Standard deviation of the defocus in image sides.
-        gain: Brightness, 1 leaves it alone.
-        natural: Whether colours come from the place, else they are random.
-        skin: Gamma-coded colour of other skin in the image.
-        seed: Of all patterns and shapes.
-        other: Another hand, lit by the place.
+        place: Name of the panorama that is visible, or that gives a pattern its colours.
+        seen: Whether the place is visible; otherwise the background is a random pattern.
+        layers: Clutter over it: any of LAYERS.
+        view_deg: Horizontal angle of view of the place; the direction of view is that of the light.
+        blur: Standard deviation of the defocus, in image sides.
+        gain: Factor of the brightness.
+        natural: Whether the colours come from the place; otherwise they are random.
+        skin: Colour of people's skin, gamma-coded.
+        seed: Seed of all patterns and shapes.
+        other: Another hand, in the light of the place.
     """
 
     place: str
@@ -75,7 +76,7 @@ class Background:
 
 
 def sample_background(rng: np.random.Generator, training: bool, light: Light, skin: Skin) -> Background:
-    """A random background. Places of training and evaluation are disjoint, as they are for light."""
+    """Draw a random background; the places of training and evaluation are disjoint, as for light."""
     places = TRAINING_PLACES if training else EVALUATION_PLACES
     chance = rng.random(4)
     like_hand = rng.random() < 0.5
@@ -97,7 +98,7 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
 
 
 def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "s s 3"]:
-    """The background but the other hand, as display-referred linear light, size x size."""
+    """Return the background without the other hand, as display-referred linear light."""
     rng = np.random.default_rng(background.seed)
     colours = palette(rng, background)
     if background.seen:
@@ -122,7 +123,7 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
 def view(
     place: str, to_world: Float32[ndarray, "3 3"], view_deg: float, size: int
 ) -> Float32[ndarray, "s s 3"]:
-    """A place as a camera sees it, gamma-coded: sampled at its own resolution, then enlarged smoothly."""
+    """Return a camera's view of a place, gamma-coded: sampled at the panorama's resolution, then enlarged smoothly."""
     panorama = load_panorama(place)
     height, width = panorama.shape[:2]
     count = int(min(size, max(24, view_deg / 360 * width * 1.3)))
@@ -134,12 +135,14 @@ def view(
     down, right = (row - top)[..., None], (column - left)[..., None]
     rows = np.clip([top, top + 1], 0, height - 1)
     edges = panorama[rows, left % width] * (1 - right) + panorama[rows, (left + 1) % width] * right
-    seen = (edges[0] * (1 - down) + edges[1] * down).astype(np.uint8)
-    return np.asarray(Image.fromarray(seen).resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
+    sampled = (edges[0] * (1 - down) + edges[1] * down).astype(np.uint8)
+    return (
+        np.asarray(Image.fromarray(sampled).resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
+    )
 
 
 def palette(rng: np.random.Generator, background: Background) -> Float32[ndarray, "5 3"]:
-    """Five gamma-coded colours, from the place or of the whole cube."""
+    """Draw five gamma-coded colours, from the place or from all colours."""
     if not background.natural:
         return (rng.random((5, 3)) ** rng.uniform(0.6, 1.6)).astype(np.float32)
     panorama = load_panorama(background.place).reshape(-1, 3)
@@ -148,6 +151,6 @@ def palette(rng: np.random.Generator, background: Background) -> Float32[ndarray
 
 @lru_cache(maxsize=32)
 def load_panorama(place: str) -> ndarray:
-    """A shipped panorama, gamma-coded bytes."""
+    """Return a shipped panorama, gamma-coded bytes."""
     with Image.open(ASSETS / f"light_{place}.jpg") as image:
         return np.asarray(image)

@@ -1,4 +1,4 @@
-"""Sleeves: their looks and how they lift the arm's surface."""
+"""Sleeves: their look, and how far they lift the surface of the arm."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ class Sleeve:
     """Cloth on the forearm.
 
     Args:
-        start_m: Where it begins, metres from the wrist.
-        thickness_m: How far it stands off the skin.
-        colours: Linear RGB of its two colours.
+        start_m: Distance of its hem from the wrist.
+        thickness_m: Its distance from the skin.
+        colours: Its two colours, linear RGB.
         stripe_m: Period of its pattern along the arm.
         check: Share of the same pattern across the arm, 0 .. 1.
         weave: Strength of its relief and folds, 0 .. 1.
-        seed: Of its folds.
+        seed: Seed of its folds.
     """
 
     start_m: float
@@ -35,7 +35,7 @@ class Sleeve:
 
 
 def sample_sleeve(rng: np.random.Generator) -> Sleeve:
-    """A random sleeve that ends between the wrist and the middle of the forearm."""
+    """Draw a random sleeve that ends between the wrist and the middle of the forearm."""
     first = cloth_colour(rng)
     plain = rng.random() < 0.55
     return Sleeve(
@@ -52,7 +52,7 @@ def sample_sleeve(rng: np.random.Generator) -> Sleeve:
 def cloth_offset(
     sleeve: Sleeve, rest_m: Float32[ndarray, "v 3"], forearm_m: Float32[ndarray, " v"]
 ) -> Float32[ndarray, " v"]:
-    """How far cloth lifts the surface, metres: nothing on skin, then its thickness with folds."""
+    """Return how far a sleeve lifts each vertex, metres: its thickness with folds, and 0 on bare skin."""
     rng = np.random.default_rng(sleeve.seed)
     waves = (rng.normal(size=(3, FOLDS)) * rng.uniform(60, 220, FOLDS)).astype(np.float32)
     folds = np.sin(rest_m @ waves + rng.uniform(0, 2 * np.pi, FOLDS).astype(np.float32)).sum(1)
@@ -61,7 +61,7 @@ def cloth_offset(
 
 
 def cloth_colour(rng: np.random.Generator) -> Colour:
-    """Mostly the muted colours of real cloth, linear RGB."""
+    """Draw a colour of cloth, linear RGB, mostly a muted one."""
     if rng.random() < 0.2:
         return vivid_colour(rng)
     grey = np.exp(rng.uniform(np.log(0.015), np.log(0.7)))
@@ -70,6 +70,6 @@ def cloth_colour(rng: np.random.Generator) -> Colour:
 
 
 def vivid_colour(rng: np.random.Generator) -> Colour:
-    """A saturated colour, linear RGB."""
+    """Draw a saturated colour, linear RGB."""
     red, green, blue = 0.02 + 0.7 * rng.random(3) ** 2.2
     return float(red), float(green), float(blue)

@@ -1,4 +1,4 @@
-"""Things behind a hand: shapes, strokes, lamps out of focus, the forms of people (gamma-coded RGB)."""
+"""Clutter in backgrounds: shapes, strokes, lamps out of focus, and people (gamma-coded RGB)."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from latent_hands.rendering.looks.texture import enlarge, textured
 def scatter(
     rng: np.random.Generator, image: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
 ) -> None:
-    """Lay three to twenty shaded shapes over an image, most of one colour, some textured."""
+    """Draw three to nineteen shaded shapes over an image; most have one colour, some a texture."""
     size = len(image)
     for _ in range(rng.integers(3, 20)):
         scale = np.exp(rng.uniform(np.log(0.04), np.log(0.5)))
@@ -29,7 +29,7 @@ def people(
     colours: Float32[ndarray, "c 3"],
     skin: Float32[ndarray, "3"],
 ) -> None:
-    """Forms like a torso in cloth, a head and bare or clothed limbs, as they stand behind hands in life."""
+    """Draw the form of a person over an image: a clothed torso, a head, and bare or clothed limbs."""
     size = len(image)
     hip = rng.uniform(-0.2, 1.2, 2)
     up = rng.normal(0, 0.35)
@@ -52,7 +52,7 @@ def people(
 def bokeh(
     rng: np.random.Generator, image: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
 ) -> None:
-    """Lamps far out of focus over a dimmed image."""
+    """Dim an image and draw lamps far out of focus over it."""
     size = len(image)
     disc = Image.new("RGB", (size, size))
     radius = size * rng.uniform(0.02, 0.12)
@@ -71,7 +71,7 @@ def bokeh(
 
 
 def shape_mask(rng: np.random.Generator, size: int, scale: float) -> Image.Image:
-    """An ellipse, a polygon, a turned rectangle or a stroke, at a random place."""
+    """Draw an ellipse, a polygon, a rotated rectangle or a stroke at a random place."""
     centre = rng.uniform(-0.1, 1.1, 2)
     kind = rng.integers(5)
     turn = rng.uniform(0, 2 * np.pi)
@@ -93,7 +93,7 @@ def shape_mask(rng: np.random.Generator, size: int, scale: float) -> Image.Image
 
 
 def limb_mask(size: int, joints: list[ndarray], radii: list[float]) -> Image.Image:
-    """A chain of round cones; places and radii in image sides."""
+    """Draw a chain of round cones; places and radii are in image sides."""
 
     def draw(canvas: ImageDraw.ImageDraw, span: int) -> None:
         for joint, radius in zip(joints, radii, strict=True):
@@ -108,14 +108,14 @@ def limb_mask(size: int, joints: list[ndarray], radii: list[float]) -> Image.Ima
 
 
 def drawn(size: int, draw: Callable[[ImageDraw.ImageDraw, int], None]) -> Image.Image:
-    """A mask drawn at twice its size, for smooth edges."""
+    """Return a mask that is drawn at twice its size and reduced, for smooth edges."""
     mask = Image.new("L", (2 * size, 2 * size))
     draw(ImageDraw.Draw(mask), 2 * size)
     return mask.reduce(2)
 
 
 def shaded(rng: np.random.Generator, width: int, height: int = 0) -> Float32[ndarray, "h w 1"]:
-    """Uneven light as on a rounded thing."""
+    """Draw the uneven light of a rounded surface, as a factor of its colour."""
     low = rng.uniform(0.35, 1.0)
     return (low + (1.15 - low) * enlarge(rng.random((3, 3), dtype=np.float32), width, height))[..., None]
 
@@ -126,7 +126,14 @@ def lay(
     mask: Image.Image,
     rng: np.random.Generator,
 ) -> None:
-    """Lay an image or a shaded colour over an image, sometimes out of focus or with a soft shadow."""
+    """Lay a filling over an image, sometimes out of focus or with a soft shadow.
+
+    Args:
+        image: The image, which is changed.
+        filling: Another image, or a colour, which is then shaded.
+        mask: The shape.
+        rng: Source of random numbers.
+    """
     size = len(image)
     softness = size * rng.uniform(0.004, 0.03) if rng.random() < 0.3 else 0.0
     shade = rng.uniform(0.1, 0.6) if rng.random() < 0.3 else 0.0

@@ -1,4 +1,4 @@
-"""Rings, bracelets and watches: bands around bones that move with the hand."""
+"""Rings, bracelets and watches: bands around bones, which move with the hand."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from latent_hands.rendering.looks.cloth import Colour, cloth_colour, vivid_colou
 METALS = ((0.85, 0.62, 0.28), (0.75, 0.75, 0.76), (0.80, 0.48, 0.36), (0.25, 0.25, 0.27))
 """Gold, silver, rose gold and dark steel, linear RGB."""
 FINGER_REACH_M, ARM_REACH_M = 0.013, 0.06
-"""What is further from a bone than this does not belong to its finger or arm."""
+"""Points that are farther from a bone do not belong to its finger or arm."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Band:
     """A band around a bone.
 
     Args:
-        bone: Its number, see `latent_hands.hand.rig.points`.
-        place_m: Its middle, metres from the bone's head.
-        half_m: Half its width.
-        thickness_m: How far it stands off the skin.
-        colour: Linear RGB.
+        bone: Number of the bone, see `latent_hands.hand.rig.points`.
+        place_m: Distance of the band's middle from the bone's head.
+        half_m: Half of its width.
+        thickness_m: Its distance from the skin.
+        colour: Its colour, linear RGB.
         metal: 1 for metal, 0 for leather, cloth or plastic.
-        dial_m: Radius of a watch's dial on the back of the arm, 0 for none.
-        dial: Its linear RGB.
+        dial_m: Radius of a ring's stone or a watch's dial on the back of the hand, 0 for none.
+        dial: Colour of stone or dial, linear RGB.
     """
 
     bone: int
@@ -42,7 +42,7 @@ class Band:
 
 
 def sample_jewellery(rng: np.random.Generator) -> tuple[Band, ...]:
-    """One to three rings, or something around the wrist, or both."""
+    """Draw one to three rings, a bracelet or watch, or both."""
     chance = rng.random()
     rings = rng.integers(1, 4) if chance < 0.65 else 0
     fingers = rng.choice(4, rings, replace=False, p=[0.2, 0.25, 0.4, 0.15])
@@ -80,7 +80,7 @@ def _around_the_wrist(rng: np.random.Generator) -> Band:
 
 
 def band_frame(model: HandModel, band: Band) -> tuple[Float32[ndarray, "3"], Float32[ndarray, "3"], float]:
-    """(middle, axis, how far from it) of a band on the mean hand at rest, metres."""
+    """Return middle, axis and reach from the axis of a band on the mean hand at rest, metres."""
     heads, tails = model.mean[len(model.weights) :].reshape(2, -1, 3)
     head, tail = heads[band.bone], tails[band.bone]
     axis = (tail - head) / np.linalg.norm(tail - head)
@@ -88,7 +88,7 @@ def band_frame(model: HandModel, band: Band) -> tuple[Float32[ndarray, "3"], Flo
 
 
 def band_offset(model: HandModel, bands: tuple[Band, ...]) -> Float32[ndarray, " v"]:
-    """How far bands lift the surface, metres."""
+    """Return how far bands lift each vertex, metres."""
     lift = np.zeros(len(model.rest), np.float32)
     for band in bands:
         middle, axis, reach_m = band_frame(model, band)

@@ -1,7 +1,7 @@
-"""What lights a hand: panoramas of real places or random lamps, as a few directions and two glossy maps.
+"""Light: panoramas of real places or random lamps, reduced to a few directions and two glossy maps.
 
-World frame: x right, y up, z backward. A panorama's rows go from the zenith down; its middle column looks
-along -z.
+World frame: x right, y up, z backward. The rows of a panorama go from the zenith down, and its middle column
+is the direction -z.
 """
 
 from dataclasses import dataclass
@@ -24,21 +24,21 @@ LAMPS = "lamps"
 SHAPE = (32, 64)
 GLOSS_SHAPE = (16, 32)
 DIRECTIONS = 20
-SKIN_LOBE, NAIL_LOBE = 14.0, 90.0  # exponents of the mirror direction's cosine
-LOBE_END = 1e-3  # less of a lobe is cut off
-SUN_SHARE, SUN_ROUND = 0.08, 0.995  # of all light; length of its mean direction
-WHITE_BALANCE = 0.8  # cameras take out most of the light's mean colour
+SKIN_LOBE, NAIL_LOBE = 14.0, 90.0  # exponents of the cosine to the mirror direction
+LOBE_END = 1e-3  # smaller values of a lobe are set to 0
+SUN_SHARE, SUN_ROUND = 0.08, 0.995  # least share of all light; least length of the mean direction
+WHITE_BALANCE = 0.8  # cameras remove most of the mean colour of the light
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True)
 class Light:
-    """Where the light comes from.
+    """The light, and the camera's rotation in its world.
 
     Args:
-        place: Name of a panorama, or "lamps": a few random lamps over a gradient, drawn from `seed`.
-        seed: Of the lamps.
-        yaw_deg, pitch_deg, roll_deg: How the camera looks into the world; 0 looks along -z, upright.
+        place: Name of a panorama, or "lamps" for a few random lamps over a gradient.
+        seed: Seed of the lamps.
+        yaw_deg, pitch_deg, roll_deg: Rotation of the camera; at 0 it looks along -z and is upright.
         tint: Colour of the light, linear RGB around 1.
     """
 
@@ -56,9 +56,9 @@ class Environment:
 
     Args:
         directions: Unit vectors towards the light, world frame.
-        power: Radiance times solid angle behind each direction, linear RGB.
-        sun, sun_power: The same of one lamp so small and strong that its shadows are sharp; no power if none.
-        gloss: Radiance blurred for skin and for nails, by direction as in a panorama.
+        power: Radiance times solid angle of each direction, linear RGB.
+        sun, sun_power: The same for one small and strong lamp with sharp shadows; the power is 0 for none.
+        gloss: Radiance blurred by the lobes of skin and of nails, by direction as in a panorama.
     """
 
     directions: Float32[ndarray, "d 3"]
@@ -69,7 +69,7 @@ class Environment:
 
 
 def sample_light(rng: np.random.Generator, training: bool) -> Light:
-    """A random light; the places of training and evaluation are disjoint."""
+    """Draw a random light; the places of training and evaluation are disjoint."""
     places = TRAINING_PLACES if training else EVALUATION_PLACES
     place = str(rng.choice(places)) if rng.random() < 0.65 else LAMPS
     warmth, green = rng.normal(0, 0.10), rng.normal(0, 0.03)
@@ -84,7 +84,7 @@ def sample_light(rng: np.random.Generator, training: bool) -> Light:
 
 
 def camera_to_world(light: Light) -> Float32[ndarray, "3 3"]:
-    """The matrix M with x_world = M x_camera (camera: x right, y down, z forward)."""
+    """Return the matrix M with x_world = M x_camera (camera: x right, y down, z forward)."""
     angles = np.deg2rad([light.yaw_deg, light.pitch_deg, light.roll_deg])
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles), np.sin(angles)
     turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
@@ -94,7 +94,7 @@ def camera_to_world(light: Light) -> Float32[ndarray, "3 3"]:
 
 
 def environment(place: str, seed: int) -> Environment:
-    """The light of a place, or of the lamps drawn from `seed`, prepared once."""
+    """Return the light of a place, or of the lamps of a seed; it is prepared once."""
     return _environment(place, seed if place == LAMPS else 0)
 
 
@@ -121,7 +121,7 @@ def _environment(place: str, seed: int) -> Environment:
 
 
 def lamps(rng: np.random.Generator) -> Float32[ndarray, "h w 3"]:
-    """Radiance of one to four lamps of random size, colour and place over a dim gradient."""
+    """Draw the radiance of one to four lamps of random size, colour and place over a dim gradient."""
     directions, _ = _sphere(*SHAPE)
     up = rng.normal(size=3) + np.array([0, 1.5, 0])
     height = directions @ (up / np.linalg.norm(up)) * 0.5 + 0.5
@@ -139,12 +139,12 @@ def lamps(rng: np.random.Generator) -> Float32[ndarray, "h w 3"]:
 
 
 def _warmth(rng: np.random.Generator, spread: float) -> ndarray:
-    """A colour between candle and sky."""
+    """Draw a colour between the light of a candle and of the sky."""
     return np.exp(rng.normal(0, spread) * np.array([1, 0.1, -1]))
 
 
 def median_cut(energy: Float[ndarray, "h w"], count: int) -> ndarray:
-    """Number the pixels of a panorama by `count` regions of like energy (Debevec 2005)."""
+    """Divide a panorama into `count` regions of similar energy (Debevec 2005); return each pixel's region."""
     groups = np.zeros(energy.shape, int)
     stretch = np.sin((np.arange(energy.shape[0]) + 0.5) * np.pi / energy.shape[0])
     boxes = [(float(energy.sum()), 0, energy.shape[0], 0, energy.shape[1])]
@@ -173,7 +173,7 @@ def _places() -> dict[str, ndarray]:
 
 @lru_cache(maxsize=2)
 def _sphere(height: int, width: int) -> tuple[Float32[ndarray, "n 3"], Float32[ndarray, " n"]]:
-    """Direction and solid angle of every pixel of a panorama."""
+    """Return the direction and the solid angle of each pixel of a panorama."""
     polar = (np.arange(height) + 0.5) * np.pi / height
     azimuth = (np.arange(width) + 0.5) * 2 * np.pi / width - np.pi
     polar, azimuth = (grid.ravel() for grid in np.meshgrid(polar, azimuth, indexing="ij"))
@@ -184,7 +184,7 @@ def _sphere(height: int, width: int) -> tuple[Float32[ndarray, "n 3"], Float32[n
 
 @lru_cache(maxsize=1)
 def _lobes() -> csr_array:
-    """Matrix (2 gloss maps, directions) that blurs power by the lobes of skin and of nails."""
+    """Return the matrix, (pixels of both gloss maps, directions), of the lobes of skin and nails."""
     directions, solid_angle = _sphere(*SHAPE)
     cosine = np.maximum(_sphere(*GLOSS_SHAPE)[0] @ directions.T, 0)
     lobes = np.concatenate([cosine**SKIN_LOBE, cosine**NAIL_LOBE])

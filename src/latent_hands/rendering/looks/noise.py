@@ -1,4 +1,4 @@
-"""Gradient noise in space (Perlin 2002) for kernels, with a hash of a few operations for its lattice."""
+"""Gradient noise in space (Perlin 2002) as kernel functions; a short hash gives the lattice its gradients."""
 
 from typing import no_type_check
 
@@ -12,7 +12,7 @@ GREY = wp.constant(wp.float32(1.0 / 511.5))
 @wp.func
 @no_type_check
 def _slope(bits: wp.uint32, offset: wp.vec3):
-    """Rise along an offset from a lattice point whose gradient, of mean square 1, is in 30 bits."""
+    """Return the rise along an offset from a lattice point; 30 bits hold its gradient, of mean square 1."""
     x = wp.float32(bits & wp.uint32(1023)) * offset[0]
     y = wp.float32((bits >> wp.uint32(10)) & wp.uint32(1023)) * offset[1]
     z = wp.float32((bits >> wp.uint32(20)) & wp.uint32(1023)) * offset[2]
@@ -29,23 +29,23 @@ def _mix(bits: wp.uint32):
 @wp.func
 @no_type_check
 def _corner(state: wp.uint32, cell: wp.vec3i, offset: wp.vec3, dx: int, dy: int, dz: int):
-    """Three slopes at one of a cell's eight corners."""
+    """Return three slopes at one of a cell's eight corners."""
     key = wp.uint32(cell[0] + dx) * wp.uint32(73856093) ^ wp.uint32(cell[1] + dy) * wp.uint32(19349663)
     bits = _mix((key ^ wp.uint32(cell[2] + dz) * wp.uint32(53471161)) + state * wp.uint32(0x1E3779B1))
-    away = offset - wp.vec3(float(dx), float(dy), float(dz))
+    from_corner = offset - wp.vec3(float(dx), float(dy), float(dz))
     second = bits * wp.uint32(0x2C1B3C6D)
     third = bits * wp.uint32(0x297A2D39)
     return wp.vec3(
-        _slope(bits, away),
-        _slope(second ^ (second >> wp.uint32(16)), away),
-        _slope(third ^ (third >> wp.uint32(16)), away),
+        _slope(bits, from_corner),
+        _slope(second ^ (second >> wp.uint32(16)), from_corner),
+        _slope(third ^ (third >> wp.uint32(16)), from_corner),
     )
 
 
 @wp.func
 @no_type_check
 def noise3(state: wp.uint32, at: wp.vec3):
-    """Three independent noises of mean 0 and standard deviation 0.19 each, with features of length 1."""
+    """Return three independent noises of mean 0, standard deviation 0.19 and feature size 1."""
     low = wp.vec3(wp.floor(at[0]), wp.floor(at[1]), wp.floor(at[2]))
     cell = wp.vec3i(int(low[0]), int(low[1]), int(low[2]))
     o = at - low

@@ -1,10 +1,12 @@
-"""What skin, nails and cloth reflect, point by point (kernel functions)."""
+"""What skin, nails, cloth, jewellery and objects reflect: kernel functions and their data."""
 
 from typing import Any, no_type_check
 
 import numpy as np
+from numpy import ndarray
 
 from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.points import FINGER_BONES, PARENTS, THUMB_BONES
 from latent_hands.rendering.looks.cloth import Sleeve
 from latent_hands.rendering.looks.jewellery import Band, band_frame
 from latent_hands.rendering.looks.noise import noise3
@@ -15,7 +17,7 @@ from latent_hands.rendering.rays.raycast import wp
 wp.set_module_options({"enable_backward": False})
 
 THING_MM = 1e7
-"""An object, in the place of millimetres along the arm."""
+"""Marks a vertex of an object, in the field of the millimetres along the arm."""
 NO_SLEEVE = Sleeve(1e3, 0.0, ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), 1.0, 0.0, 0.0, 0)
 MELANIN, BLOOD, BARE = wp.vec3(*MELANIN_RGB), wp.vec3(*BLOOD_RGB), wp.vec3(*BARE_RGB)
 
@@ -23,10 +25,10 @@ MELANIN, BLOOD, BARE = wp.vec3(*MELANIN_RGB), wp.vec3(*BLOOD_RGB), wp.vec3(*BARE
 @wp.struct
 @no_type_check
 class Material:
-    """Skin, sleeve, jewellery and object as the kernel reads them, lengths in millimetres.
+    """Skin, sleeve, jewellery and object as the kernel reads them; lengths are in millimetres.
 
-    Per band: its middle and half its width; its axis and how far from it; its colour and whether it is metal;
-    its dial's colour and radius.
+    Each band has four vectors: middle and half width; axis and reach; colour and share of metal; colour and
+    radius of the dial.
     """
 
     melanin: float
@@ -59,9 +61,10 @@ class Material:
 @wp.struct
 @no_type_check
 class Relief:
-    """The hand at rest, millimetres. Per vertex: its place and (nail, palm, knuckle, forearm).
+    """The hand at rest as the kernel reads it; lengths are in millimetres.
 
-    Per crease: its place, its finger's direction, and 1 where it also wrinkles the back of the finger.
+    at, marks: Place of each vertex, and its nail, palm, knuckle and forearm.
+    joint, along, around: Place of each crease, direction of its finger, and 1 if it also wrinkles the back.
     """
 
     faces: wp.array2d[int]
@@ -75,7 +78,7 @@ class Relief:
 @wp.func
 @no_type_check
 def _line(distance_mm: float, width_mm: float):
-    """A soft line, by the distance from its middle."""
+    """Return the strength of a soft line, 0 .. 1, at a distance from its middle."""
     scaled = distance_mm / width_mm
     return wp.exp(-scaled * scaled)
 
@@ -83,7 +86,7 @@ def _line(distance_mm: float, width_mm: float):
 @wp.func
 @no_type_check
 def crease_depth(r: Relief, at: wp.vec3, palm: float, waver: float):
-    """Lines of the joints and of the palm, 0 .. 1; `waver` bends them, millimetres."""
+    """Return the depth of the lines of joints and palm, 0 .. 1; `waver` (millimetres) bends the lines."""
     depth = wp.float32(0.0)
     for j in range(r.joint.shape[0]):
         offset = at - r.joint[j]
@@ -92,7 +95,7 @@ def crease_depth(r: Relief, at: wp.vec3, palm: float, waver: float):
             bent = along + waver
             wrinkles = (0.5 + 0.5 * wp.cos(2.8 * bent)) * _line(along, 3.5)
             depth += palm * _line(bent, 0.8) + 0.7 * (1.0 - palm) * r.around[j] * wrinkles
-    # Heart, head and life line of the palm; x runs to the little finger, y from the wrist to the middle MCP.
+    # Heart, head and life line. x points to the little finger, y from the wrist to the middle MCP joint.
     x = at[0] + 2.5 * waver
     y = at[1] + 2.5 * waver
     if palm > 0.3 and y > 5.0 and y < 95.0:
@@ -115,7 +118,7 @@ def crease_depth(r: Relief, at: wp.vec3, palm: float, waver: float):
 def skin_albedo(
     m: Material, at: wp.vec3, nail: float, palm: float, knuckle: float, crease: float, uneven: float
 ):
-    """Linear RGB that skin and nails reflect; `uneven` is a noise of two octaves."""
+    """Return the albedo of skin and nails, linear RGB; `uneven` is a noise of two octaves."""
     uneven = m.mottle * (0.9 * noise3(m.seed, at / 21.0)[0] + uneven)
     spot = wp.float32(0.0)
     if m.freckles > 0.0:
@@ -125,7 +128,7 @@ def skin_albedo(
     blood = m.blood * (1.0 + 0.25 * uneven) + 0.14 * knuckle + 0.12 * palm + 0.3 * crease
     absorbed = melanin * MELANIN + blood * BLOOD
     if m.veins > 0.0 and palm < 0.5:
-        # Along the hand they are longer than across it.
+        # Veins run along the hand.
         course = noise3(m.seed + wp.uint32(4), wp.vec3(at[0] / 16.0, at[1] / 42.0, at[2] / 16.0))[0]
         vein = m.veins * (1.0 - 2.0 * palm) * _line(course, 0.035) * (1.0 - nail)
         absorbed += vein * wp.vec3(0.30, 0.16, 0.06)
@@ -138,7 +141,7 @@ def skin_albedo(
 @wp.func
 @no_type_check
 def cloth_albedo(m: Material, at: wp.vec3, along: float):
-    """Linear RGB that a sleeve reflects."""
+    """Return the albedo of a sleeve, linear RGB."""
     band = wp.clamp(0.5 + 4.0 * wp.sin(6.2832 * along / m.stripe), 0.0, 1.0)
     cross = wp.clamp(0.5 + 4.0 * wp.sin(6.2832 * (at[0] + at[2]) / m.stripe), 0.0, 1.0)
     share = band * (1.0 - 0.5 * m.check) + 0.5 * m.check * cross
@@ -150,15 +153,15 @@ def cloth_albedo(m: Material, at: wp.vec3, along: float):
 @wp.func
 @no_type_check
 def band_at(m: Material, at: wp.vec3):
-    """Number of the band around a place on the hand at rest, -1 if there is none."""
+    """Return the number of the band around a place on the hand at rest, -1 for none."""
     found = wp.int32(-1)
     for k in range(m.band_middle.shape[0]):
         middle = m.band_middle[k]
         axis = m.band_axis[k]
         offset = at - wp.vec3(middle[0], middle[1], middle[2])
-        way = wp.vec3(axis[0], axis[1], axis[2])
-        along = wp.dot(offset, way)
-        if wp.length(offset - along * way) < axis[3]:
+        direction = wp.vec3(axis[0], axis[1], axis[2])
+        along = wp.dot(offset, direction)
+        if wp.length(offset - along * direction) < axis[3]:
             side = wp.length(wp.vec2(along, offset[0]))
             if wp.abs(along) < middle[3] or (side < m.band_dial[k][3] and offset[2] > 0.0):
                 found = k
@@ -168,26 +171,26 @@ def band_at(m: Material, at: wp.vec3):
 @wp.func
 @no_type_check
 def band_albedo(m: Material, k: int, at: wp.vec3):
-    """Linear RGB of a band, or of its dial on the back of the hand, and how much of it is metal."""
+    """Return the albedo (linear RGB) and the share of metal of a band or its dial."""
     middle = m.band_middle[k]
     axis = m.band_axis[k]
     offset = at - wp.vec3(middle[0], middle[1], middle[2])
     along = wp.dot(offset, wp.vec3(axis[0], axis[1], axis[2]))
     radius = m.band_dial[k][3]
     side = wp.length(wp.vec2(along, offset[0]))
-    shown = m.band_colour[k]
+    albedo = m.band_colour[k]
     if side < 0.82 * radius and offset[2] > 0.0:
-        shown = wp.vec4(m.band_dial[k][0], m.band_dial[k][1], m.band_dial[k][2], 0.15)
+        albedo = wp.vec4(m.band_dial[k][0], m.band_dial[k][1], m.band_dial[k][2], 0.15)
     elif side > radius or offset[2] < 0.0:
         edge = along / middle[3]
-        shown = wp.vec4(shown[0], shown[1], shown[2], shown[3]) * (1.0 - 0.6 * edge * edge * edge * edge)
-    return shown
+        albedo = wp.vec4(albedo[0], albedo[1], albedo[2], albedo[3]) * (1.0 - 0.6 * edge * edge * edge * edge)
+    return albedo
 
 
 @wp.func
 @no_type_check
 def thing_albedo(m: Material, at: wp.vec3):
-    """Linear RGB of an object; its half sides are 50 mm here."""
+    """Return the albedo of an object, linear RGB; at rest its half sides are 50 mm."""
     band = wp.clamp(0.5 + 4.0 * wp.sin(6.2832 * at[0] / (50.0 * m.thing_stripe)), 0.0, 1.0)
     return m.thing * band + m.thing_trim * (1.0 - band)
 
@@ -200,23 +203,50 @@ def material(
     thing: Thing | None,
     device: str,
 ) -> Any:
-    """What a scene's surfaces are made of, in the kernel's form."""
+    """Return the material of a scene's surfaces in the form that the kernel reads."""
     sleeve = sleeve or NO_SLEEVE
-    made: Any = Material()
+    values: Any = Material()
     for name in ("melanin", "blood", "mottle", "bump", "oil", "creases", "freckles", "varnish", "veins"):
-        setattr(made, name, getattr(skin, name))
-    made.nail, made.seed = wp.vec3(*skin.nail), wp.uint32(skin.seed)
-    made.sleeve_start, made.stripe = 1000 * sleeve.start_m, 1000 * sleeve.stripe_m
-    made.cloth, made.trim = wp.vec3(*sleeve.colours[0]), wp.vec3(*sleeve.colours[1])
-    made.check, made.weave = sleeve.check, sleeve.weave
+        setattr(values, name, getattr(skin, name))
+    values.nail, values.seed = wp.vec3(*skin.nail), wp.uint32(skin.seed)
+    values.sleeve_start, values.stripe = 1000 * sleeve.start_m, 1000 * sleeve.stripe_m
+    values.cloth, values.trim = wp.vec3(*sleeve.colours[0]), wp.vec3(*sleeve.colours[1])
+    values.check, values.weave = sleeve.check, sleeve.weave
     if thing is not None:
-        made.thing, made.thing_trim = wp.vec3(*thing.colours[0]), wp.vec3(*thing.colours[1])
-        made.thing_stripe, made.thing_gloss = thing.stripe, thing.gloss
+        values.thing, values.thing_trim = wp.vec3(*thing.colours[0]), wp.vec3(*thing.colours[1])
+        values.thing_stripe, values.thing_gloss = thing.stripe, thing.gloss
     rows = np.zeros((4, len(bands), 4), np.float32)
     for k, band in enumerate(bands):
         middle, axis, reach_m = band_frame(model, band)
         rows[:, k, :3] = 1000 * middle, axis, band.colour, band.dial
         rows[:, k, 3] = 1000 * band.half_m, 1000 * reach_m, band.metal, 1000 * band.dial_m
     for name, row in zip(("middle", "axis", "colour", "dial"), rows, strict=True):
-        setattr(made, f"band_{name}", wp.array(row, dtype=wp.vec4, device=device))
-    return made
+        setattr(values, f"band_{name}", wp.array(row, dtype=wp.vec4, device=device))
+    return values
+
+
+def relief(model: HandModel, faces: ndarray, rest_m: ndarray, device: str) -> Any:
+    """Return the marks and creases of model and object in the form that the kernel reads."""
+    bones = np.concatenate([THUMB_BONES[None], FINGER_BONES])
+    points = 1000 * model.mean[len(model.weights) :]
+    heads, tails = points[: len(PARENTS)], points[len(PARENTS) :]
+    directions = (tails - heads) / np.linalg.norm(tails - heads, axis=1, keepdims=True)
+    joints = [heads[bones[:, 1]], heads[bones[:, 2]], 0.55 * heads[bones[1:, 0]] + 0.45 * heads[bones[1:, 1]]]
+    along = [
+        directions[bones[:, 0]] + directions[bones[:, 1]],
+        directions[bones[:, 1]] + directions[bones[:, 2]],
+        directions[bones[1:, 0]],
+    ]
+    along = np.concatenate(along)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    around = np.concatenate([np.ones(2 * len(bones)), np.zeros(len(bones) - 1)])
+    marks = np.stack([model.nail, model.palm, model.knuckle, 1000 * model.forearm], 1)
+    marks = np.concatenate([marks, np.tile([0, 0, 0, THING_MM], (len(rest_m) - len(marks), 1))])
+    values: Any = Relief()
+    values.faces = wp.array(faces, dtype=int, device=device)
+    values.at = wp.array(1000 * rest_m, dtype=wp.vec3, device=device)
+    values.marks = wp.array(marks.astype(np.float32), dtype=wp.vec4, device=device)
+    values.joint = wp.array(np.concatenate(joints).astype(np.float32), dtype=wp.vec3, device=device)
+    values.along = wp.array(along.astype(np.float32), dtype=wp.vec3, device=device)
+    values.around = wp.array(around.astype(np.float32), dtype=float, device=device)
+    return values

@@ -1,4 +1,4 @@
-"""Looks of skin and nails."""
+"""The look of skin and nails."""
 
 from dataclasses import dataclass
 
@@ -9,25 +9,25 @@ from latent_hands.rendering.looks.cloth import Colour, vivid_colour
 MELANIN_RGB = (0.56, 0.92, 1.28)
 BLOOD_RGB = (0.06, 0.75, 0.60)
 BARE_RGB = (0.80, 0.76, 0.68)
-"""Skin reflects BARE_RGB * exp(-melanin MELANIN_RGB - blood BLOOD_RGB), linear."""
+"""Skin reflects BARE_RGB * exp(-melanin * MELANIN_RGB - blood * BLOOD_RGB), linear RGB."""
 
 
 @dataclass(frozen=True)
 class Skin:
-    """Skin by what absorbs light in it.
+    """Skin, described by the pigments that absorb light.
 
     Args:
-        melanin: 0.1 (very light) .. 2.1 (very dark).
-        blood: Haemoglobin, around 0.5.
+        melanin: Amount of melanin, 0.1 (very light) .. 2.1 (very dark).
+        blood: Amount of haemoglobin, around 0.5.
         mottle: Strength of uneven colour, 0 .. 1.
         bump: Roughness of the relief, 0 .. 1.
         oil: Strength of the gloss, around 1.
         creases: Depth of the lines of joints and palm, 0 .. 1.
-        freckles: 0 .. 1.
-        nail: Linear RGB of the nails' varnish.
-        varnish: Its cover, 0 (bare nails) .. 1.
-        seed: Of all patterns.
-        veins: How far veins show on the back of the hand, 0 .. 1.
+        freckles: Strength of freckles, 0 .. 1; old skin has up to 1.6.
+        nail: Colour of the nail varnish, linear RGB.
+        varnish: Cover of the varnish, 0 (bare nails) .. 1.
+        seed: Seed of all patterns.
+        veins: Visibility of veins on the back of the hand, 0 .. 1.
     """
 
     melanin: float
@@ -44,7 +44,7 @@ class Skin:
 
 
 def sample_skin(rng: np.random.Generator) -> Skin:
-    """A random skin, from light to dark."""
+    """Draw a random skin, from light to dark."""
     varnished = rng.random() < 0.12
     return Skin(
         melanin=float(rng.uniform(0.12, 1.0) if rng.random() < 0.7 else rng.uniform(1.0, 2.1)),
@@ -61,7 +61,7 @@ def sample_skin(rng: np.random.Generator) -> Skin:
 
 
 def skin_tone(melanin: float, blood: float) -> Colour:
-    """Linear RGB that skin reflects."""
+    """Return the albedo of skin, linear RGB."""
     absorbed = melanin * np.array(MELANIN_RGB) + blood * np.array(BLOOD_RGB)
     red, green, blue = BARE_RGB * np.exp(-absorbed)
     return float(red), float(green), float(blue)

@@ -1,4 +1,4 @@
-"""Random patterns for what lies behind a hand: grey maps in 0 .. 1 and their colouring (gamma-coded RGB)."""
+"""Random patterns for backgrounds: grey maps in 0 .. 1, and their colouring (gamma-coded RGB)."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ Pattern = Callable[[np.random.Generator, int], Float32[ndarray, "s s"]]
 
 
 def enlarge(grid: Float32[ndarray, "n m"], width: int, height: int = 0) -> Float32[ndarray, "h w"]:
-    """Smooth (bicubic) enlargement to width x height, or to a square."""
+    """Enlarge a grid smoothly (bicubic) to width x height, or to a square if no height is given."""
     return np.asarray(Image.fromarray(grid).resize((width, height or width), Image.Resampling.BICUBIC))
 
 
 def clouds(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """Noise of several octaves, rough or smooth, sometimes stretched."""
+    """Draw noise of several octaves, rough or smooth, sometimes stretched."""
     first = int(rng.integers(2, 7))
     fall = rng.uniform(0.4, 0.85)
     stretch = int(rng.choice([1, 1, 1, 4]))
@@ -32,13 +32,13 @@ def clouds(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 
 
 def gradient(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """A straight or round gradient."""
+    """Draw a straight or round gradient."""
     x, y = plane(rng, size, 0.5)
     return normalise(x if rng.random() < 0.6 else np.sqrt(x * x + y * y))
 
 
 def stripes(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """Stripes, hard or soft, straight or wavy."""
+    """Draw stripes, hard or soft, straight or wavy."""
     x, y = plane(rng, size, rng.uniform(2, 14))
     if rng.random() < 0.4:
         x = x + rng.uniform(0.1, 0.6) * np.sin(y * rng.uniform(0.5, 3))
@@ -46,7 +46,7 @@ def stripes(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 
 
 def plaid(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """Crossed stripes of two periods."""
+    """Draw crossed stripes of two periods."""
     x, y = plane(rng, size, rng.uniform(2, 9))
     fine = int(rng.integers(2, 6))
     return normalise(
@@ -58,14 +58,14 @@ def plaid(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 
 
 def checks(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """A chessboard or a grid of dots."""
+    """Draw a chessboard or a grid of dots."""
     x, y = plane(rng, size, rng.uniform(2, 8))
     wave = np.sin(2 * np.pi * x) * np.sin(2 * np.pi * y)
     return harden(wave - (0.45 if rng.random() < 0.5 else 0.0), rng)
 
 
 def bricks(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """Bricks, tiles or planks, each of its own grey, with joints."""
+    """Draw bricks, tiles or planks with joints; each has its own grey."""
     x, y = plane(rng, size, rng.uniform(2, 8))
     long = rng.uniform(1, 6)
     row = np.floor(y).astype(int)
@@ -80,7 +80,7 @@ def bricks(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 
 
 def wood(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """Grain: rings bent by noise."""
+    """Draw the grain of wood: rings bent by noise."""
     x, y = plane(rng, size, 1.0)
     bend = enlarge(rng.random((5, 5), dtype=np.float32), size)
     fine = enlarge(rng.random((size // 2, 4), dtype=np.float32), size)
@@ -89,7 +89,7 @@ def wood(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 
 
 def cells(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
-    """Voronoi cells of one grey each, or the distance from their centres."""
+    """Draw Voronoi cells of one grey each, or the distance from their centres."""
     small = min(size, 160)
     count = int(np.exp(rng.uniform(np.log(6), np.log(60))))
     centres = rng.random((count, 2), dtype=np.float32) * small
@@ -103,23 +103,16 @@ def cells(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
 
 
 PATTERNS: tuple[Pattern, ...] = (
-    clouds,
-    clouds,
-    clouds,
-    gradient,
-    stripes,
-    plaid,
-    checks,
-    bricks,
-    wood,
-    cells,
+    *(clouds, clouds, clouds, gradient, stripes),
+    *(plaid, checks, bricks, wood, cells),
 )
+"""All patterns; clouds are three times as likely as each of the others."""
 
 
 def textured(
     rng: np.random.Generator, size: int, colours: Float32[ndarray, "c 3"]
 ) -> Float32[ndarray, "s s 3"]:
-    """A random pattern in the given colours, roughened and unevenly lit."""
+    """Draw a random pattern in the given colours, roughened and unevenly lit."""
     grey = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
     image = paint_with(grey, colours[rng.permutation(len(colours))[: rng.integers(2, len(colours) + 1)]])
     if rng.random() < 0.7:
@@ -132,14 +125,14 @@ def textured(
 
 
 def paint_with(grey: Float32[ndarray, "s s"], colours: Float32[ndarray, "c 3"]) -> Float32[ndarray, "s s 3"]:
-    """Colours along the grey scale."""
+    """Map grey to a scale of colours."""
     steps = np.linspace(0, 1, 256) * (len(colours) - 1)
     table = np.stack([np.interp(steps, np.arange(len(colours)), channel) for channel in colours.T], 1)
     return table.astype(np.float32)[np.clip(grey * 255, 0, 255).astype(np.uint8)]
 
 
 def plane(rng: np.random.Generator, size: int, periods: float) -> tuple[ndarray, ndarray]:
-    """Turned and moved coordinates that run through `periods` units across the image."""
+    """Draw rotated and shifted coordinates that span `periods` units across the image."""
     turn = rng.uniform(0, 2 * np.pi)
     axis = np.linspace(-0.5, 0.5, size, dtype=np.float32) * np.float32(periods)
     cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
@@ -148,11 +141,11 @@ def plane(rng: np.random.Generator, size: int, periods: float) -> tuple[ndarray,
 
 
 def harden(wave: ndarray, rng: np.random.Generator) -> ndarray:
-    """A wave in -1 .. 1 as grey in 0 .. 1, its flanks soft or steep."""
+    """Convert a wave in -1 .. 1 to grey in 0 .. 1, with soft or steep flanks."""
     return np.clip(0.5 + wave * np.float32(np.exp(rng.uniform(-0.7, 2.0))), 0, 1)
 
 
 def normalise(values: ndarray) -> ndarray:
-    """Stretch to 0 .. 1."""
+    """Stretch values to 0 .. 1."""
     low = values.min()
     return (values - low) / max(values.max() - low, 1e-6)

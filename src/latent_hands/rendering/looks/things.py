@@ -1,7 +1,7 @@
-"""Objects in the hand or in front of it: rounded boxes, cylinders and ellipsoids (superellipsoids).
+"""Objects in the hand or in front of it: rounded boxes, cylinders and ellipsoids.
 
-(|y|^(2/e) + |z|^(2/e))^(e/f) + |x|^(2/f) = 1 (Barr 1981): round for an exponent of 1, square near 0, e across
-the axis x, f along it.
+All are superellipsoids (Barr 1981): (|y|^(2/e) + |z|^(2/e))^(e/f) + |x|^(2/f) = 1. The exponent e belongs to
+the shape across the axis x, f to the shape along it: 1 is round, values near 0 are square.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from latent_hands.rendering.looks.cloth import Colour, cloth_colour, vivid_colou
 
 RINGS, SECTORS = 17, 28
 SKIN_M = 0.009
-"""How far the middle of a finger or of the palm is from what it touches."""
+"""Distance from the middle of a finger, or of the palm, to the surface of an object that it touches."""
 THICKEST_M, THINNEST_M = 0.045, 0.004
 HELD = np.array([5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19])
-"""The joints of four fingers beyond their bases, which close around an object."""
+"""Joints of the four fingers without their bases; they close around an object."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Thing:
     """An object.
 
     Args:
-        held: Whether it lies in the hand, as thick as the fingers leave room; else in the camera's frame.
+        held: Whether it lies in the hand. A held object is as thick as the fingers allow.
         across, along: Exponents of its shape, 0.1 (box) .. 1 (ellipsoid).
-        half_m: Half its sides, metres; a held one's first two are shares of the room.
-        centre_m: Its middle, if it is not held.
-        turn: Rows of a rotation, of a held one about the hand's own frame.
-        colours: Linear RGB of its two colours.
-        stripe: Period of its pattern in half sides, 0 for none.
-        gloss: 0 .. 1.
+        half_m: Half of its sides; the first two of a held object are shares of the free room.
+        centre_m: Its middle in the camera frame; unused for a held object.
+        turn: Rows of its rotation, relative to the hand for a held object, else to the camera.
+        colours: Its two colours, linear RGB.
+        stripe: Period of its pattern, in half sides.
+        gloss: Strength of its gloss, 0 .. 1.
     """
 
     held: bool
@@ -53,7 +53,14 @@ def sample_thing(
     reach: float,
     turn: Float[ndarray, "3 3"],
 ) -> Thing:
-    """A random object; one not held is before the palm, up to `reach` of the depth beside it."""
+    """Draw a random object, which is held or free.
+
+    Args:
+        rng: Source of random numbers.
+        palm_m: The palm in the camera frame; a free object is between camera and palm.
+        reach: Greatest sideways distance of a free object, as a share of its depth.
+        turn: Rows of the rotation of a free object.
+    """
     held = bool(rng.random() < 0.6)
     first = vivid_colour(rng) if rng.random() < 0.4 else cloth_colour(rng)
     depth = rng.uniform(0.6, 0.85)
@@ -81,7 +88,7 @@ def sample_thing(
 
 
 def thing_faces() -> Int32[ndarray, "f 3"]:
-    """Triangles of the grid of rings and sectors, wound outwards."""
+    """Return the triangles of the grid of rings and sectors, wound outwards."""
     corner = np.arange(RINGS * SECTORS).reshape(RINGS, SECTORS)
     a, b = corner[:-1], np.roll(corner[:-1], -1, 1)
     d, c = corner[1:], np.roll(corner[1:], -1, 1)
@@ -90,7 +97,7 @@ def thing_faces() -> Int32[ndarray, "f 3"]:
 
 
 def unit_thing(across: float, along: float) -> Float32[ndarray, "n 3"]:
-    """The grid's points on a superellipsoid of half sides 1, long along x."""
+    """Return the grid's points on a superellipsoid with half sides of 1 and the axis x."""
     polar = np.linspace(-np.pi / 2, np.pi / 2, RINGS)[:, None]
     azimuth = np.arange(SECTORS) * 2 * np.pi / SECTORS
 
@@ -107,7 +114,7 @@ def unit_thing(across: float, along: float) -> Float32[ndarray, "n 3"]:
 
 
 def place_thing(thing: Thing, xyz_m: Float32[ndarray, "21 3"], mirrored: bool) -> Float32[ndarray, "n 3"]:
-    """The points of an object in the camera frame, for a hand (mirrored: a left one) with these joints."""
+    """Return the points of an object in the camera frame; `mirrored` means that the hand is a left one."""
     points = unit_thing(thing.across, thing.along) * np.roll(thing.half_m, 1)
     turn = np.array(thing.turn).reshape(3, 3)
     if not thing.held:
@@ -119,7 +126,7 @@ def place_thing(thing: Thing, xyz_m: Float32[ndarray, "21 3"], mirrored: bool) -
 
 
 def hand_axes(xyz_m: Float32[ndarray, "21 3"], mirrored: bool) -> Float[ndarray, "3 3"]:
-    """Rows: from index to little finger, from the wrist to the middle MCP, out of the palm."""
+    """Return three unit rows: from index to little finger, from wrist to middle MCP, and out of the palm."""
     y = xyz_m[MIDDLE_MCP] - xyz_m[WRIST]
     y = y / np.linalg.norm(y)
     x = xyz_m[LITTLE_MCP] - xyz_m[INDEX_MCP]
@@ -129,7 +136,7 @@ def hand_axes(xyz_m: Float32[ndarray, "21 3"], mirrored: bool) -> Float[ndarray,
 
 
 def grip(xyz_m: Float32[ndarray, "21 3"], frame: Float[ndarray, "3 3"]) -> tuple[Float[ndarray, "3"], float]:
-    """Where before the palm the fingers leave a rod across it the most room, and its radius."""
+    """Return the middle and the radius of the thickest rod that fits between palm and fingers."""
     joints = (xyz_m - xyz_m[MIDDLE_MCP]) @ frame.T
     along, out = np.meshgrid(np.linspace(-0.05, 0.01, 7), np.linspace(0.012, 0.055, 10))
     ends = joints[HELD][:, 1:]

@@ -1,1 +1,1 @@
-"""Rays and triangles: what lies behind every pixel, and the light there."""
+"""Rays and triangles: the first surface behind each pixel, and the light that it sends to the camera."""

@@ -1,7 +1,7 @@
-"""The first surface behind every pixel's centre: what `RayMesh.first_hit` finds, triangle by triangle.
+"""The first surface behind each pixel's centre, found triangle by triangle.
 
-A ray searches the whole hand; here each triangle looks for its few pixels, and a pixel keeps the nearest.
-Frame: camera, metres.
+The result is that of `RayMesh.first_hit`, but it is faster: a ray searches the whole hand, and a triangle
+tests only its few pixels. Each pixel keeps the nearest triangle. All points are in the camera frame, in metres.
 """
 
 from typing import no_type_check
@@ -14,9 +14,9 @@ from latent_hands.rendering.rays.raycast import Hits, RayMesh, wp
 wp.set_module_options({"enable_backward": False})
 
 NEAR_M = 0.01
-"""What is nearer is not looked for."""
+"""Surfaces that are nearer are not drawn."""
 SLACK = 1e-4
-"""Points outside a triangle by this share of it count as inside, lest a ray slip between two triangles."""
+"""A triangle is enlarged by this share, so that no ray passes between two triangles."""
 FAR_PX, MARGIN_PX = 1e9, 1e-3
 NOTHING = 2**62
 
@@ -24,7 +24,7 @@ NOTHING = 2**62
 @wp.func
 @no_type_check
 def _meet(a: wp.vec3, b: wp.vec3, c: wp.vec3, slope: wp.vec2):
-    """Where a ray meets a triangle's plane: weights of b and c, and the depth."""
+    """Return where a ray meets a triangle's plane: the weights of b and c, and the depth."""
     u, v = b - a, c - a
     normal = wp.cross(u, v)
     ray = wp.vec3(slope[0], slope[1], 1.0)
@@ -34,8 +34,8 @@ def _meet(a: wp.vec3, b: wp.vec3, c: wp.vec3, slope: wp.vec2):
 
 @wp.func
 @no_type_check
-def _before(a: wp.vec3, b: wp.vec3):
-    """The end a of an edge, or where the edge comes as near as NEAR_M: the point of it that is seen first."""
+def _clipped(a: wp.vec3, b: wp.vec3):
+    """Return the end a of an edge, or, if a is nearer than NEAR_M, the point of the edge at NEAR_M."""
     if a[2] >= NEAR_M or b[2] <= NEAR_M:
         return a
     return wp.lerp(a, b, (NEAR_M - a[2]) / (b[2] - a[2]))
@@ -43,10 +43,10 @@ def _before(a: wp.vec3, b: wp.vec3):
 
 @wp.func
 @no_type_check
-def _around(box: wp.vec4, a: wp.vec3, b: wp.vec3, focal_px: wp.vec2, principal_px: wp.vec2):
-    """The box (left, top, right, bottom) grown around the end a of an edge."""
-    seen = _before(a, b)
-    p = wp.cw_mul(wp.vec2(seen[0], seen[1]) / wp.max(seen[2], NEAR_M), focal_px) + principal_px
+def _enlarged(box: wp.vec4, a: wp.vec3, b: wp.vec3, focal_px: wp.vec2, principal_px: wp.vec2):
+    """Return the box (left, top, right, bottom), enlarged to contain the end a of an edge."""
+    end = _clipped(a, b)
+    p = wp.cw_mul(wp.vec2(end[0], end[1]) / wp.max(end[2], NEAR_M), focal_px) + principal_px
     return wp.vec4(wp.min(box[0], p[0]), wp.min(box[1], p[1]), wp.max(box[2], p[0]), wp.max(box[3], p[1]))
 
 
@@ -65,9 +65,9 @@ def _draw(
     if wp.max(wp.max(a[2], b[2]), c[2]) <= NEAR_M:
         return
     box = wp.vec4(FAR_PX, FAR_PX, -FAR_PX, -FAR_PX)
-    box = _around(_around(box, a, b, focal_px, principal_px), a, c, focal_px, principal_px)
-    box = _around(_around(box, b, a, focal_px, principal_px), b, c, focal_px, principal_px)
-    box = _around(_around(box, c, a, focal_px, principal_px), c, b, focal_px, principal_px)
+    box = _enlarged(_enlarged(box, a, b, focal_px, principal_px), a, c, focal_px, principal_px)
+    box = _enlarged(_enlarged(box, b, a, focal_px, principal_px), b, c, focal_px, principal_px)
+    box = _enlarged(_enlarged(box, c, a, focal_px, principal_px), c, b, focal_px, principal_px)
     last = float(size - 1)
     for y in range(int(wp.ceil(wp.max(box[1], 0.0) - MARGIN_PX)), int(wp.min(box[3], last) + MARGIN_PX) + 1):
         for x in range(
@@ -75,7 +75,7 @@ def _draw(
         ):
             at = _meet(a, b, c, wp.cw_div(wp.vec2(float(x), float(y)) - principal_px, focal_px))
             if wp.min(wp.min(at[0], at[1]), 1.0 - at[0] - at[1]) >= -SLACK and at[2] > 0.0:
-                # Positive floats are in the order of their bits.
+                # The bits of positive floats, read as integers, have the same order.
                 key = (wp.int64(wp.cast(at[2], wp.int32)) << wp.int64(32)) | wp.int64(f)
                 wp.atomic_min(nearest, y * size + x, key)
 
@@ -107,10 +107,12 @@ def _read(
 
 
 def rasterise(surface: RayMesh, K: Float32[ndarray, "3 3"], size: int) -> Hits:
-    """The first surface behind the pixels of a size x size image, row by row.
+    """Return the first surface behind each pixel of a square image, row by row.
 
     Args:
+        surface: The mesh.
         K: Intrinsics without skew, pixel centres at integers.
+        size: Side of the image, pixels.
     """
     device, count = surface.device, size * size
     nearest = wp.full(count, NOTHING, dtype=wp.int64, device=device)

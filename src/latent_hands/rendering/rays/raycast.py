@@ -1,4 +1,7 @@
-"""Ray casting on a triangle mesh (warp: the same kernels on CPU and CUDA). Frame: camera, metres."""
+"""Rays against a triangle mesh: the first surface on a ray, and the light that reaches a point.
+
+Warp runs the same kernels on CPU and CUDA. All points are in the camera frame, in metres.
+"""
 
 import os
 import sys
@@ -23,7 +26,10 @@ wp.config.log_level = wp.LOG_ERROR
 
 
 def _start_quietly() -> None:
-    """Without a CUDA driver, warp's native code writes a warning straight to file descriptor 2."""
+    """Start warp without the warning about a missing CUDA driver.
+
+    Native code writes this warning to file descriptor 2.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -39,6 +45,8 @@ _start_quietly()
 wp.set_module_options({"enable_backward": False})
 
 FAR_M = 1000.0
+SHADOW_LIFT_M, SHADOW_REACH_M = 0.0015, 0.5
+"""Shadow rays start this far above the surface, and nothing farther than the reach casts a shadow."""
 
 
 @wp.kernel
@@ -67,9 +75,44 @@ def _first_hit(
         depth_m[i] = 0.0
 
 
+@wp.kernel
+@no_type_check
+def _gather(
+    mesh: wp.uint64,
+    points: wp.array[wp.vec3],
+    normals: wp.array[wp.vec3],
+    directions: wp.array[wp.vec3],
+    power: wp.array[wp.vec3],
+    lift_m: float,
+    reach_m: float,
+    direct: wp.array[wp.vec3],
+    blocked: wp.array[wp.vec3],
+):
+    i = wp.tid()
+    normal = normals[i]
+    start = points[i] + normal * lift_m
+    reached = wp.vec3(0.0)
+    hidden = wp.vec3(0.0)
+    for k in range(directions.shape[0]):
+        cosine = wp.dot(normal, directions[k])
+        if cosine > 0.0:
+            if wp.mesh_query_ray_anyhit(mesh, start, directions[k], reach_m):
+                hidden += power[k] * cosine
+            else:
+                reached += power[k] * cosine
+    direct[i] = reached
+    blocked[i] = hidden
+
+
 @dataclass(frozen=True)
 class Hits:
-    """The first surface on each of n rays: face (-1: none), weights of its corners, depth in metres."""
+    """The first surface on each of n rays.
+
+    Args:
+        face: Number of the triangle, -1 for none.
+        weight: Weights of the triangle's corners.
+        depth_m: Depth, 0 for none.
+    """
 
     face: Int32[ndarray, " n"]
     weight: Float32[ndarray, "n 3"]
@@ -77,12 +120,12 @@ class Hits:
 
 
 class RayMesh:
-    """A triangle mesh with a tree of boxes over it, built once and refitted when its points move.
+    """A triangle mesh with a tree of boxes over it. The tree is built once and refitted for each pose.
 
     Args:
         faces: Corner numbers of the triangles.
-        points_m: Corners in metres; a tree built on a spread-out pose serves all poses.
-        device: "cpu" or a CUDA device as warp names it.
+        points_m: Corners; a tree that is built on a spread-out pose serves all poses.
+        device: "cpu" or the name of a CUDA device in warp.
     """
 
     def __init__(
@@ -96,12 +139,12 @@ class RayMesh:
         self.faces = faces
 
     def move(self, points_m: Float32[ndarray, "v 3"]) -> None:
-        """Move the corners; the tree keeps its shape and takes new boxes."""
+        """Move the corners; the tree keeps its shape, and its boxes are refitted."""
         self.mesh.points.assign(points_m)
         self.mesh.refit()
 
     def first_hit(self, uv_px: Float32[ndarray, "n 2"], K: Float32[ndarray, "3 3"]) -> Hits:
-        """The first surface behind image points, for a camera at the origin that looks along +z.
+        """Return the first surface behind image points, for a camera at the origin that looks along +z.
 
         Args:
             uv_px: Image points, pixel centres at integers.
@@ -111,17 +154,36 @@ class RayMesh:
         face = wp.zeros(count, dtype=int, device=self.device)
         weight = wp.zeros(count, dtype=wp.vec3, device=self.device)
         depth_m = wp.zeros(count, dtype=float, device=self.device)
-        wp.launch(
-            _first_hit,
-            count,
-            inputs=[
-                self.mesh.id,
-                wp.array(uv_px, dtype=wp.vec2, device=self.device, copy=False),
-                wp.vec2(K[0, 0], K[1, 1]),
-                wp.vec2(K[0, 2], K[1, 2]),
-                FAR_M,
-            ],
-            outputs=[face, weight, depth_m],
-            device=self.device,
-        )
+        points = wp.array(uv_px, dtype=wp.vec2, device=self.device, copy=False)
+        camera = [wp.vec2(K[0, 0], K[1, 1]), wp.vec2(K[0, 2], K[1, 2]), FAR_M]
+        outputs = [face, weight, depth_m]
+        inputs = [self.mesh.id, points, *camera]
+        wp.launch(_first_hit, count, inputs=inputs, outputs=outputs, device=self.device)
         return Hits(face.numpy(), weight.numpy(), depth_m.numpy())
+
+    def irradiance(
+        self,
+        points_m: Float32[ndarray, "v 3"],
+        normals: Float32[ndarray, "v 3"],
+        directions: Float32[ndarray, "d 3"],
+        power: Float32[ndarray, "d 3"],
+    ) -> tuple[Float32[ndarray, "v 3"], Float32[ndarray, "v 3"]]:
+        """Return the light that reaches points on a surface, and the light that the mesh blocks.
+
+        Both are irradiances, linear RGB.
+
+        Args:
+            points_m: Points on the surface.
+            normals: Unit normals of the surface at the points.
+            directions: Unit vectors towards distant lights.
+            power: Radiance times solid angle of each light.
+        """
+        count, device = len(points_m), self.device
+        outputs = [wp.zeros(count, dtype=wp.vec3, device=device) for _ in range(2)]
+        vectors = [
+            np.ascontiguousarray(array, np.float32) for array in (points_m, normals, directions, power)
+        ]
+        arrays = [wp.array(array, dtype=wp.vec3, device=device, copy=False) for array in vectors]
+        inputs = [self.mesh.id, *arrays, SHADOW_LIFT_M, SHADOW_REACH_M]
+        wp.launch(_gather, count, inputs=inputs, outputs=outputs, device=device)
+        return outputs[0].numpy(), outputs[1].numpy()

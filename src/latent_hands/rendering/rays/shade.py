@@ -1,4 +1,4 @@
-"""Colour of the points where rays meet the hand: one kernel."""
+"""The light that hit points send to the camera: one kernel."""
 
 from typing import Any, no_type_check
 
@@ -26,7 +26,12 @@ wp.set_module_options({"enable_backward": False})
 @wp.struct
 @no_type_check
 class Lighting:
-    """Irradiance (and the share of it that arrives) per vertex, glossy maps, and one hard light."""
+    """The light as the kernel reads it.
+
+    vertex: Irradiance of each vertex, and the share of the light that arrives. gloss: Two glossy maps (see
+    `Environment`). to_world: Rotation of the camera. sun, sun_power: Direction and power of one hard light.
+    shadow: The mesh that casts its shadow.
+    """
 
     vertex: wp.array[wp.vec4]
     gloss: wp.array4d[float]
@@ -89,7 +94,7 @@ def _shade(
     oil = m.oil
     bump = m.bump
     crease = wp.float32(0.0)
-    # What a pixel is too coarse for fades.
+    # Detail that is finer than a pixel fades out.
     coarse = noise3(m.seed + wp.uint32(8), at / 5.7)
     fine = wp.vec3(0.0)
     metal = wp.vec4(0.0)
@@ -120,7 +125,7 @@ def _shade(
         bump = bump * (1.0 - 0.8 * nail) * (1.0 + mark[2])
     turn = bump * (0.10 * fine + 0.07 * coarse)
     rough = wp.normalize(normal + turn)
-    # Light was gathered along the smooth normal; the relief changes it by what it turns towards the camera.
+    # The light was gathered for the smooth normal; the relief scales it by its turn towards the camera.
     soft = 1.0 + 0.9 * (wp.dot(rough, toward) - wp.dot(normal, toward))
     irradiance = wp.vec3(lit[0], lit[1], lit[2]) * soft
     sharp = wp.dot(rough, lighting.sun)
@@ -149,17 +154,20 @@ def shade(
     slope: Float32[ndarray, "n 2"],
     normals: Float32[ndarray, "v 3"],
     focal_px: float,
-    made: Any,
+    material: Any,
     relief: Any,
     lighting: Any,
     device: str,
 ) -> Float32[ndarray, "n 3"]:
-    """Radiance (linear RGB) that leaves each hit point towards the camera.
+    """Return the radiance (linear RGB) from each hit point towards the camera.
 
     Args:
+        hits: The hit points.
         slope: x/z and y/z of each ray.
         normals: Unit normals of the vertices, camera frame.
-        made, relief, lighting: `Material`, `Relief` and `Lighting`.
+        focal_px: Focal length.
+        material, relief, lighting: `Material`, `Relief` and `Lighting`.
+        device: "cpu" or the name of a CUDA device in warp.
     """
     colour = wp.zeros(len(hits.face), dtype=wp.vec3, device=device)
     geometry = [
@@ -172,6 +180,6 @@ def shade(
             (normals, wp.vec3),
         )
     ]
-    inputs = [made, relief, lighting, *geometry, 1 / focal_px]
+    inputs = [material, relief, lighting, *geometry, 1 / focal_px]
     wp.launch(_shade, len(hits.face), inputs=inputs, outputs=[colour], device=device)
     return colour.numpy()
