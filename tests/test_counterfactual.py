@@ -7,8 +7,8 @@ import pytest
 import torch
 from folders import contents
 
-from latent_hands.data import counterfactual as reader
 from latent_hands.data import open_data, read_counterfactual, read_rgb
+from latent_hands.data.counterfactual import FACTORS
 from latent_hands.data.sample import read_pixels
 from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
@@ -22,7 +22,6 @@ from latent_hands.rendering.sets import set_writer
 from latent_hands.rendering.sets.counterfactual import (
     BLOCK_IMAGES,
     BLOCK_SCENES,
-    FACTORS,
     Framing,
     draw_block,
 )
@@ -68,10 +67,6 @@ def pose_of(sample):
     if sample.side == "right":
         xyz = xyz * torch.tensor([-1.0, 1.0, 1.0])
     return canonicalise(normalise(to_palm(xyz))[0])
-
-
-def test_the_factors_are_those_of_the_reader():
-    assert reader.FACTORS == FACTORS
 
 
 def test_in_a_group_one_recorded_factor_changes(read):

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
+from latent_hands.data.counterfactual import FACTORS
 from latent_hands.errors import HandsError
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
 from latent_hands.rendering.sets import counterfactual
-from latent_hands.rendering.sets.counterfactual import FACTORS, Framing, draw_block, draw_group, take
+from latent_hands.rendering.sets.counterfactual import Framing, draw_block, draw_group, take
 from latent_hands.rendering.sets.shots import render_hand
 
 SCENE_SIZE = (0.85, 1.0)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from latent_hands.data import rhd
 from latent_hands.errors import HandsError
 from latent_hands.hand.camera import palm_box
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
@@ -13,7 +12,7 @@ from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.skeleton import MIDDLE_PIP
 from latent_hands.rendering import scene as scene_module
 from latent_hands.rendering.placed_hand import arm_fits, joints_fit, place_hand, sample_hand, tag_hand
-from latent_hands.rendering.scene import SPLITS, Scene, bone_m, sample_scene, sample_view, scene_rng
+from latent_hands.rendering.scene import Scene, bone_m, sample_scene, sample_view, scene_rng
 
 
 def pose_of(scene: Scene, hand) -> torch.Tensor:
@@ -26,10 +25,6 @@ def pose_of(scene: Scene, hand) -> torch.Tensor:
 
 def with_side(scene: Scene, side: str) -> Scene:
     return dataclasses.replace(scene, side=side)
-
-
-def test_the_splits_are_those_of_the_reader():
-    assert SPLITS == rhd.SPLITS
 
 
 def test_a_scene_is_drawn_from_its_numbers_alone():

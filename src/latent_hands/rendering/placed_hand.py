@@ -1,8 +1,8 @@
-"""A scene's hand in its place: posed, turned, before the camera, and whether the image can show it so.
+"""A scene's hand before the camera: posed, rotated, moved, and tested whether it fits into the image.
 
-Frames. The hand model is a right hand in metres. It is first brought to LEFT form (x mirrored), turned about
-its palm by a rotation R (rows: X @ R), mirrored back if the scene's hand is a right one, and moved to the
-scene's palm in the camera frame (x right, y down, z forward). So R has the same meaning for both sides.
+The hand model is a right hand in metres. It is converted to left form (x mirrored), rotated about its palm by
+R (rows: X @ R), mirrored back for a right hand, and moved to the scene's palm. So R has the same meaning for
+both sides. The camera frame is x right, y down, z forward.
 """
 
 import dataclasses
@@ -21,20 +21,26 @@ from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, left_form, sample_view
 
 NEAREST_M = 0.12
+"""Least depth of a joint."""
 ARM_M = 0.07
-"""Thickness of an arm, and how far from the lens its axis stays."""
+"""Thickness of an arm, and least distance of its axis from the lens."""
 BEHIND_BONES = 0.9
-"""What lies within this distance of the palm's pixel, in middle bones, counts as behind the hand."""
+"""A point within this distance from the palm's pixel, in middle bones, counts as behind the hand."""
 ATTEMPTS = 50
 SPILL = 0.08
-"""Joints may lie outside the image by this share of its side."""
+"""Greatest distance of a joint outside the image, in image sides."""
 
 
 @dataclass(frozen=True)
 class PlacedHand:
-    """A posed hand in the camera frame, with the pose and the left-form rotation that put it there.
+    """A posed hand in the camera frame.
 
-    xyz_m, uv_px: the joints that frame the image, in RHD's convention. label_m, label_px: in the scene's.
+    Args:
+        articulation: Its pose.
+        rotation: Its rotation, left form.
+        vertices_m: Vertices of the fine surface.
+        xyz_m, uv_px: Joints in RHD's convention, which decide whether the hand fits.
+        label_m, label_px: Joints in the scene's convention.
     """
 
     articulation: Articulation
@@ -49,10 +55,11 @@ class PlacedHand:
 def sample_hand(
     scene: Scene, rng: np.random.Generator, articulation: Articulation | None = None
 ) -> PlacedHand:
-    """A random pose (or this one) and a random viewpoint of the scene's hand that the image can show.
+    """Draw a pose (unless one is given) and a viewpoint for which the scene's hand fits into the image.
 
-    A view that puts joints out of the image is drawn again. Where only the arm is in the way, or its end in
-    sight, the wrist is bent another way: labels do not change with it, so the viewpoints stay uniform.
+    A viewpoint with joints outside the image is drawn again. If only the arm does not fit, the wrist is drawn
+    again: labels do not depend on the wrist, so viewpoints stay uniform. After ATTEMPTS viewpoints the result
+    is the hand of `tag_hand`.
     """
     articulation = articulation or sample_articulation(rng)
     for _ in range(ATTEMPTS):
@@ -69,15 +76,15 @@ def sample_hand(
 
 
 def tag_hand(scene: Scene) -> PlacedHand:
-    """The hand of the scene's tag image: neutral pose, palm towards the camera, fingers up.
+    """Return the hand of the scene's tag image: neutral pose, palm towards the camera, fingers up.
 
-    In left form that is the canonical frame itself.
+    In left form this is the canonical frame.
     """
     return place_hand(scene, neutral(), upright(scene.identity, neutral()))
 
 
 def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndarray, "3 3"]) -> PlacedHand:
-    """Pose the scene's hand, turn it about its palm (left form, X @ rotation) and put it at the scene's."""
+    """Pose the scene's hand, rotate it about its palm (left form, X @ rotation) and move it to its place."""
     model = HandModel.load()
     posed = model.pose(model.identity(scene.identity), articulation)
     label = keypoints(posed.points, scene.convention)
@@ -93,20 +100,20 @@ def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndar
 def upright(
     identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = RHD
 ) -> Float[np.ndarray, "3 3"]:
-    """The rotation of left form into the posed hand's canonical frame: the inverse of its viewpoint."""
+    """Return the rotation from left form into the canonical frame of a posed hand: its inverse viewpoint."""
     _, viewpoint = canonicalise(torch.from_numpy(left_form(identity, articulation, convention)))
     return viewpoint.numpy().T
 
 
 def joints_fit(scene: Scene, hand: PlacedHand) -> bool:
-    """Whether all joints are (nearly) in the image and none is too close."""
+    """Return whether all joints are inside the image, with a margin of SPILL, and none is too close."""
     spill_px = SPILL * scene.size_px
     inside = (hand.uv_px > -spill_px) & (hand.uv_px < scene.size_px - 1 + spill_px)
     return bool(inside.all() and hand.xyz_m[:, 2].min() > NEAREST_M)
 
 
 def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
-    """Whether the arm leaves the lens free, and its end is out of the image or behind the hand."""
+    """Return whether the arm is far from the lens, and its end is outside the image or behind the hand."""
     wrist, end = hand.xyz_m[WRIST], hand.vertices_m[HandModel.load().forearm.argmax()]
     along = end - wrist
     nearest = wrist + np.clip(-wrist @ along / (along @ along), 0, 1) * along
@@ -122,6 +129,6 @@ def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
 
 
 def _project(xyz_m: Float[np.ndarray, "n 3"], K: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "n 2"]:
-    """Pixels of points in the camera frame."""
+    """Return the pixels of points in the camera frame."""
     uvw = xyz_m @ K.T
     return uvw[:, :2] / uvw[:, 2:]

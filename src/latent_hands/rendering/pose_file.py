@@ -1,7 +1,8 @@
-"""Files of articulations, retargeted from a data set, and drawing from them.
+"""Files of poses, which `latent-hands retarget` makes from a labelled data set, and random draws from them.
 
-A safetensors file: ``articulations`` (n, 24) float32, degrees as in `Articulation.flat`, ``fit_error_mm``
-(n,) float32, and in its metadata ``source``, the data set's name: how hands were held, not whose they were.
+A file is a safetensors file with ``articulations``, (n, 24) float32, degrees as in `Articulation.flat`, and
+``fit_error_mm``, (n,) float32. Its metadata have ``source``, the name of the data set. A file describes poses
+only, not the shape of anyone's hand.
 """
 
 import hashlib
@@ -35,14 +36,20 @@ FORMAT = "poses 1"
 MAX_BYTES = 256 * 2**20
 JITTER_DEG = 3.0
 EVALUATION_SHARE = 0.1
-"""The last tenth of a file is drawn from for evaluation, the rest for training."""
+"""The last tenth of a file is for the evaluation split, the rest for the training split."""
 _LIMITS_DEG = np.vstack([*[FINGER_LIMITS_DEG] * 4, THUMB_LIMITS_DEG, ARCH_LIMITS_DEG, WRIST_LIMITS_DEG])
 _ROUNDING_DEG = 0.01
 
 
 @dataclass(frozen=True)
 class PoseSource:
-    """A share of poses that is drawn from a file, a little jittered; the others are those of the sampler."""
+    """A mixture of poses from a file, with a small jitter, and sampled poses.
+
+    Args:
+        path: The file.
+        sha256: Hash of its content.
+        share: Share of poses from the file, 0 .. 1.
+    """
 
     path: Path
     sha256: str
@@ -50,14 +57,14 @@ class PoseSource:
 
     @staticmethod
     def open(path: str | Path, share: float) -> "PoseSource":
-        """A source of poses. Raises HandsError for a share beyond 0 .. 1 and as `read_poses` does."""
+        """Open a file of poses. Raises HandsError if the share is out of range, and as `read_poses` does."""
         if not 0 <= share <= 1:
-            raise HandsError(f"poses_share is {share}; legal: 0 .. 1")
+            raise HandsError(f"poses_share is {share}; it must be between 0 and 1")
         read_poses(path)
         return PoseSource(Path(path), _sha256(Path(path)), share)
 
     def draw(self, rng: np.random.Generator, split: str) -> tuple[Articulation, int | None]:
-        """A random articulation that does not collide, and its pose's number in the file, None if sampled."""
+        """Draw a pose without collisions; return it and its number in the file, or None if it was sampled."""
         if rng.uniform() < self.share:
             poses = _poses(self.path, self.sha256)
             cut = max(1, round((1 - EVALUATION_SHARE) * len(poses)))
@@ -72,7 +79,7 @@ class PoseSource:
         return sample_articulation(rng), None
 
     def as_json(self) -> dict[str, Any]:
-        """What decides the images: the file's content, wherever it lies, and the share."""
+        """Return what decides the images: the content of the file, not its path, and the share."""
         return {"sha256": self.sha256, "share": self.share}
 
 
@@ -82,7 +89,7 @@ def write_poses(
     fit_error_mm: Float[np.ndarray, " n"],
     source: str,
 ) -> None:
-    """Write a file of poses, whole or not at all."""
+    """Write a file of poses, completely or not at all."""
     tensors = {"articulations": articulations, "fit_error_mm": fit_error_mm}
     tensors = {name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -90,29 +97,33 @@ def write_poses(
 
 
 def read_poses(path: str | Path) -> Float32[np.ndarray, "n 24"]:
-    """The articulations of a file, which is taken for a stranger's: nothing in it is executed.
+    """Return the articulations of a file. The file is not trusted: nothing in it is executed.
 
-    Raises HandsError naming the file if it is missing, too large or of another kind, and naming the pose if
-    an angle is not finite or not within the joint's limits.
+    Raises HandsError with the path if the file is missing, too large or no file of poses, and with the number
+    of the pose if an angle is not finite or exceeds the limits of its joint.
     """
     path = Path(path)
     if not path.is_file():
         raise HandsError(f"no file of poses at {path}")
     if (size := path.stat().st_size) > MAX_BYTES:
-        raise HandsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
+        raise HandsError(f"{path} has {size:,} bytes; a file of poses must have at most {MAX_BYTES:,}")
     try:
         with safe_open(path, framework="numpy") as file:
             poses = file.get_tensor("articulations")
     except (SafetensorError, TypeError, ValueError) as error:
-        raise HandsError(f"{path} is no file of poses of `latent-hands retarget`: {error}") from error
+        raise HandsError(
+            f"{path} is no file of poses; `latent-hands retarget` writes them: {error}"
+        ) from error
     if poses.dtype != np.float32 or poses.ndim != 2 or poses.shape[1] != 24 or not len(poses):
-        raise HandsError(f"articulations of {path} are {poses.dtype} {poses.shape}; legal: float32 (n, 24)")
+        raise HandsError(
+            f"articulations of {path} are {poses.dtype} {poses.shape}; they must be float32 (n, 24)"
+        )
     low, high = _LIMITS_DEG.T
     legal = (poses >= low - _ROUNDING_DEG) & (poses <= high + _ROUNDING_DEG)
     if not legal.all():
         pose, angle = np.argwhere(~legal)[0]
-        told = f"angle {angle} of pose {pose} in {path} is {poses[pose, angle]:g}"
-        raise HandsError(f"{told}; legal: {low[angle]:g} .. {high[angle]:g} degrees")
+        wrong = f"angle {angle} of pose {pose} in {path} is {poses[pose, angle]:g} degrees"
+        raise HandsError(f"{wrong}; it must be between {low[angle]:g} and {high[angle]:g}")
     return poses
 
 
@@ -123,8 +134,10 @@ def _sha256(path: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _poses(path: Path, sha256: str) -> Float32[np.ndarray, "n 24"]:
-    """The articulations, read once by every process; HandsError if the file is no longer the same."""
+    """Read the articulations once in each process. Raises HandsError if the file has changed."""
     poses = read_poses(path)
     if _sha256(path) != sha256:
-        raise HandsError(f"{path} was changed while poses were drawn from it; start again")
+        raise HandsError(
+            f"{path} was changed while poses were drawn from it; start again with an unchanged file"
+        )
     return poses

@@ -1,4 +1,4 @@
-"""Retargeting: the poses of any labelled data set, as articulations of the renderer's hand."""
+"""Retargeting: the poses of a labelled data set as articulations of the hand model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,16 +25,19 @@ from latent_hands.hand.rig.poses import TOUCH_MM, freed
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM
 
 WORST_MM = 10.0
-"""A pose whose joints are further off on average is not that of the label, and is left out."""
+"""Greatest mean error of the joints of a pose; poses with a larger error are left out."""
 
 
 @dataclass(frozen=True)
 class Retargeted:
-    """The articulations of all hands of a set, and how well they fit.
+    """The articulations of all hands of a set, and their errors.
 
-    error_mm: distances of keypoints from their labels, before fingers that entered one another were freed.
-    final_mm: those afterwards, the mean of each hand. collided: whose fingers did. kept: hands that fit, and
-    that could be freed.
+    Args:
+        angles_deg: The articulations, see `Articulation.flat`.
+        error_mm: Distance of each keypoint from its label, before collisions were resolved.
+        final_mm: Mean distance for each hand, after collisions were resolved.
+        collided: Whether fingers of the hand collided.
+        kept: Whether the hand fits and its collisions could be resolved.
     """
 
     angles_deg: Float[Tensor, "n 24"]
@@ -44,7 +47,7 @@ class Retargeted:
     kept: Bool[Tensor, " n"]
 
     def summary(self) -> dict[str, Any]:
-        """How well all hands fit, ready for JSON."""
+        """Return the errors over all hands, ready for JSON."""
         joints = dict(zip(JOINTS, self.error_mm.mean(0).tolist(), strict=True))
         return {
             "hands": len(self.kept),
@@ -59,9 +62,9 @@ class Retargeted:
 
 
 def retarget(samples: Sequence[Sample], progress: bool = False) -> Retargeted:
-    """Articulations for all labelled hands of one set, which are measured together for their proportions.
+    """Fit articulations to all hands of a labelled set, after one common calibration of the proportions.
 
-    Raises HandsError naming a sample that has no labels, no side, or a bone without length.
+    Raises HandsError with the name of a sample that has no 3D joints, no side or a bone of length 0.
     """
     xyz_mm = right_hands_mm(samples)
     skeleton = calibrate(_mean_skeleton(samples[0].root), xyz_mm)
@@ -69,9 +72,9 @@ def retarget(samples: Sequence[Sample], progress: bool = False) -> Retargeted:
     fitted = torch.cat([fit(skeleton, hands) for hands in track(xyz_mm.split(CHUNK), "fitting", **bar)])
     hands = [Articulation.from_flat(hand) for hand in fitted.numpy()]
     collided = torch.tensor([penetration_mm(hand) >= TOUCH_MM for hand in hands])
-    opened = [freed(hand) for hand in hands]
-    free = torch.tensor([hand is not None for hand in opened])
-    angles = np.stack([(after or before).flat() for after, before in zip(opened, hands, strict=True)])
+    resolved = [freed(hand) for hand in hands]
+    free = torch.tensor([hand is not None for hand in resolved])
+    angles = np.stack([(after or before).flat() for after, before in zip(resolved, hands, strict=True)])
     angles = torch.from_numpy(angles)
     final_mm = errors_mm(skeleton, angles, xyz_mm).mean(1)
     before_mm = errors_mm(skeleton, fitted, xyz_mm)
@@ -79,24 +82,30 @@ def retarget(samples: Sequence[Sample], progress: bool = False) -> Retargeted:
 
 
 def right_hands_mm(samples: Sequence[Sample]) -> Float[Tensor, "n 21 3"]:
-    """The joints of all hands, left ones mirrored. Raises HandsError as `retarget` does."""
+    """Return the joints of all hands as right hands: left hands are mirrored.
+
+    Raises HandsError as `retarget` does.
+    """
     if not samples:
-        raise HandsError("no hands to retarget; legal: 1 or more")
+        raise HandsError("no hands to retarget; give at least one")
     for sample in samples:
         if sample.xyz_mm is None or sample.side is None:
             missing = "joints in 3D" if sample.xyz_mm is None else "side"
-            raise HandsError(f"sample {sample.name} has no {missing}: only labelled hands can be retargeted")
+            raise HandsError(f"sample {sample.name} has no {missing}; only labelled hands can be retargeted")
     xyz_mm = torch.from_numpy(np.stack([sample.xyz_mm for sample in samples if sample.xyz_mm is not None]))
     flat = ~(bone_vectors(xyz_mm).norm(dim=-1) > 0).all(1)
     if flat.any():
         name = samples[int(flat.nonzero()[0])].name
-        raise HandsError(f"a bone of sample {name} has no length; legal: above 0 mm")
+        raise HandsError(f"a bone of sample {name} has no length; all bones must be longer than 0 mm")
     left = torch.tensor([sample.side == "left" for sample in samples])
     return torch.where(left[:, None, None], mirror(xyz_mm), xyz_mm).double()
 
 
 def _mean_skeleton(root: str) -> Skeleton:
-    """The mean hand with its own joints, or the palm between wrist and middle MCP in the wrist's place."""
+    """Return the mean hand; if the root is the palm, the palm replaces the wrist.
+
+    The palm is the middle between wrist and middle MCP joint.
+    """
     linear = torch.eye(21)
     if root == "palm":
         linear[PALM, [PALM, MIDDLE_MCP]] = 0.5

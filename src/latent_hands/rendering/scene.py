@@ -1,4 +1,4 @@
-"""Scenes: everything about an image but the hand's pose and the viewpoint onto it."""
+"""Scenes: everything that decides an image, except the pose of the hand and the viewpoint."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from latent_hands.data.rhd import SPLITS
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import RHD
@@ -15,25 +16,32 @@ from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
 from latent_hands.rendering.image import Look, sample_look
 
-SPLITS = ("training", "evaluation")
 SIDES = ("left", "right")
 DEPTH_M = (0.35, 0.9)
 AXIS_DEG, AXIS_SHAPE = 8.8, 2.7
-"""Weibull distribution of the palm's angle off the optical axis: median 7.7, 90 % 12 degrees, as in RHD."""
+"""Weibull distribution of the angle between palm and optical axis: median 7.7, 90 % 12 degrees, as in RHD."""
 OFFSET = 0.03
-"""How far the palm is off the middle, at most, where the window is larger than the image."""
+"""Greatest distance of the palm from the middle, in image sides, if the box is larger than the image."""
 DEFOCUS = 2**31
-"""Key of the random numbers of `defocused`: beyond those of the images of a scene."""
+"""Key of the random stream of `defocused`; smaller keys belong to the images of a scene."""
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A hand's identity and side, its look (skin, light, background, sleeve, sensor), a camera and a window.
+    """A person's hand, its look, and a camera.
 
-    ``K`` is the camera of the ``size`` x ``size`` image, ``palm_m`` the palm's place in its frame and
-    ``window`` = (cx, cy, side) the square around the palm's pixel that synthesis crops. ``convention`` is
-    that of the labels; the hand is placed and framed by the joints of RHD's, so no pixel depends on it.
+    Args:
+        split, index: The split and the number of the scene.
+        size_px: Side of the square image.
+        side: "left" or "right".
+        identity: Shape of the hand, see `HandModel.identity`.
+        look: Skin, light, background, sleeve, sensor, jewellery and object.
+        K: Intrinsics.
+        palm_m: Place of the palm in the camera frame.
+        box: (cx, cy, side), pixels: the square around the palm, which synthesis crops.
+        convention: Convention of the labels. Joints in RHD's convention place the hand, so that no pixel
+            depends on it.
     """
 
     split: str
@@ -48,17 +56,18 @@ class Scene:
     convention: str = RHD
 
     def with_look(self, **parts: Any) -> "Scene":
-        """The scene with other parts of its look."""
+        """Return the scene with other parts of its look."""
         return dataclasses.replace(self, look=dataclasses.replace(self.look, **parts))
 
     def factors(self) -> dict[str, Any]:
-        """What the scene was made from, ready for JSON."""
+        """Return everything that the scene was made from, ready for JSON."""
         return {
             "scene": self.index,
             "side": self.side,
             "identity": plain(self.identity),
             "K": plain(self.K),
             "palm_m": plain(self.palm_m),
+            # The name in files of all versions.
             "window": list(self.box),
             "look": plain(self.look),
         }
@@ -70,19 +79,29 @@ def sample_scene(
     index: int,
     size_px: int,
     scene_size: tuple[float, float] = (0.8, 1.3),
-    *spawn: int,
+    *stream: int,
     convention: str = RHD,
 ) -> Scene:
-    """Draw scene number ``index`` of a split, the same for the same arguments.
+    """Draw a scene; the same arguments give the same scene.
 
-    The palm lies 0.35 to 0.9 m away (log-uniform); the window's side is uniform in ``window`` times ``size``.
-    The image is as cut out of a larger one: the palm's ray is off the optical axis as in RHD, so the
-    principal point may lie far from the middle. Scenes, light and backgrounds of the two splits are disjoint.
-    ``spawn`` chooses another stream of scenes, as in `scene_rng`; ``convention`` is that of the labels.
-    Raises HandsError for an unknown split, a negative seed, and a size or window out of range.
+    The depth of the palm is log-uniform in 0.35 .. 0.9 m. The palm is off the optical axis as in RHD, as if
+    the image were cut from a larger one, so the principal point may be far from the middle. The two splits
+    share no scene, no place and no lamp.
+
+    Args:
+        seed: Seed of all random numbers.
+        split: "training" or "evaluation".
+        index: Number of the scene in its split.
+        size_px: Side of the square image, 16 .. 2048.
+        scene_size: Range of the side of the scene's box, in image sides; the side is uniform.
+        stream: Numbers that choose another stream of scenes, see `scene_rng`.
+        convention: Convention of the labels.
+
+    Raises HandsError for an unknown split, a negative seed, and values of `size_px` or `scene_size` out of
+    range.
     """
     check_settings(seed, split, size_px, scene_size)
-    rng = scene_rng(seed, split, index, *spawn)
+    rng = scene_rng(seed, split, index, *stream)
     side = SIDES[rng.integers(2)]
     identity = HandModel.load().sample_identity(rng)
     share = rng.uniform(*scene_size)
@@ -93,21 +112,23 @@ def sample_scene(
 
 
 def defocused(scene: Scene, seed: int, defocus: tuple[float, float]) -> Scene:
-    """The scene as a portrait lens shows it: behind the hand a blur whose standard deviation, in image
-    sides, is uniform in ``defocus``; all else, of every image, stays."""
+    """Return the scene with the blurred background of a portrait lens; nothing else changes.
+
+    The standard deviation of the blur, in image sides, is uniform in the range `defocus`.
+    """
     rng = scene_rng(seed, scene.split, scene.index, DEFOCUS)
     background = dataclasses.replace(scene.look.background, blur=float(rng.uniform(*defocus)))
     return scene.with_look(background=background)
 
 
-def scene_rng(seed: int, split: str, index: int, *spawn: int) -> np.random.Generator:
-    """The stream of random numbers of a scene, or with ``spawn`` of a part of it."""
+def scene_rng(seed: int, split: str, index: int, *stream: int) -> np.random.Generator:
+    """Return the random numbers of a scene; the numbers `stream` choose another independent stream of it."""
     entropy = (seed, SPLITS.index(split), index)
-    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=spawn))
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=stream))
 
 
 def sample_view(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
-    """A rotation drawn uniformly from SO(3)."""
+    """Draw a rotation uniformly from SO(3)."""
     quaternion = rng.standard_normal(4)
     x, y, z, w = quaternion / np.linalg.norm(quaternion)
     return np.array(
@@ -120,11 +141,11 @@ def sample_view(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
 
 
 def check_settings(seed: int, split: str, size_px: int, scene_size: tuple[float, float]) -> None:
-    """Refuse settings that no scene can have, with a HandsError."""
+    """Raise HandsError if a setting is out of range."""
     if split not in SPLITS:
         raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
     if seed < 0:
-        raise HandsError(f"seed is {seed}; legal: 0 or more")
+        raise HandsError(f"seed is {seed}; it must be 0 or more")
     if not 16 <= size_px <= 2048:
         raise HandsError(f"size_px is {size_px}; it must be between 16 and 2048")
     if not 0.1 <= scene_size[0] <= scene_size[1] <= 4:
@@ -133,7 +154,7 @@ def check_settings(seed: int, split: str, size_px: int, scene_size: tuple[float,
 
 
 def plain(value: object) -> Any:
-    """Dataclasses, arrays and numpy numbers as what JSON knows; floats keep all the digits that count."""
+    """Convert dataclasses, arrays and numpy numbers to JSON types; floats keep all significant digits."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray) and value.dtype == np.float32:
@@ -148,7 +169,7 @@ def plain(value: object) -> Any:
 def _sample_camera(
     rng: np.random.Generator, bone_m: float, size_px: int, share: float
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"], Float[np.ndarray, "2"]]:
-    """Draw (K, palm in metres, its pixel): the window has its side and, if it fits, lies in the image."""
+    """Draw (K, palm in metres, its pixel); the box has its side, and lies inside the image if it fits."""
     depth_m = np.exp(rng.uniform(*np.log(DEPTH_M)))
     focal_px = share * size_px * depth_m / (SCENE_BONES * bone_m)
     azimuth = rng.uniform(0, 2 * np.pi)
@@ -165,13 +186,13 @@ def _sample_camera(
 def left_form(
     identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = RHD
 ) -> Float[np.ndarray, "21 3"]:
-    """Joints of a posed hand in left form (x mirrored), about its palm, metres."""
+    """Return the joints of a posed hand in left form (x mirrored), relative to its palm, metres."""
     model = HandModel.load()
     joints = model.pose(model.identity(identity), articulation, convention).keypoints @ MIRROR
     return joints - (joints[WRIST] + joints[MIDDLE_MCP]) / 2
 
 
 def bone_m(identity: Float[np.ndarray, "12"]) -> float:
-    """Length of the middle MCP-PIP bone, metres."""
+    """Return the length of the middle MCP-PIP bone, metres."""
     joints = left_form(identity, neutral())
     return float(np.linalg.norm(joints[MIDDLE_MCP] - joints[MIDDLE_PIP]))

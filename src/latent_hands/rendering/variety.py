@@ -1,6 +1,6 @@
-"""What is not in every scene, each kind with its rate and a stream of random numbers of its own.
+"""Variety: what only some scenes have, such as jewellery, objects and faults of the camera.
 
-So a scene without one of them is the same scene in all else.
+Each kind has its own rate and its own random numbers, so leaving one kind out changes nothing else.
 """
 
 from collections.abc import Callable, Collection
@@ -21,22 +21,22 @@ from latent_hands.rendering.looks.things import sample_thing
 from latent_hands.rendering.scene import MIRROR, SIDES, Scene, bone_m, sample_view, scene_rng
 
 VARIETY = 2**31 + 1
-"""Key of the random numbers of the first kind of variety: beyond those of images and of `defocused`."""
-SEEN_PX = (81.0, 0.24)
-"""Median and spread (of the logarithm) of the side of RHD's hands: 10 % are below 61, 10 % above 112 px."""
+"""Key of the random stream of the first kind; smaller keys belong to images and to `defocused`."""
+HAND_PX = (81.0, 0.24)
+"""Median and logarithmic spread of the side of RHD's hands: 10 % are below 61 px, 10 % above 112 px."""
 
 
 @dataclass(frozen=True)
 class Variety:
-    """The share of scenes that have each of them, 0 .. 1.
+    """The share of scenes with each kind of variety, 0 .. 1.
 
     Args:
         ages: Children's hands (a third) and old skin.
         jewellery: Rings, bracelets, watches.
-        objects: Something in the hand or in front of it.
+        objects: An object in the hand or in front of it.
         other_hand: Another hand behind it.
-        low_resolution: A hand seen by as few pixels as RHD's, enlarged.
-        rough_camera: Strong blur of motion or focus, noise, or compression.
+        low_resolution: A hand of as few pixels as in RHD, enlarged.
+        rough_camera: Strong motion blur, lens blur, noise or compression.
     """
 
     ages: float = 0.25
@@ -48,24 +48,24 @@ class Variety:
 
     @staticmethod
     def without(*names: str) -> "Variety":
-        """The default rates, but 0 for these; HandsError for an unknown name."""
+        """Return the default rates with 0 for these kinds. Raises HandsError for an unknown kind."""
         for name in names:
             if name not in KINDS:
                 raise HandsError(f'unknown variety "{name}"; {did_you_mean(name, KINDS)}')
         return replace(EVERYTHING, **dict.fromkeys(names, 0.0))
 
 
-def varied(scene: Scene, seed: int, variety: Variety, *spawn: int) -> Scene:
-    """The scene with what falls to it; `seed` and `spawn` as in `sample_scene`."""
+def varied(scene: Scene, seed: int, variety: Variety, *stream: int) -> Scene:
+    """Return the scene with its kinds of variety; `seed` and `stream` are those of `sample_scene`."""
     for number, (name, change) in enumerate(_CHANGES.items()):
-        rng = scene_rng(seed, scene.split, scene.index, *spawn, VARIETY + number)
+        rng = scene_rng(seed, scene.split, scene.index, *stream, VARIETY + number)
         if rng.random() < getattr(variety, name):
             scene = change(scene, rng)
     return scene
 
 
 def kinds_of(split: str, index: int, seed: int, variety: Variety) -> tuple[str, ...]:
-    """Which kinds of variety fall to a scene of a rendered set."""
+    """Return the kinds of variety that a scene of a rendered set has."""
     return tuple(
         name
         for number, name in enumerate(KINDS)
@@ -74,18 +74,18 @@ def kinds_of(split: str, index: int, seed: int, variety: Variety) -> tuple[str, 
 
 
 def check_variety(variety: Variety) -> None:
-    """Refuse rates that are none, with a HandsError."""
+    """Raise HandsError if a rate is out of range."""
     for name in KINDS:
         if not 0 <= getattr(variety, name) <= 1:
-            raise HandsError(f"variety {name} is {getattr(variety, name)}; legal: 0 .. 1")
+            raise HandsError(f"variety {name} is {getattr(variety, name)}; it must be between 0 and 1")
 
 
 def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
-    """A child: a small hand with short fingers and smooth skin; or old skin: wrinkles, spots and veins."""
+    """Give the scene a child's hand, small with short fingers and smooth skin, or old skin."""
     skin = scene.look.skin
     if rng.random() < 1 / 3:
         identity = scene.identity.copy()
-        # The first components are size, length of the fingers, and length of the fingers against the palm.
+        # The first components are size, length of the fingers, and that length relative to the palm.
         identity[:3] = rng.uniform([-2.3, -1.8, -1.6], [-1.2, -0.2, 0.0])
         skin = replace(
             skin, creases=0.5 * skin.creases, mottle=0.6 * skin.mottle, bump=0.5 * skin.bump, freckles=0.0
@@ -105,7 +105,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def _refocused(scene: Scene) -> Scene:
-    """The scene with the focal length that shows its identity as large as its window wants."""
+    """Return the scene with the focal length at which its hand fills its box."""
     centre_px, side = np.array(scene.box[:2]), scene.box[2]
     focal_px = side * scene.palm_m[2] / (SCENE_BONES * bone_m(scene.identity))
     K = np.diag([focal_px, focal_px, 1.0])
@@ -114,16 +114,18 @@ def _refocused(scene: Scene) -> Scene:
 
 
 def _adorned(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Give the scene's hand jewellery."""
     return scene.with_look(jewellery=sample_jewellery(rng))
 
 
 def _occupied(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Put an object into the hand or in front of it."""
     reach = 0.3 * scene.box[2] / scene.K[0, 0]
     return scene.with_look(thing=sample_thing(rng, scene.palm_m, reach, sample_view(rng)))
 
 
 def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The person's other hand, or anybody's."""
+    """Put the person's other hand, or another person's hand, into the background."""
     own = rng.random() < 0.6
     skin, identity = scene.look.skin, scene.identity
     if not own:
@@ -146,13 +148,14 @@ def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def _coarse(scene: Scene, rng: np.random.Generator) -> Scene:
-    seen_px = SEEN_PX[0] * np.exp(rng.normal(0, SEEN_PX[1]))
-    resolution = float(min(1.0, seen_px / scene.box[2]))
+    """Give the sensor so few pixels that the hand is as small as in RHD."""
+    hand_px = HAND_PX[0] * np.exp(rng.normal(0, HAND_PX[1]))
+    resolution = float(min(1.0, hand_px / scene.box[2]))
     return scene.with_look(sensor=replace(scene.look.sensor, resolution=resolution))
 
 
 def _roughened(scene: Scene, rng: np.random.Generator) -> Scene:
-    """One to all of four faults of a camera."""
+    """Give the camera one or two of four faults."""
     worst = {
         "motion_px": float(rng.uniform(4, 10)),
         "blur_px": float(rng.uniform(0.8, 2.2)),

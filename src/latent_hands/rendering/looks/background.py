@@ -123,7 +123,10 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
 def view(
     place: str, to_world: Float32[ndarray, "3 3"], view_deg: float, size: int
 ) -> Float32[ndarray, "s s 3"]:
-    """Return a camera's view of a place, gamma-coded: sampled at the panorama's resolution, then enlarged smoothly."""
+    """Return a camera's view of a place, gamma-coded.
+
+    The panorama is sampled at its own resolution, and the view is enlarged smoothly.
+    """
     panorama = load_panorama(place)
     height, width = panorama.shape[:2]
     count = int(min(size, max(24, view_deg / 360 * width * 1.3)))

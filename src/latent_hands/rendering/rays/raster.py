@@ -1,7 +1,7 @@
 """The first surface behind each pixel's centre, found triangle by triangle.
 
 The result is that of `RayMesh.first_hit`, but it is faster: a ray searches the whole hand, and a triangle
-tests only its few pixels. Each pixel keeps the nearest triangle. All points are in the camera frame, in metres.
+tests only its few pixels. Each pixel keeps the nearest triangle. Frame: camera, metres.
 """
 
 from typing import no_type_check

@@ -37,8 +37,8 @@ class PlacedSurface:
 class Stage:
     """The fine and the coarse surface of a hand model, ready for rays, and the maps between them.
 
-    Images show the fine surface. The coarse surface gathers light and casts shadows; its vertices are the first
-    of the fine ones.
+    Images show the fine surface. The coarse surface gathers light and casts shadows; its vertices are the
+    first of the fine ones.
 
     Args:
         model: The hand model.

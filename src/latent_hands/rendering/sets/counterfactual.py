@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from latent_hands.data.counterfactual import FACTORS
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.hand.rig.articulation import Articulation
@@ -31,7 +32,6 @@ from latent_hands.rendering.placed_hand import PlacedHand, arm_fits, joints_fit,
 from latent_hands.rendering.scene import SIDES, Scene, defocused, plain, sample_scene, sample_view, scene_rng
 from latent_hands.rendering.variety import Variety, varied
 
-FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 GROUP_SCENES = ("anchor", "identity", "skin", "light", "background", "donor")
 """Images of a group whose scenes differ, in the order of their tag images."""
 GRID_POSES, GRID_SCENES = 4, 4
