@@ -18,8 +18,8 @@ test: $(READY) lint   ## what continuous integration runs
 	$(BIN)/pytest -n 2
 
 lint: $(READY)
-	$(BIN)/ruff check src tests tools benchmarks
-	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/pyright
 
 docs: $(READY)   ## the README's and docs' snippets are run, their links to code checked
