@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from latent_hands.build import build_vae
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.runs import folder as checkpoint
-from latent_hands.runs.folder import Place, cut_metrics, load_run, save_run, start_run
+from latent_hands.runs.folder import Place, cut_metrics, find_run, load_run, save_run, start_run
+from latent_hands.runs.shipped import shipped_models, shipped_runs
 from latent_hands.runs.shrink import shrink
 from latent_hands.training.beginning import start_with
 
@@ -46,10 +48,27 @@ def test_a_shrunk_run_is_small_and_loads_as_float32(run, tmp_path):
 
 
 def test_what_is_not_a_run_is_told(tmp_path):
-    with pytest.raises(HandsError, match=r'no run folder ".*nowhere"'):
+    with pytest.raises(HandsError, match=r"no run folder at .*nowhere; .*: estimation, synthesis"):
         load_run(tmp_path / "nowhere")
     with pytest.raises(HandsError, match=r"is not a run folder: it has no experiment.toml"):
         load_run(tmp_path)
+
+
+def test_a_folder_never_hides_a_shipped_model(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run.rename("estimation")
+    shipped = shipped_runs()["estimation"]
+    assert find_run("estimation") == shipped != Path("estimation")
+    assert find_run("./estimation") == find_run(Path("estimation")) == Path("estimation")
+    for name in ("estimaton", "estimation2"):
+        Path(name).mkdir()
+        with pytest.raises(HandsError, match=rf'"{name}"; did you mean "estimation".*write "\./{name}"'):
+            find_run(name)
+
+
+def test_every_shipped_model_has_a_description():
+    assert shipped_models()["estimation"] == "3D pose of one hand from a cropped RGB image."
+    assert shipped_models().keys() == shipped_runs().keys() == {"estimation", "synthesis", "synthesis_u"}
 
 
 def test_missing_weights_are_told(run):

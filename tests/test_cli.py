@@ -87,7 +87,7 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     )
     assert 'did you mean "rhd"' in fails(capsys, "evaluate", run, "--data", "rdh", "--root", tmp_path)
     assert "is not a run folder" in fails(capsys, "estimate", tmp_path, a)
-    assert "no run folder" in fails(capsys, "estimate", "nosuch", a)
+    assert "no shipped model" in fails(capsys, "estimate", "nosuch", a)
     assert "short.png" in fails(capsys, "estimate", run, runs / "short.png")
     assert "no image file or folder" in fails(capsys, "estimate", run, tmp_path / "none.png")
     assert "give either images or --data" in fails(capsys, "estimate", run)

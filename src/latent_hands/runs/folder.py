@@ -9,9 +9,9 @@ A run keeps the latest weights, not the best on validation data, because schedul
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.experiment import Experiment, load_experiment, write_experiment
 from latent_hands.files import write_text, write_whole
 from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.runs.shipped import shipped_runs
 
 EXPERIMENT, WEIGHTS, RESUME, METRICS = (
     "experiment.toml",
@@ -167,22 +168,24 @@ def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[s
 
 
 def find_run(run: str | Path) -> Path:
-    """Return the run folder itself, or the folder of the shipped model with that name.
+    """Return a run folder, or the folder of a shipped model.
 
-    Raises HandsError if it is neither.
+    A text without a path separator is the name of a shipped model. A `Path`, or a text with a separator, is a
+    folder. So a local folder never hides a shipped model.
+    Raises HandsError if there is no such run.
     """
-    path = Path(run)
-    if path.exists():
-        if not (path / EXPERIMENT).is_file():
-            raise HandsError(f"{path} is not a run folder: it has no {EXPERIMENT}")
-        return path
-    shipped = Path(str(files("latent_hands"))) / "weights"
-    names = [each.parent.name for each in sorted(shipped.glob(f"*/{EXPERIMENT}"))]
-    if str(run) in names:
-        return shipped / str(run)
-    raise HandsError(
-        f'no run folder "{run}" and no shipped model of that name; {did_you_mean(str(run), names)}'
-    )
+    shipped, path = shipped_runs(), Path(run)
+    if isinstance(run, str) and not {"/", os.sep} & set(run):
+        if run in shipped:
+            return shipped[run]
+        raise HandsError(
+            f'no shipped model "{run}"; {did_you_mean(run, shipped)}. To name a run folder, write "./{run}"'
+        )
+    if not path.exists():
+        raise HandsError(f"no run folder at {path}; a shipped model is named without a folder: {', '.join(shipped)}")
+    if not (path / EXPERIMENT).is_file():
+        raise HandsError(f"{path} is not a run folder: it has no {EXPERIMENT}")
+    return path
 
 
 def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:

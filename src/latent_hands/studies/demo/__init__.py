@@ -81,7 +81,7 @@ def _learn(stages: Stages, experiments: dict[str, Experiment]) -> None:
 def _shipped(run: str) -> float | None:
     """When the shipped model of that name was written; None if there is none."""
     try:
-        return (find_run(Path(run)) / WEIGHTS).stat().st_mtime if not Path(run).exists() else None
+        return (find_run(run) / WEIGHTS).stat().st_mtime
     except HandsError:
         return None
 
