@@ -1,4 +1,4 @@
-"""Run folders: load what was saved, refuse what is not theirs, execute nothing."""
+"""Run folders: a saved run loads unchanged, damaged files are refused, and nothing is executed."""
 
 import json
 import pickle
@@ -47,7 +47,7 @@ def test_a_shrunk_run_is_small_and_loads_as_float32(run, tmp_path):
         shrink(run, run)
 
 
-def test_what_is_not_a_run_is_told(tmp_path):
+def test_other_folders_are_refused(tmp_path):
     with pytest.raises(HandsError, match=r"no run folder at .*nowhere; .*: estimation, synthesis"):
         load_run(tmp_path / "nowhere")
     with pytest.raises(HandsError, match=r"is not a run folder: it has no experiment.toml"):
@@ -71,20 +71,20 @@ def test_every_shipped_model_has_a_description():
     assert shipped_models().keys() == shipped_runs().keys() == {"estimation", "synthesis", "synthesis_u"}
 
 
-def test_missing_weights_are_told(run):
+def test_missing_weights_are_refused(run):
     (run / "weights.safetensors").unlink()
     with pytest.raises(HandsError, match=r"weights.safetensors is missing"):
         load_run(run)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x00" * 100, pickle.dumps({"a": 1}), b"\xff" * 8 + b"{}"])
-def test_broken_weights_are_told(run, broken):
+def test_broken_weights_are_refused(run, broken):
     (run / "weights.safetensors").write_bytes(broken)
     with pytest.raises(HandsError, match=r"is not a readable safetensors file"):
         load_run(run)
 
 
-def test_huge_weights_are_refused_unread(run, monkeypatch):
+def test_huge_weights_are_not_read(run, monkeypatch):
     monkeypatch.setattr(checkpoint, "MAX_BYTES", 100)
     with pytest.raises(HandsError, match=r"at most 100 are read"):
         load_run(run)
@@ -106,7 +106,7 @@ def test_the_weights_of_another_graph_are_refused(run):
         load_run(run)
 
 
-def test_an_experiment_that_asks_for_more_than_its_weights_fill_allocates_nothing(run):
+def test_a_graph_larger_than_its_weights_allocates_nothing(run):
     path = run / "experiment.toml"
     path.write_text(
         path.read_text().replace("hidden = 16", "hidden = 4096").replace("width = 4\n", "width = 4096\n")
@@ -125,7 +125,7 @@ def test_weights_that_are_not_finite_are_not_saved(run):
     assert (run / "weights.safetensors").read_bytes() == before
 
 
-def test_metrics_after_the_checkpoint_are_forgotten(run):
+def test_metrics_after_the_checkpoint_are_removed(run):
     lines = [{"update": update, "x": 1.0} for update in (5, 10, 15)]
     damaged = 'not JSON\n[1]\n{"x": 1}\n'
     text = damaged + "".join(json.dumps(line) + "\n" for line in lines) + '{"update": 2'
@@ -134,13 +134,13 @@ def test_metrics_after_the_checkpoint_are_forgotten(run):
     assert [json.loads(x)["update"] for x in (run / "metrics.jsonl").read_text().splitlines()] == [5, 10]
 
 
-def test_a_resumable_state_without_a_place_is_told(run):
+def test_a_state_without_a_place_is_refused(run):
     save_file({"x": torch.zeros(1)}, run / "resume.safetensors")
     with pytest.raises(HandsError, match=r"does not hold the place of the training"):
         checkpoint.load_place(run)
 
 
-def test_a_graph_begins_with_the_arrows_that_another_run_shares(run):
+def test_a_graph_starts_with_the_arrows_that_another_run_shares(run):
     other = build_vae(load_experiment("synthesis", [*TINY, "--training.seed=5", "--latent.content=2"]))
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
     source = load_run(run)[0].state_dict()
@@ -164,7 +164,7 @@ def test_a_graph_begins_with_the_arrows_that_another_run_shares(run):
 
 
 def test_a_save_cut_short_leaves_no_state_ahead_of_the_weights(run, monkeypatch):
-    """Else the end of a training would be reached on paper alone, and resuming would do nothing."""
+    """Otherwise the state would name a finished training, and resuming would not train the weights."""
     written, write = [], checkpoint.write_tensors
 
     def write_one(path, *content):
@@ -180,7 +180,7 @@ def test_a_save_cut_short_leaves_no_state_ahead_of_the_weights(run, monkeypatch)
     assert (metadata["update"], checkpoint.load_place(run)[1].update) == ("9", 7)
 
 
-def test_tensors_that_cannot_be_written_are_told(tmp_path):
+def test_tensors_that_cannot_be_written_are_an_error(tmp_path):
     with pytest.raises(HandsError, match=r"none/x\.safetensors cannot be written: "):
         checkpoint.write_tensors(tmp_path / "none/x.safetensors", {"x": torch.zeros(1)}, {})
     (tmp_path / "x.safetensors").mkdir()

@@ -21,7 +21,7 @@ from latent_hands.runs.folder import load_place, load_run
 from latent_hands.training import train
 
 COUNT, UPDATES = 40, 4
-# Vectors alone, because BatchNorm uses the statistics of each process, and nothing drawn, because each process
+# Only vectors, because BatchNorm uses the statistics of each process. Nothing is drawn, because each process
 # draws its own noise.
 GRAPH = """
 [latent]

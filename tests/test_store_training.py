@@ -1,4 +1,4 @@
-"""Training, scoring and the command: a packed store in the place of its images."""
+"""Training, scoring and commands give the same results from a packed store as from its images."""
 
 import inspect
 import json
@@ -56,7 +56,7 @@ def hands_of(experiment):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
-def test_an_experiment_finds_the_same_hands(store, share):
+def test_an_experiment_reads_the_same_hands(store, share):
     prepare("images", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, images=())})
     options = [f"--data.validation_share={share}", "--data.limit=9", "--data.validation_limit=7"]
     stored, built = (hands_of(tiny("estimation", root, *options)) for root in (store, "images"))
@@ -64,7 +64,7 @@ def test_an_experiment_finds_the_same_hands(store, share):
     assert same(stored.validation, built.validation)
 
 
-def test_a_run_out_of_a_store_is_the_run_out_of_images(store, tmp_path):
+def test_a_run_from_a_store_equals_the_run_from_images(store, tmp_path):
     budget = [
         f"--phases.{phase}.{each}"
         for phase in ("disentangle", "embed_pose", "embed_rgb")
@@ -78,7 +78,7 @@ def test_a_run_out_of_a_store_is_the_run_out_of_images(store, tmp_path):
 
 
 @pytest.mark.parametrize("side", ["mirror", "condition"])
-def test_a_store_is_scored_as_its_images_are(samples, tmp_path, side):
+def test_scores_from_a_store_equal_those_from_images(samples, tmp_path, side):
     model = tiny_model(ESTIMATION, side=side)
     prepare("images", tmp_path / "store", {"evaluation": replace(CUT, side=side, margin=1.0, window_px=PX)})
     windows = stored_windows(model, "painted", tmp_path / "store", "evaluation")
@@ -87,7 +87,7 @@ def test_a_store_is_scored_as_its_images_are(samples, tmp_path, side):
         stored_windows(model, "painted", tmp_path / "store", "evaluation", rotations=2)
 
 
-def test_another_cut_is_one_error_that_names_both(store):
+def test_another_cut_is_an_error_that_names_both(store):
     with pytest.raises(HandsError) as error:
         hands_of(tiny("synthesis", store, "--data.side=condition", "--data.margin=1.0"))
     assert str(error.value) == (
@@ -102,14 +102,16 @@ def test_another_cut_is_one_error_that_names_both(store):
         open_windows(store, "evaluation", CUT)
 
 
-def test_the_command_packs_checks_and_tells(tmp_path, capsys):
+def test_the_command_packs_checks_and_reports(tmp_path, capsys):
     out = str(tmp_path / "store")
     options = ["--crop-px", "32", "--window-px", "32", "--images", "tag", "--json"]
     assert main(["prepare", "painted", "images", out, *options]) == 0
-    told = json.loads(capsys.readouterr().out)["splits"]
-    assert told["training"]["samples"] == told["evaluation"]["samples"] == COUNT
-    assert told["training"]["bytes"] == sum(p.stat().st_size for p in (tmp_path / "store/training").iterdir())
-    assert told["training"]["source_bytes"] > 0
+    splits = json.loads(capsys.readouterr().out)["splits"]
+    assert splits["training"]["samples"] == splits["evaluation"]["samples"] == COUNT
+    assert splits["training"]["bytes"] == sum(
+        p.stat().st_size for p in (tmp_path / "store/training").iterdir()
+    )
+    assert splits["training"]["source_bytes"] > 0
     assert main(["prepare", "painted", "images", out, "--verify"]) == 0
     assert "every checksum is right" in capsys.readouterr().out
     damage(tmp_path / "store/evaluation/00002.safetensors")

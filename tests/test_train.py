@@ -1,4 +1,4 @@
-"""Training: exact resumption, one loop for every algorithm, errors before the first batch."""
+"""Training: one loop for every algorithm, exact resumption, errors before the first batch."""
 
 import json
 import shutil
@@ -70,7 +70,7 @@ def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_pat
     assert train(experiment, second, resume=True, hands=hands())
 
 
-def test_features_of_photographs_begin_an_encoder_that_no_other_run_brings(tmp_path, monkeypatch):
+def test_an_encoder_without_weights_of_another_run_starts_pretrained(tmp_path, monkeypatch):
     backbone = "--networks.backbone=efficientnet_lite0"
     with pytest.raises(HandsError, match="crop_px is 16; legal for efficientnet_lite0: a multiple of 32"):
         train(tiny("regression", backbone), tmp_path / "first", hands=hands())
@@ -136,7 +136,7 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path):
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
 
 
-def test_a_phase_without_images_touches_none(tmp_path, monkeypatch):
+def test_a_phase_without_images_reads_none(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "draw_images", None)
     experiment = tiny()
     experiment = replace(experiment, algorithm=replace(experiment.algorithm, embed=("pose",)), phases={})
@@ -162,7 +162,7 @@ def test_the_cosine_schedule_ends_at_zero():
     assert rates[-1] == pytest.approx(0, abs=1e-12)
 
 
-def test_nan_is_named_with_its_place_and_nothing_is_saved(tmp_path):
+def test_nan_is_reported_with_its_place_and_nothing_is_saved(tmp_path):
     broken = start_run(tmp_path / "broken", tiny())
     vae = build_vae(tiny())
     torch.nn.init.constant_(vae.decoder("pose").network.layers[-1].bias, torch.nan)
