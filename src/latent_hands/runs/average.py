@@ -42,7 +42,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
 
 
 def mean_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of every weight, BatchNorm's statistics included. Integers are those of the last state."""
+    """Return the mean of every weight and of BatchNorm's statistics, and the integers of the last state."""
     return {
         name: torch.stack([state[name] for state in states]).mean(dim=0) if last.is_floating_point() else last
         for name, last in states[-1].items()

@@ -5,7 +5,7 @@
     resume.safetensors    weights, Adam's moments and the place in the training, in one file
     metrics.jsonl         one line per report: phase, update, terms, rates, validation
 
-A run keeps the latest weights, not the best on validation data, because schedules end at a learning rate of 0.
+A run keeps the latest weights, not the best on validation data, because schedules end at learning rate 0.
 """
 
 import json
@@ -182,7 +182,9 @@ def find_run(run: str | Path) -> Path:
             f'no shipped model "{run}"; {did_you_mean(run, shipped)}. To name a run folder, write "./{run}"'
         )
     if not path.exists():
-        raise HandsError(f"no run folder at {path}; a shipped model is named without a folder: {', '.join(shipped)}")
+        raise HandsError(
+            f"no run folder at {path}; a shipped model is named without a folder: {', '.join(shipped)}"
+        )
     if not (path / EXPERIMENT).is_file():
         raise HandsError(f"{path} is not a run folder: it has no {EXPERIMENT}")
     return path
@@ -206,7 +208,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
 
 
 def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Raise HandsError if a graph and its weights differ in size, before memory for the graph is allocated."""
+    """Raise HandsError if a graph and its weights differ in size, before the graph takes memory."""
     expected = sum(t.numel() for t in vae.state_dict().values())
     found = sum(t.numel() for t in weights.values())
     if expected != found:
