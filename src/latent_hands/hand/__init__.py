@@ -1,1 +1,4 @@
-"""The hand as geometry: joints and bones, the canonical frame, the camera."""
+"""The hand as geometry: joints and bones, poses and frames, camera and crops, joint conventions.
+
+`hand.rig` holds the mesh of a hand and its kinematics.
+"""

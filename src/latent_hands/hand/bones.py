@@ -1,4 +1,4 @@
-"""Bones of poses: vectors, lengths, and the same directions with other lengths."""
+"""The bones of poses: vectors, mean lengths, and poses with given bone lengths."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -10,23 +10,26 @@ _PARENT, _CHILD = (list(ends) for ends in zip(*BONES, strict=True))
 
 
 def bone_vectors(pose: Float[Tensor, "*batch 21 3"]) -> Float[Tensor, "*batch 20 3"]:
-    """From parent to child, in the order of `BONES`; the unit is the pose's."""
+    """Return child - parent for each bone, in the order of `skeleton.BONES` and the unit of `pose`."""
     return pose[..., _CHILD, :] - pose[..., _PARENT, :]
 
 
 def mean_bone_lengths(pose: Float[Tensor, "n 21 3"], visible: Bool[Tensor, "n 21"]) -> Float[Tensor, " 20"]:
-    """The mean length of each bone over the hands that show both its ends; over all where none does."""
-    seen = visible[:, _CHILD] & visible[:, _PARENT]
-    weight = (seen | ~seen.any(dim=0)).to(pose)
+    """Return the mean length of each bone over the hands in which both of its ends are visible.
+
+    A bone that no hand shows is averaged over all hands. The unit is that of `pose`.
+    """
+    both = visible[:, _CHILD] & visible[:, _PARENT]
+    weight = (both | ~both.any(dim=0)).to(pose)
     return (weight * bone_vectors(pose).norm(dim=-1)).sum(dim=0) / weight.sum(dim=0)
 
 
 def with_bone_lengths(
     pose: Float[Tensor, "*batch 21 3"], lengths: Float[Tensor, "*batch 20"]
 ) -> Float[Tensor, "*batch 21 3"]:
-    """The pose with each bone stretched to its length, from the palm outwards; directions stay.
+    """Return the pose with the given bone lengths and unchanged bone directions; joint 0 does not move.
 
-    A bone of length 0 has no direction and stays as it is.
+    A bone of length 0 has no direction and keeps its length.
     """
     stretched = normalize(bone_vectors(pose), dim=-1) * lengths[..., None]
     joints = pose.clone()

@@ -1,7 +1,11 @@
-"""Poses: the palm root, the bone unit, the canonical frame and viewpoint, mirror images, the ray frame.
+"""Hand poses: palm root, scale, canonical frame, viewpoint, mirror images and the ray frame.
 
-Points are rows, so a rotation R acts as X @ R. The camera frame has x to the right, y down, z forward.
-All functions are differentiable and take any leading dimensions.
+Points are rows, so a rotation R maps points X to X @ R. The camera frame has x to the right, y down and z
+forward. Joints are in RHD's order (`hand.skeleton`). In WRIST form joint 0 is the wrist; in PALM form it is
+the middle of wrist and middle MCP.
+
+All functions are differentiable and accept any leading dimensions (`*batch`). docs/conventions.md has every
+convention with its formula.
 """
 
 import math
@@ -15,27 +19,33 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import LITTLE_MCP, MIDDLE_MCP, MIDDLE_PIP, PALM, WRIST
 
 Mx = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
-"""The mirror of the camera frame, left to right: X @ Mx."""
+"""Mirror of the camera frame, left to right: X @ Mx negates x."""
 Mz = torch.diag(torch.tensor([1.0, 1.0, -1.0]))
-"""The mirror of the canonical frame, palm to back: X_can @ Mz."""
+"""Mirror of the canonical frame, palm to back of the hand: X @ Mz negates z."""
 
-_COLLINEAR = 1e-5  # sine of an angle that float32 no longer tells from zero
+_COLLINEAR = 1e-5  # the sine of an angle that float32 cannot distinguish from zero
 
 
 def to_palm(points: Float[Tensor, "*batch 21 c"]) -> Float[Tensor, "*batch 21 c"]:
-    """Wrist form to palm form: joint 0 becomes the middle of wrist and middle MCP, in 3D or in 2D."""
+    """Convert wrist form to palm form: palm = (wrist + middle MCP) / 2 replaces the wrist as joint 0.
+
+    `points` are joints in any unit and frame, in 3D or 2D. `to_wrist` is the inverse.
+    """
     palm = (points[..., WRIST, :] + points[..., MIDDLE_MCP, :]) / 2
     return torch.cat([palm.unsqueeze(-2), points[..., 1:, :]], dim=-2)
 
 
 def to_wrist(points: Float[Tensor, "*batch 21 c"]) -> Float[Tensor, "*batch 21 c"]:
-    """Palm form to wrist form, the inverse of `to_palm`: wrist = 2 palm - middle MCP."""
+    """Convert palm form to wrist form: wrist = 2 palm - middle MCP replaces the palm as joint 0.
+
+    `points` are joints in any unit and frame, in 3D or 2D. `to_palm` is the inverse.
+    """
     wrist = 2 * points[..., PALM, :] - points[..., MIDDLE_MCP, :]
     return torch.cat([wrist.unsqueeze(-2), points[..., 1:, :]], dim=-2)
 
 
 def to_palm_visible(visible: Bool[Tensor, "*batch 21"]) -> Bool[Tensor, "*batch 21"]:
-    """Visibility in palm form: the palm is visible if the wrist or the middle MCP is."""
+    """Convert the visibility of joints from wrist form to palm form: palm = wrist or middle MCP."""
     palm = visible[..., WRIST] | visible[..., MIDDLE_MCP]
     return torch.cat([palm.unsqueeze(-1), visible[..., 1:]], dim=-1)
 
@@ -43,10 +53,13 @@ def to_palm_visible(visible: Bool[Tensor, "*batch 21"]) -> Bool[Tensor, "*batch 
 def normalise(
     xyz_mm: Float[Tensor, "*batch 21 3"],
 ) -> tuple[Float[Tensor, "*batch 21 3"], Float[Tensor, "*batch"]]:
-    """The 3DPose and its scale: joints relative to the palm, in lengths of the middle MCP-PIP bone.
+    """Convert joints in millimetres to a 3DPose and its scale: pose = (xyz_mm - palm_mm) / bone_mm.
 
-    Takes joints in PALM form; returns (pose in bones, bone_mm), with xyz_mm - palm_mm = pose * bone_mm.
-    Raises `HandsError` naming the sample if that bone has no length.
+    `xyz_mm` are joints in PALM form. Returns (pose, bone_mm): `pose` is relative to the palm, in lengths of
+    the middle MCP-PIP bone and in the frame of `xyz_mm`; `bone_mm` is the length of that bone. The inverse is
+    pose * bone_mm + palm_mm.
+
+    Raises HandsError, with the index of the sample, if the length of that bone is not finite and above 0.
     """
     relative_mm = xyz_mm - xyz_mm[..., PALM : PALM + 1, :]
     bone_mm = (relative_mm[..., MIDDLE_MCP, :] - relative_mm[..., MIDDLE_PIP, :]).norm(dim=-1)
@@ -57,11 +70,17 @@ def normalise(
 def canonicalise(
     pose: Float[Tensor, "*batch 21 3"], right: Bool[Tensor, "*batch"] | None = None
 ) -> tuple[Float[Tensor, "*batch 21 3"], Float[Tensor, "*batch 3 3"]]:
-    """Splits a 3DPose into CPose and viewpoint V, with pose = cpose @ V (Sec. 3.3 of the paper).
+    """Split a 3DPose into canonical pose (CPose) and viewpoint V: pose = cpose @ V (paper, Sec. 3.3).
 
-    The canonical frame of Zimmermann & Brox (2017): palm at 0, middle MCP at (0, -D, 0), little MCP at z = 0,
-    x > 0. Where `right`, the CPose is stored in left form (z negated): pose = (cpose @ Mz) @ V.
-    Units are kept. Raises `HandsError` naming the sample if palm, middle MCP and little MCP lie on a line.
+    `pose` is relative to the palm, in any unit. Returns (cpose, V); `cpose` has the unit of `pose`. V is a
+    rotation from the canonical frame to the frame of `pose`. Its rows are the axes of the canonical frame of
+    Zimmermann & Brox (2017): the palm is at 0, the middle MCP at (0, -D, 0) with D > 0, and the little MCP at
+    z = 0 and x > 0.
+
+    `right` marks right hands. Their CPose is returned in left form, with z negated, so that left and right
+    hands share one canonical frame: pose = cpose @ Mz @ V. `compose` is the inverse.
+
+    Raises HandsError, with the index of the sample, if palm, middle MCP and little MCP lie on one line.
     """
     middle, little = pose[..., MIDDLE_MCP, :], pose[..., LITTLE_MCP, :]
     length = middle.norm(dim=-1, keepdim=True)
@@ -80,17 +99,26 @@ def compose(
     viewpoint: Float[Tensor, "*batch 3 3"],
     right: Bool[Tensor, "*batch"] | None = None,
 ) -> Float[Tensor, "*batch 21 3"]:
-    """The 3DPose of a CPose seen from a viewpoint: cpose @ V, or cpose @ Mz @ V where `right`."""
+    """Return the 3DPose of a canonical pose and a viewpoint V: cpose @ V, or cpose @ Mz @ V where `right`.
+
+    The 3DPose has the unit of `cpose` and is relative to the palm. `canonicalise` is the inverse.
+    """
     return _left_form(cpose, right) @ viewpoint
 
 
 def mirror(xyz: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-    """The mirror image, x -> -x: of a left hand a right one. CPose (left form) stays, V becomes Mz V Mx."""
+    """Mirror points left to right: X @ Mx, which negates x. A left hand becomes a right hand.
+
+    The canonical pose in left form does not change, and the viewpoint V becomes Mz @ V @ Mx.
+    """
     return xyz @ Mx.to(xyz)
 
 
 def in_plane(angle: float | Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rz(angle), radians: X @ Rz turns x towards y, clockwise in the image; V becomes V @ Rz."""
+    """Return the rotation Rz(angle) about the optical axis, in radians.
+
+    X @ Rz turns x towards y: clockwise in the image. The viewpoint V of a rotated hand is V @ Rz.
+    """
     angle = torch.as_tensor(angle)
     cos, sin = angle.cos(), angle.sin()
     zero, one = torch.zeros_like(cos), torch.ones_like(cos)
@@ -99,22 +127,25 @@ def in_plane(angle: float | Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 3 
 
 
 def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """The rotation nearest to any 3x3 matrix in the Frobenius norm (special orthogonal Procrustes)."""
+    """Return the rotation R that minimises the Frobenius norm of R - matrix (Procrustes problem)."""
     return roma.special_procrustes(matrix)  # pyright: ignore[reportReturnType]
 
 
 def geodesic_deg(a: Float[Tensor, "*batch 3 3"], b: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
-    """The angle of the rotation between two rotations, in degrees 0..180."""
+    """Return the angle of the rotation from `a` to `b`, in degrees from 0 to 180."""
     return roma.rotmat_geodesic_distance(a, b) * (180 / math.pi)
 
 
 def ray_rotation(
     K: Float[Tensor, "*batch 3 3"], centre_px: Float[Tensor, "*batch 2"]
 ) -> Float[Tensor, "*batch 3 3"]:
-    """The rotation R that takes points from the camera frame into the ray frame, X @ R, and V into V @ R.
+    """Return the rotation R from the camera frame to the ray frame of a pixel: X_ray = X @ R.
 
-    The ray frame looks along the ray K^-1 (u, v, 1) through the pixel `centre_px`: ray @ R = e_z, by the
-    shortest rotation. In it the look of a crop around that pixel determines the pose; X_ray @ R^T goes back.
+    The z axis of the ray frame is the ray K^-1 (u, v, 1) through the pixel `centre_px` = (u, v). R is the
+    shortest rotation with ray @ R = (0, 0, 1). The viewpoint V becomes V @ R, and X_ray @ R^T is the inverse.
+
+    In the camera frame, hands of one pose look different at different places of the image. In the ray frame
+    of a crop's centre, the appearance of the crop determines the pose.
     """
     pixel = torch.cat([centre_px, torch.ones_like(centre_px[..., :1])], dim=-1)
     ray = torch.linalg.solve(K, pixel)
@@ -129,7 +160,7 @@ def _left_form(cpose: Tensor, right: Tensor | None) -> Tensor:
 
 
 def _refuse(bad: Tensor, rule: str) -> None:
-    """Raises for the first bad sample, by its index in the leading dimensions."""
+    """Raise HandsError for the first bad sample, with its index in the leading dimensions."""
     if bad.any():
         index = ", ".join(str(i) for i in bad.nonzero()[0].tolist())
         raise HandsError(f"degenerate hand{f' at sample {index}' if index else ''}: {rule}")

@@ -1,4 +1,8 @@
-"""From one joint convention to another: what keypoints of the one tell of those of the other."""
+"""Translation of poses from one joint convention to another.
+
+The translation is an affine map between canonical poses. It is fitted by ridge regression on the hand model,
+for random people in random poses, so it uses no label of any data set.
+"""
 
 from functools import cache
 
@@ -14,9 +18,9 @@ from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
 
 HANDS = 600
-"""Random people in random poses that the map is fitted on."""
+"""The number of random hands that the map is fitted on."""
 RIDGE = 1e-3
-"""Pull of the map towards "nothing moves", in squared bones a hand: some joints always move together."""
+"""The ridge penalty per hand, in squared bones: some joints always move together."""
 
 
 def translate(
@@ -25,11 +29,13 @@ def translate(
     target: str,
     right: Bool[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, "batch 21 3"]:
-    """The 3DPose in the convention `target` of a hand whose 3DPose in the convention `source` is `pose`.
+    """Translate 3DPoses from the joint convention `source` to `target`.
 
-    Both are relative to their own palms, in lengths of their own middle bones. An affine map between
-    canonical poses, fitted on the hand model in random poses, so it knows no label of any data set; the
-    viewpoint is that of `source`. `right` marks right hands. Raises HandsError for an unknown convention.
+    `pose` is in PALM form, in lengths of the middle MCP-PIP bone, in any frame; so is the result, relative to
+    its own palm and in lengths of its own middle bone. `right` marks right hands. The formula is
+    cpose + (cpose A + b) in the canonical frame of `source`.
+
+    Raises HandsError for an unknown convention.
     """
     cpose, viewpoint = canonicalise(pose - pose[:, PALM : PALM + 1], right)
     weights, offset = (part.to(pose) for part in _translation(source, target))
@@ -39,23 +45,23 @@ def translate(
 
 @cache
 def _translation(source: str, target: str) -> tuple[Float[Tensor, "63 63"], Float[Tensor, " 63"]]:
-    """What is to be added to a canonical pose: cpose @ weights + offset."""
+    """Return the map A and the offset b: a canonical pose changes by cpose @ A + b."""
     for name in (source, target):
         CONVENTIONS.find(name)
     points = random_points(HANDS, seed=0)
-    here, there = (in_convention(points, name) for name in (source, target))
-    bone = (here[:, MIDDLE_MCP] - here[:, MIDDLE_PIP]).norm(dim=-1)[:, None, None]
-    cpose, viewpoint = canonicalise(here / bone)
-    change = (normalise(there)[0] @ viewpoint.mT - cpose).flatten(1)
+    given, wanted = (in_convention(points, name) for name in (source, target))
+    bone = (given[:, MIDDLE_MCP] - given[:, MIDDLE_PIP]).norm(dim=-1)[:, None, None]
+    cpose, viewpoint = canonicalise(given / bone)
+    change = (normalise(wanted)[0] @ viewpoint.mT - cpose).flatten(1)
     centre, mean = cpose.flatten(1).mean(dim=0), change.mean(dim=0)
-    known = cpose.flatten(1) - centre
-    pull = RIDGE * HANDS * torch.eye(63, dtype=known.dtype)
-    weights = torch.linalg.solve(known.mT @ known + pull, known.mT @ (change - mean))
+    inputs = cpose.flatten(1) - centre
+    penalty = RIDGE * HANDS * torch.eye(63, dtype=inputs.dtype)
+    weights = torch.linalg.solve(inputs.mT @ inputs + penalty, inputs.mT @ (change - mean))
     return weights.float(), (mean - centre @ weights).float()
 
 
 def random_points(count: int, seed: int) -> Float[Tensor, "count 42 3"]:
-    """The points, from which every convention takes its keypoints, of random left hands, millimetres."""
+    """Return the points of random LEFT hands in random poses, in millimetres (see `PosedHand.points`)."""
     rng, model = np.random.default_rng(seed), HandModel.load()
     posed = [
         model.pose(model.identity(model.sample_identity(rng)), sample_articulation(rng)) for _ in range(count)
@@ -64,7 +70,7 @@ def random_points(count: int, seed: int) -> Float[Tensor, "count 42 3"]:
 
 
 def in_convention(points: Float[Tensor, "count 42 3"], convention: str) -> Float[Tensor, "count 21 3"]:
-    """Joints of those hands relative to their palm, millimetres."""
+    """Return the joints of these hands in a convention, in PALM form, relative to the palm, in mm."""
     xyz_mm = torch.stack([torch.from_numpy(keypoints(each, convention)) for each in points.numpy()])
     palm = to_palm(xyz_mm.double())
     return palm - palm[:, PALM : PALM + 1]
