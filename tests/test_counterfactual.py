@@ -1,4 +1,4 @@
-"""Groups in which one factor changes and grids of poses in scenes: what is equal is equal, to the bit."""
+"""Groups in which one factor changes, and grids of poses in scenes: equal parts are equal bit for bit."""
 
 import json
 
@@ -44,16 +44,16 @@ def read(root, request):
 
 
 def factors_of(sample):
-    """Everything recorded about how an image was made, by factor; `rest` is what belongs to none."""
-    known = json.loads(json.dumps(sample.factors))
-    look = known.pop("look")
+    """Return the record of an image by factor; `rest` belongs to no factor."""
+    record = json.loads(json.dumps(sample.factors))
+    look = record.pop("look")
     turn = {name: look["light"].pop(name) for name in ("yaw_deg", "pitch_deg", "roll_deg")}
-    parts = {"pose": known.pop("articulation"), "viewpoint": known.pop("viewpoint")}
-    parts |= {"identity": known.pop("identity")} | {name: look.pop(name) for name in SURFACE}
-    # Names of images and scenes are no factors; the mesh's rotation follows from pose and viewpoint.
+    parts = {"pose": record.pop("articulation"), "viewpoint": record.pop("viewpoint")}
+    parts |= {"identity": record.pop("identity")} | {name: look.pop(name) for name in SURFACE}
+    # The names of images and scenes are no factors, and the rotation follows from pose and viewpoint.
     for name in ("name", "index", "scene", "rotation", "counterfactual"):
-        known.pop(name)
-    return parts | {"rest": [known, look, turn]}
+        record.pop(name)
+    return parts | {"rest": [record, look, turn]}
 
 
 def differing(first, second):
@@ -62,7 +62,7 @@ def differing(first, second):
 
 
 def pose_of(sample):
-    """(canonical pose, viewpoint) of the labels, left form."""
+    """Return canonical pose and viewpoint of the labels, left form."""
     xyz = torch.from_numpy(sample.xyz_mm).double()
     if sample.side == "right":
         xyz = xyz * torch.tensor([-1.0, 1.0, 1.0])
@@ -138,11 +138,11 @@ def test_every_reader_of_the_layout_reads_the_set(root):
 
 def test_the_splits_share_nothing(root):
     identities = {}
-    for split, legal in (("training", TRAINING_PLACES), ("evaluation", EVALUATION_PLACES)):
+    for split, places in (("training", TRAINING_PLACES), ("evaluation", EVALUATION_PLACES)):
         factors = [sample.factors for sample in open_data("rendered", root, split)]
-        assert {known["look"]["light"]["place"] for known in factors} <= {*legal, LAMPS}
-        assert {known["look"]["background"]["place"] for known in factors} <= set(legal)
-        identities[split] = {json.dumps(known["identity"]) for known in factors}
+        assert {record["look"]["light"]["place"] for record in factors} <= {*places, LAMPS}
+        assert {record["look"]["background"]["place"] for record in factors} <= set(places)
+        identities[split] = {json.dumps(record["identity"]) for record in factors}
     assert not identities["training"] & identities["evaluation"]
     ordinary = json.dumps(sample_scene(3, "training", 0, 48, SCENE_SIZE).factors()["identity"])
     assert ordinary not in identities["training"]
@@ -162,7 +162,7 @@ def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
     assert contents(render_counterfactual(tmp_path / "set", workers=2, **SMALL)) == contents(root)
 
 
-def test_a_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
+def test_a_stopped_run_continues(root, tmp_path, monkeypatch):
     options = SMALL | {"count": 0}
     folder = render_counterfactual(tmp_path / "set", workers=1, **options)
     before = contents(folder)
@@ -195,7 +195,7 @@ def test_other_settings_and_ordinary_sets_are_refused(root, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_command_refuses_what_has_no_meaning(tmp_path, capsys):
+def test_the_command_refuses_options_without_meaning(tmp_path, capsys):
     options = ["--counterfactual", "--poses-per-scene", "2"]
     assert main(["render", str(tmp_path / "new"), *options]) == 2
     assert "poses_per_scene is 2" in capsys.readouterr().err

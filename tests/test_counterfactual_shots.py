@@ -1,4 +1,4 @@
-"""Shots of a group: an image changes where the factor shows that was changed, and nowhere else."""
+"""Shots of a group: an image changes only where the exchanged factor is visible."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def group():
 
 
 def clean(shot):
-    """The shot by a camera that neither blurs nor compresses, its noise as it was."""
+    """Return the shot by a camera with the same noise, without blur and compression."""
     sensor = shot.scene.look.sensor
     sensor = dataclasses.replace(sensor, blur_px=0.0, motion_px=0.0, quality=101, noise=5.0)
     return dataclasses.replace(shot, scene=shot.scene.with_look(sensor=sensor))
@@ -44,7 +44,7 @@ def grown(mask, px=1):
 
 
 def test_pixels_beyond_both_hands_do_not_change_with_the_hand(group):
-    """Nothing falls on the background, so the tolerance is zero; edges are smoothed over one pixel."""
+    """The hand casts no shadow behind it, so the tolerance is 0; edges are smoothed over one pixel."""
     anchor = rendered(clean(group["anchor"]))
     for factor in ("pose", "viewpoint", "identity", "skin", "light"):
         other = rendered(clean(group[factor]))
@@ -62,16 +62,16 @@ def test_pixels_inside_the_hand_do_not_change_with_the_background(group):
     assert changed[anchor.part == 0].mean() > 0.9
 
 
-def test_blur_and_compression_carry_changes_no_further_than_they_reach(group):
-    """Motion blur reaches half its length, the lens six pixels here, JPEG its blocks and two beside."""
+def test_changes_reach_no_farther_than_blur_and_compression(group):
+    """Motion blur reaches half its length, the lens 6 px here, and JPEG its blocks and 2 px more."""
     sensor = dataclasses.replace(
         group["anchor"].scene.look.sensor, blur_px=0.7, motion_px=4.0, motion_deg=30.0, quality=70
     )
 
-    def seen(shot):
+    def taken(shot):
         return rendered(dataclasses.replace(shot, scene=shot.scene.with_look(sensor=sensor)))
 
-    anchor, other = seen(group["anchor"]), seen(group["skin"])
+    anchor, other = taken(group["anchor"]), taken(group["skin"])
     near = grown(anchor.part > 0, 1 + 6 + 2)
     blocks = near.reshape(4, 16, 4, 16).any((1, 3)).repeat(16, 0).repeat(16, 1)
     changed = changed_pixels(anchor, other)
@@ -79,7 +79,7 @@ def test_blur_and_compression_carry_changes_no_further_than_they_reach(group):
     assert not (changed & ~grown(blocks, 2)).any()
 
 
-def test_taking_a_factor_twice_and_back(group):
+def test_taking_a_factor_twice_is_taking_it_once_and_taking_it_back_restores(group):
     anchor, donor = group["anchor"], group["donor"]
     for factor in FACTORS:
         once = take(anchor, donor, factor)

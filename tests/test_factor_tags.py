@@ -1,4 +1,4 @@
-"""Tags of single factors: a person is the same image wherever, a background whatever the hand does."""
+"""Tags of single factors: they depend on the person alone, or on the background alone."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def scene(index: int = 0) -> Scene:
 
 
 def elsewhere(person: Scene) -> Scene:
-    """The same person in another place, by another camera."""
+    """Return the same person in another place, taken by another camera."""
     look = replace(
         person.look,
         light=(other := scene(7)).look.light,
@@ -40,13 +40,13 @@ def elsewhere(person: Scene) -> Scene:
     return replace(other, side=person.side, identity=person.identity, look=look)
 
 
-def test_a_person_has_one_identity_tag_wherever():
+def test_a_person_has_the_same_identity_tag_everywhere():
     person = scene()
     np.testing.assert_array_equal(identity_tag(person), identity_tag(elsewhere(person)))
 
 
 @pytest.mark.parametrize("part", ["identity", "skin"])
-def test_another_person_has_another(part):
+def test_another_person_has_another_identity_tag(part):
     person, other = scene(), scene(7)
     if part == "identity":
         changed = replace(person, identity=other.identity)
@@ -55,7 +55,7 @@ def test_another_person_has_another(part):
     assert (identity_tag(person) != identity_tag(changed)).any()
 
 
-def test_the_wall_is_grey_and_all_fingers_are_before_it():
+def test_the_identity_tag_has_a_grey_wall_and_all_fingers():
     tag = identity_tag(scene())
     wall = (tag == tag[0, 0]).all(axis=-1)
     assert np.abs(tag[0, 0].astype(int) - 128).max() <= 1
@@ -82,7 +82,7 @@ def test_every_image_modality_has_a_file():
     assert KINDS.keys() == IMAGE_KEYS
 
 
-def test_a_set_with_factor_tags_is_the_set_without_and_them(tmp_path):
+def test_factor_tags_change_no_other_file(tmp_path):
     with_tags, without = (
         render_dataset(tmp_path / str(wanted), workers=1, factor_tags=wanted, **SMALL)
         for wanted in (True, False)
@@ -104,7 +104,7 @@ def test_a_set_with_factor_tags_is_the_set_without_and_them(tmp_path):
     assert samples[0].identity_tag.is_file()
 
 
-def test_settings_name_factor_tags_only_where_there_are_some():
+def test_settings_name_factor_tags_only_if_they_are_written():
     settings = {"count": 24, "size_px": 48, "seed": 0, "evaluation_count": 24, "scene_size": (0.85, 1.0)}
     plans = [
         CounterfactualPlan(**settings, defocus=None, joints="rhd", factor_tags=wanted)

@@ -1,4 +1,4 @@
-"""Rays against closed forms, and shadows."""
+"""Ray casting: depths agree with closed forms, both methods agree, and shadows are exact."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def test_depth_of_a_tilted_plane_is_exact():
     np.testing.assert_allclose(hits.weight.sum(1), 1, atol=1e-6)
 
 
-def test_depth_of_a_sphere_is_that_of_the_nearer_root():
+def test_depth_of_a_sphere_is_the_nearer_root():
     faces, points = sphere(0.2)
     hits = RayMesh(faces, points + np.array([0.02, 0.01, 0.8], np.float32)).first_hit(pixels(), K)
     ray = np.concatenate([(pixels() - K[:2, 2]) / K[[0, 1], [0, 1]], np.ones((64 * 64, 1))], 1)
@@ -77,7 +77,7 @@ def test_a_moved_mesh_is_the_same_as_a_new_one():
 
 
 def behind_the_lens():
-    """A strip of squares that passes the camera on its right."""
+    """A strip of squares that passes the camera on its right side, from behind to before it."""
     corners = np.array([[0.307, -0.213, z] for z in np.linspace(-1, 2, 7)], np.float32)
     points = np.concatenate([corners, corners + np.array([0, 0.37, 0], np.float32)])
     a = np.arange(6)
@@ -86,7 +86,7 @@ def behind_the_lens():
 
 
 @pytest.mark.parametrize("surface", ["sphere", "strip", "square behind"])
-def test_pixels_see_what_their_rays_hit(surface):
+def test_rasterising_and_casting_agree(surface):
     faces, points = {
         "sphere": (sphere(0.2, 48)[0], sphere(0.2, 48)[1] + np.array([0.05, -0.02, 0.7], np.float32)),
         "strip": behind_the_lens(),
@@ -95,13 +95,13 @@ def test_pixels_see_what_their_rays_hit(surface):
     mesh = RayMesh(faces, points)
     drawn, cast = rasterise(mesh, K, 64), mesh.first_hit(pixels(), K)
     same = drawn.face == cast.face
-    assert same.mean() > 0.998  # on an edge either triangle may be hit
+    assert same.mean() > 0.998  # on an edge both triangles are right
     assert (drawn.face >= 0).any() == (surface != "square behind")
     np.testing.assert_allclose(drawn.depth_m, cast.depth_m, atol=1e-5)
     np.testing.assert_allclose(drawn.weight[same], cast.weight[same], atol=1e-3)
 
 
-def test_shadows_take_exactly_the_light_behind_the_blocker():
+def test_a_blocker_takes_exactly_the_light_behind_it():
     ground, roof = square(0.0), square(0.1, 0.2)
     mesh = RayMesh(np.concatenate([SQUARE, SQUARE + 4]), np.concatenate([ground, roof]))
     points = np.array([[0, 0, 0], [0.9, 0, 0]], np.float32)
@@ -114,13 +114,13 @@ def test_shadows_take_exactly_the_light_behind_the_blocker():
     np.testing.assert_allclose(light + blocked, [[1.6, 2.6, 3.6]] * 2, atol=1e-6)
 
 
-def test_without_warp_the_error_says_what_to_install():
+def test_without_warp_the_error_names_the_extra_to_install():
     code = (
         "import sys; sys.modules['warp'] = None\n"
         "from latent_hands.errors import HandsError\n"
         "try:\n    import latent_hands.rendering.rays.raycast\n"
         "except HandsError as error:\n    print(error)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "pip install 'latent-hands[render]'" in told
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "pip install 'latent-hands[render]'" in output
     assert issubclass(HandsError, ValueError)

@@ -1,3 +1,5 @@
+"""Rendered sets on disk: layout, exact labels, equal bytes for equal settings, and continued runs."""
+
 import json
 import pickle
 import shutil
@@ -66,7 +68,7 @@ def test_labels_are_exact(root):
         assert not sample.visible[~inside].any()
 
 
-def test_the_mask_names_the_hand_and_its_depth_is_near_the_joints(root):
+def test_the_mask_has_the_hands_parts_and_its_depth_is_near_the_joints(root):
     for sample in open_data("rendered", root, "training"):
         mask = read_pixels(sample.mask, "L")
         first = 2 if sample.side == "left" else 18
@@ -98,7 +100,7 @@ def test_every_byte_is_the_same_for_any_number_of_workers(root, tmp_path):
     assert contents(render_dataset(tmp_path / "hands", workers=2, **SMALL)) == contents(root)
 
 
-def test_a_stopped_run_goes_on_where_it_was(root, tmp_path, monkeypatch):
+def test_a_stopped_run_continues(root, tmp_path, monkeypatch):
     render, done = set_writer.render_job, []
 
     def stop_at_second(folder, settings, split, index):
@@ -139,7 +141,7 @@ def test_other_settings_in_the_same_folder_are_refused(root):
     assert contents(root) == before
 
 
-def test_foreign_folders_and_senseless_settings_are_refused(tmp_path):
+def test_other_folders_and_settings_out_of_range_are_refused(tmp_path):
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(HandsError, match="no folder of rendered hands"):
         render_dataset(tmp_path, **SMALL)
@@ -170,7 +172,7 @@ def test_depth_and_mask_codes():
     np.testing.assert_array_equal(encode_mask(part, "right"), [[0, 1], [18, 33]])
 
 
-def test_annotations_name_numpy_as_rhd_does(tmp_path):
+def test_annotations_refer_to_numpy_as_rhd_does(tmp_path):
     record = {"index": 4, "side": "right", "xyz_m": np.ones((21, 3)).tolist(), "K": np.eye(3).tolist()}
     record |= {"uv_px": np.ones((21, 2)).tolist(), "visible": [True] * 21}
     data = encode_annotations([record])
@@ -195,7 +197,7 @@ def test_defocus_changes_images_and_no_label(root, tmp_path):
         render_dataset(tmp_path / "wrong", defocus=(0.3, 0.1), **SMALL)
 
 
-def test_a_setting_that_is_left_out_is_another_setting(tmp_path):
+def test_leaving_a_setting_out_is_another_setting(tmp_path):
     options = SMALL | {"count": 1, "evaluation_count": 0}
     render_dataset(tmp_path / "soft", workers=1, defocus=(0.1, 0.1), **options)
     with pytest.raises(HandsError, match=r"defocus = \[0.1, 0.1\], not None"):

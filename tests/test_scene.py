@@ -16,7 +16,7 @@ from latent_hands.rendering.scene import Scene, bone_m, sample_scene, sample_vie
 
 
 def pose_of(scene: Scene, hand) -> torch.Tensor:
-    """The hand as a left one: palm form, relative to the palm, in bones."""
+    """Return the joints of the hand as a left hand: palm form, relative to the palm, in bones."""
     xyz = torch.from_numpy(hand.xyz_m).double()
     if scene.side == "right":
         xyz = xyz * torch.tensor([-1.0, 1.0, 1.0])
@@ -47,7 +47,7 @@ def test_the_box_is_around_the_palm_and_inside_the_image(seed):
         assert centre + side / 2 <= 127.5 + 1e-9
     joints_mm = torch.from_numpy(1000 * scene.palm_m).expand(21, 3).clone()
     joints_mm[MIDDLE_PIP, 1] += 1000 * bone_m(scene.identity)
-    same = palm_box(joints_mm, torch.from_numpy(scene.K))  # what sets without scenes are cut by
+    same = palm_box(joints_mm, torch.from_numpy(scene.K))  # the crop of sets without scenes
     np.testing.assert_allclose([*same[0], same[1]], scene.box, rtol=1e-6)
     assert 0.35 <= scene.palm_m[2] <= 0.9
 

@@ -1,4 +1,4 @@
-"""Each kind of variety: its labels agree, it can be left out, and nothing else changes when it is."""
+"""Kinds of variety: labels agree, and leaving a kind out changes nothing else."""
 
 import json
 from dataclasses import replace
@@ -29,30 +29,30 @@ OWN = {
     "low_resolution": ("look.sensor.resolution",),
     "rough_camera": tuple(f"look.sensor.{name}" for name in ("motion_px", "blur_px", "noise", "quality")),
 }
-"""What each kind decides, by the names of a scene's record."""
+"""The entries of a scene's record that each kind decides."""
 FOLLOWS = {
     "ages": ("look.thing.centre_m", "look.background.other.identity", "look.background.other.skin"),
 }
-"""What another kind derives from a kind's own part.
+"""Entries of other kinds that depend on a kind.
 
-A person's other hand has the same age, and an object is placed by the focal length, which follows the age.
+A person's other hand has the same age. The focal length follows the age, and an object is placed by it.
 """
 
 
 def only(kind, index=0, size=SIZE):
-    """A scene without variety and the same one with one kind."""
+    """Return a scene without variety and the same scene with one kind."""
     scene = sample_scene(3, "training", index, size)
     return scene, varied(scene, 3, replace(NONE, **{kind: 1.0}))
 
 
 def differing(first, second):
-    """Names of the entries in which the records of two scenes differ."""
+    """Return the names of the entries in which the records of two scenes differ."""
     one, other = (entries(scene.factors()) for scene in (first, second))
     return {name for name in one | other if one.get(name, "absent") != other.get(name, "absent")}
 
 
 def entries(record, prefix=""):
-    """The entries of a record by their dotted names."""
+    """Return the entries of a record by their dotted names."""
     found = {}
     for name, value in record.items():
         nested = isinstance(value, dict)
@@ -60,7 +60,7 @@ def entries(record, prefix=""):
     return found
 
 
-def test_without_any_the_scene_is_as_it_was():
+def test_without_variety_the_scene_does_not_change():
     scene = sample_scene(3, "training", 0, SIZE)
     assert varied(scene, 3, NONE).factors() == scene.factors()
 
@@ -102,16 +102,16 @@ def test_leaving_one_kind_out_keeps_the_others(kind):
 
 
 @pytest.mark.parametrize("index", range(6))
-def test_an_object_is_no_part_of_the_hand_and_hides_what_is_behind_it(index):
+def test_an_object_is_no_part_of_the_hand_and_hides_points_behind_it(index):
     bare, scene = only("objects", index)
     hand = tag_hand(scene)
     plain, image = render_hand(bare, hand), render_hand(scene, hand)
     thing = (image.part == 0) & (image.depth_m > 0)
     np.testing.assert_array_equal(plain.part > 0, plain.depth_m > 0)
     assert thing.any()
-    # Where the hand is still seen nothing changed, and the object is nearer than what it hides.
-    seen = image.part > 0
-    np.testing.assert_array_equal(image.depth_m[seen], plain.depth_m[seen])
+    # Where the hand is still visible nothing changes, and the object is nearer than the points that it hides.
+    hand_px = image.part > 0
+    np.testing.assert_array_equal(image.depth_m[hand_px], plain.depth_m[hand_px])
     hides = thing & (plain.part > 0)
     assert (image.depth_m[hides] < plain.depth_m[hides]).all()
     visible, was = visible_joints(hand, image), visible_joints(hand, plain)
@@ -130,7 +130,7 @@ def test_another_hand_has_no_labels():
     assert (plain.rgb != image.rgb).any()
 
 
-def test_jewellery_lifts_the_skin_by_millimetres_where_it_is():
+def test_jewellery_lifts_a_part_of_the_skin_by_millimetres():
     model = HandModel.load()
     for seed in range(8):
         lift = band_offset(model, sample_jewellery(np.random.default_rng(seed)))
@@ -138,7 +138,7 @@ def test_jewellery_lifts_the_skin_by_millimetres_where_it_is():
         assert lift.max() < 0.0035
 
 
-def test_children_are_smaller_and_fill_the_window_all_the_same():
+def test_children_are_smaller_and_fill_the_box():
     smaller = 0
     for index in range(12):
         before, after = only("ages", index)
@@ -154,7 +154,7 @@ def test_children_are_smaller_and_fill_the_window_all_the_same():
     assert smaller > 0
 
 
-def test_a_coarse_sensor_cannot_tell_neighbours_apart():
+def test_a_coarse_sensor_blurs_neighbouring_pixels():
     light = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
     fine, coarse = (develop(light, replace(PLAIN, resolution=share)) for share in (1.0, 0.25))
     steps = [np.abs(np.diff(image.astype(float), axis=1)).mean() for image in (fine, coarse)]

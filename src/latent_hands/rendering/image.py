@@ -1,8 +1,7 @@
 """One image of a posed hand with exact depth and part labels."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
@@ -49,10 +48,6 @@ class Look:
     jewellery: tuple[Band, ...] = ()
     thing: Thing | None = None
 
-    def factors(self) -> dict[str, Any]:
-        """Return the values of the look, ready for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class RenderedImage:
@@ -70,11 +65,8 @@ class RenderedImage:
     part: UInt8[ndarray, "s s"]
 
 
-def sample_look(rng: np.random.Generator, split: str) -> Look:
-    """Draw a random look. The splits "training" and "evaluation" share no place."""
-    if split not in ("training", "evaluation"):
-        raise HandsError(f'unknown split "{split}"; it must be training or evaluation')
-    training = split == "training"
+def sample_look(rng: np.random.Generator, training: bool) -> Look:
+    """Draw a random look; training and evaluation share no place."""
     skin, light = sample_skin(rng), sample_light(rng, training)
     return Look(
         skin=skin,

@@ -106,7 +106,7 @@ def sample_scene(
     identity = HandModel.load().sample_identity(rng)
     share = rng.uniform(*scene_size)
     K, palm_m, centre_px = _sample_camera(rng, bone_m(identity), size_px, share)
-    look = sample_look(rng, split)
+    look = sample_look(rng, split == "training")
     box = (float(centre_px[0]), float(centre_px[1]), share * size_px)
     return Scene(split, index, size_px, side, identity, look, K, palm_m, box, convention)
 

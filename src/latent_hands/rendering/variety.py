@@ -1,6 +1,7 @@
 """Variety: what only some scenes have, such as jewellery, objects and faults of the camera.
 
-Each kind has its own rate and its own random numbers, so leaving one kind out changes nothing else.
+Each kind has its own rate and its own random numbers, so leaving one kind out does not change the others.
+Ages are an exception: a person's other hand has the same age, and a child's focal length places an object.
 """
 
 from collections.abc import Callable, Collection
@@ -80,7 +81,7 @@ def check_variety(variety: Variety) -> None:
             raise HandsError(f"variety {name} is {getattr(variety, name)}; it must be between 0 and 1")
 
 
-def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
+def _with_age(scene: Scene, rng: np.random.Generator) -> Scene:
     """Give the scene a child's hand, small with short fingers and smooth skin, or old skin."""
     skin = scene.look.skin
     if rng.random() < 1 / 3:
@@ -90,7 +91,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
         skin = replace(
             skin, creases=0.5 * skin.creases, mottle=0.6 * skin.mottle, bump=0.5 * skin.bump, freckles=0.0
         )
-        return _refocused(replace(scene, identity=identity).with_look(skin=skin))
+        return _filling_the_box(replace(scene, identity=identity).with_look(skin=skin))
     age = float(rng.uniform(0.4, 1.0))
     skin = replace(
         skin,
@@ -104,7 +105,7 @@ def _aged(scene: Scene, rng: np.random.Generator) -> Scene:
     return scene.with_look(skin=skin)
 
 
-def _refocused(scene: Scene) -> Scene:
+def _filling_the_box(scene: Scene) -> Scene:
     """Return the scene with the focal length at which its hand fills its box."""
     centre_px, side = np.array(scene.box[:2]), scene.box[2]
     focal_px = side * scene.palm_m[2] / (SCENE_BONES * bone_m(scene.identity))
@@ -113,18 +114,18 @@ def _refocused(scene: Scene) -> Scene:
     return replace(scene, K=K)
 
 
-def _adorned(scene: Scene, rng: np.random.Generator) -> Scene:
+def _with_jewellery(scene: Scene, rng: np.random.Generator) -> Scene:
     """Give the scene's hand jewellery."""
     return scene.with_look(jewellery=sample_jewellery(rng))
 
 
-def _occupied(scene: Scene, rng: np.random.Generator) -> Scene:
+def _with_object(scene: Scene, rng: np.random.Generator) -> Scene:
     """Put an object into the hand or in front of it."""
     reach = 0.3 * scene.box[2] / scene.K[0, 0]
     return scene.with_look(thing=sample_thing(rng, scene.palm_m, reach, sample_view(rng)))
 
 
-def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
+def _with_other_hand(scene: Scene, rng: np.random.Generator) -> Scene:
     """Put the person's other hand, or another person's hand, into the background."""
     own = rng.random() < 0.6
     skin, identity = scene.look.skin, scene.identity
@@ -147,32 +148,32 @@ def _accompanied(scene: Scene, rng: np.random.Generator) -> Scene:
     return scene.with_look(background=replace(scene.look.background, other=other))
 
 
-def _coarse(scene: Scene, rng: np.random.Generator) -> Scene:
+def _with_few_pixels(scene: Scene, rng: np.random.Generator) -> Scene:
     """Give the sensor so few pixels that the hand is as small as in RHD."""
     hand_px = HAND_PX[0] * np.exp(rng.normal(0, HAND_PX[1]))
     resolution = float(min(1.0, hand_px / scene.box[2]))
     return scene.with_look(sensor=replace(scene.look.sensor, resolution=resolution))
 
 
-def _roughened(scene: Scene, rng: np.random.Generator) -> Scene:
+def _with_rough_camera(scene: Scene, rng: np.random.Generator) -> Scene:
     """Give the camera one or two of four faults."""
-    worst = {
+    strong = {
         "motion_px": float(rng.uniform(4, 10)),
         "blur_px": float(rng.uniform(0.8, 2.2)),
         "noise": float(rng.uniform(6, 16)),
         "quality": int(rng.integers(12, 45)),
     }
-    faults = rng.choice(list(worst), rng.integers(1, 3), replace=False, p=[0.35, 0.2, 0.25, 0.2])
-    return scene.with_look(sensor=replace(scene.look.sensor, **{name: worst[name] for name in faults}))
+    faults = rng.choice(list(strong), rng.integers(1, 3), replace=False, p=[0.35, 0.2, 0.25, 0.2])
+    return scene.with_look(sensor=replace(scene.look.sensor, **{name: strong[name] for name in faults}))
 
 
 _CHANGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {
-    "ages": _aged,
-    "jewellery": _adorned,
-    "objects": _occupied,
-    "other_hand": _accompanied,
-    "low_resolution": _coarse,
-    "rough_camera": _roughened,
+    "ages": _with_age,
+    "jewellery": _with_jewellery,
+    "objects": _with_object,
+    "other_hand": _with_other_hand,
+    "low_resolution": _with_few_pixels,
+    "rough_camera": _with_rough_camera,
 }
 EVERYTHING = Variety()
 KINDS: Collection[str] = tuple(field.name for field in fields(Variety))
