@@ -244,9 +244,9 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
         Model, "load", lambda run: load(run) if run == "estimation" else tiny_model(SYNTHESIS)
     )
     judge, out = str(tmp_path / "judge.safetensors"), tmp_path / "out"
-    command = ["assess", "tiny", "--root", str(root), "--judge", judge, "--samples", "2"]
+    command = ["assess", "tiny", "--root", str(root), "--judge", judge, "--draws", "2"]
     assert main(command) == 2
-    assert "there is no judge at" in capsys.readouterr().err
+    assert "no judge at" in capsys.readouterr().err
     scenes = ["--scenes", str(root), "--epochs", "1"]
     assert main([*command, *scenes, "--out", str(out), "--json"]) == 0
     first = json.loads(capsys.readouterr().out)

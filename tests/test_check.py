@@ -203,37 +203,37 @@ def test_images_without_labels_are_only_counted(clean, tmp_path):
 
 
 def test_where_there_are_no_labels_nothing_is_called_right(clean, capsys):
-    assert main(["check", "images", str(clean["rhd"][1] / "evaluation" / "color")]) == 0
+    assert main(["check", "--data", "images", "--root", str(clean["rhd"][1] / "evaluation" / "color")]) == 0
     printed = capsys.readouterr().out
-    assert "there are no 3D labels to check" in printed
-    assert "nothing is wrong" not in printed
+    assert "the set has no 3D labels to check" in printed
+    assert "no problems" not in printed
 
 
 def test_the_command_prints_all_and_ends_with_what_it_found(clean, broken, tmp_path, capsys):
-    assert main(["check", "rhd", str(clean["rhd"][1])]) == 0
+    assert main(["check", "--data", "rhd", "--root", str(clean["rhd"][1])]) == 0
     printed = capsys.readouterr().out
-    assert "nothing is wrong" in printed
+    assert "no problems" in printed
     assert "not there" in printed
     sheet = tmp_path / "new" / "sheet.png"
-    assert main(["check", "rhd", str(broken), "--sheet", str(sheet)]) == 1
+    assert main(["check", "--data", "rhd", "--root", str(broken), "--sheet", str(sheet)]) == 1
     printed = capsys.readouterr().out
     assert "7 problems" in printed
     assert "color/00003.png" in printed
     assert read_rgb(sheet).shape[1] > 4 * 192
-    assert main(["check", "rhd", str(broken), "--json", "--limit", "3"]) == 1
+    assert main(["check", "--data", "rhd", "--root", str(broken), "--json", "--limit", "3"]) == 1
     numbers = json.loads(capsys.readouterr().out)
     assert numbers["healthy"] is False
     assert len(numbers["problems"]) == 3
-    assert main(["check", "rhd", str(tmp_path / "nowhere")]) == 2
-    assert main(["check", "rdh", str(tmp_path)]) == 2
-    assert main(["check", "rhd", str(tmp_path / "new")]) == 2
+    assert main(["check", "--data", "rhd", "--root", str(tmp_path / "nowhere")]) == 2
+    assert main(["check", "--data", "rdh", "--root", str(tmp_path)]) == 2
+    assert main(["check", "--data", "rhd", "--root", str(tmp_path / "new")]) == 2
 
 
 def test_a_sheet_of_wild_labels_is_drawn(copied, tmp_path):
     samples, root = copied("rhd")
     wild = [replace(samples[0], uv_px=samples[0].uv_px * np.float32(1e6)), *samples[1:]]
     write_rhd_labels(root, wild)
-    assert main(["check", "rhd", str(root), "--sheet", str(tmp_path / "sheet.png")]) == 1
+    assert main(["check", "--data", "rhd", "--root", str(root), "--sheet", str(tmp_path / "sheet.png")]) == 1
     assert read_rgb(tmp_path / "sheet.png").ndim == 3
 
 

@@ -80,7 +80,7 @@ def test_what_is_assumed_is_told(run, photos, tmp_path, capsys):
         assert told in assumed
     numbers = json.loads((out / "0.json").read_text())
     assert (numbers["image"], numbers["handedness_assumed"], numbers["box_assumed"]) == ("0", True, True)
-    options = ["--hand", "left", "--bone-mm", "40", "--box", "10,6,44,40"]
+    options = ["--handedness", "left", "--bone-mm", "40", "--box", "10,6,44,40"]
     assert estimate(run, image, "--out", out, *options) == 0
     told = capsys.readouterr().out
     assert "(assumed)" not in told
@@ -88,7 +88,7 @@ def test_what_is_assumed_is_told(run, photos, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "option", [("--hand", "right"), ("--bone-mm", "44.0"), ("--box", "1,2,3,4"), ("--focal", "90.0")]
+    "option", [("--handedness", "right"), ("--bone-mm", "44.0"), ("--box", "1,2,3,4"), ("--focal", "90.0")]
 )
 def test_what_labels_tell_cannot_be_told_otherwise(run, tmp_path, monkeypatch, capsys, option):
     samples = painted_hands(tmp_path, 2)
@@ -97,7 +97,7 @@ def test_what_labels_tell_cannot_be_told_otherwise(run, tmp_path, monkeypatch, c
     assert estimate(run, *data) == 0
     assert "(assumed)" not in capsys.readouterr().out
     assert estimate(run, *data, *option) == 2
-    assert f"{option[0]} is {option[1]}; legal with --data: not given" in capsys.readouterr().err
+    assert f"{option[0]} is {option[1]}; it cannot be given with --data" in capsys.readouterr().err
 
 
 def test_frames_of_a_video_say_their_time(run, tmp_path, capsys):

@@ -7,7 +7,7 @@ import torch
 from painted_swaps import world
 from tiny_models import ESTIMATION, PX, SYNTHESIS, tiny_model
 
-from latent_hands.cli.assessing import find_estimator
+from latent_hands.cli.assess import find_estimator
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
 from latent_hands.studies.assess import Estimator

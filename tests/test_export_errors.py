@@ -145,10 +145,19 @@ def test_a_broken_image_is_told(hands, tmp_path):
 
 
 def test_the_command_tells_what_became_of_the_set(hands, tmp_path, capsys):
-    words = ["export", "painted", str(tmp_path), str(tmp_path / "out"), "--layout", "freihand"]
+    words = [
+        "export",
+        str(tmp_path / "out"),
+        "--data",
+        "painted",
+        "--root",
+        str(tmp_path),
+        "--layout",
+        "freihand",
+    ]
     assert main([*words, "--split", "evaluation", "--limit", "3"]) == 0
     printed = capsys.readouterr().out
-    assert f"3 of evaluation are in {tmp_path / 'out'}" in printed
+    assert f"{tmp_path / 'out'}: 3 of evaluation" in printed
     assert "2 of 3 hands are left ones and were mirrored" in printed
     assert main(words) == 2
     assert "is not empty" in capsys.readouterr().err

@@ -131,17 +131,17 @@ def test_a_file_that_changed_is_not_drawn_from(poses, tmp_path):
 def test_the_commands(path, tmp_path, capsys):
     root = render_dataset(tmp_path / "hands", workers=1, **SMALL)
     out = tmp_path / "out.safetensors"
-    assert main(["retarget", "rendered", str(root), str(out), "--json"]) == 0
+    assert main(["retarget", str(out), "--data", "rendered", "--root", str(root), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["hands"] == 4
     assert len(read_poses(out)) == 4 - summary["left_out"]
-    assert main(["retarget", "rendered", str(root), str(out)]) == 2
-    assert f"{out} exists; legal: a new file" in capsys.readouterr().err
+    assert main(["retarget", str(out), "--data", "rendered", "--root", str(root)]) == 2
+    assert f"{out} exists; give the name of a new file" in capsys.readouterr().err
     new = str(tmp_path / "new.safetensors")
-    assert main(["retarget", "rendered", str(root), new, "--limit", "2"]) == 0
+    assert main(["retarget", new, "--data", "rendered", "--root", str(root), "--limit", "2"]) == 0
     assert "fit error, mean" in capsys.readouterr().out
     for options in (["--poses-share", "0.5"], ["--poses", str(path), "--counterfactual"]):
         assert main(["render", str(tmp_path / "new"), *options]) == 2
-        assert "not given" in capsys.readouterr().err
-    assert main(["retarget", "images", str(root / "training/color"), new + ".st"]) == 2
+        assert "poses" in capsys.readouterr().err
+    assert main(["retarget", new + ".st", "--data", "images", "--root", str(root / "training/color")]) == 2
     assert "no joints in 3D" in capsys.readouterr().err

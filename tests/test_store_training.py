@@ -12,7 +12,7 @@ from tiny_models import ESTIMATION, PX, tiny_model
 
 from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.cli import main
-from latent_hands.cli.preparing import prepare as command
+from latent_hands.cli.prepare import prepare as command
 from latent_hands.data.prepare import prepare
 from latent_hands.data.shard_files import open_windows
 from latent_hands.errors import HandsError
@@ -103,25 +103,26 @@ def test_another_cut_is_an_error_that_names_both(store):
 
 
 def test_the_command_packs_checks_and_reports(tmp_path, capsys):
-    out = str(tmp_path / "store")
+    out, data = str(tmp_path / "store"), ["--data", "painted", "--root", "images"]
     options = ["--crop-px", "32", "--window-px", "32", "--images", "tag", "--json"]
-    assert main(["prepare", "painted", "images", out, *options]) == 0
+    assert main(["prepare", out, *data, *options]) == 0
     splits = json.loads(capsys.readouterr().out)["splits"]
     assert splits["training"]["samples"] == splits["evaluation"]["samples"] == COUNT
     assert splits["training"]["bytes"] == sum(
         p.stat().st_size for p in (tmp_path / "store/training").iterdir()
     )
     assert splits["training"]["source_bytes"] > 0
-    assert main(["prepare", "painted", "images", out, "--verify"]) == 0
-    assert "every checksum is right" in capsys.readouterr().out
+    assert main(["prepare", out, *data, "--verify"]) == 0
+    assert "all checksums are correct" in capsys.readouterr().out
     damage(tmp_path / "store/evaluation/00002.safetensors")
-    assert main(["prepare", "painted", "images", out, "--verify"]) == 2
+    assert main(["prepare", out, *data, "--verify"]) == 2
     assert "evaluation/00002.safetensors" in capsys.readouterr().err
-    assert main(["prepare", "painted", "images", out, "--side", "condition"]) == 2
+    assert main(["prepare", out, *data, "--right-hands", "condition"]) == 2
     assert "side = mirror" in capsys.readouterr().err
 
 
 def test_the_command_has_the_settings_of_an_experiment():
     defaults = {name: p.default for name, p in inspect.signature(command).parameters.items()}
-    for name in ("crop", "crop_px", "margin", "window_px", "side"):
+    for name in ("crop", "crop_px", "margin", "window_px"):
         assert defaults[name] == getattr(Data(), name)
+    assert defaults["right_hands"] == Data().side

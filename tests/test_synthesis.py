@@ -9,7 +9,7 @@ from painted_hands import painted_hand
 from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
 
 from latent_hands import draw, synthesis
-from latent_hands.cli.sources import open_source, what_is_read
+from latent_hands.cli.sources import Sources, choose_content_reads
 from latent_hands.errors import HandsError
 from latent_hands.pixels import to_images
 from latent_hands.predictor import Model, Photo, photo_of
@@ -170,16 +170,16 @@ def test_one_of_four_factors_walks_and_transfers_alone():
 
 def test_contents_are_taken_from_tags_where_set_and_run_know_them(tmp_path, model: Model):
     sample = replace(painted_hand(tmp_path, "hand"), tag=tmp_path / "hand.png")
-    assert what_is_read(None, [sample], model) == "tag"
-    assert what_is_read(None, [sample], tiny_model(FOUR_FACTORS)) == "rgb"
-    assert what_is_read("tag", [], model) == "tag"
+    assert choose_content_reads(None, [sample], model) == "tag"
+    assert choose_content_reads(None, [sample], tiny_model(FOUR_FACTORS)) == "rgb"
+    assert choose_content_reads("tag", [], model) == "tag"
 
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
 def test_a_sample_is_shown_by_the_crop_that_the_model_was_trained_on(tmp_path, crop):
     sample = replace(painted_hand(tmp_path, "0"), tag=tmp_path / "0.png", window=(120.0, 90.0, 77.0))
-    for tag in (False, True):
-        shown = open_source("0", "left", [sample], crop, tag)
+    for reads in ("rgb", "tag"):
+        shown = Sources([sample], "left", crop, reads).content("0")
         assert isinstance(shown, Photo)
         assert (shown.side_px == 77.0) == (crop == "scene")
 

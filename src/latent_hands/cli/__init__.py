@@ -1,49 +1,55 @@
-"""The command `latent-hands`: finds the subcommand, and turns errors into one line.
+"""The command `latent-hands`: one module for each command, which is imported when the command is called.
 
-A subcommand's module is imported when it is called, and it imports torch only once its work begins: help and
-mistakes on the command line answer at once.
+The modules of commands import torch only when their work begins. Help and wrong options answer at once.
 """
 
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from inspect import getdoc
 
+from latent_hands.cli.extensions import import_extension, split_imports
+from latent_hands.cli.old_options import refuse_old
 from latent_hands.errors import HandsError, did_you_mean
 
-COMMANDS = {
-    "demo": "training",
-    "render": "training",
-    "retarget": "preparing",
-    "check": "checking",
-    "prepare": "preparing",
-    "export": "preparing",
-    "train": "training",
-    "evaluate": "training",
-    "assess": "assessing",
-    "estimate": "images",
-    "synthesise": "images",
-    "transfer": "images",
-    "walk": "images",
-    "reproduce": "reproducing",
+GROUPS = {
+    "Start": ("demo",),
+    "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
+    "Train and evaluate": ("train", "evaluate", "assess", "reproduce"),
+    "Use a model": ("estimate", "synthesise", "transfer", "walk"),
 }
-"""Subcommand -> its module in this package, where a function bears its name."""
-OK, FOUND_WRONG, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""What commands are for -> their names. A name is a module of this package and a function in it."""
+COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
+OK, PROBLEMS, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+OPTIONS = """\
+Options of every command:
+  --help                 Explain the command, with examples.
+  --json                 Print JSON instead of a table (commands that print results).
+  --import MODULE        Import a Python module, or a file MODULE.py, before the command runs. It can
+                         register data sets, networks and more of your own. May be repeated.
+  --debug                Show the traceback of an error.
+  --version              Print the version and exit.
+
+Exit codes: 0 success, 1 a check found problems or an image was skipped, 2 an error, 130 interrupted."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command line; returns the exit code: 0, 1 if a check found problems, 2 after an
-    error, 130 after Ctrl-C.
+    """Run one command line and return its exit code; see the constants of this module.
+
+    An error that the user can correct is printed in one line.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    _escape_unprintable()
     try:
         return _dispatch([argument for argument in arguments if argument != "--debug"])
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
+    except BrokenPipeError:  # for example `latent-hands ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (HandsError, OSError) as error:
@@ -52,9 +58,19 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(" ".join(str(error).split()), FAILED)
 
 
+def _escape_unprintable() -> None:
+    """Make file names printable that the terminal cannot encode."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+
+
 def _dispatch(arguments: list[str]) -> int:
+    arguments, extensions = split_imports(arguments)
+    for extension in extensions:
+        import_extension(extension)
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview())
+        print(overview())
         return OK
     if arguments[0] == "--version":
         from latent_hands import __version__
@@ -62,9 +78,23 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"latent-hands {__version__}")
         return OK
     name, *rest = arguments
+    group = [command for command in COMMANDS if command.startswith(f"{name} ")]
+    if group:
+        return _dispatch_group(name, group, rest)
     if name not in COMMANDS:
-        raise HandsError(f'unknown command "{name}"; {did_you_mean(name, COMMANDS)}')
+        raise HandsError(f'unknown command "{name}"; {did_you_mean(name, _first_words())}')
     return _run(name, rest)
+
+
+def _dispatch_group(name: str, group: list[str], arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("\n".join([f"usage: latent-hands {name} COMMAND ...", "", *_summaries(group)]))
+        return OK
+    command, *rest = arguments
+    if f"{name} {command}" not in group:
+        legal = [each.partition(" ")[2] for each in group]
+        raise HandsError(f'unknown command "{name} {command}"; {did_you_mean(command, legal)}')
+    return _run(f"{name} {command}", rest)
 
 
 def _run(name: str, arguments: list[str]) -> int:
@@ -72,16 +102,23 @@ def _run(name: str, arguments: list[str]) -> int:
 
     from latent_hands.cli.options import CONFIG
 
-    command = getattr(import_module(f"latent_hands.cli.{COMMANDS[name]}"), name)
+    refuse_old(name, arguments)
+    command = find_command(name)
     if name == "train":
         arguments, overrides = split_overrides(arguments)
         command = partial(command, overrides=overrides)
     healthy = tyro.cli(command, prog=f"latent-hands {name}", args=arguments, config=CONFIG)
-    return FOUND_WRONG if healthy is False else OK
+    return PROBLEMS if healthy is False else OK
+
+
+def find_command(name: str) -> Callable[..., bool | None]:
+    """Return the function of a command; "estimate" is in the module estimate, "runs join" in runs."""
+    module, _, function = name.partition(" ")
+    return getattr(import_module(f"latent_hands.cli.{module}"), function or module)
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Options of the command, and apart from them the `--section.key value` that change an experiment."""
+    """Return the options of a command, and the `--section.key value` that change its experiment."""
     rest, overrides = [], []
     pending = iter(arguments)
     for argument in pending:
@@ -100,12 +137,21 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-def _overview() -> str:
-    """All commands with the first line of what they do."""
-    lines = ["Disentangled latent hands: 3D pose from an image, images from a pose and a scene.", ""]
-    lines += ["usage: latent-hands COMMAND ...        (latent-hands COMMAND --help tells more)", ""]
-    for name, module in COMMANDS.items():
-        text = getdoc(getattr(import_module(f"latent_hands.cli.{module}"), name)) or ""
-        lines.append(f"  {name:<12}{text.splitlines()[0]}")
-    lines += ["", "  --debug     with any command: show the whole traceback of an error", "  --version"]
-    return "\n".join(lines)
+def _first_words() -> list[str]:
+    return list(dict.fromkeys(command.partition(" ")[0] for command in COMMANDS))
+
+
+def overview() -> str:
+    """Return all commands by purpose, each with the first line of its help."""
+    lines = ["Disentangled latent hands: 3D hand pose from an image, images from a pose and a scene.", ""]
+    lines += ["usage: latent-hands COMMAND ...", ""]
+    for purpose, commands in GROUPS.items():
+        lines += [f"{purpose}:", *_summaries(commands), ""]
+    return "\n".join([*lines, OPTIONS])
+
+
+def _summaries(commands: list[str] | tuple[str, ...]) -> list[str]:
+    """Return one line for each command."""
+    width = max(map(len, COMMANDS)) + 2
+    texts = {command: getdoc(find_command(command)) or "" for command in commands}
+    return [f"  {command:<{width}}{text.splitlines()[0]}" for command, text in texts.items()]

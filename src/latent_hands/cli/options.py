@@ -1,53 +1,90 @@
-"""Option types that several commands share."""
+"""Options that mean the same in every command."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, arg
 
 from latent_hands.data import READERS
 
-Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or a shipped one by name.")]
-Name = Annotated[str, Positional, arg(metavar="NAME", help=f"The data set: {', '.join(READERS)}.")]
-Folder = Annotated[Path, Positional, arg(metavar="ROOT", help="Its folder.")]
-Splits = tuple[Literal["training", "evaluation"], ...]
-Number = Annotated[int | None, arg(metavar="N")]
-HandSide = Annotated[Literal["left", "right"], arg(help="Which hand the images show.")]
-ToldSide = Annotated[
+
+def unset(default: str, metavar: str | None = None, help: str | None = None) -> Any:
+    """Return the settings of an option that is None if it is not given; `default` says what then happens."""
+    return arg(metavar=metavar, help=help, help_behavior_hint=f"(default: {default})")
+
+
+Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or the name of a shipped model.")]
+Runs = Annotated[
+    tuple[str, ...], Positional, arg(metavar="RUN ...", help="Run folders, or names of shipped models.")
+]
+
+_DATA_HELP = f"The data set: {', '.join(READERS)}."
+_ROOT_HELP = "The folder of the data set."
+Data = Annotated[str, arg(metavar="NAME", help=_DATA_HELP)]
+Root = Annotated[Path, arg(metavar="DIR", help=_ROOT_HELP)]
+OptionalData = Annotated[str | None, unset("none", "NAME", _DATA_HELP)]
+OptionalRoot = Annotated[Path | None, unset("none", "DIR", _ROOT_HELP)]
+Split = Annotated[Literal["training", "evaluation"], arg(help="The part of the data set to use.")]
+Splits = Annotated[
+    tuple[Literal["training", "evaluation"], ...],
+    arg(metavar="{training,evaluation} ...", help="The parts of the data set to use."),
+]
+Ids = Annotated[
+    tuple[str, ...],
+    unset("the first 8", "ID ...", "Images of the data set by number, or by name if they have names (STB)."),
+]
+Limit = Annotated[int | None, unset("all", "N", "Use only the first N samples of each part.")]
+
+NewData = Annotated[
+    Path,
+    Positional,
+    arg(metavar="OUT", help="A new folder, or an unfinished one with the same settings."),
+]
+Workers = Annotated[int | None, unset("one for each core", "N", "Number of parallel workers.")]
+
+Handedness = Annotated[Literal["left", "right"], arg(help="The hand that the images show.")]
+OptionalHandedness = Annotated[
     Literal["left", "right"] | None,
-    arg(metavar="{left,right}", help="Which hand the images show [left is assumed]."),
+    unset("left, assumed", "{left,right}", "The hand that the images show."),
 ]
 BoneMm = Annotated[
     float | None,
-    arg(
-        metavar="MM",
-        help="Length of the bone between the middle finger's knuckles MCP and PIP, 15 to 80 [40 is assumed].",
+    unset(
+        "40, assumed",
+        "MM",
+        "Length of the bone from the knuckle (MCP) of the middle finger to its next joint (PIP), 15 to 80.",
     ),
 ]
-BoxText = Annotated[
+Box = Annotated[
     str | None,
-    arg(
-        metavar="X,Y,W,H",
-        help="Where the hand is, pixels: a square about 1.2 times the hand's box, centred on it "
-        "[the whole image].",
+    unset(
+        "the whole image",
+        "X,Y,W,H",
+        "A square around the hand in pixels, about 1.2 times as large as the hand and centred on it.",
     ),
 ]
-DataName = Annotated[
-    str | None, arg(metavar="NAME", help=f"Take images of a data set: {', '.join(READERS)}.")
+FocalPx = Annotated[
+    float | None,
+    unset(
+        "unknown",
+        "PX",
+        "Focal length of the camera in pixels of the whole image; the optical axis must be at its centre. "
+        "The result is then in the camera frame. Otherwise it is in the frame of the ray through the hand.",
+    ),
 ]
-Root = Annotated[Path | None, arg(metavar="DIR", help="The data set's folder.")]
-Split = Annotated[Literal["training", "evaluation"], arg(help="Which part of the data set.")]
-Ids = Annotated[
-    tuple[str, ...],
-    arg(metavar="N ...", help="Images of the data set, by number, or by name where they have names (STB)."),
+Rotations = Annotated[
+    int, arg(metavar="N", help="Average the predictions for N rotated crops (test-time augmentation).")
 ]
-Reads = Annotated[
+ContentReads = Annotated[
     Literal["rgb", "tag"] | None,
-    arg(
-        metavar="{rgb,tag}",
-        help="What contents are taken for: images of hands, or tags [tags where set and run know them].",
+    unset(
+        "tag if the data set has tags and the run reads them, otherwise rgb",
+        "{rgb,tag}",
+        "The kind of the images that give the content: images of hands, or content tags.",
     ),
 ]
 Json = Annotated[bool, arg(help="Print JSON instead of a table.")]
+
 CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff)
+"""Settings of tyro for every command."""

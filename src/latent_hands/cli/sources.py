@@ -1,27 +1,24 @@
-"""From what stands on a command line to images, hands and labels."""
+"""From the arguments of a command to images, hands and samples."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from latent_hands import draw
 from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.errors import HandsError
-from latent_hands.files import write_text
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
-from latent_hands.studies.gallery import estimate_row, estimate_sheet, truth_mm
 
 
 def parse_box(text: str | None) -> tuple[float, ...] | None:
-    """Four numbers of "x,y,w,h". Raises HandsError for anything else."""
+    """Return the four numbers of "x,y,width,height". Raises HandsError for other texts."""
     if text is None:
         return None
     try:
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError as error:
         raise HandsError(
-            f'box is "{text}"; legal: x,y,width,height in pixels, as in 40,25,128,128'
+            f'box is "{text}"; it must be x,y,width,height in pixels, as in 40,25,128,128'
         ) from error
     return x, y, width, height
 
@@ -29,26 +26,30 @@ def parse_box(text: str | None) -> tuple[float, ...] | None:
 def find_samples(
     data: str, root: Path | None, split: str, ids: Sequence[str], limit: int | None = None
 ) -> list[Sample]:
-    """Samples of a data set; some of them by number or name, else the first `limit`.
+    """Return the samples of a data set with these numbers or names; without `ids` the first `limit`.
 
-    Raises HandsError without a folder, for a sample that is not there, and as the set's reader does.
+    Raises HandsError if `root` is None, if a sample does not exist, and as the reader of the data set does.
     """
     if root is None:
         raise HandsError(f'where is the data set "{data}"? Give its folder with --root DIR')
     samples = open_data(data, root, split, None if ids else limit)
-    found = [find_sample(text, samples) for text in ids]
-    for text, sample in zip(ids, found, strict=True):
-        if sample is None:
-            what = "number" if samples[0].name.isdecimal() else "name"
-            raise HandsError(
-                f'no image "{text}" in {split} of {root}; it has {len(samples)}, told by their {what}: '
-                f"{samples[0].name} .. {samples[-1].name}"
-            )
-    return [sample for sample in found if sample is not None] if ids else samples
+    return [require_sample(text, samples, f"{split} of {root}") for text in ids] if ids else samples
+
+
+def require_sample(text: str, samples: Sequence[Sample], where: str) -> Sample:
+    """Return the sample with this number or name. Raises HandsError if `where` has none."""
+    sample = find_sample(text, samples)
+    if sample is None:
+        kind = "number" if samples[0].name.isdecimal() else "name"
+        raise HandsError(
+            f'no image "{text}" in {where}; select one of its {len(samples)} images by {kind}: '
+            f"{samples[0].name} .. {samples[-1].name}"
+        )
+    return sample
 
 
 def find_sample(text: str, samples: Sequence[Sample]) -> Sample | None:
-    """The sample of this name or number; None if there is none."""
+    """Return the sample with this number or name, or None. Numbers may omit leading zeros."""
     for sample in samples:
         if text == sample.name or (text.isdecimal() and text.zfill(len(sample.name)) == sample.name):
             return sample
@@ -56,90 +57,117 @@ def find_sample(text: str, samples: Sequence[Sample]) -> Sample | None:
 
 
 def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
-    """The samples that numbers and names mean, all if nothing is named, none without a set.
+    """Return the samples that numbers and names select: all without names, none without a data set.
 
-    A name that is a file means that file. Raises HandsError as `find_samples` does.
+    A name that is a file means the file. Raises HandsError as `find_samples` does.
     """
     ids = [name for name in dict.fromkeys(names) if name.isdecimal() or not Path(name).is_file()]
     return find_samples(data, root, split, ids) if data and (ids or not names) else []
 
 
-def spread(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
-    """The names of so many samples, evenly spaced. Raises HandsError if there are none."""
+def evenly_spaced(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
+    """Return the names of `count` evenly spaced samples. Raises HandsError if there are no samples."""
     if not samples:
-        raise HandsError("give poses and contents, or --data NAME --root DIR to take some from there")
+        raise HandsError("give poses and contents, or take some of a data set with --data NAME --root DIR")
     step = max(len(samples) // count, 1)
     return [samples[(start + i * step) % len(samples)].name for i in range(count)]
 
 
-def what_is_read(reads: str | None, samples: Sequence[Sample], model: Model) -> ContentReads:
-    """What contents are taken for: what was asked for, else tag images where set and model know them."""
-    if reads is None:
-        known = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
-        return "tag" if known and samples and samples[0].tag is not None else "rgb"
-    return "tag" if reads == "tag" else "rgb"
+@dataclass(frozen=True)
+class Sources:
+    """The sources of poses and contents of a command that makes images.
+
+    Args:
+        samples: selected samples of a data set.
+        handedness: the hand that image files show.
+        crop: the crop of the model.
+        content_reads: "rgb" if contents are images of hands, "tag" if they are content tags.
+    """
+
+    samples: Sequence[Sample]
+    handedness: str
+    crop: str
+    content_reads: ContentReads
+
+    def pose(self, text: str) -> Photo | Hand:
+        """Return the source of a pose: a sample, an image file, or the JSON of a hand.
+
+        Raises HandsError if it cannot be read.
+        """
+        sample = find_sample(text, self.samples)
+        return photo_of(sample, self.crop) if sample else self._file(text)
+
+    def content(self, text: str) -> Photo | Hand:
+        """Return the source of a content, as `pose` does; of a sample its tag image if the run reads tags."""
+        sample = find_sample(text, self.samples)
+        if sample and sample.tag is not None and self.content_reads == "tag":
+            return tag_of(sample, self.crop)
+        return self.pose(text)
+
+    def _file(self, text: str) -> Photo | Hand:
+        if not text.endswith(".json"):
+            return Photo.open(text, self.handedness)
+        if not Path(text).is_file():
+            raise HandsError(f"no file {text}; give the JSON of a hand that `latent-hands estimate` wrote")
+        try:
+            return Hand.from_json(Path(text).read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, HandsError) as error:
+            raise HandsError(f"{text}: {error}") from error
 
 
-def write_estimate(
-    path: Path, photo: Photo, hand: Hand, sample: Sample | None, about: dict[str, Any], images: bool
-) -> None:
-    """Write `path`.json with the numbers, and with `images` `path`.png, the truth beside it if known."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path.with_name(f"{path.name}.json"), hand.to_json(indent=1, **about) + "\n")
-    if not images:
-        return
-    row = estimate_row(photo, hand, sample and truth_mm(sample))
-    draw.save_image(estimate_sheet([row]), path.with_name(f"{path.name}.png"))
+def choose_content_reads(content_reads: str | None, samples: Sequence[Sample], model: Model) -> ContentReads:
+    """Return the kind of image that gives the content; by default "tag" if samples and model have tags."""
+    if content_reads is None:
+        reads_tags = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
+        return "tag" if reads_tags and samples and samples[0].tag is not None else "rgb"
+    return "tag" if content_reads == "tag" else "rgb"
+
+
+def open_sources(
+    model: Model,
+    handedness: str,
+    texts: Sequence[str],
+    samples: Sequence[Sample],
+    outputs: Iterable[Path],
+    content_reads: str | None = None,
+) -> Sources:
+    """Return the sources of a command, which reads `texts` and `samples` and writes `outputs`.
+
+    Raises HandsError if an output would overwrite an input.
+    """
+    check_outputs(texts, samples, outputs)
+    reads = choose_content_reads(content_reads, samples, model)
+    return Sources(samples, handedness, model.experiment.data.crop, reads)
 
 
 def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:
-    """Raise HandsError if a file that will be written is one that is read, or its folder is a file."""
+    """Raise HandsError if an output would overwrite an input, or if its folder is a file."""
     of_samples = (file for sample in samples for file in vars(sample).values() if isinstance(file, Path))
     read = {Path(file).resolve() for file in (*inputs, *of_samples)}
     for output in outputs:
         if output.parent.exists() and not output.parent.is_dir():
-            raise HandsError(f"{output.parent} is a file; legal: --out in a folder")
+            raise HandsError(f"{output.parent} is a file; --out must be in a folder")
         if output.resolve() in read:
-            raise HandsError(f"{output} would be overwritten, but it is read here; legal: another --out")
+            raise HandsError(f"{output} is an input and would be overwritten; give another --out")
 
 
 def named_images(images: Sequence[Path], on_broken: OnBroken) -> dict[str, Sample]:
-    """Images by name, not opened yet; a folder or video stands for those in it.
+    """Return images by name, not opened yet; a folder or a video stands for its images.
 
-    Raises HandsError for what is not there; a broken video is told to `on_broken`.
+    `on_broken` takes the error of a broken video. Raises HandsError for paths that do not exist.
     """
     listed = {sample.image: sample for sample in list_images(images, on_broken)}
     return {name: listed[file] for name, file in name_files(listed).items()}
 
 
 def name_files(files: Iterable[Path]) -> dict[str, Path]:
-    """Files by their stems; where these are the same, by whole names and as many folders as it takes."""
+    """Return files by stem; equal stems become whole names, with as many folders as needed."""
     parts = {file: file.relative_to(file.anchor).parts for file in files}
     names, folders = {file: file.stem for file in parts}, 1
     while len(set(names.values())) < len(names):
         if folders > max(map(len, parts.values())):
-            raise HandsError(f"these images cannot be told apart by name: {', '.join(map(str, parts))}")
+            raise HandsError(f"these images have the same name: {', '.join(map(str, parts))}")
         counts, folders = Counter(names.values()), folders + 1
         alike = [file for file, name in names.items() if counts[name] > 1]
         names |= {file: "-".join(parts[file][-folders:]) for file in alike}
     return {name: file for file, name in names.items()}
-
-
-def open_source(
-    text: str, hand: str, samples: Sequence[Sample], crop: str, tag: bool = False
-) -> Photo | Hand:
-    """What a pose or a scene is taken from.
-
-    A sample's name or number names it (its tag image if `tag`), cut by the model's `crop`; a file that ends
-    in .json a hand that `estimate` wrote, anything else an image. Raises HandsError as reading them does.
-    """
-    if (sample := find_sample(text, samples)) is not None:
-        return tag_of(sample, crop) if tag and sample.tag is not None else photo_of(sample, crop)
-    if not text.endswith(".json"):
-        return Photo.open(text, hand)
-    if not Path(text).is_file():
-        raise HandsError(f"no file at {text}; legal: a hand's JSON that `latent-hands estimate` wrote")
-    try:
-        return Hand.from_json(Path(text).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, HandsError) as error:
-        raise HandsError(f"{text}: {error}") from error

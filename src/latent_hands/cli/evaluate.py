@@ -1,0 +1,122 @@
+"""The command evaluate."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from latent_hands.cli.options import Data, Json, Limit, Root, Rotations, Run, Split, unset
+from latent_hands.cli.tables import print_json, print_table
+
+SCORES = {
+    "epe_mm": ("3DPose EPE, mean", "mm", 1),
+    "median_epe_mm": ("3DPose EPE, median", "mm", 1),
+    "epe_20_mm": ("... without the palm", "mm", 1),
+    "epe_wrist_mm": ("... with the wrist instead of the palm", "mm", 1),
+    "auc_20_50": ("AUC 20-50 mm", "", 3),
+    "auc_0_50": ("AUC 0-50 mm", "", 3),
+    "pa_epe_mm": ("EPE after Procrustes alignment", "mm", 1),
+    "epe_bone_aligned_mm": ("EPE with the labels' mean bone lengths", "mm", 1),
+    "cpose_epe_mm": ("CPose EPE", "mm", 1),
+    "viewpoint_deg": ("viewpoint error", "deg", 1),
+    "epe_composed_mm": ("EPE of CPose x viewpoint", "mm", 1),
+}
+"""Key of a score -> its name, its unit, its number of decimals."""
+VARIANTS = {
+    "without_camera": ("without the camera", ("epe_mm", "auc_20_50", "viewpoint_deg")),
+    "translated": ("translated", ("epe_mm", "auc_20_50", "pa_epe_mm")),
+}
+"""Scores under other conditions: key -> their name, the scores to print."""
+ENOUGH_HANDS = 50
+"""With fewer hands, the score of their own mean pose is too good."""
+
+
+def evaluate(
+    run: Run,
+    data: Data,
+    root: Root,
+    split: Split = "evaluation",
+    rotations: Rotations = 1,
+    limit: Limit = None,
+    exact: bool = False,
+    encoder: Annotated[str | None, unset("all that read rgb", "ARROW")] = None,
+    convention: Annotated[str | None, unset("that of the data set", "NAME")] = None,
+    json: Json = False,
+) -> None:
+    """Score a run on a labelled data set: pose, canonical pose and viewpoint, with 95 % intervals.
+
+    $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
+    $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json
+    $ latent-hands evaluate runs/depth --data rendered --root hands --encoder depth
+    $ latent-hands evaluate estimation --data freihand --root mine --convention mediapipe
+
+    The model gets handedness and bone length from the labels, as in the paper, and in the ray frame the
+    camera. The run determines crop and frame. DIR may be a packed store of `latent-hands prepare`.
+
+    Output: one row a score. These are the keys of --json. EPE is the end-point error: the mean distance
+    between predicted and labelled joints.
+
+    epe_mm, median_epe_mm: EPE of the visible joints, palm included. epe_20_mm: without the palm.
+    epe_wrist_mm: with the wrist instead of the palm. auc_20_50, auc_0_50: area under the curve of the share
+    of joints within a distance (PCK). pa_epe_mm: EPE after Procrustes alignment. epe_bone_aligned_mm: EPE
+    with the labels' mean bone lengths. cpose_epe_mm, viewpoint_deg: errors of canonical pose and viewpoint.
+    epe_composed_mm: EPE of the pose composed of these two.
+
+    Scores "without the camera" are those of the prediction in the ray frame. "Translated" predictions have
+    the joint convention of the labels.
+
+    A data set without 3D labels, or with labels in a wrong unit, is an error: see `latent-hands check`.
+
+    Args:
+        exact: Integrate AUC 20-50 from 20 mm instead of 21.05 mm, the published lower limit.
+        encoder: The encoder of the run that reads the images.
+        convention: The joint convention of the labels: rhd, mediapipe, mano and more (docs/data.md).
+    """
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.data.store import is_store
+    from latent_hands.evaluation.scoring import score_run, stored_windows
+    from latent_hands.predictor import Model
+
+    model = Model.load(run)
+    if is_store(root):
+        hands = stored_windows(model, data, root, split, rotations, limit, encoder)
+    else:
+        hands = find_samples(data, root, split, (), limit)
+    numbers = score_run(model, hands, split, rotations, exact, encoder=encoder, convention=convention)
+    if json:
+        print_json(numbers)
+    else:
+        print_scores(numbers, f"{run} on {data}, {numbers['samples']} images of {split}")
+
+
+def print_scores(numbers: Mapping[str, Any], title: str) -> None:
+    """Print the scores of a run with their intervals, and those of the labels' own mean pose."""
+    lines = [(numbers, key, SCORES[key][0]) for key in SCORES if key in numbers]
+    for part, (name, keys) in VARIANTS.items():
+        lines += [(numbers[part], key, f"{SCORES[key][0]}, {name}") for key in keys if part in numbers]
+    rows = []
+    for scores, key, name in lines:
+        _, unit, digits = SCORES[key]
+        low, high = scores[f"{key}_interval"]
+        mean = numbers["mean_pose"].get(key)
+        cells = [f"{low:.{digits}f} .. {high:.{digits}f}", "" if mean is None else f"{mean:.{digits}f}"]
+        rows.append([name, f"{scores[key]:.{digits}f} {unit}".strip(), *cells])
+    headings = ["", "value", "95 % interval", "labels' own mean pose"]
+    print_table(headings, rows, title, "\n".join(notes(numbers)))
+
+
+def notes(numbers: Mapping[str, Any]) -> list[str]:
+    """Return the conditions of an evaluation, one a line."""
+    from latent_hands.evaluation.scoring import given
+
+    labels = numbers["labels_convention"] or "unknown"
+    lines = [
+        f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); {given(numbers['frame'])} given",
+        f"joint conventions: model {numbers['convention']}, labels {labels}",
+    ]
+    if numbers["blocks"] < numbers["samples"]:
+        lines.append(f"intervals by resampling {numbers['blocks']:,} scenes or sequences of similar images")
+    if numbers["samples"] < ENOUGH_HANDS:
+        lines.append(
+            f"do not compare with the mean pose of {numbers['samples']} hands: it is fitted to them; "
+            f"{ENOUGH_HANDS} hands are enough"
+        )
+    return lines

@@ -1,0 +1,53 @@
+"""The command export."""
+
+import os
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import Data, Json, Limit, NewData, Root, Workers, unset
+from latent_hands.cli.tables import print_json
+from latent_hands.progress import progress_bars
+
+
+def export(
+    out: NewData,
+    data: Data,
+    root: Root,
+    layout: Annotated[Literal["rhd", "freihand", "coco"], arg()],
+    split: Annotated[
+        tuple[Literal["training", "evaluation"], ...],
+        unset("all", "{training,evaluation} ...", "The parts of the data set to use."),
+    ] = (),
+    limit: Limit = None,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Write a data set in another published layout, for trainers of other projects.
+
+    $ latent-hands export hands_coco --data rendered --root hands --layout coco
+    $ latent-hands export stb_freihand --data stb --root STB --layout freihand --split evaluation
+    $ latent-hands export ge_rhd --data ge2019 --root GE --layout rhd --limit 100
+
+    Output: the data set in OUT. Notes about changed or lost labels are printed, and kept in OUT/export.json.
+    docs/data.md lists what each layout can hold.
+
+    Run the same command again to continue an interrupted export.
+
+    Args:
+        layout: rhd: PNG, 2D and 3D joints. freihand: right hands, JPEG of 224 x 224 pixels, 3D joints.
+            coco: COCO keypoints.
+    """
+    from latent_hands.data.export import export as write
+
+    with progress_bars() as advance:
+        exported = write(
+            data, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, advance
+        )
+    hands = {each: len(names) for each, names in exported.names.items()}
+    if json:
+        print_json({"out": str(out), "layout": layout, "hands": hands, "notes": exported.notes})
+        return
+    print(f"{out}: {' + '.join(f'{count:,} of {each}' for each, count in hands.items())}")
+    for note in exported.notes:
+        print(f"- {note}")

@@ -1,0 +1,90 @@
+"""The command render."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import NewData, Workers, unset
+from latent_hands.errors import HandsError
+
+
+def render(
+    out: NewData,
+    count: Annotated[
+        int | None, unset("1000; with --counterfactual 0", "N", "Number of training images.")
+    ] = None,
+    size_px: Annotated[
+        int | None, unset("320; with --counterfactual 128", "PX", "Side of the images in pixels.")
+    ] = None,
+    seed: Annotated[int, arg(metavar="N")] = 0,
+    workers: Workers = None,
+    poses_per_scene: Annotated[int | None, unset("4", "N")] = None,
+    evaluation_count: Annotated[int | None, unset("a tenth; with --counterfactual 1200", "N")] = None,
+    scene_size: Annotated[
+        tuple[float, float] | None, unset("0.8 1.3; with --counterfactual 0.85 1.0", "LOW HIGH")
+    ] = None,
+    defocus: Annotated[
+        tuple[float, float] | None, unset("a third of the scenes, up to 0.03", "LOW HIGH")
+    ] = None,
+    convention: Annotated[str, arg(metavar="NAME")] = "rhd",
+    poses: Annotated[Path | None, unset("poses of the renderer", "FILE")] = None,
+    poses_share: Annotated[float | None, unset("0.5", "SHARE")] = None,
+    without: Annotated[tuple[str, ...], unset("nothing", "KIND ...")] = (),
+    factor_tags: bool = False,
+    counterfactual: bool = False,
+) -> None:
+    """Render labelled images of hands in the layout of RHD, which every reader of RHD accepts.
+
+    $ latent-hands render hands --count 2000 --size-px 320
+    $ latent-hands render hands --count 20000 --workers 8 --seed 1
+    $ latent-hands render scenes --count 12000 --size-px 80 --scene-size 0.85 1.0 --defocus 0.05 0.1
+    $ latent-hands render hands --count 20000 --poses poses.safetensors --poses-share 0.5
+    $ latent-hands render plain --without objects jewellery other_hand
+    $ latent-hands render benchmark --counterfactual
+    $ latent-hands render factors --count 8000 --size-px 80 --scene-size 0.85 1.0 --factor-tags
+
+    Output: OUT/training and OUT/evaluation with colour images, masks, depth maps, content tags and labels.
+    --data rendered --root OUT reads them.
+
+    With --counterfactual the images form groups, in which one factor alone changes, and grids of every pose
+    in every scene. They are the ground truth of swaps and transfers for `latent-hands assess`. Without
+    further options the set is the benchmark of docs/data.md.
+
+    Run the same command again to continue an interrupted rendering. A folder that holds a set with other
+    settings is an error. Rendering needs the extra `render`: pip install 'latent-hands[render]'.
+
+    Args:
+        seed: Equal seeds give equal images, whatever the number of workers.
+        poses_per_scene: Number of images that share a person, light and background.
+        evaluation_count: Number of evaluation images, with other people and places.
+        scene_size: Smallest and largest square around a hand, in image sides; at most 1 for synthesis.
+        defocus: Smallest and largest blur of the background, as of a portrait lens, in image sides.
+        convention: The joint convention of the labels: the name of a data set (docs/data.md).
+        poses: Poses of real hands: a file that `latent-hands retarget` wrote.
+        poses_share: The share of images with a pose from --poses, slightly varied.
+        without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
+        factor_tags: Also write images of the person alone and of the background alone for each scene.
+        counterfactual: Render groups and grids, 24 images each. The seed changes only training images.
+    """
+    from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
+    from latent_hands.rendering.sets.dataset import render_dataset
+    from latent_hands.rendering.variety import Variety
+
+    shared: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
+    shared |= {"scene_size": scene_size, "factor_tags": factor_tags or None, "defocus": defocus}
+    ordinary = {"poses_per_scene": poses_per_scene, "poses": poses, "poses_share": poses_share}
+    ordinary |= {"variety": Variety.without(*without) if without else None}
+    given: dict[str, Any] = {n: value for n, value in (shared | ordinary).items() if value is not None}
+    given |= {"seed": seed, "workers": workers, "convention": convention}
+    if counterfactual:
+        for name in ordinary.keys() & given.keys():
+            raise HandsError(f"{name} is {given[name]}; it cannot be given with --counterfactual")
+        render_counterfactual(out, **given)
+        print(f"{out}: groups and grids of images with labels")
+        return
+    if poses is None and poses_share is not None:
+        raise HandsError(f"poses_share is {poses_share}; it needs --poses FILE")
+    given = {"count": 1000} | given
+    render_dataset(out, **given)
+    print(f"{out}: {given['count']} training images with labels")

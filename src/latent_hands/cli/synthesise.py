@@ -1,0 +1,49 @@
+"""The command synthesise."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import ContentReads, Handedness, OptionalData, OptionalRoot, Run, Split
+
+
+def synthesise(
+    run: Run,
+    pose: Annotated[str, arg(metavar="A")],
+    content: Annotated[str, arg(metavar="B")],
+    handedness: Handedness = "left",
+    out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/image.png"),
+    data: OptionalData = None,
+    root: OptionalRoot = None,
+    split: Split = "evaluation",
+    content_reads: ContentReads = None,
+) -> None:
+    """Make one image with the hand pose of A and the scene of B: skin, light and background.
+
+    $ latent-hands synthesise synthesis --pose a.png --content b.png
+    $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
+    $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands
+
+    Output: the image.
+
+    The shipped synthesis model was trained on rendered images. Do not give it photographs as --pose: run
+    `latent-hands estimate` on them and give the JSON of the hand. A run without a decoder of images is an
+    error.
+
+    Args:
+        pose: An image, the JSON of a hand that `latent-hands estimate` wrote,
+            or with --data the number or name of an image.
+        content: An image, or with --data the number or name of an image.
+        out: The image to write.
+    """
+    from latent_hands import draw
+    from latent_hands.cli.sources import open_sources, samples_of
+    from latent_hands.predictor import Model
+
+    model, texts = Model.load(run), [pose, content]
+    samples = samples_of(data, root, split, texts)
+    sources = open_sources(model, handedness, texts, samples, [out], content_reads)
+    image = model.synthesise(sources.pose(pose), sources.content(content), sources.content_reads)
+    draw.save_image(image, out)
+    print(out)
