@@ -99,8 +99,8 @@ def write_poses(
 def read_poses(path: str | Path) -> Float32[np.ndarray, "n 24"]:
     """Return the articulations of a file. The file is not trusted: nothing in it is executed.
 
-    Raises HandsError with the path if the file is missing, too large or no file of poses, and with the number
-    of the pose if an angle is not finite or exceeds the limits of its joint.
+    Raises HandsError if the file is missing, too large or no file of poses. Also raises HandsError, with the
+    number of the pose, if an angle is not finite or exceeds the limits of its joint.
     """
     path = Path(path)
     if not path.is_file():

@@ -84,8 +84,8 @@ def sample_scene(
 ) -> Scene:
     """Draw a scene; the same arguments give the same scene.
 
-    The depth of the palm is log-uniform in 0.35 .. 0.9 m. The palm is off the optical axis as in RHD, as if
-    the image were cut from a larger one, so the principal point may be far from the middle. The two splits
+    The depth of the palm is log-uniform in 0.35 .. 0.9 m. The palm is off the optical axis as in RHD: the
+    image is like a crop of a larger one, and its principal point may be far from the middle. The two splits
     share no scene, no place and no lamp.
 
     Args:

@@ -104,8 +104,8 @@ def render_dataset(
         factor_tags: Also write one image of each scene's person alone and one of its background alone.
         progress: Show a progress bar.
 
-    Raises HandsError if a setting is out of range, if the folder holds something else or images of other
-    settings, or if a file cannot be written.
+    Raises HandsError if a setting is out of range or a file cannot be written. Also raises HandsError if the
+    folder holds other files, or images of other settings.
     """
     plan = ScenesPlan(
         count=count,
