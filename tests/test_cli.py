@@ -183,6 +183,16 @@ def test_the_overview_names_every_command_and_purpose(capsys: pytest.CaptureFixt
         text = capsys.readouterr().out
         assert all(f"  {command} " in text for command in COMMANDS)
         assert all(f"\n{purpose}:" in text for purpose in GROUPS)
+        assert max(map(len, text.splitlines())) <= 110
+
+
+def test_a_group_lists_its_commands(capsys: pytest.CaptureFixture):
+    for arguments in (["runs"], ["runs", "--help"]):
+        assert main(arguments) == 0
+        text = capsys.readouterr().out
+        assert all(f"  {command} " in text for command in COMMANDS if command.startswith("runs "))
+    assert 'did you mean "average"' in fails(capsys, "runs", "avrage")
+    assert 'did you mean "runs"' in fails(capsys, "run")
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ from latent_hands.cli.old_options import refuse_old
 from latent_hands.errors import HandsError, did_you_mean
 
 GROUPS = {
-    "Start": ("demo",),
+    "Start": ("demo", "models"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
     "Train and evaluate": ("train", "evaluate", "assess", "reproduce"),
     "Use a model": ("estimate", "synthesise", "transfer", "walk"),
+    "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
+    "Study joint conventions": ("conventions fit", "conventions draw"),
 }
-"""What commands are for -> their names. A name is a module of this package and a function in it."""
+"""Purpose -> commands. "estimate" is a function of the module estimate, "runs join" is one of the module runs."""
 COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
 OK, PROBLEMS, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
@@ -112,7 +114,7 @@ def _run(name: str, arguments: list[str]) -> int:
 
 
 def find_command(name: str) -> Callable[..., bool | None]:
-    """Return the function of a command; "estimate" is in the module estimate, "runs join" in runs."""
+    """Return the function of a command."""
     module, _, function = name.partition(" ")
     return getattr(import_module(f"latent_hands.cli.{module}"), function or module)
 

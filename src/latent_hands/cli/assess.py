@@ -40,7 +40,7 @@ def assess(
     out: Annotated[Path | None, unset("none", "DIR")] = None,
     json: Json = False,
 ) -> None:
-    """Score synthesis and disentanglement with the ground truth of every swap, with 95 % intervals.
+    """Score synthesis and disentanglement by the ground truth of swaps, with 95 % intervals.
 
     $ latent-hands render benchmark --counterfactual
     $ latent-hands assess synthesis --root benchmark

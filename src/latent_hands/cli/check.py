@@ -31,14 +31,15 @@ def check(
     sheet: Annotated[Path | None, unset("none", "FILE.png")] = None,
     json: Json = False,
 ) -> bool:
-    """Examine a data set: units, joint order, handedness, root, axes, camera, broken files, outliers, copies.
+    """Examine a data set: conventions of the labels, broken files, outliers, copies.
 
     $ latent-hands check --data rhd --root RHD_published_v2
     $ latent-hands check --data freihand --root FreiHAND --limit 2000 --sheet freihand.png
     $ latent-hands check --data rendered --root hands --json
 
-    Output: the conventions that the labels follow, with evidence in numbers, and a list of problems. A
-    convention is WRONG if the labels contradict the one with which the set is read.
+    Output: the conventions that the labels follow (unit, joint order, handedness, root, axes, camera) with
+    evidence in numbers, and a list of problems. A convention is WRONG if the labels contradict the one with
+    which the set is read.
 
     The check continues after errors, to the end of the set. Parts of --split that do not exist are skipped.
     The exit code is 0 without problems, 1 with problems, and 2 if there is no such data set.

@@ -1,0 +1,71 @@
+"""The commands conventions: where labels place the joints of a hand."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import Data, Json, Split
+from latent_hands.cli.tables import print_json
+
+
+def fit(
+    data: Data,
+    root: Annotated[Path, arg(metavar="DIR", help="The folder of the data set, or a file POINTS.npy.")],
+    split: Split = "training",
+    order: Annotated[str, arg(metavar="NAME")] = "snap",
+    penalty: Annotated[float, arg(metavar="WEIGHT")] = 0.2,
+    statistic: Literal["median", "mean"] = "median",
+    json: Json = False,
+) -> None:
+    """Fit a joint convention to the labels of a data set: where does it place the joints?
+
+    $ latent-hands conventions fit --data stb --root STB
+    $ latent-hands conventions fit --data mine --root points.npy --order mediapipe
+
+    Output: how much each known convention differs from the labels, and the fitted convention as TOML, for
+    hand/assets/conventions.toml.
+
+    Only proportions that do not depend on the pose are compared, in lengths of the bone from MCP to PIP of
+    the middle finger. Check the set first (`latent-hands check`): a wrong joint order gives a wrong
+    convention. POINTS.npy has the shape (n, 21, 3): left hands, wrist first, in any unit. --data is then the
+    name of the new convention.
+
+    Args:
+        order: The joint order of POINTS.npy.
+        penalty: Weight of the movement of keypoints, compared with the error of the proportions.
+        statistic: The statistic of the proportions of all hands that is fitted.
+    """
+    from latent_hands.hand.fitting import fit_convention, misfits, to_toml
+    from latent_hands.studies.joint_conventions import labelled_left_hands
+
+    hands = labelled_left_hands(data, root, split, order)
+    known, fitted = misfits(hands, statistic), fit_convention(hands, penalty, statistic)
+    if json:
+        print_json(
+            {"misfits": {name: asdict(each) for name, each in known.items()}, "fitted": asdict(fitted)}
+        )
+        return
+    for name, misfit in known.items():
+        print(f"# {name}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}")
+    print(f"\n{to_toml(data, fitted)}")
+
+
+def draw(out: Annotated[Path, arg(metavar="FILE")] = Path("conventions.png")) -> None:
+    """Draw all joint conventions over one rendered hand, with their bone lengths.
+
+    $ latent-hands conventions draw --out conventions.png
+
+    Output: the image. A column shows a convention on an open and a half closed hand, over the joints of the
+    hand model in grey.
+
+    Rendering needs the extra `render`: pip install 'latent-hands[render]'.
+
+    Args:
+        out: The image to write.
+    """
+    from latent_hands.studies.joint_conventions import draw_conventions
+
+    draw_conventions(out)
+    print(out)
