@@ -4,9 +4,11 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_run
@@ -16,6 +18,9 @@ from latent_hands.cli.old_options import OLD_OPTIONS, OLD_POSITIONALS
 from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
 from latent_hands.data import READERS, Sample, read_rgb
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.hand.rig.proportions import mean_hand
+from latent_hands.hand.skeleton import reorder
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,33 @@ def test_images_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Pat
     walk = ["walk", run, "--factor", "pose", "--start", a, "--end", b, "--steps", "3"]
     assert main([*walk, "--out", str(tmp_path / "w")]) == 0
     assert {path.name for path in tmp_path.glob("w.*")} == {"w.png", "w.gif"}
+
+
+def test_runs_are_made_from_runs(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    run = str(runs / "estimation")
+    for command in ("average", "join"):
+        out = str(tmp_path / command)
+        assert main(["runs", command, run, run, "--out", out]) == 0
+        assert capsys.readouterr().out == f"{out}\n"
+        assert main(["estimate", out, str(runs / "a.png"), "--out", str(tmp_path)]) == 0
+        capsys.readouterr()
+    out = str(tmp_path / "small")
+    assert main(["runs", "shrink", run, "--out", out]) == 0
+    assert re.fullmatch(rf"{re.escape(out)}: \d+\.\d MB\n", capsys.readouterr().out)
+    assert "already holds a run" in fails(capsys, "runs", "shrink", run, "--out", out)
+
+
+def test_a_convention_is_fitted_to_points(tmp_path: Path, capsys: pytest.CaptureFixture):
+    np.save(tmp_path / "points.npy", reorder(mean_hand()[:4, :21], "rhd", "snap"))
+    fit = ["conventions", "fit", "--data", "mine", "--root", str(tmp_path / "points.npy"), "--penalty", "1"]
+    assert main(fit) == 0
+    comments, table = capsys.readouterr().out.split("\n\n", 1)
+    assert {line.split(":")[0] for line in comments.splitlines()} == {f"# {name}" for name in CONVENTIONS}
+    assert tomllib.loads(table)["mine"]["hands"] == 4
+    assert main([*fit, "--json"]) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["fitted"]["hands"] == 4
+    assert numbers["misfits"]["anatomical"]["bones"] < 0.05
 
 
 def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):

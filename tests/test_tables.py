@@ -10,8 +10,10 @@ from latent_hands.cli.check import print_counts
 from latent_hands.cli.evaluate import ENOUGH_HANDS, SCORES, print_scores
 from latent_hands.cli.prepare import print_store
 from latent_hands.cli.retarget import print_fit
+from latent_hands.cli.runs import print_calibration
 from latent_hands.cli.tables import print_json, print_table
 from latent_hands.data.store import Cut, Shard, Split
+from latent_hands.evaluation.calibration import Calibration
 from latent_hands.studies.reproduce.comparison import notes
 
 
@@ -126,6 +128,13 @@ def test_the_fit_of_poses_is_printed(capsys: pytest.CaptureFixture):
         ["hands left out", "1"],
     ):
         assert row in printed
+
+
+def test_a_calibration_is_printed_for_both_halves(capsys: pytest.CaptureFixture):
+    print_calibration(Calibration(1.5, (1.4, 1.625), (1.0, 1.125)), "run")
+    printed = lines(capsys.readouterr().out)
+    assert ["temperature 1", "1.40", "1.62"] in printed
+    assert ["temperature 1.50", "1.00", "1.12"] in printed
 
 
 def value(name: str, number: float | None) -> dict[str, Any]:

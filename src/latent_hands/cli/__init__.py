@@ -16,14 +16,14 @@ from latent_hands.cli.old_options import refuse_old
 from latent_hands.errors import HandsError, did_you_mean
 
 GROUPS = {
-    "Start": ("demo", "models"),
+    "Start": ("demo",),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
     "Train and evaluate": ("train", "evaluate", "assess", "reproduce"),
     "Use a model": ("estimate", "synthesise", "transfer", "walk"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Study joint conventions": ("conventions fit", "conventions draw"),
 }
-"""Purpose -> commands. "estimate" is a function of the module estimate, "runs join" is one of the module runs."""
+"""Purpose -> commands. "estimate" is in the module estimate, "runs join" in the module runs."""
 COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
 OK, PROBLEMS, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""

@@ -33,7 +33,7 @@ def prepare(
     verify: bool = False,
     json: Json = False,
 ) -> None:
-    """Pack a data set for training: cut its images once and store the cuts as training reads them.
+    """Pack a data set for training: cut its images once, and store the cuts.
 
     $ latent-hands prepare packed --data rendered --root hands
     $ latent-hands prepare packed --data rhd --root RHD_published_v2 --split training --workers 8
