@@ -12,7 +12,7 @@ from PIL import Image
 
 from latent_hands.data import READERS, Sample
 from latent_hands.data import prepare as prepare_module
-from latent_hands.data.rhd_files import encode_depth
+from latent_hands.data.formats.rhd_files import encode_depth
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 
@@ -32,14 +32,14 @@ def painted_scenes(folder: Path) -> list[Sample]:
         depth = folder / f"depth{i}.png"
         Image.fromarray(encode_depth(depth_m)).save(depth)
         scene = (i + 1) // 3
-        samples.append(replace(sample, window=scenes[scene], tag=folder / f"{scene}.png"))
+        samples.append(replace(sample, scene_box=scenes[scene], tag=folder / f"{scene}.png"))
         samples[-1] = replace(samples[-1], depth=depth, block=f"scene {scene}")
     return samples
 
 
 def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the samples a data set, wherever its folder, and shards hold three windows."""
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     monkeypatch.setattr(prepare_module, "SHARD_BYTES", 3 * 3 * WINDOW_PX**2)
 
 

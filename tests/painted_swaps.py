@@ -6,7 +6,7 @@ The upper half of an image is the pose's code, the lower half the scene's: eight
 import torch
 from torch import Tensor, nn
 
-from latent_hands.data.counterfactual import FACTORS
+from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.hand.geometry import normalise
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
 from latent_hands.studies.assess.benchmark import Benchmark, Groups, Transfers

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from scipy.io import savemat
 
 from latent_hands.data import Sample
-from latent_hands.data.rhd_files import encode_annotations, encode_mask
+from latent_hands.data.formats.rhd_files import encode_annotations, encode_mask
 from latent_hands.data.sample import project
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation

@@ -85,11 +85,11 @@ def test_masks_are_cut_as_images_are(tmp_path):
     Image.fromarray(parts).save(tmp_path / "mask.png")
     sample = painted_hand(tmp_path, "0", "right")
     object.__setattr__(sample, "mask", tmp_path / "mask.png")
-    object.__setattr__(sample, "window", (19.5, 11.5, 16.0))
+    object.__setattr__(sample, "scene_box", (19.5, 11.5, 16.0))
     expected = torch.from_numpy(parts[4:20, 12:28].copy())
     assert torch.equal(cut_mask(sample, 16, mirror=False), expected)
     assert torch.equal(cut_mask(sample, 16, mirror=True), expected.flip(1))
-    object.__setattr__(sample, "window", (-100.0, -100.0, 16.0))
+    object.__setattr__(sample, "scene_box", (-100.0, -100.0, 16.0))
     assert not cut_mask(sample, 16, mirror=False).any()
 
 

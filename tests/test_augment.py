@@ -5,11 +5,10 @@ import pytest
 import torch
 from painted_hands import DOT, find_dots, painted_hand, painted_hands
 
-from latent_hands.data import appearance
 from latent_hands.data.augment import augment, draw_warps
-from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation import Augmentation, appearance
 from latent_hands.data.crops import build_windows
-from latent_hands.data.sample import read_rgb
+from latent_hands.data.formats.image import read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
@@ -86,14 +85,14 @@ def test_none_is_the_ground_truth_crop(tmp_path, margin, window_px, grey_levels)
 
 def test_the_tag_is_warped_and_coloured_as_the_image(tmp_path):
     samples = painted_hands(tmp_path, 3)
-    samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in samples]
+    samples = [replace(s, tag=s.image, scene_box=(110.0, 90.0, 100.0)) for s in samples]
     windows = build_windows(samples, "scene", images=["tag"])
     batch = _augment(windows, Augmentation(blur_px=0.0, noise=0.0, downsample=1.0))
     assert torch.equal(batch["tag"], batch["rgb"])
 
 
 def test_a_share_of_images_and_their_tags_has_no_colour(tmp_path):
-    samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 40)]
+    samples = [replace(s, tag=s.image, scene_box=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 40)]
     windows = build_windows(samples, "scene", images=["tag"])
     for images in windows.images.values():
         images.pixels[:, 0] //= 3

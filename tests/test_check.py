@@ -249,7 +249,7 @@ def test_nothing_is_wrong_with_real_sets(name):
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_below_one_is_told(clean, limit):
-    with pytest.raises(HandsError, match=f"limit is {limit}; legal: 1 or more"):
+    with pytest.raises(HandsError, match=f"limit is {limit}; it must be at least 1"):
         check_data("rhd", clean["rhd"][1], limit=limit)
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from latent_hands.data import open_data
-from latent_hands.data.coco import KEYPOINTS
 from latent_hands.data.crops import build_windows
+from latent_hands.data.readers.coco import KEYPOINTS
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import reorder
 
@@ -76,7 +76,7 @@ def unlabel(content, joint):
 
 
 BROKEN = {
-    r"has other keypoints; legal: wrist, thumb1": lambda content: content["categories"][0].update(
+    r"has other keypoints; they must be wrist, thumb1": lambda content: content["categories"][0].update(
         keypoints=KEYPOINTS[::-1]
     ),
     r'file name "\.\./photo\.png" leads out of': lambda content: content["images"][0].update(
@@ -85,11 +85,11 @@ BROKEN = {
     r"annotation 3 of .*b\.png: the image is missing": lambda content: content["images"][0].update(
         file_name="b.png"
     ),
-    r'"keypoints" of annotation 3 of .*photo\.png holds no 21 x 3 finite': change("keypoints", [1.0] * 62),
-    r"holds no 21 x 3 finite": change("keypoints", [float("nan")] * 63),
+    r'"keypoints" of annotation 3 of .*photo\.png must be 21 x 3 finite': change("keypoints", [1.0] * 62),
+    r"must be 21 x 3 finite": change("keypoints", [float("nan")] * 63),
     r"is not in COCO's layout: ValueError": change("keypoints", ["many"] * 63),
     r"is not in COCO's layout: KeyError\(8\)": change("image_id", 8),
-    r"has the side 'both'; legal: left, right": change("side", "both"),
+    r"has the side 'both'; it must be left or right": change("side", "both"),
     r'"K" of annotation 3': lambda content: content["annotations"][0].update(xyz_mm=[[1.0] * 3] * 21, K=[1]),
     r"annotation 3 of .*photo\.png has no wrist": lambda content: unlabel(content, 0),
     r"annotation 3 of .*photo\.png has no middle_finger1": lambda content: unlabel(content, 9),
@@ -116,7 +116,7 @@ def test_wrong_places_are_told(content, write, tmp_path):
     with pytest.raises(HandsError, match="not in COCO's layout"):
         open_data("coco", write([1]), "training")
     (tmp_path / "annotations/training.json").write_text("{")
-    with pytest.raises(HandsError, match="is no JSON"):
+    with pytest.raises(HandsError, match="is not a JSON"):
         open_data("coco", tmp_path, "training")
 
 

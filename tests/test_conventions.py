@@ -12,7 +12,7 @@ from skin_depth import height_above_skin_mm
 
 from latent_hands.data import open_data, read_rgb, read_stb
 from latent_hands.data.palm import palm_xyz_mm
-from latent_hands.data.rendered import read_rendered
+from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.protocol import Truth, score
 from latent_hands.evaluation.scoring import translated

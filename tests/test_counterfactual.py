@@ -8,8 +8,8 @@ import torch
 from folders import contents
 
 from latent_hands.data import open_data, read_counterfactual, read_rgb
-from latent_hands.data.counterfactual import FACTORS
-from latent_hands.data.sample import read_pixels
+from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 
@@ -83,7 +83,7 @@ def test_labels_mask_and_depth_do_not_change_with_the_surface(read):
     for group in read.groups:
         for factor in SURFACE:
             sample = group.changed[factor]
-            for name in ("xyz_mm", "uv_px", "visible", "window"):
+            for name in ("xyz_mm", "uv_px", "visible", "scene_box"):
                 np.testing.assert_array_equal(getattr(sample, name), getattr(group.anchor, name))
             for name in ("mask", "depth"):
                 assert getattr(sample, name).read_bytes() == getattr(group.anchor, name).read_bytes()
@@ -111,7 +111,7 @@ def test_a_cell_has_the_pose_of_its_row_and_the_scene_of_its_column(read):
         for column in zip(*grid.cells, strict=True):
             for cell in column:
                 assert differing(cell, column[0]) <= {"pose", "viewpoint"}
-                assert (cell.tag, cell.window) == (column[0].tag, column[0].window)
+                assert (cell.tag, cell.scene_box) == (column[0].tag, column[0].scene_box)
         everywhere = [differing(grid.cells[i][i], grid.cells[0][0]) for i in (1, 2, 3)]
         assert all(found == {*FACTORS, "rest"} for found in everywhere)
 
@@ -207,10 +207,10 @@ def test_incomplete_and_other_sets_are_refused(root, tmp_path):
     records = [json.loads(line) for line in text.splitlines()]
     try:
         for number, change, message in [
-            (3, {"group": 1, "role": "anchor"}, "group 0 of .* lacks its image viewpoint"),
-            (9, {"grid": 5, "row": 10**12, "column": 0}, "grid 0 of .* lacks row 0, column 1"),
-            (4, {"group": "0"}, "image 00004 of .* is of no group or grid"),
-            (4, None, "image 00004 of .* is of no group or grid"),
+            (3, {"group": 1, "role": "anchor"}, "group 0 of .* has no image viewpoint"),
+            (9, {"grid": 5, "row": 10**12, "column": 0}, "grid 0 of .* has no image in row 0, column 1"),
+            (4, {"group": "0"}, "image 00004 of .* belongs to no group or grid"),
+            (4, None, "image 00004 of .* belongs to no group or grid"),
         ]:
             changed = list(records)
             changed[number] = records[number] | {"counterfactual": change}

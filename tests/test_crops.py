@@ -8,7 +8,7 @@ from painted_hands import DOT, find_dots, paint_dot, painted_hand, painted_hands
 from PIL import Image
 
 from latent_hands.data.crops import build_windows
-from latent_hands.data.rhd import read_rhd
+from latent_hands.data.readers.rhd import read_rhd
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
@@ -75,7 +75,7 @@ def test_shrinking_averages(tmp_path):
 @pytest.mark.parametrize("window_px", [50, 180, 400])
 def test_resampling_keeps_places(tmp_path, window_px):
     paint_dot(tmp_path / "dot.png", (131.0, 66.0))
-    sample = Sample("dot", tmp_path / "dot.png", window=(120.0, 80.0, 150.0))
+    sample = Sample("dot", tmp_path / "dot.png", scene_box=(120.0, 80.0, 150.0))
     window = build_windows([sample], "scene", margin=1.2, window_px=window_px)
     W = camera.warp_matrix(torch.tensor([[120.0, 80.0]]), 180.0, window_px)
     expected = camera.warp_points(torch.tensor([[[131.0, 66.0]]]), W)[:, 0]
@@ -94,7 +94,7 @@ def test_without_labels_the_window_is_the_whole_image(tmp_path):
 def test_a_scene_shares_its_window_and_its_tag(tmp_path):
     scenes = [(100.0, 90.0, 120.0), (80.0, 70.0, 90.0)]
     samples = [
-        dataclasses.replace(sample, window=scenes[i // 2], tag=tmp_path / f"{i // 2}.png")
+        dataclasses.replace(sample, scene_box=scenes[i // 2], tag=tmp_path / f"{i // 2}.png")
         for i, sample in enumerate(painted_hands(tmp_path, 4, "l"))
     ]
     windows = build_windows(samples, "scene", images=["tag"])
@@ -130,7 +130,7 @@ BROKEN = {
     "degenerate hand": lambda s: {"xyz_mm": np.ones_like(s.xyz_mm)},
     "has no xyz_mm, but others have": lambda s: {"xyz_mm": None},
     "has the side None": lambda s: {"side": None},
-    "has the window": lambda s: {"uv_px": None, "window": (0.0, 0.0, -1.0)},
+    "has the window": lambda s: {"uv_px": None, "scene_box": (0.0, 0.0, -1.0)},
     "has the window .*legal: .cx, cy, side. in pixels, below 1e.06": lambda s: {
         "uv_px": s.uv_px * np.float32(1e6)
     },

@@ -12,7 +12,7 @@ from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.crops import build_windows
 from latent_hands.data.depth import REACH_MM, depth_levels, read_depth_mm, surface_depth_mm
-from latent_hands.data.rhd_files import encode_depth
+from latent_hands.data.formats.rhd_files import encode_depth
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError

@@ -92,7 +92,7 @@ def test_what_is_assumed_is_told(run, photos, tmp_path, capsys):
 )
 def test_what_labels_tell_cannot_be_told_otherwise(run, tmp_path, monkeypatch, capsys, option):
     samples = painted_hands(tmp_path, 2)
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     data = ["--data", "painted", "--root", tmp_path, "--out", tmp_path / "out"]
     assert estimate(run, *data) == 0
     assert "(assumed)" not in capsys.readouterr().out
@@ -116,7 +116,7 @@ def test_frames_of_a_video_say_their_time(run, tmp_path, capsys):
     clip.write_bytes(clip.read_bytes()[:200])
     Image.fromarray(noise_image()).save(tmp_path / "a.png")
     assert estimate(run, clip, tmp_path / "a.png", "--out", tmp_path / "out") == 1
-    assert "clip.mp4 is no readable video" in capsys.readouterr().err
+    assert "clip.mp4 is not a readable video" in capsys.readouterr().err
 
 
 def test_numbers_have_the_digits_that_they_are_rounded_to():

@@ -11,10 +11,10 @@ from painted_hands import find_dots, painted_hands
 from PIL import Image
 
 from latent_hands.data import READERS, open_data, read_rgb
-from latent_hands.data.coco import KEYPOINTS
 from latent_hands.data.crops import cut_square
 from latent_hands.data.export import LAYOUTS, export
 from latent_hands.data.export.freihand import IMAGE_PX
+from latent_hands.data.readers.coco import KEYPOINTS
 from latent_hands.data.sample import project
 from latent_hands.hand.geometry import to_palm
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS, reorder
@@ -37,7 +37,7 @@ def rendered(tmp_path_factory):
 def painted(tmp_path, monkeypatch):
     """Eight hands, a bright dot at each one's middle MCP, as a data set "painted"."""
     samples = [hand for hand in painted_hands(tmp_path, 10) if hand.xyz_mm[:, 2].min() > 0]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: samples[:limit])
+    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
 
 
@@ -71,7 +71,7 @@ def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
         for name, root in (("rendered", rendered), ("freihand", tmp_path / "out"))
     )
     left = sum(sample.side == "left" for sample in before)
-    assert exported.notes == [f"training: {left} of 4 hands are left ones and were mirrored"]
+    assert exported.notes == [f"training: {left} of 4 hands are left hands and were mirrored"]
     scales = json.loads((tmp_path / "out/training_scale.json").read_text())
     for a, b, scale_m in zip(before, after, scales, strict=True):
         turned = a.xyz_mm * MIRROR if a.side == "left" else a.xyz_mm
@@ -105,7 +105,7 @@ def test_an_image_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatch
     noise = np.random.default_rng(0).integers(0, 256, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.jpg")
     hands = [dataclasses.replace(hand, image=tmp_path / "noise.jpg") for hand in painted[:2]]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: hands)
+    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: hands)
     export("painted", tmp_path, tmp_path / "out", "freihand", ["training"])
     left, right = open_data("freihand", tmp_path / "out", "training")
     assert right.image.read_bytes() == (tmp_path / "noise.jpg").read_bytes()
@@ -156,7 +156,7 @@ def test_a_labelled_palm_gives_way_to_the_wrist_of_its_sets_rule(painted, tmp_pa
         )
         for hand in painted
     ]
-    monkeypatch.setitem(READERS, "palms", lambda root, split, limit, **_: palms)
+    monkeypatch.setitem(READERS._things, "palms", lambda root, split, limit, **_: palms)
     exported = export("palms", tmp_path, tmp_path / "out", layout, ["evaluation"])
     assert 'joint 0 is the wrist by the rule of "palms"' in exported.notes[-1]
     for hand, palm, back in zip(
@@ -181,7 +181,7 @@ def test_only_plain_images_are_copied(painted, tmp_path, monkeypatch):
     Image.fromarray(pixels).save(tmp_path / "other.bmp")
     names = ("turned.jpg", "grey.png", "plain.jpg", "other.bmp")
     hands = [dataclasses.replace(painted[0], image=tmp_path / name) for name in names]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: hands)
+    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: hands)
     for layout in ("coco", "rhd"):
         export("painted", tmp_path, tmp_path / layout, layout, ["training"])
         after = open_data(layout, tmp_path / layout, "training")

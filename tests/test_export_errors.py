@@ -17,7 +17,7 @@ from latent_hands.errors import AbsentError, HandsError
 def hands(tmp_path, monkeypatch):
     """A list that is the data set "painted"."""
     samples = [hand for hand in painted_hands(tmp_path, 6) if hand.xyz_mm[:, 2].min() > 0]
-    monkeypatch.setitem(READERS, "painted", lambda root, split, limit, **_: samples[:limit])
+    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
 
 
@@ -36,7 +36,7 @@ def stopping_at(layout, count):
 def test_a_stopped_export_looks_like_none_and_goes_on(hands, tmp_path, monkeypatch, layout):
     export("painted", tmp_path, tmp_path / "whole", layout, ["training"])
     with monkeypatch.context() as patch:
-        patch.setitem(LAYOUTS, layout, stopping_at(LAYOUTS[layout], 3))
+        patch.setitem(LAYOUTS._things, layout, stopping_at(LAYOUTS[layout], 3))
         with pytest.raises(KeyboardInterrupt):
             export("painted", tmp_path, tmp_path / "out", layout, ["training"], workers=1)
     assert not (tmp_path / "out").exists()
@@ -61,7 +61,7 @@ def test_nothing_is_overwritten(hands, tmp_path):
         with pytest.raises(HandsError, match="is not empty; give a new or an empty folder"):
             export("painted", tmp_path, tmp_path / out, "coco")
     (tmp_path / ".out.part").mkdir()
-    with pytest.raises(HandsError, match=r"\.out\.part is the rest of another export"):
+    with pytest.raises(HandsError, match=r"\.out\.part is left from another export"):
         export("painted", tmp_path, tmp_path / "out", "coco")
     (tmp_path / "empty").mkdir()
     export("painted", tmp_path, tmp_path / "empty", "coco", ["evaluation"], limit=2)
@@ -70,7 +70,7 @@ def test_nothing_is_overwritten(hands, tmp_path):
 
 def test_other_data_do_not_go_on_with_a_stopped_export(hands, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(LAYOUTS, "coco", stopping_at(LAYOUTS["coco"], 1))
+        patch.setitem(LAYOUTS._things, "coco", stopping_at(LAYOUTS["coco"], 1))
         with pytest.raises(KeyboardInterrupt):
             export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     hands[0] = dataclasses.replace(hands[0], xyz_mm=hands[0].xyz_mm + 1)
@@ -87,7 +87,7 @@ def test_hands_without_a_place_are_left_out_and_counted(hands, tmp_path):
     for layout, names in (("freihand", [0, *range(3, count)]), ("coco", [0, 1, *range(3, count)])):
         exported = export("painted", tmp_path, tmp_path / layout, layout, ["training"])
         assert exported.names["training"] == [hands[i].name for i in names]
-        told = f"{count - len(names)} of {count} hands are left out, of which {LAYOUTS[layout].refuses}"
+        told = f"{count - len(names)} of {count} hands are left out: {LAYOUTS[layout].refuses}"
         assert any(told in note for note in exported.notes)
         assert len(open_data(layout, tmp_path / layout, "training")) == len(names)
     exported = export("painted", tmp_path, tmp_path / "rhd", "rhd", ["training"])
@@ -105,11 +105,13 @@ def test_labels_that_a_layout_needs_are_asked_for(hands, tmp_path):
     first = hands[0]
     refuses(r"sample 0 \(.*0\.png\) has no K, which the layout needs", K=None)
     refuses(r"has no side", "rhd", side=None)
-    refuses("uv_px holds values that are not finite", "coco", uv_px=first.uv_px * np.float32(np.nan))
+    refuses("uv_px contains values that are not finite", "coco", uv_px=first.uv_px * np.float32(np.nan))
     refuses("labels the palm, and no rule gives its wrist", "coco", root="palm")
     refuses('unknown layout "freihnd"; did you mean "freihand"', "freihnd")
     hands[:] = [dataclasses.replace(hand, visible=np.zeros(21, bool)) for hand in hands]
-    with pytest.raises(HandsError, match="no hand of training has a place in coco: no joint is visible"):
+    with pytest.raises(
+        HandsError, match="the layout coco can represent no hand of training: no joint is visible"
+    ):
         export("painted", tmp_path, tmp_path / "out", "coco")
 
 
@@ -130,9 +132,9 @@ def test_splits_are_those_that_there_are(hands, tmp_path, monkeypatch):
 
         return read
 
-    monkeypatch.setitem(READERS, "painted", raising(AbsentError("there is none")))
+    monkeypatch.setitem(READERS._things, "painted", raising(AbsentError("there is none")))
     assert list(export("painted", tmp_path, tmp_path / "out", "coco").names) == ["evaluation"]
-    monkeypatch.setitem(READERS, "painted", raising(HandsError("training is broken")))
+    monkeypatch.setitem(READERS._things, "painted", raising(HandsError("training is broken")))
     with pytest.raises(HandsError, match="training is broken"):
         export("painted", tmp_path, tmp_path / "again", "coco")
 
@@ -158,6 +160,6 @@ def test_the_command_tells_what_became_of_the_set(hands, tmp_path, capsys):
     assert main([*words, "--split", "evaluation", "--limit", "3"]) == 0
     printed = capsys.readouterr().out
     assert f"{tmp_path / 'out'}: 3 of evaluation" in printed
-    assert "2 of 3 hands are left ones and were mirrored" in printed
+    assert "2 of 3 hands are left hands and were mirrored" in printed
     assert main(words) == 2
     assert "is not empty" in capsys.readouterr().err

@@ -125,7 +125,7 @@ def scene_samples(folder: Path) -> list[Sample]:
     """Six scenes of two hands each; a scene's tag is its first image."""
     samples = painted_hands(folder, 12)
     firsts = [samples[i - i % 2] for i in range(12)]
-    told = {"window": (121.0, 97.0, 150.0)}
+    told = {"scene_box": (121.0, 97.0, 150.0)}
     return [
         replace(s, tag=first.image, side="left", **told) for s, first in zip(samples, firsts, strict=True)
     ]

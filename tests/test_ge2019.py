@@ -43,7 +43,7 @@ def test_centimetres_become_millimetres_and_the_camera_that_of_the_crop(root):
 
 
 def test_mistakes_are_told(root):
-    with pytest.raises(HandsError, match='no split "training"; legal: evaluation'):
+    with pytest.raises(HandsError, match='no split "training"; the only one is evaluation'):
         open_data("ge2019", root, "training")
     (root / "images/00001.jpg").unlink()
     with pytest.raises(HandsError, match=r"image 00001 .* labels but no image"):
@@ -52,7 +52,7 @@ def test_mistakes_are_told(root):
     with pytest.raises(HandsError, match="a box without width"):
         open_data("ge2019", root, "evaluation")
     savemat(root / "params.mat", {"cam_param": CAMERA[:1], "bbox": BOX})
-    with pytest.raises(HandsError, match=r'"cam_param" is double of shape \(1, 4\); legal: 2 x 4'):
+    with pytest.raises(HandsError, match=r'"cam_param" is double of shape \(1, 4\); it must be 2 x 4'):
         open_data("ge2019", root, "evaluation")
 
 

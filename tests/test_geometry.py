@@ -31,7 +31,7 @@ def rhd_labels() -> torch.Tensor:
     path = SHARED / "rhd" / "evaluation" / "anno_evaluation.pickle"
     if not path.exists():
         pytest.skip(f"no RHD labels at {path}")
-    safe_pickle = pytest.importorskip("latent_hands.data.safe_pickle")
+    safe_pickle = pytest.importorskip("latent_hands.data.formats.safe_pickle")
     xyz_m = np.stack([label["xyz"] for label in safe_pickle.load_pickle(path).values()]).astype(np.float64)
     left, right = torch.from_numpy(1000 * xyz_m).split(21, dim=1)
     return geo.to_palm(torch.cat([left, geo.mirror(right)]))

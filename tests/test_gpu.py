@@ -10,7 +10,7 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_model
 
 from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
-from latent_hands.data.jpeg import jpeg
+from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.experiment import load_experiment
 from latent_hands.hand import camera, geometry
 from latent_hands.predictor import Model

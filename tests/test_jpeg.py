@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from latent_hands.data import open_data, read_rgb
-from latent_hands.data.jpeg import _CHROMINANCE, _LUMINANCE, jpeg, quantisation
+from latent_hands.data.augmentation.jpeg import _CHROMINANCE, _LUMINANCE, jpeg, quantisation
 from latent_hands.rendering.sets.dataset import render_dataset
 
 

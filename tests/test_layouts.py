@@ -9,7 +9,7 @@ from scipy.io import savemat
 from latent_hands.cli import main
 from latent_hands.data import read_stb
 from latent_hands.data.export import export
-from latent_hands.data.stb import SEQUENCES
+from latent_hands.data.readers.stb import SEQUENCES
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.skeleton import reorder
 from latent_hands.rendering.scene import left_form
@@ -46,7 +46,7 @@ def test_the_same_hands_in_another_layout_make_the_same_run(rendered, tmp_path, 
 @pytest.fixture
 def stb(tmp_path, monkeypatch):
     """STB with an open hand in every frame, of which each sequence has four, and images of two of them."""
-    monkeypatch.setattr("latent_hands.data.stb.FRAMES", 4)
+    monkeypatch.setattr("latent_hands.data.readers.stb.FRAMES", 4)
     root, rng = tmp_path / "stb", np.random.default_rng(0)
     hand_mm = 1000 * reorder(left_form(np.zeros(12), neutral(), "stb"), "rhd", "stb") + [60, 20, 650]
     (root / "labels").mkdir(parents=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from latent_hands.data import mat_file
-from latent_hands.data.mat_file import load_mat
+from latent_hands.data.formats import mat_file
+from latent_hands.data.formats.mat_file import load_mat
 from latent_hands.errors import HandsError
 
 
@@ -22,14 +22,14 @@ def test_numbers_come_back(tmp_path, do_compression):
 
 
 REFUSED = {
-    "has more than 1,000 bytes": {"a": np.zeros(1000)},
-    'there is no array "a"; there is b': {"b": np.zeros((1, 4))},
-    r'"a" is double of shape \(1, 5\); legal: n x 4 numbers': {"a": np.zeros((1, 5))},
+    "has 8,184 bytes; the limit is 1,000": {"a": np.zeros(1000)},
+    'it has no array "a", only b': {"b": np.zeros((1, 4))},
+    r'"a" is double of shape \(1, 5\); it must be n x 4 numbers': {"a": np.zeros((1, 5))},
     '"a" is cell': {"a": np.array([[1, "x", 2, 3]], object)},
     '"a" is struct': {"a": {"b": 1}},
     '"a" is char': {"a": np.array(["abcd"])},
-    '"a" holds values that are not finite': {"a": np.full((1, 4), np.nan)},
-    '"a" holds values that are not finite real': {"a": np.full((1, 4), 1j)},
+    '"a" contains values that are not finite': {"a": np.full((1, 4), np.nan)},
+    '"a" contains values that are not finite real': {"a": np.full((1, 4), 1j)},
 }
 
 
@@ -46,7 +46,7 @@ def test_broken_files_are_told(tmp_path):
     good = (tmp_path / "good.mat").read_bytes()
     for name, data in {"empty": b"", "text": b"hello" * 50, "cut": good[:-9], "hdf": b"\x89HDF" * 90}.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(HandsError, match=f"{name}.* is no MATLAB file"):
+        with pytest.raises(HandsError, match=f"{name}.* is not a MATLAB file"):
             load_mat(tmp_path / name, {"a": (3, 4)})
     with pytest.raises(HandsError, match="no label file at"):
         load_mat(tmp_path / "none.mat", {"a": (3, 4)})
@@ -58,7 +58,7 @@ def test_a_small_file_cannot_unpack_to_a_large_one(tmp_path, monkeypatch):
     bomb = zlib.compress(bytes(100_000))
     header = (tmp_path / "a.mat").read_bytes()[:128]
     (tmp_path / "a.mat").write_bytes(header + struct.pack("<II", 15, len(bomb)) + bomb)
-    with pytest.raises(HandsError, match="unpacked it has more than 10,000 bytes"):
+    with pytest.raises(HandsError, match="it has more than 10,000 bytes when decompressed"):
         load_mat(tmp_path / "a.mat", {"a": (1, 4)})
 
 
@@ -68,5 +68,5 @@ def test_many_small_parts_cannot_unpack_to_a_large_file(tmp_path, monkeypatch):
     part = zlib.compress(bytes(4_000))
     header = (tmp_path / "a.mat").read_bytes()[:128]
     (tmp_path / "a.mat").write_bytes(header + 3 * (struct.pack("<II", 15, len(part)) + part))
-    with pytest.raises(HandsError, match="unpacked it has more than 10,000 bytes"):
+    with pytest.raises(HandsError, match="it has more than 10,000 bytes when decompressed"):
         load_mat(tmp_path / "a.mat", {"a": (1, 4)})

@@ -7,8 +7,8 @@ from painted_hands import painted_hands
 
 from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation.occluders import MOST_HIDDEN, Shapes, draw_shapes, occlude
 from latent_hands.data.crops import build_windows
-from latent_hands.data.occluders import MOST_HIDDEN, Shapes, draw_shapes, occlude
 from latent_hands.errors import HandsError
 
 PX, COUNT = 48, 300
@@ -83,7 +83,7 @@ def test_the_area_of_an_ellipse_and_of_a_rectangle(is_ellipse, area):
 
 
 def test_labels_do_not_know_of_occluders_nor_do_tags(tmp_path):
-    samples = [replace(s, tag=s.image, window=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 6)]
+    samples = [replace(s, tag=s.image, scene_box=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 6)]
     windows = build_windows(samples, "scene", images=["tag"])
     plain, occluded = (
         augment(windows, torch.arange(6), 64, Augmentation(occluders=p), _generator()) for p in (0.0, 1.0)

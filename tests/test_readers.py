@@ -7,8 +7,8 @@ from conftest import SHARED
 from PIL import Image
 
 from latent_hands.data import open_data, read_images, read_rgb, read_rhd
-from latent_hands.data import sample as sample_module
-from latent_hands.data.rhd import dominant_side
+from latent_hands.data.formats import image as image_module
+from latent_hands.data.readers.rhd import dominant_side
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.predictor.checks import pixels_of
 
@@ -95,7 +95,7 @@ def test_broken_sets_name_the_image(root):
     with pytest.raises(HandsError, match=r'"xyz" of image 00001 .* not finite'):
         read_rhd(root, "evaluation")
     write(root, {**labels, 1: {**labels[1], "K": np.eye(4)}})
-    with pytest.raises(HandsError, match=r'"K" of image 00001 .* shape \(4, 4\); legal: \(3, 3\)'):
+    with pytest.raises(HandsError, match=r'"K" of image 00001 .* shape \(4, 4\); it must be \(3, 3\)'):
         read_rhd(root, "evaluation")
     write(root, {**labels, 1: {**labels[1], "uv_vis": ["many"]}})
     with pytest.raises(HandsError, match='"uv_vis" of image 00001'):
@@ -123,7 +123,7 @@ def test_missing_and_broken_images_are_told(root):
 def test_some_images_and_the_annotation_of_all_are_a_set(root, caplog):
     (root / "evaluation/color/00000.png").unlink()
     assert [sample.name for sample in open_data("rhd", root, "evaluation")] == ["00001", "00002"]
-    assert "1 of the 3 images" in caplog.text
+    assert "1 of the 3 labelled images" in caplog.text
     assert [sample.name for sample in open_data("rhd", root, "evaluation", limit=1)] == ["00001"]
     assert [sample.name for sample in read_rhd(root, "evaluation", ids=[2])] == ["00002"]
     for index in (1, 2):
@@ -153,7 +153,7 @@ def test_a_broken_line_of_factors_is_told_and_spares_the_others(root, line):
     told = []
     samples = open_data("rendered", root, "evaluation", on_broken=told.append)
     assert [sample.name for sample in samples] == ["00001", "00002"]
-    assert {sample.window for sample in samples} == {(4, 4, 8)}
+    assert {sample.scene_box for sample in samples} == {(4, 4, 8)}
     assert "line 1 of" in str(told[0])
 
 
@@ -194,7 +194,7 @@ def test_of_16_bits_the_upper_eight_are_read_and_32_are_refused(tmp_path):
         np.testing.assert_array_equal(read_rgb(tmp_path / f"deep.{ending}"), grey[..., None].repeat(3, 2))
     for kind in (np.int32, np.float32):
         Image.fromarray(grey.astype(kind)).save(tmp_path / "deeper.tif")
-        with pytest.raises(HandsError, match=r"deeper.tif: its numbers have 32 bits .* 8 or 16 bits"):
+        with pytest.raises(HandsError, match=r"deeper.tif: its channels have 32 bits .* 8 or 16 bits"):
             read_rgb(tmp_path / "deeper.tif")
 
 
@@ -211,7 +211,7 @@ def test_bad_images_are_told(tmp_path, monkeypatch):
         read_images(tmp_path / "none.png")
     with pytest.raises(HandsError, match="no image in the folder"):
         read_images(tmp_path)
-    with pytest.raises(HandsError, match="no image was named"):
+    with pytest.raises(HandsError, match="no image was given"):
         read_images([])
     good = image(tmp_path / "good.png")
     data = good.read_bytes()
@@ -219,8 +219,8 @@ def test_bad_images_are_told(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(HandsError, match=f"{name}.*not a readable image"):
             read_images(tmp_path / name)
-    monkeypatch.setattr(sample_module, "MAX_PIXELS", 20)
-    with pytest.raises(HandsError, match="6x4 pixels; at most 20"):
+    monkeypatch.setattr(image_module, "MAX_PIXELS", 20)
+    with pytest.raises(HandsError, match="6x4 pixels; the limit is 20"):
         read_rgb(good)
 
 

@@ -9,9 +9,9 @@ import pytest
 from folders import contents
 
 from latent_hands.data import open_data, read_rgb
-from latent_hands.data.rhd_files import encode_annotations, encode_depth, encode_mask
-from latent_hands.data.safe_pickle import load_pickle
-from latent_hands.data.sample import read_pixels
+from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.formats.rhd_files import encode_annotations, encode_depth, encode_mask
+from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.errors import HandsError
 from latent_hands.rendering.sets import set_writer
 from latent_hands.rendering.sets.dataset import render_dataset
@@ -52,7 +52,7 @@ def test_both_readers_agree(root):
             for name in ("xyz_mm", "uv_px", "visible", "K"):
                 np.testing.assert_array_equal(getattr(plain, name), getattr(full, name))
             assert read_rgb(full.tag).shape == read_rgb(full.image).shape == (48, 48, 3)
-            assert full.window[2] > 0
+            assert full.scene_box[2] > 0
 
 
 def test_labels_are_exact(root):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conftest import SHARED
 
-from latent_hands.data import safe_pickle
-from latent_hands.data.safe_pickle import load_pickle
+from latent_hands.data.formats import safe_pickle
+from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.errors import HandsError
 
 LABELS = {
@@ -130,7 +130,7 @@ def test_missing_and_oversized_files_are_told(tmp_path, monkeypatch):
     with pytest.raises(HandsError, match="no annotation file"):
         load_pickle(tmp_path / "none.pickle")
     monkeypatch.setattr(safe_pickle, "MAX_BYTES", 10)
-    with pytest.raises(HandsError, match="at most 10"):
+    with pytest.raises(HandsError, match="the limit is 10"):
         load_pickle(write(tmp_path, pickle.dumps(LABELS)))
 
 

@@ -13,7 +13,7 @@ from scipy.io import savemat
 from latent_hands.data import open_data, read_stb
 from latent_hands.data.crops import build_windows
 from latent_hands.data.palm import crop_square
-from latent_hands.data.stb import SEQUENCES, VIEWS, WRISTS, wrist_mm
+from latent_hands.data.readers.stb import SEQUENCES, VIEWS, WRISTS, wrist_mm
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import reorder
@@ -100,7 +100,7 @@ def test_the_box_holds_the_wrist_and_its_pose_does_not(root):
 def test_frames_without_image_are_left_out_and_counted(root, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(read_stb(root, "evaluation")) == 6
-    assert "5,994 of the 6,000 images of STB's evaluation are not in" in caplog.text
+    assert "5,994 of the 6,000 images of STB's evaluation split are not in" in caplog.text
     with pytest.raises(HandsError, match="none of the 30,000 images of training"):
         read_stb(root, "training")
     poses = [read_stb(root, split, views=("left",), images=False) for split in ("training", "evaluation")]

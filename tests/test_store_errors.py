@@ -32,17 +32,17 @@ def store(samples, tmp_path, monkeypatch):
 def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeypatch):
     with pytest.raises(HandsError, match=r"prepared with margin = 1\.75; asked for is margin = 1\.5"):
         prepare("images", store, {"training": replace(CUT, margin=1.5)})
-    monkeypatch.setitem(READERS, "painted", lambda *_, **__: samples[::-1])
+    monkeypatch.setitem(READERS._things, "painted", lambda *_, **__: samples[::-1])
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
     other_tags = [replace(sample, tag=sample.image) for sample in samples]
-    monkeypatch.setitem(READERS, "painted", lambda *_, **__: other_tags)
+    monkeypatch.setitem(READERS._things, "painted", lambda *_, **__: other_tags)
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(HandsError, match="exists and is no packed store"):
         prepare("images", tmp_path, {"training": CUT})
-    with pytest.raises(HandsError, match="is a packed store: it holds windows"):
+    with pytest.raises(HandsError, match="is a packed store, which contains windows"):
         open_data("painted", store, "training")
 
 

@@ -177,7 +177,7 @@ def test_contents_are_taken_from_tags_where_set_and_run_know_them(tmp_path, mode
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
 def test_a_sample_is_shown_by_the_crop_that_the_model_was_trained_on(tmp_path, crop):
-    sample = replace(painted_hand(tmp_path, "0"), tag=tmp_path / "0.png", window=(120.0, 90.0, 77.0))
+    sample = replace(painted_hand(tmp_path, "0"), tag=tmp_path / "0.png", scene_box=(120.0, 90.0, 77.0))
     for reads in ("rgb", "tag"):
         shown = Sources([sample], "left", crop, reads).content("0")
         assert isinstance(shown, Photo)

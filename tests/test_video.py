@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from latent_hands.data import open_data, read_images, read_rgb
-from latent_hands.data import sample as sample_module
-from latent_hands.data import video as video_module
-from latent_hands.data.video import FORMATS
+from latent_hands.data.formats import image as image_module
+from latent_hands.data.formats import video as video_module
+from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import HandsError
 
 av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'latent-hands[video]'")
@@ -47,7 +47,7 @@ def test_a_limit_ends_the_decoding(tmp_path, monkeypatch):
     monkeypatch.setattr(video_module, "MAX_FRAMES", 2)
     clip = film(tmp_path / "clip.mp4")
     assert [s.name for s in read_images(clip, limit=2)] == ["clip-00000", "clip-00001"]
-    with pytest.raises(HandsError, match=r"clip\.mp4 has more than 2 frames; .* cut it"):
+    with pytest.raises(HandsError, match=r"clip\.mp4 has more than 2 frames; .* cut the video"):
         read_images(clip)
 
 
@@ -57,8 +57,8 @@ def test_pixels_are_limited(tmp_path, monkeypatch):
         patched.setattr(video_module, "MAX_PIXELS", 3 * 64 * 32)
         with pytest.raises(HandsError, match="has more than 3 frames"):
             read_images(clip)
-    monkeypatch.setattr(sample_module, "MAX_PIXELS", 1000)
-    with pytest.raises(HandsError, match="is no readable video"):
+    monkeypatch.setattr(image_module, "MAX_PIXELS", 1000)
+    with pytest.raises(HandsError, match="is not a readable video"):
         read_images(clip)
 
 
@@ -73,7 +73,7 @@ def test_broken_videos_are_told(tmp_path):
     playlist = f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/clip.mp4\n".encode()
     for name, content in {"empty": b"", "text": b"hello", "cut": data[:200], "list": playlist}.items():
         (tmp_path / f"{name}.mp4").write_bytes(content)
-        with pytest.raises(HandsError, match=rf"{name}\.mp4 is no readable video"):
+        with pytest.raises(HandsError, match=rf"{name}\.mp4 is not a readable video"):
             read_images(tmp_path / f"{name}.mp4")
 
 

@@ -24,19 +24,22 @@ Registered = TypeVar("Registered")
 class Registry(Mapping[str, T], Generic[T]):
     """A mapping from names to things of one kind, in the order of their registration.
 
-    `kind` names the things in error messages. Look-ups, iteration and `len` include the things of extensions.
+    `kind` names the things in error messages, and `things` are the first ones.
+    Look-ups, iteration and `len` include the things that extensions register.
     No module of this package may look anything up while it is imported: extensions could not import it then.
 
-    >>> data_sets = Registry[str]("data set")
-    >>> data_sets.register("freihand", "32560 hands")
-    '32560 hands'
-    >>> data_sets.find("freihand")
-    '32560 hands'
+    >>> data_sets = Registry("data set", {"freihand": "32560 hands"})
+    >>> data_sets.register("stb", "18000 hands")
+    '18000 hands'
+    >>> list(data_sets)
+    ['freihand', 'stb']
+    >>> data_sets.find("stb")
+    '18000 hands'
     """
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str, things: Mapping[str, T] | None = None):
         self.kind = kind
-        self._things: dict[str, T] = {}
+        self._things = dict(things or {})
 
     @overload
     def register(self, name: str) -> Callable[[Registered], Registered]: ...

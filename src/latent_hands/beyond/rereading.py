@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.data.appearance import soften
+from latent_hands.data.augmentation.appearance import soften
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, with_noise
 from latent_hands.paper.modality import Batch

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from latent_hands.data import appearance
-from latent_hands.data.augmentation import Augmentation
-from latent_hands.data.jpeg import jpeg
-from latent_hands.data.occluders import occlude
+from latent_hands.data.augmentation import Augmentation, appearance
+from latent_hands.data.augmentation.jpeg import jpeg
+from latent_hands.data.augmentation.occluders import occlude
 from latent_hands.data.windows import IMAGE_KEYS, LABELS, POSE_KEYS, Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry

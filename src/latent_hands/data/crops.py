@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.image_files import check_images, cut_images, cut_square, for_all, whole_square
 from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm, scene_square
-from latent_hands.data.sample import FAR_PX, Sample, read_rgb
+from latent_hands.data.sample import FAR_PX, Sample
 from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
@@ -139,7 +140,7 @@ def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, f
     if crop == "scene":
         square = scene_square(sample)
     else:
-        square = crop_square(sample, size_px) or sample.window or whole_square(size_px)
+        square = crop_square(sample, size_px) or sample.scene_box or whole_square(size_px)
     if square is None:
         raise HandsError(
             f"{sample.where} has neither a scene window nor 3D joints and a camera (xyz_mm, K), of which "

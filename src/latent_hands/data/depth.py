@@ -1,6 +1,6 @@
-"""Depth as images: one byte a pixel, how far before or behind the palm's plane the surface lies.
+"""Depth as images: one byte a pixel, how far in front of or behind the palm's plane the surface lies.
 
-It is a further modality x^ of the paper, embedded into a finished latent by Eq. 7 and Eq. 8.
+Depth is a further modality x^ of the paper, embedded into a finished latent by Eq. 7 and Eq. 8.
 """
 
 from pathlib import Path
@@ -8,28 +8,23 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from latent_hands.data.formats.rhd_files import read_depth_mm
 from latent_hands.data.palm import palm_xyz_mm
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.sample import Sample
 
 REACH_MM = 150.0
-"""The depth on either side of the palm that is told apart: all joints of a hand, but for one in 4,000."""
+"""Range of depth in front of and behind the palm. All joints of a hand lie in it, except one in 4,000."""
 PALM_LEVEL, LEVELS = 128, 127
-RHD_RANGE_MM = 5000.0
-
-
-def read_depth_mm(path: str | Path) -> Float[np.ndarray, "height width"]:
-    """Depth in RHD's coding, (R * 256 + G) / (2^16 - 1) * 5 m, in mm; HandsError as `read_rgb` raises it."""
-    pixels = read_rgb(path).astype(np.float32)
-    return (256 * pixels[..., 0] + pixels[..., 1]) * np.float32(RHD_RANGE_MM / (2**16 - 1))
 
 
 def depth_levels(
     depth_mm: Float[np.ndarray, "height width"], palm_mm: float
 ) -> UInt8[np.ndarray, "height width"]:
-    """Nearer is brighter: 128 at the palm's depth, 255 REACH_MM before it and nearer, 1 REACH_MM behind it.
+    """Return depth as grey levels. Nearer is brighter; a level is 1.18 mm.
 
-    A level is 1.18 mm. 0 is the background: what lies farther, and where nothing was measured (0 mm). So a
-    image that is interpolated fades at the hand's rim as one of colours does.
+    The palm's depth is 128. REACH_MM in front of it, and nearer, is 255; REACH_MM behind it is 1. Surfaces
+    farther away and pixels without measurement (0 mm) are 0, the background. So interpolated images fade at
+    the rim of the hand, as colour images do.
     """
     level = PALM_LEVEL - (depth_mm - palm_mm) * (LEVELS / REACH_MM)
     return np.where(depth_mm > 0, level.round().clip(0, 255), 0).astype(np.uint8)
@@ -38,7 +33,7 @@ def depth_levels(
 def palm_depth_mm(
     sample: Sample, depth_mm: Float[np.ndarray, "height width"], square: tuple[float, float, float]
 ) -> float:
-    """The label's depth of the palm; without one the `surface_depth_mm` of the crop (cx, cy, side)."""
+    """Return the depth of the palm: its label, or else `surface_depth_mm` of the crop (cx, cy, side)."""
     xyz_mm = palm_xyz_mm(sample)
     return surface_depth_mm(depth_mm, square) if xyz_mm is None else float(xyz_mm[0, 2])
 
@@ -46,7 +41,10 @@ def palm_depth_mm(
 def surface_depth_mm(
     depth_mm: Float[np.ndarray, "height width"], square: tuple[float, float, float]
 ) -> float:
-    """The median depth of what lies within REACH_MM of the nearest surface in the crop's middle ninth."""
+    """Return the median depth of the hand in the middle ninth of the crop (cx, cy, side).
+
+    The hand is everything within REACH_MM of the nearest surface. Without any measurement, return 0.
+    """
     cx, cy, side_px = square
     columns, rows = (
         slice(max(0, round(c - side_px / 6)), max(0, round(c + side_px / 6)) + 1) for c in (cx, cy)
@@ -61,6 +59,6 @@ def surface_depth_mm(
 def read_levels(
     path: Path, sample: Sample, square: tuple[float, float, float]
 ) -> UInt8[np.ndarray, "height width"]:
-    """A sample's depth image as levels about its palm."""
+    """Read a sample's depth image as grey levels about its palm (`depth_levels`)."""
     depth_mm = read_depth_mm(path)
     return depth_levels(depth_mm, palm_depth_mm(sample, depth_mm, square))

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from latent_hands.data.depth import read_levels
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.sample import Sample
 from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.paper.modality import modality

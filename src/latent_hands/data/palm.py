@@ -1,4 +1,4 @@
-"""Samples in palm form: whatever a set labels as point 0, models and scores have the palm there."""
+"""Samples in palm form: joint 0 is the palm, as models and scores expect, whatever the data set labels."""
 
 import numpy as np
 import torch
@@ -10,17 +10,17 @@ from latent_hands.hand import camera, geometry
 
 
 def palm_xyz_mm(sample: Sample) -> Float[Tensor, "21 3"] | None:
-    """The joints in mm, camera frame, with the palm as joint 0; None without labels."""
+    """Return the joints in mm in the camera frame, with the palm as joint 0; None without labels."""
     return _with_palm(sample, sample.xyz_mm)
 
 
 def palm_uv_px(sample: Sample) -> Float[Tensor, "21 2"] | None:
-    """The joints in the image, with the palm as joint 0; None without labels."""
+    """Return the joints in the image in pixels, with the palm as joint 0; None without labels."""
     return _with_palm(sample, sample.uv_px)
 
 
 def palm_visible(sample: Sample) -> Bool[Tensor, "21"] | None:
-    """Which of those joints are visible; None if that is not known."""
+    """Return whether each of these joints is visible; None if this is not known."""
     if sample.visible is None:
         return None
     visible = torch.from_numpy(sample.visible)
@@ -28,25 +28,29 @@ def palm_visible(sample: Sample) -> Bool[Tensor, "21"] | None:
 
 
 def crop_square(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, float] | None:
-    """The ground-truth crop (cx, cy, side) in pixels of a (height, width) image; None without 2D joints."""
+    """Return the ground-truth crop (cx, cy, side) in pixels of an image of (height, width) `size_px`.
+
+    It is None without 2D joints.
+    """
     uv_px, visible = palm_uv_px(sample), palm_visible(sample)
     if uv_px is None:
         return None
     if sample.wrist_px is not None:
         uv_px = torch.cat([torch.from_numpy(sample.wrist_px)[None], uv_px[1:]])
-    seen = torch.ones(21, dtype=torch.bool) if visible is None else visible
-    centre, side_px = camera.crop_box(uv_px, seen, size_px)
+    if visible is None:
+        visible = torch.ones(21, dtype=torch.bool)
+    centre, side_px = camera.crop_box(uv_px, visible, size_px)
     return float(centre[0]), float(centre[1]), float(side_px)
 
 
 def scene_square(sample: Sample) -> tuple[float, float, float] | None:
-    """The crop (cx, cy, side) in pixels that no pose moves: the scene's window, or else `camera.palm_box`.
+    """Return the crop (cx, cy, side) in pixels that does not depend on the pose.
 
-    None without a window where 3D joints or camera are not known.
+    It is the sample's scene box, or else `camera.palm_box`; None without 3D joints or camera.
     """
     xyz_mm = palm_xyz_mm(sample)
-    if sample.window is not None or xyz_mm is None or sample.K is None:
-        return sample.window
+    if sample.scene_box is not None or xyz_mm is None or sample.K is None:
+        return sample.scene_box
     centre, side_px = camera.palm_box(xyz_mm, torch.from_numpy(sample.K))
     return float(centre[0]), float(centre[1]), float(side_px)
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from latent_hands.data.sample import check_limit
+from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
 from latent_hands.data.windows import IMAGE_KEYS, ImageStack, Windows

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_hands.data.rhd import SPLITS
+from latent_hands.data.readers.reading import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.files import Looked, Problem, look_at, read_splits, same_images, same_poses
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data import Sample, check_limit, find_reader
-from latent_hands.data.sample import read_pixels
+from latent_hands.data.formats.image import read_pixels
 from latent_hands.doctor.images import unlikeness
 from latent_hands.errors import AbsentError, HandsError
 

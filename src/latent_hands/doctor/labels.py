@@ -69,7 +69,7 @@ def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels 
         xyz_mm=_stack([sample.xyz_mm for sample in chosen]),
         left=np.array([sample.side == "left" for sample in chosen]) if sides <= {"left", "right"} else None,
         uv_px=_stack_if_all([sample.uv_px for sample in chosen]),
-        visible=np.stack([sample.seen for sample in chosen]),
+        visible=np.stack([sample.visible_or_all for sample in chosen]),
         K=_stack_if_all([sample.K for sample in chosen]),
         size_px=np.array(sizes, float),
     )

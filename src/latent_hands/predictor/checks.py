@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from PIL import Image
 
-from latent_hands.data.sample import pixels, read_rgb
+from latent_hands.data.formats.image import read_rgb, to_pixels
 from latent_hands.errors import HandsError
 
 Box = tuple[float, float, float, float]
@@ -22,7 +22,7 @@ def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
     """Return the pixels of a file, a Pillow image or an array. Raises HandsError for anything else."""
     if isinstance(image, str | Path):
         return read_rgb(image)
-    rgb = pixels(image) if isinstance(image, Image.Image) else image
+    rgb = to_pixels(image) if isinstance(image, Image.Image) else image
     if not isinstance(rgb, np.ndarray):
         kind = type(image).__name__
         raise HandsError(f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}")

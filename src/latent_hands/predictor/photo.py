@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.image_files import cut_square
 from latent_hands.data.palm import crop_square, palm_xyz_mm, scene_square
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.hand.skeleton import MIDDLE_MCP
@@ -142,7 +143,7 @@ def tag_of(sample: Sample, crop: str = "scene") -> Photo:
 
 def _box(sample: Sample, crop: str, size_px: tuple[int, int]) -> Box | None:
     square = scene_square(sample) if crop == "scene" else None
-    square = square or crop_square(sample, size_px) or sample.window
+    square = square or crop_square(sample, size_px) or sample.scene_box
     if square is None:
         return None
     cx, cy, side_px = square

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from latent_hands.data.rhd import SPLITS
+from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import RHD

@@ -1,8 +1,8 @@
-"""Writing a data set in another published layout, so that other people's trainers can read it.
+"""Writing a data set in another published layout, so that other programs can read it.
 
-One file a layout, as there is one a reader. A set is written into a hidden folder beside its own, which is
-renamed when it is whole: an export that was stopped leaves nothing that looks complete, and goes on where it
-was.
+There is one file a layout, as there is one file a reader. A set is written into a hidden folder, which is
+renamed when it is complete. A stopped export leaves nothing that looks complete, and the same call continues
+it.
 """
 
 import json
@@ -21,23 +21,32 @@ from latent_hands.data.export.freihand import FREIHAND
 from latent_hands.data.export.layout import Label, Layout, with_wrist
 from latent_hands.data.export.rhd import RHD
 from latent_hands.data.prepare import source_digest
-from latent_hands.data.rhd import SPLITS
-from latent_hands.errors import AbsentError, HandsError, did_you_mean
+from latent_hands.data.readers.reading import SPLITS
+from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
+from latent_hands.registry import Registry
 
-LAYOUTS = {"rhd": RHD, "freihand": FREIHAND, "coco": COCO}
+__all__ = ["LAYOUTS", "Exported", "Label", "Layout", "export"]
+
+LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
+"""The layouts, by name."""
 RECORD = "export.json"
 
 Report = Callable[[str, int, int], None]
+"""Receives what is being done, how much is done, and how much there is."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What export.json says: where the images came from.
+    """The content of export.json: where the images came from.
 
-    `names` are the source's names of the images 0, 1, .. of each split, `sources` digests of what was read,
-    `convention` names where the joints lie (null: unknown), `notes` are what a reader of the new set should
-    know.
+    Attributes:
+        layout: Name of the layout.
+        data: Name of the source data set.
+        convention: Joint convention of the labels; None if it is not known.
+        names: Names in the source of the images 0, 1, .. of each split.
+        sources: Digest of the source of each split.
+        notes: What users of the new set should know.
     """
 
     layout: str
@@ -58,25 +67,34 @@ def export(
     workers: int = 2,
     report: Report | None = None,
 ) -> Exported:
-    """Write splits of a data set (default: those that there are) as a new set `out` in a layout of LAYOUTS.
+    """Write splits of a data set as a new data set in another layout.
 
-    `limit` keeps the first so many of each split, `workers` threads read and write, `report` is told (what,
-    done, all). Raises HandsError for an unknown layout, an `out` that holds something, the rest of an export
-    of something else, labels that are missing or not finite, and as reading does.
+    Args:
+        name: Name of the source data set, a key of READERS.
+        root: Its folder.
+        out: Folder of the new data set. It must not exist or be empty.
+        layout: Name of the new layout, a key of LAYOUTS.
+        splits: Splits to write, by default all that exist.
+        limit: Keep the first `limit` samples of each split.
+        workers: Number of threads that read and write.
+        report: Receives the progress.
+
+    Raises:
+        HandsError: if the layout is unknown, `out` has content, another export was stopped there, labels are
+            missing or not finite, or the source cannot be read.
     """
-    if layout not in LAYOUTS:
-        raise HandsError(f'unknown layout "{layout}"; {did_you_mean(layout, LAYOUTS)}')
+    chosen = LAYOUTS.find(layout)
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
     read, hands = _read(name, Path(root), splits, limit), dict[str, list[Sample]]()
     exported = Exported(layout, name, convention_of([each for samples in read.values() for each in samples]))
     for split, samples in read.items():
-        hands[split] = _writable(split, samples, LAYOUTS[layout], exported)
+        hands[split] = _writable(split, samples, chosen, exported)
     part = _claim(out, exported)
     for split, samples in hands.items():
-        labels = _write_hands(part / split, samples, LAYOUTS[layout], workers, report)
-        LAYOUTS[layout].write_labels(part, split, labels)
+        labels = _write_hands(part / split, samples, chosen, workers, report)
+        chosen.write_labels(part, split, labels)
     if out.is_dir():
         out.rmdir()
     part.replace(out)
@@ -84,7 +102,7 @@ def export(
 
 
 def _read(name: str, root: Path, splits: Sequence[str] | None, limit: int | None) -> dict[str, list[Sample]]:
-    """The splits that were asked for, or all that there are; what is there must be readable."""
+    """Read the given splits, or all that exist. A split that exists must be readable."""
     if splits is not None:
         return {split: open_data(name, root, split, limit) for split in splits}
     found, absent = {}, {}
@@ -96,23 +114,23 @@ def _read(name: str, root: Path, splits: Sequence[str] | None, limit: int | None
                 raise
             absent[split] = error
     for split, error in absent.items():
-        logging.getLogger(__name__).warning("there is no %s split to write: %s", split, error)
+        logging.getLogger(__name__).warning("no %s split to write: %s", split, error)
     return found
 
 
 def _writable(split: str, samples: list[Sample], layout: Layout, exported: Exported) -> list[Sample]:
-    """The samples that the layout has a place for, recorded."""
+    """Return the samples that the layout can represent, and record them."""
     for sample in samples:
         _check(sample, layout.needs)
     held = [sample for sample in samples if layout.holds(sample)]
     if not held:
-        raise HandsError(f"no hand of {split} has a place in {exported.layout}: {layout.refuses}")
+        raise HandsError(f"the layout {exported.layout} can represent no hand of {split}: {layout.refuses}")
     exported.names[split] = [sample.name for sample in held]
     exported.sources[split] = source_digest(held)
     notes = layout.notes(held)
     if len(held) < len(samples):
         left_out = f"{len(samples) - len(held):,} of {len(samples):,} hands are left out"
-        notes.append(f"{left_out}, of which {layout.refuses}")
+        notes.append(f"{left_out}: {layout.refuses}")
     if any(sample.root == "palm" for sample in held):
         notes.append(
             f'the palm is labelled, not the wrist: joint 0 is the wrist by the rule of "{exported.data}"'
@@ -128,18 +146,18 @@ def _check(sample: Sample, needs: Sequence[str]) -> None:
     for key in ("xyz_mm", "uv_px", "K"):
         label = getattr(sample, key)
         if label is not None and not np.isfinite(label).all():
-            raise HandsError(f"{sample.where}: {key} holds values that are not finite")
+            raise HandsError(f"{sample.where}: {key} contains values that are not finite")
     with_wrist(sample)
 
 
 def _claim(out: Path, exported: Exported) -> Path:
-    """The folder that becomes `out`: a new one, or what a stopped export of the same left."""
+    """Return the hidden folder that becomes `out`: a new one, or that of the same export, stopped."""
     part = out.absolute().with_name(f".{out.absolute().name}.part")
     record = json.dumps(asdict(exported), indent=1).encode()
     if part.exists():
         if not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:
             raise HandsError(
-                f"{part} is the rest of another export, or of another state of the data; remove it"
+                f"{part} is left from another export, or from another state of the data; remove it"
             )
         return part
     part.mkdir(parents=True)

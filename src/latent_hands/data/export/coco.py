@@ -1,7 +1,7 @@
-"""Writing COCO keypoints, as `data.coco` reads them: images as they are, 2D joints, and the rest beside.
+"""Writer of COCO keypoints, which `readers.coco` reads: unchanged images, 2D joints, and further labels.
 
-Readers of COCO ignore keys that they do not know: "side", "xyz_mm", "K", "convention", "palm_mm" where that
-was labelled and the wrist follows from a rule.
+Further labels are the keys "side", "xyz_mm", "K", "convention", and "palm_mm" if the palm is labelled and a
+rule gives the wrist. Other readers of COCO ignore keys that they do not know.
 """
 
 import json
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from latent_hands.data.coco import HIDDEN, KEYPOINTS, VISIBLE
-from latent_hands.data.export.image_files import keep_image, own_suffix
+from latent_hands.data.export.image_copies import keep_image, own_suffix
 from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
+from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
 from latent_hands.hand.skeleton import BONES, PALM, SNAP, reorder
 
@@ -43,9 +44,9 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
     keep_image(folder / name, sample.image, rgb)
     height, width = rgb.shape[:2]
     box = numbers(np.array(joint_box(hand, (height, width))))
-    keypoints = np.column_stack([hand.uv_px, np.where(hand.seen, VISIBLE, HIDDEN)])
+    keypoints = np.column_stack([hand.uv_px, np.where(hand.visible_or_all, VISIBLE, HIDDEN)])
     label = {
-        "id": number + 1,  # pycocotools takes annotation 0 for none
+        "id": number + 1,  # pycocotools takes annotation 0 for a missing one
         "image_id": number,
         "category_id": CATEGORY["id"],
         "iscrowd": 0,
@@ -80,6 +81,6 @@ COCO = Layout(
     needs=("uv_px",),
     write_hand=_write_hand,
     write_labels=_write_labels,
-    holds=lambda sample: bool(sample.seen.any()),
+    holds=lambda sample: bool(sample.visible_or_all.any()),
     refuses="no joint is visible",
 )

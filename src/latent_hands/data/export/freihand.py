@@ -1,8 +1,8 @@
-"""Writing FreiHAND's layout (Zimmermann et al. 2019), as `data.freihand` reads it: right hands, 224 pixels.
+"""Writer of FreiHAND's layout (Zimmermann et al. 2019), which `readers.freihand` reads: right hands, 224 px.
 
-Left hands are mirrored, image, joints and camera alike. An image of 224x224 is kept whole; of any other
-the square around the joints is cut. One warp moves everything. Joints are labelled in 3D alone: the 2D joints
-are the projected ones, so all of them must be in front of the camera.
+Left hands are mirrored: image, joints and camera. An image of 224x224 pixels is kept; from any other image
+the square around the joints is cut. One warp moves image, joints and camera. Labels are only 3D: the 2D
+joints are the projected ones, so all joints must lie in front of the camera.
 """
 
 import json
@@ -13,17 +13,18 @@ import numpy as np
 import torch
 
 from latent_hands.data.crops import cut_square
-from latent_hands.data.export.image_files import encode_image, keep_image
+from latent_hands.data.export.image_copies import encode_image, keep_image
 from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
-from latent_hands.data.rhd import MM_PER_METRE
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.readers.reading import MM_PER_METRE
+from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
 from latent_hands.hand import camera
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
 
 IMAGE_PX = 224
 HEADROOM = 1.5
-"""Side of the square over the longer side of the joints' box."""
+"""Ratio of the side of the square to the longer side of the joints' box."""
 KEYS = ("xyz", "K", "scale")
 
 
@@ -47,7 +48,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
 
 
 def _square(sample: Sample, size_px: tuple[int, int]) -> tuple[tuple[float, float], float]:
-    """Centre and side, in pixels of the source, of what becomes the image: within the source if it fits."""
+    """Return centre and side, in source pixels, of the square to cut. It lies inside the image if it fits."""
     if size_px == (IMAGE_PX, IMAGE_PX):
         return ((IMAGE_PX - 1) / 2, (IMAGE_PX - 1) / 2), float(IMAGE_PX)
     left, top, *box = joint_box(sample, size_px)
@@ -65,12 +66,12 @@ def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
 
 def _holds(sample: Sample) -> bool:
     assert sample.xyz_mm is not None
-    return bool(sample.seen.any() and (sample.xyz_mm[:, 2] > 0).all())
+    return bool(sample.visible_or_all.any() and (sample.xyz_mm[:, 2] > 0).all())
 
 
 def _notes(samples: Sequence[Sample]) -> list[str]:
     left = sum(sample.side == "left" for sample in samples)
-    return [f"{left:,} of {len(samples):,} hands are left ones and were mirrored"] if left else []
+    return [f"{left:,} of {len(samples):,} hands are left hands and were mirrored"] if left else []
 
 
 FREIHAND = Layout(

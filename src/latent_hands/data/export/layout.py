@@ -1,4 +1,4 @@
-"""What it takes to write a layout, and labels as published layouts want them."""
+"""What defines a layout, and conversions of labels that several layouts need."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,27 +16,28 @@ Label = dict[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """One published layout.
+    """How to write data sets in a published layout.
 
-    `needs` are the labels without which it cannot be written. `write_hand` writes the image of a hand with
-    a number into the folder of its split and returns its label; a file that is there is left as it is.
-    `write_labels` then writes the labels of a split in the set's folder. `holds` tells whether there is a
-    place for a hand, and `refuses` of which hands there is none; `notes` tells what became of samples.
+    Attributes:
+        needs: Fields of Sample that the layout cannot do without.
+        write_hand: Writes the image of a hand into the folder of its split, given its number, and returns its
+            label. It leaves existing files as they are.
+        write_labels: Writes the labels of a split into the folder of the data set.
+        holds: Whether the layout can represent a hand.
+        refuses: Why it cannot represent other hands, for messages.
+        notes: Remarks on what was changed or is missing, for the record of the export.
     """
 
     needs: tuple[str, ...]
     write_hand: Callable[[Path, int, Sample], Label]
     write_labels: Callable[[Path, str, list[Label]], None]
     holds: Callable[[Sample], bool] = lambda sample: True
-    refuses: str = "there is none"
+    refuses: str = "there are none"
     notes: Callable[[Sequence[Sample]], list[str]] = lambda samples: []
 
 
 def with_wrist(sample: Sample) -> Sample:
-    """The sample with the wrist as joint 0; of a set that labels the palm, the wrist of that set's rule.
-
-    Raises HandsError for a palm without a rule.
-    """
+    """Return the sample with the wrist as joint 0. Raises HandsError if only the palm is known."""
     if sample.root == "wrist":
         return sample
     if sample.xyz_mm is None or sample.uv_px is None or sample.wrist_mm is None or sample.wrist_px is None:
@@ -47,9 +48,10 @@ def with_wrist(sample: Sample) -> Sample:
 
 
 def joint_box(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The box (left, top, width, height) of the joints in a (height, width) image, hidden or not.
+    """Return the box (left, top, width, height) of the joints in a (height, width) image.
 
-    At least 1 px wide and high; joints beyond the image count at its border, if all are.
+    It contains visible and hidden joints, and is at least 1 px wide and high. Joints outside the image are
+    ignored; if all lie outside, they are moved to its border.
     """
     assert sample.uv_px is not None
     corner = np.array(size_px[::-1]) - 1.0
@@ -61,6 +63,6 @@ def joint_box(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, f
 
 
 def numbers(array: Shaped[np.ndarray, "..."]) -> Any:
-    """Nested lists (or one number) of the shortest decimals from which the same float32 are read."""
+    """Return nested lists, or one number, of the shortest decimals that give the same float32 when read."""
     shortest = [float(str(value)) for value in np.float32(array).ravel()]
     return np.reshape(shortest, array.shape).tolist()

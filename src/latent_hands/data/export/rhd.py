@@ -1,17 +1,19 @@
-"""Writing RHD's layout (Zimmermann & Brox 2017), as `data.rhd` reads it: one hand labelled, the other absent.
+"""Writer of RHD's layout (Zimmermann & Brox 2017), which `readers.rhd` reads.
 
-A mask or a depth that is not known is not written. Without masks `read_rhd` takes the labelled hand; readers
-that choose the hand by the mask alone, as hand3d's, need masks.
+One hand has labels, the labels of the other are 0. Masks and depth images are written if they are known.
+Without masks, `read_rhd` takes the labelled hand. Readers that choose the hand by the mask alone, as hand3d
+does, need masks.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent_hands.data.export.image_files import copy_file, keep_image
+from latent_hands.data.export.image_copies import copy_file, keep_image
 from latent_hands.data.export.layout import Label, Layout, with_wrist
-from latent_hands.data.rhd import MM_PER_METRE
-from latent_hands.data.rhd_files import encode_annotations
-from latent_hands.data.sample import Sample, read_rgb
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.formats.rhd_files import encode_annotations
+from latent_hands.data.readers.reading import MM_PER_METRE
+from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
 
 
@@ -28,7 +30,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
         "side": sample.side,
         "xyz_m": sample.xyz_mm / MM_PER_METRE,
         "uv_px": sample.uv_px,
-        "visible": sample.seen,
+        "visible": sample.visible_or_all,
         "K": sample.K,
     }
 
@@ -44,8 +46,8 @@ def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
 
 def _notes(samples: Sequence[Sample]) -> list[str]:
     bare = sum(sample.mask is None for sample in samples)
-    told = "readers that choose the hand by its mask, as hand3d's, cannot read them"
-    return [f"{bare:,} of {len(samples):,} hands have no mask: {told}"] if bare else []
+    consequence = "readers that choose the hand by its mask, as hand3d does, cannot read them"
+    return [f"{bare:,} of {len(samples):,} hands have no mask: {consequence}"] if bare else []
 
 
 RHD = Layout(

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from latent_hands.data.counterfactual import FACTORS
+from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.hand.rig.articulation import Articulation

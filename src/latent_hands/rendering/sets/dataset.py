@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.rhd_files import tag_kinds
+from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.rendering.pose_file import PoseSource

@@ -16,7 +16,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from latent_hands.data.rhd_files import encode_annotations, tag_kinds
+from latent_hands.data.formats.rhd_files import encode_annotations, tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 from latent_hands.rendering.scene import SPLITS

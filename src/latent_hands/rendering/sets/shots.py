@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from latent_hands.data.rhd_files import encode_depth, encode_mask, write_image
+from latent_hands.data.formats.rhd_files import encode_depth, encode_mask, write_image
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.rendering.image import RenderedImage, render_image
 from latent_hands.rendering.looks.things import place_thing

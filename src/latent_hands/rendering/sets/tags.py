@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from latent_hands.data.rhd_files import write_image
+from latent_hands.data.formats.rhd_files import write_image
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.rendering.image import backdrop, render_image
 from latent_hands.rendering.looks.light import LAMPS, Light

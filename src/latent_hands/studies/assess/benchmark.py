@@ -11,9 +11,10 @@ from torch import Tensor
 
 from latent_hands.data import Counterfactuals, read_counterfactual
 from latent_hands.data.batches import Batches
-from latent_hands.data.counterfactual import FACTORS
 from latent_hands.data.crops import build_windows
-from latent_hands.data.sample import Sample, read_pixels
+from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.readers.counterfactual import FACTORS
+from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.studies.assess.content import content_of
 
@@ -149,10 +150,10 @@ def _numbers(samples: Sequence[Sample], number: dict[str, int]) -> Indices:
 
 def cut_mask(sample: Sample, px: int, mirror: bool) -> UInt8[Tensor, "{px} {px}"]:
     """RHD's part numbers (px, px) in the scene's window, by nearest neighbour; 0 beyond the image."""
-    if sample.mask is None or sample.window is None:
+    if sample.mask is None or sample.scene_box is None:
         raise HandsError(f"{sample.image} has no mask or no window; legal: counterfactual sets")
     parts = read_pixels(sample.mask, "L")
-    cx, cy, side_px = sample.window
+    cx, cy, side_px = sample.scene_box
     steps = (np.arange(px) + 0.5) * side_px / px - side_px / 2 + 0.5
     rows, columns = (np.floor(centre + steps).astype(int) for centre in (cy, cx))
     inside = (rows >= 0) & (rows < parts.shape[0])

@@ -1,13 +1,13 @@
-"""Hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
+"""Reader of hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
 
-``ROOT/annotations/{training,evaluation}.json``: images, annotations and a category of 21 keypoints, (u, v, 0
-not labelled, 1 hidden, 2 visible); ``ROOT/{training,evaluation}/FILE_NAME``, one hand an image. Beyond COCO,
-an annotation may have, as ``latent-hands export`` writes them, "side", "xyz_mm" (21, 3) in the keypoints'
-order, "K" (3, 3), and "convention", where the joints lie; "palm_mm" (3), where the palm was labelled and the
-wrist follows from a rule. Without "keypoints" those of "xyz_mm" and "K" count, all visible.
+`ROOT/annotations/{training,evaluation}.json` has images, annotations and a category of 21 keypoints, (u, v, 0
+not labelled, 1 hidden, 2 visible). `ROOT/{training,evaluation}/FILE_NAME` are the images, one hand each.
+
+Beyond COCO, an annotation may have the keys that `latent-hands export` writes: "side"; "xyz_mm" (21, 3) in
+the keypoints' order; "K" (3, 3); "convention", the joint convention; "palm_mm" (3) if the palm is labelled
+and a rule gives the wrist. Without "keypoints", the 2D joints are the projected "xyz_mm", all visible.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,52 +17,57 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from latent_hands.data.rhd import SPLITS
-from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
-from latent_hands.errors import AbsentError, HandsError, did_you_mean
+from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import AbsentError, HandsError
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST, reorder
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
 KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
-"""COCO's names, every finger from base to tip: the order "snap"."""
+"""COCO's names of the joints, in the order "snap": each finger from base to tip."""
 UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
 _NEEDED = {WRIST: "wrist", MIDDLE_MCP: "middle_finger1"}
 """Joints without which a hand has neither a palm nor a crop."""
-MAX_BYTES = 256 * 2**20
 
 
 def read_coco(
-    root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = stop
+    root: str | Path, split: str, limit: int | None = None, *, on_broken: OnBroken = raise_error
 ) -> list[Sample]:
-    """Read the annotations of a split in their order.
+    """Read the annotations of a split, in their order.
 
-    An unlabelled joint is invisible and lies where its 3D label is seen, or else on the middle knuckle.
-    Raises HandsError for an unknown split, a missing or broken label file, keypoints of other names, and a
-    image that has two hands; a missing image, broken labels, and a hand whose wrist or middle knuckle is
-    not labelled, are told to ``on_broken``.
+    A joint that is not labelled in 2D counts as invisible. It is placed where the camera projects its 3D
+    label, or without a 3D label on the middle knuckle.
+
+    Raises HandsError if the split is unknown, the label file is missing or broken, the keypoints have other
+    names, or an image has two hands. `on_broken` receives the errors of missing images, of broken labels, and
+    of hands whose wrist or middle knuckle is not labelled.
     """
-    if split not in SPLITS:
-        raise AbsentError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+    check_split(split)
     path = Path(root) / "annotations" / f"{split}.json"
-    content = _read(path)
+    if not path.is_file():
+        raise AbsentError(f"no label file at {path}")
+    content = load_json(path)
     with _coco_layout(path):
         _check_categories(content, path)
         files = {image["id"]: _inside(Path(root) / split, image["file_name"]) for image in content["images"]}
         annotations = content["annotations"]
         if not annotations or len({each["image_id"] for each in annotations}) < len(annotations):
-            raise HandsError(f"{path} has no annotation, or two of one image; legal: one hand an image")
+            raise HandsError(
+                f"{path} has no annotations, or two of one image; it must have one for each image"
+            )
         annotations = annotations[:limit]
 
     def read(label: Any) -> Sample:
         with _coco_layout(path):
             return _sample(files[label["image_id"]], label)
 
-    return whole(map(sparing(read, on_broken), annotations))
+    return list(read_each(read, annotations, on_broken))
 
 
 @contextmanager
 def _coco_layout(path: Path) -> Iterator[None]:
-    """What is not there, or not what it should be, is told as one line."""
+    """Turn errors of missing keys and wrong types into a HandsError."""
     try:
         yield
     except HandsError:
@@ -71,21 +76,10 @@ def _coco_layout(path: Path) -> Iterator[None]:
         raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
 
 
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise AbsentError(f"no label file at {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise HandsError(f"{path} has more than {MAX_BYTES:,} bytes, the most that is read")
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise HandsError(f"{path} is no JSON: {error}") from error
-
-
 def _check_categories(content: Any, path: Path) -> None:
     for category in content["categories"]:
         if tuple(category["keypoints"]) != KEYPOINTS:
-            raise HandsError(f"{path} has other keypoints; legal: {', '.join(KEYPOINTS)}")
+            raise HandsError(f"{path} has other keypoints; they must be {', '.join(KEYPOINTS)}")
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -100,10 +94,10 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
         raise HandsError(f"{where}: the image is missing")
     side = label.get("side")
     if side not in (None, "left", "right"):
-        raise HandsError(f"{where} has the side {side!r}; legal: left, right")
+        raise HandsError(f"{where} has the side {side!r}; it must be left or right")
     convention = label.get("convention")
     if not isinstance(convention, str | None):
-        raise HandsError(f"{where} has the convention {convention!r}; legal: a name")
+        raise HandsError(f"{where} has the convention {convention!r}; it must be a name")
     K = _numbers(label, "K", (3, 3), where) if "K" in label else None
     xyz_mm = None
     if "xyz_mm" in label:
@@ -115,21 +109,24 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
 
 
 def _with_keypoints(sample: Sample, label: dict[str, Any], where: str) -> Sample:
-    """The labelled 2D joints; where one is not, its 3D joint seen by the camera, or the middle knuckle."""
+    """Return the sample with the labelled 2D joints.
+
+    A joint without label stays at the projection of its 3D label, or moves to the middle knuckle.
+    """
     keypoints = reorder(_numbers(label, "keypoints", (21, 3), where), "snap", "rhd")
     for joint, name in _NEEDED.items():
         if keypoints[joint, 2] == UNLABELLED:
-            raise HandsError(f"{where} has no {name}, which its palm and its crop need; legal: labelled")
-    elsewhere = keypoints[[MIDDLE_MCP], :2] if sample.uv_px is None else sample.uv_px
-    uv_px = np.where(keypoints[:, 2:] == UNLABELLED, elsewhere, keypoints[:, :2])
+            raise HandsError(f"{where} has no {name}, which its palm and its crop need; it must be labelled")
+    substitute = keypoints[[MIDDLE_MCP], :2] if sample.uv_px is None else sample.uv_px
+    uv_px = np.where(keypoints[:, 2:] == UNLABELLED, substitute, keypoints[:, :2])
     return replace(sample, uv_px=uv_px, visible=keypoints[:, 2] == VISIBLE)
 
 
 def _with_palm(sample: Sample, label: dict[str, Any], where: str) -> Sample:
-    """The labelled palm as joint 0, and the joint that was there as the wrist."""
+    """Return the sample with the labelled palm as joint 0 and the previous joint 0 as the wrist."""
     xyz_mm, uv_px, K = sample.xyz_mm, sample.uv_px, sample.K
     if xyz_mm is None or uv_px is None or K is None:
-        raise HandsError(f'{where} has "palm_mm" without "xyz_mm" or without "K"; legal: with both')
+        raise HandsError(f'{where} has "palm_mm" without "xyz_mm" or without "K"; it needs both')
     palm_mm = _numbers(label, "palm_mm", (1, 3), where)
     return replace(
         sample,
@@ -146,5 +143,5 @@ def _numbers(
 ) -> Float32[np.ndarray, "_ _"]:
     array = np.array(label[key], np.float32)
     if array.size != shape[0] * shape[1] or not np.isfinite(array).all():
-        raise HandsError(f'"{key}" of {where} holds no {shape[0]} x {shape[1]} finite numbers')
+        raise HandsError(f'"{key}" of {where} must be {shape[0]} x {shape[1]} finite numbers')
     return array.reshape(shape)

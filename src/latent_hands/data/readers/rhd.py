@@ -1,8 +1,9 @@
-"""The Rendered Hand Pose Dataset (Zimmermann & Brox 2017) and sets in its layout.
+"""Reader of the Rendered Hand Pose Dataset, RHD (Zimmermann & Brox 2017), and of sets in its layout.
 
-``ROOT/{training,evaluation}/{color,mask,depth}/%05d.png`` and ``ROOT/SPLIT/anno_SPLIT.pickle``:
-``{id: {"xyz": (42, 3) metres in the camera frame, "uv_vis": (42, 3) pixels and visibility, "K": (3, 3)}}``.
-Points 0..20 are the left hand, 21..41 the right. The mask tells the hands apart: 2..17 left, 18..33 right.
+`ROOT/{training,evaluation}/{color,mask,depth}/%05d.png` are the images. `ROOT/SPLIT/anno_SPLIT.pickle` has
+the labels: {id: {"xyz": (42, 3) metres in the camera frame, "uv_vis": (42, 3) pixels and visibility, "K": (3,
+3)}}. Points 0..20 are the left hand, 21..41 the right hand. In the mask, 2..17 are the left hand, 18..33 the
+right.
 """
 
 import logging
@@ -15,48 +16,51 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from latent_hands.data.safe_pickle import load_pickle
-from latent_hands.data.sample import OnBroken, Sample, read_pixels, sparing, stop, whole
-from latent_hands.errors import AbsentError, HandsError, did_you_mean
+from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.formats.safe_pickle import load_pickle
+from latent_hands.data.readers.reading import MM_PER_METRE, OnBroken, check_split, raise_error, read_each
+from latent_hands.data.sample import Sample
+from latent_hands.errors import AbsentError, HandsError
 
-SPLITS = ("training", "evaluation")
-MM_PER_METRE = 1000.0
 _SHAPES = {"xyz": (42, 3), "uv_vis": (42, 3), "K": (3, 3)}
 
 
 def read_rhd(
     root: str | Path,
     split: str,
-    ids: Iterable[int] | None = None,
     limit: int | None = None,
-    on_broken: OnBroken = stop,
+    *,
+    ids: Iterable[int] | None = None,
+    on_broken: OnBroken = raise_error,
 ) -> list[Sample]:
-    """Read one split: for every image the 21 keypoints of its dominant hand, in order of the ids.
+    """Read one split: the 21 keypoints of the dominant hand of every image, in order of their ids.
 
-    ``ids`` selects images, ``limit`` keeps the first so many. The dominant hand is left iff the mask shows
-    more pixels of the left hand than of the right; where one hand is absent (all zero) it is the other.
-    Of a split of which only some images are there, these are read, and a log line says how many are not.
-    Raises HandsError for a missing folder, an unknown split or id, another layout, and if no image is
-    there; labels that are not finite and broken files are told to ``on_broken``, and so is a missing image
-    where it was asked for by ``ids``, or where ``on_broken`` does not just raise.
+    The dominant hand is the left one if the mask has more pixels of the left hand than of the right. If only
+    one hand has labels (the other's are all 0), it is that hand.
+
+    `ids` selects images, and `limit` keeps the first ones. If some images of the split are missing, the
+    others are read, and the number of missing images is logged.
+
+    Raises HandsError if the folder is missing, the split or an id is unknown, the layout is another one, or
+    no image exists. `on_broken` receives the errors of broken files and of labels that are not finite. It
+    also receives those of missing images if `ids` selects them, or if it is not the default.
     """
     folder = split_folder(root, split)
     labels = _read_labels(folder / f"anno_{split}.pickle")
     chosen = _choose(labels, ids, folder)
-    if ids is None and on_broken is stop:
+    if ids is None and on_broken is raise_error:
         chosen = _with_images(chosen, folder)
 
     def read(index: int) -> Sample:
         return _sample(folder, index, labels[index])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes the 41,258 masks outside the GIL
-        return whole(pool.map(sparing(read, on_broken), chosen[:limit]))
+        return list(read_each(read, chosen[:limit], on_broken, pool.map))
 
 
 def split_folder(root: str | Path, split: str) -> Path:
-    """The folder of a split. Raises HandsError if root, split or folder do not exist."""
-    if split not in SPLITS:
-        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+    """Return the folder of a split. Raises HandsError if the split is unknown or a folder does not exist."""
+    check_split(split)
     if not Path(root).is_dir():
         raise HandsError(f"no data set folder at {root}")
     folder = Path(root) / split
@@ -68,7 +72,7 @@ def split_folder(root: str | Path, split: str) -> Path:
 
 
 def dominant_side(mask: Integer[np.ndarray, "height width"]) -> str:
-    """Left iff the mask shows more of the left hand (2..17) than of the right (18..33)."""
+    """Return "left" if the mask has more pixels of the left hand (2..17) than of the right hand (18..33)."""
     counts = np.bincount(mask.ravel(), minlength=34)
     return "left" if counts[2:18].sum() > counts[18:34].sum() else "right"
 
@@ -76,7 +80,7 @@ def dominant_side(mask: Integer[np.ndarray, "height width"]) -> str:
 def _read_labels(path: Path) -> dict[int, dict[str, Any]]:
     labels = load_pickle(path)
     if not isinstance(labels, dict) or not labels or not all(type(key) is int for key in labels):
-        raise HandsError(f"{path} is not in RHD's layout: legal is a dictionary by image number")
+        raise HandsError(f"{path} is not in RHD's layout: it must be a dictionary by image number")
     return labels
 
 
@@ -84,20 +88,22 @@ def _choose(labels: dict, ids: Iterable[int] | None, folder: Path) -> list[int]:
     chosen = sorted(labels) if ids is None else [int(index) for index in ids]
     for index in chosen:
         if index not in labels:
-            raise HandsError(f"no image {index} in {folder}; legal: {min(labels)} .. {max(labels)}")
+            raise HandsError(
+                f"no image {index} in {folder}; it must be between {min(labels)} and {max(labels)}"
+            )
     return chosen
 
 
 def _with_images(chosen: list[int], folder: Path) -> list[int]:
-    there = [index for index in chosen if _file(folder, "color", index).is_file()]
-    if not there:
+    present = [index for index in chosen if _file(folder, "color", index).is_file()]
+    if not present:
         raise AbsentError(f"{folder} has none of the {len(chosen):,} images that its annotation labels")
-    if absent := len(chosen) - len(there):
+    if absent := len(chosen) - len(present):
         logging.getLogger(__name__).warning(
-            "%s of the %s images that are labelled are not in %s; they are left out",
+            "%s of the %s labelled images are not in %s and are left out",
             *(f"{absent:,}", f"{len(chosen):,}", folder),
         )
-    return there
+    return present
 
 
 def _file(folder: Path, kind: str, index: int) -> Path:
@@ -111,7 +117,7 @@ def _sample(folder: Path, index: int, label: object) -> Sample:
     image, mask, depth = (_file(folder, kind, index) for kind in ("color", "mask", "depth"))
     if not image.is_file():
         raise HandsError(f"{where} has labels but no image: {image} is missing")
-    side = _present_side(xyz) or dominant_side(read_pixels(mask, "L"))
+    side = _labelled_side(xyz) or dominant_side(read_pixels(mask, "L"))
     hand = slice(0, 21) if side == "left" else slice(21, 42)
     return Sample(
         name=name,
@@ -129,22 +135,22 @@ def _sample(folder: Path, index: int, label: object) -> Sample:
 
 def _arrays(label: object, where: str) -> list[Shaped[np.ndarray, "..."]]:
     if not isinstance(label, dict) or not label.keys() >= _SHAPES.keys():
-        raise HandsError(f"{where} is not labelled as in RHD: legal are {', '.join(_SHAPES)}")
+        raise HandsError(f"{where} is not labelled as in RHD: it must have {', '.join(_SHAPES)}")
     arrays = []
     for key, shape in _SHAPES.items():
         try:
             array = np.array(label[key], np.float32)
         except (ValueError, TypeError) as error:
-            raise HandsError(f'"{key}" of {where} is no array of numbers: {error}') from error
+            raise HandsError(f'"{key}" of {where} is not an array of numbers: {error}') from error
         if array.shape != shape:
-            raise HandsError(f'"{key}" of {where} has shape {array.shape}; legal: {shape}')
+            raise HandsError(f'"{key}" of {where} has the shape {array.shape}; it must be {shape}')
         if not np.isfinite(array).all():
-            raise HandsError(f'"{key}" of {where} holds values that are not finite')
+            raise HandsError(f'"{key}" of {where} contains values that are not finite')
         arrays.append(array)
     return arrays
 
 
-def _present_side(xyz: Shaped[np.ndarray, "42 3"]) -> str | None:
-    """The side of the only hand with labels, or None if both (or none) have."""
+def _labelled_side(xyz: Shaped[np.ndarray, "42 3"]) -> str | None:
+    """Return the side of the only hand that has labels; None if both hands have labels, or neither."""
     left, right = bool(xyz[:21].any()), bool(xyz[21:].any())
     return None if left == right else ("left" if left else "right")

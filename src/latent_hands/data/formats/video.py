@@ -1,6 +1,6 @@
-"""The frames of a video as image files, for everything that reads images.
+"""The frames of a video as image files.
 
-They are written losslessly into a folder that is removed when the program ends.
+Frames are written without loss into a folder that is removed when the program ends.
 """
 
 import atexit
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from latent_hands.data import sample
+from latent_hands.data.formats import image
 from latent_hands.errors import HandsError
 
 FORMATS = {
@@ -24,19 +24,18 @@ FORMATS = {
     ".mp4": "mov",
     ".webm": "matroska",
 }
-"""Ending -> the only format that such a file is read as: FFmpeg knows some that open other files."""
+"""File ending -> the only format that such a file is read as. Some formats of FFmpeg open other files."""
 MAX_FRAMES = 3000
 MAX_PIXELS = 10**9
-"""Of all frames together: 480 frames of 1920x1080, a thousand of 1280x720."""
+"""Limit of all frames together: 480 frames of 1920x1080, or 1000 frames of 1280x720."""
 
 
 def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
-    """The frames in their order, upright, each with its time in seconds, None where the video does not say.
+    """Iterate over the frames: the file of each, upright, and its time in seconds (None if not known).
 
-    One is decoded and written when it is asked for.
-
-    Raises HandsError without the extra "video" (PyAV), for a file that is empty, truncated, without image
-    or of another format, and at the frame that goes beyond MAX_FRAMES or MAX_PIXELS.
+    A frame is decoded and written when it is requested. Raises HandsError if PyAV (the extra "video") is not
+    installed, if the file is empty, truncated, without images or of another format, and at the first frame
+    beyond MAX_FRAMES or MAX_PIXELS.
     """
     folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -45,7 +44,7 @@ def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
         pixels += rgb.shape[0] * rgb.shape[1]
         if index >= MAX_FRAMES or pixels > MAX_PIXELS:
             limits = f"{MAX_FRAMES:,} frames and {MAX_PIXELS:,} pixels"
-            raise HandsError(f"{path} has more than {index} frames; of a video {limits} are read: cut it")
+            raise HandsError(f"{path} has more than {index} frames; the limit is {limits}: cut the video")
         file = folder / f"{path.stem}-{index:05d}.png"
         Image.fromarray(rgb).save(file, compress_level=1)
         yield file, seconds
@@ -55,18 +54,18 @@ def _decode(path: Path) -> Iterator[tuple[UInt8[np.ndarray, "height width 3"], f
     try:
         import av
     except ModuleNotFoundError as error:
-        told = "needs PyAV: pip install 'latent-hands[video]'"
-        raise HandsError(f"{path} is a video, and reading videos {told}") from error
+        install = "pip install 'latent-hands[video]'"
+        raise HandsError(f"{path} is a video, and reading videos needs PyAV: {install}") from error
 
     empty = True
     try:
         with path.open("rb") as file, av.open(file, "r", FORMATS[path.suffix.lower()]) as video:
-            video.streams.video[0].codec_context.options = {"max_pixels": str(sample.MAX_PIXELS)}
+            video.streams.video[0].codec_context.options = {"max_pixels": str(image.MAX_PIXELS)}
             for frame in video.decode(video=0):
                 empty = False
                 rgb = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
                 yield np.ascontiguousarray(rgb), frame.time
-    except Exception as error:  # FFmpeg's decoders fail in any way on broken files
-        raise HandsError(f"{path} is no readable video: {error}") from error
+    except Exception as error:  # FFmpeg's decoders raise almost every type on broken files
+        raise HandsError(f"{path} is not a readable video: {error}") from error
     if empty:
-        raise HandsError(f"{path} has no frame")
+        raise HandsError(f"{path} has no frames")

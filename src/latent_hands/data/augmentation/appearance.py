@@ -1,4 +1,4 @@
-"""How cameras change the look of images: resolution, colour, blur, noise. Whole batches in -1..1."""
+"""Changes of appearance as cameras make them: resolution, colour, blur, noise. Images are in -1..1."""
 
 import math
 
@@ -12,17 +12,17 @@ from latent_hands.pixels import GREY_LEVELS
 
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 _SOFT_PX, _SOFT_NOISE = (0.3, 1.2), 0.04
-_BYTE_STD = math.sqrt((256**2 - 1) / 12)  # of the uniform integers -128..127
+_BYTE_STD = math.sqrt((256**2 - 1) / 12)  # standard deviation of uniform integers in -128..127
 
 
 def resample(
     images: UInt8[Tensor, "batch 3 h h"], W: Float[Tensor, "batch 3 3"], out_px: int, resolution: float = 1.0
 ) -> Float[Tensor, "batch 3 {out_px} {out_px}"]:
-    """The warped images, seen through a coarser sensor with `resolution` (0..1] of the pixels a side."""
+    """Return the warped images as taken by a sensor with `resolution` (0..1] of the pixels a side."""
     full_px = images.shape[-1]
     coarse_px = max(1, round(full_px * resolution))
     if coarse_px < full_px:
-        images = images if images.device.type == "cpu" else images.float()  # only the CPU averages bytes
+        images = images if images.device.type == "cpu" else images.float()  # only the CPU can average bytes
         images = interpolate(images, size=(coarse_px, coarse_px), mode="bilinear", antialias=True)
         middle = W.new_full((len(W), 2), (coarse_px - 1) / 2)
         W = W @ camera.warp_matrix(middle, float(coarse_px), full_px)
@@ -32,9 +32,10 @@ def resample(
 def colour_matrix(
     contrast: Float[Tensor, " batch"], hue_turns: Float[Tensor, " batch"], saturation: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch 3 3"]:
-    """Linear colour changes: turned about the grey axis, pulled to luma, stretched about mid-grey.
+    """Return linear changes of colour: rotation about the grey axis, then saturation, then contrast.
 
-    `hue_turns` in whole turns; contrast and saturation are factors, 1 changes nothing.
+    `hue_turns` is in turns. `saturation` scales the distance from luma and `contrast` the distance from
+    mid-grey; 1 changes nothing.
     """
     angle = (2 * math.pi * hue_turns)[:, None, None]
     grey = torch.full((3, 3), 1 / 3).to(angle)
@@ -47,14 +48,14 @@ def colour_matrix(
 def recolour(
     images: Float[Tensor, "batch 3 h w"], matrix: Float[Tensor, "batch 3 3"], offset: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch 3 h w"]:
-    """Every colour c becomes matrix c + offset."""
+    """Return the images with every colour c replaced by matrix c + offset."""
     return torch.baddbmm(offset[:, None, None], matrix, images.flatten(2)).view_as(images)
 
 
 def blur(
     images: Float[Tensor, "batch 3 h w"], sigma_px: Float[Tensor, " batch"], largest_px: float
 ) -> Float[Tensor, "batch 3 h w"]:
-    """Gaussian blur, each image by its own sigma up to `largest_px`; the border is repeated."""
+    """Blur each image by a Gaussian of its own sigma, at most `largest_px`. The border is repeated."""
     radius = math.ceil(2 * largest_px)
     taps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = (-0.5 * (taps / sigma_px.clamp(min=1e-3)[:, None]).square()).softmax(dim=1)
@@ -67,7 +68,7 @@ def blur(
 def soften(
     images: Float[Tensor, "batch 3 h w"], generator: torch.Generator | None = None
 ) -> Float[Tensor, "batch 3 h w"]:
-    """Each seen through a lens and a sensor of its own: blurred and noisy, so that fine patterns are lost."""
+    """Blur each image and add noise, by random amounts of its own, so that fine patterns are lost."""
     draw = torch.rand(2, len(images), generator=generator, device=images.device)
     low, high = _SOFT_PX
     blurred = blur(images, low + (high - low) * draw[0], high)
@@ -78,14 +79,14 @@ def soften(
 def byte_noise(
     images: Float[Tensor, "batch 3 h w"], generator: torch.Generator
 ) -> Float[Tensor, "batch 3 h w"]:
-    """White noise of standard deviation 1: uniform, eight values out of one random number."""
+    """Return uniform white noise of standard deviation 1. Each random number gives eight values."""
     words = torch.empty((images.numel() + 7) // 8, dtype=torch.int64, device=images.device)
     words.random_(-(2**63), None, generator=generator)
     return words.view(torch.int8)[: images.numel()].view(images.shape).to(images.dtype) / _BYTE_STD
 
 
 def _bordered(images: Float[Tensor, "batch c h w"], px: int) -> Float[Tensor, "batch c _ _"]:
-    """With its border repeated on all sides; unlike that of torch's `pad`, its gradient repeats on a GPU."""
+    """Repeat the border on all sides. Unlike torch's `pad`, its gradient is deterministic on a GPU."""
     for dim in (2, 3):
         first, last = images.narrow(dim, 0, 1), images.narrow(dim, images.shape[dim] - 1, 1)
         shape = [px if d == dim else -1 for d in range(4)]

@@ -1,4 +1,4 @@
-"""What JPEG does to images, in batch on any device: all of its coding but the lossless part."""
+"""Compression by JPEG, in batches on any device: all its steps except the lossless one."""
 
 import math
 
@@ -8,8 +8,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from latent_hands.pixels import GREY_LEVELS
-
-QUALITIES = (1, 100)
 
 _BLOCK = 8
 _RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # JFIF
@@ -36,15 +34,16 @@ _CHROMINANCE = (
 def jpeg(
     images: Float[Tensor, "batch 3 h w"], quality: Float[Tensor, " batch"], subsample: bool = True
 ) -> Float[Tensor, "batch 3 h w"]:
-    """The images (-1..1) coded with libjpeg's quality 1..100, each its own, and decoded again.
+    """Encode images in -1..1 with libjpeg's quality 1..100, one for each image, and decode them again.
 
-    `subsample` halves the colours' resolution (4:2:0), as cameras do. Any size: what a block lacks is filled
-    by repeating the border. No gradient passes; ringing may leave -1..1 a little.
+    `subsample` halves the resolution of the colours (4:2:0), as cameras do. Images may have any size:
+    incomplete blocks are filled by repeating the border. No gradient passes. Because of ringing, results may
+    lie slightly outside -1..1.
     """
     height, width = images.shape[-2:]
     unit = 2 * _BLOCK
     padded = pad(images, (0, -width % unit, 0, -height % unit), mode="replicate")
-    levels = padded.mul_(GREY_LEVELS).sub_(0.5)  # JPEG's zero is the grey level 128
+    levels = padded.mul_(GREY_LEVELS).sub_(0.5)  # JPEG encodes grey level 128 as 0
     to_ycc = torch.tensor(_RGB_TO_YCC).to(levels)
     ycc = torch.matmul(to_ycc, levels.flatten(2)).view_as(levels).round_()
     luma, chroma = ycc[:, :1], ycc[:, 1:]
@@ -60,7 +59,7 @@ def jpeg(
 def quantisation(
     table: tuple[tuple[int, ...], ...], quality: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch 64"]:
-    """The steps of the 64 frequencies, row by row, scaled by the quality as libjpeg does."""
+    """Return the quantisation steps of the 64 frequencies, row by row, scaled by libjpeg's quality."""
     quality = quality.round()
     percent = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
     steps = torch.tensor(table).to(quality).flatten()
@@ -68,23 +67,23 @@ def quantisation(
 
 
 def _halve(planes: Tensor) -> Tensor:
-    """Means of 2x2 pixels."""
+    """Return the means of 2x2 pixels."""
     rows = planes[..., ::2, :] + planes[..., 1::2, :]
     return (rows[..., ::2] + rows[..., 1::2]).div_(4)
 
 
 def _code(planes: Tensor, steps: Tensor) -> Tensor:
-    """Every block of every plane becomes the one whose cosine transform is a whole number of steps."""
+    """Quantise every block: round its cosine transform to whole numbers of steps."""
     dct, steps = _DCT.to(planes), steps[:, None]
     batch, channels, height, width = planes.shape
     grid = (batch, channels, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
     blocks = planes.reshape(grid).transpose(3, 4)
-    whole = (blocks.flatten(4).flatten(1, 3) @ dct.mT).div_(steps).round_()
-    return (whole.mul_(steps) @ dct).view(blocks.shape).transpose(3, 4).reshape(planes.shape)
+    numbers = (blocks.flatten(4).flatten(1, 3) @ dct.mT).div_(steps).round_()
+    return (numbers.mul_(steps) @ dct).view(blocks.shape).transpose(3, 4).reshape(planes.shape)
 
 
 def _block_transform() -> Float[Tensor, "64 64"]:
-    """The orthonormal cosine transform of a block, written row by row."""
+    """Return the orthonormal cosine transform of a block whose pixels are listed row by row."""
     place = torch.arange(_BLOCK, dtype=torch.float64)
     cosines = torch.cos(math.pi / _BLOCK * (place + 0.5) * place[:, None]) * math.sqrt(2 / _BLOCK)
     cosines[0] /= math.sqrt(2)

@@ -1,13 +1,14 @@
-"""Sets written by ``latent-hands render --counterfactual``: images with the truth of every swap of factors.
+"""Reader of sets written by `latent-hands render --counterfactual`: each swap of factors has a true image.
 
-As a flat list of samples such a set is read by the data name ``rendered``, like any other.
+The reader `rendered` reads the same sets as plain lists of samples.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from latent_hands.data.rendered import read_rendered
-from latent_hands.data.sample import Sample, check_limit
+from latent_hands.data.readers.reading import check_limit
+from latent_hands.data.readers.rendered import read_rendered
+from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
@@ -15,10 +16,10 @@ FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 
 @dataclass(frozen=True)
 class Group:
-    """Images that differ in known factors alone, all of one camera, window, sleeve and sensor.
+    """Images that differ only in known factors. They share camera, scene box, sleeve and sensor.
 
-    ``donor`` differs from ``anchor`` in all of FACTORS; ``changed[factor]`` is the anchor with that factor
-    taken from the donor, which is the truth of a model's swap of it.
+    `donor` differs from `anchor` in all of FACTORS. `changed[factor]` is the anchor with that factor of the
+    donor: the ground truth of a model's swap of this factor.
     """
 
     number: int
@@ -29,7 +30,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Transfer:
-    """The pose and viewpoint of one image in the scene of another, and the true image of that."""
+    """Images that give pose and viewpoint, and the scene, and the ground truth of their transfer."""
 
     pose: Sample
     scene: Sample
@@ -38,15 +39,16 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Grid:
-    """``cells[i][j]`` shows pose (and viewpoint) i in scene j; all hands are of one side."""
+    """A grid of images: `cells[i][j]` has pose and viewpoint i in scene j. All hands have the same side."""
 
     number: int
     cells: tuple[tuple[Sample, ...], ...]
 
     def transfers(self) -> list[Transfer]:
-        """One transfer a cell: its pose from the next image of its row, its scene from that of its column.
+        """Return one transfer for each cell, which is the ground truth.
 
-        The last image is followed by the first. ``scene`` also brings the scene's tag image.
+        The next cell of the row gives the pose, and the next cell of the column gives the scene and its tag.
+        The first cell follows the last one.
         """
         rows, columns = len(self.cells), len(self.cells[0])
         return [
@@ -69,10 +71,10 @@ class Counterfactuals:
 
 
 def read_counterfactual(root: str | Path, split: str, limit: int | None = None) -> Counterfactuals:
-    """Read one split; ``limit`` keeps the first so many groups and grids.
+    """Read one split. `limit` keeps the first groups and the first grids.
 
-    Raises HandsError as ``read_rendered`` does, for a set that is not counterfactual, and for a group or a
-    grid that is not complete.
+    Raises HandsError as `read_rendered` does, and if the set is not counterfactual, or a group or a grid is
+    not complete.
     """
     check_limit(limit)
     groups: dict[int, dict[str, Sample]] = {}
@@ -85,8 +87,8 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
                 grids.setdefault(number, {})[row, column] = sample
             case part:
                 raise HandsError(
-                    f"image {sample.name} of {Path(root) / split} is of no group or grid ({part}); "
-                    "legal: a set written by latent-hands render --counterfactual"
+                    f"image {sample.name} of {Path(root) / split} belongs to no group or grid ({part}); "
+                    "the set must be written by latent-hands render --counterfactual"
                 )
     where = f"of {Path(root) / split}"
     return Counterfactuals(
@@ -98,7 +100,7 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
 def _group(number: int, roles: dict[str, Sample], where: str) -> Group:
     for role in ("anchor", "donor", *FACTORS):
         if role not in roles:
-            raise HandsError(f"group {number} {where} lacks its image {role}; render the set to its end")
+            raise HandsError(f"group {number} {where} has no image {role}; render the whole set")
     return Group(number, roles["anchor"], roles["donor"], {factor: roles[factor] for factor in FACTORS})
 
 
@@ -108,6 +110,6 @@ def _grid(number: int, cells: dict[tuple[int, int], Sample], where: str) -> Grid
         for column in columns:
             if (row, column) not in cells:
                 raise HandsError(
-                    f"grid {number} {where} lacks row {row}, column {column}; render it to its end"
+                    f"grid {number} {where} has no image in row {row}, column {column}; render the whole set"
                 )
     return Grid(number, tuple(tuple(cells[row, column] for column in columns) for row in rows))

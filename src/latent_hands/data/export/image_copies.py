@@ -1,4 +1,4 @@
-"""Image files: a source's own bytes where a layout has the same format, else encoded anew."""
+"""Images of an exported set: copied byte for byte if the layout has the same format, else encoded again."""
 
 import io
 from pathlib import Path
@@ -7,24 +7,26 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from latent_hands.data.rhd_files import write_image
+from latent_hands.data.formats.rhd_files import write_image
 from latent_hands.files import write_bytes
 
 JPEG_QUALITY = 95
-"""Without subsampling of colours."""
 _ORIENTATION = 0x0112
 _FORMATS = {"PNG": ".png", "JPEG": ".jpg"}
 
 
 def own_suffix(path: Path) -> str | None:
-    """The ending, .png or .jpg, of an upright RGB image, which every reader sees as `read_rgb` does."""
+    """Return ".png" or ".jpg" for an upright RGB image, which every reader decodes as `read_rgb` does.
+
+    Other images give None: they must be encoded again.
+    """
     with Image.open(path) as image:
         plain = image.mode == "RGB" and image.getexif().get(_ORIENTATION, 1) == 1
         return _FORMATS.get(image.format or "") if plain else None
 
 
 def keep_image(target: Path, source: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
-    """Copy an image byte for byte if it has the target's format, else encode `rgb`, what it shows."""
+    """Copy an image if it has the target's format, else encode its pixels `rgb`."""
     if own_suffix(source) == target.suffix:
         copy_file(target, source)
     else:
@@ -32,7 +34,7 @@ def keep_image(target: Path, source: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> N
 
 
 def encode_image(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
-    """Write a PNG or a JPEG, by the target's ending, unless it is there."""
+    """Write a PNG or a JPEG file, by the target's ending, unless it exists. Colours are not subsampled."""
     if target.is_file():
         return
     if target.suffix == ".png":
@@ -44,6 +46,6 @@ def encode_image(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
 
 
 def copy_file(target: Path, source: Path) -> None:
-    """Copy a file, unless the target is there."""
+    """Copy a file, unless the target exists."""
     if not target.is_file():
         write_bytes(target, source.read_bytes())

@@ -1,9 +1,9 @@
-"""The Stereo Hand Pose Tracking Benchmark (Zhang et al. 2016): one left hand before two cameras.
+"""Reader of the Stereo Hand Pose Tracking Benchmark, STB (Zhang et al. 2016): a left hand, two cameras.
 
-``ROOT/labels/B1Counting_BB.mat``: handPara (3, 21, 1500), millimetres; BB is the Bumblebee stereo camera, SK
-the RealSense. ``ROOT/images/B1Counting/{BB_left,BB_right,SK_color}_0.png`` .. 1499, 640x480. Point 0 is the
-centre of the palm, not the wrist. BB labels are in the frame of its left camera, SK labels in that of the
-depth camera.
+`ROOT/labels/B1Counting_BB.mat` has handPara (3, 21, 1500), millimetres. BB is the Bumblebee stereo camera, SK
+the RealSense. `ROOT/images/B1Counting/{BB_left,BB_right,SK_color}_0.png` to 1499 are the images, 640x480.
+Point 0 is the centre of the palm, not the wrist. BB labels are in the frame of the left camera, SK labels in
+the frame of the depth camera.
 """
 
 import logging
@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from latent_hands.data.mat_file import load_mat
-from latent_hands.data.sample import OnBroken, Sample, project, sparing, stop, whole
+from latent_hands.data.formats.mat_file import load_mat
+from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
+from latent_hands.data.sample import Sample, project
 from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM, reorder
 
 FRAMES = 1500
 BLOCK = 50
-"""Frames that follow one another and are alike."""
+"""Number of consecutive frames in a block of samples that are alike."""
 SEQUENCES = {
     "training": tuple(f"B{i}{kind}" for i in range(2, 7) for kind in ("Counting", "Random")),
     "evaluation": ("B1Counting", "B1Random"),
@@ -31,12 +32,15 @@ WRISTS = {
     "middle": (2.2, [MIDDLE_MCP]),
     "mean": (2.25, _KNUCKLES),
 }
-"""Where the wrist is: the mean over some knuckles of knuckle + factor (palm - knuckle)."""
+"""Rules for the wrist: factor and knuckles. The wrist is the mean of knuckle + factor (palm - knuckle)."""
 
 
 @dataclass(frozen=True)
 class View:
-    """One camera: X = (X_label - offset_mm) @ R, the focal lengths and the principal point in pixels."""
+    """One camera: names of its labels and images, focal lengths and principal point in pixels.
+
+    Points in its frame are (X_label - offset_mm) @ R, where R is the matrix of `rotvec`.
+    """
 
     labels: str
     image: str
@@ -46,12 +50,12 @@ class View:
     rotvec: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def camera(self) -> Float32[np.ndarray, "3 3"]:
-        """K of the image."""
+        """Return the intrinsic matrix K of the images."""
         (fx, fy), (cx, cy) = self.focal_px, self.centre_px
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
 
-    def see(self, xyz_mm: Float32[np.ndarray, "*batch 3"]) -> Float32[np.ndarray, "*batch 3"]:
-        """Points from the frame of the labels into that of the camera."""
+    def to_camera(self, xyz_mm: Float32[np.ndarray, "*batch 3"]) -> Float32[np.ndarray, "*batch 3"]:
+        """Transform points from the frame of the labels into the frame of the camera."""
         x, y, z = self.rotvec
         angle = np.linalg.norm(self.rotvec)
         cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
@@ -72,7 +76,7 @@ VIEWS = {
         rotvec=(0.00531, -0.01196, 0.00301),
     ),
 }
-"""The left and the right image of the Bumblebee, and the RealSense's colour image."""
+"""The left and the right camera of the Bumblebee, and the colour camera of the RealSense."""
 
 
 def read_stb(
@@ -83,23 +87,24 @@ def read_stb(
     views: tuple[str, ...] = ("left", "right"),
     wrist: str = "ring",
     images: bool = True,
-    on_broken: OnBroken = stop,
+    on_broken: OnBroken = raise_error,
 ) -> list[Sample]:
-    """Read the evaluation split, B1Counting and B1Random, or training, the other ten sequences.
+    """Read a split. Evaluation has B1Counting and B1Random, training the other ten sequences.
 
-    ``views`` are keys of VIEWS: both of the Bumblebee by default, as in the papers. ``wrist`` is a key of
-    WRISTS; it matters for the crop's box alone. The samples' root is the palm, and all joints count as
-    visible. ``tag`` is the middle frame of the same sequence and view. A frame without image is left out,
-    and a log line says how many were; ``images=False`` reads all poses, whether or not ``image`` exists.
-    Raises HandsError for a missing folder, an unknown split, view or wrist rule, and if there is no image
-    at all; a missing or broken label file is told to ``on_broken``, and its sequence left out.
+    `views` are keys of VIEWS, by default both views of the Bumblebee, as in the papers. `wrist` is a key of
+    WRISTS. The wrist only affects the box of the crop, because the samples' root is the palm. All joints
+    count as visible. `tag` is the middle frame of the same sequence and view.
+
+    Frames without image are left out, and their number is logged. `images=False` reads all poses, whether
+    their images exist or not.
+
+    Raises HandsError if the folder is missing, the split, a view or the wrist rule is unknown, or no image
+    exists. `on_broken` receives the error of a missing or broken label file, and its sequence is left out.
     """
-    for name, value, legal in (("split", split, SEQUENCES), ("wrist rule", wrist, WRISTS)):
+    check_split(split)
+    for name, value, legal in (("wrist rule", wrist, WRISTS), *(("view", view, VIEWS) for view in views)):
         if value not in legal:
             raise HandsError(f'unknown {name} "{value}"; {did_you_mean(value, legal)}')
-    for view in views:
-        if view not in VIEWS:
-            raise HandsError(f'unknown view "{view}"; {did_you_mean(view, VIEWS)}')
     root = Path(root)
     if not (root / "labels").is_dir():
         raise AbsentError(f"{root} is not in STB's layout: folder labels/ is missing")
@@ -107,20 +112,19 @@ def read_stb(
     def read(name: str) -> list[Sample]:
         return _sequence(root, name, views, wrist)
 
-    sequences = whole(map(sparing(read, on_broken), SEQUENCES[split]))
-    samples = [sample for sequence in sequences for sample in sequence]
+    samples = [sample for sequence in read_each(read, SEQUENCES[split], on_broken) for sample in sequence]
     return (_with_images(samples, root, split) if images else samples)[:limit]
 
 
 def _sequence(root: Path, name: str, views: tuple[str, ...], wrist: str) -> list[Sample]:
-    """All frames of a sequence, each in all views."""
-    seen = [_frames(root, name, VIEWS[view], wrist) for view in views]
-    return [sample for frame in zip(*seen, strict=True) for sample in frame]
+    """Return all frames of a sequence, each in all views."""
+    by_view = [_frames(root, name, VIEWS[view], wrist) for view in views]
+    return [sample for frame in zip(*by_view, strict=True) for sample in frame]
 
 
 def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
     labels = load_mat(root / "labels" / f"{name}_{view.labels}.mat", {"handPara": (3, 21, FRAMES)})
-    xyz_mm = view.see(reorder(labels["handPara"].transpose(2, 1, 0), "stb", "rhd"))
+    xyz_mm = view.to_camera(reorder(labels["handPara"].transpose(2, 1, 0), "stb", "rhd"))
     K = view.camera()
     wrists_mm = wrist_mm(xyz_mm, wrist)
     uv_px, wrists_px = project(xyz_mm, K), project(wrists_mm, K)
@@ -147,21 +151,21 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
 
 
 def wrist_mm(xyz_mm: Float32[np.ndarray, "*batch 21 3"], rule: str) -> Float32[np.ndarray, "*batch 1 3"]:
-    """The wrist of hands in palm form, by one of the rules in WRISTS."""
+    """Return the wrist of hands whose joint 0 is the palm, by one of the rules in WRISTS."""
     factor, knuckles = WRISTS[rule]
     palm, mcp = xyz_mm[..., [PALM], :], xyz_mm[..., knuckles, :]
     return (mcp + np.float32(factor) * (palm - mcp)).mean(axis=-2, keepdims=True)
 
 
 def _with_images(samples: list[Sample], root: Path, split: str) -> list[Sample]:
-    there = [sample for sample in samples if sample.image.is_file()]
-    if samples and not there:
+    present = [sample for sample in samples if sample.image.is_file()]
+    if samples and not present:
         raise AbsentError(
             f"{root} has none of the {len(samples):,} images of {split}: {samples[0].image}, .."
         )
-    if absent := len(samples) - len(there):
+    if absent := len(samples) - len(present):
         logging.getLogger(__name__).warning(
-            "%s of the %s images of STB's %s are not in %s; their frames are left out",
+            "%s of the %s images of STB's %s split are not in %s; their frames are left out",
             *(f"{absent:,}", f"{len(samples):,}", split, root),
         )
-    return there
+    return present

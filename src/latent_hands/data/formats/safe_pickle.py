@@ -1,8 +1,8 @@
-"""Annotation pickles from strangers, read without giving them any power.
+"""Pickles of annotations, read without executing anything that they ask for.
 
-A pickle is a program. The one here may build plain containers, numbers, text and numpy arrays of numbers;
-every other wish is refused before anything runs. The unpickler written in Python is used, not the one in C:
-its table of instructions can be narrowed, and it never allocates what the file merely announces.
+A pickle is a program. Here it may build plain containers, numbers, text and numpy arrays of numbers. Every
+other request is refused before anything runs. Python's own unpickler is used instead of the one in C, because
+its table of instructions can be restricted, and because it never allocates memory that a file only announces.
 """
 
 import io
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_hands.data.formats.limited import read_limited
 from latent_hands.errors import HandsError
 
 MAX_BYTES = 256 * 2**20
@@ -24,44 +25,46 @@ MAX_BYTES = 256 * 2**20
 def load_pickle(path: str | Path) -> Any:
     """Read a pickle of plain containers and numeric numpy arrays.
 
-    Raises HandsError naming the file if it asks for anything else (the refused global is named, and nothing
-    of it has run), is truncated, or is larger than MAX_BYTES.
+    Raises HandsError naming the file if it is truncated, is larger than MAX_BYTES, or asks for anything else.
+    The error then names the refused global, and nothing of it has run.
     """
     path = Path(path)
     if not path.is_file():
         raise HandsError(f"no annotation file at {path}")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise HandsError(f"{path} has {size:,} bytes; annotation files of at most {MAX_BYTES:,} are read")
+    content = read_limited(path, MAX_BYTES)
     try:
-        return _Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+        return _Unpickler(io.BytesIO(content), encoding="latin1").load()
     except HandsError as error:
         raise HandsError(f"{path} is not a plain annotation file: {error}") from error
     except (Exception, MemoryError) as error:  # a broken program may fail in any way
-        message = f"{type(error).__name__}: {error}".rstrip(": ")
-        told = f"{path} ({size} bytes) is truncated, or no pickle of plain containers and arrays"
-        raise HandsError(f"{told} ({message})") from error
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise HandsError(
+            f"{path} ({len(content)} bytes) is truncated, "
+            f"or is not a pickle of plain containers and arrays ({reason})"
+        ) from error
 
 
 class _Type:
-    """Stands for numpy.dtype: a checked name, so that a file cannot set a real dtype's inner state."""
+    """Stand-in for numpy.dtype, a checked name: a file cannot set the internal state of a real dtype."""
 
     __slots__ = ("dtype",)
 
     def __init__(self, code: object, *_: object) -> None:
         dtype = np.dtype(code) if isinstance(code, str) else None
         if dtype is None or dtype.kind not in "biuf":
-            raise HandsError(f"arrays of type {code!r} are refused; legal are booleans, integers and floats")
+            raise HandsError(
+                f"arrays of type {code!r} are refused; they must be booleans, integers or floats"
+            )
         self.dtype = dtype
 
     def __setstate__(self, state: tuple) -> None:
         if len(state) < 5 or state[1] not in "<>|=" or any(part is not None for part in state[2:5]):
-            raise HandsError(f"array type with the state {state!r} is refused")
+            raise HandsError(f"an array type with the state {state!r} is refused")
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
 class _Array(np.ndarray):
-    """An array that is empty however it is made and takes its shape only together with its bytes."""
+    """An array that is always created empty and receives its shape only together with its bytes."""
 
     def __new__(cls, *_: object) -> "_Array":
         return super().__new__(cls, (0,), np.int8)
@@ -111,20 +114,20 @@ _OPCODES = (
 
 
 def _build(unpickler: Any) -> None:
-    """BUILD alone would let a file change any object, even the functions above."""
+    """Allow BUILD for arrays only: without this, a file could change any object, even the functions above."""
     if not isinstance(unpickler.stack[-2], _Array | _Type):
         raise HandsError("it changes an object that is not an array")
     unpickler.load_build()
 
 
 def _byte_array(unpickler: Any) -> None:
-    """BYTEARRAY8 alone would allocate whatever length the file announces."""
+    """Read no more than the file has: BYTEARRAY8 alone would allocate any length that it announces."""
     (length,) = struct.unpack("<Q", unpickler.read(8))
     unpickler.append(unpickler.read(length))
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's unpickler with only the instructions that containers and arrays need."""
+    """Python's unpickler, restricted to the instructions that containers and arrays need."""
 
     dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES} | {
         pickle.BUILD[0]: _build,
@@ -132,7 +135,7 @@ class _Unpickler(pickle._Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> Callable:
-        """The stand-in for a global, or HandsError if it has none."""
+        """Return the stand-in for a global. Raises HandsError if it has none."""
         wanted = f"{module}.{name}"
         plain = wanted.replace("numpy.core.", "numpy.").replace("numpy._core.", "numpy.")
         if plain not in _GLOBALS:

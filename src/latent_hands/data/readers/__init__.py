@@ -1,0 +1,80 @@
+"""Readers of data sets: one file a data set, and one entry in READERS for it and for each of its variants."""
+
+from functools import partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from latent_hands.data.readers.coco import read_coco
+from latent_hands.data.readers.freihand import read_freihand
+from latent_hands.data.readers.ge2019 import read_ge2019
+from latent_hands.data.readers.images import read_images
+from latent_hands.data.readers.reading import OnBroken, check_limit, raise_error
+from latent_hands.data.readers.rendered import read_rendered
+from latent_hands.data.readers.rhd import read_rhd
+from latent_hands.data.readers.stb import read_stb
+from latent_hands.data.sample import Sample
+from latent_hands.data.store import is_store
+from latent_hands.errors import HandsError
+from latent_hands.registry import Registry
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A function that reads a split of a data set."""
+
+    def __call__(self, root: Path, split: str, limit: int | None, /, *, on_broken: OnBroken) -> list[Sample]:
+        """Return the samples of a split that can be read. `limit` keeps the first samples.
+
+        `on_broken` receives the error of each sample that is missing or broken, and may raise it.
+        Raises AbsentError if the data set or the split does not exist, HandsError if it cannot be read.
+        """
+        ...
+
+
+READERS: Registry[Reader] = Registry(
+    "data set",
+    {
+        "rendered": read_rendered,
+        "rhd": read_rhd,
+        "stb": read_stb,
+        "stb-left": partial(read_stb, views=("left",)),
+        "stb-right": partial(read_stb, views=("right",)),
+        "stb-sk": partial(read_stb, views=("sk",)),
+        "stb-poses": partial(read_stb, views=("left",), images=False),
+        "stb-wrist-middle": partial(read_stb, wrist="middle"),
+        "stb-wrist-mean": partial(read_stb, wrist="mean"),
+        "freihand": read_freihand,
+        "ge2019": read_ge2019,
+        "coco": read_coco,
+        "images": lambda root, split, limit, *, on_broken: read_images(root, limit, on_broken),
+    },
+)
+"""The readers, by the name of the data set."""
+
+
+def open_data(
+    name: str, root: str | Path, split: str, limit: int | None = None, on_broken: OnBroken = raise_error
+) -> list[Sample]:
+    """Read a split, "training" or "evaluation", of a data set.
+
+    Args:
+        name: Name of the data set, a key of READERS.
+        root: Folder of the data set.
+        split: Which part to read. The data set "images" has no splits and ignores it.
+        limit: Keep the first `limit` samples.
+        on_broken: Receives the error of each sample that is missing or broken, by default raises it.
+
+    Raises:
+        HandsError: if `limit` is below 1, the name is unknown, `root` is a packed store, or the data set
+            cannot be read.
+    """
+    check_limit(limit)
+    return find_reader(name, root)(Path(root), split, limit, on_broken=on_broken)
+
+
+def find_reader(name: str, root: str | Path) -> Reader:
+    """Return the reader of a data set. Raises HandsError if it is unknown or `root` is a packed store."""
+    reader = READERS.find(name)
+    if is_store(root):
+        raise HandsError(f"{root} is a packed store, which contains windows; give the folder of the images")
+    return reader

@@ -1,0 +1,115 @@
+"""Reader of FreiHAND (Zimmermann et al. 2019): photographs of right hands, 224x224 pixels.
+
+`ROOT/{training,evaluation}/rgb/%08d.jpg` are the images. `ROOT/SPLIT_xyz.json` has (n, 21, 3) metres in the
+camera frame: the wrist, then thumb to little finger, each from base to tip. `ROOT/SPLIT_K.json` has (n, 3,
+3). Training has 32,560 labels and four images of each, with different backgrounds: image i has label i modulo
+n.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.readers.reading import (
+    MM_PER_METRE,
+    SPLITS,
+    OnBroken,
+    check_split,
+    raise_error,
+    read_each,
+)
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import AbsentError, HandsError
+from latent_hands.hand.skeleton import reorder
+
+VERSIONS = {"training": 4, "evaluation": 1}
+"""Number of images with the same label."""
+
+
+def read_freihand(
+    root: str | Path, split: str, limit: int | None = None, *, on_broken: OnBroken = raise_error
+) -> list[Sample]:
+    """Read the images that exist, in order of their numbers. All joints count as visible.
+
+    If both label files are missing, the samples have no label except the side. The joint convention is
+    "mano", or the one in export.json, which `latent-hands export` writes.
+
+    Raises HandsError if the folder is missing or has no images, the split is unknown, or a label file is
+    broken. `on_broken` receives the errors of labels that are not finite and of images without label.
+    """
+    check_split(split)
+    root = Path(root)
+    images = _images(root, split)
+    files = {key: root / f"{split}_{key}.json" for key in ("xyz", "K")}
+    if not any(file.is_file() for file in files.values()):
+        return [Sample(image.stem, image, "right") for image in images[:limit]]
+    xyz_mm = reorder(_numbers(files["xyz"], (21, 3)), "snap", "rhd") * np.float32(MM_PER_METRE)
+    K = _numbers(files["K"], (3, 3))
+    if len(K) != len(xyz_mm):
+        raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")
+    uv_px, count = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
+    convention = _convention(root / "export.json")
+
+    def read(image: Path) -> Sample:
+        if int(image.stem) >= count:
+            raise HandsError(
+                f"{image} has no label; with {len(xyz_mm)} labels, numbers must be between 0 and {count - 1}"
+            )
+        i = int(image.stem) % len(xyz_mm)
+        for key, array in (("xyz", xyz_mm), ("K", K)):
+            if not np.isfinite(array[i]).all():
+                raise HandsError(f"label {i} of {files[key]} contains values that are not finite")
+        labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
+        return Sample(image.stem, image, "right", *labels, convention=convention)
+
+    return list(read_each(read, images[:limit], on_broken))
+
+
+def _images(root: Path, split: str) -> list[Path]:
+    """Return the numbered images of a split, in order."""
+    folder = root / split / "rgb"
+    if not folder.is_dir():
+        others = [f"--split {other}" for other in SPLITS if (root / other / "rgb").is_dir()]
+        advice = f"use {', '.join(others)}" if others else "for images without labels use the data set images"
+        raise AbsentError(f"FreiHAND's folder {folder} does not exist; {advice}")
+    numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())
+    images = sorted(numbered, key=lambda image: int(image.stem))
+    if not images:
+        found = next((f"; it has {file.name}" for file in sorted(folder.iterdir()) if file.is_file()), "")
+        raise HandsError(
+            f"no image in FreiHAND's layout in {folder}; they must be JPEG files named 00000000.jpg, "
+            f"00000001.jpg, ..{found}"
+        )
+    return images
+
+
+def _convention(record: Path) -> str | None:
+    """Return the joint convention: that of the export's record, or "mano" if there is no record."""
+    if not record.is_file():
+        return "mano"
+    content = load_json(record)
+    if not isinstance(content, dict):
+        raise HandsError(f"{record} is not a record of an export: it must be a table")
+    convention = content.get("convention", "mano")
+    if not isinstance(convention, str | None):
+        raise HandsError(f"{record} has the convention {convention!r}; it must be a name or null")
+    return convention
+
+
+def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]:
+    """Return the arrays of a label file, each of this shape."""
+    if not path.is_file():
+        raise HandsError(f"no label file at {path}, although the other label file exists")
+    try:
+        array = np.array(load_json(path), np.float32)
+    except HandsError:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        raise HandsError(
+            f"{path} must have {shape[0]} x {shape[1]} numbers for each label: {error}"
+        ) from error
+    if array.ndim != 3 or array.shape[1:] != shape or not len(array):
+        raise HandsError(f"{path} has the shape {array.shape}; it must be n x {shape[0]} x {shape[1]}")
+    return array

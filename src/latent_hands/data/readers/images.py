@@ -1,0 +1,63 @@
+"""Reader of images without labels: single files, folders and videos."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.formats.video import FORMATS, video_frames
+from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
+from latent_hands.data.sample import Sample
+from latent_hands.errors import HandsError
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def read_images(
+    paths: str | Path | Iterable[str | Path], limit: int | None = None, on_broken: OnBroken = raise_error
+) -> list[Sample]:
+    """List images without labels. A folder stands for the images directly in it, a video for its frames.
+
+    Images of a folder are in order of their names. Every image is decoded once, so that a broken one is
+    reported here and not in the middle of a run. `limit` keeps the first images.
+
+    Raises HandsError if a path does not exist or a folder has no images, and as `video_frames` does.
+    `on_broken` receives the errors of files that are empty, truncated, too large or not images.
+    """
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not paths:
+        raise HandsError("no image was given; give image files, folders or videos")
+
+    def decode(sample: Sample) -> Sample:
+        if sample.seconds is None:
+            read_rgb(sample.image)
+        return sample
+
+    return list(islice(read_each(decode, list_images(paths), on_broken), limit))
+
+
+def list_images(paths: Iterable[str | Path], on_broken: OnBroken = raise_error) -> Iterator[Sample]:
+    """Iterate over the same images without decoding them, except the frames of videos, which have `seconds`.
+
+    Raises HandsError if a path does not exist or a folder has no images. `on_broken` receives the error of a
+    file that is not a readable video, or that ends too early.
+    """
+    for path in map(Path, paths):
+        if path.is_file() and path.suffix.lower() in FORMATS:
+            try:
+                for file, seconds in video_frames(path):
+                    yield Sample(name=file.stem, image=file, seconds=seconds)
+            except HandsError as error:
+                on_broken(error)
+        else:
+            for file in [path] if path.is_file() else _images(path):
+                yield Sample(name=file.stem, image=file)
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise HandsError(f"no image file or folder at {folder}")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise HandsError(f"no image in the folder {folder}; file names must end in {', '.join(SUFFIXES)}")
+    return files

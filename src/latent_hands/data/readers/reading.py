@@ -1,0 +1,52 @@
+"""What all readers share: splits, limits, and going on after a broken sample."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn, TypeVar
+
+from latent_hands.errors import HandsError, did_you_mean
+
+OnBroken = Callable[[HandsError], object]
+"""Receives the error of a sample that cannot be read. If it returns, the sample is left out."""
+Item = TypeVar("Item")
+Read = TypeVar("Read")
+
+SPLITS = ("training", "evaluation")
+MM_PER_METRE = 1000.0
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise HandsError if a limit is below 1."""
+    if limit is not None and limit < 1:
+        raise HandsError(f"limit is {limit}; it must be at least 1")
+
+
+def check_split(split: str, splits: Iterable[str] = SPLITS) -> None:
+    """Raise HandsError if a split is unknown."""
+    if split not in splits:
+        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, splits)}')
+
+
+def raise_error(error: HandsError) -> NoReturn:
+    """Raise the error: the default for the argument `on_broken` of readers."""
+    raise error
+
+
+def read_each(
+    read: Callable[[Item], Read],
+    items: Iterable[Item],
+    on_broken: OnBroken,
+    mapping: Callable[[Callable[[Item], Read | None], Iterable[Item]], Iterable[Read | None]] = map,
+) -> Iterator[Read]:
+    """Iterate over what `read` returns for each item. Errors go to `on_broken`, and their items are left out.
+
+    `mapping` applies a function to all items, by default one after the other; see `Executor.map`.
+    """
+
+    def attempt(item: Item) -> Read | None:
+        try:
+            return read(item)
+        except HandsError as error:
+            on_broken(error)
+            return None
+
+    return (result for result in mapping(attempt, items) if result is not None)
