@@ -5,11 +5,10 @@ import pytest
 from skin_depth import height_above_skin_mm
 
 from latent_hands.hand.rig.articulation import Articulation, neutral
+from latent_hands.hand.rig.mesh import loop_subdivision, mesh_edges, vertex_normals
 from latent_hands.hand.rig.model import HandModel, euler_zxy
 from latent_hands.hand.rig.points import THUMB_BONES
 from latent_hands.hand.rig.poses import sample_articulation
-from latent_hands.hand.rig.subdivision import loop_subdivision, mesh_edges
-from latent_hands.hand.rig.surface import vertex_normals
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP, MIDDLE_PIP, WRIST
 
 MODEL = HandModel.load()

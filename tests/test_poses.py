@@ -87,7 +87,7 @@ def test_articulation_survives_json():
     (a,) = draws(1)
     record = json.loads(json.dumps(a.to_json()))
     np.testing.assert_array_equal(Articulation.from_json(record).flat(), a.flat())
-    with pytest.raises(HandsError, match="thumb must be given with shape"):
+    with pytest.raises(HandsError, match="thumb must be given with the shape"):
         Articulation.from_json(record | {"thumb": [1.0]})
 
 

@@ -16,9 +16,8 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.bones import bone_vectors
 from latent_hands.hand.geometry import mirror
 from latent_hands.hand.rig.articulation import Articulation
-from latent_hands.hand.rig.calibration import calibrate
 from latent_hands.hand.rig.collision import penetration_mm
-from latent_hands.hand.rig.inverse import CHUNK, errors_mm, fit
+from latent_hands.hand.rig.inverse import CHUNK, calibrate, errors_mm, fit
 from latent_hands.hand.rig.kinematics import Skeleton
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import TOUCH_MM, freed

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-from latent_hands.hand.rig.subdivision import mesh_edges
+from latent_hands.hand.rig.mesh import mesh_edges
 
 ASSET = Path(__file__).with_name("hand.safetensors")
 IDENTITIES = 1000

@@ -1,8 +1,9 @@
-"""Inverse kinematics: the articulations whose keypoints fit labelled ones best, for many hands at once.
+"""Inverse kinematics: the articulations, and the proportions, whose keypoints fit labelled hands best.
 
-Levenberg-Marquardt on the joint angles, as shares of the ranges that `hand.rig.poses` allows. The
-scale is the ratio of the lengths of the fingers' bones, rotation and translation are solved in closed form:
-none of them has a part in the result. Units are the skeleton's millimetres.
+`fit` finds the joint angles of many hands at once by the Levenberg-Marquardt method. The unknowns are shares,
+0 to 1, of the ranges that `hand.rig.poses` allows. Size, rotation and translation do not affect the result:
+the labels are first scaled to the skeleton's finger bones and aligned with it in closed form. `calibrate`
+also finds the proportions of the skeleton. Keypoints are in the millimetres of the skeleton.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from latent_hands.hand.bones import bone_vectors
 from latent_hands.hand.geometry import nearest_rotation
 from latent_hands.hand.rig.articulation import neutral
-from latent_hands.hand.rig.kinematics import Skeleton
+from latent_hands.hand.rig.kinematics import CHANGES, Skeleton
 from latent_hands.hand.rig.poses import (
     ARCH_LIMITS_DEG,
     FINGER_LIMITS_DEG,
@@ -22,19 +23,24 @@ from latent_hands.hand.rig.poses import (
     most_spread,
 )
 
-STEPS = 20
 CHUNK = 1000
-"""Hands that are solved at once; they do not depend on one another."""
-REST_MM = 0.5
-"""What the keypoints leave open stays at rest: an angle that goes through its whole range costs so much."""
-PHALANGES = [bone for bone in range(20) if bone % 4 != 3]
-"""The bones of the fingers among `BONES`: no pose changes their lengths."""
+"""The number of hands that are solved at once; the hands are independent of each other."""
+_STEPS = 20
+_REST_MM = 0.5
+"""The cost of an angle that goes through its whole range; it keeps undetermined angles at rest."""
+_CALIBRATION_HANDS, _ROUNDS = 400, 5
+_RIDGE = 0.02
+"""The cost of changing the skeleton by a millimetre, relative to the mean squared error of the hands."""
+_PHALANGES = [bone for bone in range(20) if bone % 4 != 3]
+"""The bones of the fingers, as indices of `skeleton.BONES`; no pose changes their lengths."""
 
 
 def fit(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 24"]:
-    """The articulations (`Articulation.flat`, wrist 0) whose keypoints come nearest to those of RIGHT hands.
+    """Return the articulations whose keypoints are nearest to those of RIGHT hands.
 
-    Every angle is within its joint's limits; whether fingers meet is not looked at.
+    `xyz_mm` are labelled hands in the root and joint convention of `skeleton`, in any frame and size. Each
+    articulation is a vector as in `Articulation.flat`, with its wrist at 0. Every angle is within the limits
+    of its joint. Fingers may enter one another; see `poses.freed`.
     """
     return torch.cat([angles_of(_solve(skeleton, hands)) for hands in xyz_mm.double().split(CHUNK)])
 
@@ -42,38 +48,29 @@ def fit(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n
 def errors_mm(
     skeleton: Skeleton, angles_deg: Float[Tensor, "n 24"], xyz_mm: Float[Tensor, "n 21 3"]
 ) -> Float[Tensor, "n 21"]:
-    """How far each keypoint is from its label, in the labels' millimetres, after the best rigid motion."""
-    residual, scale = residuals(skeleton.keypoints_mm(angles_deg), xyz_mm.double())
+    """Return the distance of each keypoint to its label after alignment, in the labels' millimetres."""
+    residual, scale = _residuals(skeleton.keypoints_mm(angles_deg), xyz_mm.double())
     return residual.norm(dim=-1) * scale[:, None]
 
 
-def _solve(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 22"]:
-    """The best shares of the ranges of all angles, each in 0 .. 1, by damped Gauss-Newton steps."""
-    rest = neutral_shares()
-    shares = rest.expand(len(xyz_mm), -1)
-    damping = torch.full((len(xyz_mm), 1), 0.1, dtype=torch.float64)
-    residual, cost = _cost(skeleton, shares, rest, xyz_mm)
-    for _ in range(STEPS):
-        slopes = _slopes(skeleton, shares)
-        gradient = (slopes.mT @ residual.flatten(1)[..., None])[..., 0] + REST_MM**2 * (shares - rest)
-        # An angle that is at its limit and would go beyond it is left out of the step.
-        free = ~((shares <= 0) & (gradient > 0) | (shares >= 1) & (gradient < 0))
-        slopes = slopes * free[:, None]
-        curvature = slopes.mT @ slopes
-        diagonal = curvature.diagonal(dim1=-2, dim2=-1) * damping + REST_MM**2
-        step = torch.linalg.solve(curvature + diagonal.diag_embed(), gradient * free)
-        trial = (shares - step).clip(0, 1)
-        new_residual, new_cost = _cost(skeleton, trial, rest, xyz_mm)
-        better = new_cost < cost
-        shares = torch.where(better[:, None], trial, shares)
-        residual = torch.where(better[:, None, None], new_residual, residual)
-        cost = torch.where(better, new_cost, cost)
-        damping = torch.where(better[:, None], damping / 5, damping * 4).clip(1e-6, 1e6)
-    return shares
+def calibrate(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Skeleton:
+    """Return the skeleton with the proportions of labelled RIGHT hands and its joints at their labels.
+
+    First the finger bones get the median lengths of the labels. Then poses and the parameters of
+    `Skeleton.changed` are solved alternately on at most 400 of the hands. A ridge penalty keeps changes small
+    that do not reduce the error.
+    """
+    hands = xyz_mm[:: -(-len(xyz_mm) // _CALIBRATION_HANDS)].double()
+    rest = skeleton.keypoints_mm(angles_of(neutral_shares()[None]))
+    longer = (_median_lengths(hands) - _median_lengths(rest)).unflatten(0, (5, 3)).flip(1).flatten()
+    start = change = torch.cat([longer.new_zeros(CHANGES - len(longer)), longer])
+    for _ in range(_ROUNDS):
+        change = _improved(skeleton, change, start, hands)
+    return skeleton.changed(change)
 
 
 def angles_of(shares: Float[Tensor, "n 22"]) -> Float[Tensor, "n 24"]:
-    """Articulations of shares (0 .. 1) of each angle's range; the wrist is 0."""
+    """Convert shares, 0 to 1, of the range of each angle to articulations; the wrist is 0."""
     fingers, rest = shares.split([16, 6], 1)
     mcp, spread, pip, dip = fingers.unflatten(1, (4, 4)).unbind(-1)
     (low, high), (least, most) = FINGER_LIMITS_DEG[0].tolist(), FINGER_LIMITS_DEG[2].tolist()
@@ -85,45 +82,8 @@ def angles_of(shares: Float[Tensor, "n 22"]) -> Float[Tensor, "n 24"]:
     return torch.cat([torch.stack(angles, -1).flatten(1), low + (high - low) * rest, wrist], 1)
 
 
-def residuals(
-    points_mm: Float[Tensor, "n 21 3"], xyz_mm: Float[Tensor, "n 21 3"]
-) -> tuple[Float[Tensor, "n 21 3"], Float[Tensor, " n"]]:
-    """Keypoints less the labels that were brought to them, and by how much the labels are larger."""
-    scale = _length(xyz_mm) / _length(points_mm)
-    points = points_mm - points_mm.mean(1, keepdim=True)
-    labels = (xyz_mm - xyz_mm.mean(1, keepdim=True)) / scale[:, None, None]
-    return points - labels @ nearest_rotation(labels.mT @ points), scale
-
-
-def _length(points: Tensor) -> Tensor:
-    return bone_vectors(points)[:, PHALANGES].norm(dim=-1).mean(1)
-
-
-def _cost(skeleton: Skeleton, shares: Tensor, rest: Tensor, xyz_mm: Tensor) -> tuple[Tensor, Tensor]:
-    residual, _ = residuals(skeleton.keypoints_mm(angles_of(shares)), xyz_mm)
-    return residual, residual.square().sum((1, 2)) + REST_MM**2 * (shares - rest).square().sum(1)
-
-
-def _slopes(skeleton: Skeleton, shares: Float[Tensor, "n 22"]) -> Float[Tensor, "n 63 22"]:
-    """By how much aligned keypoints move with each share."""
-    angles = angles_of(shares)
-    by_angle = skeleton.jacobian(angles)
-    # No hand's angles depend on another's shares, so the derivatives of their sum are those of each.
-    by_share = torch.func.jacrev(lambda each: angles_of(each).sum(0))(shares).movedim(0, 1)
-    return aligned(skeleton.keypoints_mm(angles), (by_angle.flatten(1, 2) @ by_share).unflatten(1, (21, 3)))
-
-
-def aligned(points_mm: Float[Tensor, "n 21 3"], slopes: Float[Tensor, "n 21 3 m"]) -> Float[Tensor, "n 63 m"]:
-    """What is left of motions of keypoints after the best translation and rotation are taken out."""
-    centred = points_mm - points_mm.mean(1, keepdim=True)
-    turns = torch.linalg.cross(torch.eye(3).to(centred)[None, None], centred[:, :, None]).mT
-    basis, _ = torch.linalg.qr(turns.flatten(1, 2))
-    slopes = (slopes - slopes.mean(1, keepdim=True)).flatten(1, 2)
-    return slopes - basis @ (basis.mT @ slopes)
-
-
 def neutral_shares() -> Float[Tensor, "22"]:
-    """The relaxed hand, from which every search starts."""
+    """Return the shares of the relaxed hand, where every search starts."""
     hand = neutral()
     mcp, abduction, pip, dip = hand.fingers.T
     low, high = FINGER_LIMITS_DEG[[0, 2]].T
@@ -133,3 +93,87 @@ def neutral_shares() -> Float[Tensor, "22"]:
     low, high = np.vstack([THUMB_LIMITS_DEG, ARCH_LIMITS_DEG]).T
     others = (np.append(hand.thumb, hand.arch) - low) / (high - low)
     return torch.from_numpy(np.append(np.stack([mcp_share, spread, pip_share, dip_share], 1), others))
+
+
+def _solve(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 22"]:
+    """Return the best shares by damped Gauss-Newton steps; each hand has its own damping."""
+    rest = neutral_shares()
+    shares = rest.expand(len(xyz_mm), -1)
+    damping = torch.full((len(xyz_mm), 1), 0.1, dtype=torch.float64)
+    residual, cost = _cost(skeleton, shares, rest, xyz_mm)
+    for _ in range(_STEPS):
+        slopes = _slopes(skeleton, shares)
+        gradient = (slopes.mT @ residual.flatten(1)[..., None])[..., 0] + _REST_MM**2 * (shares - rest)
+        # The step leaves out angles that are at their limits and would go beyond.
+        free = ~((shares <= 0) & (gradient > 0) | (shares >= 1) & (gradient < 0))
+        slopes = slopes * free[:, None]
+        curvature = slopes.mT @ slopes
+        diagonal = curvature.diagonal(dim1=-2, dim2=-1) * damping + _REST_MM**2
+        step = torch.linalg.solve(curvature + diagonal.diag_embed(), gradient * free)
+        trial = (shares - step).clip(0, 1)
+        new_residual, new_cost = _cost(skeleton, trial, rest, xyz_mm)
+        better = new_cost < cost
+        shares = torch.where(better[:, None], trial, shares)
+        residual = torch.where(better[:, None, None], new_residual, residual)
+        cost = torch.where(better, new_cost, cost)
+        damping = torch.where(better[:, None], damping / 5, damping * 4).clip(1e-6, 1e6)
+    return shares
+
+
+def _cost(skeleton: Skeleton, shares: Tensor, rest: Tensor, xyz_mm: Tensor) -> tuple[Tensor, Tensor]:
+    residual, _ = _residuals(skeleton.keypoints_mm(angles_of(shares)), xyz_mm)
+    return residual, residual.square().sum((1, 2)) + _REST_MM**2 * (shares - rest).square().sum(1)
+
+
+def _slopes(skeleton: Skeleton, shares: Float[Tensor, "n 22"]) -> Float[Tensor, "n 63 22"]:
+    """Return the derivatives of the aligned keypoints by the shares."""
+    angles = angles_of(shares)
+    by_angle = skeleton.jacobian(angles)
+    # The angles of a hand depend on its own shares alone, so the derivatives of their sum are those of each.
+    by_share = torch.func.jacrev(lambda each: angles_of(each).sum(0))(shares).movedim(0, 1)
+    return _aligned(skeleton.keypoints_mm(angles), (by_angle.flatten(1, 2) @ by_share).unflatten(1, (21, 3)))
+
+
+def _improved(skeleton: Skeleton, change: Tensor, start: Tensor, hands: Tensor) -> Tensor:
+    """Fit the poses, then return the change of the skeleton after a Gauss-Newton step with fixed poses."""
+    angles = fit(skeleton.changed(change), hands)
+
+    points = skeleton.changed(change).keypoints_mm(angles)
+    residual, _ = _residuals(points, hands)
+    # Keypoints are linear in the change, so a difference is the derivative.
+    units = torch.eye(CHANGES).to(points)
+    further = [skeleton.changed(change + unit).keypoints_mm(angles) for unit in units]
+    slopes = _aligned(points, torch.stack(further, -1) - points[..., None])
+    curvature = (slopes.mT @ slopes).mean(0) + _RIDGE * units
+    gradient = (slopes.mT @ residual.flatten(1)[..., None]).mean(0)[:, 0] + _RIDGE * (change - start)
+    return change - torch.linalg.solve(curvature, gradient)
+
+
+def _residuals(
+    points_mm: Float[Tensor, "n 21 3"], xyz_mm: Float[Tensor, "n 21 3"]
+) -> tuple[Float[Tensor, "n 21 3"], Float[Tensor, " n"]]:
+    """Return keypoints - labels after aligning the labels, and the scale: label size / keypoint size."""
+    scale = _mean_length(xyz_mm) / _mean_length(points_mm)
+    points = points_mm - points_mm.mean(1, keepdim=True)
+    labels = (xyz_mm - xyz_mm.mean(1, keepdim=True)) / scale[:, None, None]
+    return points - labels @ nearest_rotation(labels.mT @ points), scale
+
+
+def _aligned(
+    points_mm: Float[Tensor, "n 21 3"], slopes: Float[Tensor, "n 21 3 m"]
+) -> Float[Tensor, "n 63 m"]:
+    """Return motions of keypoints without their components of translation and rotation."""
+    centred = points_mm - points_mm.mean(1, keepdim=True)
+    turns = torch.linalg.cross(torch.eye(3).to(centred)[None, None], centred[:, :, None]).mT
+    basis, _ = torch.linalg.qr(turns.flatten(1, 2))
+    slopes = (slopes - slopes.mean(1, keepdim=True)).flatten(1, 2)
+    return slopes - basis @ (basis.mT @ slopes)
+
+
+def _mean_length(points: Float[Tensor, "n 21 3"]) -> Float[Tensor, " n"]:
+    return bone_vectors(points)[:, _PHALANGES].norm(dim=-1).mean(1)
+
+
+def _median_lengths(points: Float[Tensor, "n 21 3"]) -> Float[Tensor, "15"]:
+    """Return the median lengths of the finger bones, each finger from its tip on."""
+    return bone_vectors(points)[:, _PHALANGES].norm(dim=-1).median(0).values

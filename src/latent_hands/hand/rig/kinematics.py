@@ -1,6 +1,6 @@
-"""The 21 keypoints of many articulated hands at once, differentiable: what the mesh's bones do, in torch.
+"""Forward kinematics in torch: the 21 keypoints of many articulated hands at once, and their derivatives.
 
-Points are in the hand frame of `latent_hands.hand.rig.model`, a right hand, here in millimetres.
+Points are those of a right hand in the hand frame of `hand.rig.model`, here in millimetres.
 """
 
 from dataclasses import dataclass, replace
@@ -12,24 +12,26 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands.hand.rig.articulation import Articulation
-from latent_hands.hand.rig.model import (
+from latent_hands.hand.rig.model import HandModel, Shape, bone_frames
+from latent_hands.hand.rig.points import (
+    FINGER_BONES,
     HAND,
+    LEVELS,
     LITTLE_METACARPAL,
+    PARENTS,
     RING_METACARPAL,
-    HandModel,
-    Shape,
-    bone_frames,
+    THUMB_BONES,
+    TIP_INWARD_M,
 )
-from latent_hands.hand.rig.points import FINGER_BONES, LEVELS, PARENTS, THUMB_BONES, TIP_INWARD_M
 
 CHAINS = np.concatenate([THUMB_BONES[None], FINGER_BONES])
-"""Bones of the five fingers, thumb first, base to tip."""
+"""The bones of the five fingers, thumb first, base to tip."""
 TIPS = len(PARENTS) + np.arange(5)
-"""The fingertips' numbers as points of a skeleton, behind the heads of its 21 bones."""
+"""The indices of the fingertips among the 26 points of a skeleton; the heads of its 21 bones come first."""
 SEGMENTS = np.concatenate([CHAINS[:, 1:], TIPS[:, None]], 1)
-"""For each finger, the points at the far ends of its three bones."""
+"""The points at the far ends of the three bones of each finger."""
 CHANGES = 3 + 5 * 3 + 5 * 3
-"""Numbers that make a skeleton another person's: its root, the bases of its fingers, the lengths of bones."""
+"""The number of parameters of `Skeleton.changed`: keypoint 0, the bases of the fingers, the bone lengths."""
 _HEADS = np.concatenate([PARENTS, CHAINS[:, -1]])
 _KEYPOINTS = [HAND, *np.concatenate([SEGMENTS[:, ::-1], CHAINS[:, :1]], 1).ravel().tolist()]
 _MOVED = [point for point in (*np.concatenate(LEVELS).tolist(), *TIPS.tolist()) if point]
@@ -38,15 +40,17 @@ _TURNED = sorted(
     + [3 * bone + 2 for bone in CHAINS[:, 0].tolist()]
     + [3 * int(THUMB_BONES[0]) + 1]
 )
-"""Which of the 63 angles of the bones move keypoints: flexions, abductions and the thumb's twist."""
+"""The indices of those of the 63 bone angles that move keypoints: flexions, abductions and thumb twist."""
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """How far each of 26 points, heads of bones and fingertips, lies from the head of its bone at rest.
+    """The bones of a person's hand, and where the keypoints of a data set lie on them.
 
-    ``frames`` are those of the bones. ``linear`` takes the joints of the bones (RHD's order, wrist first) to
-    the keypoints of a convention; ``root_mm`` moves keypoint 0 in the hand.
+    offsets_mm: each of 26 points (heads of the bones, fingertips) relative to the head of its bone at rest.
+    frames: the frames of the bones at rest.
+    linear: the map from the 21 joints (RHD's order, wrist first) to keypoints: keypoints = linear @ joints.
+    root_mm: an offset of keypoint 0 in the hand frame.
     """
 
     offsets_mm: Float[Tensor, "26 3"]
@@ -56,7 +60,7 @@ class Skeleton:
 
     @staticmethod
     def of(shape: Shape, linear: Float[Tensor, "21 21"]) -> "Skeleton":
-        """The skeleton of a person of the hand model."""
+        """Return the skeleton of a person of the hand model; `linear` as in the class."""
         last = CHAINS[:, -1]
         span = shape.tails[last] - shape.heads[last]
         span = span - TIP_INWARD_M * span / np.linalg.norm(span, axis=1, keepdims=True)
@@ -66,7 +70,7 @@ class Skeleton:
         return Skeleton(offsets_mm, frames, linear.double(), torch.zeros(3).double())
 
     def changed(self, change_mm: Float[Tensor, "33"]) -> "Skeleton":
-        """Another person's: keypoint 0 and the bases of the fingers moved, the fingers' bones lengthened."""
+        """Return the skeleton with keypoint 0 (3) and finger bases (15) moved, finger bones (15) longer."""
         root, bases, longer = change_mm.split([3, 15, 15])
         ends = self.offsets_mm[SEGMENTS]
         ends = ends * (1 + longer.unflatten(0, (5, 3)) / ends.norm(dim=-1))[..., None]
@@ -75,15 +79,15 @@ class Skeleton:
         return replace(self, offsets_mm=offsets, root_mm=self.root_mm + root)
 
     def keypoints_mm(self, angles_deg: Float[Tensor, "n 24"]) -> Float[Tensor, "n 21 3"]:
-        """Keypoints of articulations, each as `Articulation.flat`."""
+        """Return the keypoints of articulations, given as `Articulation.flat`."""
         _, _, places = self._posed(angles_deg)
         points = self.linear @ places[:, _KEYPOINTS]
         return torch.cat([points[:, :1] + self.root_mm, points[:, 1:]], 1)
 
     def jacobian(self, angles_deg: Float[Tensor, "n 24"]) -> Float[Tensor, "n 21 3 24"]:
-        """By how many millimetres each keypoint moves for a degree of each angle.
+        """Return the derivatives of the keypoints by the angles, in millimetres a degree.
 
-        A joint moves all that hangs on it across its axis, by the distance from it.
+        A rotation about a joint's axis moves each point beyond the joint by axis x (point - joint).
         """
         angles, before, places = self._posed(angles_deg)
         (sx, _, sz), (cx, _, cz) = angles.sin().unbind(-1), angles.cos().unbind(-1)
@@ -98,12 +102,12 @@ class Skeleton:
         return torch.einsum("nkac,da->nkcd", moved, torch.deg2rad(_bone_angles()[0][:, _TURNED]))
 
     def _posed(self, angles_deg: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Angles of the bones (n, 21, 3), rotations that their parents give them, places of the 26 points."""
+        """Return bone angles (n, 21, 3), rotations of the parents (n, 21, 3, 3) and points (n, 26, 3)."""
         slopes, rest = _bone_angles()
         angles = torch.deg2rad(angles_deg @ slopes + rest).unflatten(1, (len(PARENTS), 3))
         rotations = (self.frames @ euler_zxy(angles) @ self.frames.mT).unbind(1)
-        still = torch.eye(3).to(angles).expand(len(angles), 3, 3)
-        places, turns = [angles.new_zeros(len(angles), 3)] * len(_HEADS), [still] * len(PARENTS)
+        identity = torch.eye(3).to(angles).expand(len(angles), 3, 3)
+        places, turns = [angles.new_zeros(len(angles), 3)] * len(_HEADS), [identity] * len(PARENTS)
         for point in _MOVED:
             bone = int(_HEADS[point])
             places[point] = places[bone] + turns[bone] @ self.offsets_mm[point]
@@ -114,7 +118,7 @@ class Skeleton:
 
 
 def euler_zxy(angles: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rz(z) Rx(x) Ry(y) of angles (x, y, z) in radians, as in the hand model."""
+    """Return Rz(z) Rx(x) Ry(y) of the angles (x, y, z) in radians, as `model.euler_zxy` does in numpy."""
     (sx, sy, sz), (cx, cy, cz) = angles.sin().unbind(-1), angles.cos().unbind(-1)
     rows = [cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy]
     rows += [sz * cy + cz * sx * sy, cz * cx, sz * sy - cz * sx * cy]
@@ -123,7 +127,7 @@ def euler_zxy(angles: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
 
 @cache
 def _bone_angles() -> tuple[Float[Tensor, "24 63"], Float[Tensor, "63"]]:
-    """The bones' angles as a linear function of an articulation: slopes, and the values of a flat hand."""
+    """Return the linear map from articulations to bone angles: slopes, and the values of a flat hand."""
     model = HandModel.load()
     flat, *units = (
         torch.from_numpy(model.bone_angles_deg(Articulation.from_flat(angles))).flatten()
@@ -134,7 +138,7 @@ def _bone_angles() -> tuple[Float[Tensor, "24 63"], Float[Tensor, "63"]]:
 
 @cache
 def _hangs() -> Bool[Tensor, "26 21"]:
-    """Which points hang on which bones: beyond its head, not at it."""
+    """Return which points each bone moves: those beyond its head."""
     hangs = torch.zeros(len(_HEADS), len(PARENTS), dtype=torch.bool)
     for point in _MOVED:
         bone = int(_HEADS[point])

@@ -1,7 +1,7 @@
-"""An articulated right hand with a shape space, baked from MakeHuman's CC0 body (see assets/PROVENANCE.md).
+"""An articulated right hand with a shape space, baked from MakeHuman's CC0 body (hand/assets/PROVENANCE.md).
 
-The hand frame, in metres: wrist joint at the origin, x to the little finger, y from the wrist to the middle
-MCP, z out of the back of the hand. Poses move the fingers and the forearm; the palm stays.
+The hand frame is in metres. The wrist is at the origin; x points to the little finger, y from the wrist to
+the middle MCP, and z out of the back of the hand. Poses move the fingers and the forearm, not the palm.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,25 @@ from scipy.sparse import csr_array
 
 from latent_hands.hand.conventions import RHD, keypoints
 from latent_hands.hand.rig.articulation import Articulation
-from latent_hands.hand.rig.points import FINGER_BONES, LEVELS, PARENTS, THUMB_BONES, own_joints, palmar_skin
-from latent_hands.hand.rig.subdivision import loop_subdivision
-from latent_hands.hand.rig.surface import blush, palm_side, vertex_normals
+from latent_hands.hand.rig.mesh import loop_subdivision, vertex_normals
+from latent_hands.hand.rig.points import (
+    FINGER_BONES,
+    FOREARM,
+    LEVELS,
+    LITTLE_METACARPAL,
+    PARENTS,
+    RING_METACARPAL,
+    THUMB_BONES,
+    own_joints,
+    palmar_skin,
+)
 
-FOREARM, HAND, LITTLE_METACARPAL, RING_METACARPAL = 0, 1, 17, 13
-FINGERTIPS = [2, 5, 8, 11, 14]
+_FINGERTIP_PARTS = [2, 5, 8, 11, 14]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A person's hand at rest: coarse vertices and the heads and tails of its bones, metres, hand frame."""
+    """A person's hand at rest: coarse vertices, and heads and tails of its bones, in the hand frame."""
 
     coarse: Float32[np.ndarray, "coarse 3"]
     heads: Float32[np.ndarray, "bones 3"]
@@ -34,9 +42,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class PosedHand:
-    """Coarse and fine vertices and the 21 keypoints (RHD order, wrist first), metres, hand frame.
+    """A posed hand, in metres, in the hand frame.
 
-    points: what conventions are maps from, the model's own 21 joints and the palmar skin below each.
+    coarse, vertices: the vertices of the coarse and of the fine mesh.
+    points: the model's own 21 joints, then the palmar skin below each; input of joint conventions.
+    keypoints: the 21 keypoints of a joint convention, in RHD's order, wrist first.
     """
 
     coarse: Float32[np.ndarray, "coarse 3"]
@@ -47,14 +57,24 @@ class PosedHand:
 
 @dataclass(frozen=True)
 class HandModel:
-    """Mesh, shape space and skeleton of the right hand and its arm, which is closed far behind the elbow.
+    """Mesh, shape space and skeleton of a right hand and its arm, which is closed far behind the elbow.
 
     A left hand is the mirror image: negate x and reverse the winding of the faces.
-    Per fine vertex:
-    rest: position in the mean hand at rest, metres (a coordinate for noise in space).
+
+    Attributes of each fine vertex:
+    rest: position in the mean hand at rest, in metres; a coordinate for spatial noise.
     part: RHD's label of a LEFT hand: 1 forearm, 2-4 thumb tip to base, ..., 14-16 little finger, 17 palm.
-    nail: 0..1. palm: 1 on the palmar, 0 on the dorsal side. knuckle: 0..1, where blood shows.
-    forearm: metres from the wrist along the arm, negative in the hand.
+    nail: 1 on a fingernail, 0 elsewhere.
+    palm: 1 on the palmar, 0 on the dorsal side.
+    knuckle: 1 where the skin is reddest, on the back of finger joints and at fingertips; 0 elsewhere.
+    forearm: distance from the wrist along the arm in metres, negative in the hand.
+
+    Shape space and skeleton:
+    mean, components: coarse vertices, then heads and tails of the bones; one standard deviation a component.
+    weights: skin weights of the coarse vertices.
+    bone_frames: frames of the bones at rest, with axes x, y (along the bone) and z as columns.
+    rest_flexion_deg: flexion of MCP, PIP and DIP of the four fingers at rest.
+    to_fine: the map from coarse to fine vertices. palmar: the map from coarse vertices to palmar skin.
     """
 
     coarse_faces: Int32[np.ndarray, "coarse_faces 3"]
@@ -76,7 +96,7 @@ class HandModel:
     @staticmethod
     @cache
     def load() -> "HandModel":
-        """The shipped model, read once."""
+        """Return the shipped model; it is read once."""
         asset = load((files("latent_hands.hand") / "assets" / "hand.safetensors").read_bytes())
         weights = asset["weights"].astype(np.float32)
         weights /= weights.sum(1, keepdims=True)
@@ -93,9 +113,9 @@ class HandModel:
             faces=faces,
             rest=rest,
             part=part,
-            nail=asset["nail"].astype(np.float32) / 255 * np.isin(part, FINGERTIPS),
-            palm=palm_side(normals),
-            knuckle=blush(rest, normals, heads, tails),
+            nail=asset["nail"].astype(np.float32) / 255 * np.isin(part, _FINGERTIP_PARTS),
+            palm=_smoothstep(0.35, -0.35, normals[:, 2]),
+            knuckle=_redness(rest, normals, heads, tails),
             forearm=rest @ frames[FOREARM, :, 1],
             mean=mean,
             components=asset["components"].astype(np.float32),
@@ -107,22 +127,22 @@ class HandModel:
         )
 
     def subdivide(self, coarse: Float[np.ndarray, "coarse 3"]) -> Float32[np.ndarray, "fine 3"]:
-        """One Loop step: fine vertices of coarse ones."""
+        """Return the fine vertices of coarse ones, by one Loop step."""
         return self.to_fine @ coarse.astype(np.float32)
 
     def sample_identity(self, rng: np.random.Generator) -> Float[np.ndarray, "12"]:
-        """Coefficients of a random person: normal, clipped to 2, narrower than the baked bodies (0.7)."""
+        """Draw the coefficients of a person: normal with a standard deviation of 0.7, clipped to +-2."""
         return np.clip(0.7 * rng.standard_normal(12), -2, 2)
 
     def identity(self, coefficients: Float[np.ndarray, "12"]) -> Shape:
-        """The person with these coefficients, in standard deviations of each principal component."""
+        """Return the person with these coefficients, in standard deviations of the principal components."""
         points = self.mean + np.tensordot(coefficients.astype(np.float32), self.components, 1)
         return Shape(*np.split(points, np.cumsum([len(self.weights), len(PARENTS)])))
 
     def pose(self, shape: Shape, articulation: Articulation, convention: str = RHD) -> PosedHand:
-        """The articulated hand, by linear blend skinning of the coarse mesh and one Loop step.
+        """Pose a person's hand, by linear blend skinning of the coarse mesh and one Loop step.
 
-        convention: where the keypoints lie, a name in CONVENTIONS; HandsError for another.
+        `convention` names the joint convention of the keypoints. Raises HandsError for an unknown one.
         """
         rotations, origins = self.bones(shape, articulation)
         offsets = origins - np.einsum("bij,bj->bi", rotations, shape.heads)
@@ -136,9 +156,9 @@ class HandModel:
     def bones(
         self, shape: Shape, articulation: Articulation
     ) -> tuple[Float32[np.ndarray, "bones 3 3"], Float32[np.ndarray, "bones 3"]]:
-        """Rotations away from rest and posed heads of all bones, hand frame."""
+        """Return the rotations of all bones from rest, and their posed heads, in the hand frame."""
         frames = bone_frames(self.bone_frames, shape.heads, shape.tails)
-        local = self.local_rotations(articulation)
+        local = euler_zxy(np.radians(self.bone_angles_deg(articulation)).astype(np.float32))
         rotations = frames @ local @ frames.transpose(0, 2, 1)
         origins = shape.heads.copy()
         for level in LEVELS:
@@ -148,12 +168,11 @@ class HandModel:
             rotations[level] = rotations[parent] @ rotations[level]
         return rotations, origins
 
-    def local_rotations(self, articulation: Articulation) -> Float32[np.ndarray, "bones 3 3"]:
-        """Rotation of every bone in its own frame."""
-        return euler_zxy(np.radians(self.bone_angles_deg(articulation)).astype(np.float32))
-
     def bone_angles_deg(self, articulation: Articulation) -> Float[np.ndarray, "bones 3"]:
-        """Flexion about x, twist about y, abduction about z of every bone, linear in the articulation."""
+        """Return flexion (about x), twist (about y) and abduction (about z) of each bone, in its own frame.
+
+        They are linear in the articulation.
+        """
         angles = np.zeros((len(PARENTS), 3))
         fingers = articulation.fingers
         angles[FINGER_BONES, 0] = fingers[:, [0, 2, 3]] - self.rest_flexion_deg
@@ -172,7 +191,7 @@ def bone_frames(
     heads: Float32[np.ndarray, "bones 3"],
     tails: Float32[np.ndarray, "bones 3"],
 ) -> Float32[np.ndarray, "bones 3 3"]:
-    """Frames (columns x y z) near `frames` with y along the bones."""
+    """Return the frames (axes as columns) nearest to `frames` whose y axis lies along the bones."""
     y = tails - heads
     y /= np.linalg.norm(y, axis=1, keepdims=True)
     x = np.cross(y, frames[:, :, 2])
@@ -181,7 +200,7 @@ def bone_frames(
 
 
 def rest_flexion_deg(frames: Float32[np.ndarray, "bones 3 3"]) -> Float[np.ndarray, "4 3"]:
-    """Flexion of MCP, PIP and DIP of the four fingers at rest, against the bone before."""
+    """Return the flexion of MCP, PIP and DIP of the four fingers at rest, relative to the parent bones."""
     before = frames[PARENTS[FINGER_BONES], :, 1]
     child = frames[FINGER_BONES]
     sine = -np.einsum("fji,fji->fj", before, child[..., 2])
@@ -190,7 +209,7 @@ def rest_flexion_deg(frames: Float32[np.ndarray, "bones 3 3"]) -> Float[np.ndarr
 
 
 def euler_zxy(angles: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3 3"]:
-    """Rz(z) Rx(x) Ry(y) of angles (x, y, z) in radians."""
+    """Return Rz(z) Rx(x) Ry(y) of the angles (x, y, z) in radians."""
     (sx, sy, sz), (cx, cy, cz) = np.sin(angles).T, np.cos(angles).T
     rows = [
         [cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy],
@@ -198,3 +217,28 @@ def euler_zxy(angles: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3 3"
         [-cx * sy, sx, cx * cy],
     ]
     return np.stack([np.stack(row, 1) for row in rows], 1)
+
+
+def _redness(
+    rest: Float32[np.ndarray, "fine 3"],
+    normals: Float32[np.ndarray, "fine 3"],
+    heads: Float32[np.ndarray, "bones 3"],
+    tails: Float32[np.ndarray, "bones 3"],
+) -> Float32[np.ndarray, " fine"]:
+    """Return where blood is visible, 0 to 1: on the back of the finger joints and around the fingertips."""
+    phalanges = [3, 4, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20]
+    joint = np.exp(-(_distance(rest, heads[phalanges]) ** 2) / (2 * 0.009**2)) * _smoothstep(
+        -0.2, 0.5, normals[:, 2]
+    )
+    tip = np.exp(-(_distance(rest, tails[[4, 8, 12, 16, 20]]) ** 2) / (2 * 0.008**2))
+    return np.maximum(joint, tip).astype(np.float32)
+
+
+def _distance(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the distance of each point to the nearest centre."""
+    return np.linalg.norm(points[:, None] - centres, axis=-1).min(1)
+
+
+def _smoothstep(low: float, high: float, x: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)

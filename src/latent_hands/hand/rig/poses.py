@@ -1,4 +1,7 @@
-"""Random natural articulations: gestures, blends of gestures and synergies, within limits, not colliding."""
+"""Random natural articulations: gestures, blends of gestures, and synergies.
+
+All of them keep the limits of the joints, and no finger enters another.
+"""
 
 import json
 from functools import cache
@@ -13,29 +16,32 @@ from latent_hands.hand.rig.articulation import Articulation, blend, neutral
 from latent_hands.hand.rig.collision import penetration_mm
 
 FINGER_LIMITS_DEG = np.array([[-20, 90], [-16, 16], [0, 108], [-3, 72]], float)
+"""[least, largest] MCP flexion, MCP abduction, PIP and DIP flexion, in degrees."""
 THUMB_LIMITS_DEG = np.array([[-25, 45], [-45, 16], [-60, 60], [-5, 58], [-15, 75]], float)
 ARCH_LIMITS_DEG = (0.0, 15.0)
 WRIST_LIMITS_DEG = np.array([[-55, 55], [-18, 28]], float)
-# Fingers side by side may lean against each other by this much before they would cross.
 LEAN_DEG = 5.0
-# Skin gives way where fingers touch.
+"""By this much, neighbouring fingers may lean against each other before they cross."""
 TOUCH_MM = 3.0
+"""Capsules may overlap by less than this, because skin is soft."""
 ATTEMPTS = 30
-FREEING_STEPS = 10
+"""The number of articulations drawn before a fallback is used."""
+_FREEING_STEPS = 10
 
 Angles = TypeVar("Angles", np.ndarray, Tensor)
 
 
 def sample_articulation(rng: np.random.Generator) -> Articulation:
-    """A random articulation: 35 % a jittered gesture, 40 % a blend of two, 25 % a synergy of all fingers.
+    """Draw a random articulation: a jittered gesture (35 %), a blend of two (40 %) or a synergy (25 %).
 
-    Angles keep the joints' limits, PIP and DIP bend together, fingers neither cross nor enter one another.
+    The angles keep the limits of the joints, PIP and DIP bend together, and fingers neither cross nor enter
+    one another.
     """
     return sample_kind(rng)[1]
 
 
 def sample_kind(rng: np.random.Generator) -> tuple[str, Articulation]:
-    """`sample_articulation`, and how it was drawn: "gesture", "blend" or "synergy"."""
+    """Draw as `sample_articulation` does; return the kind ("gesture", "blend" or "synergy"), too."""
     for _ in range(ATTEMPTS):
         kind, draw = _DRAWS[rng.choice(len(_DRAWS), p=[0.35, 0.2, 0.2, 0.25])]
         articulation = with_wrist(draw(rng), rng)
@@ -45,19 +51,19 @@ def sample_kind(rng: np.random.Generator) -> tuple[str, Articulation]:
 
 
 def with_wrist(articulation: Articulation, rng: np.random.Generator) -> Articulation:
-    """The articulation within limits, its wrist bent at random."""
+    """Return the articulation with a random wrist, within the limits of the joints."""
     wrist = rng.normal([0, 2], [22, 8])
     return within_limits(Articulation(articulation.fingers, articulation.thumb, articulation.arch, wrist))
 
 
 def freed(articulation: Articulation) -> Articulation | None:
-    """The articulation, opened as little as it takes that no finger enters another.
+    """Open the articulation by the smallest step after which no finger enters another.
 
-    The thumb alone, else all fingers, go towards the relaxed hand, at most half of the way; None if that is
-    not enough.
+    First the thumb alone moves towards the relaxed hand, then all fingers do, at most half of the way.
+    Returns None if that is not enough.
     """
     for moving in (_THUMB, 1.0):
-        for share in np.arange(FREEING_STEPS + 1) / (2 * FREEING_STEPS):
+        for share in np.arange(_FREEING_STEPS + 1) / (2 * _FREEING_STEPS):
             angles = articulation.flat() + share * moving * (neutral().flat() - articulation.flat())
             opened = within_limits(Articulation.from_flat(angles))
             if penetration_mm(opened) < TOUCH_MM:
@@ -66,7 +72,7 @@ def freed(articulation: Articulation) -> Articulation | None:
 
 
 def within_limits(articulation: Articulation) -> Articulation:
-    """The nearest angles that a hand's joints and the couplings between them allow."""
+    """Clip the angles to the limits of the joints and of the couplings between them."""
     mcp, abduction, pip, dip = np.clip(articulation.fingers, *FINGER_LIMITS_DEG.T).T
     dip = np.clip(dip, *dip_limits(pip))
     spread = most_spread(mcp)
@@ -80,28 +86,28 @@ def within_limits(articulation: Articulation) -> Articulation:
 
 
 def dip_limits(pip: Angles) -> tuple[Angles, Angles]:
-    """Least and largest flexion of end joints, degrees: they bend with the middle ones."""
+    """Return the least and the largest DIP flexion for these PIP flexions, in degrees."""
     least, most = FINGER_LIMITS_DEG[3].tolist()
     return (0.35 * pip - 5).clip(least, None), (0.75 * pip + 8).clip(None, most)
 
 
 def most_spread(mcp: Angles) -> Angles:
-    """Largest abduction to either side, degrees: none in a flexed finger."""
+    """Return the largest abduction for these MCP flexions, in degrees: 0 in a flexed finger."""
     return FINGER_LIMITS_DEG[1, 1].item() * ((80 - mcp) / 45).clip(0, 1)
 
 
 def uncross(abduction: Float[np.ndarray, "4"], mcp: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:
-    """Abductions that leave every two neighbours of like flexion in their order."""
-    apart = abduction.copy()
+    """Return abductions with which neighbouring fingers of similar flexion do not cross."""
+    spread = abduction.copy()
     for left in (1, 0, 2):
-        overlap = apart[left] - apart[left + 1] - LEAN_DEG - 0.3 * abs(mcp[left] - mcp[left + 1])
-        apart[left : left + 2] += np.array([-0.5, 0.5]) * max(overlap, 0)
-    return apart
+        overlap = spread[left] - spread[left + 1] - LEAN_DEG - 0.3 * abs(mcp[left] - mcp[left + 1])
+        spread[left : left + 2] += np.array([-0.5, 0.5]) * max(overlap, 0)
+    return spread
 
 
 @cache
 def gestures() -> dict[str, Articulation]:
-    """Named gestures: open, fist, point, counting, pinches, grasps, letters."""
+    """Return the named gestures: open, fist, point, counting, pinches, grasps, letters."""
     text = (files("latent_hands.hand") / "assets" / "gestures.json").read_text()
     return {name: _gesture(record) for name, record in json.loads(text).items()}
 
@@ -121,7 +127,7 @@ def _jittered(rng: np.random.Generator) -> Articulation:
 
 
 def jitter(articulation: Articulation, rng: np.random.Generator, scale_deg: float) -> Articulation:
-    """The articulation with all angles but the wrist's changed at random, by about so much."""
+    """Add noise to all angles except the wrist; `scale_deg` is the typical standard deviation."""
     return Articulation.from_flat(articulation.flat() + rng.normal(0, scale_deg, 24) * _RELATIVE)
 
 
@@ -137,7 +143,7 @@ def _finger_by_finger(rng: np.random.Generator) -> Articulation:
 
 
 def _synergy(rng: np.random.Generator) -> Articulation:
-    """All fingers close by about as much, their bases and ends by different amounts; the thumb is free."""
+    """Draw fingers that close by similar amounts, bases and ends separately, and an independent thumb."""
     closure = rng.beta(0.9, 1.1, 2) + 0.12 * rng.standard_normal((4, 2)).cumsum(0)
     mcp, pip = closure.T * [[95], [105]] - [[10], [0]]
     spread = rng.normal(0.3, 0.8) * np.array([-8, 0, 7, 14]) + rng.normal(0, 2, 4)
@@ -152,6 +158,6 @@ _DRAWS = (
     ("blend", _finger_by_finger),
     ("synergy", _synergy),
 )
-# Jitter of each angle against the others: fingers (MCP, abduction, PIP, DIP), thumb, arch, wrist.
+# The relative noise of each angle: fingers (MCP, abduction, PIP, DIP), thumb, arch, wrist.
 _RELATIVE = np.array([1.2, 0.5, 1.2, 0.8] * 4 + [0.8, 0.8, 0.6, 1, 1.2] + [0.5] + [0, 0])
 _THUMB = np.array([0.0] * 16 + [1.0] * 5 + [0.0] * 3)

@@ -1,7 +1,7 @@
-"""The proportions of hands that no pose changes: what joint conventions are calibrated on.
+"""The proportions of hands that no pose changes; joint conventions are fitted to them.
 
-Bone lengths, and where wrist, thumb base and knuckles lie to one another: the palm is nearly rigid. How far
-fingers are bent is none: people of different data sets pose differently.
+They are the bone lengths and the places of wrist, thumb base and knuckles, because the palm is nearly rigid.
+The angles of the fingers are none of them, because the people of different data sets pose differently.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,18 @@ from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.skeleton import FINGERS, JOINTS, WRIST
 
 PALM_JOINTS = (WRIST, *(chain[0] for chain in FINGERS.values()))
-"""Wrist, thumb base and the four knuckles."""
+"""The joints of the palm: wrist, thumb base and the four knuckles."""
 CHAINS = tuple(joint - 1 for chain in FINGERS.values() for joint in chain)
-"""Bones by finger, from the wrist to the tip, as places in `skeleton.BONES`."""
-POSES = 16
+"""The bones by finger, from the wrist to the tip, as indices of `skeleton.BONES`."""
+_POSES = 16
 
 
 @dataclass(frozen=True)
 class Proportions:
-    """Of n hands, in lengths of the middle MCP-PIP bone.
+    """The proportions of n hands, or of one, in lengths of the middle MCP-PIP bone.
 
-    bones: by finger from the wrist to the tip. palm: PALM_JOINTS in the canonical frame, left form.
+    bones: bone lengths by finger, from the wrist to the tip (CHAINS).
+    palm: the places of PALM_JOINTS in the canonical frame, in left form.
     """
 
     bones: Float[np.ndarray, "*n 20"]
@@ -38,10 +39,9 @@ class Proportions:
 
     @classmethod
     def of(cls, xyz: Float[Tensor, "n 21 3"]) -> "Proportions":
-        """Of LEFT hands with the wrist as joint 0, in any unit and frame.
+        """Measure LEFT hands in WRIST form, in any unit and frame.
 
-        Of sets that label the palm instead, the wrist is 2 palm - middle MCP (`geometry.to_wrist`): then the
-        palm, which takes the wrist's place in poses, is theirs.
+        Convert the labels of data sets in PALM form by `geometry.to_wrist`.
         """
         pose, _ = normalise(to_palm(xyz.double()))
         joints = to_wrist(canonicalise(pose)[0])
@@ -49,18 +49,21 @@ class Proportions:
         return cls(lengths[:, CHAINS].numpy(), joints[:, PALM_JOINTS].numpy())
 
     def reduced(self, statistic: str = "median") -> "Proportions":
-        """The median (or "mean") over the hands."""
+        """Return the median or the "mean" over the hands."""
         if statistic == "mean":
             return Proportions(self.bones.mean(0), self.palm.mean(0))
         return Proportions(np.median(self.bones, axis=0), np.median(self.palm, axis=0))
 
     def flat(self) -> Float[np.ndarray, "*n 38"]:
-        """All numbers, bones first."""
+        """Return all numbers as one vector per hand, bones first."""
         return np.concatenate([self.bones, self.palm.reshape(*self.palm.shape[:-2], 18)], -1)
 
 
 def error(model: Proportions, bones: dict[str, Sequence[float]], palm: dict[str, Sequence[float]]) -> float:
-    """Root mean square of the differences from a convention's statistics, in middle bones."""
+    """Return the root mean square difference from the statistics of a convention, in middle bones.
+
+    `bones` and `palm` are those of `conventions.Convention`; an empty `palm` is left out.
+    """
     wanted_bones = np.array([bones[finger] for finger in FINGERS]).ravel()
     differences = model.bones - wanted_bones
     if palm:
@@ -71,15 +74,15 @@ def error(model: Proportions, bones: dict[str, Sequence[float]], palm: dict[str,
 
 @cache
 def mean_hand() -> Float32[np.ndarray, "16 42 3"]:
-    """The points of the mean hand as it closes from flat to nearly a fist, in left form, metres."""
+    """Return the points of the mean hand, left form, metres, as it closes from flat to nearly a fist."""
     model = HandModel.load()
     shape = model.identity(np.zeros(12))
-    poses = [model.pose(shape, _closed(closure)).points for closure in np.linspace(0, 1, POSES)]
+    poses = [model.pose(shape, _closed(closure)).points for closure in np.linspace(0, 1, _POSES)]
     return np.stack(poses) * np.array([-1, 1, 1], np.float32)
 
 
 def of_model(weights: Float32[np.ndarray, "21 42"]) -> Proportions:
-    """Of the mean hand, whose keypoints are these sums of its points; the mean over its poses."""
+    """Measure the mean hand with the keypoints weights @ points; return the mean over its poses."""
     return Proportions.of(torch.from_numpy(weights @ mean_hand())).reduced("mean")
 
 

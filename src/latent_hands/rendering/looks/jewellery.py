@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from latent_hands.hand.rig.model import FOREARM, HandModel
-from latent_hands.hand.rig.points import FINGER_BONES
+from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.points import FINGER_BONES, FOREARM
 from latent_hands.rendering.looks.cloth import Colour, cloth_colour, vivid_colour
 
 METALS = ((0.85, 0.62, 0.28), (0.75, 0.75, 0.76), (0.80, 0.48, 0.36), (0.25, 0.25, 0.27))

@@ -8,8 +8,8 @@ from jaxtyping import Float32, Int32, UInt8
 from numpy import ndarray
 from scipy.sparse import csr_array
 
+from latent_hands.hand.rig.mesh import mesh_edges
 from latent_hands.hand.rig.model import HandModel
-from latent_hands.hand.rig.subdivision import mesh_edges
 from latent_hands.rendering.looks.cloth import Sleeve, cloth_offset
 from latent_hands.rendering.looks.jewellery import Band, band_offset
 from latent_hands.rendering.looks.light import LUMINANCE, Light, camera_to_world, environment
