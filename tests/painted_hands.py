@@ -1,4 +1,4 @@
-"""Hands on disk, in images that are black but for one bright dot at a keypoint: labels must follow it."""
+"""Hands on disk, in black images with one bright dot at a keypoint, which the labels must follow."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ IMAGE_PX = (200, 240)  # height, width
 def painted_hand(
     folder: Path, name: str, side: str | None = "left", seed: int = 0, dot: int = DOT, size_mm: float = 30.0
 ) -> Sample:
-    """A random hand in front of a camera, and an image with a dot at one of its joints.
+    """Return a random hand in front of a camera, whose image has a dot at one of its joints.
 
-    Its middle bone (joints 12 to 11) is 4/3 of `size_mm`, a hand's by default.
+    Its middle bone (joints 12 to 11) has the length 4/3 of `size_mm`.
     """
     rng = np.random.default_rng(seed)
     xyz_mm = (rng.normal(size=(21, 3)) * size_mm + [20, -15, 500]).astype(np.float32)
@@ -43,7 +43,7 @@ def paint_dot(path: Path, at_px: tuple[float, float], size_px: tuple[int, int] =
 
 
 def find_dots(images: torch.Tensor) -> torch.Tensor:
-    """The brightest spot of each window (B, 3, H, W), by the centre of its mass: (B, 2) pixels."""
+    """Return the centre of mass of the brightest spot of each window (B, 3, H, W): (B, 2) pixels."""
     grey = (images == 128).all(dim=1)  # beyond the image
     light = images.float().mean(dim=1).masked_fill(grey, 0)
     light = light * (light > 0.75 * light.amax(dim=(1, 2), keepdim=True))

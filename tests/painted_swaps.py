@@ -1,6 +1,7 @@
-"""A world whose images are two codes, and models that read and paint them: perfectly, or with a leak.
+"""A world of images that consist of two codes, and models of it: a perfect one and one with a leak.
 
-The upper half of an image is the pose's code, the lower half the scene's: eight bands of grey each.
+The upper half of an image is the code of the pose, the lower half the code of the scene. A code has eight
+grey bands.
 """
 
 import torch
@@ -17,23 +18,23 @@ HALF = PX // 2
 
 
 def paint(codes: Tensor) -> Tensor:
-    """Codes (n, 16) in [-1, 1], the pose's and the scene's, as images (n, 3, 32, 32)."""
+    """Return images (n, 3, 32, 32) of codes (n, 16) in [-1, 1], the pose's and the scene's."""
     bands = codes.unflatten(1, (2, CODE)).repeat_interleave(PX // CODE, dim=2)
     return bands.repeat_interleave(HALF, dim=1)[:, None].expand(-1, 3, -1, -1).contiguous()
 
 
 def codes_in(images: Tensor) -> Tensor:
-    """The codes of `paint`, read from its images."""
+    """Return the codes of images by `paint`."""
     return images[:, 0, ::HALF, :: PX // CODE].flatten(1)
 
 
 def code_of(pose: Tensor) -> Tensor:
-    """The code of a 3DPose."""
+    """Return the code of a 3DPose."""
     return pose[:, 1:9, 0].tanh()
 
 
 def world(blocks: int = 4) -> tuple[Benchmark, Tensor]:
-    """A benchmark with a group and a grid in each block, and all 3DPoses of the world."""
+    """Return a benchmark with a group and a grid in each block, and all 3DPoses of the world."""
     generator = torch.Generator().manual_seed(0)
     known, _ = normalise(60 * torch.randn(blocks * (2 + POSES), 21, 3, generator=generator))
     scenes = 2 * torch.rand(len(known), CODE, generator=generator) - 1
@@ -63,7 +64,7 @@ def world(blocks: int = 4) -> tuple[Benchmark, Tensor]:
 
 
 class Function(nn.Module):
-    """A function as a network; an encoder's also tells a log-variance."""
+    """A network that computes a function. That of an encoder also returns a constant log-variance."""
 
     def __init__(self, work, log_var=None):
         super().__init__()
@@ -74,8 +75,11 @@ class Function(nn.Module):
         return y if self.log_var is None else torch.cat([y, torch.full_like(y, self.log_var)], dim=1)
 
 
-def seer(known: Tensor, leak: bool = False, tagged: bool = True) -> DisentangledVAE:
-    """The perfect model of the world: it looks 3DPoses up. With a leak its content is the pose's code."""
+def perfect_model(known: Tensor, leak: bool = False, tagged: bool = True) -> DisentangledVAE:
+    """Return the perfect model of the world, which looks 3DPoses up.
+
+    With a leak, its content is the pose code.
+    """
 
     def recall(z):
         return known[torch.cdist(z, code_of(known)).argmin(dim=1)]

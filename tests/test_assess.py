@@ -1,32 +1,31 @@
-"""What assessing must find: nothing wrong with a perfect model, a leak where there is one, closed forms."""
+"""Assessment finds no fault in a perfect model and the whole leak of a leaking one; closed forms hold."""
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from painted_hands import painted_hand
-from painted_swaps import seer, world
+from painted_swaps import perfect_model, world
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
 from latent_hands.cli import main
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
-from latent_hands.studies.assess import Lessons, Subject, assess_run
+from latent_hands.studies.assess import ProbeImages, Subject, assess_run, transfer_sheet
 from latent_hands.studies.assess.benchmark import cut_mask
 from latent_hands.studies.assess.calibration import calibration
 from latent_hands.studies.assess.content import content_of
-from latent_hands.studies.assess.free_factor import measure_free
+from latent_hands.studies.assess.disentangling import measure_free
 from latent_hands.studies.assess.image_quality import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
 from latent_hands.studies.assess.intervals import mean_of
 from latent_hands.studies.assess.probe import measure_probes, read_across
-from latent_hands.studies.assess.readings import kept_content
-from latent_hands.studies.assess.sheet import transfer_sheet
+from latent_hands.studies.assess.transfers import TRANSFERRED, kept_content
 
 BENCHMARK, KNOWN = world()
-MADE = ("pose_from_labels", "pose_from_image")
 
 
 def grey(level: float) -> torch.Tensor:
@@ -39,12 +38,12 @@ def noise(seed: int) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def perfect():
-    return assess_run(Subject(seer(KNOWN)), BENCHMARK, samples=2)[0]
+    return assess_run(Subject(perfect_model(KNOWN)), BENCHMARK, draws=2)[0]
 
 
 @pytest.fixture(scope="module")
 def leaking():
-    return assess_run(Subject(seer(KNOWN, leak=True)), BENCHMARK, samples=2)[0]
+    return assess_run(Subject(perfect_model(KNOWN, leak=True)), BENCHMARK, draws=2)[0]
 
 
 def test_psnr_of_a_constant_difference():
@@ -59,21 +58,21 @@ def test_equal_images_have_a_similarity_of_one_and_the_largest_psnr():
     assert (psnr_db(squared_errors(a, a).mean(dim=(1, 2))) == LARGEST_DB).all()
 
 
-def test_similarity_is_symmetric_and_that_of_constant_images_is_their_light():
+def test_similarity_is_symmetric_and_compares_the_luminance_of_constant_images():
     a, b = noise(1), noise(2)
     assert ssim_map(a, b).allclose(ssim_map(b, a))
     c = (0.01 * 255) ** 2
-    light = (2 * 60 * 200 + c) / (60**2 + 200**2 + c)
-    assert ssim_map(grey(60), grey(200)).allclose(torch.tensor(light).double())
+    luminance = (2 * 60 * 200 + c) / (60**2 + 200**2 + c)
+    assert ssim_map(grey(60), grey(200)).allclose(torch.tensor(luminance).double())
 
 
-def test_similarity_does_not_know_left_from_right():
+def test_similarity_is_the_same_for_mirrored_and_transposed_images():
     a, b = noise(1), noise(2)
     assert ssim_map(a.flip(3), b.flip(3)).allclose(ssim_map(a, b).flip(2))
     assert ssim_map(a.mT, b.mT).allclose(ssim_map(a, b).mT)
 
 
-def test_inside_and_outside_make_the_whole():
+def test_errors_inside_and_outside_add_up_to_the_whole():
     errors = squared_errors(noise(1), noise(2))
     inside = noise(3)[:, 0] > 0.3
     parts = [mean_over(errors, region) * region.sum(dim=(1, 2)) for region in (inside, ~inside)]
@@ -93,15 +92,15 @@ def test_masks_are_cut_as_images_are(tmp_path):
     assert not cut_mask(sample, 16, mirror=False).any()
 
 
-@pytest.mark.parametrize("row", [*MADE, "own_reconstruction"])
-def test_a_perfect_model_makes_the_truth(perfect, row):
+@pytest.mark.parametrize("row", [*TRANSFERRED, "own_reconstruction"])
+def test_a_perfect_model_generates_the_ground_truth(perfect, row):
     for region in ("whole", "inside", "outside"):
         assert perfect["rows"][row][region]["psnr_db"] == LARGEST_DB
         assert perfect["rows"][row][region]["ssim"] == pytest.approx(1)
     assert perfect["rows"][row]["own_epe_mm"] == pytest.approx(0, abs=1e-4)
 
 
-def test_copying_is_right_where_the_hand_is_not(perfect):
+def test_copies_are_correct_only_outside_the_hand(perfect):
     for row in ("tag_copied", "scene_copied"):
         assert perfect["rows"][row]["outside"]["psnr_db"] == LARGEST_DB
         assert perfect["rows"][row]["inside"]["psnr_db"] < 20
@@ -110,20 +109,20 @@ def test_copying_is_right_where_the_hand_is_not(perfect):
     assert gain == pytest.approx(LARGEST_DB - perfect["rows"]["tag_copied"]["inside"]["psnr_db"])
 
 
-def test_each_factor_of_a_perfect_model_sees_its_own_changes_alone(perfect):
+def test_a_factor_of_a_perfect_model_changes_only_with_its_own_generating_factors(perfect):
     for changed, row in perfect["leakage"].items():
         is_pose = changed in ("pose", "viewpoint")
         assert row["pose"]["ratio"] == pytest.approx(float(is_pose))
         assert row["content"]["ratio"] == pytest.approx(float(not is_pose))
 
 
-def test_what_a_perfect_model_swaps_comes_back(perfect):
+def test_swapped_factors_of_a_perfect_model_are_encoded_unchanged(perfect):
     for row in perfect["swap_consistency"].values():
         for each in row.values():
             assert each["ratio"] == pytest.approx(0, abs=1e-6)
 
 
-def test_a_content_that_is_the_pose_leaks_whole(leaking):
+def test_a_content_equal_to_the_pose_leaks_completely(leaking):
     assert leaking["leakage"]["pose"]["content"]["ratio"] == pytest.approx(1)
     assert leaking["leakage"]["identity"]["content"]["ratio"] == pytest.approx(0)
     assert leaking["swap_consistency"]["pose"]["content"]["ratio"] == pytest.approx(1)
@@ -131,13 +130,24 @@ def test_a_content_that_is_the_pose_leaks_whole(leaking):
     assert content["epe_mm"] == pytest.approx(pose["epe_mm"], rel=0.2)
 
 
-def test_probes_learn_from_lessons():
-    known = Lessons(BENCHMARK.rgb.repeat(4, 1, 1, 1), BENCHMARK.pose.repeat(4, 1, 1))
-    rows = measure_probes(Subject(seer(KNOWN)), BENCHMARK, known)
+def test_probes_train_on_other_images():
+    images = ProbeImages(BENCHMARK.rgb.repeat(4, 1, 1, 1), BENCHMARK.pose.repeat(4, 1, 1))
+    rows = measure_probes(Subject(perfect_model(KNOWN)), BENCHMARK, images)
     assert rows["pose"]["epe_mm"] < 0.8 * rows["mean_pose"]["epe_mm"]
     assert rows["pose"]["epe_mm"] < 0.8 * rows["content"]["epe_mm"]
-    parts = {key for key in rows["pose"] if key.startswith("epe_mm_with") and "interval" not in key}
-    assert parts <= {"epe_mm_with_arm", "epe_mm_without_arm"}
+
+
+def test_probes_are_scored_with_and_without_a_visible_forearm():
+    subject, count = Subject(perfect_model(KNOWN)), len(BENCHMARK.rgb)
+    images = ProbeImages(BENCHMARK.rgb, BENCHMARK.pose)
+    without = measure_probes(subject, BENCHMARK, images)["pose"]
+    assert without["epe_mm_without_arm"] == without["epe_mm"]
+    assert "epe_mm_with_arm" not in without
+    forearm = (torch.arange(count) % 2 == 0)[:, None, None] & ~BENCHMARK.hand
+    both = measure_probes(subject, replace(BENCHMARK, ground=BENCHMARK.ground & ~forearm), images)["pose"]
+    assert both["epe_mm"] == without["epe_mm"]
+    assert both["epe_mm"] == pytest.approx((both["epe_mm_with_arm"] + both["epe_mm_without_arm"]) / 2)
+    assert both["epe_mm_with_arm"] != both["epe_mm_without_arm"]
 
 
 def test_all_units_of_the_world_are_active(perfect):
@@ -148,14 +158,14 @@ def test_all_units_of_the_world_are_active(perfect):
 
 @pytest.mark.parametrize("count", [2, 5, 40])
 @pytest.mark.parametrize("off", [1.0, 2.0])
-def test_truth_drawn_like_the_samples_is_calibrated(count, off):
+def test_ground_truth_from_the_posterior_is_calibrated(count, off):
     generator = torch.Generator().manual_seed(count)
     deviation = 1 + 9 * torch.rand(400, 20, 1, generator=generator)
-    samples = deviation * torch.randn(count, 400, 20, 3, generator=generator)
-    mean = samples.mean(dim=0)
-    drawn = deviation * torch.randn(400, 20, 3, generator=generator)
-    truth = mean + off * (drawn - mean)
-    found = calibration(samples, truth, torch.ones(400, 20, dtype=torch.bool), torch.arange(400))
+    draws = deviation * torch.randn(count, 400, 20, 3, generator=generator)
+    mean = draws.mean(dim=0)
+    like_a_draw = deviation * torch.randn(400, 20, 3, generator=generator)
+    truth = mean + off * (like_a_draw - mean)
+    found = calibration(draws, truth, torch.ones(400, 20, dtype=torch.bool), torch.arange(400))
     assert found["error_over_spread"] == pytest.approx(off, rel=0.05)
     assert found["correlation"] > 0.2
     if off == 1 and count == 40:
@@ -165,25 +175,25 @@ def test_truth_drawn_like_the_samples_is_calibrated(count, off):
         )
 
 
-def test_one_sample_has_no_spread():
+def test_one_draw_has_no_spread():
     one = torch.zeros(1, 4, 20, 3)
     with pytest.raises(HandsError, match="the number of draws is 1; it must be at least 2"):
         calibration(one, one[0], torch.ones(4, 20, dtype=torch.bool), torch.arange(4))
 
 
-def test_a_probe_reads_what_is_there_and_no_noise():
+def test_a_probe_reads_information_and_no_noise():
     generator = torch.Generator().manual_seed(0)
     inputs, other = torch.randn(2, 400, 6, generator=generator)
     targets = (inputs @ torch.randn(6, 3, generator=generator)).tanh()
     blocks = torch.arange(400) // 10
-    said, mean = read_across(inputs, targets, blocks)
+    predicted, mean = read_across(inputs, targets, blocks)
     by_mean = (mean - targets).square().mean()
-    assert (said - targets).square().mean() < 0.2 * by_mean
-    said, _ = read_across(other, targets, blocks)
-    assert (said - targets).square().mean() > 0.98 * by_mean
+    assert (predicted - targets).square().mean() < 0.2 * by_mean
+    predicted, _ = read_across(other, targets, blocks)
+    assert (predicted - targets).square().mean() > 0.98 * by_mean
 
 
-def test_content_that_is_kept_has_rank_correlation_one():
+def test_kept_content_has_rank_correlation_one():
     truth = torch.randn(60, 19, generator=torch.Generator().manual_seed(0))
     blocks = torch.arange(60) // 6
     assert kept_content(truth.exp(), truth, blocks)["identity"] == pytest.approx(1)
@@ -191,15 +201,15 @@ def test_content_that_is_kept_has_rank_correlation_one():
     assert kept_content(torch.zeros_like(truth), truth, blocks)["light"] is None
 
 
-def test_intervals_know_that_the_images_of_a_block_are_alike():
+def test_more_equal_images_in_a_block_do_not_narrow_the_interval():
     values = torch.randn(30, generator=torch.Generator().manual_seed(0))
     alone = mean_of("x", values, torch.arange(30))
-    alike = mean_of("x", values.repeat_interleave(8), torch.arange(30).repeat_interleave(8))
-    assert alike["x_interval"] == pytest.approx(alone["x_interval"])
+    repeated = mean_of("x", values.repeat_interleave(8), torch.arange(30).repeat_interleave(8))
+    assert repeated["x_interval"] == pytest.approx(alone["x_interval"])
 
 
-def test_a_free_factor_that_is_the_scene_gives_the_background_and_no_pose():
-    found = measure_free(Subject(seer(KNOWN, tagged=False)), BENCHMARK)
+def test_a_free_factor_equal_to_the_scene_holds_the_background_and_no_pose():
+    found = measure_free(Subject(perfect_model(KNOWN, tagged=False)), BENCHMARK)
     assert found["factors"] == ["content"]
     assert found["pose_moves_mm"] == 0
     assert found["background_gain_db"] > 80
@@ -207,30 +217,30 @@ def test_a_free_factor_that_is_the_scene_gives_the_background_and_no_pose():
 
 
 def test_a_free_factor_of_an_untrained_model_is_measured():
-    numbers, made = assess_run(Subject(tiny_model(WITHOUT_TAGS).vae), BENCHMARK, samples=2)
-    assert numbers["free"]["pose_moves_mm"] > 0
-    assert abs(numbers["free"]["background_gain_db"]) < 5
-    assert numbers["content_from"] == "image"
-    assert transfer_sheet(BENCHMARK, made, 2).ndim == 3
+    scores, images = assess_run(Subject(tiny_model(WITHOUT_TAGS).vae), BENCHMARK, draws=2)
+    assert scores["free"]["pose_moves_mm"] > 0
+    assert abs(scores["free"]["background_gain_db"]) < 5
+    assert scores["content_from"] == "image"
+    assert transfer_sheet(BENCHMARK, images, 2).ndim == 3
 
 
-def test_tags_leave_no_factor_free():
-    numbers, _ = assess_run(Subject(tiny_model(SYNTHESIS).vae), BENCHMARK, samples=2)
-    assert "free" not in numbers
-    assert numbers["content_from"] == "tag"
-    assert numbers["crop_px"] == PX
+def test_a_model_whose_tags_determine_the_content_has_no_free_factor():
+    scores, _ = assess_run(Subject(tiny_model(SYNTHESIS).vae), BENCHMARK, draws=2)
+    assert "free" not in scores
+    assert scores["content_from"] == "tag"
+    assert scores["crop_px"] == PX
 
 
-def test_what_cannot_be_assessed_is_told():
+def test_models_and_benchmarks_that_cannot_be_assessed_are_refused():
     with pytest.raises(HandsError, match="no decoder writes rgb"):
         Subject(tiny_model(ESTIMATION).vae)
     one, known = world(blocks=1)
-    with pytest.raises(HandsError, match="1 group and grid; legal: 2 or more"):
-        assess_run(Subject(seer(known)), one)
+    with pytest.raises(HandsError, match="benchmark is 1; it must be 2 or more"):
+        assess_run(Subject(perfect_model(known)), one)
 
 
-def test_content_is_told_by_rendered_images_alone(tmp_path):
-    with pytest.raises(HandsError, match="no factors of its scene"):
+def test_only_rendered_images_have_content(tmp_path):
+    with pytest.raises(HandsError, match="has no factors of its scene"):
         content_of([painted_hand(tmp_path, "0")])
 
 
@@ -263,8 +273,15 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     assert "Leakage" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("samples", [-1, 0, 1])
-def test_too_few_samples_are_told_before_anything_is_measured(samples, monkeypatch):
-    monkeypatch.setattr("latent_hands.studies.assess.run.answers", lambda *_: pytest.fail("measured"))
-    with pytest.raises(HandsError, match=f"{samples} posterior samples; legal: 2 or more"):
-        assess_run(Subject(seer(KNOWN)), BENCHMARK, samples=samples)
+@pytest.mark.parametrize("draws", [-1, 0, 1])
+def test_too_few_draws_are_refused_before_anything_is_measured(draws):
+    subject = Subject(nothing_runs(perfect_model(KNOWN)))
+    with pytest.raises(HandsError, match=f"draws is {draws}; it must be 2 or more"):
+        assess_run(subject, BENCHMARK, draws=draws)
+
+
+def nothing_runs(vae):
+    """Return the graph with encoders and decoders that fail when they are called."""
+    for arrow in (*vae.encoders.values(), *vae.decoders.values()):
+        arrow.register_forward_pre_hook(lambda *_: pytest.fail("a network ran"))
+    return vae

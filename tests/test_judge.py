@@ -1,4 +1,4 @@
-"""Judges: what is saved is what is read, by whichever backbone, and nothing else is taken for one."""
+"""Judges: saving and loading, with every backbone, and files that are no judge of the run."""
 
 import pytest
 import torch
@@ -8,20 +8,20 @@ from latent_hands.runs.folder import write_tensors
 from latent_hands.studies.assess import Judge, load_judge, save_judge
 
 
-def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):
+def test_a_saved_judge_is_loaded_and_other_files_are_refused(tmp_path):
     judge, path = Judge(32, "mirror"), tmp_path / "judge.safetensors"
     save_judge(judge, path)
     found, expected = load_judge(path, 32, "mirror").state_dict(), judge.state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    with pytest.raises(HandsError, match="a judge of 32 px, side mirror; legal for this run: 64 px"):
+    with pytest.raises(HandsError, match="a judge of 32 px, right hands mirror; this run needs 64 px"):
         load_judge(path, 64, "mirror")
-    told = {"judge_px": "32", "judge_side": "mirror"}
+    about = {"judge_px": "32", "judge_side": "mirror"}
     for broken, complaint in (
         ({"mean": torch.zeros(3)}, r"mean is \(torch.Size\(\[3\]\)"),
         ({"deviation": torch.full((19,), torch.nan)}, "deviation is not finite"),
         ({"more": torch.zeros(1)}, "more is"),
     ):
-        write_tensors(path, expected | broken, told)
+        write_tensors(path, expected | broken, about)
         with pytest.raises(HandsError, match=complaint):
             load_judge(path, 32, "mirror")
     path.write_bytes(b"no tensors")
@@ -29,15 +29,15 @@ def test_a_judge_is_what_was_saved_and_nothing_else_is_read(tmp_path):
         load_judge(path, 32, "mirror")
 
 
-def test_a_judge_may_read_by_another_backbone_which_its_file_tells(tmp_path):
+def test_the_file_of_a_judge_names_its_backbone(tmp_path):
     judge, path = Judge(32, "mirror", "efficientnet_lite0").eval(), tmp_path / "judge.safetensors"
     save_judge(judge, path)
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     assert torch.equal(load_judge(path, 32, "mirror")(image).pose, judge(image).pose)
-    with pytest.raises(HandsError, match=r"is a judge with efficientnet_lite0; legal: .* resnet18"):
+    with pytest.raises(HandsError, match=r"is a judge with efficientnet_lite0; choose .* resnet18"):
         load_judge(path, 32, "mirror", "resnet18")
-    with pytest.raises(HandsError, match=r"48 px; legal for efficientnet_lite0: a multiple of 32"):
+    with pytest.raises(HandsError, match=r"48 px; efficientnet_lite0 needs a multiple of 32"):
         Judge(48, "mirror", "efficientnet_lite0")
     write_tensors(path, judge.state_dict(), {"judge_px": "32", "judge_side": "mirror", "judge_backbone": "x"})
-    with pytest.raises(HandsError, match='unknown backbone of a judge "x"'):
+    with pytest.raises(HandsError, match='the backbone of the judge is "x"'):
         load_judge(path, 32, "mirror")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from latent_hands.studies.assess.estimator import Estimator
     from latent_hands.studies.assess.judge import Judge
 
-LESSONS = 4000
+PROBE_IMAGES = 4000
 """Number of images that probes learn from."""
 
 
@@ -66,7 +66,7 @@ def assess(
     """
     from latent_hands.cli.assess_tables import print_assessment
     from latent_hands.predictor import Model
-    from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_lessons
+    from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_probe_images
 
     model = Model.load(run)
     data, subject = model.experiment.data, Subject(model.vae, model.device)
@@ -75,17 +75,17 @@ def assess(
         root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
     )
     with progress_bars() as advance:
-        samples = scenes and open_scenes(model, scenes, LESSONS)
+        samples = scenes and open_scenes(model, scenes, PROBE_IMAGES)
         reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
-        lessons = read_lessons(samples, model.crop_px, data.side, data.frame) if samples else None
+        probe_images = read_probe_images(samples, model.crop_px, data.side, data.frame) if samples else None
         numbers, images = assess_run(
-            subject, benchmark, reader, draws, progress=advance, lessons=lessons, estimator=other
+            subject, benchmark, reader, draws, progress=advance, probe_images=probe_images, estimator=other
         )
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
         from latent_hands.draw import save_image
         from latent_hands.files import write_text
-        from latent_hands.studies.assess.sheet import transfer_sheet
+        from latent_hands.studies.assess import transfer_sheet
 
         save_image(transfer_sheet(benchmark, images), out / "transfers.png")
         write_text(out / "assessment.json", text + "\n")

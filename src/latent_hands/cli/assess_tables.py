@@ -39,7 +39,7 @@ def print_assessment(numbers: Numbers, title: str) -> None:
         "Swap of the row's factor: error of the factors read from the image": _matrix(swaps),
         "Latent factors by encoder": _latent(numbers["latent"]),
         "Poses that a small probe reads from single factors, mm": _probes(numbers["probes"]),
-        f"{calibration['samples']} draws from the posterior for each image": _calibration(calibration),
+        f"{calibration['draws']} draws from the posterior for each image": _calibration(calibration),
     }
     if "free" in numbers:
         tables[f"z_u: {', '.join(numbers['free']['factors'])}"] = _free(numbers["free"])

@@ -1,4 +1,4 @@
-"""A counterfactual set as tensors: images, masks, poses, and which image is the truth of which swap."""
+"""A counterfactual set as tensors: images, masks, poses, and the ground truth of every swap."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Indices = Int64[Tensor, " some"]
 
 @dataclass(frozen=True)
 class Transfers:
-    """Image numbers: the pose and viewpoint of `pose`, in the scene of `scene`, truly look like `truth`."""
+    """Image indices: `truth` has the pose and viewpoint of `pose` and the scene of `scene`."""
 
     pose: Indices
     scene: Indices
@@ -32,7 +32,7 @@ class Transfers:
 
 @dataclass(frozen=True)
 class Groups:
-    """Image numbers: `changed[factor]` is the anchor with this factor alone taken from the donor."""
+    """Image indices: `changed[factor]` is the anchor with only this factor taken from the donor."""
 
     anchor: Indices
     donor: Indices
@@ -41,13 +41,15 @@ class Groups:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """N images of a counterfactual set, cut by their scenes' windows, and how they belong together.
+    """N images of a counterfactual set, cut to their scene boxes, and the relations between them.
 
-    Images are in [-1, 1], poses in bones: `pose` in the frame of the model, `camera_pose` in the camera's.
-    `hand` is where a mask shows the hand, `ground` where it shows neither hand nor arm. `right` is for models
-    that are told the side, `content` as `content_of` tells it; images of one block share people and places.
-    `tags` are the images of each one's scene by kind; "tag" is always there. `uv_px` and `K` are in pixels
-    of the cut images.
+    * `rgb` and `tags`, by kind of tag, are in [-1, 1]. The kind "tag" is always present.
+    * `pose` is in bones and in the frame of the model, `camera_pose` in the camera frame.
+    * `hand` masks the hand. `ground` masks the pixels with neither hand nor arm.
+    * `content` has the numbers of `content_of`.
+    * `block` numbers the group or grid. The images of one block share people and places.
+    * `right` marks right hands, for models that get the handedness as an input.
+    * `uv_px` and `K` are in pixels of the cut images.
     """
 
     rgb: Float[Tensor, "n 3 px px"]
@@ -68,47 +70,48 @@ class Benchmark:
 
     @property
     def tag(self) -> Float[Tensor, "n 3 px px"]:
-        """The scene with its person, in a pose of its own."""
+        """The tag image of each scene: the same person and place in another pose."""
         return self.tags["tag"]
 
-    def side(self, index: Indices) -> Tensor | None:
-        """`right` of some images."""
+    def right_of(self, index: Indices) -> Tensor | None:
+        """Return `right` of some images, or None."""
         return None if self.right is None else self.right[index]
 
 
 def open_benchmark(
     root: str | Path,
     px: int,
-    side: str,
+    right_hands: str,
     frame: str,
     convention: str,
     limit: int | None = None,
     tags: Collection[str] = (),
 ) -> Benchmark:
-    """The evaluation split, its first `limit` groups and grids, cut to `px` pixels as a run sees it.
+    """Read the evaluation split, or its first `limit` groups and grids, cut to `px` pixels.
 
-    `tags` are further kinds of tags, such as "background_tag". Raises HandsError as `read_counterfactual` and
-    cutting do, and for labels of another joint convention.
+    `right_hands` ("mirror" or "condition"), `frame` and `convention` are those of the assessed run. `tags`
+    are more kinds of tags, such as "background_tag". Raises HandsError for a set that cannot be read, and
+    for labels of another joint convention.
     """
     truth = read_counterfactual(root, "evaluation", limit)
-    samples, block = _listed(truth)
+    samples, block = _list_samples(truth)
     kinds = tuple(dict.fromkeys(["tag", *tags]))
-    windows = build_windows(samples, "scene", 1.0, px, side, kinds)
+    windows = build_windows(samples, "scene", 1.0, px, right_hands, kinds)
     if windows.convention != convention:
         raise HandsError(
-            f'joints of {root} follow "{windows.convention}"; legal for this run: "{convention}"'
+            f'the joint convention of {root} is "{windows.convention}"; this run needs "{convention}"'
         )
 
     def labels(frame: str, *keys: str) -> dict[str, Tensor]:
         return Batches(windows, px, len(windows), frame=frame, shuffle=False).batch(0, 0, {"pose", *keys})
 
-    seen = labels(frame, "rgb", *kinds, "bone_mm", "visible", "uv_px", "K")
-    shown = {kind: seen.pop(kind) for kind in kinds}
-    masks = torch.stack([cut_mask(sample, px, side == "mirror") for sample in samples])
+    batch = labels(frame, "rgb", *kinds, "bone_mm", "visible", "uv_px", "K")
+    tag_images = {kind: batch.pop(kind) for kind in kinds}
+    masks = torch.stack([cut_mask(sample, px, right_hands == "mirror") for sample in samples])
     number = {sample.name: i for i, sample in enumerate(samples)}
     return Benchmark(
-        **seen,
-        tags=shown,
+        **batch,
+        tags=tag_images,
         camera_pose=labels("camera")["pose"],
         hand=masks > 1,
         ground=masks == 0,
@@ -120,8 +123,8 @@ def open_benchmark(
     )
 
 
-def _listed(truth: Counterfactuals) -> tuple[list[Sample], list[int]]:
-    """All images, and the block of each."""
+def _list_samples(truth: Counterfactuals) -> tuple[list[Sample], list[int]]:
+    """Return all samples and the block of each."""
     listed = [(s, g.number) for g in truth.groups for s in (g.anchor, g.donor, *g.changed.values())]
     listed += [(sample, grid.number) for grid in truth.grids for row in grid.cells for sample in row]
     return [sample for sample, _ in listed], [block for _, block in listed]
@@ -149,9 +152,12 @@ def _numbers(samples: Sequence[Sample], number: dict[str, int]) -> Indices:
 
 
 def cut_mask(sample: Sample, px: int, mirror: bool) -> UInt8[Tensor, "{px} {px}"]:
-    """RHD's part numbers (px, px) in the scene's window, by nearest neighbour; 0 beyond the image."""
+    """Return RHD's part numbers in the scene box, by nearest neighbour, and 0 beyond the image.
+
+    Raises HandsError for a sample without mask or scene box.
+    """
     if sample.mask is None or sample.scene_box is None:
-        raise HandsError(f"{sample.image} has no mask or no window; legal: counterfactual sets")
+        raise HandsError(f"{sample.image} has no mask or no scene box; use a counterfactual set")
     parts = read_pixels(sample.mask, "L")
     cx, cy, side_px = sample.scene_box
     steps = (np.arange(px) + 0.5) * side_px / px - side_px / 2 + 0.5

@@ -1,4 +1,4 @@
-"""What a rendered image shows besides its pose, as numbers: what a transfer must keep of the scene."""
+"""The content of a rendered scene as numbers: what a transfer must keep of the scene."""
 
 import math
 from collections.abc import Sequence
@@ -17,25 +17,31 @@ GROUPS = {
     "light": slice(14, 17),
     "background": slice(17, 19),
 }
-"""Generating factor -> its numbers: the hand's shape; melanin, blood; the light's tint; gain, blur."""
+"""Generating factor -> its numbers: the shape of the hand; melanin and blood; the tint; gain and blur."""
 NUMBERS = 19
 
 
 def content_of(samples: Sequence[Sample]) -> Float[Tensor, "n 19"]:
-    """The numbers of each image, in the order of GROUPS. Raises HandsError for one that has none."""
+    """Return the content of each image, in the order of GROUPS.
+
+    Raises HandsError for an image that has no factors of its scene.
+    """
     return torch.tensor([_numbers(sample) for sample in samples])
 
 
 def _numbers(sample: Sample) -> list[float]:
-    known: dict[str, Any] = sample.factors or {}
+    factors: dict[str, Any] = sample.factors or {}
     try:
-        skin, light, ground = (known["look"][part] for part in ("skin", "light", "background"))
-        told = [*known["identity"], skin["melanin"], skin["blood"], *light["tint"]]
-        numbers = [float(number) for number in (*told, ground["gain"], ground["blur"])]
+        skin, light, background = (factors["look"][part] for part in ("skin", "light", "background"))
+        values = [*factors["identity"], skin["melanin"], skin["blood"], *light["tint"]]
+        numbers = [float(value) for value in (*values, background["gain"], background["blur"])]
     except (KeyError, TypeError, ValueError) as error:
         raise HandsError(
-            f"{sample.image}: no factors of its scene ({error!r}); legal: rendered sets"
+            f"{sample.image} has no factors of its scene ({error!r}); use a set that "
+            "`latent-hands render` wrote"
         ) from error
     if len(numbers) != NUMBERS or not all(map(math.isfinite, numbers)):
-        raise HandsError(f"{sample.image} has {len(numbers)} numbers of its scene; legal: {NUMBERS}, finite")
+        raise HandsError(
+            f"{sample.image} has {len(numbers)} numbers of its scene; there must be {NUMBERS} finite numbers"
+        )
     return numbers

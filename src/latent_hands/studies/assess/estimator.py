@@ -1,4 +1,4 @@
-"""Another independent reader: a model that estimates poses of photographs, shown the hand enlarged."""
+"""The estimator: a trained run that reads poses from the assessed images, independently of their model."""
 
 from dataclasses import dataclass
 
@@ -16,37 +16,38 @@ from latent_hands.studies.assess.image_quality import Images
 from latent_hands.studies.assess.subject import PART
 
 SOURCE_PX = 256
-"""Boxes are those of images enlarged to this side: `crop_box` knows neither smaller nor larger hands."""
+"""Crops are computed in images enlarged to this side, because `crop_box` has limits in pixels."""
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A run that reads poses from crops of hands, such as the shipped `estimation`."""
+    """A run that estimates poses from crops of hands, such as the shipped `estimation`."""
 
     model: Model
 
     def check(self, data: Data) -> None:
-        """Raise HandsError unless it reads boxes of left hands, and the joints that a run of `data` means."""
+        """Raise HandsError unless this run can estimate the hands of a run with these settings.
+
+        Both must have the same joint convention. The estimator must read box crops of left hands.
+        """
         own = self.model.experiment.data
-        for whose, what, found, wanted in (
+        for whose, what, value, needed in (
             ("estimator's", "convention", own.convention, data.convention),
             ("estimator's", "side", own.side, "mirror"),
             ("estimator's", "crop", own.crop, "box"),
             ("run's", "side", data.side, "mirror"),
         ):
-            if found != wanted:
-                raise HandsError(
-                    f'the {whose} {what} is "{found}"; legal for an estimator to read: "{wanted}"'
-                )
+            if value != needed:
+                raise HandsError(f'the {whose} {what} is "{value}"; an estimator needs "{needed}"')
 
     @torch.no_grad()
     def read(self, images: Images, benchmark: Benchmark, index: Indices) -> Float[Tensor, "n 21 3"]:
-        """3DPoses in bones, camera frame, of images that are to show what these of the benchmark do.
+        """Estimate 3DPoses in bones, camera frame, from images with the labels of benchmark[index].
 
-        It is told where the hand is, and the camera. Raises HandsError for a benchmark without either.
+        The labels give the crop and the camera. Raises HandsError for a benchmark without them.
         """
         if benchmark.uv_px is None or benchmark.K is None:
-            raise HandsError("an estimator needs to know where hands are (uv_px) and the cameras (K)")
+            raise HandsError("an estimator needs a benchmark with 2D joints (uv_px) and cameras (K)")
         labels = (benchmark.uv_px[index], benchmark.visible[index], benchmark.K[index])
         parts = zip(*(tensor.split(PART) for tensor in (images, *labels)), strict=True)
         return torch.cat([self._read(*part) for part in parts])
@@ -61,8 +62,8 @@ class Estimator:
         enlarged, px = SOURCE_PX / images.shape[-1], self.model.crop_px
         centre, side_px = camera.crop_box(uv_px * enlarged, visible, (SOURCE_PX, SOURCE_PX))
         W = camera.warp_matrix(centre / enlarged, side_px / enlarged, px)
-        said = self.model.outputs(camera.warp_images(images, W, px))["pose"].cpu()
+        pose = self.model.outputs(camera.warp_images(images, W, px))["pose"].cpu()
         if self.model.experiment.data.frame == "camera":
-            return said
-        seen = camera.warp_camera(K, W)
-        return said @ ray_rotation(seen, seen.new_full((len(seen), 2), (px - 1) / 2)).mT
+            return pose
+        crop_camera = camera.warp_camera(K, W)
+        return pose @ ray_rotation(crop_camera, crop_camera.new_full((len(pose), 2), (px - 1) / 2)).mT

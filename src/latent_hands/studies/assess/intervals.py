@@ -1,4 +1,7 @@
-"""Means over images with 95 % bootstrap intervals that resample whole blocks, whose images are alike."""
+"""Statistics over images with 95 % bootstrap intervals.
+
+The bootstrap resamples whole blocks, because the images of a block are alike.
+"""
 
 from typing import Any
 
@@ -9,35 +12,46 @@ from torch import Tensor
 from latent_hands.evaluation import metrics
 
 Blocks = Int64[Tensor, " n"]
-"""The block (of the benchmark) that each image belongs to."""
+"""The number of the block (group or grid) of each image."""
 
 
 def block_weights(blocks: Blocks) -> Float[Tensor, "rows n"]:
-    """How often each image counts: ones in the first row, then a bootstrap over blocks in the others."""
+    """Return how often each image counts: once in the first row, and as often as drawn in the other rows."""
     drawn = metrics.block_counts(blocks)
     return torch.cat([torch.ones_like(drawn[:1]), drawn])
 
 
 def weighted_mean(values: Float[Tensor, " n"], weights: Float[Tensor, "rows n"]) -> Float[Tensor, " rows"]:
-    """The mean for each row of weights; a value that is NaN, there being nothing to measure, is left out."""
+    """Return the mean for each row of weights. NaN marks a missing value, which does not count."""
     values = values.double().cpu()
-    there = ~values.isnan()
-    return weights[:, there] @ values[there] / weights[:, there].sum(dim=1)
+    measured = ~values.isnan()
+    return weights[:, measured] @ values[measured] / weights[:, measured].sum(dim=1)
+
+
+def correlation(
+    x: Float[Tensor, " n"], y: Float[Tensor, " n"], weights: Float[Tensor, "rows n"]
+) -> Float[Tensor, " rows"]:
+    """Return Pearson's correlation for each row of weights."""
+    x, y = x.double() - x.double().mean(), y.double() - y.double().mean()
+    mean_x, mean_y = weighted_mean(x, weights), weighted_mean(y, weights)
+    var_x = weighted_mean(x * x, weights) - mean_x**2
+    var_y = weighted_mean(y * y, weights) - mean_y**2
+    return (weighted_mean(x * y, weights) - mean_x * mean_y) / (var_x * var_y).sqrt()
 
 
 def stated(name: str, rows: Float[Tensor, " rows"]) -> dict[str, Any]:
-    """A statistic by its name, and its interval under `name_interval`; None where it is not finite."""
+    """Return {name: statistic, name_interval: [low, high]}, with None for numbers that are not finite."""
     value, *interval = rows[0].item(), *metrics.interval_95(rows[1:])
     return {name: _finite(value), f"{name}_interval": [_finite(bound) for bound in interval]}
 
 
 def mean_of(name: str, values: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
-    """The mean over images, stated."""
+    """Return the mean over images and its interval, by `stated`."""
     return stated(name, weighted_mean(values, block_weights(blocks)))
 
 
 def ratio_of(above: Float[Tensor, " n"], below: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
-    """The ratio of two means over the same images, stated as "ratio"."""
+    """Return the ratio of two means over the same images and its interval, by `stated`."""
     weights = block_weights(blocks)
     return stated("ratio", weighted_mean(above, weights) / weighted_mean(below, weights))
 
