@@ -39,7 +39,7 @@ def test_an_estimator_must_read_the_same_joints_from_boxes_of_left_hands(
 def test_the_crop_of_an_estimator_contains_the_whole_hand_at_any_size(px, monkeypatch):
     model, crops = tiny_model(ESTIMATION), []
     monkeypatch.setattr(
-        model, "predict", lambda batch: crops.append(batch) or {"pose": torch.zeros(1, 21, 3)}
+        model, "outputs", lambda batch: crops.append(batch) or {"pose": torch.zeros(1, 21, 3)}
     )
     joints = torch.linspace(0.1, 0.9, 21)[:, None].expand(21, 2) * px
     image = torch.full((1, 3, px, px), -1.0)
