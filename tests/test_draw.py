@@ -1,4 +1,4 @@
-"""Images show what they claim: the right pixels, colours, places and scale."""
+"""Drawings have the right pixels, colours, positions and scale."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from latent_hands import draw
-from latent_hands.draw.skeletons import seen_from
+from latent_hands.draw.skeletons import rotated_to
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import FINGERS, JOINTS
 
@@ -37,12 +37,12 @@ def test_every_joint_but_the_root_has_one_colour():
 
 def test_overlay_colours_each_bone_with_its_finger():
     uv_px = open_hand(30.0)[:, :2] + [160, 170]
-    shown = draw.overlay(GREY, uv_px)
-    assert shown.shape == GREY.shape
+    image = draw.overlay(GREY, uv_px)
+    assert image.shape == GREY.shape
     for finger, joints in FINGERS.items():
         u, v = (uv_px[joints[1]] + uv_px[joints[2]]) / 2
-        assert np.allclose(mean_colour(shown, u, v), ImageColor.getrgb(draw.PALETTE[finger]), atol=25)
-    assert (shown[-20:] == 128).all()
+        assert np.allclose(mean_colour(image, u, v), ImageColor.getrgb(draw.PALETTE[finger]), atol=25)
+    assert (image[-20:] == 128).all()
 
 
 def test_overlay_enlarges_small_images_and_moves_the_hand_along():
@@ -59,13 +59,13 @@ def test_overlay_reduces_huge_images():
 
 def test_the_side_view_is_a_rotation_that_keeps_down():
     points = RNG.normal(size=(21, 3))
-    side = seen_from(points, "side")
+    side = rotated_to(points, "side")
     assert np.allclose(np.linalg.norm(side, axis=1), np.linalg.norm(points, axis=1))
     assert np.allclose(side[:, 1], points[:, 1])
     assert np.linalg.det(np.linalg.lstsq(points, side, rcond=None)[0]) == pytest.approx(1)
 
 
-def test_skeletons_do_not_depend_on_the_unit_or_the_place():
+def test_skeletons_do_not_depend_on_the_unit_or_the_position():
     pose = RNG.normal(size=(21, 3))
     assert (draw.skeleton(pose) == draw.skeleton(pose * 36.0 + 5)).all()
 
@@ -97,15 +97,15 @@ def test_headings_make_room():
     assert two_lines.shape[0] - headed.shape[0] == headed.shape[0] - plain.shape[0]
 
 
-def test_gif_runs_forth_and_back(tmp_path: Path):
+def test_a_gif_runs_forwards_and_backwards(tmp_path: Path):
     frames = [np.full((16, 16, 3), value, np.uint8) for value in (0, 80, 160, 240)]
     with Image.open(draw.save_gif(frames, tmp_path / "walk.gif")) as gif:
         assert gif.n_frames == 6
-        shown = []
+        levels = []
         for index in range(6):
             gif.seek(index)
-            shown.append(gif.convert("RGB").getpixel((8, 8))[0])
-    assert np.allclose(shown, [0, 80, 160, 240, 160, 80], atol=2)
+            levels.append(gif.convert("RGB").getpixel((8, 8))[0])
+    assert np.allclose(levels, [0, 80, 160, 240, 160, 80], atol=2)
 
 
 def test_files_are_written_whole(tmp_path: Path):
@@ -116,7 +116,7 @@ def test_files_are_written_whole(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["grid", "grid.tree", "grid.psd", "grid.mpg"])
-def test_an_image_must_end_as_one(name, tmp_path):
-    with pytest.raises(HandsError, match=f"{name} does not end as an image does; legal: .png"):
+def test_the_ending_of_an_image_must_be_an_image_format(name, tmp_path):
+    with pytest.raises(HandsError, match=f"{name} does not end like an image file; use .png"):
         draw.save_image(GREY, tmp_path / name)
     assert not list(tmp_path.iterdir())

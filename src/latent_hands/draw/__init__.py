@@ -1,4 +1,4 @@
-"""Images of hands, and pages of images."""
+"""Draw hands over images and in 3D, and arrange images on pages."""
 
 from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_image
 from latent_hands.draw.skeletons import PALETTE, PREDICTION, TRUTH, ImageArray, framing, overlay, skeleton

@@ -1,4 +1,4 @@
-"""Images as pages: grids with headings, animations, curves; files are written whole or not at all."""
+"""Arrange images on pages: grids with headings, animations, curves. Files are written whole or not at all."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -30,9 +30,10 @@ def grid(
     cell_px: int = 160,
     lead: tuple[int, int] = (0, 0),
 ) -> ImageArray:
-    """Square images in rows; None leaves a cell empty. A row's heading stands left of it, a column's above.
+    """Arrange images in rows of square cells, with headings left of the rows and above the columns.
 
-    The first `lead` = (rows, columns) are set off by a wider gap: what was given, against what was made.
+    None is an empty cell. A wider gap follows the first `lead` = (rows, columns), which hold the given
+    images.
     """
     gap, wide, text_px = 6, 20, 14
     font = _font(text_px)
@@ -59,7 +60,7 @@ def grid(
 
 
 def _cell(image: ImageArray, cell_px: int) -> Image.Image:
-    """The image centred on a square of `cell_px`, its shape kept."""
+    """Return the image centred on a square of `cell_px` pixels, with its aspect ratio."""
     fitted = Image.fromarray(image)
     zoom = cell_px / max(fitted.size)
     size = (max(round(fitted.width * zoom), 1), max(round(fitted.height * zoom), 1))
@@ -70,19 +71,22 @@ def _cell(image: ImageArray, cell_px: int) -> Image.Image:
 
 
 def contact_sheet(images: Sequence[ImageArray], columns: int = 8, cell_px: int = 128) -> ImageArray:
-    """All images in reading order."""
+    """Arrange all images in reading order."""
     return grid([images[i : i + columns] for i in range(0, len(images), columns)], cell_px=cell_px)
 
 
 def save_image(image: ImageArray, path: Path) -> Path:
-    """Write a PNG (or what the ending says), whole or not at all; HandsError for an ending of no image."""
+    """Write an image in the format of the file name's ending, and return the path.
+
+    Raises HandsError for an ending of no image format.
+    """
     if Image.registered_extensions().get(path.suffix.lower()) not in WRITTEN:
-        raise HandsError(f"{path} does not end as an image does; legal: .png, .jpg, .webp, .tif, .bmp")
+        raise HandsError(f"{path} does not end like an image file; use .png, .jpg, .webp, .tif or .bmp")
     return _whole(path, lambda temporary: Image.fromarray(image).save(temporary))
 
 
 def save_gif(frames: Sequence[ImageArray], path: Path) -> Path:
-    """Write an endless animation that runs forth and back."""
+    """Write an endless animation that runs forwards and backwards, and return the path."""
     images = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
     return _whole(
         path,
@@ -98,7 +102,7 @@ def _whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def curves(path: Path, panels: Mapping[str, Mapping[str, Line]], x_label: str, y_label: str = "") -> Path:
-    """Line plots side by side: panel title -> line name -> (x, y). A PNG, twice as dense as the screen."""
+    """Write line plots side by side as an image: panel title -> line name -> (x, y)."""
     figure = Figure(figsize=(4.4 * len(panels), 3.0), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, lines) in zip(axes, panels.items(), strict=True):
@@ -107,7 +111,10 @@ def curves(path: Path, panels: Mapping[str, Mapping[str, Line]], x_label: str, y
 
 
 def save_figure(figure: Figure, path: Path, dpi: int = 220) -> Path:
-    """Write a figure as what the ending says, whole or not at all; the same figure gives the same PDF."""
+    """Write a figure in the format of the ending.
+
+    Equal figures give equal files, because PDFs have no date.
+    """
     undated = {"CreationDate": None} if path.suffix == ".pdf" else None
     return _whole(path, lambda temporary: figure.savefig(temporary, dpi=dpi, metadata=undated))
 

@@ -1,4 +1,4 @@
-"""Hands as images: a 2D skeleton over a photograph, 3D skeletons seen from two sides."""
+"""Draw hands: a 2D skeleton over a photograph, and 3D skeletons in two views."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -24,28 +24,29 @@ TRUTH, PREDICTION = "#d42f3a", "#2563d9"
 INK, PAPER, RULE = "#24272c", "#ffffff", "#f3f3f0"
 OVERSAMPLE = 4
 OVERLAY_PX = (320, 1280)
+"""The least and greatest longer side of an overlay, in pixels."""
 
 
 def overlay(rgb: ImageArray, uv_px: Float[np.ndarray, "21 2"], colour: str | None = None) -> ImageArray:
-    """A 2D hand over its image, fingers in `PALETTE` or all in one colour.
+    """Draw a 2D hand over its image, with fingers in the colours of `PALETTE` or in one colour.
 
-    `uv_px` are pixels of `rgb` with centres at integers. Small images are enlarged, and huge ones reduced,
-    until the longer side lies within `OVERLAY_PX`, so that the lines stay fine.
+    `uv_px` are pixels of `rgb` with centres at integers. The image is resized until its longer side is within
+    `OVERLAY_PX`, so that lines have a suitable width.
     """
     height, width = rgb.shape[:2]
     least, most = OVERLAY_PX
     zoom = float(np.clip(max(height, width), least, most)) / max(height, width)
-    shown = (max(round(width * zoom), 1), max(round(height * zoom), 1))
-    image = Image.fromarray(rgb).resize(shown, Image.Resampling.LANCZOS)
-    points = (np.asarray(uv_px, np.float64) + 0.5) * (np.array(shown) / (width, height)) - 0.5
-    thickness = max(shown) / 85
+    size = (max(round(width * zoom), 1), max(round(height * zoom), 1))
+    image = Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
+    points = (np.asarray(uv_px, np.float64) + 0.5) * (np.array(size) / (width, height)) - 0.5
+    thickness = max(size) / 85
     strokes = [
         (*stroke, colour or PALETTE[finger]) for finger in FINGERS for stroke in _finger(points, finger)
     ]
     halo = [(a, b, INK) for a, b, _ in strokes]
-    layer = _strokes(shown, halo, thickness * 1.7, alpha=150)
+    layer = _strokes(size, halo, thickness * 1.7, alpha=150)
     image.paste(layer, mask=layer.getchannel("A"))
-    layer = _strokes(shown, strokes, thickness, dots=True)
+    layer = _strokes(size, strokes, thickness, dots=True)
     image.paste(layer, mask=layer.getchannel("A"))
     return np.array(image.convert("RGB"))
 
@@ -62,7 +63,10 @@ def _strokes(
     alpha: int = 255,
     dots: bool = False,
 ) -> Image.Image:
-    """A transparent layer with round-ended lines, drawn large and reduced, which makes them smooth."""
+    """Return a transparent layer of lines with round ends.
+
+    It is drawn large and reduced to smooth the lines.
+    """
     layer = Image.new("RGBA", (size[0] * OVERSAMPLE, size[1] * OVERSAMPLE))
     draw = ImageDraw.Draw(layer)
     for start, end, colour in strokes:
@@ -83,16 +87,16 @@ def _dot(draw: ImageDraw.ImageDraw, point: np.ndarray, radius: float, ink: tuple
     draw.ellipse([*(point - radius), *(point + radius)], fill=ink)
 
 
-def seen_from(points: Float[np.ndarray, "21 3"], view: View) -> Float[np.ndarray, "21 3"]:
-    """Camera-frame points as (right, down, away) for a viewer in `front`, or at the `side`, camera left.
+def rotated_to(points: Float[np.ndarray, "21 3"], view: View) -> Float[np.ndarray, "21 3"]:
+    """Rotate points (right, down, depth) of the camera frame to a view, "front" or "side".
 
-    The viewer at the side stands on the positive x axis, so away is -x and right is z.
+    The viewer at the side is on the positive x axis, so the new depth is -x and the new right is z.
     """
     return points.copy() if view == "front" else np.stack([points[:, 2], points[:, 1], -points[:, 0]], axis=1)
 
 
 def framing(*poses: Points) -> tuple[np.ndarray, float]:
-    """The middle of the box around several poses and half its longest edge: one frame for all of them."""
+    """Return the centre and half the longest edge of the box around several poses, as a common frame."""
     points = np.concatenate(poses)
     low, high = points.min(axis=0), points.max(axis=0)
     return (low + high) / 2, float((high - low).max() / 2) or 1.0
@@ -104,18 +108,19 @@ def skeleton(
     size_px: int = 192,
     frame: tuple[np.ndarray, float] | None = None,
 ) -> ImageArray:
-    """3D hands (any unit, camera frame) without perspective; nearer bones are drawn over farther, paler ones.
+    """Draw 3D hands without perspective. Far bones are paler, and near bones cover them.
 
-    One pose is drawn in the fingers' colours; several, keyed by colour (`TRUTH`, `PREDICTION`), each in its
-    own. `frame` is what `framing` gives, by default for these poses alone; both views then share one scale.
+    `poses` are in any unit, in the camera frame. One pose has the colours of the fingers. Several poses are
+    a mapping by colour (`TRUTH`, `PREDICTION`). `frame` is the result of `framing`, by default for these
+    poses, so both views have the same scale.
     """
-    one = not isinstance(poses, Mapping)
-    named: dict[str, Points] = {"": poses} if one else dict(poses)
+    single = not isinstance(poses, Mapping)
+    named: dict[str, Points] = {"": poses} if single else dict(poses)
     centre, extent = frame or framing(*named.values())
     reach = 0.44 * size_px
     bones = []
     for colour, pose in named.items():
-        points = seen_from((np.asarray(pose, np.float64) - centre) * (reach / extent), view)
+        points = rotated_to((np.asarray(pose, np.float64) - centre) * (reach / extent), view)
         points[:, :2] += (size_px - 1) / 2
         bones += [
             (*bone, colour or PALETTE[finger]) for finger in FINGERS for bone in _finger(points, finger)
@@ -123,13 +128,13 @@ def skeleton(
     bones.sort(key=lambda bone: -(bone[0][2] + bone[1][2]))
     strokes = [(a[:2], b[:2], _faded(colour, (a[2] + b[2]) / 2 / reach)) for a, b, colour in bones]
     canvas = Image.new("RGB", (size_px, size_px), RULE)
-    layer = _strokes(canvas.size, strokes, size_px / 52, dots=one)
+    layer = _strokes(canvas.size, strokes, size_px / 52, dots=single)
     canvas.paste(layer, mask=layer.getchannel("A"))
     return np.array(canvas)
 
 
 def _faded(colour: str, depth: float) -> str:
-    """Far bones pale towards the background; `depth` runs from -1 (near) to 1 (far)."""
+    """Mix a colour with the background by depth, from -1 (near) to 1 (far)."""
     weight = 0.55 * float(np.clip((depth + 1) / 2, 0, 1))
     mixed = [
         round(a + weight * (b - a))

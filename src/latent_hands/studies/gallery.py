@@ -1,4 +1,4 @@
-"""The images that show what a run does: estimates beside the truth, transfers, walks."""
+"""Images of the results of a run: estimates next to the ground truth, transfers and walks."""
 
 from collections.abc import Sequence
 
@@ -17,25 +17,29 @@ from latent_hands.paper.latent import Latent
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, Source, Walk, as_photo
 
 Points = Float[np.ndarray, "21 3"]
-SHOWN_PX = 320
+CROP_PX = 320
+"""The side of a drawn crop."""
 
 
 def truth_mm(sample: Sample) -> Points | None:
-    """The labelled joints relative to the palm, which replaces the wrist; None without labels."""
+    """Return the labelled joints in mm relative to the palm, which replaces the wrist.
+
+    None without labels.
+    """
     xyz_mm = palm_xyz_mm(sample)
     return None if xyz_mm is None else (xyz_mm - xyz_mm[:1]).numpy()
 
 
 def labelled_pose(sample: Sample) -> Points:
-    """The labelled hand as models see it, a left one, in millimetres. Raises HandsError without labels."""
+    """Return the labelled joints in mm, mirrored to a left hand. Raises HandsError without labels."""
     truth = truth_mm(sample)
     if truth is None:
-        raise HandsError(f"{sample.image} has no 3D labels; legal: images of a labelled data set")
+        raise HandsError(f"{sample.image} has no 3D labels; use images of a labelled data set")
     return geometry.mirror(torch.from_numpy(truth)).numpy() if sample.side == "right" else truth
 
 
 def error_mm(hand: Hand, sample: Sample) -> float | None:
-    """Mean distance of the visible joints from the labels, with the hand's own bone; None without labels."""
+    """Return the mean distance of the visible joints from the labels in mm. None without labels."""
     truth = truth_mm(sample)
     if truth is None:
         return None
@@ -46,72 +50,79 @@ def error_mm(hand: Hand, sample: Sample) -> float | None:
     return float(errors.mean())
 
 
-def overlaid(photo: Photo, hand: Hand) -> ImageArray:
-    """The part of the image that was looked at, with the hand drawn over it."""
-    W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, SHOWN_PX)
+def overlay_crop(photo: Photo, hand: Hand) -> ImageArray:
+    """Draw the estimated hand over the crop of the photo."""
+    W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, CROP_PX)
     uv_px = camera.warp_points(torch.from_numpy(hand.uv_wrist_form_px), W).numpy()
-    return draw.overlay(looked_at(photo), uv_px)
+    return draw.overlay(crop_image(photo), uv_px)
 
 
-def looked_at(photo: Photo) -> ImageArray:
-    """The square that the network sees, large."""
-    return photo.window(SHOWN_PX, 1.0).permute(1, 2, 0).numpy()
+def crop_image(photo: Photo) -> ImageArray:
+    """Return the crop of the photo, enlarged to CROP_PX."""
+    return photo.window(CROP_PX, 1.0).permute(1, 2, 0).numpy()
 
 
 def estimate_row(photo: Photo, hand: Hand, truth: Points | None = None) -> list[ImageArray]:
-    """Image, overlay, and the hand from the front and from the side: in colours, or blue beside the red
-    truth."""
-    shown = hand.xyz_mm if truth is None else {TRUTH: truth, PREDICTION: hand.xyz_mm}
-    return [looked_at(photo), overlaid(photo, hand), draw.skeleton(shown), draw.skeleton(shown, "side")]
+    """Return the crop, its overlay, and the hand from the front and from the side.
+
+    The hand is in the colours of the fingers, or blue next to the red ground truth.
+    """
+    poses = hand.xyz_mm if truth is None else {TRUTH: truth, PREDICTION: hand.xyz_mm}
+    return [crop_image(photo), overlay_crop(photo, hand), draw.skeleton(poses), draw.skeleton(poses, "side")]
 
 
 def estimate_sheet(rows: Sequence[list[ImageArray]], headings: Sequence[str] = ()) -> ImageArray:
-    """Rows of `estimate_row`, each with its heading; a model knows no place, the box gave the overlay's."""
-    captions = ["image", "placed by the box,\nnot measured", "front", "side"]
+    """Arrange rows of `estimate_row` with headings.
+
+    The box, not the model, determines the overlay's position.
+    """
+    captions = ["image", "position from\nthe given box", "front", "side"]
     return draw.grid(rows, captions, headings, lead=(0, 1))
 
 
 def transfer_grid(
     model: Model, poses: Sequence[Source], contents: Sequence[Source], content_reads: ContentReads = "rgb"
 ) -> ImageArray:
-    """Fig. 6: the first column gives the pose, the second shows what was read from it, the first row the
-    scene."""
-    head = [None, None, *(_shown(source) for source in contents)]
-    made = model.transfer(poses, contents, content_reads)
-    scene = model.latent(contents[0], ["content"], content_reads)  # a decoder of poses may read z_u, too
+    """Draw a grid of transfers (Fig. 6): each row has the pose of its source, each column the scene.
+
+    The first column and the first row are the sources. The second column is the 3DPose decoded from the pose.
+    """
+    head = [None, None, *(_source_image(source) for source in contents)]
+    images = model.transfer(poses, contents, content_reads)
+    scene = model.latent(contents[0], ["content"], content_reads)  # the decoder of the pose may read z_u too
     rows = [
-        [_shown(source), draw.skeleton(_pose(model, source, scene)), *row]
-        for source, row in zip(poses, made, strict=True)
+        [_source_image(source), draw.skeleton(_pose(model, source, scene)), *row]
+        for source, row in zip(poses, images, strict=True)
     ]
     return draw.grid([head, *rows], ["pose from", "3DPose", "scene from"], lead=(1, 2))
 
 
-def _shown(source: Source) -> ImageArray:
-    """The source as the model sees it, a left hand."""
+def _source_image(source: Source) -> ImageArray:
+    """Draw a source as the model gets it, as a left hand."""
     if isinstance(source, Hand):
         return draw.skeleton(source.batch()["pose"][0].numpy())
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         return draw.skeleton(source)
-    return looked_at(as_photo(source).as_left())
+    return crop_image(as_photo(source).as_left())
 
 
 def _pose(model: Model, source: Source, scene: Latent) -> Points:
-    """The 3DPose of a source, decoded in a scene."""
+    """Return the 3DPose decoded from the pose of a source and the content of a scene."""
     latent = scene | model.latent(source, ["pose"])
     return model.decode(latent)["pose"][0].float().cpu().numpy()
 
 
-def walk_row(walk: Walk, first: Source, last: Source) -> ImageArray:
-    """Fig. 4: both ends, and between them what decodes on the way, images above, 3DPoses below."""
+def walk_row(walk: Walk, start: Source, end: Source) -> ImageArray:
+    """Draw a walk (Fig. 4): both ends, and between them the decoded images above the decoded 3DPoses."""
     rows = [row for row in (walk.images, _skeletons(walk)) if row]
-    ends = [(_shown(first), _shown(last)), *[(None, None)] * (len(rows) - 1)]
-    shown = [[start, *row, end] for (start, end), row in zip(ends, rows, strict=True)]
-    headings = ["from", *[""] * len(walk.poses), "to"]
-    return draw.grid(shown, headings, cell_px=112, lead=(0, 1))
+    ends = [(_source_image(start), _source_image(end)), *[(None, None)] * (len(rows) - 1)]
+    cells = [[first, *row, last] for (first, last), row in zip(ends, rows, strict=True)]
+    headings = ["start", *[""] * len(walk.poses), "end"]
+    return draw.grid(cells, headings, cell_px=112, lead=(0, 1))
 
 
 def walk_frames(walk: Walk) -> list[ImageArray]:
-    """The same as an animation: image and 3DPose side by side."""
+    """Draw a walk as frames of an animation: image and 3DPose side by side."""
     columns = [walk.images, _skeletons(walk)] if walk.images else [_skeletons(walk)]
     return [draw.grid([list(row)], cell_px=192) for row in zip(*columns, strict=True)]
 

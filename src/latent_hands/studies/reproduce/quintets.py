@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.predictor import Model, photo_of
-from latent_hands.studies.gallery import error_mm, labelled_pose, looked_at, truth_mm
+from latent_hands.studies.gallery import crop_image, error_mm, labelled_pose, truth_mm
 from latent_hands.studies.reproduce.figure import CELL_IN, Found, Sheet, from_text, hand, reach, to_text
 from latent_hands.studies.reproduce.selection import bones, canonical, reduced, spread
 from latent_hands.studies.reproduce.sets import TITLES
@@ -33,7 +33,7 @@ def quintet(model: Model, sample: Sample) -> Found:
     pose, bone_mm = bones(labelled_pose(sample))
     return {
         "name": sample.name,
-        "image": to_text(reduced(looked_at(photo))),
+        "image": to_text(reduced(crop_image(photo))),
         "cpose_mm": [bone_mm * canonical(pose), said.cpose_mm],
         "pose_mm": [truth_mm(sample), said.xyz_mm],
         "epe_mm": error_mm(said, sample),

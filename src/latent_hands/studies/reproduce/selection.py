@@ -14,7 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand.geometry import canonicalise, normalise
 from latent_hands.predictor import Model, Photo, photo_of
-from latent_hands.studies.gallery import labelled_pose, looked_at
+from latent_hands.studies.gallery import crop_image, labelled_pose
 
 Points = Float[np.ndarray, "21 3"]
 Poses = Float[np.ndarray, "steps 21 3"]
@@ -97,7 +97,7 @@ def smoothness(poses: Poses) -> float:
 
 def seen(photo: Photo) -> ImageArray:
     """What a model is shown of a photo, a left hand."""
-    return reduced(looked_at(photo.as_left()))
+    return reduced(crop_image(photo.as_left()))
 
 
 def reduced(image: ImageArray) -> ImageArray:
