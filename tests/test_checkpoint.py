@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from latent_hands.runs.shipped import shipped_models, shipped_runs
 from safetensors.torch import load_file, save_file
 from tiny_hands import TINY
 
@@ -15,6 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.runs import folder as checkpoint
 from latent_hands.runs.folder import Place, cut_metrics, find_run, load_run, save_run, start_run
+from latent_hands.runs.shipped import shipped_models, shipped_runs
 from latent_hands.runs.shrink import shrink
 from latent_hands.training.beginning import start_with
 
