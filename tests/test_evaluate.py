@@ -1,4 +1,4 @@
-"""Scores of known predictions; frames and test-time turns are undone exactly."""
+"""Scores of known predictions; frames and test-time rotations are undone exactly."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def test_a_perfect_prediction_has_no_error_on_either_side(sides):
 
 
 def test_intervals_of_copies_are_those_of_the_originals():
-    """Copies of a hand in its block tell nothing new; as hands of their own they would."""
+    """Copies of a hand in its block leave the interval as it is; in blocks of their own they narrow it."""
     once = hands(12)
     errors = Prediction(once.pose + 0.1 * torch.rand(12, 1, 1, generator=torch.Generator().manual_seed(1)))
     alone = score(errors, once, "evaluation")
@@ -77,7 +77,7 @@ def test_an_offset_of_the_fingers_is_measured_in_mm_and_the_palm_counts():
     assert not result.keys() & {"cpose_epe_mm", "viewpoint_deg", "epe_composed_mm"}
 
 
-def test_bone_aligned_errors_do_not_know_the_predicted_lengths():
+def test_bone_aligned_errors_ignore_the_predicted_lengths():
     truth = hands(12)
     stretched = with_bone_lengths(truth.pose, torch.rand(12, 20) + 0.5)
     result = score(Prediction(stretched), truth, "evaluation")
@@ -85,7 +85,7 @@ def test_bone_aligned_errors_do_not_know_the_predicted_lengths():
     assert result["epe_bone_aligned_mm"] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_turned_viewpoint_is_measured_in_degrees_and_only_there():
+def test_a_rotated_viewpoint_changes_the_error_in_degrees_only():
     truth = hands(12)
     pose, cpose, viewpoint = vars(perfect(truth)).values()
     result = score(Prediction(pose, cpose, 2.5 * viewpoint @ in_plane(0.3)), truth, "evaluation")
@@ -123,7 +123,7 @@ def test_the_mean_pose_is_the_best_constant_for_its_own_set():
     assert squared < (truth.pose - reference.pose - 0.01).square().sum()
 
 
-def test_what_cannot_be_scored_is_told():
+def test_what_cannot_be_scored_is_refused():
     truth = hands(4)
     with pytest.raises(HandsError, match="there are 3 predictions of pose, but 4 hands"):
         score(Prediction(truth.pose[:3]), truth, "e")
@@ -161,17 +161,19 @@ def compass(crops: torch.Tensor, offset: float = 0.0) -> Mapping[str, torch.Tens
 
 
 @pytest.mark.parametrize("margin", [1.0, 1.5])
-def test_crops_turned_at_test_time_are_turned_back(margin):
+def test_crops_rotated_at_test_time_are_rotated_back(margin):
     images, angle = spots(5)
     expected = torch.stack([angle.cos(), angle.sin(), torch.ones(5)], dim=-1)[:, None].expand(-1, 21, -1)
     for rotations in (1, 3):
-        seen = predict_rotated(compass, images, None, 64, margin=margin, rotations=rotations, batch_size=2)
-        torch.testing.assert_close(seen.pose, expected, atol=0.02, rtol=0)
-        assert geodesic_deg(seen.viewpoint, in_plane(angle)).max() < 1.5
-        torch.testing.assert_close(seen.cpose, torch.ones(5, 21, 3))
+        prediction = predict_rotated(
+            compass, images, None, 64, margin=margin, rotations=rotations, batch_size=2
+        )
+        torch.testing.assert_close(prediction.pose, expected, atol=0.02, rtol=0)
+        assert geodesic_deg(prediction.viewpoint, in_plane(angle)).max() < 1.5
+        torch.testing.assert_close(prediction.cpose, torch.ones(5, 21, 3))
 
 
-def test_averaging_over_turns_cancels_a_bias_in_the_image_plane():
+def test_averaging_over_rotations_cancels_a_bias_in_the_image_plane():
     images, angle = spots(5)
     expected = torch.stack([angle.cos(), angle.sin(), torch.ones(5)], dim=-1)[:, None].expand(-1, 21, -1)
     biased = predict_rotated(lambda crops: compass(crops, 0.5), images, None, 64)
@@ -194,13 +196,13 @@ def test_a_model_of_the_ray_frame_is_brought_back_to_the_camera(rotations):
         cpose, viewpoint = canonicalise(truth.pose)
         return {"pose": truth.pose @ R, "cpose": cpose, "viewpoint": viewpoint @ R}
 
-    seen = predict_rotated(oracle, images, K, 32, margin=1.5, frame="ray", rotations=rotations)
-    result = score(seen, truth, "evaluation")
+    prediction = predict_rotated(oracle, images, K, 32, margin=1.5, frame="ray", rotations=rotations)
+    result = score(prediction, truth, "evaluation")
     for key in ("epe_mm", "epe_composed_mm", "cpose_epe_mm", "viewpoint_deg"):
         assert result[key] == pytest.approx(0, abs=0.02)
 
 
-def test_impossible_options_are_told():
+def test_impossible_options_are_refused():
     images, _ = spots(1)
     with pytest.raises(HandsError, match='unknown frame "rays": did you mean "ray"'):
         predict_rotated(compass, images, None, 64, frame="rays")
@@ -222,17 +224,18 @@ def test_the_mean_pose_reference_on_rhd():
     assert result["epe_mm"] == pytest.approx(52.3, abs=0.2)
     assert result["cpose_epe_mm"] == pytest.approx(19.4, abs=0.2)
 
-    def blind(shown: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        return {name: each[: len(shown)] for name, each in vars(reference).items()}
+    def blind(crops: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        return {name: each[: len(crops)] for name, each in vars(reference).items()}
 
     again = score(predict_rotated(blind, windows.rgb, windows.K, 32), truth, "evaluation")
     assert again == pytest.approx(result, abs=1e-3)
 
 
-def test_one_hand_with_one_visible_joint_takes_no_keypoint_from_the_aligned_error():
+def test_a_hand_with_one_visible_joint_is_left_out_of_the_aligned_error():
     truth = hands(12)
-    truth.visible[:] = True
-    truth.visible[3, 1:] = False
+    visible = torch.ones_like(truth.visible)
+    visible[3, 1:] = False
+    truth = replace(truth, visible=visible)
     others = torch.arange(12) != 3
     alone = Truth(truth.pose[others], truth.bone_mm[others], truth.visible[others])
     moved = truth.pose + torch.randn(12, 21, 3, generator=torch.Generator().manual_seed(1))

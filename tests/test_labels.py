@@ -1,4 +1,4 @@
-"""Labels in a wrong unit or without a side are refused wherever numbers would come of them."""
+"""Labels in a wrong unit or without a side are refused in scoring and in training."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,13 +47,13 @@ def test_bones_of_all_hands_are_legal(bone_mm: float):
 
 @pytest.mark.parametrize("which", ["training", "validation"])
 @pytest.mark.parametrize("broken", ["unit", "side"])
-def test_nothing_learns_from_such_labels(tmp_path: Path, which: str, broken: str):
+def test_training_refuses_such_labels(tmp_path: Path, which: str, broken: str):
     hands = tiny_hands.hands()
     windows = getattr(hands, which)
     change = {"bone_mm": windows.bone_mm / 1000} if broken == "unit" else {"right": None}
     hands = replace(hands, **{which: replace(windows, **change)})
-    told = "look like metres" if broken == "unit" else "left or a right one"
-    with pytest.raises(HandsError, match=told):
+    message = "look like metres" if broken == "unit" else "left or a right one"
+    with pytest.raises(HandsError, match=message):
         train(load_experiment("demo_estimation", tiny_hands.TINY), tmp_path / "run", hands=hands)
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
@@ -69,11 +69,11 @@ def test_images_alone_need_neither(tmp_path: Path):
     check_labels(build_windows(bare, window_px=16))
 
 
-def test_where_nothing_tells_which_joints_are_visible_all_are(tmp_path: Path):
+def test_without_visibility_all_joints_count_as_visible(tmp_path: Path):
     model, samples = tiny_model(ESTIMATION), painted_hands(tmp_path, 3)
-    untold = [replace(sample, visible=None) for sample in samples]
+    without = [replace(sample, visible=None) for sample in samples]
     every = [replace(sample, visible=np.ones(21, bool)) for sample in samples]
-    assert score_run(model, untold, "e") == score_run(model, every, "e")
+    assert score_run(model, without, "e") == score_run(model, every, "e")
 
 
 def test_what_is_missing_is_named(tmp_path: Path):
@@ -87,7 +87,7 @@ def test_what_is_missing_is_named(tmp_path: Path):
 
 @pytest.fixture
 def as_users_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Annotations are checked in tests alone; what users give is not what they say."""
+    """Users run without the shape checks of the tests, and may pass lists."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
@@ -105,7 +105,7 @@ def test_lists_and_doubles_are_the_same_labels(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("xyz_mm", np.zeros((20, 3)), r'"xyz_mm" of sample 7 has the shape \(20, 3\); legal: \(21, 3\)'),
         ("uv_px", np.zeros((21, 3)), r"legal: \(21, 2\)"),
@@ -114,8 +114,8 @@ def test_lists_and_doubles_are_the_same_labels(tmp_path: Path):
     ],
 )
 @pytest.mark.usefixtures("as_users_run")
-def test_labels_of_other_shapes_are_told(field: str, value: object, told: str):
-    with pytest.raises(HandsError, match=told):
+def test_labels_of_other_shapes_are_refused(field: str, value: object, message: str):
+    with pytest.raises(HandsError, match=message):
         Sample("7", Path("7.png"), **{field: value})
 
 
@@ -126,5 +126,5 @@ def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
     assert bare.projected().visible.all()
     assert sample.projected().uv_px is sample.uv_px
     assert replace(bare, K=None).projected().uv_px is None
-    shown = build_windows([bare.projected()], window_px=16).crop_side_px
-    assert torch.allclose(shown, build_windows([replace(sample, visible=None)], window_px=16).crop_side_px)
+    sides_px = build_windows([bare.projected()], window_px=16).crop_side_px
+    assert torch.allclose(sides_px, build_windows([replace(sample, visible=None)], window_px=16).crop_side_px)

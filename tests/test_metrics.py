@@ -15,9 +15,9 @@ def errors_mm() -> torch.Tensor:
 
 @pytest.fixture
 def visible() -> torch.Tensor:
-    seen = torch.rand(40, 21, generator=torch.Generator().manual_seed(1)) < 0.7
-    seen[:, 3] = False
-    return seen
+    visible = torch.rand(40, 21, generator=torch.Generator().manual_seed(1)) < 0.7
+    visible[:, 3] = False
+    return visible
 
 
 def statistics(errors_mm, visible):
@@ -84,24 +84,24 @@ def test_alignment_undoes_any_similarity():
     assert (mirrored - truth)[visible].norm(dim=-1).mean() > 1
 
 
-def test_integer_weights_repeat_samples(errors_mm, visible):
-    weights = torch.randint(0, 4, (40,), generator=torch.Generator().manual_seed(2)).double()
-    again = torch.arange(40).repeat_interleave(weights.long())
-    weighted = [statistic(weights) for statistic in statistics(errors_mm, visible)]
+def test_counts_repeat_samples(errors_mm, visible):
+    counts = torch.randint(0, 4, (40,), generator=torch.Generator().manual_seed(2)).double()
+    again = torch.arange(40).repeat_interleave(counts.long())
+    counted = [statistic(counts) for statistic in statistics(errors_mm, visible)]
     repeated = [
         statistic(torch.ones(len(again), dtype=torch.float64))
         for statistic in statistics(errors_mm[again], visible[again])
     ]
-    torch.testing.assert_close(weighted, repeated)
+    torch.testing.assert_close(counted, repeated)
 
 
-def test_rows_of_weights_are_independent(errors_mm, visible):
-    weights = metrics.bootstrap_counts(40, resamples=5)
+def test_rows_of_counts_are_independent(errors_mm, visible):
+    counts = metrics.bootstrap_counts(40, resamples=5)
     for statistic in statistics(errors_mm, visible):
-        torch.testing.assert_close(statistic(weights), torch.stack([statistic(row) for row in weights]))
+        torch.testing.assert_close(statistic(counts), torch.stack([statistic(row) for row in counts]))
 
 
-def test_the_bootstrap_repeats_and_covers_the_mean_as_theory_says():
+def test_the_bootstrap_repeats_and_covers_the_mean_as_theory_predicts():
     assert torch.equal(metrics.bootstrap_counts(9, 20), metrics.bootstrap_counts(9, 20))
     assert (metrics.bootstrap_counts(9, 20).sum(dim=1) == 9).all()
     values = torch.randn(400, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -112,8 +112,8 @@ def test_the_bootstrap_repeats_and_covers_the_mean_as_theory_says():
     assert high == pytest.approx(values.mean().item() + half_width, abs=0.02)
 
 
-@pytest.mark.parametrize("seen", [0, 1, 2])
-def test_hands_with_fewer_than_three_visible_joints_change_no_aligned_error(seen):
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_hands_with_fewer_than_three_visible_joints_change_no_aligned_error(count):
     truth = 30 * torch.randn(6, 21, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     prediction = truth + torch.randn(6, 21, 3, generator=torch.Generator().manual_seed(6))
     visible = torch.ones(6, 21, dtype=torch.bool)
@@ -124,5 +124,5 @@ def test_hands_with_fewer_than_three_visible_joints_change_no_aligned_error(seen
         errors_mm = metrics.joint_errors(aligned, truth[hands])
         return metrics.epe_per_keypoint(errors_mm, metrics.alignable(visible[hands]))
 
-    visible[5, seen:] = False
+    visible[5, count:] = False
     torch.testing.assert_close(error(slice(0, 6)), error(slice(0, 5)))

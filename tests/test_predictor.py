@@ -1,4 +1,4 @@
-"""From an image to a hand: mirror law, turns, units, the place in the image, what is told or assumed."""
+"""From an image to a hand: mirrors, rotations, units, the place in the image, given and assumed values."""
 
 import dataclasses
 import json
@@ -30,22 +30,24 @@ def same(a: Hand, b: Hand, atol: float = 1e-5) -> bool:
     return all(np.allclose(getattr(a, n), getattr(b, n), atol=atol * 10 ** (n == "uv_px")) for n in names)
 
 
-def test_predict_gives_rotations_and_the_shapes_of_the_protocol(model: Model):
-    said = model.outputs(torch.rand(3, 3, PX, PX) * 2 - 1)
-    assert {name: tuple(tensor.shape) for name, tensor in said.items()} == {
+def test_outputs_have_the_shapes_of_the_protocol_and_viewpoints_are_rotations(model: Model):
+    outputs = model.outputs(torch.rand(3, 3, PX, PX) * 2 - 1)
+    assert {name: tuple(tensor.shape) for name, tensor in outputs.items()} == {
         "pose": (3, 21, 3),
         "cpose": (3, 21, 3),
         "viewpoint": (3, 3, 3),
     }
-    V = said["viewpoint"]
+    V = outputs["viewpoint"]
     assert torch.allclose(V @ V.mT, torch.eye(3).expand(3, 3, 3), atol=1e-5)
     assert torch.allclose(torch.linalg.det(V), torch.ones(3), atol=1e-5)
 
 
 @pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS])
 def test_graphs_without_canonical_decoders_split_their_pose(graph: str):
-    said = tiny_model(graph).outputs(torch.rand(2, 3, PX, PX) * 2 - 1)
-    assert torch.allclose(geometry.compose(said["cpose"], said["viewpoint"]), said["pose"], atol=1e-4)
+    outputs = tiny_model(graph).outputs(torch.rand(2, 3, PX, PX) * 2 - 1)
+    assert torch.allclose(
+        geometry.compose(outputs["cpose"], outputs["viewpoint"]), outputs["pose"], atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("frame", ["camera", "ray"])
@@ -69,7 +71,7 @@ def test_the_mirrored_image_of_the_other_hand_is_the_mirrored_hand(frame: str, r
     }
 
 
-def test_only_averaged_turns_make_the_estimate_turn_with_the_image(model: Model):
+def test_only_averaged_rotations_make_the_estimate_rotate_with_the_image(model: Model):
     image, R = noise_image(60, 60), geometry.in_plane(torch.pi / 2).numpy()
 
     def broken_by(rotations: int) -> tuple[float, ...]:
@@ -108,7 +110,7 @@ def test_paths_pillow_images_and_arrays_are_the_same_image(model: Model, tmp_pat
     assert all(same(hands[0], hand, 0) for hand in hands)
 
 
-def test_a_hand_seen_without_perspective_is_placed_where_it_was():
+def test_a_hand_without_perspective_is_placed_where_it_was():
     """Under weak perspective the crop's rule is invertible: pose and crop give back the 2D joints."""
     generator = torch.Generator().manual_seed(0)
     pose, _ = geometry.normalise(geometry.to_palm(torch.randn(21, 3, generator=generator)))
@@ -120,15 +122,15 @@ def test_a_hand_seen_without_perspective_is_placed_where_it_was():
     assert np.allclose(photo.place(pose), uv_px, atol=1e-2)
 
 
-def test_the_rays_frame_needs_the_camera_to_answer_in_the_cameras():
+def test_a_model_of_the_ray_frame_needs_the_camera_to_predict_in_the_camera_frame():
     model, image = tiny_model(ESTIMATION, frame="ray"), noise_image()
     ray = model.estimate(image, box=BOX)
-    told = model.estimate(image, box=BOX, K=K)
-    assert (ray.frame, told.frame) == ("ray", "camera")
+    camera_frame = model.estimate(image, box=BOX, K=K)
+    assert (ray.frame, camera_frame.frame) == ("ray", "camera")
     R = geometry.ray_rotation(
         torch.from_numpy(K), torch.tensor(Photo.open(image, "left", BOX).centre_px)
     ).numpy()
-    assert np.allclose(told.pose @ R, ray.pose, atol=1e-4)
+    assert np.allclose(camera_frame.pose @ R, ray.pose, atol=1e-4)
 
 
 def test_a_hand_survives_json(model: Model):
@@ -155,7 +157,7 @@ def test_other_json_is_no_hand(text: str):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"handedness": "lft"}, 'did you mean "left"'),
         ({"bone_mm": 0.0}, "bone_mm is 0.0"),
@@ -173,20 +175,20 @@ def test_other_json_is_no_hand(text: str):
         ({"K": K / np.array([[80], [60], [1]])}, r"focal lengths 1\.125 and 1\.5 .* 80x60 pixels"),
     ],
 )
-def test_wrong_options_are_told(model: Model, options: dict, told: str):
-    with pytest.raises(HandsError, match=told):
+def test_wrong_options_are_refused(model: Model, options: dict, message: str):
+    with pytest.raises(HandsError, match=message):
         model.estimate(noise_image(), **options)
 
 
 @pytest.mark.parametrize(
     "array", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), np.uint8)]
 )
-def test_arrays_that_are_no_images_are_told(model: Model, array: np.ndarray):
+def test_other_arrays_are_not_images(model: Model, array: np.ndarray):
     with pytest.raises(HandsError, match="an image must be uint8"):
         model.estimate(array)
 
 
-def test_values_of_other_types_are_told():
+def test_values_of_other_types_are_refused():
     with pytest.raises(HandsError, match="one at a time, not a list"):
         pixels_of([noise_image()])
     for box in (None, "10,6,44,40", [1, 2, 3, "x"], [1, [2], 3, 4]):
@@ -201,13 +203,13 @@ def test_values_of_other_types_are_told():
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x"])
-def test_a_device_that_is_not_there_is_told(device: str):
+def test_an_absent_device_is_refused(device: str):
     with pytest.raises(HandsError, match=f'device "{device}" cannot be used'):
         Model.load("estimation", device)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("frame", "camra", 'did you mean "camera"'),
         ("frame", 3, "not the JSON of a hand"),
@@ -216,9 +218,9 @@ def test_a_device_that_is_not_there_is_told(device: str):
         ("bone_mm", None, "not the JSON of a hand"),
     ],
 )
-def test_a_field_that_no_hand_has_is_told(model: Model, field: str, value: object, told: str):
+def test_an_impossible_field_is_refused(model: Model, field: str, value: object, message: str):
     fields = json.loads(model.estimate(noise_image()).to_json())
-    with pytest.raises(HandsError, match=told):
+    with pytest.raises(HandsError, match=message):
         Hand.from_json(json.dumps(fields | {field: value}))
 
 
@@ -235,8 +237,8 @@ def test_a_labelled_sample_brings_its_own_crop_bone_and_camera(tmp_path: Path):
 def test_a_tag_without_a_scene_window_is_cut_as_its_sample(tmp_path):
     sample = painted_hand(tmp_path, "hand")
     tagged = dataclasses.replace(sample, tag=sample.image)
-    shown, tag = photo_of(tagged, "scene"), tag_of(tagged)
-    assert tag.box_px == shown.box_px
-    assert (tag.rgb == shown.rgb).all()
+    photo, tag = photo_of(tagged, "scene"), tag_of(tagged)
+    assert tag.box_px == photo.box_px
+    assert (tag.rgb == photo.rgb).all()
     with pytest.raises(HandsError, match="has no tag image"):
         tag_of(sample)
