@@ -1,29 +1,33 @@
-# Every target does its own set-up: a fresh machine needs python >= 3.11 and make, nothing else.
+# Every target sets up .venv by itself. A new machine needs only make and Python 3.11 or later.
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint docs clean
+.PHONY: help demo test lint docs clean
+
+help:   ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[render,video,imagenet,dev]'
 	touch $@
 
-demo: $(READY)   ## the main job on embedded hands, minutes on two CPU cores
+demo: $(READY)   ## run the whole path on rendered hands: minutes on two processor cores
 	$(BIN)/latent-hands demo
 
-test: $(READY) lint   ## what continuous integration runs
-	$(BIN)/pytest -n 2
+test: $(READY) lint   ## run everything that continuous integration runs
+	$(BIN)/pytest -n $(JOBS)
 
-lint: $(READY)
+lint: $(READY)   ## check style and types
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/pyright
 
-docs: $(READY)   ## the README's and docs' snippets are run, their links to code checked
+docs: $(READY)   ## run the code in the documents and check their links
 	$(BIN)/pytest tests/test_docs.py
 
-clean:
+clean:   ## remove the environment and all runs
 	rm -rf $(VENV) runs

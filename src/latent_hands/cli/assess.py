@@ -40,15 +40,15 @@ def assess(
     out: Annotated[Path | None, unset("none", "DIR")] = None,
     json: Json = False,
 ) -> None:
-    """Score synthesis and disentanglement by the ground truth of swaps, with 95 % intervals.
+    """Score synthesis and disentanglement by the ground truth of swaps.
 
     $ latent-hands render benchmark --counterfactual
     $ latent-hands assess synthesis --root benchmark
     $ latent-hands assess runs/mine --root benchmark --scenes scenes --judge judge.safetensors --out assessed
 
-    Output: tables, explained in docs/assess.md. The poses of synthesised images are read by the run itself,
-    by the estimator, and with --scenes or --judge by a judge: a network that learns poses and contents from
-    rendered images.
+    Output: tables with 95 % intervals, explained in docs/assess.md. The poses of synthesised images are read
+    by the run itself, by the estimator, and with --scenes or --judge by a judge: a network that learns poses
+    and contents from rendered images.
 
     Joints of SCENES in another convention than those of the run are an error. The judge is fairer if its
     backbone is not that of the run. For the shipped models that is efficientnet_lite0, which needs the extra

@@ -45,7 +45,7 @@ def estimate(
     split: Split = "evaluation",
     ids: Ids = (),
 ) -> bool:
-    """Estimate the 3D hands in images: JSON in millimetres, and images that show the result.
+    """Estimate the 3D hands in images: JSON in millimetres, and overlays.
 
     $ latent-hands estimate estimation hand.jpg --handedness left --box 40,25,128,128
     $ latent-hands estimate runs/mine photos/ --handedness right --bone-mm 44 --rotations 8

@@ -41,7 +41,7 @@ def evaluate(
     convention: Annotated[str | None, unset("that of the data set", "NAME")] = None,
     json: Json = False,
 ) -> None:
-    """Score a run on a labelled data set: pose, canonical pose and viewpoint, with 95 % intervals.
+    """Score a run on a labelled data set: pose and viewpoint, with 95 % intervals.
 
     $ latent-hands evaluate estimation --data rhd --root RHD_published_v2
     $ latent-hands evaluate runs/mine --data rendered --root hands --rotations 8 --json

@@ -34,7 +34,7 @@ def render(
     factor_tags: bool = False,
     counterfactual: bool = False,
 ) -> None:
-    """Render labelled images of hands in the layout of RHD, which every reader of RHD accepts.
+    """Render labelled images of hands in the layout of RHD.
 
     $ latent-hands render hands --count 2000 --size-px 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1
@@ -45,7 +45,7 @@ def render(
     $ latent-hands render factors --count 8000 --size-px 80 --scene-size 0.85 1.0 --factor-tags
 
     Output: OUT/training and OUT/evaluation with colour images, masks, depth maps, content tags and labels.
-    --data rendered --root OUT reads them.
+    Other commands read them by --data rendered --root OUT. Every reader of RHD accepts them.
 
     With --counterfactual the images form groups, in which one factor alone changes, and grids of every pose
     in every scene. They are the ground truth of swaps and transfers for `latent-hands assess`. Without

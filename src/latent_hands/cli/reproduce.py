@@ -20,7 +20,7 @@ def reproduce(
     run: Annotated[str | None, unset("train the run", "RUN")] = None,
     shares: Annotated[tuple[int, ...], unset("5 10 20 40 60 80 100", "PERCENT ...")] = (),
 ) -> None:
-    """Make a figure or table of the paper: train the missing runs, measure, draw (PNG, PDF, JSON).
+    """Make a figure or table of the paper: train the missing runs, measure, draw.
 
     $ latent-hands reproduce fig7
     $ latent-hands reproduce fig6 --run synthesis --rendered scenes
@@ -32,8 +32,9 @@ def reproduce(
     VAE, regression. joint: Eq. 5 compared with two phases and alternating training. beta, dimension: the
     lost supplementary material.
 
-    Output: figures, their numbers as JSON and the trained runs in OUT. Without folders of data sets, all
-    hands are rendered. RHD and STB are used for evaluation, and for training if their training split exists.
+    Output: figures (PNG, PDF), their numbers as JSON and the trained runs in OUT. Without folders of data
+    sets, all hands are rendered. RHD and STB are used for evaluation, and for training if their training
+    split exists.
 
     Time on two processor cores: about 2 minutes for a run of estimation, 15 minutes for a run of synthesis.
     `all` takes about 5 hours, or half an hour with --seeds 1 --effort 0.25. Runs for each seed: table and
