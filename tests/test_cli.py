@@ -275,17 +275,17 @@ def test_a_data_set_is_required(command: str, capsys: pytest.CaptureFixture):
     assert "--root DIR" in printed
 
 
-def test_extensions_are_imported_before_the_command(tmp_path: Path, capsys: pytest.CaptureFixture):
-    lines = ["from latent_hands.data import READERS", "READERS['mine'] = READERS['images']"]
+def test_extensions_are_imported_before_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(READERS, "_things", dict(READERS))
+    lines = ["from latent_hands.data import READERS", "READERS.register('mine', READERS['images'])"]
     (tmp_path / "mine.py").write_text("\n".join(lines))
     Image.fromarray(noise_image()).save(tmp_path / "a.png")
     check = ["check", "--data", "mine", "--root", str(tmp_path)]
     assert 'unknown data set "mine"' in fails(capsys, *check)
-    try:
-        assert main(["--import", str(tmp_path / "mine.py"), *check]) == 0
-        assert main([*check, f"--import={tmp_path / 'mine.py'}", "--import", "json"]) == 0
-    finally:
-        del READERS["mine"]
+    assert main(["--import", str(tmp_path / "mine.py"), *check]) == 0
+    assert main([*check, f"--import={tmp_path / 'mine.py'}", "--import", "json"]) == 0
 
 
 def test_an_extension_is_executed_once(tmp_path: Path):

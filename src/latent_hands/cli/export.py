@@ -14,7 +14,7 @@ def export(
     out: NewData,
     data: Data,
     root: Root,
-    layout: Annotated[Literal["rhd", "freihand", "coco"], arg()],
+    layout: Annotated[str, arg(metavar="{rhd,freihand,coco}")],
     split: Annotated[
         tuple[Literal["training", "evaluation"], ...],
         unset("all", "{training,evaluation} ...", "The parts of the data set to use."),
@@ -36,7 +36,7 @@ def export(
 
     Args:
         layout: rhd: PNG, 2D and 3D joints. freihand: right hands, JPEG of 224 x 224 pixels, 3D joints.
-            coco: COCO keypoints.
+            coco: COCO keypoints. Extensions may add layouts.
     """
     from latent_hands.data.export import export as write
 
