@@ -1,4 +1,4 @@
-"""A data set "painted" for tests of packed stores: hands in scenes with tags, three to a shard."""
+"""The data set "painted" for tests of packed stores: hands in scenes with tags, three in each shard."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 import torch
 from painted_hands import IMAGE_PX, painted_hands
 from PIL import Image
+from registries import register
 
 from latent_hands.data import READERS, Sample
 from latent_hands.data import prepare as prepare_module
@@ -21,9 +22,9 @@ CUT = Cut("painted", "box", "mirror", 1.75, WINDOW_PX, images=("tag", "depth"))
 
 
 def painted_scenes(folder: Path) -> list[Sample]:
-    """Hands of four scenes; shards of three do not end where scenes end. A scene's tag is an image of it.
+    """Return hands of four scenes, which do not end where shards end. A scene's tag is one of its images.
 
-    Depth rises from hand to hand, and from left to right.
+    Depth increases from hand to hand, and from left to right.
     """
     scenes = [(100.0 + i, 90.0, 120.0 - i) for i in range(4)]
     samples = []
@@ -38,8 +39,8 @@ def painted_scenes(folder: Path) -> list[Sample]:
 
 
 def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the samples a data set, wherever its folder, and shards hold three windows."""
-    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    """Register the samples as a data set, for any folder, and let shards contain three windows."""
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     monkeypatch.setattr(prepare_module, "SHARD_BYTES", 3 * 3 * WINDOW_PX**2)
 
 
@@ -50,7 +51,7 @@ def contents(windows: Windows) -> dict[str, Any]:
 
 
 def same(a: Windows, b: Windows) -> bool:
-    """Whether windows agree in every bit; images by the sample that they belong to."""
+    """Return whether windows are equal bit by bit. Images are compared sample by sample."""
     one, other = contents(a), contents(b)
     pairs = ((one[name], other[name]) for name in one)
     return one.keys() == other.keys() and all(

@@ -1,4 +1,4 @@
-"""Hands of the renderer's model, painted in one colour over noise, on disk in three layouts."""
+"""Hands of the renderer's model, painted in one colour over noise, written in three layouts."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ K = np.array([[300.0, 0, 119.5], [0, 300, 99.5], [0, 0, 1]], np.float32)
 
 
 def posed_hands(count: int = 24, seed: int = 0, sides: str = "lr", K: np.ndarray = K) -> list[Sample]:
-    """Random people and poses, seen from everywhere; all joints visible."""
+    """Return hands of random people, poses and viewpoints. All joints count as visible."""
     rng, model = np.random.default_rng(seed), HandModel.load()
     samples = []
     for i in range(count):
@@ -29,15 +29,15 @@ def posed_hands(count: int = 24, seed: int = 0, sides: str = "lr", K: np.ndarray
             1000 * model.pose(shape, sample_articulation(rng)).keypoints * [-1 if side == "left" else 1, 1, 1]
         )
         R = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-        turned = (hand - hand.mean(axis=0)) @ R * np.linalg.det(R)  # a reflection, negated, is a rotation
-        xyz_mm = (turned + np.array([*rng.uniform(-60, 60, 2), 550.0])).astype(np.float32)
+        rotated = (hand - hand.mean(axis=0)) @ R * np.linalg.det(R)  # a reflection, negated, is a rotation
+        xyz_mm = (rotated + np.array([*rng.uniform(-60, 60, 2), 550.0])).astype(np.float32)
         uv_px = project(xyz_mm, K)
         samples.append(Sample(f"{i:05d}", Path(), side, xyz_mm, uv_px, np.ones(21, bool), K))
     return samples
 
 
 def paint(sample: Sample, seed: int, size_px: tuple[int, int] = SIZE_PX) -> tuple[Image.Image, np.ndarray]:
-    """Bones as thick as fingers over noise; and the mask, of RHD's part 17."""
+    """Return an image with bones as thick as fingers over noise, and the mask, of RHD's part 17."""
     rng = np.random.default_rng(seed)
     noise = Image.fromarray(rng.integers(0, 256, (12, 15, 3), dtype=np.uint8))
     image, mask = noise.resize(size_px), Image.new("L", size_px)
@@ -74,7 +74,7 @@ def write_rhd_labels(root: Path, samples: list[Sample], split: str = "evaluation
 
 
 def write_freihand(root: Path, samples: list[Sample]) -> Path:
-    """Images of one version each; FreiHAND knows right hands alone."""
+    """Write the evaluation split, with one image for each label. All samples must be right hands."""
     (root / "evaluation/rgb").mkdir(parents=True)
     for i, sample in enumerate(samples):
         paint(sample, i, (224, 224))[0].save(root / f"evaluation/rgb/{i:08d}.jpg")
@@ -90,7 +90,7 @@ def write_freihand_labels(root: Path, samples: list[Sample]) -> None:
 
 
 def write_ge2019(root: Path, samples: list[Sample]) -> Path:
-    """Whole photographs: their boxes are 256x256."""
+    """Write photographs whose crops are the whole images of 256x256 pixels."""
     (root / "images").mkdir(parents=True)
     for i, sample in enumerate(samples):
         paint(sample, i, (256, 256))[0].save(root / f"images/{i:05d}.jpg")

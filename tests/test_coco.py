@@ -1,4 +1,4 @@
-"""COCO keypoints by hand: what is no such file is told."""
+"""The reader of COCO keypoints: plain files, the further keys of an export, and errors."""
 
 import json
 
@@ -38,12 +38,12 @@ def write(tmp_path):
     return write
 
 
-def test_a_plain_coco_file_gives_joints_of_the_plane(content, write):
+def test_a_plain_coco_file_gives_2d_joints(content, write):
     (sample,) = open_data("coco", write(content), "training")
     assert (sample.name, sample.side, sample.xyz_mm, sample.K) == ("photo", None, None, None)
     uv_px = reorder(sample.uv_px, "rhd", "snap")
     np.testing.assert_array_equal(np.delete(uv_px, 1, 0), np.delete(UV_PX, 1, 0))
-    np.testing.assert_array_equal(uv_px[1], UV_PX[9])  # not labelled: on the middle knuckle
+    np.testing.assert_array_equal(uv_px[1], UV_PX[9])  # without label: on the middle knuckle
     assert reorder(sample.visible[:, None], "rhd", "snap").ravel().tolist() == [False] * 2 + [True] * 19
     build_windows([sample], window_px=16)
 
@@ -52,14 +52,14 @@ XYZ_MM = np.column_stack([UV_PX - 32, np.full(21, 500.0)]).tolist()
 K = [[500.0, 0, 32], [0, 500, 32], [0, 0, 1]]
 
 
-def test_three_dimensions_are_read_without_a_camera(content, write):
+def test_3d_joints_are_read_without_a_camera(content, write):
     content["annotations"][0]["xyz_mm"] = XYZ_MM
     (sample,) = open_data("coco", write(content), "training")
     np.testing.assert_array_equal(reorder(sample.xyz_mm, "rhd", "snap"), np.float32(XYZ_MM))
     assert sample.K is None
 
 
-def test_the_camera_stands_in_for_keypoints(content, write):
+def test_without_keypoints_the_3d_joints_are_projected(content, write):
     content["annotations"][0] |= {"xyz_mm": XYZ_MM, "K": K}
     del content["annotations"][0]["keypoints"]
     (sample,) = open_data("coco", write(content), "training")
@@ -101,14 +101,14 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("told", BROKEN)
-def test_broken_files_are_told(content, write, told):
-    BROKEN[told](content)
-    with pytest.raises(HandsError, match=told):
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_file_is_an_error(content, write, message):
+    BROKEN[message](content)
+    with pytest.raises(HandsError, match=message):
         open_data("coco", write(content), "training")
 
 
-def test_wrong_places_are_told(content, write, tmp_path):
+def test_a_wrong_folder_split_or_file_is_an_error(content, write, tmp_path):
     with pytest.raises(HandsError, match=r"no label file at .*evaluation\.json"):
         open_data("coco", write(content), "evaluation")
     with pytest.raises(HandsError, match='unknown split "train"'):
@@ -120,15 +120,15 @@ def test_wrong_places_are_told(content, write, tmp_path):
         open_data("coco", tmp_path, "training")
 
 
-def test_a_joint_that_is_not_labelled_changes_neither_crop_nor_visible_joints(content, write):
-    """Wherever the file says it is, which is (0, 0)."""
+def test_a_joint_without_label_does_not_move_the_crop(content, write):
+    """COCO gives it the coordinates (0, 0)."""
     keypoints = content["annotations"][0]["keypoints"]
     keypoints[2::3] = [2] * 21
     keypoints[60:62] = [30.0, 30.0]
-    (whole,) = open_data("coco", write(content), "training")
+    (complete,) = open_data("coco", write(content), "training")
     unlabel(content, 20)
     (sample,) = open_data("coco", write(content), "training")
-    assert sample.visible.sum() == whole.visible.sum() - 1
+    assert sample.visible.sum() == complete.visible.sum() - 1
     assert np.isin(sample.uv_px[~sample.visible], UV_PX[9]).all()
     xyz_mm = np.column_stack([UV_PX, np.full(21, 500)])
     content["annotations"][0].update(xyz_mm=xyz_mm.tolist(), K=[[500, 0, 3], [0, 500, 4], [0, 0, 1]])
@@ -136,13 +136,13 @@ def test_a_joint_that_is_not_labelled_changes_neither_crop_nor_visible_joints(co
     np.testing.assert_allclose(labelled.uv_px[~labelled.visible][0], UV_PX[20] + [3, 4], rtol=1e-5)
 
 
-def test_the_other_hands_of_a_set_are_read(content, write):
+def test_hands_without_error_are_read(content, write):
     content["images"].append({"id": 8, "file_name": "photo.png"})
     content["annotations"].append({**content["annotations"][0], "id": 4, "image_id": 8})
     content["annotations"][1]["keypoints"] = [*content["annotations"][0]["keypoints"]]
     unlabel(content, 0)
-    root, told = write(content), []
+    root, errors = write(content), []
     (root / "training/photo.png").write_bytes((root / "training/a/photo.png").read_bytes())
-    samples = open_data("coco", root, "training", on_broken=told.append)
+    samples = open_data("coco", root, "training", on_broken=errors.append)
     assert [sample.image.parent.name for sample in samples] == ["training"]
-    assert len(told) == 1
+    assert len(errors) == 1

@@ -1,4 +1,4 @@
-"""Depth as images: about the palm, moved as the image is, and untouched by light."""
+"""Depth images: relative to the palm, moved with the image, not changed by colour augmentation."""
 
 from dataclasses import replace
 
@@ -22,11 +22,12 @@ GEOMETRY = Augmentation(downsample=1.0, **LIGHT)
 
 
 def with_depth(sample: Sample, further_mm: float = 0.0) -> Sample:
-    """The sample with a ball at DOT as its depth, the camera moved back so far."""
+    """Return the sample with a ball at DOT as its depth, and with the camera moved back by `further_mm`."""
     height, width = 200, 240
     v, u = np.mgrid[:height, :width]
-    away = np.hypot(u - sample.uv_px[DOT, 0], v - sample.uv_px[DOT, 1])
-    depth_mm = np.where(away < 12, 470 - np.sqrt(np.clip(144 - away**2, 0, None)) * 3 + further_mm, 0)
+    distance_px = np.hypot(u - sample.uv_px[DOT, 0], v - sample.uv_px[DOT, 1])
+    ball_mm = 470 - np.sqrt(np.clip(144 - distance_px**2, 0, None)) * 3
+    depth_mm = np.where(distance_px < 12, ball_mm + further_mm, 0)
     path = sample.image.with_name(f"{sample.name}_depth_{further_mm:g}.png")
     Image.fromarray(encode_depth(depth_mm.astype(np.float32) / 1000)).save(path)
     moved = None if sample.xyz_mm is None else sample.xyz_mm + np.float32([0, 0, further_mm])
@@ -37,13 +38,13 @@ def depths(samples: list[Sample], **options: object) -> torch.Tensor:
     return build_windows(samples, images=["depth"], **options).images["depth"].pixels
 
 
-def test_a_file_is_read_as_it_was_written(tmp_path):
+def test_a_depth_file_is_read_as_it_was_written(tmp_path):
     depth_m = np.linspace(0.1, 4.9, 600, dtype=np.float32).reshape(20, 30)
     Image.fromarray(encode_depth(depth_m)).save(tmp_path / "depth.png")
     np.testing.assert_allclose(read_depth_mm(tmp_path / "depth.png"), 1000 * depth_m, atol=0.04)
 
 
-def test_levels_are_counted_from_the_palm():
+def test_levels_are_relative_to_the_palm():
     behind_mm = np.array([[-400.0, -REACH_MM, 0.0, REACH_MM, REACH_MM + 2, 4000.0]], np.float32)
     assert depth_levels(600 + behind_mm, 600.0).tolist() == [[255, 255, 128, 1, 0, 0]]
     assert depth_levels(np.zeros((1, 1), np.float32), 50.0).tolist() == [[0]]
@@ -68,29 +69,29 @@ def test_without_labels_the_nearest_surface_in_the_middle_is_the_palm():
 
 
 @pytest.mark.parametrize("margin", [1.0, 1.75])
-def test_labels_stay_on_the_surface_they_name(tmp_path, margin):
+def test_labels_stay_on_their_surface(tmp_path, margin):
     windows = build_windows(
         [with_depth(s) for s in painted_hands(tmp_path, 6)], "box", margin, images=["depth"]
     )
     assert torch.allclose(find_dots(windows.images["depth"].pixels), windows.uv_px[:, DOT], atol=0.5)
 
 
-def test_the_background_lies_beyond_the_border(tmp_path):
+def test_pixels_outside_the_image_are_background(tmp_path):
     assert depths([with_depth(painted_hand(tmp_path, "hand"))], margin=4.0)[0, 0, 0, 0] == 0
 
 
-def test_depth_moves_as_the_image_does(tmp_path):
+def test_depth_moves_with_the_image(tmp_path):
     windows = build_windows([with_depth(s) for s in painted_hands(tmp_path, 6)], images=["depth"])
     depth = windows.images["depth"]
-    shown = replace(windows, images={"rgb": ImageStack(depth.pixels.expand(-1, 3, -1, -1)), "depth": depth})
-    batch = augment(shown, torch.arange(6), 64, GEOMETRY, torch.Generator().manual_seed(1))
+    both = replace(windows, images={"rgb": ImageStack(depth.pixels.expand(-1, 3, -1, -1)), "depth": depth})
+    batch = augment(both, torch.arange(6), 64, GEOMETRY, torch.Generator().manual_seed(1))
     rgb, depth = batch["rgb"][:, :1], batch["depth"]
     inside = (rgb - depth).abs() < 1e-4
     assert inside.float().mean() > 0.95
     assert (depth[~inside] < rgb[~inside]).all()  # beyond the window: the background, not mid-grey
 
 
-def test_light_and_sensor_do_not_touch_depth(tmp_path):
+def test_colour_and_sensor_augmentation_do_not_change_depth(tmp_path):
     windows = build_windows([with_depth(s) for s in painted_hands(tmp_path, 4)], images=["depth"])
     everything = Augmentation(jpeg=0.5, occluders=1.0)
     plain, changed = (
@@ -101,7 +102,7 @@ def test_light_and_sensor_do_not_touch_depth(tmp_path):
     assert not torch.equal(plain["rgb"], changed["rgb"])
 
 
-def test_a_set_without_depth_is_told_what_it_has(tmp_path):
+def test_the_error_of_missing_depth_names_the_images_of_the_sample(tmp_path):
     samples = painted_hands(tmp_path, 2)
     with pytest.raises(HandsError, match=r"sample 0 .* has no depth image; it has rgb"):
         build_windows(samples, images=["depth"])

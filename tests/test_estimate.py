@@ -10,6 +10,7 @@ import pytest
 import torch
 from painted_hands import painted_hands
 from PIL import Image
+from registries import register
 from tiny_models import ESTIMATION, noise_image, tiny_model, tiny_run
 
 from latent_hands.cli import main
@@ -92,7 +93,7 @@ def test_what_is_assumed_is_told(run, photos, tmp_path, capsys):
 )
 def test_what_labels_tell_cannot_be_told_otherwise(run, tmp_path, monkeypatch, capsys, option):
     samples = painted_hands(tmp_path, 2)
-    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     data = ["--data", "painted", "--root", tmp_path, "--out", tmp_path / "out"]
     assert estimate(run, *data) == 0
     assert "(assumed)" not in capsys.readouterr().out

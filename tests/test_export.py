@@ -1,4 +1,4 @@
-"""Round trips: a set written in another layout and read by the reader of that layout is the same set."""
+"""Round trips: a data set that is exported and read again is the same data set."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ import torch
 from conftest import SHARED
 from painted_hands import find_dots, painted_hands
 from PIL import Image
+from registries import register
 
 from latent_hands.data import READERS, open_data, read_rgb
 from latent_hands.data.crops import cut_square
@@ -35,9 +36,9 @@ def rendered(tmp_path_factory):
 
 @pytest.fixture
 def painted(tmp_path, monkeypatch):
-    """Eight hands, a bright dot at each one's middle MCP, as a data set "painted"."""
+    """Hands with a bright dot at the middle MCP, as the data set "painted"."""
     samples = [hand for hand in painted_hands(tmp_path, 10) if hand.xyz_mm[:, 2].min() > 0]
-    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: samples[:limit])
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
 
 
@@ -48,7 +49,7 @@ def same_labels(a, b):
 
 
 @pytest.mark.parametrize("layout", ["rhd", "coco"])
-def test_rendered_hands_come_back_with_every_label_and_every_byte(rendered, tmp_path, layout):
+def test_rendered_hands_keep_every_label_and_every_byte(rendered, tmp_path, layout):
     exported = export("rendered", rendered, tmp_path / "out", layout)
     assert exported.notes == []
     for split in ("training", "evaluation"):
@@ -64,7 +65,7 @@ def test_rendered_hands_come_back_with_every_label_and_every_byte(rendered, tmp_
     assert json.loads((tmp_path / "out/export.json").read_text()) == dataclasses.asdict(exported)
 
 
-def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
+def test_rendered_hands_become_right_hands_in_freihand(rendered, tmp_path):
     exported = export("rendered", rendered, tmp_path / "out", "freihand", ["training"])
     before, after = (
         open_data(name, root, "training")
@@ -74,9 +75,9 @@ def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
     assert exported.notes == [f"training: {left} of 4 hands are left hands and were mirrored"]
     scales = json.loads((tmp_path / "out/training_scale.json").read_text())
     for a, b, scale_m in zip(before, after, scales, strict=True):
-        turned = a.xyz_mm * MIRROR if a.side == "left" else a.xyz_mm
+        mirrored = a.xyz_mm * MIRROR if a.side == "left" else a.xyz_mm
         assert (b.side, b.convention) == ("right", a.convention)
-        np.testing.assert_allclose(b.xyz_mm, turned, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(b.xyz_mm, mirrored, rtol=1e-6, atol=1e-6)
         bone_mm = np.linalg.norm(a.xyz_mm[MIDDLE_MCP] - a.xyz_mm[MIDDLE_PIP])
         np.testing.assert_allclose(1000 * scale_m, bone_mm, rtol=1e-6)
         assert read_rgb(b.image).shape == (IMAGE_PX, IMAGE_PX, 3)
@@ -85,7 +86,7 @@ def test_rendered_hands_become_right_ones_in_freihand(rendered, tmp_path):
         np.testing.assert_allclose(b.uv_px - b.uv_px[0], moved, atol=0.02)
 
 
-def test_images_follow_their_joints_into_freihand(painted, tmp_path):
+def test_images_and_joints_move_together_in_freihand(painted, tmp_path):
     export("painted", tmp_path, tmp_path / "out", "freihand", ["evaluation"])
     after = open_data("freihand", tmp_path / "out", "evaluation")
     images = torch.from_numpy(np.stack([read_rgb(s.image) for s in after])).permute(0, 3, 1, 2)
@@ -101,11 +102,11 @@ def test_images_follow_their_joints_into_freihand(painted, tmp_path):
         assert np.abs(difference).max() <= 4
 
 
-def test_an_image_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatch):
+def test_an_image_of_freihands_size_is_kept(painted, tmp_path, monkeypatch):
     noise = np.random.default_rng(0).integers(0, 256, (IMAGE_PX, IMAGE_PX, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.jpg")
     hands = [dataclasses.replace(hand, image=tmp_path / "noise.jpg") for hand in painted[:2]]
-    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: hands)
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: hands)
     export("painted", tmp_path, tmp_path / "out", "freihand", ["training"])
     left, right = open_data("freihand", tmp_path / "out", "training")
     assert right.image.read_bytes() == (tmp_path / "noise.jpg").read_bytes()
@@ -114,7 +115,7 @@ def test_an_image_of_freihands_size_is_kept_whole(painted, tmp_path, monkeypatch
     assert left.K[0, 2] == IMAGE_PX - 1 - hands[0].K[0, 2]
 
 
-def test_readers_of_coco_find_joints_by_name(painted, tmp_path):
+def test_coco_names_its_joints(painted, tmp_path):
     export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     content = json.loads((tmp_path / "out/annotations/training.json").read_text())
     (category,) = content["categories"]
@@ -143,7 +144,7 @@ def test_readers_of_coco_find_joints_by_name(painted, tmp_path):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_labelled_palm_gives_way_to_the_wrist_of_its_sets_rule(painted, tmp_path, monkeypatch, layout):
+def test_a_labelled_palm_is_replaced_by_the_wrist_of_its_rule(painted, tmp_path, monkeypatch, layout):
     palms = [
         dataclasses.replace(
             hand,
@@ -156,32 +157,32 @@ def test_a_labelled_palm_gives_way_to_the_wrist_of_its_sets_rule(painted, tmp_pa
         )
         for hand in painted
     ]
-    monkeypatch.setitem(READERS._things, "palms", lambda root, split, limit, **_: palms)
+    register(monkeypatch, READERS, "palms", lambda root, split, limit, **_: palms)
     exported = export("palms", tmp_path, tmp_path / "out", layout, ["evaluation"])
     assert 'joint 0 is the wrist by the rule of "palms"' in exported.notes[-1]
-    for hand, palm, back in zip(
+    for hand, palm, read in zip(
         painted, palms, open_data(layout, tmp_path / "out", "evaluation"), strict=True
     ):
         if layout == "coco":
-            same_labels(palm, back)
-            np.testing.assert_array_equal(back.wrist_mm, hand.xyz_mm[0])
-            np.testing.assert_array_equal(back.wrist_px, hand.uv_px[0])
+            same_labels(palm, read)
+            np.testing.assert_array_equal(read.wrist_mm, hand.xyz_mm[0])
+            np.testing.assert_array_equal(read.wrist_px, hand.uv_px[0])
         else:
-            assert back.root == "wrist"
-            np.testing.assert_allclose(back.xyz_mm, hand.xyz_mm, rtol=1e-6, atol=1e-5)
+            assert read.root == "wrist"
+            np.testing.assert_allclose(read.xyz_mm, hand.xyz_mm, rtol=1e-6, atol=1e-5)
 
 
-def test_only_plain_images_are_copied(painted, tmp_path, monkeypatch):
+def test_only_upright_rgb_images_are_copied(painted, tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
-    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    Image.fromarray(pixels).save(tmp_path / "rotated.jpg", exif=exif)
     Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
     Image.fromarray(pixels).save(tmp_path / "plain.jpg")
     Image.fromarray(pixels).save(tmp_path / "other.bmp")
-    names = ("turned.jpg", "grey.png", "plain.jpg", "other.bmp")
+    names = ("rotated.jpg", "grey.png", "plain.jpg", "other.bmp")
     hands = [dataclasses.replace(painted[0], image=tmp_path / name) for name in names]
-    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: hands)
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: hands)
     for layout in ("coco", "rhd"):
         export("painted", tmp_path, tmp_path / layout, layout, ["training"])
         after = open_data(layout, tmp_path / layout, "training")
@@ -203,7 +204,7 @@ REAL = [
 
 
 @pytest.mark.parametrize(("data", "layout"), REAL)
-def test_real_hands_come_back(tmp_path, data, layout):
+def test_real_hands_keep_their_labels(tmp_path, data, layout):
     export(data, SHARED / data, tmp_path / "out", layout, ["evaluation"], limit=5)
     before = open_data(data, SHARED / data, "evaluation", limit=5)
     for a, b in zip(before, open_data(layout, tmp_path / "out", "evaluation"), strict=True):

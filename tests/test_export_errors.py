@@ -1,4 +1,4 @@
-"""Exports that stop, and those that cannot be: nothing looks complete that is not, and the reason is told."""
+"""Stopped and impossible exports: nothing incomplete looks complete, and errors give the reason."""
 
 import dataclasses
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from folders import contents
 from painted_hands import painted_hands
+from registries import register
 
 from latent_hands.cli import main
 from latent_hands.data import READERS, open_data
@@ -15,14 +16,14 @@ from latent_hands.errors import AbsentError, HandsError
 
 @pytest.fixture
 def hands(tmp_path, monkeypatch):
-    """A list that is the data set "painted"."""
+    """Hands as the data set "painted". Tests may change the list."""
     samples = [hand for hand in painted_hands(tmp_path, 6) if hand.xyz_mm[:, 2].min() > 0]
-    monkeypatch.setitem(READERS._things, "painted", lambda root, split, limit, **_: samples[:limit])
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: samples[:limit])
     return samples
 
 
 def stopping_at(layout, count):
-    """The layout, interrupted at a hand."""
+    """Return the layout, interrupted at a hand of this number."""
 
     def write_hand(folder, number, sample):
         if number == count:
@@ -33,10 +34,10 @@ def stopping_at(layout, count):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_stopped_export_looks_like_none_and_goes_on(hands, tmp_path, monkeypatch, layout):
-    export("painted", tmp_path, tmp_path / "whole", layout, ["training"])
+def test_a_stopped_export_is_hidden_and_can_be_continued(hands, tmp_path, monkeypatch, layout):
+    export("painted", tmp_path, tmp_path / "complete", layout, ["training"])
     with monkeypatch.context() as patch:
-        patch.setitem(LAYOUTS._things, layout, stopping_at(LAYOUTS[layout], 3))
+        register(patch, LAYOUTS, layout, stopping_at(LAYOUTS[layout], 3))
         with pytest.raises(KeyboardInterrupt):
             export("painted", tmp_path, tmp_path / "out", layout, ["training"], workers=1)
     assert not (tmp_path / "out").exists()
@@ -50,7 +51,7 @@ def test_a_stopped_export_looks_like_none_and_goes_on(hands, tmp_path, monkeypat
     export("painted", tmp_path, tmp_path / "out", layout, ["training"])
     kept = {path: (tmp_path / "out" / path.relative_to(part)).stat().st_ino for path in begun}
     assert kept == begun
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "complete")
     assert not part.exists()
 
 
@@ -68,9 +69,9 @@ def test_nothing_is_overwritten(hands, tmp_path):
     assert len(open_data("coco", tmp_path / "empty", "evaluation")) == 2
 
 
-def test_other_data_do_not_go_on_with_a_stopped_export(hands, tmp_path, monkeypatch):
+def test_other_data_do_not_continue_a_stopped_export(hands, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(LAYOUTS._things, "coco", stopping_at(LAYOUTS["coco"], 1))
+        register(patch, LAYOUTS, "coco", stopping_at(LAYOUTS["coco"], 1))
         with pytest.raises(KeyboardInterrupt):
             export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     hands[0] = dataclasses.replace(hands[0], xyz_mm=hands[0].xyz_mm + 1)
@@ -78,7 +79,7 @@ def test_other_data_do_not_go_on_with_a_stopped_export(hands, tmp_path, monkeypa
         export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
 
 
-def test_hands_without_a_place_are_left_out_and_counted(hands, tmp_path):
+def test_hands_that_a_layout_cannot_represent_are_left_out_and_counted(hands, tmp_path):
     behind = hands[1].xyz_mm.copy()
     behind[3, 2] = -5
     hands[1] = dataclasses.replace(hands[1], xyz_mm=behind)
@@ -87,18 +88,18 @@ def test_hands_without_a_place_are_left_out_and_counted(hands, tmp_path):
     for layout, names in (("freihand", [0, *range(3, count)]), ("coco", [0, 1, *range(3, count)])):
         exported = export("painted", tmp_path, tmp_path / layout, layout, ["training"])
         assert exported.names["training"] == [hands[i].name for i in names]
-        told = f"{count - len(names)} of {count} hands are left out: {LAYOUTS[layout].refuses}"
-        assert any(told in note for note in exported.notes)
+        note = f"{count - len(names)} of {count} hands are left out: {LAYOUTS[layout].refuses}"
+        assert any(note in each for each in exported.notes)
         assert len(open_data(layout, tmp_path / layout, "training")) == len(names)
     exported = export("painted", tmp_path, tmp_path / "rhd", "rhd", ["training"])
     assert exported.names["training"] == [hand.name for hand in hands]
     assert "have no mask" in exported.notes[0]
 
 
-def test_labels_that_a_layout_needs_are_asked_for(hands, tmp_path):
-    def refuses(told, layout="freihand", **changes):
+def test_missing_and_broken_labels_are_errors(hands, tmp_path):
+    def refuses(message, layout="freihand", **changes):
         hands[0] = dataclasses.replace(first, **changes)
-        with pytest.raises(HandsError, match=told):
+        with pytest.raises(HandsError, match=message):
             export("painted", tmp_path, tmp_path / "out", layout)
         assert not list(tmp_path.glob("*out*"))
 
@@ -115,7 +116,7 @@ def test_labels_that_a_layout_needs_are_asked_for(hands, tmp_path):
         export("painted", tmp_path, tmp_path / "out", "coco")
 
 
-def test_labels_for_the_plane_alone_are_enough_for_coco(hands, tmp_path):
+def test_2d_labels_are_enough_for_coco(hands, tmp_path):
     hands[:] = [dataclasses.replace(hand, xyz_mm=None, K=None, side=None) for hand in hands]
     export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     for a, b in zip(hands, open_data("coco", tmp_path / "out", "training"), strict=True):
@@ -123,7 +124,7 @@ def test_labels_for_the_plane_alone_are_enough_for_coco(hands, tmp_path):
         np.testing.assert_array_equal(a.uv_px, b.uv_px)
 
 
-def test_splits_are_those_that_there_are(hands, tmp_path, monkeypatch):
+def test_by_default_all_existing_splits_are_exported(hands, tmp_path, monkeypatch):
     def raising(error):
         def read(root, split, limit, **_):
             if split == "training":
@@ -132,21 +133,21 @@ def test_splits_are_those_that_there_are(hands, tmp_path, monkeypatch):
 
         return read
 
-    monkeypatch.setitem(READERS._things, "painted", raising(AbsentError("there is none")))
+    register(monkeypatch, READERS, "painted", raising(AbsentError("there is none")))
     assert list(export("painted", tmp_path, tmp_path / "out", "coco").names) == ["evaluation"]
-    monkeypatch.setitem(READERS._things, "painted", raising(HandsError("training is broken")))
+    register(monkeypatch, READERS, "painted", raising(HandsError("training is broken")))
     with pytest.raises(HandsError, match="training is broken"):
         export("painted", tmp_path, tmp_path / "again", "coco")
 
 
-def test_a_broken_image_is_told(hands, tmp_path):
+def test_a_broken_image_is_an_error(hands, tmp_path):
     hands[2].image.write_bytes(hands[2].image.read_bytes()[:100])
     with pytest.raises(HandsError, match=r"2\.png .* is not a readable image"):
         export("painted", tmp_path, tmp_path / "out", "rhd", ["training"])
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_tells_what_became_of_the_set(hands, tmp_path, capsys):
+def test_the_command_prints_counts_and_notes(hands, tmp_path, capsys):
     words = [
         "export",
         str(tmp_path / "out"),

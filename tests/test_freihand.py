@@ -1,4 +1,4 @@
-"""FreiHAND by its own layout, on hands that never existed."""
+"""The reader of FreiHAND, on random hands in its layout."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def test_four_images_share_a_label_in_training(root, labels, split, versions):
     build_windows(samples, window_px=16)
 
 
-def test_any_images_may_be_missing(root):
+def test_images_may_be_missing(root):
     for i in (0, 1, 2, 4):
         (root / f"training/rgb/{i:08d}.jpg").unlink()
     full = open_data("freihand", root, "evaluation")
@@ -70,7 +70,7 @@ def test_without_labels_only_the_side_is_known(root):
     assert build_windows(samples[:2], window_px=16).right.all()
 
 
-def test_an_export_says_where_its_joints_lie(root):
+def test_the_record_of_an_export_names_the_joint_convention(root):
     def read():
         return open_data("freihand", root, "evaluation")[0].convention
 
@@ -78,13 +78,13 @@ def test_an_export_says_where_its_joints_lie(root):
     for record, convention in (({"convention": "rhd"}, "rhd"), ({"convention": None}, None), ({}, "mano")):
         write(root, "export", record)
         assert read() == convention
-    for record, told in (([], "is not a record of an export"), ({"convention": 3}, "has the convention 3")):
+    for record, message in (([], "is not a record"), ({"convention": 3}, "has the convention 3")):
         write(root, "export", record)
-        with pytest.raises(HandsError, match=rf"export\.json {told}"):
+        with pytest.raises(HandsError, match=rf"export\.json {message}"):
             read()
 
 
-def test_what_a_folder_holds_is_told(root):
+def test_errors_name_what_the_folder_contains(root):
     shutil.rmtree(root / "evaluation")
     with pytest.raises(HandsError, match="does not exist; use --split training"):
         open_data("freihand", root, "evaluation")
@@ -110,17 +110,17 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("told", BROKEN)
-def test_broken_labels_are_told(root, labels, told):
-    key, numbers = BROKEN[told]
+@pytest.mark.parametrize("message", BROKEN)
+def test_broken_labels_are_errors(root, labels, message):
+    key, numbers = BROKEN[message]
     write(root, f"training_{key}", numbers)
-    if "00000008" in told:
+    if "00000008" in message:
         write(root, "training_K", labels["K"][:2].tolist())
-    with pytest.raises(HandsError, match=told):
+    with pytest.raises(HandsError, match=message):
         open_data("freihand", root, "training")
 
 
-def test_wrong_places_are_told(root):
+def test_a_wrong_folder_or_split_is_an_error(root):
     with pytest.raises(HandsError, match='unknown split "train"; did you mean "training"'):
         open_data("freihand", root, "train")
     with pytest.raises(HandsError, match="use the data set images"):

@@ -1,4 +1,4 @@
-"""Ge et al.'s photographs by their own layout, on hands that never existed."""
+"""The reader of the photographs of Ge et al. (2019), on random hands in its layout."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_centimetres_become_millimetres_and_the_camera_that_of_the_crop(root):
+def test_labels_are_in_millimetres_and_the_camera_is_that_of_the_crop(root):
     from scipy.io import loadmat
 
     xyz_cm = loadmat(root / "pose_gt.mat")["pose_gt"]
@@ -42,7 +42,7 @@ def test_centimetres_become_millimetres_and_the_camera_that_of_the_crop(root):
     assert len(open_data("ge2019", root, "evaluation", limit=1)) == 1
 
 
-def test_mistakes_are_told(root):
+def test_wrong_splits_and_broken_files_are_errors(root):
     with pytest.raises(HandsError, match='no split "training"; the only one is evaluation'):
         open_data("ge2019", root, "training")
     (root / "images/00001.jpg").unlink()
@@ -57,10 +57,9 @@ def test_mistakes_are_told(root):
 
 
 @pytest.mark.skipif(not (SHARED / "ge2019").is_dir(), reason=f"Ge 2019 is not at {SHARED}")
-def test_real_hands_are_left_ones_within_their_images():
+def test_real_hands_are_left_hands():
     windows = build_windows(open_data("ge2019", SHARED / "ge2019", "evaluation"), margin=1.0, window_px=16)
     assert abs(windows.bone_mm.mean() - 49) < 1
     cpose, _ = geometry.canonicalise(windows.pose)
-    assert (
-        cpose[:, [5, 9, 13, 17], 2].mean(dim=1) < 0
-    ).float().mean() > 0.9  # fingers close to the palm's side
+    bent = cpose[:, [5, 9, 13, 17], 2].mean(dim=1) < 0  # fingers bend towards the palm's side
+    assert bent.float().mean() > 0.9

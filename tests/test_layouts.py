@@ -1,4 +1,4 @@
-"""Training from data sets by their own layouts, by the command line."""
+"""Training on data sets in several layouts, by the command line."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ NETWORKS = ("--networks.width", "4", "--networks.hidden", "16", "--networks.deco
 BUDGET = ("--training.batch-size", "4", "--phases.disentangle.epochs", "1", "--phases.embed-rgb.epochs", "1")
 
 
-def learn(name, data, root, out, *more):
+def trained(name, data, root, out, *more):
     options = ["--data.name", data, "--data.root", str(root), "--out", str(out), *NETWORKS, *BUDGET, *more]
     assert main(["train", name, *options]) == 0
     vae, _ = load_run(out)
@@ -35,17 +35,17 @@ def rendered(tmp_path_factory):
 
 
 @pytest.mark.parametrize("layout", ["rhd", "coco"])
-def test_the_same_hands_in_another_layout_make_the_same_run(rendered, tmp_path, layout):
+def test_the_same_hands_in_another_layout_give_the_same_weights(rendered, tmp_path, layout):
     export("rendered", rendered, tmp_path / layout, layout)
     small = ("--data.crop-px", "32", "--data.window-px", "56", "--phases.embed-pose.epochs", "1")
-    own = learn("paper_rhd", "rendered", rendered, tmp_path / "own", *small)
-    other = learn("paper_rhd", layout, tmp_path / layout, tmp_path / "other", *small)
+    own = trained("paper_rhd", "rendered", rendered, tmp_path / "own", *small)
+    other = trained("paper_rhd", layout, tmp_path / layout, tmp_path / "other", *small)
     assert all(torch.equal(other[name], tensor) for name, tensor in own.items())
 
 
 @pytest.fixture
 def stb(tmp_path, monkeypatch):
-    """STB with an open hand in every frame, of which each sequence has four, and images of two of them."""
+    """STB with four frames a sequence, images of two of them, and an open hand in each."""
     monkeypatch.setattr("latent_hands.data.readers.stb.FRAMES", 4)
     root, rng = tmp_path / "stb", np.random.default_rng(0)
     hand_mm = 1000 * reorder(left_form(np.zeros(12), neutral(), "stb"), "rhd", "stb") + [60, 20, 650]
@@ -61,7 +61,7 @@ def stb(tmp_path, monkeypatch):
     return root
 
 
-def test_poses_and_images_are_learnt_from_stb(stb, tmp_path, capsys):
+def test_models_of_poses_and_images_train_on_stb(stb, tmp_path, capsys):
     assert len(read_stb(stb, "training", views=("left",))) == 20
     wrong = [
         "train",
@@ -78,7 +78,7 @@ def test_poses_and_images_are_learnt_from_stb(stb, tmp_path, capsys):
     for name, px in (("paper_rhd", "32"), ("synthesis", "16")):
         window = ("--data.crop-px", px, "--data.window-px", "56" if px == "32" else px)
         more = ("--phases.embed-pose.epochs", "1") if name == "paper_rhd" else ()
-        weights = learn(name, "stb-left", stb, tmp_path / name, "--data.convention", "stb", *window, *more)
+        weights = trained(name, "stb-left", stb, tmp_path / name, "--data.convention", "stb", *window, *more)
         assert all(tensor.isfinite().all() for tensor in weights.values())
     run, image = str(tmp_path / "synthesis"), tmp_path / "transfer.png"
     command = ["transfer", run, "--data", "stb-left", "--root", str(stb), "--out", str(image)]

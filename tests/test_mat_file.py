@@ -1,4 +1,4 @@
-"""MATLAB files: numbers go through, everything else is refused in one line."""
+"""MATLAB files: arrays of numbers are read, everything else is an error."""
 
 import struct
 import zlib
@@ -13,7 +13,7 @@ from latent_hands.errors import HandsError
 
 
 @pytest.mark.parametrize("do_compression", [False, True])
-def test_numbers_come_back(tmp_path, do_compression):
+def test_arrays_of_numbers_are_read(tmp_path, do_compression):
     a, b = np.random.default_rng(0).normal(size=(3, 21, 5)), np.arange(6, dtype=np.uint8).reshape(2, 3)
     savemat(tmp_path / "a.mat", {"a": a, "b": b, "text": "left"}, do_compression=do_compression)
     read = load_mat(tmp_path / "a.mat", {"a": (3, 21, None), "b": (2, 3)})
@@ -33,15 +33,15 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("told", REFUSED)
-def test_everything_else_is_refused(tmp_path, monkeypatch, told):
+@pytest.mark.parametrize("message", REFUSED)
+def test_everything_else_is_an_error(tmp_path, monkeypatch, message):
     monkeypatch.setattr(mat_file, "MAX_BYTES", 1000)
-    savemat(tmp_path / "a.mat", REFUSED[told])
-    with pytest.raises(HandsError, match=rf"a\.mat.*{told}"):
+    savemat(tmp_path / "a.mat", REFUSED[message])
+    with pytest.raises(HandsError, match=rf"a\.mat.*{message}"):
         load_mat(tmp_path / "a.mat", {"a": (None, 4)})
 
 
-def test_broken_files_are_told(tmp_path):
+def test_broken_files_are_errors(tmp_path):
     savemat(tmp_path / "good.mat", {"a": np.zeros((3, 4))}, do_compression=True)
     good = (tmp_path / "good.mat").read_bytes()
     for name, data in {"empty": b"", "text": b"hello" * 50, "cut": good[:-9], "hdf": b"\x89HDF" * 90}.items():
@@ -52,7 +52,7 @@ def test_broken_files_are_told(tmp_path):
         load_mat(tmp_path / "none.mat", {"a": (3, 4)})
 
 
-def test_a_small_file_cannot_unpack_to_a_large_one(tmp_path, monkeypatch):
+def test_decompression_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(mat_file, "MAX_BYTES", 10_000)
     savemat(tmp_path / "a.mat", {"a": np.zeros((1, 4))})
     bomb = zlib.compress(bytes(100_000))
@@ -62,7 +62,7 @@ def test_a_small_file_cannot_unpack_to_a_large_one(tmp_path, monkeypatch):
         load_mat(tmp_path / "a.mat", {"a": (1, 4)})
 
 
-def test_many_small_parts_cannot_unpack_to_a_large_file(tmp_path, monkeypatch):
+def test_decompression_of_all_parts_together_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(mat_file, "MAX_BYTES", 10_000)
     savemat(tmp_path / "a.mat", {"a": np.zeros((1, 4))})
     part = zlib.compress(bytes(4_000))

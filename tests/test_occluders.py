@@ -1,3 +1,5 @@
+"""Occluders: what they cover, and what they leave as it is."""
+
 import math
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from latent_hands.errors import HandsError
 
 PX, COUNT = 48, 300
 NUMBER, SIZE = (1, 3), (0.2, 0.8)
-BORROWED = 5.0  # no colour has it
+BORROWED = 5.0  # outside the range of colours
 
 
 def _generator(seed=0):
@@ -31,7 +33,7 @@ def uv_px():
     return torch.randint(-4, PX + 4, (COUNT, 21, 2), generator=_generator(1)).float()
 
 
-def test_half_of_the_joints_stay_in_sight(uv_px):
+def test_at_most_half_of_the_joints_are_hidden(uv_px):
     touched = (_occlude(uv_px, -9.0) != -9.0).any(dim=1)
     u, v = uv_px.long().unbind(dim=-1)
     beyond = (u < 0) | (v < 0) | (u >= PX) | (v >= PX)
@@ -43,11 +45,11 @@ def test_half_of_the_joints_stay_in_sight(uv_px):
     assert occluded.float().mean() > 0.7
 
 
-def test_no_occluder_comes_before_a_hand_that_is_hardly_in_the_crop():
+def test_a_hand_outside_the_crop_gets_no_occluder():
     assert torch.equal(_occlude(torch.full((COUNT, 21, 2), -5.0)), torch.zeros(COUNT, 3, PX, PX))
 
 
-def test_what_is_not_covered_stays_to_the_bit_and_what_is_has_one_stuff(uv_px):
+def test_pixels_outside_shapes_are_unchanged_and_shapes_have_one_texture(uv_px):
     light, dark = _occlude(uv_px, 1.0), _occlude(uv_px, -1.0)
     free = (light == 1) & (dark == -1)
     covered = light == dark
@@ -57,16 +59,16 @@ def test_what_is_not_covered_stays_to_the_bit_and_what_is_has_one_stuff(uv_px):
     assert edge.float().mean() < 0.1
     borrowed = (light == BORROWED) & covered
     some = covered.flatten(1).any(dim=1)
-    whole = (borrowed == covered).flatten(1).all(dim=1)[some]
-    assert torch.equal(whole, borrowed.flatten(1).any(dim=1)[some])
-    assert whole.float().mean() == pytest.approx(1 / 3, abs=0.1)
+    entirely = (borrowed == covered).flatten(1).all(dim=1)[some]
+    assert torch.equal(entirely, borrowed.flatten(1).any(dim=1)[some])
+    assert entirely.float().mean() == pytest.approx(1 / 3, abs=0.1)
     assert light[covered & ~borrowed].abs().max() <= 1
 
 
-def test_number_and_size():
+def test_shapes_have_the_given_number_and_size():
     shapes = draw_shapes(COUNT, PX, (2, 4), (0.2, 0.5), _generator())
-    there = (shapes.lines[..., 2] < 1e6).all(dim=-1).sum(dim=1)
-    assert set(there.tolist()) == {2, 3, 4}
+    counts = (shapes.lines[..., 2] < 1e6).all(dim=-1).sum(dim=1)
+    assert set(counts.tolist()) == {2, 3, 4}
     assert 0.4 * 0.2 * PX / 2 <= shapes.half_px.min() < shapes.half_px.max() <= 0.5 * PX / 2
 
 
@@ -82,7 +84,7 @@ def test_the_area_of_an_ellipse_and_of_a_rectangle(is_ellipse, area):
     assert depth_px.max() == depth_px[40, 50] == pytest.approx(height / 2)
 
 
-def test_labels_do_not_know_of_occluders_nor_do_tags(tmp_path):
+def test_occluders_change_neither_labels_nor_tags(tmp_path):
     samples = [replace(s, tag=s.image, scene_box=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 6)]
     windows = build_windows(samples, "scene", images=["tag"])
     plain, occluded = (
@@ -93,7 +95,7 @@ def test_labels_do_not_know_of_occluders_nor_do_tags(tmp_path):
     assert not torch.equal(plain["rgb"], occluded["rgb"])
 
 
-def test_without_joints_nobody_knows_what_must_stay_in_sight(tmp_path):
+def test_occluders_need_2d_joints(tmp_path):
     unlabelled = [replace(s, uv_px=None, K=None) for s in painted_hands(tmp_path, 2)]
     with pytest.raises(HandsError, match=r'occluders = 0\.5, but the samples have no "uv_px"'):
         augment(build_windows(unlabelled), torch.arange(2), 64, Augmentation(occluders=0.5), _generator())

@@ -1,3 +1,5 @@
+"""The readers of RHD, of rendered sets and of plain images."""
+
 import pickle
 import shutil
 
@@ -12,7 +14,7 @@ from latent_hands.data.readers.rhd import dominant_side
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.predictor.checks import pixels_of
 
-needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason="RHD is not here")
+needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")
 
 
 def label(rng):
@@ -52,10 +54,10 @@ def test_the_dominant_hand_is_read_in_millimetres(root):
     samples = open_data("rhd", root, "evaluation")
     labels = labels_of(root)
     assert [sample.side for sample in samples] == ["left", "right", "right"]
-    for sample, known in zip(samples, labels.values(), strict=True):
+    for sample, labelled in zip(samples, labels.values(), strict=True):
         hand = slice(0, 21) if sample.side == "left" else slice(21, 42)
-        np.testing.assert_allclose(sample.xyz_mm, 1000 * known["xyz"][hand], rtol=1e-6)
-        np.testing.assert_array_equal(sample.uv_px, known["uv_vis"][hand, :2])
+        np.testing.assert_allclose(sample.xyz_mm, 1000 * labelled["xyz"][hand], rtol=1e-6)
+        np.testing.assert_array_equal(sample.uv_px, labelled["uv_vis"][hand, :2])
         assert sample.visible.all()
         assert read_rgb(sample.image).shape == (8, 8, 3)
 
@@ -64,7 +66,7 @@ def test_a_tie_is_a_right_hand():
     assert dominant_side(np.zeros((4, 4), np.uint8)) == "right"
 
 
-def test_any_ids_may_be_missing_or_chosen(root):
+def test_ids_may_have_gaps_and_may_be_selected(root):
     labels = labels_of(root)
     write(root, {5: labels[2], 0: labels[0]})
     shutil.copy(root / "evaluation/color/00002.png", root / "evaluation/color/00005.png")
@@ -75,7 +77,7 @@ def test_any_ids_may_be_missing_or_chosen(root):
         read_rhd(root, "evaluation", ids=[3])
 
 
-def test_wrong_places_are_told(root):
+def test_a_wrong_folder_split_or_name_is_an_error(root):
     with pytest.raises(HandsError, match="no data set folder"):
         read_rhd(root / "none", "evaluation")
     with pytest.raises(HandsError, match='unknown split "evaluaton"; did you mean "evaluation"'):
@@ -88,7 +90,7 @@ def test_wrong_places_are_told(root):
         open_data("rendered", root, "evaluation")
 
 
-def test_broken_sets_name_the_image(root):
+def test_errors_of_broken_labels_name_the_image(root):
     labels = labels_of(root)
     broken = {**labels, 1: {**labels[1], "xyz": np.full((42, 3), np.nan, np.float32)}}
     write(root, broken)
@@ -108,19 +110,19 @@ def test_broken_sets_name_the_image(root):
         read_rhd(root, "evaluation")
 
 
-def test_missing_and_broken_images_are_told(root):
+def test_missing_and_broken_images_are_errors(root):
     (root / "evaluation/mask/00000.png").write_bytes(b"")
     with pytest.raises(HandsError, match=r"mask/00000\.png \(0 bytes\) is not a readable image"):
         read_rhd(root, "evaluation")
     (root / "evaluation/color/00000.png").unlink()
     with pytest.raises(HandsError, match=r"image 00000 .* labels but no image"):
         read_rhd(root, "evaluation", ids=[0, 1])
-    told = []
-    assert len(open_data("rhd", root, "evaluation", on_broken=told.append)) == 2
-    assert "image 00000" in str(told[0])
+    errors = []
+    assert len(open_data("rhd", root, "evaluation", on_broken=errors.append)) == 2
+    assert "image 00000" in str(errors[0])
 
 
-def test_some_images_and_the_annotation_of_all_are_a_set(root, caplog):
+def test_a_split_with_some_missing_images_is_read(root, caplog):
     (root / "evaluation/color/00000.png").unlink()
     assert [sample.name for sample in open_data("rhd", root, "evaluation")] == ["00001", "00002"]
     assert "1 of the 3 labelled images" in caplog.text
@@ -143,18 +145,18 @@ def test_some_images_and_the_annotation_of_all_are_a_set(root, caplog):
         b'"\xff": 0',
     ],
 )
-def test_a_broken_line_of_factors_is_told_and_spares_the_others(root, line):
-    """The other images of its scene, too."""
-    whole = (
+def test_a_broken_line_of_factors_leaves_out_one_image(root, line):
+    """The other images have the same scene."""
+    complete = (
         b'{"name": "0000%d", "index": %d, "articulation": 0, "rotation": 0, "window": [4, 4, 8], "scene": 0'
     )
-    lines = [whole % (i, i) + (b", " + line if i == 0 else b"") + b"}" for i in range(3)]
+    lines = [complete % (i, i) + (b", " + line if i == 0 else b"") + b"}" for i in range(3)]
     (root / "evaluation/factors_evaluation.jsonl").write_bytes(b"\n".join(lines))
-    told = []
-    samples = open_data("rendered", root, "evaluation", on_broken=told.append)
+    errors = []
+    samples = open_data("rendered", root, "evaluation", on_broken=errors.append)
     assert [sample.name for sample in samples] == ["00001", "00002"]
     assert {sample.scene_box for sample in samples} == {(4, 4, 8)}
-    assert "line 1 of" in str(told[0])
+    assert "line 1 of" in str(errors[0])
 
 
 def image(path, **options):
@@ -173,21 +175,21 @@ def test_images_are_listed_in_order(tmp_path):
     assert sample.side is None
 
 
-def test_exif_orientation_is_honoured(tmp_path):
+def test_images_are_rotated_by_their_exif_orientation(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
-    plain, turned = image(tmp_path / "plain.png"), image(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(read_rgb(turned), np.rot90(read_rgb(plain), -1))
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
+    plain, rotated = image(tmp_path / "plain.png"), image(tmp_path / "rotated.png", exif=exif)
+    np.testing.assert_array_equal(read_rgb(rotated), np.rot90(read_rgb(plain), -1))
 
 
-def test_an_image_in_memory_is_read_as_its_file_is(tmp_path):
+def test_an_image_in_memory_gives_the_pixels_of_its_file(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    path = image(tmp_path / "turned.png", exif=exif)
+    path = image(tmp_path / "rotated.png", exif=exif)
     np.testing.assert_array_equal(pixels_of(Image.open(path)), read_rgb(path))
 
 
-def test_of_16_bits_the_upper_eight_are_read_and_32_are_refused(tmp_path):
+def test_16_bit_images_keep_their_upper_bits_and_32_bit_images_are_refused(tmp_path):
     grey = np.arange(0, 240, 16, dtype=np.uint8).reshape(3, 5)
     for ending in ("png", "tif"):
         Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / f"deep.{ending}")
@@ -206,7 +208,7 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
     assert read_rgb(path).dtype == np.uint8
 
 
-def test_bad_images_are_told(tmp_path, monkeypatch):
+def test_missing_broken_and_large_images_are_errors(tmp_path, monkeypatch):
     with pytest.raises(HandsError, match="no image file or folder"):
         read_images(tmp_path / "none.png")
     with pytest.raises(HandsError, match="no image in the folder"):
@@ -225,7 +227,7 @@ def test_bad_images_are_told(tmp_path, monkeypatch):
 
 
 @needs_rhd
-def test_real_labels_reproject_within_the_rounding_of_the_file():
+def test_real_labels_agree_with_their_camera():
     samples = read_rhd(SHARED / "rhd", "evaluation", ids=range(20))
     for sample in samples:
         uvw = sample.xyz_mm @ sample.K.T

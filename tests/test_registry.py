@@ -1,5 +1,6 @@
 """Registries: names are found, never overwritten, and extended by other installed packages."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -118,3 +119,20 @@ def test_a_broken_extension_is_named_at_every_look_up(install):
     assert isinstance(first.value.__cause__, ModuleNotFoundError)
     with pytest.raises(HandsError, match=expected):
         list(FRUITS)
+
+
+def test_no_module_looks_anything_up_while_it_is_imported():
+    """An extension imported by that look-up would import modules that are not complete."""
+    code = """
+import importlib, pkgutil
+import latent_hands, latent_hands.registry
+
+def refuse():
+    raise LookupError
+
+latent_hands.registry.load_extensions = refuse
+for module in pkgutil.walk_packages(latent_hands.__path__, "latent_hands."):
+    if module.name.split(".")[1] not in ("cli", "studies", "rendering"):
+        importlib.import_module(module.name)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,3 +1,5 @@
+"""Pickles: plain containers and arrays are read, and nothing else runs."""
+
 import contextlib
 import io
 import pickle
@@ -30,7 +32,7 @@ def write(tmp_path, data):
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_plain_labels_survive_every_protocol(tmp_path, protocol):
+def test_plain_labels_are_read_in_every_protocol(tmp_path, protocol):
     read = load_pickle(write(tmp_path, pickle.dumps(LABELS, protocol)))
     assert read.keys() == LABELS.keys()
     for index, label in LABELS.items():
@@ -39,7 +41,7 @@ def test_plain_labels_survive_every_protocol(tmp_path, protocol):
 
 
 @pytest.mark.parametrize("module", ["numpy.core.multiarray", "numpy._core.multiarray"])
-def test_both_names_of_numpy_are_read(tmp_path, module):
+def test_module_names_of_numpy_1_and_2_are_read(tmp_path, module):
     data = pickle.dumps(LABELS[7]["xyz"], 2).replace(b"numpy._core.multiarray", module.encode())
     np.testing.assert_array_equal(load_pickle(write(tmp_path, data)), LABELS[7]["xyz"])
 
@@ -76,7 +78,7 @@ def test_other_kinds_of_data_are_refused(tmp_path, value):
         load_pickle(write(tmp_path, pickle.dumps(value)))
 
 
-def test_a_type_cannot_be_given_hidden_state(tmp_path):
+def test_an_array_type_cannot_be_given_a_state(tmp_path):
     data = b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI8\nI1\nI63\ntb."
     assert not isinstance(load_pickle(write(tmp_path, data)), np.dtype)
     data = b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nN(S'a'\ntNI8\nI1\nI63\ntb."
@@ -119,14 +121,14 @@ def test_announced_sizes_allocate_nothing(tmp_path, program):
     assert peak < 2**20
 
 
-def test_truncated_files_are_told(tmp_path):
+def test_truncated_files_are_errors(tmp_path):
     data = pickle.dumps(LABELS, 3)
     for end in range(0, len(data), 37):
         with pytest.raises(HandsError, match=r"anno\.pickle"):
             load_pickle(write(tmp_path, data[:end]))
 
 
-def test_missing_and_oversized_files_are_told(tmp_path, monkeypatch):
+def test_missing_and_oversized_files_are_errors(tmp_path, monkeypatch):
     with pytest.raises(HandsError, match="no annotation file"):
         load_pickle(tmp_path / "none.pickle")
     monkeypatch.setattr(safe_pickle, "MAX_BYTES", 10)
@@ -134,7 +136,7 @@ def test_missing_and_oversized_files_are_told(tmp_path, monkeypatch):
         load_pickle(write(tmp_path, pickle.dumps(LABELS)))
 
 
-def test_random_damage_never_passes_the_gate(tmp_path):
+def test_random_damage_raises_no_other_error(tmp_path):
     rng = np.random.default_rng(0)
     data = np.frombuffer(pickle.dumps(LABELS, 3), np.uint8)
     for _ in range(200):
@@ -144,8 +146,8 @@ def test_random_damage_never_passes_the_gate(tmp_path):
             load_pickle(write(tmp_path, broken.tobytes()))
 
 
-@pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason="RHD is not here")
-def test_real_annotations_equal_the_standard_reader():
+@pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")
+def test_real_annotations_are_read_as_by_the_standard_unpickler():
     path = SHARED / "rhd/evaluation/anno_evaluation.pickle"
     truth = pickle.load(io.BytesIO(path.read_bytes()))
     read = load_pickle(path)

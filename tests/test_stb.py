@@ -1,4 +1,4 @@
-"""STB by its own layout, on hands that never existed."""
+"""The reader of STB, on random hands in its layout."""
 
 import dataclasses
 import logging
@@ -24,14 +24,14 @@ needs_stb = pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is no
 
 @pytest.fixture(scope="module")
 def hands():
-    """1,500 frames in the order of the file."""
+    """The joints of 1,500 frames, in STB's order."""
     rng = np.random.default_rng(0)
     return rng.normal([60, 20, 650], 40, (1500, 21, 3))
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, hands):
-    """All label files, and images of frames 0, 3 and 750 of one sequence."""
+    """A data set with all label files, and images of frames 0, 3 and 750 of one sequence."""
     root = tmp_path_factory.mktemp("stb")
     (root / "labels").mkdir()
     (root / "images/B1Random").mkdir(parents=True)
@@ -50,9 +50,8 @@ def test_joints_come_in_rhd_order_with_the_palm_first(root, hands):
     assert {(s.side, s.root) for s in left} == {("left", "palm")}
     np.testing.assert_allclose(left[1].xyz_mm, reorder(hands[3], "stb", "rhd"), rtol=1e-6)
     windows = build_windows(left, margin=1.0, window_px=16)
-    np.testing.assert_allclose(
-        windows.xyz_mm[1, 0], hands[3, 0], rtol=1e-6
-    )  # as labelled: no middle is taken
+    palm = windows.xyz_mm[1, 0]  # as labelled, not the middle of wrist and knuckle
+    np.testing.assert_allclose(palm, hands[3, 0], rtol=1e-6)
     assert torch.equal(windows.visible, torch.ones(3, 21, dtype=torch.bool))
 
 
@@ -65,7 +64,7 @@ def test_the_right_camera_stands_120_mm_to_the_right(root):
     np.testing.assert_allclose(left.uv_px[:, 1], right.uv_px[:, 1], atol=1e-3)
 
 
-def test_the_colour_camera_is_turned_and_moved_against_the_depth_camera(root, hands):
+def test_the_colour_camera_is_rotated_and_shifted_against_the_depth_camera(root, hands):
     x_colour = open_data("stb-sk", root, "evaluation", limit=1)[0].xyz_mm.astype(float)
     x, y, z = VIEWS["sk"].rotvec
     R = torch.linalg.matrix_exp(torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64))
@@ -74,7 +73,7 @@ def test_the_colour_camera_is_turned_and_moved_against_the_depth_camera(root, ha
 
 
 @pytest.mark.parametrize("rule", WRISTS)
-def test_a_wrist_rule_moves_the_wrist_of_the_box_and_nothing_else(root, rule):
+def test_a_wrist_rule_only_moves_the_wrist(root, rule):
     plain, other = read_stb(root, "evaluation", 1)[0], read_stb(root, "evaluation", 1, wrist=rule)[0]
     np.testing.assert_array_equal(plain.xyz_mm, other.xyz_mm)
     np.testing.assert_array_equal(plain.uv_px, other.uv_px)
@@ -87,7 +86,7 @@ def test_a_wrist_rule_moves_the_wrist_of_the_box_and_nothing_else(root, rule):
     )
 
 
-def test_the_box_holds_the_wrist_and_its_pose_does_not(root):
+def test_the_wrist_changes_the_box_but_not_the_pose(root):
     sample = read_stb(root, "evaluation", 1)[0]
     far = dataclasses.replace(sample, wrist_px=sample.uv_px[12] + np.float32([0, 110]))
     cx, cy, side_px = crop_square(far, (480, 640))
@@ -116,7 +115,7 @@ def test_the_tag_is_the_middle_frame_of_the_same_sequence_and_view(root):
     assert read_stb(root, "evaluation", 1, images=False)[0].tag is None  # B1Counting has no images
 
 
-def test_scenes_are_cut_about_the_palm_and_the_tag_like_the_frame(root):
+def test_scene_crops_are_centred_on_the_palm_and_the_tag_has_the_same_crop(root):
     samples = open_data("stb", root, "evaluation")
     windows = build_windows(samples, "scene", margin=1.0, window_px=16, images=["tag"])
     depth_mm = np.array([sample.xyz_mm[0, 2] for sample in samples])
@@ -128,7 +127,7 @@ def test_scenes_are_cut_about_the_palm_and_the_tag_like_the_frame(root):
         assert tag_of(sample, "box").box_px == photo_of(sample).box_px != tag_of(sample).box_px
 
 
-def test_mistakes_are_told(root, tmp_path):
+def test_wrong_arguments_and_folders_are_errors(root, tmp_path):
     with pytest.raises(HandsError, match='unknown view "lft"; did you mean "left"'):
         read_stb(root, "evaluation", views=("lft",))
     with pytest.raises(HandsError, match='unknown wrist rule "rng"; did you mean "ring"'):
@@ -144,11 +143,10 @@ def test_mistakes_are_told(root, tmp_path):
 
 @needs_stb
 @pytest.mark.parametrize("split", SEQUENCES)
-def test_real_hands_are_left_ones_of_one_person(split):
+def test_real_hands_are_left_hands_of_one_person(split):
     samples = read_stb(SHARED / "stb", split, images=False)
     pose, bone_mm = geometry.normalise(torch.from_numpy(np.stack([s.xyz_mm for s in samples])))
     assert torch.allclose(bone_mm, torch.tensor(40.0), atol=0.01)
     cpose, _ = geometry.canonicalise(pose)
-    assert (
-        cpose[:, [5, 9, 13, 17], 2].mean(dim=1) < 0
-    ).float().mean() > 0.9  # fingers close to the palm's side
+    bent = cpose[:, [5, 9, 13, 17], 2].mean(dim=1) < 0  # fingers bend towards the palm's side
+    assert bent.float().mean() > 0.9

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from packed_hands import CUT, name_painted, painted_scenes
+from registries import register
 
 from latent_hands.data import READERS, open_data
 from latent_hands.data.prepare import prepare
@@ -32,11 +33,11 @@ def store(samples, tmp_path, monkeypatch):
 def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeypatch):
     with pytest.raises(HandsError, match=r"prepared with margin = 1\.75; asked for is margin = 1\.5"):
         prepare("images", store, {"training": replace(CUT, margin=1.5)})
-    monkeypatch.setitem(READERS._things, "painted", lambda *_, **__: samples[::-1])
+    register(monkeypatch, READERS, "painted", lambda *_, **__: samples[::-1])
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
     other_tags = [replace(sample, tag=sample.image) for sample in samples]
-    monkeypatch.setitem(READERS._things, "painted", lambda *_, **__: other_tags)
+    register(monkeypatch, READERS, "painted", lambda *_, **__: other_tags)
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")

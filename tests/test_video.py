@@ -1,4 +1,4 @@
-"""Videos as the images they consist of."""
+"""Videos as lists of images."""
 
 import subprocess
 import sys
@@ -17,13 +17,13 @@ av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'laten
 LEVELS = [20, 90, 160, 230]
 
 
-def film(path: Path, turned_deg: int = 0) -> Path:
-    """Four frames of 64x32 pixels, each of one grey level and with a bright upper half."""
+def film(path: Path, rotated_deg: int = 0) -> Path:
+    """Write four frames of 64x32 pixels, bright above and of a level of LEVELS below."""
     with av.open(str(path), "w") as video:
         stream = video.add_stream("libvpx-vp9" if path.suffix == ".webm" else "mpeg4", rate=5)
         stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        if turned_deg:
-            stream.set_display_rotation(turned_deg)
+        if rotated_deg:
+            stream.set_display_rotation(rotated_deg)
         for level in LEVELS:
             rgb = np.full((32, 64, 3), level, np.uint8)
             rgb[:16] = 250
@@ -33,7 +33,7 @@ def film(path: Path, turned_deg: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_frames_come_in_their_order(tmp_path, suffix):
+def test_frames_are_in_order(tmp_path, suffix):
     samples = open_data("images", film(tmp_path / f"clip{suffix}"), "evaluation")
     assert [s.name for s in samples] == [f"clip-{i:05d}" for i in range(4)]
     for sample, level in zip(samples, LEVELS, strict=True):
@@ -43,7 +43,7 @@ def test_frames_come_in_their_order(tmp_path, suffix):
         assert rgb[:12].mean() > 225
 
 
-def test_a_limit_ends_the_decoding(tmp_path, monkeypatch):
+def test_the_number_of_frames_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(video_module, "MAX_FRAMES", 2)
     clip = film(tmp_path / "clip.mp4")
     assert [s.name for s in read_images(clip, limit=2)] == ["clip-00000", "clip-00001"]
@@ -62,13 +62,13 @@ def test_pixels_are_limited(tmp_path, monkeypatch):
         read_images(clip)
 
 
-def test_turned_videos_stand_upright(tmp_path):
-    plain, turned = (read_images(film(tmp_path / f"{deg}.mp4", deg))[0] for deg in (0, 90))
+def test_rotated_videos_are_upright(tmp_path):
+    plain, rotated = (read_images(film(tmp_path / f"{deg}.mp4", deg))[0] for deg in (0, 90))
     upright = np.rot90(read_rgb(plain.image))
-    np.testing.assert_array_equal(read_rgb(turned.image), upright)
+    np.testing.assert_array_equal(read_rgb(rotated.image), upright)
 
 
-def test_broken_videos_are_told(tmp_path):
+def test_broken_videos_are_errors(tmp_path):
     data = film(tmp_path / "clip.mp4").read_bytes()
     playlist = f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/clip.mp4\n".encode()
     for name, content in {"empty": b"", "text": b"hello", "cut": data[:200], "list": playlist}.items():
@@ -77,7 +77,7 @@ def test_broken_videos_are_told(tmp_path):
             read_images(tmp_path / f"{name}.mp4")
 
 
-def test_the_frames_are_gone_when_the_program_has_ended(tmp_path):
+def test_frames_are_removed_when_the_program_ends(tmp_path):
     code = (
         "import sys\nfrom latent_hands.data import read_images\n"
         "print(read_images(sys.argv[1])[0].image.parent)"
@@ -88,7 +88,7 @@ def test_the_frames_are_gone_when_the_program_has_ended(tmp_path):
     assert not folder.exists()
 
 
-def test_without_pyav_the_error_says_what_to_install(tmp_path, monkeypatch):
+def test_without_pyav_the_error_names_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(HandsError, match=r"clip\.mp4 is a video, .* pip install 'latent-hands\[video\]'"):
         read_images(film(tmp_path / "clip.mp4"))
