@@ -1,4 +1,4 @@
-"""The doctor on files: it goes on to the end and names every broken file and wrong convention."""
+"""The doctor on files: it reads to the end and names every broken file and wrong convention."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from posed_hands import (
 from latent_hands.cli import main
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.sample import project
-from latent_hands.doctor import check_data
+from latent_hands.doctor import check, check_set
 from latent_hands.errors import HandsError
 
 FREIHAND_K = np.array([[400.0, 0, 111.5], [0, 400, 111.5], [0, 0, 1]], np.float32)
@@ -32,7 +32,7 @@ COUNT = 12
 
 
 def crops(samples):
-    """Hands moved to where a camera whose axis is far off shows them in the middle of 256x256 pixels."""
+    """Move hands to the centre of 256x256 pixels of a camera whose axis is far off."""
     moved = []
     for sample in samples:
         towards = [*((127.5 - GE_K[:2, 2]) / GE_K[0, 0] * 550), 550]
@@ -50,7 +50,7 @@ SETS = {
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    """Samples and folder of each set; nobody may change them."""
+    """Samples and folder of each set; tests must not change them."""
     made = {}
     for name, (hands, write, _) in SETS.items():
         samples = hands()
@@ -60,7 +60,7 @@ def clean(tmp_path_factory):
 
 @pytest.fixture
 def copied(clean, tmp_path):
-    """A set's samples and a copy of its folder."""
+    """A function that returns the samples of a set and a copy of its folder."""
 
     def copy(name):
         samples, root = clean[name]
@@ -71,7 +71,7 @@ def copied(clean, tmp_path):
 
 
 def wrong(name, root):
-    return {p.where: p.told for p in check_data(name, root).problems if p.kind == "convention"}
+    return {p.where: p.message for p in check_set(name, root).problems if p.kind == "convention"}
 
 
 def with_palm(sample):
@@ -81,7 +81,7 @@ def with_palm(sample):
 
 
 def backwards(sample):
-    """Every finger the other way round: snap for RHD, and RHD for snap."""
+    """Reverse every finger: RHD's order becomes snap, and snap becomes RHD's."""
     places = [0, *(tip + 3 - i for tip in range(1, 21, 4) for i in range(4))]
     return replace(sample, xyz_mm=sample.xyz_mm[places], uv_px=sample.uv_px[places])
 
@@ -97,7 +97,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", SETS)
 def test_nothing_is_wrong_with_clean_sets(clean, name):
-    report = check_data(name, clean[name][1])
+    report = check_set(name, clean[name][1])
     assert report.problems == []
     assert report.counts["evaluation"]["samples"] == len(clean[name][0])
     assert {v.topic for v in report.verdicts} == {"order", "unit", "axes", "camera", "frame", "root", "side"}
@@ -112,7 +112,7 @@ def test_each_wrong_convention_is_named_and_no_other(copied, name, topic):
 
 
 @pytest.mark.parametrize("name", ["freihand", "ge2019"])
-def test_images_tell_hands_of_the_other_side_from_mirrored_joints(copied, name):
+def test_images_distinguish_hands_of_the_other_side_from_mirrored_joints(copied, name):
     samples, root = copied(name)
     mirrored = [replace(sample, xyz_mm=sample.xyz_mm * np.float32([-1, 1, 1])) for sample in samples]
     if name == "freihand":  # Ge's would lie far out of their images
@@ -135,7 +135,7 @@ def test_exchanged_sides_are_named(copied):
 
 @pytest.fixture
 def broken(copied):
-    """Seven things wrong with seven samples."""
+    """The folder of a set with seven problems in seven samples."""
     _, root = copied("rhd")
     folder = root / "evaluation"
     path = folder / "anno_evaluation.pickle"
@@ -153,8 +153,8 @@ def broken(copied):
 
 
 def test_everything_broken_is_named(broken):
-    report = check_data("rhd", broken)
-    told = "\n".join(f"{problem.where}: {problem.told}" for problem in report.problems)
+    report = check_set("rhd", broken)
+    messages = "\n".join(f"{problem.where}: {problem.message}" for problem in report.problems)
     for expected in (
         '"xyz" of image 00000',
         '"K" of image 00001',
@@ -164,7 +164,7 @@ def test_everything_broken_is_named(broken):
         "evaluation/00006: all 3D joints lie at one point",
         "evaluation/00005: the same image as evaluation/00007",
     ):
-        assert expected in told
+        assert expected in messages
     assert len(report.problems) == 7
     with pytest.raises(HandsError):
         open_data("rhd", broken, "evaluation")
@@ -174,10 +174,12 @@ def test_poses_of_one_split_in_another_are_a_problem(copied):
     samples, root = copied("rhd")
     others = [replace(sample, name=f"{int(sample.name) + COUNT:05d}") for sample in posed_hands(COUNT, 5)]
     write_rhd(root, [*others[:-1], replace(samples[3], name=others[-1].name)], "training")
-    problems = [problem for problem in check_data("rhd", root).problems if problem.kind == "copy"]
-    assert [(p.where, p.told) for p in problems] == [("training/00023", "the same pose as evaluation/00003")]
+    problems = [problem for problem in check_set("rhd", root).problems if problem.kind == "copy"]
+    assert [(p.where, p.message) for p in problems] == [
+        ("training/00023", "the same pose as evaluation/00003")
+    ]
     write_rhd_labels(root, [*samples[:-1], replace(samples[0], name=samples[-1].name)])
-    assert any("2 samples share 1 poses" in note for note in check_data("rhd", root, ["evaluation"]).notes)
+    assert any("2 samples share 1 poses" in note for note in check_set("rhd", root, ["evaluation"]).notes)
 
 
 def test_freihands_labels_are_judged_one_by_one(copied):
@@ -186,16 +188,25 @@ def test_freihands_labels_are_judged_one_by_one(copied):
     numbers = json.loads(path.read_text())
     numbers[4][3][0] = float("nan")
     path.write_text(json.dumps(numbers))
-    report = check_data("freihand", root)
-    assert [problem.told.partition(" of ")[0] for problem in report.problems] == ["label 4"]
+    report = check_set("freihand", root)
+    assert [problem.message.partition(" of ")[0] for problem in report.problems] == ["label 4"]
     assert report.counts["evaluation"]["samples"] == len(samples) - 1
+
+
+def test_samples_are_checked_as_sets_are(clean):
+    samples, root = clean["freihand"]
+    read = open_data("freihand", root, "evaluation")
+    assert check({"evaluation": read}).to_json() == check_set("freihand", root, ["evaluation"]).to_json()
+    report = check([replace(sample, xyz_mm=sample.xyz_mm / 10) for sample in read])
+    assert [problem.where for problem in report.problems] == ["unit"]
+    assert report.counts["samples"]["samples"] == len(samples)
 
 
 def test_images_without_labels_are_only_counted(clean, tmp_path):
     folder = tmp_path / "images"
     shutil.copytree(clean["rhd"][1] / "evaluation/color", folder)
     (folder / "00003.png").write_bytes(b"")
-    report = check_data("images", folder)
+    report = check_set("images", folder)
     assert [problem.kind for problem in report.problems] == ["file"]
     assert list(report.counts) == ["training"]
     assert report.counts["training"]["samples"] == COUNT - 1
@@ -213,7 +224,7 @@ def test_the_command_prints_all_and_ends_with_what_it_found(clean, broken, tmp_p
     assert main(["check", "--data", "rhd", "--root", str(clean["rhd"][1])]) == 0
     printed = capsys.readouterr().out
     assert "no problems" in printed
-    assert "not there" in printed
+    assert "absent" in printed
     sheet = tmp_path / "new" / "sheet.png"
     assert main(["check", "--data", "rhd", "--root", str(broken), "--sheet", str(sheet)]) == 1
     printed = capsys.readouterr().out
@@ -241,39 +252,39 @@ def test_a_sheet_of_wild_labels_is_drawn(copied, tmp_path):
 def test_nothing_is_wrong_with_real_sets(name):
     if not (SHARED / name).is_dir():
         pytest.skip(f"{name} is not at {SHARED}")
-    report = check_data(name, SHARED / name)
+    report = check_set(name, SHARED / name)
     assert report.problems == []
     assert any("frames are left out" in note for note in report.notes) == (name == "stb")
     assert logging.getLogger("latent_hands.data").propagate
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_below_one_is_told(clean, limit):
+def test_a_limit_below_one_is_refused(clean, limit):
     with pytest.raises(HandsError, match=f"limit is {limit}; it must be at least 1"):
-        check_data("rhd", clean["rhd"][1], limit=limit)
+        check_set("rhd", clean["rhd"][1], limit=limit)
 
 
-def test_both_splits_are_told_where_neither_has_a_readable_sample(copied):
+def test_both_splits_are_named_if_neither_has_a_readable_sample(copied):
     _, root = copied("rhd")
     shutil.copytree(root / "evaluation", root / "training")
     (root / "training/anno_evaluation.pickle").rename(root / "training/anno_training.pickle")
     for split in ("training", "evaluation"):
         shutil.rmtree(root / split / "color")
         (root / split / "color").mkdir()
-    told = [problem.where for problem in check_data("rhd", root).problems]
-    assert (told.count("training"), told.count("evaluation")) == (COUNT, COUNT)
+    places = [problem.where for problem in check_set("rhd", root).problems]
+    assert (places.count("training"), places.count("evaluation")) == (COUNT, COUNT)
 
 
 def test_every_kind_of_image_is_read(monkeypatch, tmp_path):
-    """Each shared one once; and who lacks what others have is named."""
+    """Shared images are read once, and samples that lack what others have are named."""
     samples = painted_scenes(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"no image")
     shared, broken = ("identity_tag", "background_tag"), tmp_path / "broken.png"
     samples = [replace(sample, **dict.fromkeys(shared, broken)) for sample in samples]
     lacking = [replace(samples[0], name=f"no {kind}", **{kind: None}) for kind in (*shared, "depth")]
     name_painted([*samples, *lacking], monkeypatch)
-    told = [p for p in check_data("painted", tmp_path, ["training"]).problems if p.kind == "file"]
-    assert [problem.where for problem in told].count(str(broken)) == 2
+    problems = [p for p in check_set("painted", tmp_path, ["training"]).problems if p.kind == "file"]
+    assert [problem.where for problem in problems].count(str(broken)) == 2
     for kind in (*shared, "depth"):
-        (problem,) = [problem for problem in told if problem.where == f"training/no {kind}"]
-        assert problem.told == f"it has no {kind} image, but others have"
+        (problem,) = [problem for problem in problems if problem.where == f"training/no {kind}"]
+        assert problem.message == f"it has no {kind} image, but others have"

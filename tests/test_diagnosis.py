@@ -1,4 +1,4 @@
-"""The doctor on arrays: every wrong convention is named, alone or with others, and right ones never are."""
+"""The doctor on arrays: every wrong convention is named, alone or with others, and no right one is."""
 
 import re
 from dataclasses import replace
@@ -12,7 +12,7 @@ from latent_hands.data import open_data, read_stb
 from latent_hands.data.sample import project
 from latent_hands.doctor import anatomy, cameras
 from latent_hands.doctor.diagnosis import diagnose
-from latent_hands.doctor.images import READINGS, likeliest
+from latent_hands.doctor.images import READINGS, best_reading
 from latent_hands.doctor.labels import labels_of
 from latent_hands.hand.skeleton import JOINTS, reorder
 
@@ -22,13 +22,13 @@ def labels():
     return labels_of([(sample.name, sample, SIZE_PX) for sample in posed_hands(24)])
 
 
-def wrong(labels, unlike=None):
-    """What is wrong, by topic."""
-    return {verdict.topic: verdict.wrong for verdict in diagnose(labels, unlike)[0] if verdict.wrong}
+def wrong(labels, colour_spread=None):
+    """Return what is wrong, by topic."""
+    return {verdict.topic: verdict.wrong for verdict in diagnose(labels, colour_spread)[0] if verdict.wrong}
 
 
 def in_order(labels, name):
-    """Listed in another order than they are read in."""
+    """Return the labels in another order, read as if in RHD's."""
     places = anatomy.listings()[name].places
     return labels.listed([places.index(i) for i in range(21)])
 
@@ -61,21 +61,21 @@ def test_few_hands_are_enough(count):
 
 
 @pytest.mark.parametrize(
-    ("factor", "told"),
+    ("factor", "message"),
     [
         (
             0.001,
-            "middle bone 0.0342 mm; a hand's is 20-60 mm: the labels look like metres.* multiply by 1000",
+            "the middle bone is 0.0342 mm; .*: the labels look like metres.* multiply by 1000",
         ),
         (0.1, "centimetres, not millimetres, multiply by 10$"),
         (1000, "millimetres taken for metres, divide by 1000"),
         (1 / 3, "no usual unit"),
     ],
 )
-def test_units_are_named(labels, factor, told):
+def test_units_are_named(labels, factor, message):
     found = wrong(replace(labels, xyz_mm=labels.xyz_mm * factor))
     assert set(found) == {"unit"}
-    assert re.search(told, found["unit"])
+    assert re.search(message, found["unit"])
 
 
 def test_poses_without_millimetres_are_named(labels):
@@ -136,7 +136,7 @@ def test_axes_are_named_where_2d_joints_are_labelled(labels, axes):
 
 
 @pytest.mark.parametrize("axes", [cameras.SWAPPED, cameras.SWAPPED_2D])
-def test_the_side_tells_which_joints_are_swapped_where_the_camera_cannot(labels, axes):
+def test_the_side_decides_which_joints_are_swapped_where_the_camera_cannot(labels, axes):
     K = labels.K.copy()
     K[:, 0, 2] = K[:, 1, 2] = 100
     even = replace(labels, K=K, uv_px=project(labels.xyz_mm, K))
@@ -144,21 +144,21 @@ def test_the_side_tells_which_joints_are_swapped_where_the_camera_cannot(labels,
 
 
 @pytest.mark.parametrize("axes", [cameras.SWAPPED, cameras.MIRRORED])
-def test_where_2d_joints_are_projected_images_tell_sides_from_axes(labels, axes):
+def test_where_2d_joints_are_projected_images_distinguish_sides_from_axes(labels, axes):
     turned = AXES[axes](labels)
     turned = replace(turned, uv_px=project(turned.xyz_mm, turned.K))
-    unlike = np.tile(np.where(np.array(READINGS) == axes, 1.0, 9.0), (len(labels.names), 1))
-    assert set(wrong(turned, unlike)) == {"axes"}
+    colour_spread = np.tile(np.where(np.array(READINGS) == axes, 1.0, 9.0), (len(labels.names), 1))
+    assert set(wrong(turned, colour_spread)) == {"axes"}
     assert "see --sheet" in wrong(turned)["side"]
     as_labelled = np.tile([1.0, 9.0, 9.0], (len(labels.names), 1))
     assert set(wrong(turned, as_labelled)) == {"side"}
     assert "see --sheet" not in wrong(turned, as_labelled)["side"]
 
 
-def test_images_that_disagree_do_not_tell():
-    assert likeliest(np.array([[1.0, 2, 3], [2, 1, 3]] * 10)) is None
-    assert likeliest(np.full((20, 3), 5.0)) is None
-    assert likeliest(np.array([[1.0, 2, 3]] * 20)) == READINGS[0]
+def test_images_that_disagree_do_not_decide():
+    assert best_reading(np.array([[1.0, 2, 3], [2, 1, 3]] * 10)) is None
+    assert best_reading(np.full((20, 3), 5.0)) is None
+    assert best_reading(np.array([[1.0, 2, 3]] * 20)) == READINGS[0]
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.25, 2.0])
@@ -169,8 +169,8 @@ def test_a_camera_of_another_resolution_is_named(labels, scale, projected):
     found = wrong(other)
     assert set(found) == {"camera"}
     width, height = (round(side * scale / 10) for side in SIZE_PX)
-    told = found["camera"].split(" px")[0].removeprefix("K belongs to images of ").split("x")
-    assert [round(int(side) / 10) for side in told] == [width, height]
+    size = found["camera"].split(" px")[0].removeprefix("K belongs to images of ").split("x")
+    assert [round(int(side) / 10) for side in size] == [width, height]
 
 
 def test_a_camera_of_another_crop_is_named(labels):
@@ -181,10 +181,10 @@ def test_a_camera_of_another_crop_is_named(labels):
 
 
 def test_2d_joints_of_other_hands_do_not_reproject(labels):
-    assert "no other camera mends it" in wrong(replace(labels, uv_px=labels.uv_px[::-1]))["camera"]
+    assert "no other camera explain it" in wrong(replace(labels, uv_px=labels.uv_px[::-1]))["camera"]
 
 
-def test_palm_and_wrist_are_told_apart(labels):
+def test_palm_and_wrist_are_distinguished(labels):
     palm = with_palm(labels)
     assert "read as the wrist but is the palm" in wrong(palm)["root"]
     assert wrong(replace(palm, root="palm")) == {}
@@ -207,12 +207,12 @@ def test_single_hands_out_of_range_are_named(labels):
     bent = replace(labels, xyz_mm=xyz_mm, uv_px=uv_px)
     verdicts, outliers = diagnose(bent)
     assert not any(verdict.wrong for verdict in verdicts)
-    told = {name: " ".join(text for other, text in outliers if other == name) for name, _ in outliers}
-    assert set(told) == {labels.names[i] for i in (1, 2, 3, 4)}
-    assert "middle bone" in told[labels.names[1]]
-    assert "ring_dip-ring_tip: 3" in told[labels.names[2]]
-    assert "1 visible joints do not reproject, most ring_tip" in told[labels.names[3]]
-    assert "behind the camera" in told[labels.names[4]]
+    messages = {name: " ".join(text for other, text in outliers if other == name) for name, _ in outliers}
+    assert set(messages) == {labels.names[i] for i in (1, 2, 3, 4)}
+    assert "middle bone" in messages[labels.names[1]]
+    assert "ring_dip-ring_tip: 3" in messages[labels.names[2]]
+    assert "1 visible joints do not reproject, most of all ring_tip" in messages[labels.names[3]]
+    assert "behind the camera" in messages[labels.names[4]]
 
 
 def test_fingers_that_bend_backwards_are_named(labels):
@@ -225,8 +225,8 @@ def test_fingers_that_bend_backwards_are_named(labels):
     hand[tip] = base + np.outer([2.0, 1.0], back) * 0.5
     xyz_mm = labels.xyz_mm.copy()
     xyz_mm[0] = hand
-    told = [text for _, text in diagnose(replace(labels, xyz_mm=xyz_mm, uv_px=None))[1]]
-    assert any("index finger's middle joint bends by -90 degrees" in text for text in told)
+    messages = [text for _, text in diagnose(replace(labels, xyz_mm=xyz_mm, uv_px=None))[1]]
+    assert any("index finger's middle joint bends by -90 degrees" in text for text in messages)
 
 
 def test_bends_are_the_same_from_everywhere_and_for_mirror_images(labels):

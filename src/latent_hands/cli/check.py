@@ -47,15 +47,15 @@ def check(
     Args:
         sheet: Also write an image of some samples with their labels, problems first.
     """
-    from latent_hands.doctor import check_data
+    from latent_hands.doctor import check_set
 
     with progress_bars() as advance:
-        report = check_data(data, root, split, limit, advance)
+        report = check_set(data, root, split, limit, advance)
     if sheet is not None:
-        from latent_hands.doctor.sheet import check_sheet
+        from latent_hands.doctor.sheet import draw_sheet
         from latent_hands.draw import save_image
 
-        save_image(check_sheet(report.looked, [problem.where for problem in report.problems]), sheet)
+        save_image(draw_sheet(report.inspected, [problem.where for problem in report.problems]), sheet)
     if json:
         print_json({"name": data, "root": str(root), **report.to_json()})
     else:
@@ -100,8 +100,8 @@ def print_problems(heading: str, problems: Sequence["Problem"]) -> None:
         return
     print(f"\n{len(problems)} {heading}:")
     for problem in problems[:PRINTED]:
-        where = "" if problem.where in problem.told else f"{problem.where}: "
-        print(f"  {where}{problem.told}")
+        where = "" if problem.where in problem.message else f"{problem.where}: "
+        print(f"  {where}{problem.message}")
     if len(problems) > PRINTED:
         print(f"  and {len(problems) - PRINTED} more (--json lists all)")
 

@@ -1,33 +1,50 @@
-"""The doctor of data sets: which conventions labels follow, whether they are read as such, what is broken."""
+"""The doctor of data sets: the conventions that labels follow, and what is broken.
+
+`check` examines samples, `check_set` a data set on disk. Both return a `Report`:
+
+>>> report = check(samples)                # doctest: +SKIP
+>>> [problem.message for problem in report.problems]    # doctest: +SKIP
+"""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from latent_hands.data import Sample
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
-from latent_hands.doctor.files import Looked, Problem, look_at, read_splits, same_images, same_poses
+from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, read_splits
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
 
-__all__ = ["Problem", "Report", "Verdict", "check_data"]
+__all__ = ["Inspected", "Problem", "Report", "Verdict", "check", "check_set"]
+
+Advance = Callable[[str, int, int], None]
+"""A function that receives the progress: (split, number of samples done, number of samples)."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. counts: per split; verdicts: per convention; notes: neither right nor wrong."""
+    """The result of a check.
+
+    counts: numbers of samples, labels and joints by split.
+    verdicts: the convention that the labels follow, for each topic (order, unit, axes, root, side, ...).
+    problems: what is wrong.
+    notes: observations that are not problems.
+    inspected: the samples whose images could be read.
+    """
 
     counts: dict[str, dict[str, Any]]
     verdicts: list[Verdict]
     problems: list[Problem]
     notes: list[str]
-    looked: list[Looked]
+    inspected: list[Inspected]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in plain containers, but for the samples."""
+        """Return the report without the samples, as dicts, lists, strings and numbers."""
         return {
             "healthy": not self.problems,
             "splits": self.counts,
@@ -37,49 +54,67 @@ class Report:
         }
 
 
-def check_data(
+def check(
+    samples: Sequence[Sample] | Mapping[str, Sequence[Sample]], advance: Advance = lambda *_: None
+) -> Report:
+    """Examine samples: the conventions of their labels, their files, outliers and copies.
+
+    `samples` is one sequence, or several by the name of their split. Every image of the samples is read.
+    Conventions are decided by what most hands have in common; see `doctor.diagnosis`.
+    """
+    splits = samples if isinstance(samples, Mapping) else {"samples": samples}
+    return _check(splits, [], [], advance)
+
+
+def check_set(
     name: str,
     root: Path,
     splits: Sequence[str] = SPLITS,
     limit: int | None = None,
-    advance: Callable[[str, int, int], None] = lambda *_: None,
+    advance: Advance = lambda *_: None,
 ) -> Report:
-    """Read everything that is there, to the end, and say what it is and what is wrong with it.
+    """Examine a data set on disk, to its end, as `check` does; also report what its reader cannot read.
 
-    `limit` looks at the first so many samples of a split; `advance` is told (split, done, all). Raises
-    HandsError for an unknown set and for a folder where no split of it is.
+    `name` is the name of a reader, `root` the folder. `limit` is the number of samples to read from each
+    split. A split that does not exist is a note. Raises HandsError for an unknown reader, a packed store, a
+    limit below 1, and a folder without any of the splits.
     """
-    read, problems, notes = read_splits(name, root, splits, limit)
-    looked: list[Looked] = []
-    for split, samples in read.items():
-        seen, told = look_at(samples, split, advance)
-        looked += seen
-        problems += told
+    return _check(*read_splits(name, root, splits, limit), advance)
+
+
+def _check(
+    splits: Mapping[str, Sequence[Sample]], problems: list[Problem], notes: list[str], advance: Advance
+) -> Report:
+    inspected: list[Inspected] = []
+    for split, samples in splits.items():
+        found, broken = inspect(samples, split, advance)
+        inspected += found
+        problems += broken
     problems += [
-        Problem("label", each.name, "all 3D joints lie at one point: there is no hand")
-        for each in looked
+        Problem("label", each.name, "all 3D joints lie at one point, so it is not a hand")
+        for each in inspected
         if each.sample.xyz_mm is not None and not is_hand(each.sample)
     ]
     verdicts: list[Verdict] = []
-    labels = labels_of([(each.name, each.sample, each.size_px) for each in looked])
+    labels = labels_of([(each.name, each.sample, each.size_px) for each in inspected])
     if labels is not None:
-        unlike = np.array([each.unlike for each in looked if is_hand(each.sample)])
-        verdicts, outliers = diagnose(labels, unlike)
+        spread = np.array([each.colour_spread for each in inspected if is_hand(each.sample)])
+        verdicts, outliers = diagnose(labels, spread)
         problems += [
             Problem("convention", verdict.topic, verdict.wrong) for verdict in verdicts if verdict.wrong
         ]
         problems += [Problem("outlier", *outlier) for outlier in outliers]
     else:
-        notes.append("no 3D joints are labelled: conventions cannot be told")
-    copied, shared = _copies(looked)
-    counts = {split: _count([each for each in looked if each.split == split]) for split in read}
-    return Report(counts, verdicts, problems + copied, notes + shared, looked)
+        notes.append("no sample has 3D joints, so the conventions are unknown")
+    copies, shared = find_copies(inspected)
+    counts = {split: _count([each for each in inspected if each.split == split]) for split in splits}
+    return Report(counts, verdicts, problems + copies, notes + shared, inspected)
 
 
-def _count(looked: Sequence[Looked]) -> dict[str, Any]:
-    samples = [each.sample for each in looked]
+def _count(inspected: Sequence[Inspected]) -> dict[str, Any]:
+    samples = [each.sample for each in inspected]
     visible = [sample.visible for sample in samples if sample.visible is not None]
-    sizes = Counter(f"{width}x{height}" for width, height in (each.size_px for each in looked))
+    sizes = Counter(f"{width}x{height}" for width, height in (each.size_px for each in inspected))
     return {
         "samples": len(samples),
         "labelled": sum(sample.xyz_mm is not None for sample in samples),
@@ -89,14 +124,3 @@ def _count(looked: Sequence[Looked]) -> dict[str, Any]:
         "joints": 21 * len(visible),
         "sizes_px": dict(sizes.most_common()),
     }
-
-
-def _copies(looked: Sequence[Looked]) -> tuple[list[Problem], list[str]]:
-    """Images that are there twice are a problem, and so are poses of one split in another."""
-    images, poses = same_images(looked), same_poses(looked)
-    problems = [Problem("copy", names[0], f"the same image as {', '.join(names[1:])}") for names in images]
-    across = [names for names in poses if len({name.partition("/")[0] for name in names}) > 1]
-    problems += [Problem("copy", names[0], f"the same pose as {', '.join(names[1:])}") for names in across]
-    within = sum(map(len, poses)) - sum(map(len, across))
-    groups = len(poses) - len(across)
-    return problems, [f"{within} samples share {groups} poses within their split"] if within else []

@@ -1,6 +1,6 @@
-"""What all hands have in common, whatever the pose: lengths, bends, and the side that fingers bend to.
+"""What all hands have in common in every pose: proportions, ranges of angles, the side that fingers bend to.
 
-Hands are (n, 21, 3) in RHD's order, in any unit, with the wrist or the palm as joint 0.
+Hands are (n, 21, 3) in RHD's order, in any unit and frame, with the wrist or the palm as joint 0.
 """
 
 import numpy as np
@@ -36,28 +36,32 @@ _MEAN = np.array(
         *(0.72, 0.58, 0.60, 1.80, 2.14),
     ]
 )
-"""These distances, which hardly change in bending, of the renderer's mean hand; in middle bones."""
+"""The lengths of these distances in the renderer's mean hand, in middle bones; no pose changes them much."""
 
 LITTLE_FIRST = "little-first"
+"""The order that results if joints in STB's order are read as if in the order "snap"."""
+
+BONE_MM = (18.0, 70.0)
+"""The range of the middle MCP-PIP bone, for hands of all ages and all joint conventions."""
 BEND_LIMITS_DEG = {"base": (-80.0, 125.0), "middle": (-45.0, 140.0), "end": (-45.0, 130.0)}
-"""How far a finger's joints bend towards the palm, with room for each set's idea of where joints are."""
+"""The range of the angles of a finger, positive towards the palm, with a margin for joint conventions."""
 
 
 def middle_bone(xyz: Hands) -> Float[np.ndarray, " n"]:
-    """Length of the middle MCP-PIP bone, the unit of poses."""
+    """Return the length of the middle MCP-PIP bone, which is the unit of poses."""
     return np.linalg.norm(xyz[:, MIDDLE_MCP] - xyz[:, MIDDLE_PIP], axis=-1)
 
 
 def bone_lengths(xyz: Hands) -> Float[np.ndarray, "n 20"]:
-    """Lengths in the order of `BONES`."""
+    """Return the lengths of the bones, in the order of `BONES`."""
     parent, child = (list(ends) for ends in zip(*BONES, strict=True))
     return np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=-1)
 
 
 def misfit(xyz: Hands) -> Float[np.ndarray, " n"]:
-    """How far the proportions are from a mean hand's, whatever its size: the mean of |log ratio|.
+    """Return the difference from the proportions of the mean hand: the mean of |log ratio|, of any size.
 
-    Real hands of all sets have 0.06 .. 0.17, hands with their joints in another order 0.25 and more.
+    It is 0.06 to 0.17 for real hands of all data sets, and at least 0.25 if joints are in another order.
     """
     ends = np.array(_RIGID)
     lengths = np.linalg.norm(xyz[:, ends[:, 0]] - xyz[:, ends[:, 1]], axis=-1)
@@ -71,15 +75,15 @@ def misfit_of_orders(xyz: Hands) -> dict[str, Float[np.ndarray, " n"]]:
 
 
 def listings() -> dict[str, JointOrder]:
-    """Return all registered joint orders, and the order that results if STB's joints are read as snap's."""
+    """Return all registered joint orders and LITTLE_FIRST, by name."""
     places = (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4)))
     return {**ORDERS, LITTLE_FIRST: JointOrder(places, "wrist, then little finger to thumb, tip to base")}
 
 
 def thumb_base(xyz: Hands) -> Float[np.ndarray, " n"]:
-    """Where the thumb's base lies on the way from joint 0 (at 0) to the middle MCP (at 1).
+    """Return the place of the thumb's base along the line from joint 0 (at 0) to the middle MCP (at 1).
 
-    It is 0.15 .. 0.4 from any wrist, and behind any palm: -0.6 .. -0.3.
+    It is 0.15 to 0.4 if joint 0 is the wrist, and -0.6 to -0.3 if it is the palm.
     """
     way = xyz[:, MIDDLE_MCP] - xyz[:, 0]
     along = ((xyz[:, _THUMB_CMC] - xyz[:, 0]) * way).sum(axis=-1)
@@ -87,10 +91,10 @@ def thumb_base(xyz: Hands) -> Float[np.ndarray, " n"]:
 
 
 def left_bend(xyz: Hands) -> Float[np.ndarray, " n"]:
-    """How far the four fingers bend to where the palm of a LEFT hand would be, in finger lengths, -1 .. 1.
+    """Return how far the four fingers bend towards the palm of a LEFT hand, in finger lengths, -1 to 1.
 
-    Fingers bend to the palm and hardly back, so it is positive for left hands and negative for right ones,
-    and near 0 for flat ones, which do not tell.
+    Fingers bend to the palm and hardly backwards. So it is positive for left hands, negative for right hands,
+    and near 0 for flat hands, which do not decide.
     """
     normal = _unit(np.cross(xyz[:, LITTLE_MCP] - xyz[:, _INDEX_MCP], xyz[:, MIDDLE_MCP] - xyz[:, 0]))
     bends = []
@@ -102,7 +106,7 @@ def left_bend(xyz: Hands) -> Float[np.ndarray, " n"]:
 
 
 def bend_deg(xyz: Hands, left: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n 4 3"]:
-    """Angles of MCP, PIP and DIP of index to little finger, positive towards the palm."""
+    """Return the angles of MCP, PIP and DIP of index to little finger, positive towards the palm."""
     across = _unit(xyz[:, LITTLE_MCP] - xyz[:, _INDEX_MCP]) * np.where(left, 1.0, -1.0)[:, None]
     angles = []
     for chain in list(FINGERS.values())[1:]:
@@ -114,7 +118,7 @@ def bend_deg(xyz: Hands, left: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n 4
 
 
 def bone_name(index: int) -> str:
-    """A bone by its ends, "middle_mcp-middle_pip"."""
+    """Return the name of a bone: the names of its ends, as in "middle_mcp-middle_pip"."""
     return "-".join(JOINTS[joint] for joint in BONES[index])
 
 

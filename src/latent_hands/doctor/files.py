@@ -1,4 +1,4 @@
-"""Every file of a data set read once: what is missing or broken, sizes, and images that are the same."""
+"""The files of a data set, each read once: missing and broken files, image sizes, and copies."""
 
 import hashlib
 import logging
@@ -14,48 +14,59 @@ import numpy as np
 
 from latent_hands.data import Sample, check_limit, find_reader
 from latent_hands.data.formats.image import read_pixels
-from latent_hands.doctor.images import unlikeness
+from latent_hands.data.image_files import KINDS, file_of
+from latent_hands.doctor.images import colour_spread
 from latent_hands.errors import AbsentError, HandsError
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong: of which kind, with what (a file, a sample, a split, the set), and why."""
+    """Something wrong with a data set.
+
+    kind: "file", "label", "convention", "outlier" or "copy".
+    where: the file, sample, split or convention.
+    message: what is wrong.
+    """
 
     kind: str
     where: str
-    told: str
+    message: str
 
 
 @dataclass(frozen=True)
-class Looked:
-    """A sample whose image was read. digest: of the pixels; unlike: see `images.unlikeness`."""
+class Inspected:
+    """A sample whose image was read.
+
+    name: "split/name of the sample". size_px: (width, height) of the image. digest: a hash of its pixels.
+    colour_spread: see `images.colour_spread`.
+    """
 
     name: str
     split: str
     sample: Sample
     size_px: tuple[int, int]
     digest: bytes
-    unlike: np.ndarray
+    colour_spread: np.ndarray
 
 
 def read_splits(
     name: str, root: Path, splits: Sequence[str], limit: int | None
 ) -> tuple[dict[str, list[Sample]], list[Problem], list[str]]:
-    """Samples by split, what readers said about the others, and splits that are not there at all, as notes.
+    """Read the samples of a data set by split; return them, the errors of the reader, and notes.
 
-    Raises HandsError for an unknown set, a packed store, a limit below 1, and if no split is there.
+    The notes are the log of the reader and the splits that do not exist. Raises HandsError for an unknown
+    reader, a packed store, a limit below 1, and if no split exists.
     """
     check_limit(limit)
     reader = find_reader(name, root)
     if not root.exists():
         raise HandsError(f"no data set at {root}")
-    read, problems, absent, heard = dict[str, list[Sample]](), [], list[AbsentError](), list[str]()
-    known = set[str]()
+    read, problems, absent, notes = dict[str, list[Sample]](), [], list[AbsentError](), list[str]()
+    reported = set[str]()
     for split in splits:
         errors: list[HandsError] = []
         try:
-            with _readers_log(heard):
+            with _log_of_readers(notes):
                 samples = reader(root, split, limit, on_broken=errors.append)
             if any(_same_files(samples, others) for others in read.values()):
                 continue
@@ -64,19 +75,62 @@ def read_splits(
             absent.append(error)
         except HandsError as error:
             errors.append(error)
-        told = {str(error) for error in errors} - known  # images may share a label, splits a folder
-        known |= told
-        problems += [Problem("file", split, each) for each in sorted(told)]
+        # Samples may share a label, and splits a folder: each message is reported once.
+        messages = {str(error) for error in errors} - reported
+        reported |= messages
+        problems += [Problem("file", split, message) for message in sorted(messages)]
     if len(absent) == len(splits):
         raise absent[0]
-    return read, problems, heard + [f"not there: {error}" for error in absent]
+    return read, problems, notes + [f"absent: {error}" for error in absent]
+
+
+def inspect(
+    samples: Sequence[Sample], split: str, advance: Callable[[str, int, int], None]
+) -> tuple[list[Inspected], list[Problem]]:
+    """Read every image, mask, depth image and tag of the samples.
+
+    `advance` is called with (split, done, number of samples). It is a problem, too, if a sample lacks a kind
+    of image that others have.
+    """
+    inspected, problems = list[Inspected](), list[Problem]()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, (each, found) in enumerate(pool.map(partial(_inspect, split), samples), 1):
+            inspected += [each] if each is not None else []
+            problems += found
+            advance(split, done, len(samples))
+    return inspected, problems + list(_problems_of_kinds(samples, split))
+
+
+def find_copies(inspected: Iterable[Inspected]) -> tuple[list[Problem], list[str]]:
+    """Return copies as problems: images that occur twice, and poses of one split in another.
+
+    Poses that occur twice in one split are a note, because images of one pose from two cameras are common.
+    """
+    inspected = list(inspected)
+    images = _groups((each.digest, each.name) for each in inspected)
+    labelled = ((each.sample.xyz_mm, each.name) for each in inspected)
+    poses = _groups((xyz.tobytes(), name) for xyz, name in labelled if xyz is not None)
+    problems = [Problem("copy", names[0], f"the same image as {', '.join(names[1:])}") for names in images]
+    across = [names for names in poses if len({name.partition("/")[0] for name in names}) > 1]
+    problems += [Problem("copy", names[0], f"the same pose as {', '.join(names[1:])}") for names in across]
+    within = sum(map(len, poses)) - sum(map(len, across))
+    groups = len(poses) - len(across)
+    return problems, [f"{within} samples share {groups} poses within their split"] if within else []
+
+
+def _groups(pairs: Iterable[tuple[bytes, str]]) -> list[list[str]]:
+    """Return the names that share a key, group by group."""
+    groups: dict[bytes, list[str]] = {}
+    for key, name in pairs:
+        groups.setdefault(key, []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
 
 
 @contextmanager
-def _readers_log(heard: list[str]) -> Iterator[None]:
-    """What readers log meanwhile is taken down and shown nowhere else."""
+def _log_of_readers(messages: list[str]) -> Iterator[None]:
+    """Collect what readers log, and log it nowhere else."""
     log, handler = logging.getLogger("latent_hands.data"), logging.Handler()
-    handler.emit = lambda record: heard.append(record.getMessage())
+    handler.emit = lambda record: messages.append(record.getMessage())
     propagate, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:
@@ -86,81 +140,42 @@ def _readers_log(heard: list[str]) -> Iterator[None]:
         log.propagate = propagate
 
 
-def look_at(
-    samples: Sequence[Sample], split: str, advance: Callable[[str, int, int], None]
-) -> tuple[list[Looked], list[Problem]]:
-    """Read every image, mask, depth map and tag; `advance` is told (split, done, all).
-
-    A sample without a kind of image that others have is a problem, too.
-    """
-    looked, problems = list[Looked](), list[Problem]()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (seen, told) in enumerate(pool.map(partial(_look, split), samples), 1):
-            looked += [seen] if seen is not None else []
-            problems += told
-            advance(split, done, len(samples))
-    return looked, problems + list(_of_kinds(samples, split))
-
-
-def _of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
-    """Of every kind of image, broken ones that samples share, and samples without one."""
-    from latent_hands.data.image_files import (  # which brings torch, and help need not wait for it
-        KINDS,
-        file_of,
-    )
-
+def _problems_of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
+    """Yield broken images that samples share, and samples that lack a kind of image that others have."""
     for key, kind in KINDS.items():
         files = {sample.name: file_of(sample, key) for sample in samples}
-        there = dict.fromkeys(file for file in files.values() if file is not None)
-        for file in there if kind.shared else ():
-            yield from _try(file, "RGB")[1]
-        for name, file in files.items() if there else ():
+        existing = dict.fromkeys(file for file in files.values() if file is not None)
+        for file in existing if kind.shared else ():
+            yield from _read(file, "RGB")[1]
+        for name, file in files.items() if existing else ():
             if file is None:
                 yield Problem("file", f"{split}/{name}", f"it has no {key} image, but others have")
 
 
-def same_images(looked: Iterable[Looked]) -> list[list[str]]:
-    """Names of the samples that show the very same pixels, group by group."""
-    return _groups((each.digest, each.name) for each in looked)
-
-
-def same_poses(looked: Iterable[Looked]) -> list[list[str]]:
-    """Names of the samples with the very same 3D joints, group by group."""
-    labelled = ((each.sample.xyz_mm, each.name) for each in looked)
-    return _groups((xyz.tobytes(), name) for xyz, name in labelled if xyz is not None)
-
-
 def _same_files(samples: Sequence[Sample], others: Sequence[Sample]) -> bool:
-    """Whether these are the same images again: a folder of images has no splits."""
+    """Return whether these are the same images again, as in a folder of images, which has no splits."""
     return bool(samples) and [sample.image for sample in samples] == [sample.image for sample in others]
 
 
-def _groups(pairs: Iterable[tuple[bytes, str]]) -> list[list[str]]:
-    groups: dict[bytes, list[str]] = {}
-    for key, name in pairs:
-        groups.setdefault(key, []).append(name)
-    return [names for names in groups.values() if len(names) > 1]
-
-
-def _look(split: str, sample: Sample) -> tuple[Looked | None, list[Problem]]:
-    image, problems = _try(sample.image, "RGB")
+def _inspect(split: str, sample: Sample) -> tuple[Inspected | None, list[Problem]]:
+    image, problems = _read(sample.image, "RGB")
     if image is None:
         return None, problems
     height, width = image.shape[:2]
     for path in (sample.mask, sample.depth):
         if path is None:
             continue
-        map_, told = _try(path, "L")
-        problems += told
-        if map_ is not None and map_.shape != (height, width):
-            size = f"{map_.shape[1]}x{map_.shape[0]} px, its image {width}x{height}"
+        pixels, broken = _read(path, "L")
+        problems += broken
+        if pixels is not None and pixels.shape != (height, width):
+            size = f"{pixels.shape[1]}x{pixels.shape[0]} px, but its image has {width}x{height} px"
             problems.append(Problem("file", str(path), f"{path} has {size}"))
     digest = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{width}x{height}".encode()).digest()
-    seen = Looked(f"{split}/{sample.name}", split, sample, (width, height), digest, unlikeness(image, sample))
-    return seen, problems
+    spread = colour_spread(image, sample)
+    return Inspected(f"{split}/{sample.name}", split, sample, (width, height), digest, spread), problems
 
 
-def _try(path: Path, mode: str) -> tuple[np.ndarray | None, list[Problem]]:
+def _read(path: Path, mode: str) -> tuple[np.ndarray | None, list[Problem]]:
     try:
         return read_pixels(path, mode), []
     except HandsError as error:

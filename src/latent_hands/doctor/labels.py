@@ -1,4 +1,4 @@
-"""The labels of many samples as arrays, and what every verdict about them consists of."""
+"""The labels of many samples as arrays, and the verdict on a convention that they follow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,14 +8,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from latent_hands.data import Sample
+from latent_hands.doctor import anatomy
+
+_BENT = 0.3
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Hands as their reader gives them: joints in RHD's order, millimetres, camera frame.
+    """Labelled hands as their reader returns them: joints in RHD's order, millimetres, camera frame.
 
-    left: which are said to be left hands; None if the set does not say. uv_px, K and visible are None where
-    not all samples have them.
+    root: the name of joint 0, "wrist" or "palm". left: which hands are labelled as left; None if a sample has
+    no side. uv_px, K: None unless all samples have them. size_px: width and height of the images.
     """
 
     names: tuple[str, ...]
@@ -26,10 +29,9 @@ class Labels:
     visible: Bool[np.ndarray, "n 21"]
     K: Float[np.ndarray, "n 3 3"] | None
     size_px: Float[np.ndarray, "n 2"]
-    """Width and height of the images."""
 
-    def those(self, rows: Bool[np.ndarray, " n"]) -> "Labels":
-        """Only these hands."""
+    def subset(self, rows: Bool[np.ndarray, " n"]) -> "Labels":
+        """Return the labels of the selected hands."""
         arrays = {
             field: None if (array := getattr(self, field)) is None else array[rows]
             for field in ("xyz_mm", "left", "uv_px", "visible", "K", "size_px")
@@ -37,7 +39,7 @@ class Labels:
         return replace(self, names=tuple(compress(self.names, rows)), **arrays)
 
     def listed(self, places: Sequence[int]) -> "Labels":
-        """The same points, joint j taken from place `places[j]`."""
+        """Return the same points in another order: joint j is point `places[j]`."""
         chosen = list(places)
         uv_px = None if self.uv_px is None else self.uv_px[:, chosen]
         return replace(self, xyz_mm=self.xyz_mm[:, chosen], uv_px=uv_px, visible=self.visible[:, chosen])
@@ -45,7 +47,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found about one convention, the numbers that say so, and what is wrong, if anything is."""
+    """The result for one convention.
+
+    topic: the convention ("order", "unit", "axes", "camera", "frame", "root", "side").
+    found: what the labels follow. evidence: the numbers that support it.
+    wrong: the contradiction to what the reader returns; empty if there is none.
+    """
 
     topic: str
     found: str
@@ -54,9 +61,9 @@ class Verdict:
 
 
 def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels | None:
-    """The labels of (name, sample, image's width and height) with 3D joints; None if there is none.
+    """Return the labels of those samples, (name, sample, width and height), that are hands; None if none is.
 
-    Hands whose joints all lie at one point are no hands: they are left out.
+    See `is_hand`.
     """
     hands = [each for each in samples if is_hand(each[1])]
     if not hands:
@@ -75,13 +82,26 @@ def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels 
     )
 
 
+def against_side(labels: Labels) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Return which hands bend like hands of the other side, and which are bent enough to decide."""
+    assert labels.left is not None
+    bend = anatomy.left_bend(labels.xyz_mm) * np.where(labels.left, 1, -1)
+    return bend < -_BENT, np.abs(bend) > _BENT
+
+
+def count_sides(labels: Labels) -> tuple[int, int]:
+    """Return the numbers of hands that bend like left and like right hands."""
+    bend = anatomy.left_bend(labels.xyz_mm)
+    return int((bend > _BENT).sum()), int((bend < -_BENT).sum())
+
+
 def figures(value: float) -> str:
-    """A positive number in two or three figures and without exponent."""
+    """Format a positive number with three significant figures and without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 1e-3 else "less than 0.001"
 
 
 def is_hand(sample: Sample) -> bool:
-    """Whether it has 3D joints, at more than one place."""
+    """Return whether the sample has 3D joints that do not all lie at one point."""
     return sample.xyz_mm is not None and bool(np.ptp(sample.xyz_mm, axis=0).any())
 
 

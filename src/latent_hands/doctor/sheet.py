@@ -1,4 +1,4 @@
-"""Images for people to judge: labels over images, and the hand from the front and the side."""
+"""A sheet for visual inspection: labels over images, and the 3D joints from the front and the side."""
 
 import math
 from collections.abc import Sequence
@@ -8,28 +8,31 @@ import numpy as np
 from latent_hands import draw
 from latent_hands.data import read_rgb
 from latent_hands.data.crops import cut_square
-from latent_hands.doctor.files import Looked
+from latent_hands.doctor.files import Inspected
 
 COLUMNS = ("image", "hand", "3D, front", "3D, side")
 _CELL_PX = 192
 _ROOM = 1.4
 
 
-def check_sheet(looked: Sequence[Looked], first: Sequence[str] = (), count: int = 12) -> draw.ImageArray:
-    """A row for each of `count` samples: those named first, then others, evenly spread."""
-    named = [each for each in looked if each.name in set(first)][: count // 2]
-    rest = [each for each in looked if each not in named]
+def draw_sheet(inspected: Sequence[Inspected], first: Sequence[str] = (), count: int = 12) -> draw.ImageArray:
+    """Return an image with a row for each of `count` samples.
+
+    Up to half of them are those named in `first`; the others are evenly spread over the rest.
+    """
+    named = [each for each in inspected if each.name in set(first)][: count // 2]
+    rest = [each for each in inspected if each not in named]
     step = max(len(rest) / max(count - len(named), 1), 1)
     chosen = named + [rest[int(i * step)] for i in range(min(count - len(named), len(rest)))]
     headings = [each.name.replace("evaluation/", "e/").replace("training/", "t/") for each in chosen]
     return draw.grid([_row(each) for each in chosen], COLUMNS, headings, _CELL_PX)
 
 
-def _row(looked: Looked) -> list[draw.ImageArray | None]:
-    image, sample = read_rgb(looked.sample.image), looked.sample
+def _row(each: Inspected) -> list[draw.ImageArray | None]:
+    image, sample = read_rgb(each.sample.image), each.sample
     row: list[draw.ImageArray | None] = [image, None, None, None]
     if sample.uv_px is not None and np.isfinite(sample.uv_px).all():
-        far = 4.0 * max(looked.size_px)  # Pillow's lines end where its integers do
+        far = 4.0 * max(each.size_px)  # Pillow cannot draw lines beyond the range of its integers
         uv_px = np.clip(sample.uv_px.astype(np.float64), -far, far)
         row[:2] = draw.overlay(image, uv_px), _close_up(image, uv_px)
     if sample.xyz_mm is not None and np.ptp(sample.xyz_mm):
@@ -39,7 +42,7 @@ def _row(looked: Looked) -> list[draw.ImageArray | None]:
 
 
 def _close_up(image: draw.ImageArray, uv_px: np.ndarray) -> draw.ImageArray:
-    """The square around the joints."""
+    """Return the square around the joints, with the joints drawn over it."""
     low, high = uv_px.min(axis=0), uv_px.max(axis=0)
     centre, side_px = (low + high) / 2, max(float((high - low).max()) * _ROOM, 8.0)
     out_px = min(math.ceil(side_px * 2), 320)
