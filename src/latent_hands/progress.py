@@ -1,33 +1,68 @@
-"""Progress bars of long work, on the error stream."""
+"""Progress bars of long work."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 Advance = Callable[[str, int, int], None]
 """A function that takes the name of some work, the number of items done and the number of all items."""
 
 
-@contextmanager
-def progress_bars(console: Console | None = None, transient: bool = False) -> Iterator[Advance]:
-    """Yield a function that moves the bar of a name. `transient` removes the bars at the end.
+class ProgressBars:
+    """One bar for each named piece of work, with the remaining time.
 
-    A bar appears with the first call that names it, so work without calls prints nothing.
+    A bar appears when its work advances for the first time, so work that never advances prints nothing.
+
+    Args:
+        console: where the bars appear, by default the error stream.
+        transient: whether the bars disappear at the end.
+        hidden: whether nothing is printed at all.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=console or Console(stderr=True), transient=transient)
-    tasks = dict[str, TaskID]()
 
-    def advance(what: str, done: int, count: int) -> None:
-        if what not in tasks:
-            progress.start()
-            tasks[what] = progress.add_task(what, total=count, completed=done)
-        progress.update(tasks[what], completed=done)
+    def __init__(self, console: Console | None = None, transient: bool = False, hidden: bool = False):
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+        )
+        console = console or Console(stderr=True)
+        self._progress = Progress(*columns, console=console, transient=transient, disable=hidden)
+        self._tasks: dict[str, TaskID] = {}
 
+    def advance(self, work: str, done: int | float, count: int | float, text: str = "") -> None:
+        """Set the bar of some work to `done` of `count`, which are items or, as floats, shares.
+
+        `text` is shown after the bar until another text replaces it.
+        """
+        if work not in self._tasks:
+            self._progress.start()
+            first: Any = done  # rich annotates int, but accepts float
+            self._tasks[work] = self._progress.add_task(
+                work, total=count, completed=first, amount="", text=""
+            )
+        amount = f"{100 * done / count:3.0f} %" if isinstance(count, float) else f"{done}/{count}"
+        self._progress.update(self._tasks[work], completed=done, total=count, amount=amount)
+        if text:
+            self._progress.update(self._tasks[work], text=text)
+
+    def stop(self) -> None:
+        """Stop drawing; the bars stay on the console unless they are transient."""
+        if self._tasks:
+            self._progress.stop()
+
+
+@contextmanager
+def progress_bars(
+    console: Console | None = None, transient: bool = False, hidden: bool = False
+) -> Iterator[Callable[..., None]]:
+    """Yield the `advance` of `ProgressBars`, and stop them at the end."""
+    bars = ProgressBars(console, transient, hidden)
     try:
-        yield advance
+        yield bars.advance
     finally:
-        if tasks:
-            progress.stop()
+        bars.stop()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from latent_hands.paper.bound import Term
+from latent_hands.progress import ProgressBars
 from latent_hands.runs.folder import Place, append_metrics
 
 REPORT_EVERY = 50
@@ -27,26 +27,18 @@ class Reporter:
     def __init__(self, out: Path, main: bool = True):
         self.out, self.main = out, main
         self.console = Console(quiet=not main)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
-        self.progress = Progress(*columns, console=self.console, disable=not main)
-        self.tasks: dict[str, TaskID] = {}
+        self.bars = ProgressBars(self.console, hidden=not main)
+        self.advance = self.bars.advance
         self.dead: set[str] = set()
         self.begin("", 0)
 
     def __enter__(self) -> "Reporter":
-        """Show the progress bars."""
-        self.progress.start()
+        """Return the reporter, whose progress bars stop at the end."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop the progress bars; they stay on the console."""
-        self.progress.stop()
+        self.bars.stop()
 
     def begin(self, phase: str, samples: int) -> None:
         """Begin the reports of a phase, with so many samples per update."""
@@ -57,14 +49,6 @@ class Reporter:
         """Begin a new interval of terms and time."""
         self.terms: dict[str, list[Term]] = {}
         self.updates, self.since = 0, time.monotonic()
-
-    def advance(self, what: str, done: int | float, count: int | float, text: str = "") -> None:
-        """Set a progress bar to `done` of `count`."""
-        if what not in self.tasks:
-            self.tasks[what] = self.progress.add_task(what, text="")
-        self.progress.update(self.tasks[what], completed=done, total=count)
-        if text:
-            self.progress.update(self.tasks[what], text=text)
 
     def update(self, place: Place, done: float, terms: list[Term], rate: float) -> None:
         """Count an update; report the mean terms every `REPORT_EVERY` updates and at the end of the phase.

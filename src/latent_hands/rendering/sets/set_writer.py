@@ -6,6 +6,7 @@ Each file is written under a temporary name and then renamed, so it is complete 
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,12 +14,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
-from rich.text import Text
-
 from latent_hands.data.formats.rhd_files import encode_annotations, tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
+from latent_hands.progress import progress_bars
 from latent_hands.rendering.scene import SPLITS
 from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.shots import KINDS
@@ -95,13 +94,14 @@ def _render_missing(
     every = [(split, job) for split in SPLITS for job in plan.jobs(split)]
     jobs = [(split, job) for split, job in every if job not in finished[split]]
     total, missing = (sum(len(plan.images(*job)) for job in some) for some in (every, jobs))
-    columns = ("rendering", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, disable=not progress) as bar:
-        task = bar.add_task("", total=total, completed=total - missing)
+    done, started = 0, time.monotonic()
+    with progress_bars(hidden=not progress) as advance:
         for split, records in _results(out, plan, jobs, min(workers, len(jobs))):
             with (out / split / f"factors_{split}.jsonl").open("a") as file:
                 file.write(_lines(records))
-            bar.advance(task, len(records))
+            done += len(records)
+            per_s = done / max(time.monotonic() - started, 1e-9)
+            advance("rendering", total - missing + done, total, f"{per_s:.1f} images/s")
 
 
 def _results(
@@ -123,14 +123,6 @@ def _results(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-class _Rate(ProgressColumn):
-    """Number of images per second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} images/s" if speed else "")
 
 
 def _write_annotations(folder: Path, split: str) -> None:

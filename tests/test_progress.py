@@ -1,0 +1,43 @@
+"""Progress bars: one for each named work, with amounts; nothing is printed without progress."""
+
+import io
+
+from rich.console import Console
+
+from latent_hands.progress import progress_bars
+
+
+def printed(*steps: tuple, **options: bool) -> str:
+    """The last state of the bars after these steps."""
+    console = Console(file=io.StringIO(), width=100, force_terminal=False)
+    with progress_bars(console, **options) as advance:
+        for step in steps:
+            advance(*step)
+    return console.file.getvalue()
+
+
+def test_each_work_has_a_bar_with_its_amount():
+    text = printed(("reading", 1, 4), ("cutting", 2, 3), ("reading", 3, 4))
+    assert [line.split()[0] for line in text.splitlines()] == ["reading", "cutting"]
+    assert "3/4" in text
+    assert "2/3" in text
+
+
+def test_shares_are_shown_in_percent():
+    assert " 25 %" in printed(("phase", 0.25, 1.0))
+
+
+def test_a_text_stays_until_it_is_replaced():
+    text = printed(("a", 1, 3, "first"), ("a", 2, 3), ("b", 1, 3, "old"), ("b", 2, 3, "new"))
+    assert "first" in text
+    assert "new" in text
+    assert "old" not in text
+
+
+def test_names_are_printed_as_they_are():
+    assert "[red]x" in printed(("[red]x", 1, 2, "[bold]y"))
+
+
+def test_without_progress_nothing_is_printed():
+    assert printed() == ""
+    assert printed(("a", 1, 2), hidden=True) == ""
