@@ -49,8 +49,8 @@ def occlude(
 ) -> Float[Tensor, "batch 3 px px"]:
     """Return the crops with shapes pasted in front of the hands.
 
-    `number` is the range of the number of shapes, `size` the range of their size as a share of the crop's
-    side, and `uv_px` are the joints in the crop. All shapes of an image have one of three textures with equal
+    `number` is the range of the number of shapes, `size` that of their size as a share of the crop's side.
+    `uv_px` are the joints in the crop. All shapes of an image have one of three textures with equal
     probability: a colour, a gradient of two colours, or the image in `others`. A shape that would hide too
     many joints (`MOST_HIDDEN`) is left out, with all shapes after it.
     """

@@ -27,8 +27,8 @@ Shape = tuple[int | None, ...]
 def load_mat(path: Path, shapes: Mapping[str, Shape]) -> dict[str, Float32[np.ndarray, "..."]]:
     """Read the arrays of these names and shapes. None in a shape stands for any length.
 
-    Raises HandsError naming the file if it is missing, is larger than MAX_BYTES (also when decompressed), or
-    is not a MATLAB file of version 5 to 7. Raises it too if an array is missing, has another shape or
+    Raises HandsError naming the file if it is missing, is not a MATLAB file of version 5 to 7, or has more
+    than MAX_BYTES, also when decompressed. Raises it too if an array is missing, has another shape or
     contains values that are not finite.
     """
     if not path.is_file():

@@ -1,8 +1,8 @@
 """Pickles of annotations, read without executing anything that they ask for.
 
 A pickle is a program. Here it may build plain containers, numbers, text and numpy arrays of numbers. Every
-other request is refused before anything runs. Python's own unpickler is used instead of the one in C, because
-its table of instructions can be restricted, and because it never allocates memory that a file only announces.
+other request is refused before anything runs. The unpickler is the one written in Python, not the one in C:
+its table of instructions can be restricted, and it never allocates memory that a file only announces.
 """
 
 import io

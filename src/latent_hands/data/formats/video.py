@@ -34,8 +34,8 @@ def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
     """Iterate over the frames: the file of each, upright, and its time in seconds (None if not known).
 
     A frame is decoded and written when it is requested. Raises HandsError if PyAV (the extra "video") is not
-    installed, if the file is empty, truncated, without images or of another format, and at the first frame
-    beyond MAX_FRAMES or MAX_PIXELS.
+    installed, or if the file is empty, truncated, without images or of another format. The first frame beyond
+    MAX_FRAMES or MAX_PIXELS raises it, too.
     """
     folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -2,8 +2,7 @@
 
 `ROOT/images/%05d.jpg` are the crops. `ROOT/pose_gt.mat` has pose_gt (n, 21, 3), centimetres in the camera
 frame: the wrist, then thumb to little finger, each from base to tip. `ROOT/params.mat` has cam_param (n, 4),
-which is fx, fy, u0, v0 of the whole photograph, and bbox (n, 4), which is x, y, width, height of the crop in
-it.
+fx, fy, u0, v0 of the photograph, and bbox (n, 4), x, y, width, height of the crop in the photograph.
 """
 
 from pathlib import Path

@@ -1,0 +1,188 @@
+"""Exporting: from the samples of a data set to a new data set in another layout.
+
+A set is written into a hidden folder, which is renamed when it is complete. A stopped export leaves nothing
+that looks complete, and the same call continues it.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latent_hands.data import Sample, open_data
+from latent_hands.data.crops import convention_of
+from latent_hands.data.export.coco import COCO
+from latent_hands.data.export.freihand import FREIHAND
+from latent_hands.data.export.layout import Label, Layout, with_wrist
+from latent_hands.data.export.rhd import RHD
+from latent_hands.data.prepare import source_digest
+from latent_hands.data.readers.reading import SPLITS
+from latent_hands.errors import AbsentError, HandsError
+from latent_hands.files import write_bytes
+from latent_hands.registry import Registry
+
+LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
+"""The layouts, by name."""
+RECORD = "export.json"
+
+Report = Callable[[str, int, int], None]
+"""Receives what is being done, the number of hands that are done, and the number of all hands."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The content of export.json: where the images came from.
+
+    Attributes:
+        layout: Name of the layout.
+        data: Name of the source data set.
+        convention: Joint convention of the labels; None if it is not known.
+        names: Names in the source of the images 0, 1, .. of each split.
+        sources: Digest of the source of each split.
+        notes: What users of the new set should know.
+    """
+
+    layout: str
+    data: str
+    convention: str | None
+    names: dict[str, list[str]]
+    sources: dict[str, str]
+    notes: list[str]
+
+
+def export(
+    name: str,
+    root: str | Path,
+    out: str | Path,
+    layout: str,
+    splits: Sequence[str] | None = None,
+    limit: int | None = None,
+    workers: int = 2,
+    report: Report | None = None,
+) -> Exported:
+    """Write splits of a data set as a new data set in another layout.
+
+    Args:
+        name: Name of the source data set, a key of READERS.
+        root: Its folder.
+        out: Folder of the new data set, new or empty.
+        layout: Name of the new layout, a key of LAYOUTS.
+        splits: Splits to write, by default all that exist.
+        limit: Keep the first `limit` samples of each split.
+        workers: Number of threads that read and write.
+        report: Receives the progress.
+
+    Raises:
+        HandsError: if the layout is unknown, `out` has content, the rest of another export is in the
+            way, labels are missing or not finite, or the source cannot be read.
+    """
+    chosen = LAYOUTS.find(layout)
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
+    read = _read(name, Path(root), splits, limit)
+    hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
+    exported = Exported(
+        layout,
+        name,
+        convention_of([sample for samples in read.values() for sample in samples]),
+        names={split: [sample.name for sample in samples] for split, samples in hands.items()},
+        sources={split: source_digest(samples) for split, samples in hands.items()},
+        notes=[
+            f"{split}: {note}"
+            for split, samples in hands.items()
+            for note in _notes(samples, len(read[split]), chosen, name)
+        ],
+    )
+    part = _claim(out, exported)
+    for split, samples in hands.items():
+        labels = _write_hands(part / split, samples, chosen, workers, report)
+        chosen.write_labels(part, split, labels)
+    if out.is_dir():
+        out.rmdir()
+    part.replace(out)
+    return exported
+
+
+def _read(name: str, root: Path, splits: Sequence[str] | None, limit: int | None) -> dict[str, list[Sample]]:
+    """Read the given splits, or all that exist. A split that exists must be readable."""
+    if splits is not None:
+        return {split: open_data(name, root, split, limit) for split in splits}
+    found, absent = {}, {}
+    for split in SPLITS:
+        try:
+            found[split] = open_data(name, root, split, limit)
+        except AbsentError as error:
+            if len(absent) == len(SPLITS) - 1:
+                raise
+            absent[split] = error
+    for split, error in absent.items():
+        logging.getLogger(__name__).warning("no %s split to write: %s", split, error)
+    return found
+
+
+def _writable(samples: list[Sample], layout: str, split: str) -> list[Sample]:
+    """Return the samples that the layout can represent."""
+    chosen = LAYOUTS.find(layout)
+    for sample in samples:
+        _check(sample, chosen.needs)
+    writable = [sample for sample in samples if chosen.holds(sample)]
+    if not writable:
+        raise HandsError(f"the layout {layout} can represent no hand of {split}: {chosen.refuses}")
+    return writable
+
+
+def _notes(samples: list[Sample], count: int, layout: Layout, source: str) -> list[str]:
+    """Return remarks on the samples that are written, out of `count` samples."""
+    notes = layout.notes(samples)
+    if len(samples) < count:
+        notes.append(f"{count - len(samples):,} of {count:,} hands are left out: {layout.refuses}")
+    if any(sample.root == "palm" for sample in samples):
+        notes.append(f'the palm is labelled, not the wrist: joint 0 is the wrist by the rule of "{source}"')
+    return notes
+
+
+def _check(sample: Sample, needs: Sequence[str]) -> None:
+    for key in needs:
+        if getattr(sample, key) is None:
+            raise HandsError(f"{sample.where} has no {key}, which the layout needs")
+    for key in ("xyz_mm", "uv_px", "K"):
+        label = getattr(sample, key)
+        if label is not None and not np.isfinite(label).all():
+            raise HandsError(f"{sample.where}: {key} contains values that are not finite")
+    with_wrist(sample)
+
+
+def _claim(out: Path, exported: Exported) -> Path:
+    """Return the hidden folder that becomes `out`: a new one, or that of the same export, stopped."""
+    part = out.absolute().with_name(f".{out.absolute().name}.part")
+    record = json.dumps(asdict(exported), indent=1).encode()
+    if part.exists():
+        if not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:
+            raise HandsError(
+                f"{part} is left from another export, or from another state of the data; remove it"
+            )
+        return part
+    part.mkdir(parents=True)
+    write_bytes(part / RECORD, record)
+    return part
+
+
+def _write_hands(
+    folder: Path, samples: list[Sample], layout: Layout, workers: int, report: Report | None
+) -> list[Label]:
+    labels = []
+    pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL
+    try:
+        numbers = range(len(samples))
+        for label in pool.map(lambda i: layout.write_hand(folder, i, samples[i]), numbers):
+            labels.append(label)
+            if report:
+                report(f"writing {folder.name}", len(labels), len(samples))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return labels
