@@ -1,4 +1,4 @@
-"""Figures of the paper: they hold what they draw."""
+"""Figures of the paper: their JSON files have the numbers that the drawings show."""
 
 import json
 from dataclasses import replace
@@ -19,6 +19,7 @@ from latent_hands.experiment import load_experiment
 from latent_hands.studies.reproduce.budget import (
     KINDS,
     SHARES,
+    UP_TO_PERCENT,
     chosen_shares,
     draw_fig9,
     measure_fig9,
@@ -26,21 +27,22 @@ from latent_hands.studies.reproduce.budget import (
     relative_gain,
     run_name,
 )
-from latent_hands.studies.reproduce.figure import from_text, redraw, rounded, save, to_text
-from latent_hands.studies.reproduce.joint import wobble
-from latent_hands.studies.reproduce.published import AUC_20_50, EPE_MM, PCK, UP_TO_PERCENT
+from latent_hands.studies.reproduce.drawing import from_text, redraw, rounded, save, to_text
+from latent_hands.studies.reproduce.pck import AUC_20_50, EPE_MM, PCK
 from latent_hands.studies.reproduce.quintets import draw_fig8, measure_fig8
 from latent_hands.studies.reproduce.selection import distance, label, smoothness, step_lengths
 from latent_hands.studies.reproduce.sets import Source
+from latent_hands.studies.reproduce.simultaneous import wobble
 from latent_hands.studies.reproduce.transfer import draw_fig6, measure_fig6
 from latent_hands.studies.reproduce.walks import draw_fig4, draw_fig5, measure_fig4, measure_fig5
 
 
-def test_every_set_is_cut_as_the_experiment_says():
-    """Images for synthesis never by the box of a pose, or their background would move with it."""
+def test_every_set_has_the_crop_of_the_experiment():
+    """Images for synthesis have scene crops, because the background must not move with the pose."""
     for name, crop in (("study_synthesis", "scene"), ("study_u", "scene"), ("study_estimation", "box")):
-        learned = Source("stb", Path("stb"), True, "stb").learned_by(load_experiment(name), 300)
-        assert (learned.data.crop, learned.data.limit, learned.data.convention) == (crop, 300, "stb")
+        source = Source("stb", Path("stb"), True, "stb")
+        data = source.experiment_with(load_experiment(name), 300).data
+        assert (data.crop, data.limit, data.convention) == (crop, 300, "stb")
 
 
 def test_gains_are_shares_of_the_full_error():
@@ -49,7 +51,7 @@ def test_gains_are_shares_of_the_full_error():
     assert relative_gain(22.0, 20.0) == pytest.approx(-10)
 
 
-def test_fig9_can_be_had_at_fewer_shares():
+def test_fig9_takes_fewer_shares():
     assert chosen_shares(()) == SHARES
     assert chosen_shares((20, 5)) == (5, 20, 100)
     few = plans((5, 20, 100))
@@ -57,11 +59,11 @@ def test_fig9_can_be_had_at_fewer_shares():
     assert few.items() <= plans().items()
     scores = {name: [{"epe_mm": 30.0, "cpose_epe_mm": 10.0}] for name in few}
     assert measure_fig9(scores, (5, 20, 100))["labelled_percent"] == (5, 20, 100)
-    with pytest.raises(HandsError, match=r"share of labelled hands is 0 %; legal: 1 \.\. 100"):
+    with pytest.raises(HandsError, match="share of labelled hands is 0 %; it must be from 1 to 100"):
         chosen_shares((0, 5))
 
 
-def test_fig9_holds_its_numbers_and_can_be_drawn_again(tmp_path):
+def test_fig9_is_drawn_again_from_its_numbers(tmp_path):
     names = list(plans())
     assert len(names) == 25
     assert {run_name(kind, share) for kind in KINDS for share in SHARES} == set(names)
@@ -86,7 +88,7 @@ def test_fig9_holds_its_numbers_and_can_be_drawn_again(tmp_path):
     assert [file.read_bytes() for file in files[1:]] == drawn
 
 
-def test_published_numbers_are_those_of_the_papers_and_agree_with_each_other():
+def test_published_numbers_agree_with_each_other():
     assert EPE_MM["dVAE (the paper)"] == {"rhd": 19.95, "stb": 8.66}
     assert EPE_MM["Spurr et al. 2018"]["rhd"] == 19.73
     assert AUC_20_50["Zimmermann & Brox 2017"] == {"rhd": 0.675, "stb": 0.948}
@@ -107,12 +109,12 @@ def test_a_straight_walk_is_smooth_and_a_jump_is_not():
     assert smoothness(np.where(weight < 0.5, start, end)) == pytest.approx(8)
 
 
-def test_wobble_is_about_the_own_line():
+def test_wobble_is_the_deviation_from_a_straight_line():
     assert wobble([50.0, 40.0, 30.0, 20.0]) == pytest.approx(0, abs=1e-9)
     assert wobble([1.0, -1.0, -1.0, 1.0]) == pytest.approx(1)
 
 
-def test_images_pass_through_json():
+def test_images_survive_json():
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     assert np.array_equal(from_text(json.loads(json.dumps(to_text(image)))), image)
     assert rounded({"a": (np.float32(1.23456789), float("nan")), 1: np.arange(2)}) == {
@@ -122,16 +124,14 @@ def test_images_pass_through_json():
 
 
 def scene_samples(folder: Path) -> list[Sample]:
-    """Six scenes of two hands each; a scene's tag is its first image."""
+    """Return six scenes of two hands each. The tag of a scene is its first image."""
     samples = painted_hands(folder, 12)
     firsts = [samples[i - i % 2] for i in range(12)]
-    told = {"scene_box": (121.0, 97.0, 150.0)}
-    return [
-        replace(s, tag=first.image, side="left", **told) for s, first in zip(samples, firsts, strict=True)
-    ]
+    box = {"scene_box": (121.0, 97.0, 150.0)}
+    return [replace(s, tag=first.image, side="left", **box) for s, first in zip(samples, firsts, strict=True)]
 
 
-def test_fig4_holds_its_walks(tmp_path):
+def test_fig4_has_its_walks(tmp_path):
     found = measure_fig4(tiny_model(SYNTHESIS), scene_samples(tmp_path))
     files = save(found, draw_fig4, tmp_path / "fig4")
     held = json.loads(files[0].read_text())
@@ -142,7 +142,7 @@ def test_fig4_holds_its_walks(tmp_path):
     assert held["pose_walks"][1][3] == held["content_walk"][-1]
 
 
-def test_fig5_tells_how_far_the_pose_moves(tmp_path):
+def test_fig5_measures_how_far_the_pose_moves(tmp_path):
     found = measure_fig5(tiny_model(WITHOUT_TAGS), scene_samples(tmp_path))
     walk = json.loads(save(found, draw_fig5, tmp_path / "fig5")[0].read_text())["walks"][0]
     poses = np.array(walk["poses_bones"])
@@ -163,27 +163,27 @@ def test_fig6_is_a_grid_of_every_pose_in_every_scene(tmp_path):
 
 
 @pytest.mark.parametrize("frame", ["camera", "ray"])
-def test_labels_are_in_the_frame_that_the_model_learnt(tmp_path, frame):
+def test_labels_are_in_the_frame_of_the_model(tmp_path, frame):
     model, samples = tiny_model(SYNTHESIS, frame=frame), painted_hands(tmp_path, 4)
     cut = build_windows(samples, "scene", 1.0, 32)
-    learnt = Batches(cut, 32, 4, frame=frame, shuffle=False).batch(0, 0, {"pose", "bone_mm"})
-    for sample, pose, bone_mm in zip(samples, learnt["pose"], learnt["bone_mm"], strict=True):
-        told, length_mm = label(model, sample)
-        assert np.allclose(told, pose, atol=1e-4)
+    batch = Batches(cut, 32, 4, frame=frame, shuffle=False).batch(0, 0, {"pose", "bone_mm"})
+    for sample, pose, bone_mm in zip(samples, batch["pose"], batch["bone_mm"], strict=True):
+        labelled, length_mm = label(model, sample)
+        assert np.allclose(labelled, pose, atol=1e-4)
         assert length_mm == pytest.approx(bone_mm.item(), rel=1e-4)
 
 
-def test_fig8_holds_truth_and_prediction(tmp_path):
+def test_fig8_has_ground_truth_and_prediction(tmp_path):
     samples = scene_samples(tmp_path)
     found = measure_fig8({"rendered": (tiny_model(ESTIMATION), samples)})
     held = json.loads(save(found, draw_fig8, tmp_path / "fig8")[0].read_text())["sets"]["rendered"]
     assert len(held) == 8
     visible = {sample.name: sample.visible for sample in samples}
     for each in held:
-        truth, said = (np.array(pose) for pose in each["pose_mm"])
+        truth, prediction = (np.array(pose) for pose in each["pose_mm"])
         assert abs(truth[0]).max() == 0
         assert np.array(each["cpose_mm"]).shape == (2, 21, 3)
-        seen = visible[each["name"]].copy()
-        seen[0] = seen[0] | visible[each["name"]][12]
-        error = np.linalg.norm(truth - said, axis=1)[seen].mean()
+        counted = visible[each["name"]].copy()
+        counted[0] = counted[0] | visible[each["name"]][12]
+        error = np.linalg.norm(truth - prediction, axis=1)[counted].mean()
         assert each["epe_mm"] == pytest.approx(error, rel=1e-3)

@@ -1,4 +1,4 @@
-"""Studies that survive being stopped, and what their metrics tell."""
+"""Studies continue after an interruption, and their metrics give learning curves."""
 
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from latent_hands.build import build_phases, build_vae
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment
 from latent_hands.studies.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
-from latent_hands.studies.reproduce.curves import clock, information, learning_curve, loss_curve, readings
+from latent_hands.studies.reproduce.curves import clock, image_steps, information, learning_curve, loss_curve
 from latent_hands.studies.reproduce.sets import Source
 from latent_hands.studies.reproduce.study import with_effort
 
@@ -28,7 +28,7 @@ TINY_PLANS = {
 
 
 class TinySets(Sets):
-    """Noise in memory in place of every set."""
+    """Sets of noise in memory."""
 
     @cached_property
     def rendered(self) -> Source:
@@ -42,7 +42,7 @@ class TinySets(Sets):
 
 
 def tiny_study(out: Path, **options) -> Study:
-    return Study(TinySets(out, hands=256), **{"effort": 0.03, "seeds": 2} | options)
+    return Study(TinySets(out, count=256), **{"effort": 0.03, "seeds": 2} | options)
 
 
 def weights(trial: Trial) -> bytes:
@@ -63,7 +63,7 @@ def test_a_second_call_trains_nothing_and_changes_no_byte(tmp_path, monkeypatch)
     assert contents(tmp_path) == before
 
 
-def test_a_stopped_study_goes_on_to_the_same_weights(tmp_path):
+def test_a_stopped_study_continues_to_the_same_weights(tmp_path):
     whole = tiny_study(tmp_path / "whole", seeds=1).trained(TINY_PLANS, OURS)
     with ctrl_c_after(10), pytest.raises(KeyboardInterrupt):
         tiny_study(tmp_path / "parts", seeds=1).trained(TINY_PLANS, OURS)
@@ -72,7 +72,7 @@ def test_a_stopped_study_goes_on_to_the_same_weights(tmp_path):
     assert [weights(parts[name][0]) for name in parts] == [weights(whole[name][0]) for name in whole]
 
 
-def test_a_run_that_was_killed_before_it_saved_begins_again(tmp_path):
+def test_a_run_that_was_killed_before_it_was_saved_starts_again(tmp_path):
     one = tiny_study(tmp_path, seeds=1)
     (trial,) = one.trained({"dvae": TINY_PLANS["dvae"]}, OURS)["dvae"]
     expected = weights(trial)
@@ -82,7 +82,7 @@ def test_a_run_that_was_killed_before_it_saved_begins_again(tmp_path):
     assert weights(trial) == expected
 
 
-def test_seeds_give_other_runs_and_settings_another_folder(tmp_path):
+def test_seeds_give_different_runs_and_other_settings_need_another_folder(tmp_path):
     one = tiny_study(tmp_path)
     a, b = one.trained({"dvae": TINY_PLANS["dvae"]}, OURS)["dvae"]
     assert weights(a) != weights(b)
@@ -91,29 +91,29 @@ def test_seeds_give_other_runs_and_settings_another_folder(tmp_path):
         tiny_study(tmp_path, effort=0.2).trained({"dvae": TINY_PLANS["dvae"]}, OURS)
 
 
-def test_unknown_figures_and_settings_are_told(tmp_path):
+def test_unknown_figures_and_settings_are_refused(tmp_path):
     with pytest.raises(HandsError, match=r'"fig3".*Legal: all, .*fig9'):
         reproduce("fig3", tiny_study(tmp_path))
-    with pytest.raises(HandsError, match="several; legal with: fig4"):
+    with pytest.raises(HandsError, match="several runs; use run with fig4"):
         reproduce("fig9", tiny_study(tmp_path, run="estimation"))
     for wrong in ({"effort": 0.0}, {"seeds": 0}):
-        with pytest.raises(HandsError, match="legal"):
+        with pytest.raises(HandsError, match="it must be"):
             tiny_study(tmp_path, **wrong)
-    with pytest.raises(HandsError, match="hands is 7"):
-        Sets(tmp_path, hands=7)
+    with pytest.raises(HandsError, match="count is 7"):
+        Sets(tmp_path, count=7)
     assert set(FIGURES) >= {f"fig{i}" for i in range(4, 10)} | {
         "table",
         "beta",
         "dimension",
-        "joint",
+        "simultaneous",
         "baselines",
     }
 
 
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("effort", [1.0, 0.5, 0.3, 2.6])
-def test_all_methods_see_equally_many_images(name, effort):
-    """A phase without images counts nothing; of steps in turn only those that read images count."""
+def test_all_methods_train_on_equally_many_images(name, effort):
+    """Only steps that read images count, in phases with one step at a time and in phases with all steps."""
     experiment = with_effort(load_experiment(f"study_{name}"), effort)
     vae = build_vae(experiment)
     images = sum(
@@ -125,21 +125,21 @@ def test_all_methods_see_equally_many_images(name, effort):
     assert images == round(20 * effort)
 
 
-def test_effort_leaves_every_phase_an_epoch():
+def test_every_phase_has_an_epoch_at_any_effort():
     experiment = load_experiment("study_estimation")
     assert with_effort(experiment, 1.0) == experiment
     assert {plan.epochs for plan in with_effort(experiment, 1e-6).phases.values()} == {1}
 
 
-def test_where_images_are_read():
-    found = {name: readings(load_experiment(f"study_{name}")) for name in STUDIES}
+def test_the_steps_that_read_images():
+    found = {name: image_steps(load_experiment(f"study_{name}")) for name in STUDIES}
     assert found["estimation"] == {"embed_rgb": ("", 1.0)}
     assert found["joint"] == {"joint": ("step3_", 1.0)}
     assert found["alternating"] == {"alternating": ("", 0.5)}
     assert found["cross_modal"] == {"cross_modal": ("", 1.0)}
 
 
-def test_the_clock_adds_up_what_lines_tell():
+def test_the_cost_adds_up_over_lines_of_metrics():
     experiment = load_experiment(
         "study_estimation", ["--training.batch-size=10", "--phases.disentangle.batch-size=10"]
     )
@@ -151,26 +151,29 @@ def test_the_clock_adds_up_what_lines_tell():
     assert clock(lines, experiment) == [(0, 0.0, 0), (4, 2.0, 0), (10, 14.0, 60)]
     assert learning_curve(lines, experiment) == {"updates": [10], "seconds": [14.0], "epe_mm": [30.0]}
     assert loss_curve(lines, experiment) == {"updates": [10], "loss": [3.0]}
-    told = information(lines, experiment)
-    assert told == {"kl_cpose": 2.0, "active_cpose": 4.0, "reconstruction_epe_mm": 7.0}
+    assert information(lines, experiment) == {
+        "kl_cpose": 2.0,
+        "active_cpose": 4.0,
+        "reconstruction_epe_mm": 7.0,
+    }
 
 
-def test_fig9_refuses_hands_whose_smallest_share_fills_no_batch(tmp_path):
+def test_fig9_refuses_hands_whose_smallest_share_is_less_than_a_batch(tmp_path):
     with pytest.raises(
-        HandsError, match="256 hands of rendered hands are learned from; legal here: 2560 or more"
+        HandsError, match="256 training hands of rendered hands; this figure needs 2560 or more"
     ):
         reproduce("fig9", tiny_study(tmp_path))
     assert not (tmp_path / "runs").exists()
 
 
-def test_fig9_asks_the_set_that_teaches_and_renders_no_other(tmp_path, monkeypatch):
+def test_fig9_checks_the_training_set_and_renders_no_other(tmp_path, monkeypatch):
     class OwnSets(Sets):
         @cached_property
         def rendered(self) -> Source:
-            pytest.fail("rendered hands that nothing learns from")
+            pytest.fail("rendered hands that nothing trains on")
 
-    monkeypatch.setattr(sets, "open_data", lambda *told: ["a hand"] * min(told[-1], 300))
-    own = OwnSets(tmp_path, hands=6000)
+    monkeypatch.setattr(sets, "open_data", lambda *args: ["a hand"] * min(args[-1], 300))
+    own = OwnSets(tmp_path, count=6000)
     own.given = [Source("rhd", tmp_path, True, "rhd")]
-    with pytest.raises(HandsError, match="300 hands of RHD are learned from; legal here: 2560 or more"):
+    with pytest.raises(HandsError, match="300 training hands of RHD; this figure needs 2560 or more"):
         reproduce("fig9", Study(own))

@@ -86,7 +86,7 @@ def test_the_conditions_of_an_evaluation_are_printed(capsys: pytest.CaptureFixtu
 
 def test_a_study_prints_what_was_given():
     method = {"epe_mm": [20.0]}
-    about = {"set": "hands", "samples": 3, "split": "evaluation", "learned": "hands"}
+    about = {"set": "hands", "samples": 3, "split": "evaluation", "trained_on": "hands"}
     for frame, given in (
         ("ray", "side, bone length and camera given."),
         ("camera", "side and bone length given."),
@@ -150,7 +150,7 @@ def assessment() -> dict[str, Any]:
     rows = {name: dict(row) for name in (*names, "scene_copied", "mean_image")}
     factor = value("kl_nats", 8.0) | {"active_units": 3, "units": 32}
     calibration = value("error_over_spread", 1.5) | value("correlation", None)
-    calibration |= {"samples": 16, "calibration_error_mm": 2.5, "table": [{"spread_mm": 5, "error_mm": 7}]}
+    calibration |= {"draws": 16, "calibration_error_mm": 2.5, "table": [{"spread_mm": 5, "error_mm": 7}]}
     matrix = {"pose": {"pose": value("ratio", 1.0), "content": value("ratio", 0.1)}}
     return {
         "rows": rows,

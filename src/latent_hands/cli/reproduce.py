@@ -29,8 +29,8 @@ def reproduce(
 
     fig4: walks along pose and content. fig5: walks along z_u. fig6: transfer. fig7: PCK and EPE. fig8:
     predictions and ground truth. fig9: EPE over the share of labels. table, baselines: dVAE, cross-modal
-    VAE, regression. joint: Eq. 5 compared with two phases and alternating training. beta, dimension: the
-    lost supplementary material.
+    VAE, regression. simultaneous: Eq. 5 compared with two phases and alternating training. beta,
+    dimension: the lost supplementary material.
 
     Output: figures (PNG, PDF), their numbers as JSON and the trained runs in OUT. Without folders of data
     sets, all hands are rendered. RHD and STB are used for evaluation, and for training if their training
@@ -38,12 +38,12 @@ def reproduce(
 
     Time on two processor cores: about 2 minutes for a run of estimation, 15 minutes for a run of synthesis.
     `all` takes about 5 hours, or half an hour with --seeds 1 --effort 0.25. Runs for each seed: table and
-    baselines 3, joint 3, beta 6, dimension 5, fig9 25. The figures 4 to 8 need three runs in all.
+    baselines 3, simultaneous 3, beta 6, dimension 5, fig9 25. The figures 4 to 8 need three runs in all.
 
     Run the same command again to continue after Ctrl-C. Finished runs are kept and shared by the figures.
 
     Args:
-        what: fig4 to fig9, table, baselines, joint, beta, dimension, or all.
+        what: fig4 to fig9, table, baselines, simultaneous, beta, dimension, or all.
         out: The folder of figures, runs and rendered hands.
         effort: Multiplies the epochs of every training.
         seeds: Number of trainings of each experiment of a study.

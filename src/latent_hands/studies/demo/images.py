@@ -1,5 +1,4 @@
-"""The demo's images: the hands, the learning, estimates, transfers and walks, of each model that is
-there."""
+"""The images of the demo: hands, learning curves, and the estimates, transfers and walks of each model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,8 @@ from latent_hands import draw
 from latent_hands.data import Sample, read_rgb
 from latent_hands.predictor import Model, Photo, photo_of, tag_of
 from latent_hands.runs.folder import METRICS, read_metrics
-from latent_hands.studies.demo.learning import meaning
-from latent_hands.studies.demo.stages import Found
+from latent_hands.studies.demo.learning import error_of
+from latent_hands.studies.demo.stages import Results
 from latent_hands.studies.gallery import (
     error_mm,
     estimate_row,
@@ -27,34 +26,39 @@ Models = dict[str, Model]
 Line = tuple[list[int], list[float]]
 
 
-class Studio:
-    """Draws into `out`/images. `models`: run -> whose ("yours", "shipped") -> model; `samples` are
-    unseen."""
+class DemoImages:
+    """Draw the images of a demo into `out`/images.
+
+    `models` is {run: {"yours" or "shipped": model}}, `samples` are evaluation hands. `files` has the paths
+    that each method writes, relative to `out`.
+    """
 
     def __init__(self, out: Path, samples: Sequence[Sample], models: dict[str, Models]):
         self.out, self.samples, self.models = out, samples, models
         estimates = ["hands.png", "curves_estimation.png", "curves_synthesis.png"]
         estimates += [f"{who}_estimates.png" for who in models["estimation"]]
         kinds = ("transfer.png", "walk_pose.png", "walk_pose.gif", "walk_content.png", "walk_content.gif")
-        made = [f"{who}_{kind}" for who in models["synthesis"] for kind in kinds]
+        synthesis = [f"{who}_{kind}" for who in models["synthesis"] for kind in kinds]
         self.files = {
             "draw_estimates": [f"images/{name}" for name in estimates],
-            "draw_synthesis": [f"images/{name}" for name in made],
+            "draw_synthesis": [f"images/{name}" for name in synthesis],
         }
 
     def path(self, name: str) -> Path:
-        """Where an image lies."""
+        """Return the path of an image."""
         return self.out / "images" / name
 
-    def spread(self, count: int, start: int = 0) -> list[Sample]:
-        """So many of the unseen hands, evenly spaced: nothing is picked by its looks."""
+    def evenly_spaced(self, count: int, start: int = 0) -> list[Sample]:
+        """Return `count` evenly spaced evaluation hands."""
         places = np.linspace(0, len(self.samples) - 1, count + 1).astype(int)[:-1] + start
         return [self.samples[place % len(self.samples)] for place in places]
 
-    def draw_estimates(self) -> Found:
-        """The hands with their labels, the learning curves, and each model's estimates of six hands."""
-        shown = [draw.overlay(read_rgb(s.image), s.uv_px) for s in self.spread(16) if s.uv_px is not None]
-        draw.save_image(draw.contact_sheet(shown, 8, 120), self.path("hands.png"))
+    def draw_estimates(self) -> Results:
+        """Draw hands with their labels, the learning curves, and the estimates of each model of six hands."""
+        hands = [
+            draw.overlay(read_rgb(s.image), s.uv_px) for s in self.evenly_spaced(16) if s.uv_px is not None
+        ]
+        draw.save_image(draw.contact_sheet(hands, 8, 120), self.path("hands.png"))
         for run, models in self.models.items():
             panels = learning_curves(self.out / run / METRICS, models["yours"].crop_px)
             draw.curves(self.path(f"curves_{run}.png"), panels, "update")
@@ -64,21 +68,24 @@ class Studio:
 
     def _estimates(self, model: Model, path: Path) -> None:
         rows, headings = [], []
-        for sample in self.spread(6, start=2):
+        for sample in self.evenly_spaced(6, start=2):
             photo = photo_of(sample)
             hand = model.estimate(photo)
             rows.append(estimate_row(photo, hand, truth_mm(sample)))
             headings.append(f"{error_mm(hand, sample):.0f} mm")
         draw.save_image(estimate_sheet(rows, headings), path)
 
-    def draw_synthesis(self) -> Found:
-        """Each model's transfer grid, and its walks along pose and content.
+    def draw_synthesis(self) -> Results:
+        """Draw the transfers of each model, and its walks along pose and content.
 
-        A minute of embedding is not enough to read poses from images: the demo's own model is given the
-        labelled ones.
+        The training of the demo is too short to estimate poses from images. Its own model gets labelled
+        poses.
         """
         for who, model in self.models["synthesis"].items():
-            chosen, scenes = self.spread(4, start=1), [tag_of(sample) for sample in self.spread(5)]
+            chosen, scenes = (
+                self.evenly_spaced(4, start=1),
+                [tag_of(sample) for sample in self.evenly_spaced(5)],
+            )
             photos = [photo_of(sample, "scene") for sample in chosen]
             poses = photos if who == "shipped" else [labelled_pose(sample) for sample in chosen]
             draw.save_image(transfer_grid(model, poses, scenes, "tag"), self.path(f"{who}_transfer.png"))
@@ -86,14 +93,17 @@ class Studio:
                 self._walk(model, factor, photos[0], photos[2], self.path(f"{who}_walk_{factor}"))
         return {}
 
-    def _walk(self, model: Model, factor: str, first: Photo, last: Photo, path: Path) -> None:
-        row = walk_row(model.walk(factor, first, last, 7), first, last)
+    def _walk(self, model: Model, factor: str, start: Photo, end: Photo, path: Path) -> None:
+        row = walk_row(model.walk(factor, start, end, 7), start, end)
         draw.save_image(row, path.with_suffix(".png"))
-        draw.save_gif(walk_frames(model.walk(factor, first, last, 16)), path.with_suffix(".gif"))
+        draw.save_gif(walk_frames(model.walk(factor, start, end, 16)), path.with_suffix(".gif"))
 
 
 def learning_curves(metrics: Path, px: int) -> dict[str, dict[str, Line]]:
-    """What the bounds' terms mean, over the updates: errors in each phase, and the KL of every factor."""
+    """Return learning curves over updates: errors in each phase, and the KL of every factor.
+
+    The result is {panel: {line: (updates, values)}}. `px` is the side of the images.
+    """
     panels: dict[str, dict[str, Line]] = {}
 
     def add(title: str, label: str, update: int, value: float) -> None:
@@ -102,9 +112,9 @@ def learning_curves(metrics: Path, px: int) -> dict[str, dict[str, Line]]:
         values.append(value)
 
     for line in read_metrics(metrics):
-        told = meaning(line, px)
-        if told is not None:
-            quantity, phase, value = told
+        error = error_of(line, px)
+        if error is not None:
+            quantity, phase, value = error
             add(quantity, phase, line["update"], value)
         for name in (name for name in line if name.startswith("kl_")):
             add("information, nats", f"z {name.removeprefix('kl_')}", line["update"], line[name])

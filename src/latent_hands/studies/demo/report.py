@@ -1,192 +1,202 @@
-"""One self-contained HTML page: sections of text, numbers and images, which are written into it."""
+"""The contents of the demo's report: what was trained, the numbers, and what each image shows."""
 
-import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.files import write_text
+from latent_hands.predictor import Model
+from latent_hands.studies.demo.images import DemoImages, Models
+from latent_hands.studies.demo.page import Figure, Page, Section, Table, graph_svg
+from latent_hands.studies.demo.stages import Results
 
-TYPES = {".png": "image/png", ".gif": "image/gif"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An image file (.png, .gif) and what it shows; `side` puts it beside its neighbour."""
-
-    path: Path
-    caption: str
-    side: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A heading a column, rows of text; the first column names the rows."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    caption: str = ""
+WHOSE = {"yours": "trained here", "shipped": "shipped model"}
+SCORES = {
+    "epe_mm": ("3DPose: mean joint error (EPE)", "mm", 1),
+    "auc_20_50": ("3DPose: AUC, 20 to 50 mm", "", 3),
+    "pa_epe_mm": ("3DPose: EPE after alignment (shape only)", "mm", 1),
+    "cpose_epe_mm": ("CPose: mean joint error", "mm", 1),
+    "viewpoint_deg": ("viewpoint: mean angle", "deg", 1),
+}
+"""{key of a score: (name, unit, number of decimals)}."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """One step of the story. `text` are paragraphs, `code` commands to copy, `svg` a drawing."""
-
-    title: str
-    text: Sequence[str] = ()
-    figures: Sequence[Figure] = ()
-    table: Table | None = None
-    svg: str = ""
-    code: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page: what it is about, a few numbers that matter most, the sections."""
-
-    title: str
-    lead: str
-    cards: Mapping[str, str] = field(default_factory=dict)
-    sections: Sequence[Section] = ()
-    foot: str = ""
-
-    def html(self) -> str:
-        """The whole page, asking for nothing from elsewhere; HandsError for an image that is not there."""
-        cards = "".join(
-            f'<div class="card"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
-            for name, value in self.cards.items()
-        )
-        return (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(self.title)}</title><style>{STYLE}</style></head><body><main>"
-            f'<header><h1>{escape(self.title)}</h1><p class="lead">{escape(self.lead)}</p>'
-            f'<div class="cards">{cards}</div></header>'
-            f"{''.join(_section(number, section) for number, section in enumerate(self.sections, 1))}"
-            f"<footer>{escape(self.foot)}</footer></main></body></html>\n"
-        )
+def write_report(images: DemoImages, results: Results, seconds: float) -> Path:
+    """Write report.html and return its path. `results` has the results of the stages by name."""
+    rendering = results["rendering"]
+    best = min(results["rendered"], key=lambda who: results["rendered"][who]["epe_mm"])
+    scores = results["rendered"][best]
+    page = Page(
+        title="Latent Hands: a demo",
+        lead="A variational autoencoder separates the causes of an image of a hand: the pose, the viewpoint, "
+        "and everything else. It estimates 3D hands from images. It also synthesises images of a chosen pose "
+        "in a chosen scene.",
+        cards={
+            f"mean joint error on test hands, {WHOSE[best]}": f"{scores['epe_mm']:.1f} mm",
+            "the same error if every prediction is the mean pose": f"{scores['mean_pose']['epe_mm']:.1f} mm",
+            "rendered training hands, no download": f"{rendering['count']:,}",
+            "time for everything on this page": f"{seconds / 60:.1f} min",
+        },
+        sections=[
+            _hands(images, rendering),
+            _model(images),
+            _learning(images),
+            _numbers(results),
+            _estimates(images),
+            _transfers(images),
+            _walks(images),
+            _next_steps(images),
+        ],
+        foot="Yang & Yao, Disentangling Latent Hands for Image Synthesis and Pose Estimation, CVPR 2019.",
+    )
+    path = images.out / "report.html"
+    write_text(path, page.html())
+    return path
 
 
-def _section(number: int, section: Section) -> str:
-    parts = [f'<section><h2><span class="number">{number}</span>{escape(section.title)}</h2>']
-    parts += [f"<p>{escape(paragraph)}</p>" for paragraph in section.text]
-    parts += [f'<div class="panel drawing">{section.svg}</div>'] if section.svg else []
-    parts += [_table(section.table)] if section.table else []
-    if section.figures:
-        parts.append(f'<div class="figures">{"".join(_figure(figure) for figure in section.figures)}</div>')
-    parts += [f"<pre>{escape(section.code)}</pre>"] if section.code else []
-    return "".join(parts) + "</section>"
-
-
-def _figure(figure: Figure) -> str:
-    kind = figure.path.suffix.lower()
-    if kind not in TYPES:
-        raise HandsError(f"{figure.path} cannot be shown; {did_you_mean(kind, TYPES)}")
-    if not figure.path.is_file():
-        raise HandsError(f"there is no image {figure.path} to show")
-    data = base64.b64encode(figure.path.read_bytes()).decode()
-    caption = escape(figure.caption)
-    return (
-        f'<figure class="{"side" if figure.side else "wide"}">'
-        f'<div class="panel"><img alt="{caption}" src="data:{TYPES[kind]};base64,{data}"></div>'
-        f"<figcaption>{caption}</figcaption></figure>"
+def _hands(images: DemoImages, rendering: Results) -> Section:
+    return Section(
+        "The hands",
+        [
+            f"All images were rendered on this machine: {rendering['count']:,} for training and "
+            f"{rendering['evaluation_count']:,} for testing. The test images have other people and other "
+            "places. Each image has exact labels: 21 joints in millimetres, the camera, the visibility of "
+            "each joint, and a tag image, which is another image of the same scene.",
+        ],
+        [Figure(images.path("hands.png"), "Test hands with their labelled joints.")],
     )
 
 
-def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in table.headings)
-    rows = "".join(
-        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(text)}</td>' for text in rest)}</tr>"
-        for first, *rest in table.rows
+def _model(images: DemoImages) -> Section:
+    drawings = [_graph(run, models["yours"]) for run, models in images.models.items()]
+    return Section(
+        "The model",
+        [
+            "Encoders (red) infer latent factors, a few numbers each, from observed data. Decoders (grey) "
+            "generate data from the factors. Two graphs are trained. The factors for estimation are the "
+            "canonical pose (CPose), which is the hand in a fixed view, and the viewpoint. The factors for "
+            "synthesis are the pose and the content: skin, light and background.",
+            "The training has two phases. The first phase disentangles the factors: each is trained with its "
+            "own labels. The second phase embeds images: an encoder learns to infer the same factors from "
+            "pixels, and the decoders do not change.",
+        ],
+        svg="".join(drawings),
     )
-    caption = f"<figcaption>{escape(table.caption)}</figcaption>" if table.caption else ""
-    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="scroll"><table>{body}</table></div>{caption}'
 
 
-def graph_svg(
-    title: str, encoders: Mapping[str, Sequence[str]], decoders: Mapping[str, Sequence[str]]
-) -> str:
-    """A bipartite graph: modalities that are read, factors, modalities that are written.
+def _graph(title: str, model: Model) -> str:
+    graph = model.experiment
+    read = {arrow.reads: arrow.factors for arrow in graph.encoders.values()}
+    return graph_svg(title, read, {arrow.writes: arrow.factors for arrow in graph.decoders.values()})
 
-    Both map a modality to its factors; red arrows infer, grey ones generate, as in Fig. 2 of the paper.
-    """
-    factors = list(dict.fromkeys(f for each in (*encoders.values(), *decoders.values()) for f in each))
-    columns = [list(encoders), factors, list(decoders)]
-    step, rows = 54, max(len(column) for column in columns)
-    height = rows * step + 34
-    middle = [
-        {name: 34 + step * ((rows - len(c)) / 2 + i + 0.5) for i, name in enumerate(c)} for c in columns
+
+def _learning(images: DemoImages) -> Section:
+    return Section(
+        "The training",
+        [
+            "Left: the error of decoded joints or images in each phase (joints for a bone of 40 mm). Right: "
+            "the information in each factor. A factor at zero contains nothing.",
+        ],
+        [
+            Figure(images.path("curves_estimation.png"), "Training of estimation."),
+            Figure(images.path("curves_synthesis.png"), "Training of synthesis."),
+        ],
+    )
+
+
+def _numbers(results: Results) -> Section:
+    text = [
+        "All errors are on test hands. As in the paper, the handedness and the length of one bone are given. "
+        "The camera is given too. Everything else is estimated from the image. The mean pose is a prediction "
+        "that ignores the image. In brackets: 95 % bootstrap intervals.",
     ]
-    x = (90.0, 330.0, 570.0)
-    parts = [
-        f'<text class="head" x="{cx}" y="18">{text}</text>'
-        for cx, text in zip(x, (f"{title}: observed", "latent factors", "generated"), strict=True)
+    if "shipped" in results["rendered"]:
+        text.append(
+            "The model trained here had few hands and about a minute. The shipped model is the same model "
+            "with more hands and more time."
+        )
+    return Section("The numbers", text, table=_table(results))
+
+
+def _table(results: Results) -> Table:
+    names = {"rendered": "rendered", "rhd": "RHD"}
+    scores = {(data, who): each for data in names for who, each in results.get(data, {}).items()}
+    headings = ["", *(f"{names[data]}: {WHOSE[who]}" for data, who in scores)]
+    headings += [f"{names[data]}: mean pose" for data in names if data in results]
+    rows = []
+    for key, (name, unit, digits) in SCORES.items():
+        cells = [_cell(each, key, digits) for each in scores.values()]
+        means = [
+            f"{next(iter(results[data].values()))['mean_pose'][key]:.{digits}f}"
+            for data in names
+            if data in results
+        ]
+        rows.append([f"{name}{f', {unit}' if unit else ''}", *cells, *means])
+    rows.append(["images", *(f"{each['samples']:,}" for each in scores.values())])
+    return Table(headings, [[*row, *[""] * (len(headings) - len(row))] for row in rows])
+
+
+def _cell(scores: Results, key: str, digits: int) -> str:
+    low, high = scores[f"{key}_interval"]
+    return f"{scores[key]:.{digits}f}  ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _each(images: DemoImages, models: Models, kind: str, caption: str, side: bool = False) -> list[Figure]:
+    return [
+        Figure(images.path(f"{who}_{kind}"), f"{WHOSE[who].capitalize()}. {caption}", side) for who in models
     ]
-    for name, read in encoders.items():
-        parts += [_arrow("infer", x[0] + 62, middle[0][name], x[1] - 66, middle[1][f]) for f in read]
-    for name, read in decoders.items():
-        parts += [_arrow("generate", x[1] + 62, middle[1][f], x[2] - 66, middle[2][name]) for f in read]
-    for place, (cx, column) in enumerate(zip(x, middle, strict=True)):
-        parts += [_node(name, cx, cy, "factor" if place == 1 else "modality") for name, cy in column.items()]
-    return (
-        f'<svg viewBox="0 0 660 {height}" role="img" aria-label="the model as a graph">{"".join(parts)}</svg>'
+
+
+def _estimates(images: DemoImages) -> Section:
+    return Section(
+        "Hands in images",
+        [
+            "Six test hands, evenly spaced in the test set, with their errors. The second column is the "
+            "estimate over the image, with one colour per finger. The last columns are the hand in 3D from "
+            "the front and from the side: the ground truth is red, the estimate is blue, and far bones are "
+            "paler. The model does not predict the position and size of the hand. The overlay is placed by "
+            "the given box.",
+        ],
+        _each(images, images.models["estimation"], "estimates.png", "Estimates."),
     )
 
 
-def _arrow(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
-    bend = (x1 + x2) / 2
-    return (
-        f'<path class="{kind}" d="M{x1:.0f} {y1:.0f} C{bend:.0f} {y1:.0f} '
-        f'{bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"/>'
-        f'<path class="{kind} tip" d="M{x2 + 4:.0f} {y2:.0f} l-8 -4 v8 z"/>'
+def _transfers(images: DemoImages) -> Section:
+    text = [
+        "The first row has tag images, from which the model infers the scene. All images below are "
+        "synthesised: each has the pose of its row and the scene of its column. No such pair was in the "
+        "training images. The second column is the 3DPose decoded from the same factor.",
+        "The model trained here had two minutes and few hands, so its images are blurred. Its poses come "
+        "from labelled joints. A model with more training also estimates the pose from an image.",
+    ]
+    figures = _each(images, images.models["synthesis"], "transfer.png", "Pose transfer, Fig. 6 of the paper.")
+    return Section("Pose transfer into other scenes", text, figures)
+
+
+def _walks(images: DemoImages) -> Section:
+    models = images.models["synthesis"]
+    return Section(
+        "Walks through the latent space",
+        [
+            "One factor moves along a straight line from the value of one image to that of another image. "
+            "The other factor is constant. If the factors are disentangled, a walk along the pose does not "
+            "change the scene, and a walk along the content does not change the pose.",
+        ],
+        [
+            *_each(images, models, "walk_pose.png", "The pose moves."),
+            *_each(images, models, "walk_content.png", "The content moves."),
+            *_each(images, models, "walk_pose.gif", "The pose moves.", side=True),
+            *_each(images, models, "walk_content.gif", "The content moves.", side=True),
+        ],
     )
 
 
-def _node(name: str, cx: float, cy: float, kind: str) -> str:
-    text = f"z {name}" if kind == "factor" else name
-    return (
-        f'<rect class="{kind}" x="{cx - 60:.0f}" y="{cy - 17:.0f}" width="120" height="34" '
-        f'rx="{17 if kind == "factor" else 6}"/><text x="{cx:.0f}" y="{cy + 5:.0f}">{escape(text)}</text>'
+def _next_steps(images: DemoImages) -> Section:
+    estimation, synthesis = images.out / "estimation", images.out / "synthesis"
+    commands = (
+        f"estimate {estimation} hand.jpg --handedness left --box 40,25,128,128",
+        f"transfer {synthesis} --poses a.png b.png --contents c.png d.png",
+        "render hands --count 20000",
+        "train estimation --data.root hands --out runs/estimation",
+        f"evaluate {estimation} --data rhd --root RHD_published_v2",
     )
-
-
-STYLE = """
-:root{color-scheme:light dark;--ink:#23262b;--soft:#646a73;--paper:#fbfbf9;--panel:#fff;--rule:#e3e3de;
---accent:#2563d9;--red:#d42f3a}
-@media (prefers-color-scheme:dark){:root{--ink:#e8e8e4;--soft:#a2a7af;--paper:#17181b;--panel:#202226;
---rule:#363940;
---accent:#7aa5ff;--red:#ff7a80}}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);
-font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:48px 24px 64px}
-h1{font-size:34px;line-height:1.2;letter-spacing:-.02em;margin:0 0 12px}
-h2{font-size:22px;letter-spacing:-.01em;margin:56px 0 12px;display:flex;align-items:center;gap:12px}
-.number{font-size:14px;width:28px;height:28px;border-radius:14px;background:var(--accent);color:var(--paper);
-display:inline-flex;align-items:center;justify-content:center;flex:none}
-p{max-width:72ch;margin:0 0 12px}.lead{font-size:19px;color:var(--soft)}
-.cards{display:flex;flex-wrap:wrap;gap:12px;margin:24px 0 0}
-.card{flex:1 1 190px;background:var(--panel);border:1px solid var(--rule);border-radius:12px;
-padding:16px 18px}
-.card b{display:block;font-size:26px;line-height:1.2;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.card span{color:var(--soft);font-size:14px;line-height:1.4;display:block;margin-top:4px}
-.figures{display:flex;flex-wrap:wrap;gap:20px;margin-top:16px}
-figure{margin:0;flex:1 1 100%;min-width:0}figure.side{flex:1 1 380px}
-.panel{background:#fff;border:1px solid var(--rule);border-radius:12px;padding:14px;overflow-x:auto;
-text-align:center}
-.drawing{background:var(--panel);margin:16px 0}
-img{max-width:100%;height:auto;display:block;margin:0 auto}
-figcaption{color:var(--soft);font-size:14px;margin-top:8px;max-width:90ch}
-.scroll{overflow-x:auto;margin-top:16px}table{border-collapse:collapse;font-variant-numeric:tabular-nums;
-width:100%}
-th,td{text-align:right;padding:8px 14px;border-bottom:1px solid var(--rule);font-weight:400}
-th:first-child{text-align:left}thead th{color:var(--soft);font-size:14px;border-bottom:2px solid var(--rule)}
-pre{background:var(--panel);border:1px solid var(--rule);border-radius:12px;padding:14px 18px;overflow-x:auto;
-font:14px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-svg{max-width:640px;width:100%;height:auto}svg text{font-size:15px;text-anchor:middle;fill:var(--ink)}
-svg .head{font-size:13px;fill:var(--soft)}svg rect{fill:var(--paper);stroke:var(--rule);stroke-width:1.5}
-svg .factor{stroke:var(--accent)}svg path{fill:none;stroke:var(--soft);stroke-width:1.6}
-svg .infer{stroke:var(--red)}svg .tip{fill:var(--soft);stroke:none}svg .infer.tip{fill:var(--red)}
-footer{margin-top:56px;color:var(--soft);font-size:14px}
-"""
+    code = "\n".join(f"latent-hands {command}" for command in commands)
+    return Section("Next steps", ["Use your own images, and train with more hands:"], code=code)

@@ -1,4 +1,4 @@
-"""Stages that are done once: what each found is kept beside its settings, and a second run skips it."""
+"""Stages that run once: the results of each stage are kept with its settings, and a second call skips it."""
 
 import json
 import time
@@ -11,13 +11,14 @@ from rich.console import Console
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 
-Found = dict[str, Any]
+Results = dict[str, Any]
 
 
 class Stages:
-    """The stages of a demo in one folder, in order; demo.json there says which are done, and what they found.
+    """The stages of a demo in one folder. Its file demo.json has the settings and results of finished stages.
 
-    A stage is done anew if its settings or any stage before it have changed, or if a file of it is missing.
+    A stage runs again if its settings or an earlier stage changed, or if one of its files is missing. Raises
+    HandsError if demo.json is broken.
     """
 
     def __init__(self, folder: Path, count: int):
@@ -25,35 +26,35 @@ class Stages:
         self.console = Console(stderr=True)
         self.path = folder / "demo.json"
         self.number = 0
-        self.before: list[float] = []
+        self.before: dict[str, float] = {}
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self.known: dict[str, Any] = json.loads(self.path.read_text()) if self.path.exists() else {}
         except ValueError as error:
-            raise HandsError(f"{self.path} is broken ({error}); remove it to start again") from error
+            raise HandsError(f"{self.path} is broken ({error}); remove it to run all stages again") from error
 
-    def run(self, name: str, settings: Found, files: list[str], work: Callable[[], Found]) -> Found:
-        """What `work` finds, or what it found when it ran under the same circumstances."""
+    def run(self, name: str, settings: Results, files: list[str], work: Callable[[], Results]) -> Results:
+        """Return the results of `work`, or its kept results if nothing changed."""
         self.number += 1
-        wanted = {"settings": settings, "before": list(self.before)}
+        current = {"settings": settings, "before": list(self.before.values())}
         kept = self.known.get(name, {})
-        fresh = {key: kept.get(key) for key in wanted} == wanted
-        done = fresh and all((self.folder / file).exists() for file in files)
+        unchanged = {key: kept.get(key) for key in current} == current
+        done = unchanged and all((self.folder / file).exists() for file in files)
         heading = f"[bold]{self.number}/{self.count}[/] {name}"
         if done:
-            self.console.print(f"{heading}: done before, kept")
+            self.console.print(f"{heading}: already done")
         else:
             self.console.print(heading)
             started = time.time()
-            found = work()
+            results = work()
             seconds = time.time() - started
-            kept = wanted | {"found": found, "seconds": seconds, "at": started}
+            kept = current | {"results": results, "seconds": seconds, "at": started}
             self.known[name] = kept
             write_text(self.path, json.dumps(self.known, indent=1))
             self.console.print(f"    {seconds:.0f} s", highlight=False)
-        self.before.append(kept["at"])
-        return kept["found"]
+        self.before[name] = kept["at"]
+        return kept["results"]
 
     def seconds(self) -> float:
-        """How long all stages took when they ran."""
-        return sum(stage["seconds"] for stage in self.known.values())
+        """Return the time in seconds that all stages took when they ran."""
+        return sum(self.known[name]["seconds"] for name in self.before)

@@ -1,4 +1,4 @@
-"""The figures and tables of the paper by one command each, and the studies behind them."""
+"""Reproduce the figures and tables of the paper, one command each: train, measure, draw."""
 
 from latent_hands.studies.reproduce.figures import FIGURES, ONE_MODEL, reproduce
 from latent_hands.studies.reproduce.sets import Sets

@@ -1,4 +1,4 @@
-"""The figures and tables of the paper, by name: what each trains, measures and draws."""
+"""The figures and tables of the paper by name: train the runs, measure, draw."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +10,18 @@ from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
-from latent_hands.studies.reproduce import budget, comparison, joint, pck, quintets, sweeps, transfer, walks
+from latent_hands.studies.reproduce import (
+    budget,
+    comparison,
+    pck,
+    quintets,
+    simultaneous,
+    sweeps,
+    transfer,
+    walks,
+)
 from latent_hands.studies.reproduce.curves import information
-from latent_hands.studies.reproduce.figure import Found, save
+from latent_hands.studies.reproduce.drawing import Results, save
 from latent_hands.studies.reproduce.sets import TITLES, Source
 from latent_hands.studies.reproduce.study import Plan, Scores, Study, Trial, check_settings
 
@@ -22,68 +31,68 @@ SYNTHESIS, UNLABELLED, ESTIMATION = Plan("study_synthesis"), Plan("study_u"), Pl
 
 
 class Measured(NamedTuple):
-    """All runs of some plans, scored on one set; `ending` tells its figure from those of other sets."""
+    """All runs of some plans and their scores on one set. `ending` distinguishes the files of the sets."""
 
     source: Source
     ending: str
-    settings: Found
+    settings: Results
     trials: Trials
     scores: TrialScores
 
 
 def scored(study: Study, plans: Mapping[str, Plan]) -> Iterator[Measured]:
-    """Train the plans for every set that is scored, and score them."""
+    """Train the plans for every set for evaluation, and score them."""
     for source in study.sets.scored():
-        teacher = study.sets.teacher(source)
-        trials = study.trained(plans, teacher)
+        training_source = study.sets.training_source(source)
+        trials = study.trained(plans, training_source)
         scores = {name: [study.scores(trial, source) for trial in each] for name, each in trials.items()}
         ending = "" if source.name == "rendered" else f"_{source.name}"
-        yield Measured(source, ending, settings(study, source, teacher.title), trials, scores)
+        yield Measured(source, ending, settings(study, source, training_source.title), trials, scores)
 
 
-def settings(study: Study, source: Source, learned: str) -> Found:
-    """What a figure's numbers depend on, as its JSON tells."""
-    return {"set": source.title, "root": str(source.root), "learned": learned} | asked(study)
+def settings(study: Study, source: Source, trained_on: str) -> Results:
+    """Return the settings that the numbers of a figure depend on."""
+    return {"set": source.title, "root": str(source.root), "trained_on": trained_on} | options(study)
 
 
-def asked(study: Study) -> Found:
-    """What the study itself was asked for."""
-    return {"effort": study.effort, "hands": study.sets.hands, "run": study.run}
+def options(study: Study) -> Results:
+    """Return the options of the study."""
+    return {"effort": study.effort, "count": study.sets.count, "run": study.run}
 
 
 def compared(
     study: Study,
     plans: Mapping[str, Plan],
     figure: str,
-    measure: Callable[[Trials, TrialScores], Found],
-    drawing: Callable[[Found], Any],
+    measure: Callable[[Trials, TrialScores], Results],
+    drawing: Callable[[Results], Any],
 ) -> list[Path]:
-    """A figure for every set that is scored, measured from all runs of some plans and their scores."""
+    """Make a figure for every set for evaluation, from all runs of some plans and their scores."""
     files = []
     for each in scored(study, plans):
-        found = each.settings | measure(each.trials, each.scores)
-        files += save(found, drawing, study.sets.out / f"{figure}{each.ending}")
+        results = each.settings | measure(each.trials, each.scores)
+        files += save(results, drawing, study.sets.out / f"{figure}{each.ending}")
     return files
 
 
 def images_of(study: Study) -> Source:
-    """Where images of hands in scenes come from: STB as in the paper, if it can be learned from."""
-    able = [source for source in study.sets.given if source.name == "stb" and source.learns]
-    return able[0] if able else study.sets.rendered
+    """Return the set for figures of scenes: STB as in the paper if it is trainable, otherwise rendered."""
+    stb = [source for source in study.sets.given if source.name == "stb" and source.trainable]
+    return stb[0] if stb else study.sets.rendered
 
 
 def fig4(study: Study) -> list[Path]:
-    """Walks along the pose and along the content."""
+    """Make Fig. 4: walks along the pose and along the content."""
     return _one_model(study, "fig4", "synthesis", SYNTHESIS, walks.measure_fig4, walks.draw_fig4)
 
 
 def fig5(study: Study) -> list[Path]:
-    """Walks along z_u, the pose staying."""
+    """Make Fig. 5: walks along z_u, in which the pose must not move."""
     return _one_model(study, "fig5", "u", UNLABELLED, walks.measure_fig5, walks.draw_fig5)
 
 
 def fig6(study: Study) -> list[Path]:
-    """Poses read from images in other scenes."""
+    """Make Fig. 6: poses from images in other scenes."""
     return _one_model(study, "fig6", "synthesis", SYNTHESIS, transfer.measure_fig6, transfer.draw_fig6)
 
 
@@ -92,48 +101,48 @@ def _one_model(
     figure: str,
     name: str,
     plan: Plan,
-    measure: Callable[..., Found],
-    drawing: Callable[[Found], Any],
+    measure: Callable[..., Results],
+    drawing: Callable[[Results], Any],
 ) -> list[Path]:
     source = images_of(study)
     model = study.model(name, plan, source)
-    found = settings(study, source, learned_by(model)) | measure(model, study.sets.samples(source))
-    return save(found, drawing, study.sets.out / figure)
+    results = settings(study, source, trained_on(model)) | measure(model, study.sets.samples(source))
+    return save(results, drawing, study.sets.out / figure)
 
 
-def learned_by(model: Model) -> str:
-    """On what a model was trained."""
+def trained_on(model: Model) -> str:
+    """Return the title of the set that a model was trained on."""
     name = model.experiment.data.name
     return TITLES.get(name, name)
 
 
 def fig7(study: Study) -> list[Path]:
-    """PCK on every set beside the published curves, and mean errors."""
-    scores, learned = {}, {}
+    """Make Fig. 7: PCK on every set with the published curves, and mean errors."""
+    scores, titles = {}, {}
     for source in study.sets.scored():
         if study.run is None:
-            trial = study.first(budget.WHOLE, ESTIMATION, study.sets.teacher(source))
-            scores[source.name], learned[source.name] = study.scores(trial, source), trial.teacher.title
+            trial = study.first(budget.WHOLE, ESTIMATION, study.sets.training_source(source))
+            scores[source.name], titles[source.name] = study.scores(trial, source), trial.source.title
         else:
             model = Model.load(study.run)
             scores[source.name] = score_run(model, study.sets.evaluation(model, source), "evaluation")
-            learned[source.name] = learned_by(model)
-    return save(asked(study) | pck.measure_fig7(scores, learned), pck.draw_fig7, study.sets.out / "fig7")
+            titles[source.name] = trained_on(model)
+    return save(options(study) | pck.measure_fig7(scores, titles), pck.draw_fig7, study.sets.out / "fig7")
 
 
 def fig8(study: Study) -> list[Path]:
-    """CPose and 3DPose of evaluation images beside their truth."""
+    """Make Fig. 8: predicted CPose and 3DPose of evaluation images next to the ground truth."""
     models = {}
     for source in study.sets.scored():
-        model = study.model(budget.WHOLE, ESTIMATION, study.sets.teacher(source))
+        model = study.model(budget.WHOLE, ESTIMATION, study.sets.training_source(source))
         models[source.name] = (model, study.sets.samples(source))
-    return save(asked(study) | quintets.measure_fig8(models), quintets.draw_fig8, study.sets.out / "fig8")
+    return save(options(study) | quintets.measure_fig8(models), quintets.draw_fig8, study.sets.out / "fig8")
 
 
 def fig9(study: Study) -> list[Path]:
-    """Errors over the share of labels, four kinds of supervision.
+    """Make Fig. 9: errors over the share of labels with four kinds of supervision.
 
-    Raises HandsError, before anything is trained, for hands of which the smallest share fills no batch.
+    Raises HandsError before training if the smallest share of the hands is less than a batch.
     """
     shares = budget.chosen_shares(study.shares)
     plans = budget.plans(shares)
@@ -144,61 +153,65 @@ def fig9(study: Study) -> list[Path]:
 
 
 def check_shares(study: Study, plans: Mapping[str, Plan]) -> None:
-    """Raise HandsError if a set that is learned from has a share of labelled hands smaller than a batch."""
-    for teacher in dict.fromkeys(map(study.sets.teacher, study.sets.scored())):
-        hands = study.sets.count(teacher)
+    """Raise HandsError if the labelled share of a training set is less than a batch."""
+    for training_source in dict.fromkeys(map(study.sets.training_source, study.sets.scored())):
+        count = study.sets.training_count(training_source)
         for name, plan in plans.items():
-            experiment = study.trial(name, plan, 0, teacher).experiment
+            experiment = study.trial(name, plan, 0, training_source).experiment
             phases, training = experiment.phases.values(), experiment.training
             batch = max(each.batch_size or training.batch_size for each in phases)
             share = experiment.supervision.labelled
-            if share * hands < batch:
+            if share * count < batch:
                 least = math.ceil(batch / share)
-                learned = f"{hands} hands of {teacher.title} are learned from"
-                raise HandsError(f"{learned}; legal here: {least} or more, a batch of {name}")
+                raise HandsError(
+                    f"there are {count} training hands of {training_source.title}; "
+                    f"this figure needs {least} or more, a batch of {name}"
+                )
 
 
 def table(study: Study) -> list[Path]:
-    """Errors of dVAE, cross-modal VAE, regression, and of what else was trained on the same hands."""
+    """Make the table of errors of dVAE, cross-modal VAE, regression, and of other finished runs."""
     files = []
     for each in scored(study, comparison.PLANS):
-        for name, plan in joint.PLANS.items():
+        for name, plan in simultaneous.PLANS.items():
             others = [
-                study.trial(name, plan, seed, study.sets.teacher(each.source)) for seed in range(study.seeds)
+                study.trial(name, plan, seed, study.sets.training_source(each.source))
+                for seed in range(study.seeds)
             ]
             if all(trial.finished for trial in others):
                 for trial in others:
                     check_settings(trial)
                 each.trials[name] = others
                 each.scores[name] = [study.scores(trial, each.source) for trial in others]
-        found = each.settings | comparison.measure_comparison(each.trials, each.scores)
+        results = each.settings | comparison.measure_comparison(each.trials, each.scores)
         path = study.sets.out / f"table{each.ending}"
-        files += save(found, comparison.draw_table, path)
-        write_text(path.with_suffix(".md"), comparison.markdown(found))
+        files += save(results, comparison.draw_table, path)
+        write_text(path.with_suffix(".md"), comparison.markdown(results))
         files.append(path.with_suffix(".md"))
     return files
 
 
 def baselines(study: Study) -> list[Path]:
-    """dVAE, cross-modal VAE and regression: errors, and learning over updates and seconds."""
+    """Draw errors and learning curves of dVAE, cross-modal VAE and regression."""
     measure, drawing = comparison.measure_comparison, comparison.draw_baselines
     return compared(study, comparison.PLANS, "baselines", measure, drawing)
 
 
 def eq5(study: Study) -> list[Path]:
-    """Two phases, Eq. 5 and alternating training: learning and its stability."""
-    return compared(study, joint.PLANS, "joint", joint.measure_joint, joint.draw_joint)
+    """Compare two phases, simultaneous training (Eq. 5) and alternating training: learning and stability."""
+    measure, drawing = simultaneous.measure_simultaneous, simultaneous.draw_simultaneous
+    return compared(study, simultaneous.PLANS, "simultaneous", measure, drawing)
 
 
 def sweep(study: Study, swept: str) -> list[Path]:
-    """Errors, information and active units over beta, or over the dimension of the latent."""
+    """Draw errors, information and active units over beta, or over the dimension of the latent."""
 
-    def measure(trials: Trials, scores: TrialScores) -> Found:
-        carried = {
+    def measure(trials: Trials, scores: TrialScores) -> Results:
+        latents = {
             name: [information(trial.lines(), trial.experiment) for trial in each]
             for name, each in trials.items()
         }
-        return sweeps.measure_sweep(swept, scores, carried)
+        return sweeps.measure_sweep(swept, scores, latents)
 
     return compared(study, sweeps.plans(swept), swept, measure, sweeps.draw_sweep)
 
@@ -210,30 +223,30 @@ FIGURES: dict[str, Callable[[Study], list[Path]]] = {
     "fig7": fig7,
     "fig8": fig8,
     "baselines": baselines,
-    "joint": eq5,
+    "simultaneous": eq5,
     "table": table,
     "beta": partial(sweep, swept="beta"),
     "dimension": partial(sweep, swept="dimension"),
     "fig9": fig9,
 }
-"""In the order in which "all" makes them: what is soon done first."""
+"""Figures by name, in the order of "all": the fastest first."""
 ONE_MODEL = ("fig4", "fig5", "fig6", "fig7", "fig8")
 
 
 def reproduce(what: str, study: Study) -> list[Path]:
-    """Make a figure by name, or "all"; the files written.
+    """Make a figure by name, or "all" of them. Return the written files.
 
-    Raises HandsError for an unknown name, for a `run` with a figure that compares several, and as training
-    and measuring do; KeyboardInterrupt once a stopped training is saved.
+    Raises HandsError for an unknown name, and for a `run` with a figure that compares several runs. Raises
+    KeyboardInterrupt after a stopped training is saved.
     """
     if what not in (*FIGURES, "all"):
         raise HandsError(f'unknown figure "{what}"; {did_you_mean(what, (*FIGURES, "all"))}')
     if study.run is not None and what not in ONE_MODEL:
         raise HandsError(
-            f"run is {study.run}, but {what} compares several; legal with: {', '.join(ONE_MODEL)}"
+            f"run is {study.run}, but {what} compares several runs; use run with {', '.join(ONE_MODEL)}"
         )
     files = []
     for name in FIGURES if what == "all" else [what]:
-        study.say(f"[bold]{name}[/]")
+        study.print(f"[bold]{name}[/]")
         files += FIGURES[name](study)
     return files

@@ -1,4 +1,4 @@
-"""Labelled hands chosen by rules, never by their looks, and what figures show of them."""
+"""Choose labelled hands for figures by fixed rules, and measure poses and walks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -22,35 +22,33 @@ STORED_PX = 160
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """So many samples, evenly spaced. Raises HandsError if there are fewer."""
+    """Return evenly spaced samples. Raises HandsError if there are fewer than `count`."""
     if len(samples) < count:
-        raise HandsError(
-            f"the evaluation split has {len(samples)} hands; legal for this figure: {count} or more"
-        )
+        raise HandsError(f"the evaluation split has {len(samples)} hands; this figure needs {count} or more")
     return [samples[int((i + 0.5) * len(samples) / count)] for i in range(count)]
 
 
 def scenes(samples: Sequence[Sample], count: int) -> list[list[Sample]]:
-    """The hands of at most so many scenes, evenly spaced, each of two hands or more. A scene shares a tag.
+    """Return the hands of at most `count` evenly spaced scenes with two hands or more.
 
-    Raises HandsError if there are fewer than two.
+    The hands of a scene share a tag image. Raises HandsError if there are fewer than two scenes.
     """
-    found: dict[object, list[Sample]] = {}
+    by_tag: dict[object, list[Sample]] = {}
     for sample in samples:
         if sample.tag is not None:
-            found.setdefault(sample.tag, []).append(sample)
-    full = [hands for hands in found.values() if len(hands) > 1]
+            by_tag.setdefault(sample.tag, []).append(sample)
+    full = [hands for hands in by_tag.values() if len(hands) > 1]
     if len(full) < 2:
         raise HandsError(
-            f"{len(full)} scenes have a tag image and two hands or more; legal for this figure: 2 or more, "
-            "as in rendered hands and STB (RHD has no tags)"
+            f"{len(full)} scenes have a tag image and two hands or more; this figure needs 2 or more; "
+            "use rendered hands or STB (RHD has no tags)"
         )
     count = min(count, len(full))
     return [full[int((i + 0.5) * len(full) / count)] for i in range(count)]
 
 
 def median_pair(hands: Sequence[Sample]) -> tuple[Sample, Sample]:
-    """Of four hands, evenly spaced, the two whose 3DPoses differ as much as those of half the pairs."""
+    """Return the pair with the median distance of 3DPoses, of all pairs of four evenly spaced hands."""
     hands = spread(hands, min(4, len(hands)))
     poses = [bones(labelled_pose(hand))[0] for hand in hands]
     pairs = [(i, j) for i in range(len(hands)) for j in range(i + 1, len(hands))]
@@ -59,13 +57,13 @@ def median_pair(hands: Sequence[Sample]) -> tuple[Sample, Sample]:
 
 
 def bones(xyz_mm: Points) -> tuple[Points, float]:
-    """A 3DPose in lengths of the middle bone, and that bone in millimetres."""
+    """Return a 3DPose in lengths of the middle bone, and the length of this bone in mm."""
     pose, bone_mm = normalise(torch.from_numpy(xyz_mm)[None])
     return pose[0].numpy(), float(bone_mm)
 
 
 def label(model: Model, sample: Sample) -> tuple[Points, float]:
-    """The labelled hand as a model knows it, a left one in its frame: `bones` of it."""
+    """Return `bones` of the labelled hand, as a left hand in the frame of a model."""
     xyz_mm = labelled_pose(sample)
     if model.experiment.data.frame == "ray":
         photo = photo_of(sample, model.experiment.data.crop)
@@ -75,31 +73,34 @@ def label(model: Model, sample: Sample) -> tuple[Points, float]:
 
 
 def canonical(pose: Points) -> Points:
-    """The CPose of a left hand's 3DPose."""
+    """Return the CPose of a left hand's 3DPose."""
     return canonicalise(torch.from_numpy(pose)[None])[0][0].numpy()
 
 
 def distance(a: Points, b: Points) -> float:
-    """Mean distance of the joints, in the unit that they are given in."""
+    """Return the mean distance of the joints, in their unit."""
     return float(joint_errors(torch.from_numpy(a)[None], torch.from_numpy(b)[None]).mean())
 
 
 def step_lengths(poses: Poses) -> list[float]:
-    """Mean distances of the joints from each pose of a walk to the next."""
+    """Return the mean distances of the joints between consecutive poses of a walk."""
     return [distance(a, b) for a, b in pairwise(poses)]
 
 
 def smoothness(poses: Poses) -> float:
-    """The largest step of a walk over its mean step: 1 for a straight line at one speed, n - 1 for a jump."""
+    """Return the largest step of a walk over its mean step.
+
+    It is 1 for a straight line at constant speed, and the number of steps for one jump.
+    """
     steps = step_lengths(poses)
     return max(steps) / (sum(steps) / len(steps) or 1.0)
 
 
-def seen(photo: Photo) -> ImageArray:
-    """What a model is shown of a photo, a left hand."""
-    return reduced(crop_image(photo.as_left()))
+def model_view(photo: Photo) -> ImageArray:
+    """Return the small crop of a photo, mirrored to a left hand, as the model gets it."""
+    return thumbnail(crop_image(photo.as_left()))
 
 
-def reduced(image: ImageArray) -> ImageArray:
-    """As small as figures need it."""
+def thumbnail(image: ImageArray) -> ImageArray:
+    """Reduce an image to the size that figures need."""
     return np.array(Image.fromarray(image).resize((STORED_PX, STORED_PX), Image.Resampling.LANCZOS))

@@ -1,14 +1,11 @@
-"""The hands of a reproduction: rendered ones, made where none are given, RHD and STB where they are."""
+"""The data sets of a reproduction: rendered hands, and RHD and STB if they are given."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.data import Sample, open_data
@@ -18,52 +15,54 @@ from latent_hands.errors import AbsentError, HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
 from latent_hands.experiment import Experiment
 from latent_hands.predictor import Model
-from latent_hands.studies.demo import IMAGE_PX, WINDOW
+from latent_hands.progress import progress_bars
+from latent_hands.studies.demo import IMAGE_PX, SCENE_SIZE
 
-ENOUGH_TO_LEARN = 256
-"""A training split of fewer hands counts as absent: someone keeps a few images for looking at."""
+FEWEST_TO_TRAIN = 256
+"""A training split with fewer hands counts as absent, because it holds only a few examples."""
 TITLES = {"rendered": "rendered hands", "rhd": "RHD", "stb": "STB"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A labelled data set by its reader's name, and whether its training split is there to learn from."""
+    """A labelled data set by the name of its reader. `trainable` means that it has a training split."""
 
     name: str
     root: Path
-    learns: bool
+    trainable: bool
     convention: str
 
     @property
     def title(self) -> str:
-        """What figures call it."""
+        """The name in figures."""
         return TITLES[self.name]
 
-    def learned_by(self, experiment: Experiment, hands: int) -> Experiment:
-        """The experiment on the first `hands` of this set."""
-        told = {"name": self.name, "root": str(self.root), "convention": self.convention}
-        return replace(experiment, data=replace(experiment.data, limit=hands, **told))
+    def experiment_with(self, experiment: Experiment, count: int) -> Experiment:
+        """Return the experiment with the first `count` hands of this set as its data."""
+        origin = {"name": self.name, "root": str(self.root), "convention": self.convention}
+        return replace(experiment, data=replace(experiment.data, limit=count, **origin))
 
 
 class Sets:
-    """What a reproduction learns from and is scored on; every window is cut once.
+    """The data sets for training and evaluation. Windows are cut once and kept.
 
-    Without `data` hands are rendered into `out`/hands, as soon as they are asked for. RHD and STB, given by
-    their folders, are scored on, and learned from if their training split is there.
-    Raises HandsError for a folder that is not in its set's layout.
+    `rendered`, `rhd` and `stb` are folders, `count` the number of training hands. Without `rendered`, hands
+    are rendered into `out`/hands when they are needed. RHD and STB are used for evaluation, and for
+    training if they have a training split. Raises HandsError for a count below FEWEST_TO_TRAIN, and for a
+    folder in another layout.
     """
 
     def __init__(
         self,
         out: Path,
-        data: Path | None = None,
+        rendered: Path | None = None,
         rhd: Path | None = None,
         stb: Path | None = None,
-        hands: int = 6000,
+        count: int = 6000,
     ):
-        if hands < ENOUGH_TO_LEARN:
-            raise HandsError(f"hands is {hands}; legal: {ENOUGH_TO_LEARN} or more")
-        self.out, self.data, self.hands = out, data, hands
+        if count < FEWEST_TO_TRAIN:
+            raise HandsError(f"count is {count}; it must be {FEWEST_TO_TRAIN} or more")
+        self.out, self.rendered_root, self.count = out, rendered, count
         self.console = Console(stderr=True)
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
         self._training: dict[Any, Hands] = {}
@@ -72,78 +71,63 @@ class Sets:
 
     @cached_property
     def rendered(self) -> Source:
-        """The rendered set, which is finished first if it has to be."""
-        if self.data is not None:
-            return open_source("rendered", self.data)
-        root, evaluation = self.out / "hands", self.hands // 6
-        self.console.print(
-            f"rendering {self.hands + evaluation} hands into {root}, as far as they are missing"
-        )
+        """The rendered set. Its missing images are rendered first."""
+        if self.rendered_root is not None:
+            return open_source("rendered", self.rendered_root)
+        root, evaluation = self.out / "hands", self.count // 6
+        self.console.print(f"rendering the missing ones of {self.count + evaluation} hands into {root}")
         from latent_hands.rendering.sets.dataset import render_dataset
 
-        scene_size = WINDOW[0], WINDOW[1]
-        render_dataset(root, self.hands, IMAGE_PX, evaluation_count=evaluation, scene_size=scene_size)
+        render_dataset(root, self.count, IMAGE_PX, evaluation_count=evaluation, scene_size=SCENE_SIZE)
         return open_source("rendered", root)
 
     def scored(self) -> list[Source]:
-        """RHD and STB as far as they are given, else the rendered set."""
+        """Return the sets for evaluation: RHD and STB if they are given, otherwise the rendered set."""
         return self.given or [self.rendered]
 
-    def teacher(self, source: Source) -> Source:
-        """What a model that is scored on a set learns from: the set itself, or else rendered hands."""
-        return source if source.learns else self.rendered
+    def training_source(self, source: Source) -> Source:
+        """Return the set to train on for evaluation on `source`: this set, or the rendered one."""
+        return source if source.trainable else self.rendered
 
-    def count(self, teacher: Source) -> int:
-        """How many hands of a set are learned from: `hands`, or all that it has if these are fewer."""
-        if teacher.name == "rendered" and self.data is None:
-            return self.hands
-        return len(open_data(teacher.name, teacher.root, "training", self.hands))
+    def training_count(self, source: Source) -> int:
+        """Return the number of training hands of a set, at most `count`."""
+        if source.name == "rendered" and self.rendered_root is None:
+            return self.count
+        return len(open_data(source.name, source.root, "training", self.count))
 
     def samples(self, source: Source) -> list[Sample]:
-        """The evaluation split."""
+        """Return the evaluation split."""
         if source not in self._samples:
             self._samples[source] = open_data(source.name, source.root, "evaluation")
         return self._samples[source]
 
     def training(self, experiment: Experiment) -> Hands:
-        """The windows that an experiment learns from and is validated on."""
+        """Return the windows for training and validation of an experiment."""
         reads = {arrow.reads for arrow in experiment.encoders.values()}
         key = (experiment.data, experiment.augmentation is None, "tag" in reads)
         if key not in self._training:
             self._training.clear()
             vae = build_vae(experiment)
-            with self._progress() as report:
+            with progress_bars(self.console, transient=True) as advance:
                 phases = build_phases(experiment, vae)
-                self._training[key] = build_hands(experiment, vae, phases, report)
+                self._training[key] = build_hands(experiment, vae, phases, advance)
         return self._training[key]
 
     def evaluation(self, model: Model, source: Source) -> Windows:
-        """The crops of the evaluation split, as the model was trained to see them."""
+        """Return the crops of the evaluation split with the settings of a model."""
         data = model.experiment.data
         key = (source, data.crop, data.side, data.crop_px)
         if key not in self._evaluation:
             self._evaluation[key] = evaluation_windows(model, self.samples(source))
         return self._evaluation[key]
 
-    @contextmanager
-    def _progress(self) -> Iterator[Callable[[str, int, int], None]]:
-        with Progress(console=self.console, transient=True) as bars:
-            tasks: dict[str, Any] = {}
-
-            def report(what: str, done: int, count: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=count)
-                bars.update(tasks[what], completed=done)
-
-            yield report
-
 
 def open_source(name: str, root: Path) -> Source:
-    """A set by its reader's name and folder. Raises HandsError if its evaluation split is not there."""
+    """Open a data set by the name of its reader. Raises HandsError without an evaluation split."""
     root = root.resolve()
     first = open_data(name, root, "evaluation", 1)
     try:
-        learns = len(open_data(name, root, "training", ENOUGH_TO_LEARN)) == ENOUGH_TO_LEARN
+        trainable = len(open_data(name, root, "training", FEWEST_TO_TRAIN)) == FEWEST_TO_TRAIN
     except AbsentError:
-        learns = False
-    return Source(name, root, learns, convention_of(first) or "rhd")
+        trainable = False
+    return Source(name, root, trainable, convention_of(first) or "rhd")

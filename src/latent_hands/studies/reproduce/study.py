@@ -1,4 +1,4 @@
-"""A study: named experiments with several seeds, each trained and scored once, whatever stops it."""
+"""A study: named experiments with several seeds, each trained and scored once, across interruptions."""
 
 import json
 import time
@@ -23,7 +23,7 @@ FINISHED = "finished.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study trains under a name: a packaged experiment, and what is changed in it."""
+    """A packaged experiment and its changed settings."""
 
     experiment: str
     overrides: tuple[str, ...] = ()
@@ -31,33 +31,36 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a study: its run folder, what it was trained by, and on which set."""
+    """One training of a study: its run folder, its experiment and its training set."""
 
     folder: Path
     experiment: Experiment
-    teacher: Source
+    source: Source
 
     @property
     def finished(self) -> bool:
-        """Whether it reached its end."""
+        """Whether the training has finished."""
         return (self.folder / FINISHED).exists()
 
     def lines(self) -> list[Line]:
-        """Its metrics."""
+        """Return the lines of metrics."""
         return read_metrics(self.folder / METRICS)
 
     def spent(self) -> Spent:
-        """What it took, wherever it was stopped; validation is not counted."""
+        """Return the cost of the training so far, without validation."""
         return clock(self.lines(), self.experiment)[-1]
 
 
 class Study:
-    """Trains and scores what figures ask for, into `out`/runs/NAME-seedN.
+    """Train and score experiments into `out`/runs/NAME-seedN.
 
-    What a former call has done is kept: finished runs and their scores as they are, a stopped run goes on bit
-    for bit. `effort` multiplies the epochs, `seeds` says how often every experiment is trained. `run` names a
-    trained run that figures about one model show in place of a trained one. `shares` are those of labelled
-    hands in Fig. 9, %, if not the paper's.
+    Finished runs and their scores are kept, and a stopped run continues bit for bit.
+
+    * `effort` multiplies the epochs, and `seeds` is the number of trainings of each experiment.
+    * `run` names a finished run that figures of one model use instead of training one.
+    * `shares` are the shares of labelled hands in Fig. 9 in percent, by default those of the paper.
+
+    Raises HandsError for an effort that is not above 0 and at most 1000, and for seeds not from 1 to 100.
     """
 
     def __init__(
@@ -69,32 +72,33 @@ class Study:
         shares: Sequence[int] = (),
     ):
         if not 0 < effort <= 1000:
-            raise HandsError(f"effort is {effort}; legal: above 0, up to 1000")
+            raise HandsError(f"effort is {effort}; it must be above 0 and at most 1000")
         if not 1 <= seeds <= 100:
-            raise HandsError(f"seeds is {seeds}; legal: 1 .. 100")
+            raise HandsError(f"seeds is {seeds}; it must be from 1 to 100")
         self.sets, self.effort, self.seeds, self.run = sets, effort, seeds, run
         self.shares = shares
         self.runs = sets.out / "runs"
-        self.say = sets.console.print
+        self.print = sets.console.print
 
-    def trial(self, name: str, plan: Plan, seed: int, teacher: Source) -> Trial:
-        """Where a training goes, and by what."""
+    def trial(self, name: str, plan: Plan, seed: int, training_source: Source) -> Trial:
+        """Return the folder and the experiment of a training."""
         experiment = load_experiment(plan.experiment, [*plan.overrides, f"--training.seed={seed}"])
-        experiment = teacher.learned_by(with_effort(experiment, self.effort), self.sets.hands)
-        prefix = "" if teacher.name == "rendered" else f"{teacher.name}-"
-        return Trial(self.runs / f"{prefix}{name}-seed{seed}", experiment, teacher)
+        experiment = training_source.experiment_with(with_effort(experiment, self.effort), self.sets.count)
+        prefix = "" if training_source.name == "rendered" else f"{training_source.name}-"
+        return Trial(self.runs / f"{prefix}{name}-seed{seed}", experiment, training_source)
 
     def trained(
-        self, plans: Mapping[str, Plan], teacher: Source, seeds: int | None = None
+        self, plans: Mapping[str, Plan], training_source: Source, seeds: int | None = None
     ) -> dict[str, list[Trial]]:
-        """Every plan with every seed, trained; all plans have their first seed before any has its second.
+        """Train every plan with every seed. The first seed of all plans comes before the second seed.
 
-        Raises KeyboardInterrupt once a stopped training is saved, HandsError for run folders of other
+        Raises KeyboardInterrupt after a stopped training is saved. Raises HandsError for run folders of other
         settings, and as `train` does.
         """
         count = self.seeds if seeds is None else seeds
         trials = {
-            name: [self.trial(name, plan, s, teacher) for s in range(count)] for name, plan in plans.items()
+            name: [self.trial(name, plan, s, training_source) for s in range(count)]
+            for name, plan in plans.items()
         }
         order = [trials[name][seed] for seed in range(count) for name in plans]
         for trial in order:
@@ -105,47 +109,47 @@ class Study:
             left = (time.monotonic() - started) / number * (len(missing) - number) / 60 if number else None
             about = "" if left is None else f", about {left:.0f} minutes left"
             place = f"{len(order) - len(missing) + number + 1}/{len(order)}"
-            self.say(f"[bold]run {place}[/] {trial.folder.name}{about}", highlight=False)
+            self.print(f"[bold]run {place}[/] {trial.folder.name}{about}", highlight=False)
             self.train(trial)
         return trials
 
     def train(self, trial: Trial) -> None:
-        """Bring one training to its end."""
+        """Finish one training."""
         folder = trial.folder
         if not (folder / RESUME).exists():
             for path in (folder / EXPERIMENT, folder / METRICS, *folder.glob("scores_*.json")):
                 path.unlink(missing_ok=True)
         hands = self.sets.training(trial.experiment)
         if not train(trial.experiment, folder, resume=(folder / RESUME).exists(), hands=hands):
-            self.say("Stopped; the same command goes on from here.")
+            self.print("Stopped. Run the same command again to continue.")
             raise KeyboardInterrupt
         write_text(folder / FINISHED, json.dumps(trial.spent()._asdict()) + "\n")
         (folder / RESUME).unlink()
 
     def scores(self, trial: Trial, source: Source) -> Scores:
-        """The protocol's numbers of a trained run on a set's evaluation split (`predictor.score_run`)."""
+        """Return the scores of a finished run on the evaluation split of a set (`evaluation.score_run`)."""
         path = trial.folder / f"scores_{source.name}.json"
-        known = json.loads(path.read_text()) if path.exists() else {}
-        if known.get("root") != str(source.root):
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        if kept.get("root") != str(source.root):
             model = Model.load(trial.folder)
             numbers = score_run(model, self.sets.evaluation(model, source), "evaluation")
-            known = {"root": str(source.root), "scores": numbers}
-            write_text(path, json.dumps(known, indent=1) + "\n")
-        return known["scores"]
+            kept = {"root": str(source.root), "scores": numbers}
+            write_text(path, json.dumps(kept, indent=1) + "\n")
+        return kept["scores"]
 
-    def model(self, name: str, plan: Plan, teacher: Source) -> Model:
-        """The run that was given, or the plan's first seed, trained."""
+    def model(self, name: str, plan: Plan, training_source: Source) -> Model:
+        """Return the given run, or the trained first seed of a plan."""
         if self.run is not None:
             return Model.load(self.run)
-        return Model.load(self.first(name, plan, teacher).folder)
+        return Model.load(self.first(name, plan, training_source).folder)
 
-    def first(self, name: str, plan: Plan, teacher: Source) -> Trial:
-        """The plan's first seed, trained."""
-        return self.trained({name: plan}, teacher, seeds=1)[name][0]
+    def first(self, name: str, plan: Plan, training_source: Source) -> Trial:
+        """Train the first seed of a plan."""
+        return self.trained({name: plan}, training_source, seeds=1)[name][0]
 
 
 def with_effort(experiment: Experiment, effort: float) -> Experiment:
-    """The experiment with the epochs of every phase times `effort`, at least one."""
+    """Return the experiment with `effort` times the epochs of every phase, at least one."""
     phases = {
         name: replace(plan, epochs=max(1, round(effort * (plan.epochs or experiment.training.epochs))))
         for name, plan in experiment.phases.items()
@@ -154,7 +158,7 @@ def with_effort(experiment: Experiment, effort: float) -> Experiment:
 
 
 def check_settings(trial: Trial) -> None:
-    """Raise HandsError if a run folder holds the run of other settings."""
+    """Raise HandsError if a run folder holds a run with other settings."""
     path = trial.folder / EXPERIMENT
     if not path.exists():
         return
@@ -163,6 +167,6 @@ def check_settings(trial: Trial) -> None:
     for section in fields(Experiment):
         if getattr(held, section.name) != getattr(trial.experiment, section.name):
             raise HandsError(
-                f"{trial.folder} holds a run with another [{section.name}] (other data, hands or effort); "
-                "legal: the former settings, or another --out"
+                f"{trial.folder} holds a run with another [{section.name}] (other data, count or effort); "
+                "use the former settings, or another --out"
             )

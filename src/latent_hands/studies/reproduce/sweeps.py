@@ -1,11 +1,11 @@
-"""The lost supplementary: errors, information, active units over beta and over the size d of the latent."""
+"""The missing supplementary: errors, information and active units over beta and over the size d of z."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from latent_hands.studies.reproduce.figure import GREY, INKS, Found, band, by_seed, tidy
+from latent_hands.studies.reproduce.drawing import GREY, INKS, Results, band, by_seed, tidy
 from latent_hands.studies.reproduce.study import Plan
 
 BETAS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -15,33 +15,34 @@ AXES = {"beta": "beta", "dimension": "dimension d of z"}
 
 
 def plans(sweep: str) -> dict[str, Plan]:
-    """An experiment a value; the paper's own value is the run that other figures have too."""
-    found = {}
+    """Return an experiment per value. The value of the paper is the run that other figures use too."""
+    changes = {}
     for value in values_of(sweep):
         half = round(value / 2)
         changed = (f"--algorithm.beta={value}",)
         if sweep == "dimension":
             changed = (f"--latent.cpose={half}", f"--latent.viewpoint={half}")
-        found |= {f"{sweep}-{value:g}": changed} if value != PAPER[sweep] else {"dvae": ()}
-    return {name: Plan("study_estimation", changed) for name, changed in found.items()}
+        changes |= {f"{sweep}-{value:g}": changed} if value != PAPER[sweep] else {"dvae": ()}
+    return {name: Plan("study_estimation", changed) for name, changed in changes.items()}
 
 
 def values_of(sweep: str) -> tuple[float, ...]:
-    """The values of a sweep, in the order of its plans."""
+    """Return the values of a sweep, in the order of its plans."""
     return BETAS if sweep == "beta" else DIMENSIONS
 
 
 def measure_sweep(
     sweep: str,
     scores: Mapping[str, Sequence[Mapping[str, Any]]],
-    carried: Mapping[str, Sequence[Mapping[str, float]]],
-) -> Found:
-    """From the runs' scores and what their latents carry (`curves.information`), in the order of `plans`.
+    latents: Mapping[str, Sequence[Mapping[str, float]]],
+) -> Results:
+    """Collect the scores of the runs and the information in their latents, in the order of `plans`.
 
-    Lists over values, then seeds. `reconstruction_epe_mm` is the error of poses encoded from their labels: no
-    image is read better.
+    Lists are over values, then seeds. `latents` has the results of `curves.information`.
+    `reconstruction_epe_mm` is the error of poses encoded from their labels, a lower bound for poses from
+    images.
     """
-    runs = list(carried.values())
+    runs = list(latents.values())
     keys = sorted({key for each in runs for run in each for key in run})
     return {
         "sweep": sweep,
@@ -52,21 +53,19 @@ def measure_sweep(
     }
 
 
-def draw_sweep(found: Found) -> Figure:
-    """Three panels over the swept value: errors, KL, active units."""
+def draw_sweep(results: Results) -> Figure:
+    """Draw errors, KL and active units over the values."""
     figure = Figure(figsize=(8.4, 2.6), layout="constrained")
     panels = figure.subplots(1, 3)
-    x, sweep = found["values"], found["sweep"]
+    x, sweep = results["values"], results["sweep"]
     errors = {"epe_mm": "3DPose", "cpose_epe_mm": "CPose", "reconstruction_epe_mm": "3DPose from its label"}
-    _lines(panels[0], x, {name: found[key] for key, name in errors.items() if key in found})
+    _lines(panels[0], x, {name: results[key] for key, name in errors.items() if key in results})
     for panel, start in ((panels[1], "kl_"), (panels[2], "active_")):
-        factors = {k.removeprefix(start): v for k, v in found.items() if k.startswith(start)}
+        factors = {k.removeprefix(start): v for k, v in results.items() if k.startswith(start)}
         _lines(panel, x, {f"z {factor}": runs for factor, runs in factors.items()})
     if sweep == "dimension":
-        panels[2].plot(
-            x, [d / 2 for d in x], color=GREY, linewidth=0.9, linestyle="--", label="all there are"
-        )
-    seeds = len(found["epe_mm"][0])
+        panels[2].plot(x, [d / 2 for d in x], color=GREY, linewidth=0.9, linestyle="--", label="all units")
+    seeds = len(results["epe_mm"][0])
     titles = (
         f"mean and range of {seeds} seed{'s' * (seeds > 1)}",
         "q(z | image)",

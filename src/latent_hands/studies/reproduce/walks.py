@@ -1,4 +1,4 @@
-"""Fig. 4: images and poses on lines through the latent. Fig. 5: along z_u, where the pose is to stay."""
+"""Fig. 4: images and poses along lines in the latent space. Fig. 5: along z_u, where the pose must stay."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.predictor import Model, Walk, photo_of, tag_of
 from latent_hands.studies.gallery import labelled_pose
-from latent_hands.studies.reproduce.figure import (
+from latent_hands.studies.reproduce.drawing import (
     CELL_IN,
     SOFT_INK,
-    Found,
+    Results,
     Sheet,
     from_text,
     hand,
@@ -24,20 +24,21 @@ from latent_hands.studies.reproduce.selection import (
     distance,
     label,
     median_pair,
+    model_view,
     scenes,
-    seen,
     smoothness,
     spread,
     step_lengths,
 )
 
-STEPS, FIXED, PAIRS, ROWS = 7, 3, 32, 2
-"""Images of a walk; the step of the pose walk whose pose the content walk keeps, the paper's fourth column;
-further pairs of hands over which the JSON averages; walks along z_u that are shown."""
+STEPS, PAIRS, ROWS = 7, 32, 2
+"""Images of a walk, pairs of hands for averages, and drawn walks along z_u."""
+FIXED = 3
+"""The step of the pose walk whose pose the content walk keeps: the fourth column of the paper."""
 
 
-def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
-    """Walks along the pose in two scenes, and along the content at one pose; all ends read from images.
+def measure_fig4(model: Model, samples: Sequence[Sample]) -> Results:
+    """Walk along the pose in two scenes, and along the content at one pose, between latents of images.
 
     Raises HandsError for a set without tag images, and as `Model.walk` does.
     """
@@ -53,8 +54,8 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
     poses = walks[0].poses
     truth, bone_mm = zip(*(label(model, sample) for sample in pair), strict=True)
     return {
-        "inputs": [to_text(seen(photo)) for photo in ends],
-        "tags": [to_text(seen(tag)) for tag in tags],
+        "inputs": [to_text(model_view(photo)) for photo in ends],
+        "tags": [to_text(model_view(tag)) for tag in tags],
         "pose_walks": [images_of(walk) for walk in walks],
         "content_walk": images_of(contents),
         "poses_bones": poses,
@@ -66,12 +67,12 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Found:
 
 
 def images_of(walk: Walk) -> list[str]:
-    """The images of a walk, as JSON holds them."""
+    """Return the images of a walk as text."""
     return [to_text(image) for image in walk.images]
 
 
-def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Found:
-    """Mean and largest smoothness of walks between further pairs of hands, 16 steps each."""
+def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Results:
+    """Return the mean and largest smoothness of walks of 16 steps between other pairs of hands."""
     crop = model.experiment.data.crop
     photos = ((photo_of(sample, crop) for sample in pair) for pair in others(samples))
     values = [smoothness(model.walk("pose", *ends, steps=16).poses) for ends in photos]
@@ -83,51 +84,51 @@ def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Found:
 
 
 def others(samples: Sequence[Sample]) -> list[tuple[Sample, Sample]]:
-    """Pairs of hands, far from each other in the split."""
+    """Return pairs of hands that are far from each other in the split."""
     count = min(PAIRS, len(samples) // 2)
     chosen = spread(samples, 2 * count)
     return list(zip(chosen[:count], chosen[count:], strict=True))
 
 
-def draw_fig4(found: Found) -> Figure:
-    """Rows: the pose walk in two scenes, the decoded 3DPoses, the content walk; what was given is framed."""
+def draw_fig4(results: Results) -> Figure:
+    """Draw the pose walk in two scenes, its 3DPoses and the content walk. Given images have a red frame."""
     sheet = Sheet(4, STEPS + 2, wide_after=((2,), (0, STEPS)), margins_in=(0.3, 0.05, 0.05, 0.3))
-    size = reach([*found["poses_bones"], *found["truth_bones"]])
+    size = reach([*results["poses_bones"], *results["truth_bones"]])
     given = {
-        (0, 0): found["inputs"][0],
-        (0, STEPS + 1): found["inputs"][1],
-        (1, 0): found["tags"][1],
-        (3, 0): found["tags"][0],
-        (3, STEPS + 1): found["tags"][1],
+        (0, 0): results["inputs"][0],
+        (0, STEPS + 1): results["inputs"][1],
+        (1, 0): results["tags"][1],
+        (3, 0): results["tags"][0],
+        (3, STEPS + 1): results["tags"][1],
     }
     for (row, column), image in given.items():
         sheet.show(row, column, from_text(image), framed=True)
     for row, images in (
-        (0, found["pose_walks"][0]),
-        (1, found["pose_walks"][1]),
-        (3, found["content_walk"]),
+        (0, results["pose_walks"][0]),
+        (1, results["pose_walks"][1]),
+        (3, results["content_walk"]),
     ):
         for column, image in enumerate(images, 1):
             sheet.show(row, column, from_text(image))
-    for column, pose in enumerate(found["poses_bones"], 1):
+    for column, pose in enumerate(results["poses_bones"], 1):
         sheet.show(2, column, hand(pose, size))
-    for column, pose in zip((0, STEPS + 1), found["truth_bones"], strict=True):
+    for column, pose in zip((0, STEPS + 1), results["truth_bones"], strict=True):
         sheet.show(2, column, hand(pose, size, TRUTH))
     for row, text in enumerate(("3DPose,\nscene 1", "3DPose,\nscene 2", "decoded\n3DPose", "content")):
         y = sheet.down[row] + CELL_IN / 2
         sheet.text(0.15, y, text, rotation=90, fontsize=8, linespacing=1.0)
-    told = (
-        f"Largest over mean step of the decoded pose: {found['smoothness']:.2f}; mean of "
-        f"{found['other_walks']['walks']} other walks {found['other_walks']['mean_smoothness']:.2f}. "
+    note = (
+        f"Largest over mean step of the decoded pose: {results['smoothness']:.2f}; mean of "
+        f"{results['other_walks']['walks']} other walks {results['other_walks']['mean_smoothness']:.2f}. "
         "Red frames: given images; red hands: labels. Last row: the pose of the walk's fourth image."
     )
-    return sheet.with_note(told)
+    return sheet.with_note(note)
 
 
-def measure_fig5(model: Model, samples: Sequence[Sample]) -> Found:
-    """Walks along z_u between images of different places, and how far the decoded pose moves meanwhile.
+def measure_fig5(model: Model, samples: Sequence[Sample]) -> Results:
+    """Walk along z_u between images of different places, and measure how far the decoded pose moves.
 
-    Raises HandsError for a graph without a factor beside the pose's.
+    Raises HandsError for a graph without a factor other than the pose's.
     """
     chosen = spread(samples, 2 * ROWS)
     pairs = zip(chosen[:ROWS], chosen[ROWS:], strict=True)
@@ -138,12 +139,12 @@ def measure_fig5(model: Model, samples: Sequence[Sample]) -> Found:
     }
 
 
-def _walk_u(model: Model, first: Sample, last: Sample) -> Found:
-    photos = [photo_of(sample, model.experiment.data.crop) for sample in (first, last)]
+def _walk_u(model: Model, start: Sample, end: Sample) -> Results:
+    photos = [photo_of(sample, model.experiment.data.crop) for sample in (start, end)]
     walk = model.walk("content", photos[0], photos[1], STEPS)
-    truth, bone_mm = zip(*(label(model, sample) for sample in (first, last)), strict=True)
+    truth, bone_mm = zip(*(label(model, sample) for sample in (start, end)), strict=True)
     return {
-        "inputs": [to_text(seen(photo)) for photo in photos],
+        "inputs": [to_text(model_view(photo)) for photo in photos],
         "images": images_of(walk),
         "truth_bones": truth,
         "poses_bones": walk.poses,
@@ -152,16 +153,16 @@ def _walk_u(model: Model, first: Sample, last: Sample) -> Found:
     }
 
 
-def moves_mm(model: Model, first: Sample, last: Sample) -> float:
-    """How far the decoded pose has moved once z_u is another image's."""
-    photos = [photo_of(sample, model.experiment.data.crop) for sample in (first, last)]
+def moves_mm(model: Model, start: Sample, end: Sample) -> float:
+    """Return how far the decoded pose moves in mm when z_u is replaced by that of another image."""
+    photos = [photo_of(sample, model.experiment.data.crop) for sample in (start, end)]
     poses = model.walk("content", photos[0], photos[1], 2).poses
-    return bones(labelled_pose(first))[1] * distance(poses[0], poses[1])
+    return bones(labelled_pose(start))[1] * distance(poses[0], poses[1])
 
 
-def draw_fig5(found: Found) -> Figure:
-    """For each walk the images, and below them the decoded 3DPoses; what was given is framed."""
-    walks = found["walks"]
+def draw_fig5(results: Results) -> Figure:
+    """Draw the images of each walk above the decoded 3DPoses. Given images have a red frame."""
+    walks = results["walks"]
     gaps = tuple(2 * i + 1 for i in range(len(walks) - 1))
     sheet = Sheet(2 * len(walks), STEPS + 2, (gaps, (0, STEPS)), (0.05, 0.05, 0.05, 0.3))
     for number, walk in enumerate(walks):
@@ -174,9 +175,8 @@ def draw_fig5(found: Found) -> Figure:
             sheet.show(2 * number, column, from_text(image))
             axis = sheet.show(2 * number + 1, column, hand(pose, size, PREDICTION))
             axis.text(0.05, 0.04, f"{walk['moved_mm'][column - 1]:.1f} mm", fontsize=7, color=SOFT_INK)
-    told = (
-        "Millimetres: how far the decoded pose has moved. Over "
-        f"{found['moves_mm']['walks']} other walks it moves {found['moves_mm']['mean']:.1f} mm in the mean. "
+    return sheet.with_note(
+        "Numbers: distance that the decoded pose has moved. Its mean over "
+        f"{results['moves_mm']['walks']} other walks is {results['moves_mm']['mean']:.1f} mm. "
         "Red frames: given images and their labels."
     )
-    return sheet.with_note(told)
