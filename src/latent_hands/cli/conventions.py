@@ -22,7 +22,7 @@ def fit(
     """Fit a joint convention to the labels of a data set: where does it place the joints?
 
     $ latent-hands conventions fit --data stb --root STB
-    $ latent-hands conventions fit --data mine --root points.npy --order mediapipe
+    $ latent-hands conventions fit --data mine --root points.npy --order stb
 
     Output: how much each known convention differs from the labels, and the fitted convention as TOML, for
     hand/assets/conventions.toml.
