@@ -16,7 +16,7 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_run
 from latent_hands.cli import COMMANDS, GROUPS, main, split_overrides
 from latent_hands.cli.old_options import OLD_OPTIONS, OLD_POSITIONALS
 from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
-from latent_hands.data import READERS, Sample, read_rgb
+from latent_hands.data import READERS, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.rig.proportions import mean_hand
@@ -352,17 +352,18 @@ def test_every_file_has_a_name_of_its_own():
     assert named("a/0.png", "b/0.png", "a-0.png.jpg") == ["a-0.png", "b-0.png", "a-0.png.jpg"]
 
 
-def test_samples_are_chosen_by_number_or_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    sets = {"stb": ["B1Counting_SK_color_0", "B1Counting_SK_color_1"], "rhd": ["00003", "00012"]}
+def test_samples_are_chosen_by_number_or_name(tmp_path: Path):
+    names = {"stb": ["B1Counting_SK_color_0", "B1Counting_SK_color_1"], "rhd": ["00003", "00012"]}
+    for folder, stems in names.items():
+        (tmp_path / folder).mkdir()
+        for stem in stems:
+            Image.fromarray(noise_image()).save(tmp_path / folder / f"{stem}.png")
 
-    def chosen(data: str, *texts: str) -> list[str]:
-        found = find_samples(data, tmp_path, "evaluation", texts)
-        assert found == samples_of(data, tmp_path, "evaluation", texts)
+    def chosen(folder: str, *texts: str) -> list[str]:
+        found = find_samples("images", tmp_path / folder, "evaluation", texts)
+        assert found == samples_of("images", tmp_path / folder, "evaluation", texts)
         return [sample.name for sample in found]
 
-    monkeypatch.setattr(
-        "latent_hands.cli.sources.open_data", lambda name, *_: [Sample(each, tmp_path) for each in sets[name]]
-    )
     assert chosen("rhd", "12", "00003") == ["00012", "00003"]
     assert chosen("stb", "B1Counting_SK_color_1") == ["B1Counting_SK_color_1"]
     with pytest.raises(HandsError, match=r'no image "1" .* by name: B1Counting_SK_color_0'):
