@@ -128,14 +128,14 @@ def test_the_second_stage_trains_encoders_alone(joint_vaes):
     (phase,) = build_phases(experiment, vae)
     model = joint_vaes.joint_vae("telbo", vae, {"rgb": 0.1, "pose": 0.1}, 1, ALPHA, True)
     batches = build_batches(experiment, hands().training, replace(phase, batch_size=8), 0)
-    place, learnt = Place(), []
+    place, trained = Place(), []
     for stage in compare_multivae.stages("telbo", replace(phase, epochs=2), 1):
         before = {name: p.detach().clone() for name, p in vae.named_parameters()}
         lines = list(
             compare_multivae.learn(joint_vaes, model.train(), stage, batches, experiment.training, place)
         )
-        learnt.append({n.split(".")[0] for n, p in vae.named_parameters() if not p.equal(before[n])})
+        trained.append({n.split(".")[0] for n, p in vae.named_parameters() if not p.equal(before[n])})
         assert lines[-1]["update"] == place.update
-    assert learnt == [{"decoders"}, {"encoders"}]
+    assert trained == [{"decoders"}, {"encoders"}]
     assert place.update == 2 * len(batches)
     assert lines[-1]["epoch"] == 2

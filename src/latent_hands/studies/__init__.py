@@ -1,1 +1,1 @@
-"""What measures and shows: assess, reproduce, demo."""
+"""Studies of trained models and of data sets: assess, reproduce, demo, ablate and comparisons."""

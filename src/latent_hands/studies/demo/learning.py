@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
+from latent_hands.progress import progress_bars
 from latent_hands.runs.folder import EXPERIMENT, METRICS, RESUME, WEIGHTS, read_metrics
 from latent_hands.training import train
 
@@ -103,32 +103,23 @@ def _show_progress(
     console: Console,
 ) -> None:
     """Show bars by the clock, which limits the phases, until all processes end."""
-    columns = (
-        TextColumn("    {task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[text]}"),
-    )
-    with Progress(*columns, console=console) as bars:
-        totals = {run: _seconds(experiment) for run, experiment in experiments.items()}
-        tasks = {run: bars.add_task(run, total=total, text="reading") for run, total in totals.items()}
-        started = time.monotonic()
+    started = time.monotonic()
+    with progress_bars(console) as advance:
         while any(process.is_alive() for process in processes.values()):
             time.sleep(0.5)
-            for run, task in tasks.items():
-                if not processes[run].is_alive():
-                    bars.update(task, completed=totals[run])
-                    bars.stop_task(task)
-                    continue
-                bars.update(task, completed=min(time.monotonic() - started, 0.99 * totals[run]))
-                for line in read_metrics(folder / run / METRICS)[-1:]:
-                    if (error := error_of(line, experiments[run].data.crop_px)) is not None:
-                        quantity, phase, value = error
-                        bars.update(task, text=f"{phase}: {quantity} {value:.0f}")
+            for run, experiment in experiments.items():
+                total, seconds = _seconds(experiment), time.monotonic() - started
+                done = min(seconds, 0.99 * total) if processes[run].is_alive() else total
+                advance(run, done, total, _last_error(folder / run, experiment))
+
+
+def _last_error(out: Path, experiment: Experiment) -> str:
+    errors = [error_of(line, experiment.data.crop_px) for line in read_metrics(out / METRICS)[-1:]]
+    return "".join(f"{phase}: {quantity} {value:.0f}" for quantity, phase, value in filter(None, errors))
 
 
 def _seconds(experiment: Experiment) -> float:
-    return 60 * sum(plan.minutes or 0 for plan in experiment.phases.values()) or 1.0
+    return 60.0 * sum(plan.minutes or 0 for plan in experiment.phases.values()) or 1.0
 
 
 def error_of(line: Mapping[str, Any], px: int) -> tuple[str, str, float] | None:
