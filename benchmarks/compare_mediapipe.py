@@ -56,7 +56,7 @@ def main() -> None:
     options = parser.parse_args()
     samples = open_data(options.data, options.root, options.split)
     model = Model.load(options.run)
-    if model.experiment.data.side != "mirror":
+    if model.experiment.data.right_hands != "mirror":
         parser.error(f"{options.run} gets the handedness as an input; choose a run of mirrored hands")
     points, found = landmarks(build_windows(samples, "box", 1.0, CROP_PX, "mirror"))
     chosen = [sample for sample, detected in zip(samples, found.tolist(), strict=True) if detected]

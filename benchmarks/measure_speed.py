@@ -128,10 +128,12 @@ def noise(count: int) -> Windows:
         images={"rgb": ImageStack(torch.randint(0, 256, (count, 3, 192, 192), dtype=torch.uint8))},
         names=tuple(map(str, range(count))),
         margin=1.75,
-        side="mirror",
-        crop_side_px=torch.full((count,), 110.0),
-        pose=torch.randn(count, 21, 3),
-        uv_px=192 * torch.rand(count, 21, 2),
+        right_hands="mirror",
+        labels={
+            "crop_side_px": torch.full((count,), 110.0),
+            "pose": torch.randn(count, 21, 3),
+            "uv_px": 192 * torch.rand(count, 21, 2),
+        },
     )
 
 

@@ -51,7 +51,7 @@ def loading(hands: Path, store: Path) -> dict[str, float]:
     torch.set_num_threads(1)  # the processor time of waiting threads would count as work
     clock = [time.process_time()]
     samples = open_data("rendered", hands, "training")
-    build_windows(samples, CUT.crop, CUT.margin, CUT.window_px, CUT.side, workers=os.cpu_count() or 1)
+    build_windows(samples, CUT.crop, CUT.margin, CUT.window_px, CUT.right_hands, workers=os.cpu_count() or 1)
     clock.append(time.process_time())
     before = resident_mb()
     windows = open_windows(store, "training", CUT)

@@ -2,11 +2,11 @@
 
 import torch
 
+from latent_hands.data.labels import modality
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.resnet import ResNet18
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
-from latent_hands.paper.modality import modality
 
 PX = 16
 
@@ -14,16 +14,16 @@ PX = 16
 def encoder(reads, sizes, sided=False):
     outputs = 2 * sum(sizes.values())
     if modality(reads).is_image:
-        return Encoder(reads, sizes, ResNet18(outputs, 4, "unshuffle", sided=sided), sided)
+        return Encoder(modality(reads), sizes, ResNet18(outputs, 4, "unshuffle", sided=sided), sided)
     inputs = torch.Size(modality(reads).shape).numel()
-    return Encoder(reads, sizes, MLP(inputs, (outputs,), 16, sided=sided), sided)
+    return Encoder(modality(reads), sizes, MLP(inputs, (outputs,), 16, sided=sided), sided)
 
 
 def decoder(writes, sizes, sided=False):
     inputs = sum(sizes.values())
     if modality(writes).is_image:
-        return Decoder(writes, sizes, DCGANDecoder(inputs, PX, 4, sided=sided), sided)
-    return Decoder(writes, sizes, MLP(inputs, modality(writes).shape, 16, sided=sided), sided)
+        return Decoder(modality(writes), sizes, DCGANDecoder(inputs, PX, 4, sided=sided), sided)
+    return Decoder(modality(writes), sizes, MLP(inputs, modality(writes).shape, 16, sided=sided), sided)
 
 
 def estimation(sided=False):

@@ -47,7 +47,9 @@ def name_painted(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None
 def contents(windows: Windows) -> dict[str, Any]:
     values = {field.name: getattr(windows, field.name) for field in fields(windows)}
     everyone = torch.arange(len(windows))
-    return values | {key: images.of(everyone) for key, images in values.pop("images").items()}
+    images = {key: stack.of(everyone) for key, stack in values.pop("images").items()}
+    labels = dict(values.pop("labels"))
+    return values | images | labels
 
 
 def same(a: Windows, b: Windows) -> bool:

@@ -7,6 +7,7 @@ grey bands.
 import torch
 from torch import Tensor, nn
 
+from latent_hands.data.labels import modality
 from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.hand.geometry import normalise
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
@@ -90,14 +91,14 @@ def perfect_model(known: Tensor, leak: bool = False, tagged: bool = True) -> Dis
 
     factors = {"pose": CODE, "content": CODE}
     encoders = {
-        "pose": Encoder("pose", {"pose": CODE}, Function(code_of, -10.0)),
-        "rgb": Encoder("rgb", factors, Function(read, -10.0)),
+        "pose": Encoder(modality("pose"), {"pose": CODE}, Function(code_of, -10.0)),
+        "rgb": Encoder(modality("rgb"), factors, Function(read, -10.0)),
     }
     if tagged:
         content = Function(lambda tag: codes_in(tag)[:, CODE:], -10.0)
-        encoders["tag"] = Encoder("tag", {"content": CODE}, content)
+        encoders["tag"] = Encoder(modality("tag"), {"content": CODE}, content)
     decoders = {
-        "rgb": Decoder("rgb", ("pose", "content"), Function(paint)),
-        "pose": Decoder("pose", ("pose",), Function(recall)),
+        "rgb": Decoder(modality("rgb"), ("pose", "content"), Function(paint)),
+        "pose": Decoder(modality("pose"), ("pose",), Function(recall)),
     }
     return DisentangledVAE(factors, encoders, decoders).eval()

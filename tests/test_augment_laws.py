@@ -27,7 +27,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory):
-    return build_windows(painted_hands(tmp_path_factory.mktemp("hands"), 12), side="condition")
+    return build_windows(painted_hands(tmp_path_factory.mktemp("hands"), 12), right_hands="condition")
 
 
 def _augment(windows, augmentation, crop_px=PX):
@@ -99,12 +99,14 @@ def test_a_flip_is_the_other_hand_in_a_mirror(windows):
 
 
 def test_two_flips_are_none(tmp_path):
-    once = windows = build_windows(painted_hands(tmp_path, 4), margin=1.0, window_px=64, side="condition")
+    once = windows = build_windows(
+        painted_hands(tmp_path, 4), margin=1.0, window_px=64, right_hands="condition"
+    )
     for _ in range(2):
         batch = _augment(once, replace(NONE, flip=1.0), crop_px=64)
         images = ((batch["rgb"] + 1) * 127.5).round().byte()
         labels = {key: batch[key] for key in ("right", "xyz_mm", "pose", "uv_px", "K")}
-        once = replace(once, images={"rgb": ImageStack(images)}, **labels)
+        once = replace(once, images={"rgb": ImageStack(images)}).with_labels(**labels)
     assert torch.equal(once.rgb, windows.rgb)
     assert torch.equal(once.right, windows.right)
     for key in ("xyz_mm", "pose", "uv_px", "K"):
@@ -113,5 +115,5 @@ def test_two_flips_are_none(tmp_path):
 
 def test_a_flip_must_know_the_side(tmp_path):
     unsided = [replace(sample, side=None) for sample in painted_hands(tmp_path, 2)]
-    with pytest.raises(HandsError, match=r"flip = 0\.5, but the samples tell no side"):
-        _augment(build_windows(unsided, side="condition"), OPTIONS["flip"])
+    with pytest.raises(HandsError, match=r"flip = 0\.5, but the samples have no side"):
+        _augment(build_windows(unsided, right_hands="condition"), OPTIONS["flip"])

@@ -1,7 +1,5 @@
 """Calibration finds the width of the distribution that the ground truth was drawn from."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from tiny_hands import windows
@@ -11,7 +9,7 @@ from latent_hands import synthesis
 from latent_hands.errors import HandsError
 from latent_hands.evaluation import calibration
 from latent_hands.evaluation.calibration import InferredHands, calibrate, fit_temperature, halves
-from latent_hands.paper.latent import sample
+from latent_hands.paper.latent import draw
 from latent_hands.runs.folder import load_run
 
 
@@ -22,8 +20,8 @@ def hands(temperature: float, count: int = 200) -> InferredHands:
         factors = model.experiment.decoders["pose"].factors
         images = torch.rand(count, 3, model.crop_px, model.crop_px) * 2 - 1
         q = synthesis.posterior(model.vae, factors, {"rgb": images})
-        wide = {factor: each.widened(temperature) for factor, each in q.items()}
-        truth = synthesis.decode(model.vae, sample(wide, torch.Generator().manual_seed(1)))["pose"]
+        wide = synthesis.widened(q, temperature)
+        truth = synthesis.decode(model.vae, draw(wide, torch.Generator().manual_seed(1)))["pose"]
     bone_mm, visible = torch.full((count,), 40.0), torch.ones(count, 20, dtype=torch.bool)
     block = torch.arange(count) // 2
     return InferredHands(model, [(q, None)], truth[:, 1:] * 40, bone_mm, visible, block, None)
@@ -39,7 +37,7 @@ def test_the_width_that_truth_was_drawn_with_is_found(temperature):
 
 def test_a_run_is_calibrated_and_written_only_on_demand(tmp_path, monkeypatch):
     run = tiny_run(tmp_path / "run", ESTIMATION)
-    crops = replace(windows(20, PX), block=torch.arange(20) // 2)
+    crops = windows(20, PX).with_labels(block=torch.arange(20) // 2)
     monkeypatch.setattr(calibration, "evaluation_windows", lambda *_: crops)
     before = (run / "experiment.toml").read_bytes()
     found = calibrate(run, [])

@@ -15,7 +15,6 @@ from latent_hands.experiment import load_experiment
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.paper.modality import MODALITIES
 from latent_hands.runs.folder import Place
 from latent_hands.studies import compare_multivae
 
@@ -36,10 +35,10 @@ def test_likelihoods_are_ours_over_beta():
     lam = {"rgb": 2.0, "pose": 1e6, "viewpoint": 0.5}
     scales = compare_multivae.noise_scales(Bound(("rgb",), lam, beta=100.0), {name: name for name in lam})
     for name, scale in scales.items():
-        size = (3, *(n or 8 for n in MODALITIES[name].shape))
+        size = (3, *(n or 8 for n in modality(name).shape))
         truth, prediction = torch.randn(2, *size, dtype=torch.float64)
         gain = Normal(prediction, scale).log_prob(truth) - Normal(truth, scale).log_prob(truth)
-        ours = lam[name] / 100.0 * MODALITIES[name].log_likelihood(truth.float(), prediction.float())
+        ours = lam[name] / 100.0 * modality(name).likelihood(truth.float(), prediction.float())
         torch.testing.assert_close(gain.flatten(1).sum(dim=1).float(), ours)
     with pytest.raises(HandsError, match='lam of "rgb" is 0'):
         compare_multivae.noise_scales(Bound(("rgb",), {"rgb": 0.0}, beta=1.0), {"rgb": "rgb"})

@@ -14,10 +14,10 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 
 
-@pytest.mark.parametrize("side", ["mirror", "condition"])
+@pytest.mark.parametrize("right_hands", ["mirror", "condition"])
 @pytest.mark.parametrize("margin", [1.0, 1.75])
-def test_labels_stay_on_the_pixels_they_name(tmp_path, side, margin):
-    windows = build_windows(painted_hands(tmp_path, 6), margin=margin, side=side)
+def test_labels_stay_on_the_pixels_they_name(tmp_path, right_hands, margin):
+    windows = build_windows(painted_hands(tmp_path, 6), margin=margin, right_hands=right_hands)
     assert torch.allclose(find_dots(windows.rgb), windows.uv_px[:, DOT], atol=0.3)
     projected = camera.project(windows.xyz_mm, windows.K)
     assert torch.allclose(
@@ -48,7 +48,7 @@ def test_a_mirrored_right_hand_is_the_left_hand_of_the_mirrored_image(tmp_path):
 
 def test_both_treatments_of_the_side_share_canonical_poses(tmp_path):
     samples = painted_hands(tmp_path, 4)
-    mirror, condition = (build_windows(samples, side=side) for side in ("mirror", "condition"))
+    mirror, condition = (build_windows(samples, right_hands=each) for each in ("mirror", "condition"))
     assert torch.equal(
         condition.xyz_mm, geometry.to_palm(torch.stack([torch.tensor(s.xyz_mm) for s in samples]))
     )
@@ -153,7 +153,7 @@ def test_a_broken_sample_is_named(tmp_path, told):
     ("options", "told"),
     [
         ({"crop": "boxx"}, 'unknown crop "boxx"; did you mean "box"'),
-        ({"side": "left"}, 'unknown side "left"'),
+        ({"right_hands": "left"}, 'unknown right_hands "left"'),
         ({"margin": 0.5}, "margin 0.5"),
         ({"images": ["tag"]}, "sample 0 .* has no tag image; it has rgb"),
         ({"images": ["tga"]}, 'unknown image "tga"; did you mean "tag"'),

@@ -14,9 +14,9 @@ from scipy.linalg import hadamard
 from torch import Tensor, nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
+from latent_hands.data.labels import modality
 from latent_hands.paper.bound import Bound, total
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
-from latent_hands.paper.modality import modality
 
 DRAWS = 8
 LATENT = {"y1": 2, "y2": 2, "u": 2}
@@ -52,12 +52,14 @@ class Linear(nn.Module):
 
 def encoder(reads: str, *factors: str) -> Encoder:
     sizes = {factor: LATENT[factor] for factor in factors}
-    return Encoder(reads, sizes, Linear(math.prod(SHAPES[reads]), (2 * sum(sizes.values()),), bias=True))
+    return Encoder(
+        modality(reads), sizes, Linear(math.prod(SHAPES[reads]), (2 * sum(sizes.values()),), bias=True)
+    )
 
 
 def decoder(writes: str, *factors: str) -> Decoder:
     inputs = sum(LATENT[factor] for factor in factors)
-    return Decoder(writes, factors, Linear(inputs, SHAPES[writes], bias=False))
+    return Decoder(modality(writes), factors, Linear(inputs, SHAPES[writes], bias=False))
 
 
 def linear_graph() -> DisentangledVAE:
@@ -251,4 +253,4 @@ def test_the_step_with_noise_is_tight_where_y1_is_independent_of_z_u(exact_draws
 
 def test_modalities_of_the_graph_have_unit_variance_in_their_own_numbers():
     """The constants above hold for modalities whose squared errors are not rescaled."""
-    assert {modality(name).unit for name in ("pose", "cpose", "viewpoint")} == {1.0}
+    assert {modality(name).likelihood.unit for name in ("pose", "cpose", "viewpoint")} == {1.0}

@@ -68,7 +68,7 @@ def test_few_hands_are_enough(count):
             "the middle bone is 0.0342 mm; .*: the labels look like metres.* multiply by 1000",
         ),
         (0.1, "centimetres, not millimetres, multiply by 10$"),
-        (1000, "millimetres taken for metres, divide by 1000"),
+        (1000, "millimetres read as metres, divide by 1000"),
         (1 / 3, "no usual unit"),
     ],
 )

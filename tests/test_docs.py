@@ -30,9 +30,14 @@ def paper_rows() -> list[tuple[str, list[str]]]:
     rows = [
         line.split("|")[1:-1]
         for line in (ROOT / "docs/paper.md").read_text().splitlines()
-        if line.startswith("|")
+        if line.startswith("|") and not line.startswith(("| Paper |", "| What |", "|---"))
     ]
-    return [(row[0].strip(), re.findall(r"`(latent_hands[\w.]*)`", row[-1])) for row in rows[2:]]
+    return [(row[0].strip(), re.findall(r"`(latent_hands[\w.]*)`", row[-1])) for row in rows]
+
+
+def test_every_equation_has_its_row():
+    rows = {paper for paper, _ in paper_rows()}
+    assert {f"Eq. {number}" for number in range(1, 9)} | {"Algorithm 1", "Algorithm 2"} <= rows
 
 
 @pytest.mark.parametrize(

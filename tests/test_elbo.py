@@ -6,11 +6,11 @@ import pytest
 import torch
 from graphs import batch, estimation, synthesis
 
-from latent_hands.beyond.rereading import Reread
+from latent_hands.beyond import Agreement, Features, Rereading
 from latent_hands.errors import HandsError
-from latent_hands.paper.bound import Bound, total
+from latent_hands.paper.bound import Bound, Evaluation, total
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.paper.latent import Gaussian, sample
+from latent_hands.paper.latent import Gaussian, draw
 
 
 def values(vae, bound, data, **kwargs):
@@ -21,7 +21,7 @@ def test_eq_2_by_hand():
     vae, data = estimation(), batch()
     bound = Bound(("cpose", "viewpoint"), {"pose": 1.0, "cpose": 0.01, "viewpoint": 0.02}, beta=0.1)
     posterior = vae.infer(bound.encoders, data)
-    z = sample(posterior, torch.Generator().manual_seed(0))
+    z = draw(posterior, torch.Generator().manual_seed(0))
     by_hand = 0.0
     for arrow, lam in bound.decoders.items():
         by_hand -= lam * 0.5 * ((data[arrow] - vae.decode(arrow, z)) ** 2).sum() / 6
@@ -109,7 +109,7 @@ def test_absent_data_is_an_error():
 
 def test_agreement_is_the_divergence_from_what_labels_say():
     vae, data = estimation(), batch()
-    bound = Bound(("rgb",), {"pose": 1.0}, 0.1, agree={"cpose": 2.0, "pose": 0.5})
+    bound = Bound(("rgb",), {"pose": 1.0}, 0.1, extra=(Agreement({"cpose": 2.0, "pose": 0.5}),))
     found = values(vae, bound, data)
     q = vae.infer(("rgb",), data)
     cpose, pose = vae.infer(("cpose",), data), vae.infer(("pose",), data)
@@ -121,7 +121,7 @@ def test_agreement_is_the_divergence_from_what_labels_say():
 
 def test_features_are_compared_where_an_image_is_decoded():
     vae, data = synthesis(), batch()
-    explained = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0, features={"rgb": 0.5})
+    explained = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0, extra=(Features({"rgb": 0.5}),))
     found = values(vae, explained, data)
     assert found["features_rgb"].weight == 0.5
     assert found["features_rgb"].value < 0
@@ -133,7 +133,7 @@ def test_features_are_compared_where_an_image_is_decoded():
 
 def test_nothing_of_the_agreement_reaches_the_labels_encoders():
     vae = estimation()
-    bound = Bound(("rgb",), {"pose": 0.0}, 0.0, agree={"cpose": 1.0})
+    bound = Bound(("rgb",), {"pose": 0.0}, 0.0, extra=(Agreement({"cpose": 1.0}),))
     total(bound.terms(vae, batch())).backward()
     assert all(p.grad is None for p in vae.encoder("cpose").parameters())
     assert any(p.grad.abs().max() > 0 for p in vae.encoder("rgb").parameters())
@@ -153,12 +153,16 @@ def test_a_posterior_that_agrees_is_as_wide_as_it_errs():
     torch.testing.assert_close(log_var.exp().squeeze(), expected, rtol=1e-3, atol=1e-3)
 
 
-AGAIN = Reread("rgb", "rgb", 2.0, ("tag",))
+def evaluation(vae, data, z):
+    return Evaluation(vae, data, {}, z, {}, torch.Generator().manual_seed(0))
+
+
+AGAIN = Rereading("rgb", "rgb", 2.0, ("tag",))
 
 
 def test_an_image_of_one_pose_in_other_scenes_is_read_again():
     vae, data = synthesis(), batch()
-    bound = Bound(("pose", "tag"), {"rgb": 0.0}, 0.0, reread=(AGAIN,))
+    bound = Bound(("pose", "tag"), {"rgb": 0.0}, 0.0, extra=(AGAIN,))
     assert values(vae, bound, data)["reread_rgb"].weight == 2.0
     vae.encoders.requires_grad_(False)
     total(bound.terms(vae, data)).backward()
@@ -173,17 +177,17 @@ def test_what_shows_its_latent_is_read_again_better_than_what_does_not(monkeypat
     shown, other = ({f: q.mean + move for f, q in read.items()} for move in (0.0, 0.5))
     monkeypatch.setattr("latent_hands.beyond.rereading.soften", lambda image, generator: image)
     monkeypatch.setattr(vae, "decode", lambda *_: data["rgb"])
-    unlent = replace(AGAIN, lent=())
-    best = unlent.log_density(vae, shown, data)
+    unlent = replace(AGAIN, borrowed=())
+    best = unlent.log_density(evaluation(vae, data, shown))
     torch.testing.assert_close(best, -0.5 * sum(q.log_var.sum(dim=1) for q in read.values()))
-    assert (best > unlent.log_density(vae, other, data)).all()
+    assert (best > unlent.log_density(evaluation(vae, data, other))).all()
 
 
 def test_what_is_lent_is_another_samples(monkeypatch):
     vae, data, decode, seen = synthesis(), batch(), DisentangledVAE.decode, []
-    z = sample(vae.infer(("pose", "tag"), data))
+    z = draw(vae.infer(("pose", "tag"), data))
     monkeypatch.setattr(DisentangledVAE, "decode", lambda *a: seen.append(a[2]) or decode(*a))
-    AGAIN.log_density(vae, z, data, torch.Generator().manual_seed(0))
+    AGAIN.log_density(evaluation(vae, data, z))
     assert torch.equal(seen[0]["pose"], z["pose"])
     assert not (seen[0]["tag"] == z["tag"]).all(dim=1).any()
     assert torch.equal(seen[0]["tag"].sort(dim=0)[0], z["tag"].sort(dim=0)[0])

@@ -174,13 +174,13 @@ def test_the_spread_is_that_of_the_posterior(model, monkeypatch):
     experiment = replace(model.experiment, sampling=Sampling(temperature=3.0))
     wide = Model(model.vae, experiment).estimate(image, draws=400).spread
     assert (wide > 1.5 * few).all()
-    monkeypatch.setattr(Gaussian, "sample", lambda self, generator=None: self.mean)
+    monkeypatch.setattr(Gaussian, "draw", lambda self, generator=None: self.mean)
     np.testing.assert_allclose(model.estimate(image, draws=4).spread, 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", ["mirror", "condition"])
 def test_the_spread_of_a_right_hand(side):
-    model, image = tiny_model(ESTIMATION, side=side), noise_image()
+    model, image = tiny_model(ESTIMATION, right_hands=side), noise_image()
     right = model.estimate(image[:, ::-1].copy(), "right", draws=4)
     left = model.estimate(image, "left", draws=4)
     assert np.allclose(right.spread, left.spread) == (side == "mirror")

@@ -19,9 +19,9 @@ BENCHMARK, _ = world()
     ("its", "runs", "error"),
     [
         ({"convention": "ge2019"}, {}, """estimator's convention is "ge2019"; .* needs "rhd\""""),
-        ({"side": "condition"}, {}, """estimator's side is "condition"; .* needs "mirror\""""),
+        ({"right_hands": "condition"}, {}, """estimator's side is "condition"; .* needs "mirror\""""),
         ({"crop": "scene"}, {}, """estimator's crop is "scene"; .* needs "box\""""),
-        ({}, {"side": "condition"}, """run's side is "condition"; .* needs "mirror\""""),
+        ({}, {"right_hands": "condition"}, """run's side is "condition"; .* needs "mirror\""""),
     ],
 )
 def test_an_estimator_must_read_the_same_joints_from_boxes_of_left_hands(

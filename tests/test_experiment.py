@@ -5,11 +5,12 @@ from importlib.resources import files
 import pytest
 from tiny_hands import TINY
 
-from latent_hands.beyond.rereading import Reread
+from latent_hands.beyond import Rereading
 from latent_hands.build import build_phases, build_vae
+from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment, write_experiment
-from latent_hands.paper.weights import weights
+from latent_hands.paper.weights import lambda_and_beta
 from latent_hands.typed_toml import override, parse, read
 
 PACKAGED = sorted(
@@ -66,9 +67,11 @@ def test_synthesis_is_balanced_and_spends_60_and_40_percent():
 
 
 def test_presets_are_the_papers_numbers():
-    synthesis = {"rgb": "rgb", "pose": "pose", "tag": "tag"}
-    assert weights("paper", synthesis, {"pose", "tag"}) == ({"rgb": 1.0, "pose": 0.01, "tag": 0.01}, 100.0)
-    assert weights("paper", {"rgb": "rgb", "pose": "pose"}, None) == ({"rgb": 1.0, "pose": 1.0}, 1.0)
+    synthesis = {name: modality(name) for name in ("rgb", "pose", "tag")}
+    found = lambda_and_beta("paper", synthesis, {"pose", "tag"})
+    assert found == ({"rgb": 1.0, "pose": 0.01, "tag": 0.01}, 100.0)
+    del synthesis["tag"]
+    assert lambda_and_beta("paper", synthesis, None) == ({"rgb": 1.0, "pose": 1.0}, 1.0)
 
 
 def test_weights_of_one_phase_replace_those_of_all():
@@ -113,7 +116,7 @@ def test_overriding_leaves_the_table_alone():
         ("[augmentation]\nrotation_deg = 300", r"run.toml, .augmentation.: augmentation rotation_deg"),
         (
             "[augmentation]\nflip = 0.5",
-            r"run.toml: .augmentation. flip is 0.5, .* right hands of left ones; legal: 0",
+            r"run.toml: .augmentation. flip is 0.5, which turns left hands into right ones; it must be 0",
         ),
         ("[augmentation]\nocclusion = 1", 'unknown key "occlusion"; did you mean "occluders"'),
         ("[phases]\ncross_modal = 3", "phases.cross_modal.: 3 is not a table"),
@@ -126,7 +129,7 @@ def test_mistakes_name_their_place(extra, message):
 
 
 def test_flips_are_for_models_of_both_hands():
-    assert small('[data]\nside = "condition"\n[augmentation]\nflip = 0.5').augmentation.flip == 0.5
+    assert small('[data]\nright_hands = "condition"\n[augmentation]\nflip = 0.5').augmentation.flip == 0.5
 
 
 @pytest.mark.parametrize("weights", ["estimation", "synthesis", "synthesis_u"])
@@ -164,10 +167,10 @@ def test_a_missing_key_is_named():
             'decoder "pose" reads factor "pose", which no encoder infers',
         ),
         (
-            'encode = ["pose"]',
-            'encode = ["pose"]\nfeatures = { pose = 1.0 }',
             "",
-            'features: "pose" is no decoder of an image; legal: none',
+            "",
+            "[objectives]\nfeatures = { pose = 1.0 }",
+            '"cross_modal", step 1: .objectives. features: "pose" is not a decoder of a colour',
         ),
         ("", "", "[phases]\nembed = {epochs = 1}", 'unknown phase "embed"'),
         (
@@ -206,7 +209,7 @@ def test_an_unknown_experiment_is_told():
 
 
 def test_the_side_is_told_only_where_it_matters():
-    vae = build_vae(load_experiment("estimation", [*TINY, "--data.side=condition"]))
+    vae = build_vae(load_experiment("estimation", [*TINY, "--data.right_hands=condition"]))
     assert [name for name, e in vae.encoders.items() if e.sided] == ["rgb"]
     assert [name for name, d in vae.decoders.items() if d.sided] == ["pose"]
 
@@ -221,7 +224,7 @@ def test_the_seed_decides_the_weights():
     assert not one[name].equal(other[name])
 
 
-REFINE = "--algorithm.refine={rgb=10.0}"
+REFINE = "--objectives.rereading={rgb=10.0}"
 
 
 def test_an_image_is_refined_with_the_content_of_others_by_weights_of_its_own():
@@ -230,29 +233,102 @@ def test_an_image_is_refined_with_the_content_of_others_by_weights_of_its_own():
     (step,) = phases["refine_rgb"].steps
     assert (step.phi, step.theta) == ((), ("rgb",))
     assert dict(step.bound.decoders) == {"rgb": 0.5}
-    assert step.bound.reread == (Reread("rgb", "rgb", 10.0, ("content",)),)
+    assert step.bound.extra == (Rereading("rgb", "rgb", 10.0, ("content",)),)
     assert phases["disentangle"].steps[0].bound.decoders["rgb"] != 0.5
 
 
 def test_of_any_number_of_factors_those_of_the_pose_stay_together():
     phases = phases_of(load_experiment("four_factors", [*TINY, REFINE]))
-    assert phases["refine_rgb"].steps[0].bound.reread[0].lent == ("identity", "background")
+    assert phases["refine_rgb"].steps[0].bound.extra[0].borrowed == ("identity", "background")
     u = phases_of(load_experiment("algorithm_2", [*TINY, REFINE]))["refine_rgb"].steps[0].bound
     assert u.encoders == ("pose", "u")
-    assert u.reread[0].lent == ("u",)
+    assert u.extra[0].borrowed == ("u",)
 
 
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [
-        ("synthesis", ["--algorithm.refine={pose=1.0}"], '"pose" reads pose; legal: colour images'),
-        ("estimation", [REFINE], '"rgb" reads rgb; legal: colour images which are written'),
-        ("synthesis", ["--algorithm.refine={rbg=1.0}"], 'unknown encoder "rbg"; did you mean "rgb"'),
-        ("synthesis", [REFINE, "--algorithm.embed=[]", "--algorithm.agree={}"], '"rgb" never learns to read'),
-        ("synthesis", [REFINE, "--phases.refine_rgb.batch_size=1"], "batch_size is 1, so that no other"),
-        ("cross_modal", [REFINE], 'refine is for .*; "cross_modal" finishes no encoder'),
+        (
+            "synthesis",
+            ["--objectives.rereading={pose=1.0}"],
+            '"pose" reads pose; it must read a colour image',
+        ),
+        ("estimation", [REFINE], '"rgb" reads rgb; it must read a colour image that a decoder writes'),
+        ("synthesis", ["--objectives.rereading={rbg=1.0}"], 'unknown encoder "rbg"; did you mean "rgb"'),
+        ("synthesis", [REFINE, "--algorithm.embed=[]"], '"rgb" is never trained'),
+        (
+            "synthesis",
+            [REFINE, "--phases.refine_rgb.batch_size=1"],
+            "batch_size is 1, so there is no other sample to borrow from",
+        ),
+        ("cross_modal", [REFINE], "rereading needs a finished encoder"),
     ],
 )
 def test_only_written_images_are_refined_by_encoders_that_learn(name, options, told):
     with pytest.raises(HandsError, match=told):
         phases_of(load_experiment(name, [*TINY, *options]))
+
+
+def test_each_algorithm_has_keys_of_its_own():
+    with pytest.raises(HandsError, match=r'run.toml, .algorithm.: unknown key "noise"'):
+        small(old='name = "cross_modal"', new='name = "cross_modal"\nnoise = { u = "other" }')
+    with pytest.raises(HandsError, match=r"algorithm.name is 'crossmodal'; did you mean \"cross_modal\""):
+        small(old='"cross_modal"', new='"crossmodal"')
+    with pytest.raises(HandsError, match=r'"name" is missing; legal: algorithm_1, algorithm_2, simultaneous'):
+        small(old='name = "cross_modal"\n')
+    with pytest.raises(HandsError, match="noise is empty; it must name the factors z_u"):
+        small(old='name = "cross_modal"', new='name = "algorithm_2"\nnoise = {}')
+
+
+OLD = """
+[latent]
+cpose = 3
+viewpoint = 3
+[encoders]
+cpose = { reads = "cpose", factors = ["cpose"] }
+viewpoint = { reads = "viewpoint", factors = ["viewpoint"] }
+rgb = { reads = "rgb", factors = ["cpose", "viewpoint"], backbone = "resnet18" }
+[decoders]
+pose = { writes = "pose", factors = ["cpose", "viewpoint"] }
+[algorithm]
+name = "joint"
+encode = ["cpose", "viewpoint"]
+embed = ["rgb"]
+noise = { }
+noise_steps = 1
+finished = false
+agree = { cpose = 0.5 }
+features = { }
+refine = { }
+[networks]
+backbone = "resnet18"
+[data]
+side = "condition"
+[phases]
+joint = { epochs = 3 }
+"""
+
+
+def test_run_folders_of_earlier_versions_are_converted(tmp_path):
+    (tmp_path / "old.toml").write_text(OLD)
+    experiment = load_experiment(tmp_path / "old.toml", earlier=True)
+    assert experiment.algorithm.name == "simultaneous"
+    assert experiment.objectives == {"agreement": {"cpose": 0.5}}
+    assert experiment.data.right_hands == "condition"
+    assert (experiment.networks.image_encoder, experiment.encoders["rgb"].network) == ("resnet18", "resnet18")
+    assert [(p.name, p.epochs) for p in build_phases(experiment, build_vae(experiment))] == [
+        ("simultaneous", 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('[data]\nside = "mirror"', r"run.toml: .data. side was renamed: use .data. right_hands"),
+        ('[networks]\nbackbone = "resnet18"', r"use .networks. image_encoder"),
+    ],
+)
+def test_users_are_given_the_new_name_of_a_renamed_key(line, told, tmp_path):
+    (tmp_path / "run.toml").write_text(SMALL + line)
+    with pytest.raises(HandsError, match=told):
+        load_experiment(tmp_path / "run.toml")

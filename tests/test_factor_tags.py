@@ -9,8 +9,6 @@ pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'lat
 
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.crops import build_windows
-from latent_hands.data.image_files import KINDS
-from latent_hands.data.windows import IMAGE_KEYS
 from latent_hands.rendering.looks.sensor import PLAIN
 from latent_hands.rendering.placed_hand import sample_hand
 from latent_hands.rendering.scene import Scene, sample_scene, scene_rng
@@ -76,10 +74,6 @@ def test_the_background_tag_is_the_image_where_no_hand_is(index):
         )
         assert not near.all()
         np.testing.assert_array_equal(image.rgb[~near], tag[~near])
-
-
-def test_every_image_modality_has_a_file():
-    assert KINDS.keys() == IMAGE_KEYS
 
 
 def test_factor_tags_change_no_other_file(tmp_path):

@@ -19,7 +19,7 @@ RGB = ("cpose", "viewpoint")
 def written(folder, backbone, **changed):
     """Write a run with the weights of seed 0, except those of its encoder of rgb."""
     experiment = tiny_experiment(ESTIMATION, crop_px=32, window_px=32)
-    networks = replace(experiment.networks, backbone=backbone)
+    networks = replace(experiment.networks, image_encoder=backbone)
     vae = build_vae(replace(experiment, networks=networks))
     for name, t in build_vae(experiment).state_dict().items():
         if not name.startswith("encoders.rgb."):
@@ -33,7 +33,7 @@ def test_joined_encoders_predict_the_mean_of_their_predictions(tmp_path):
     runs = [written(tmp_path / name, name) for name in ("efficientnet_lite0", "resnet18")]
     join(runs, tmp_path / "both")
     vae, experiment = load_run(tmp_path / "both")
-    assert {n: a.backbone for n, a in experiment.encoders.items() if a.reads == "rgb"} == {
+    assert {n: a.network for n, a in experiment.encoders.items() if a.reads == "rgb"} == {
         "rgb": "efficientnet_lite0",
         "rgb_resnet18": "resnet18",
     }

@@ -36,8 +36,8 @@ def test_the_file_of_a_judge_names_its_backbone(tmp_path):
     assert torch.equal(load_judge(path, 32, "mirror")(image).pose, judge(image).pose)
     with pytest.raises(HandsError, match=r"is a judge with efficientnet_lite0; choose .* resnet18"):
         load_judge(path, 32, "mirror", "resnet18")
-    with pytest.raises(HandsError, match=r"48 px; efficientnet_lite0 needs a multiple of 32"):
+    with pytest.raises(HandsError, match=r"crop_px is 48; efficientnet_lite0 needs a multiple of 32"):
         Judge(48, "mirror", "efficientnet_lite0")
     write_tensors(path, judge.state_dict(), {"judge_px": "32", "judge_side": "mirror", "judge_backbone": "x"})
-    with pytest.raises(HandsError, match='the backbone of the judge is "x"'):
+    with pytest.raises(HandsError, match='unknown encoder network "x"'):
         load_judge(path, 32, "mirror")

@@ -12,9 +12,8 @@ from painted_hands import painted_hands
 from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands.data import Sample
+from latent_hands.data.checks import LEGAL_BONE_MM, check_labels, check_unit
 from latent_hands.data.crops import build_windows
-from latent_hands.data.labels import check_labels
-from latent_hands.data.units import LEGAL_BONE_MM, check_unit
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.experiment import load_experiment
@@ -30,7 +29,7 @@ def scaled(samples: list[Sample], factor: float) -> list[Sample]:
     [
         (0.001, "look like metres, not millimetres"),
         (0.1, "look like centimetres, not millimetres"),
-        (1000.0, "look like millimetres taken for metres"),
+        (1000.0, "look like millimetres read as metres"),
         (0.3, "No known unit"),
     ],
 )
@@ -51,8 +50,8 @@ def test_training_refuses_such_labels(tmp_path: Path, which: str, broken: str):
     hands = tiny_hands.hands()
     windows = getattr(hands, which)
     change = {"bone_mm": windows.bone_mm / 1000} if broken == "unit" else {"right": None}
-    hands = replace(hands, **{which: replace(windows, **change)})
-    message = "look like metres" if broken == "unit" else "left or a right one"
+    hands = replace(hands, **{which: windows.with_labels(**change)})
+    message = "look like metres" if broken == "unit" else "labelled as left or right"
     with pytest.raises(HandsError, match=message):
         train(load_experiment("demo_estimation", tiny_hands.TINY), tmp_path / "run", hands=hands)
     assert not (tmp_path / "run" / "weights.safetensors").exists()
@@ -60,7 +59,7 @@ def test_training_refuses_such_labels(tmp_path: Path, which: str, broken: str):
 
 def test_hands_without_a_side_are_not_scored(tmp_path: Path):
     samples = [replace(sample, side=None) for sample in painted_hands(tmp_path, 3)]
-    with pytest.raises(HandsError, match="none of the 3 hands says whether"):
+    with pytest.raises(HandsError, match="none of the 3 hands is labelled as left or right"):
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
 
 
@@ -107,10 +106,10 @@ def test_lists_and_doubles_are_the_same_labels(tmp_path: Path):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("xyz_mm", np.zeros((20, 3)), r'"xyz_mm" of sample 7 has the shape \(20, 3\); legal: \(21, 3\)'),
-        ("uv_px", np.zeros((21, 3)), r"legal: \(21, 2\)"),
-        ("visible", [True] * 3, r"legal: \(21,\)"),
-        ("K", [[1, 2], [3]], '"K" of sample 7 is no array of numbers'),
+        ("xyz_mm", np.zeros((20, 3)), r'"xyz_mm" of sample 7 has the shape \(20, 3\); it must be \(21, 3\)'),
+        ("uv_px", np.zeros((21, 3)), r"it must be \(21, 2\)"),
+        ("visible", [True] * 3, r"it must be \(21,\)"),
+        ("K", [[1, 2], [3]], '"K" of sample 7 is not an array of numbers'),
     ],
 )
 @pytest.mark.usefixtures("as_users_run")

@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from latent_hands.errors import HandsError
-from latent_hands.paper.latent import Gaussian, active_units, joint, means, sample, with_noise
+from latent_hands.paper.latent import Gaussian, active_units, draw, means, product, with_noise
 
 
 def gaussian(size=3, seed=0):
@@ -34,21 +34,21 @@ def test_the_prior_has_no_kl():
 
 def test_draws_have_the_mean_and_variance_of_the_posterior():
     q = Gaussian(torch.full((20000, 1), 3.0), torch.full((20000, 1), -1.0))
-    z = q.sample(torch.Generator().manual_seed(1))
+    z = q.draw(torch.Generator().manual_seed(1))
     assert abs(z.mean() - 3.0) < 0.02
     assert abs(z.log().exp().var().log() + 1.0) < 0.05
 
 
 def test_draws_repeat_with_the_generator():
     q = gaussian()
-    draws = [q.sample(torch.Generator().manual_seed(7)) for _ in range(2)]
+    draws = [q.draw(torch.Generator().manual_seed(7)) for _ in range(2)]
     assert torch.equal(*draws)
 
 
 def test_joint_of_disjoint_factors_multiplies_densities():
     q1, q2 = {"pose": gaussian(seed=1)}, {"tag": gaussian(size=4, seed=2)}
-    q = joint(q1, q2)
-    z = sample(q, torch.Generator().manual_seed(0))
+    q = product(q1, q2)
+    z = draw(q, torch.Generator().manual_seed(0))
     log_q = {f: Normal(g.mean, (0.5 * g.log_var).exp()).log_prob(z[f]).sum(1) for f, g in q.items()}
     whole_mean = torch.cat([g.mean for g in q.values()], 1)
     whole_scale = torch.cat([(0.5 * g.log_var).exp() for g in q.values()], 1)
@@ -59,7 +59,7 @@ def test_joint_of_disjoint_factors_multiplies_densities():
 
 def test_a_factor_inferred_twice_is_an_error():
     with pytest.raises(HandsError, match='factor "pose" is inferred twice'):
-        joint({"pose": gaussian()}, {"pose": gaussian()})
+        product({"pose": gaussian()}, {"pose": gaussian()})
 
 
 def test_noise_replaces_only_what_it_names_and_carries_no_gradient():
@@ -74,7 +74,7 @@ def test_noise_replaces_only_what_it_names_and_carries_no_gradient():
 
 
 def test_another_sample_needs_another_sample():
-    with pytest.raises(HandsError, match="batch of 2 or more"):
+    with pytest.raises(HandsError, match="at least 2 samples, not 1"):
         with_noise({"u": torch.zeros(1, 3)}, {"u": "other"})
 
 

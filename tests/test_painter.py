@@ -4,14 +4,21 @@ import pytest
 import torch
 from graphs import PX, batch, decoder, encoder
 
-from latent_hands.beyond.drawing import CHANNELS, FAINT, draw_bones
-from latent_hands.beyond.painter import HandPainter
+from latent_hands.beyond.painter import (
+    CHANNELS,
+    FAINT,
+    HandPainter,
+    PaintedDecoder,
+    check_over,
+    draw_bones,
+)
+from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
 from latent_hands.experiment import load_experiment, write_experiment
 from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP
 from latent_hands.paper.bound import Bound
-from latent_hands.paper.graph import Decoder, DisentangledVAE
+from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.typed_toml import parse
 
 COUNT = CHANNELS - 1
@@ -68,8 +75,11 @@ def test_a_bone_that_points_at_the_camera_is_a_finite_dot():
 
 def graph(over="pose"):
     torch.manual_seed(0)
-    rgb = Decoder("rgb", ("pose", "tag"), HandPainter(5, PX, 4, 1), over=over)
-    decoders = {"rgb": rgb, "pose": decoder("pose", {"pose": 3}), "tag": decoder("tag", {"tag": 2})}
+    painter = HandPainter(5, PX, 4, 1)
+    decoders = {"pose": decoder("pose", {"pose": 3}), "tag": decoder("tag", {"tag": 2})}
+    decoders["rgb"] = decoder("rgb", {"pose": 3, "tag": 2})
+    check_over("rgb", ("pose", "tag"), over, decoders)
+    decoders["rgb"] = PaintedDecoder(modality("rgb"), ("pose", "tag"), painter, decoders[over])
     encoders = {"pose": encoder("pose", {"pose": 3}), "tag": encoder("tag", {"tag": 2})}
     return DisentangledVAE({"pose": 3, "tag": 2}, encoders, decoders)
 
@@ -91,8 +101,11 @@ def test_images_do_not_bend_the_pose_decoder():
 
 
 @pytest.mark.parametrize("over", ["tag", "rgb", "poes"])
-def test_what_an_image_cannot_lie_over_is_named(over):
-    with pytest.raises(HandsError, match=f'decoder "rgb" cannot lie over "{over}"; legal: .*: pose'):
+def test_what_an_image_cannot_be_painted_over_is_named(over):
+    with pytest.raises(
+        HandsError,
+        match=f'decoder "rgb" cannot paint over "{over}"; it must be a decoder of the pose .*: pose',
+    ):
         graph(over)
 
 

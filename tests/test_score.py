@@ -79,7 +79,7 @@ def test_another_encoder_is_scored_on_what_it_reads(tmp_path: Path):
 
 
 def test_a_run_that_reads_the_handedness_is_scored_hand_by_hand(tmp_path: Path):
-    model = tiny_model(ESTIMATION, side="condition")
+    model = tiny_model(ESTIMATION, right_hands="condition")
     samples = [
         painted_hand(tmp_path, str(i), side, i) for i, side in enumerate(("right", "left", "right", "left"))
     ]

@@ -39,13 +39,13 @@ def store(tmp_path):
 
 
 def direct(samples, cut):
-    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.side, cut.images)
+    return build_windows(samples, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images)
 
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
 @pytest.mark.parametrize("side", ["mirror", "condition"])
 def test_stored_windows_are_those_that_were_cut(samples, tmp_path, crop, side):
-    cut = replace(CUT, crop=crop, side=side)
+    cut = replace(CUT, crop=crop, right_hands=side)
     manifest = prepare("images", tmp_path / "store", {"training": cut})
     assert [shard.samples for shard in manifest.splits["training"].shards] == [3, 3, 3, 2]
     stored, built = open_windows(tmp_path / "store", "training", cut), direct(samples, cut)

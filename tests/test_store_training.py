@@ -79,8 +79,10 @@ def test_a_run_from_a_store_equals_the_run_from_images(store, tmp_path):
 
 @pytest.mark.parametrize("side", ["mirror", "condition"])
 def test_scores_from_a_store_equal_those_from_images(samples, tmp_path, side):
-    model = tiny_model(ESTIMATION, side=side)
-    prepare("images", tmp_path / "store", {"evaluation": replace(CUT, side=side, margin=1.0, window_px=PX)})
+    model = tiny_model(ESTIMATION, right_hands=side)
+    prepare(
+        "images", tmp_path / "store", {"evaluation": replace(CUT, right_hands=side, margin=1.0, window_px=PX)}
+    )
     windows = stored_windows(model, "painted", tmp_path / "store", "evaluation")
     assert score_run(model, windows, "evaluation") == score_run(model, samples, "evaluation")
     with pytest.raises(HandsError, match=r"margin = 1\.0, .* = 32; asked for is margin = 1\.5"):
@@ -89,10 +91,10 @@ def test_scores_from_a_store_equal_those_from_images(samples, tmp_path, side):
 
 def test_another_cut_is_an_error_that_names_both(store):
     with pytest.raises(HandsError) as error:
-        hands_of(tiny("synthesis", store, "--data.side=condition", "--data.margin=1.0"))
+        hands_of(tiny("synthesis", store, "--data.right_hands=condition", "--data.margin=1.0"))
     assert str(error.value) == (
-        f"training of {store} was prepared with crop = box, side = mirror, margin = 1.75; asked for is "
-        "crop = scene, side = condition, margin = 1.0: prepare it in another folder"
+        f"training of {store} was prepared with crop = box, right_hands = mirror, margin = 1.75; "
+        "asked for is crop = scene, right_hands = condition, margin = 1.0: prepare it in another folder"
     )
     without = replace(CUT, images=())
     with pytest.raises(HandsError, match="name = painted; asked for is name = rhd"):
@@ -118,11 +120,11 @@ def test_the_command_packs_checks_and_reports(tmp_path, capsys):
     assert main(["prepare", out, *data, "--verify"]) == 2
     assert "evaluation/00002.safetensors" in capsys.readouterr().err
     assert main(["prepare", out, *data, "--right-hands", "condition"]) == 2
-    assert "side = mirror" in capsys.readouterr().err
+    assert "right_hands = mirror" in capsys.readouterr().err
 
 
 def test_the_command_has_the_settings_of_an_experiment():
     defaults = {name: p.default for name, p in inspect.signature(command).parameters.items()}
     for name in ("crop", "crop_px", "margin", "window_px"):
         assert defaults[name] == getattr(Data(), name)
-    assert defaults["right_hands"] == Data().side
+    assert defaults["right_hands"] == Data().right_hands

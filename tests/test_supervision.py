@@ -9,10 +9,12 @@ from accelerate import Accelerator
 from PIL import Image
 from tiny_hands import TINY, hands, windows
 
+from latent_hands.beyond import Agreement
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
 from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Algorithm, load_experiment
+from latent_hands.experiment import load_experiment
+from latent_hands.experiment.algorithm import Alternating
 from latent_hands.runs.folder import METRICS, load_run, read_metrics
 from latent_hands.runs.shrink import shrink
 from latent_hands.training import train
@@ -77,8 +79,11 @@ def test_what_is_hidden_has_no_say(change, tmp_path):
     """The last 20 of 40 hands are unlabelled: changing them changes nothing without semi or weak."""
     plain, other = hands(), windows(40, 16, seed=5)
     mixed = torch.cat([of(plain.training, change)[:20], of(other, change)[20:]])
-    changed = {"images": {"rgb": ImageStack(mixed)}} if change == "images" else {change: mixed}
-    altered = Hands(replace(plain.training, **changed), plain.validation)
+    if change == "images":
+        changed = replace(plain.training, images={"rgb": ImageStack(mixed)})
+    else:
+        changed = plain.training.with_labels(**{change: mixed})
+    altered = Hands(changed, plain.validation)
     full = tiny("--supervision.labelled=0.5")
     assert same(weights(full, tmp_path / "a", plain), weights(full, tmp_path / "b", altered))
     semi = tiny("--supervision.labelled=0.5", "--supervision.semi=true")
@@ -97,7 +102,7 @@ def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_pat
     experiment = tiny("--supervision.photos=.", name="synthesis")
     told = steps(experiment)["embed_rgb"]
     assert told[1] == ("photos", ("rgb",), ("rgb",))
-    photos = replace(windows(24, 16, seed=9), pose=None, xyz_mm=None, bone_mm=None).with_images(["rgb"])
+    photos = windows(24, 16, seed=9).with_labels(pose=None, xyz_mm=None, bone_mm=None).with_images(["rgb"])
     fed, plain = hands(), hands()
     fed = replace(fed, photos=photos)
     first = weights(experiment, tmp_path / "a", fed)
@@ -124,10 +129,10 @@ def test_photos_are_read_whole_from_a_folder(tmp_path):
         (
             "regression",
             "--supervision.semi=true",
-            "semi changes nothing here: no phase has a step that reads",
+            "semi has no effect: no phase has a step that reads",
         ),
-        ("cross_modal", "--supervision.weak={pose=1.0}", "weak changes nothing here"),
-        ("estimation", "--supervision.photos=.", "photos changes nothing here"),
+        ("cross_modal", "--supervision.weak={pose=1.0}", "weak has no effect"),
+        ("estimation", "--supervision.photos=.", "photos has no effect"),
         ("estimation", "--supervision.weak={viewpint=1.0}", 'unknown decoder "viewpint"'),
     ],
 )
@@ -144,10 +149,10 @@ def test_weak_labels_of_nobody_are_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--algorithm.finished=true",), "finished is for .*start"),
-        (("--algorithm.noise={viewpoint='other'}",), 'noise is .*legal for "algorithm_1": empty'),
-        (("--algorithm.name=cross_modal",), '"cross_modal" has no embedding step'),
-        (("--algorithm.name=algorithm_2",), 'legal for "algorithm_2": the factors z_u'),
+        (("--algorithm.finished=true",), r"finished needs \[training. start"),
+        (("--algorithm.noise={viewpoint='other'}",), 'unknown key "noise" of "algorithm_1"'),
+        (("--algorithm.name=cross_modal",), 'unknown key "embed" of "cross_modal"'),
+        (("--algorithm.name=algorithm_2",), '"noise" is missing'),
     ],
 )
 def test_choices_that_contradict_each_other_are_named(options, message):
@@ -178,24 +183,24 @@ def test_a_packaged_experiment_may_only_embed():
 
 def test_agreement_is_for_fully_labelled_images_alone():
     """Neither weakly labelled images nor photographs without labels can agree with a label."""
-    agree = "--algorithm.agree={tag=1.0}"
+    agree = "--objectives.agreement={tag=1.0}"
     experiment = tiny(agree, "--supervision.weak={pose=1.0}", "--supervision.photos=.", name="synthesis")
     phases = build_phases(experiment, build_vae(experiment))
-    told = {step.feed: dict(step.bound.agree) for step in phases[-1].steps}
-    assert told == {"labelled": {"tag": 1.0}, "rest": {}, "photos": {}}
+    extra = {step.feed: step.bound.extra for step in phases[-1].steps}
+    assert extra == {"labelled": (Agreement({"tag": 1.0}),), "rest": (), "photos": ()}
 
 
 def test_an_encoder_of_z_u_infers_nothing_else():
     experiment = tiny(name="algorithm_2")
     encoders = experiment.encoders | {"u": replace(experiment.encoders["u"], factors=("u", "pose"))}
-    with pytest.raises(HandsError, match='encoder "u" infers pose, u; legal: u from an encoder of its own'):
+    with pytest.raises(HandsError, match='encoder "u" infers pose, u; u must have an encoder of its own'):
         steps(replace(experiment, encoders=encoders))
 
 
 def test_a_finished_encoder_that_reads_again_must_have_begun(tmp_path):
     train(tiny(name="synthesis"), tmp_path / "first", hands=hands())
     start = f"--training.start={tmp_path / 'first'}"
-    refine = ("--algorithm.finished=true", "--algorithm.embed=[]", "--algorithm.refine={rgb=1.0}", start)
+    refine = ("--algorithm.finished=true", "--algorithm.embed=[]", "--objectives.rereading={rgb=1.0}", start)
     short = "--phases.refine_rgb.epochs=1"
     assert train(tiny(*refine, short, name="synthesis"), tmp_path / "second", hands=hands())
     only = '--training.start_with=["decoders.rgb", "decoders.pose", "encoders.pose", "encoders.tag"]'
@@ -225,7 +230,7 @@ def test_a_finished_run_can_be_shrunk(tmp_path):
 
 def test_an_algorithm_that_trains_nothing_is_named():
     with pytest.raises(HandsError, match="nothing would be trained"):
-        steps(replace(tiny(name="alternating"), algorithm=Algorithm("alternating", ())))
+        steps(replace(tiny(name="alternating"), algorithm=Alternating(encode=())))
 
 
 def test_of_steps_in_turn_only_the_one_that_is_due_is_fed():

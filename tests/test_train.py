@@ -39,7 +39,7 @@ def metrics(out):
 
 @pytest.mark.parametrize(
     "name",
-    ["estimation", "synthesis", "cross_modal", "algorithm_2", "joint", "alternating", "regression"],
+    ["estimation", "synthesis", "cross_modal", "algorithm_2", "simultaneous", "alternating", "regression"],
 )
 def test_every_experiment_runs_through_the_one_loop(name, tmp_path):
     assert train(tiny(name), tmp_path / "run", hands=hands())
@@ -71,20 +71,20 @@ def test_a_run_starts_with_the_weights_of_another_and_resumes_without_it(tmp_pat
 
 
 def test_an_encoder_without_weights_of_another_run_starts_pretrained(tmp_path, monkeypatch):
-    backbone = "--networks.backbone=efficientnet_lite0"
-    with pytest.raises(HandsError, match="crop_px is 16; legal for efficientnet_lite0: a multiple of 32"):
+    backbone = "--networks.image_encoder=efficientnet_lite0"
+    with pytest.raises(HandsError, match="crop_px is 16; efficientnet_lite0 needs a multiple of 32"):
         train(tiny("regression", backbone), tmp_path / "first", hands=hands())
     larger = (backbone, "--data.crop_px=32", "--data.window_px=32")
     assert train(tiny("regression", *larger), tmp_path / "first", hands=hands(px=32))
     learnt = load_run(tmp_path / "first")[0].state_dict()
     fixed = {n: t for n, t in learnt.items() if ".network.fixed." in n and t.dim() == 4}
-    own = EfficientNetLite0(2).learnt_on_imagenet().state_dict()
+    own = EfficientNetLite0(2).pretrained().state_dict()
     assert fixed
     assert all(torch.equal(t, own[n.partition(".network.")[2]]) for n, t in fixed.items())
     monkeypatch.setattr("latent_hands.networks.efficientnet.PACKAGE", "no_such_package")
     start = f"--training.start={tmp_path / 'first'}"
     assert train(tiny("regression", *larger, start), tmp_path / "second", hands=hands(px=32))
-    with pytest.raises(HandsError, match="in the package no_such_package, which is missing"):
+    with pytest.raises(HandsError, match="the package no_such_package, which is not installed"):
         train(tiny("regression", *larger), tmp_path / "third", hands=hands(px=32))
     assert not (tmp_path / "third").exists()
 
@@ -105,7 +105,7 @@ SEMI_AND_WEAK = (
         (24, "estimation", ()),
         (24, "estimation", SEMI_AND_WEAK),
         (4, "alternating", ()),
-        (28, "synthesis", ("--algorithm.refine={rgb=1.0}", "--phases.refine_rgb.epochs=2")),
+        (28, "synthesis", ("--objectives.rereading={rgb=1.0}", "--phases.refine_rgb.epochs=2")),
     ],
 )
 def test_a_stopped_and_resumed_run_equals_an_undisturbed_run(steps, name, more, tmp_path):
@@ -176,14 +176,14 @@ def test_nan_is_reported_with_its_place_and_nothing_is_saved(tmp_path):
     ("change", "message"),
     [
         (
-            {"images": windows().with_images(["rgb"]).images},
+            lambda hands: hands.with_images(["rgb"]),
             'phase "disentangle": the samples have no "tag"',
         ),
-        ({"pose": None}, 'phase "disentangle": the samples have no "pose"'),
+        (lambda hands: hands.with_labels(pose=None), 'phase "disentangle": the samples have no "pose"'),
     ],
 )
 def test_data_without_a_modality_are_refused_before_the_first_batch(change, message, tmp_path):
-    data = Hands(replace(windows(), **change), None)
+    data = Hands(change(windows()), None)
     with pytest.raises(HandsError, match=message):
         train(tiny("synthesis"), tmp_path / "run", hands=data)
     assert not (tmp_path / "run").exists()

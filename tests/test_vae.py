@@ -47,7 +47,7 @@ def test_the_side_changes_what_a_sided_arrow_says():
     left, right = (means(vae.encode("rgb", b)) for b in (data, flipped))
     assert not torch.equal(left["cpose"], right["cpose"])
     assert not torch.equal(vae.decode("pose", left, data["right"]), vae.decode("pose", left, ~data["right"]))
-    with pytest.raises(HandsError, match="must be told the side"):
+    with pytest.raises(HandsError, match='is conditioned on the side, but "right" is missing'):
         vae.decode("pose", left)
     with pytest.raises(HandsError, match='encoder "rgb" needs "right"'):
         vae.encode("rgb", {"rgb": data["rgb"]})

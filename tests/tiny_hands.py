@@ -18,15 +18,19 @@ def windows(count=40, px=16, seed=0, margin=1.0):
         images={"rgb": ImageStack(images), "tag": ImageStack(tags, torch.arange(count) % 5)},
         names=tuple(f"{i:05d}" for i in range(count)),
         margin=margin,
-        side="mirror",
-        crop_side_px=torch.full((count,), 100.0),
-        right=torch.arange(count) % 2 == 0,
-        xyz_mm=xyz_mm,
-        pose=pose,
-        bone_mm=bone_mm,
-        uv_px=torch.rand(count, 21, 2, generator=generator) * px,
-        visible=torch.rand(count, 21, generator=generator) > 0.2,
-        K=torch.tensor([[100.0, 0, px / 2], [0, 100.0, px / 2], [0, 0, 1]]).expand(count, 3, 3).clone(),
+        right_hands="mirror",
+        labels={
+            "crop_side_px": torch.full((count,), 100.0),
+            "right": torch.arange(count) % 2 == 0,
+            "xyz_mm": xyz_mm,
+            "pose": pose,
+            "bone_mm": bone_mm,
+            "uv_px": torch.rand(count, 21, 2, generator=generator) * px,
+            "visible": torch.rand(count, 21, generator=generator) > 0.2,
+            "K": torch.tensor([[100.0, 0, px / 2], [0, 100.0, px / 2], [0, 0, 1]])
+            .expand(count, 3, 3)
+            .clone(),
+        },
     )
 
 

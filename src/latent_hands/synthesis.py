@@ -1,5 +1,6 @@
 """Factors inferred, recombined and decoded: swaps, walks and transfers (Fig. 4 to 6)."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -8,8 +9,8 @@ from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.paper.graph import DisentangledVAE, Encoder
-from latent_hands.paper.latent import Latent, Posterior, agreed, means
-from latent_hands.paper.modality import Batch, modality
+from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
+from latent_hands.paper.modality import Batch
 
 Factors = tuple[str, ...]
 MOST_STEPS = 1000
@@ -20,7 +21,7 @@ Samples = dict[str, Float[Tensor, "_ _"]]
 
 def pose_factors(vae: DisentangledVAE) -> Factors:
     """Return the factors that encoders infer from points or matrices: z_pose, or z_cpose and z_viewpoint."""
-    labels = [arrow for arrow in _encoders(vae).values() if not modality(arrow.reads).is_image]
+    labels = [arrow for arrow in _encoders(vae).values() if not arrow.modality.is_image]
     found = {factor for arrow in labels for factor in arrow.factors}
     return tuple(factor for factor in vae.latent if factor in found)
 
@@ -51,7 +52,7 @@ def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str
     """Return q of these factors, inferred from the batch by the encoder with the fewest factors.
 
     If no encoder infers all of them, each factor comes from the encoder with the fewest factors that infers
-    it. Encoders of the same modality and factors are averaged (`latent.agreed`). `encoder` names the only
+    it. Encoders of the same modality and factors are averaged (`averaged`). `encoder` names the only
     encoder to use. Raises HandsError if a factor cannot be inferred.
     """
     arrows = _encoders(vae) if encoder is None else {encoder: vae.encoder(encoder)}
@@ -69,8 +70,19 @@ def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str
     }
     inferred = {name: vae.encode(name, batch) for names in alike.values() for name in names}
     return {
-        factor: agreed([inferred[each][factor] for each in alike[name]]) for factor, name in chosen.items()
+        factor: averaged([inferred[each][factor] for each in alike[name]]) for factor, name in chosen.items()
     }
+
+
+def averaged(posteriors: Sequence[Gaussian]) -> Gaussian:
+    """Return one Gaussian for several encoders of the same factor: means and log-variances are averaged."""
+    mean, log_var = (torch.stack([getattr(q, part) for q in posteriors]) for part in ("mean", "log_var"))
+    return Gaussian(mean.mean(dim=0), log_var.mean(dim=0))
+
+
+def widened(posterior: Posterior, temperature: float) -> Posterior:
+    """Return the posterior with its standard deviations multiplied by `temperature`."""
+    return {f: Gaussian(q.mean, q.log_var + 2 * math.log(temperature)) for f, q in posterior.items()}
 
 
 def _kind(arrow: Encoder) -> tuple[str, frozenset[str]]:

@@ -40,7 +40,8 @@ def read(cls: type[T], table: object, where: str, section: str = "") -> T:
     hints = get_type_hints(cls, include_extras=True)
     for key in table:
         if key not in hints:
-            raise HandsError(f'{place}: unknown key "{key}"; {did_you_mean(key, hints)}')
+            variant = f' of "{table["name"]}"' if get_origin(hints.get("name")) is Literal else ""
+            raise HandsError(f'{place}: unknown key "{key}"{variant}; {did_you_mean(key, hints)}')
     values = {}
     for field in fields(cls):  # pyright: ignore[reportArgumentType]
         inner = f"{section}.{field.name}" if section else field.name
@@ -64,7 +65,9 @@ def convert(hint: Any, value: Any, where: str, key: str) -> Any:
             raise HandsError(f"{where}: {key} is {number}; legal: {legal.low} to {legal.high}")
         return number
     if origin in (Union, UnionType):
-        return convert(next(a for a in arguments if a is not NoneType), value, where, key)
+        members = [argument for argument in arguments if argument is not NoneType]
+        member = members[0] if len(members) == 1 else _variant(hint, value, where, key)
+        return convert(member, value, where, key)
     if origin is Literal:
         if value not in arguments:
             raise HandsError(f"{where}: {key} is {value!r}; {did_you_mean(str(value), arguments)}")
@@ -82,6 +85,21 @@ def convert(hint: Any, value: Any, where: str, key: str) -> Any:
     if type(value) is not hint:
         raise HandsError(f"{where}: {key} is {value!r}, which is not {_PLAIN[hint]}")
     return value
+
+
+def variants(union: Any) -> dict[str, type]:
+    """Return the dataclasses of a union by the value of their field `name`, which is a Literal."""
+    return {get_args(get_type_hints(cls)["name"])[0]: cls for cls in get_args(union)}
+
+
+def _variant(union: Any, value: Any, where: str, key: str) -> type:
+    """Return the dataclass that a table's "name" selects. Raises HandsError for a missing or unknown name."""
+    legal = variants(union)
+    if not isinstance(value, Mapping) or "name" not in value:
+        raise HandsError(f'{where}, [{key}]: "name" is missing; legal: {", ".join(legal)}')
+    if (name := value["name"]) not in legal:
+        raise HandsError(f"{where}: {key}.name is {name!r}; {did_you_mean(str(name), legal)}")
+    return legal[name]
 
 
 def convert_list(arguments: tuple[Any, ...], value: Any, where: str, key: str) -> tuple[Any, ...]:

@@ -1,1 +1,9 @@
-"""Objectives and decoders that go further than the paper, one file each."""
+"""What goes further than the paper: one file for each objective, and a decoder that paints over a pose."""
+
+from latent_hands.beyond.agreement import Agreement
+from latent_hands.beyond.features import Features
+from latent_hands.beyond.objective import OBJECTIVES, Recipe, objective
+from latent_hands.beyond.painter import PaintedDecoder
+from latent_hands.beyond.rereading import Rereading
+
+__all__ = ["OBJECTIVES", "Agreement", "Features", "PaintedDecoder", "Recipe", "Rereading", "objective"]

@@ -1,13 +1,20 @@
-"""Beyond the paper: images compared by features learnt on ImageNet, which see what is blurred."""
+"""Features: images are also compared by features learnt on ImageNet, which are sensitive to blur."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latent_hands.networks import Precision, image_autocast
-from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.beyond.objective import Recipe, objective
+from latent_hands.errors import HandsError
+from latent_hands.networks.efficientnet import EfficientNetLite0, imagenet_file
+from latent_hands.networks.spec import Precision, image_autocast
+from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.graph import DisentangledVAE
 
 CONTRAST = 64.0
 """Standard deviation, in grey levels, of an image as rich in contrast as photographs are."""
@@ -16,18 +23,18 @@ GRID = 4
 
 
 class Perception(nn.Module):
-    """The first layers of EfficientNet-Lite0, at a half and a quarter of the resolution; nothing learns.
+    """The first layers of EfficientNet-Lite0, at a half and a quarter of the resolution. Nothing is trained.
 
-    Raises HandsError if the package that brings its weights is missing (extra `imagenet`).
+    Raises HandsError if the package that contains the weights is missing (extra `imagenet`).
     """
 
     def __init__(self, precision: Precision = "bf16"):
         super().__init__()
         self.precision: Precision = precision
-        self.layers = EfficientNetLite0(1).learnt_on_imagenet().fixed.eval()
+        self.layers = EfficientNetLite0(1).pretrained().fixed.eval()
 
     def forward(self, image: Float[Tensor, "batch 3 px px"]) -> list[Float[Tensor, "batch _ _ _"]]:
-        """The features of each layer, float32."""
+        """Return the features of each layer, float32."""
         found = []
         with image_autocast(image.device, self.precision):
             x = image.contiguous(memory_format=torch.channels_last)
@@ -42,28 +49,77 @@ class Perception(nn.Module):
         prediction: Float[Tensor, "batch 3 px px"],
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, " batch"]:
-        """log p(features of truth | z) of a Gaussian around the prediction's features, but for a constant.
+        """Return log p(features of truth | z) up to a constant: a Gaussian around the prediction's features.
 
-        Each feature counts in units of its spread over the batch, and all of them together as the image's
-        own numbers would if their spread were `CONTRAST`: -1/2 px px 3 CONTRAST^2 times the share of the
-        features' variance that is missed (after Hou et al. 2017, "Deep feature consistent VAE").
+        Each feature is measured in units of its standard deviation over the batch. All of them together
+        weigh as much as the pixels would if their standard deviation were `CONTRAST`: the result is -1/2 px
+        px 3 CONTRAST^2 times the share of the features' variance that is missed (after Hou et al. 2017,
+        "Deep feature consistent VAE").
 
-        The generator draws where the layers' grid of strides lies: with a fixed one, decoders learn dots of
-        its spacing.
+        The generator draws the offset of the grid of strides: with a fixed one, decoders learn dots at its
+        spacing.
         """
         down, right = torch.randint(0, GRID, (2,), generator=generator, device=truth.device).tolist()
         size = truth.shape[-1] - GRID
-        seen = (..., slice(down, down + size), slice(right, right + size))
+        part = (..., slice(down, down + size), slice(right, right + size))
         with torch.no_grad():
-            wanted = self(truth[seen])
+            wanted = self(truth[part])
         missed = [
-            ((w - s).square().mean(dim=(2, 3)) / w.var(dim=(0, 2, 3)).clamp(min=1e-6)).mean(dim=1)
-            for w, s in zip(wanted, self(prediction[seen]), strict=True)
+            ((w - p).square().mean(dim=(2, 3)) / w.var(dim=(0, 2, 3)).clamp(min=1e-6)).mean(dim=1)
+            for w, p in zip(wanted, self(prediction[part]), strict=True)
         ]
         return -0.5 * truth[0].numel() * CONTRAST**2 * torch.stack(missed).mean(dim=0)
 
 
 @lru_cache
 def perception(device: torch.device) -> Perception:
-    """The one of a device."""
+    """Return the perception network on a device, built once."""
     return Perception().to(device)
+
+
+@dataclass(frozen=True)
+class Features:
+    """weight E log p(features of m | z) for decoders of colour images.
+
+    Attributes:
+        weights: {decoder: weight}. A decoder that the bound does not use is left out.
+    """
+
+    weights: Mapping[str, float]
+    feeds = frozenset[Feed]({"labelled", "all", "rest", "photos"})
+
+    def terms(self, evaluation: Evaluation) -> list[Term]:
+        """Return `features_<decoder>` for each decoder that the bound uses."""
+        found = []
+        for arrow, weight in self.weights.items():
+            if arrow in evaluation.predictions:
+                image = evaluation.predictions[arrow]
+                network = perception(image.truth.device)
+                value = network.log_likelihood(image.truth, image.output, evaluation.generator).mean()
+                found.append(Term(f"features_{arrow}", value, weight))
+        return found
+
+    def encoders(self) -> tuple[str, ...]:
+        """Return no encoder: features run none."""
+        return ()
+
+    def check(self, vae: DisentangledVAE, bound: Bound, batch_size: int) -> None:
+        """Raise HandsError if a decoder writes no colour image."""
+        images = [n for n in vae.decoders if vae.decoder(n).modality.sizes == (3,)]
+        for arrow in self.weights:
+            if arrow not in images:
+                raise HandsError(
+                    f'[objectives] features: "{arrow}" is not a decoder of a colour image; '
+                    f"legal: {', '.join(images) or 'none in this graph'}"
+                )
+
+
+@objective("features")
+def with_features(recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]) -> tuple[Phase, ...]:
+    """Add the comparison by features to every step. Raises HandsError if the extra `imagenet` is missing."""
+    imagenet_file()
+
+    def compared(step: Step) -> Step:
+        return replace(step, bound=replace(step.bound, extra=(Features(weights), *step.bound.extra)))
+
+    return tuple(replace(p, steps=tuple(map(compared, p.steps))) for p in phases)

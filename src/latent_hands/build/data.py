@@ -8,7 +8,7 @@ from pathlib import Path
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
-from latent_hands.data.image_files import KINDS
+from latent_hands.data.labels import image_keys
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
@@ -47,18 +47,18 @@ def build_hands(
     """Training and validation windows, cut or from a packed store; `report` is told (what, done, all)."""
     data = experiment.data
     needed = frozenset().union(*(keys(vae, phase.steps) for phase in phases))
-    images = tuple(key for key in KINDS if key in needed and key != "rgb")
+    images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
     if not data.root:
         raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
 
     def cut(split: str, limit: int | None, margin: float, px: int) -> Windows:
         if is_store(data.root):
             return open_windows(
-                data.root, split, Cut(data.name, data.crop, data.side, margin, px, images), limit
+                data.root, split, Cut(data.name, data.crop, data.right_hands, margin, px, images), limit
             )
         progress = report and partial(report, f"reading {split}")
         samples = open_data(data.name, Path(data.root), split, limit)
-        return build_windows(samples, data.crop, margin, px, data.side, images, data.workers, progress)
+        return build_windows(samples, data.crop, margin, px, data.right_hands, images, data.workers, progress)
 
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
     training = cut(data.split, data.limit, margin, px)
@@ -66,7 +66,7 @@ def build_hands(
     if experiment.supervision.photos:
         samples = open_data("images", Path(experiment.supervision.photos), data.split)
         progress = report and partial(report, "reading photos")
-        photos = build_windows(samples, "box", margin, px, data.side, (), data.workers, progress)
+        photos = build_windows(samples, "box", margin, px, data.right_hands, (), data.workers, progress)
     if data.validation_share:
         kept = len(training) - max(1, round(len(training) * data.validation_share))
         held = range(kept, min(len(training), kept + data.validation_limit))

@@ -13,7 +13,7 @@ from latent_hands.progress import progress_bars
 
 if TYPE_CHECKING:
     from latent_hands.data import Sample
-    from latent_hands.experiment import Backbone, Data
+    from latent_hands.experiment import Data
     from latent_hands.predictor import Model
     from latent_hands.progress import Advance
     from latent_hands.studies.assess.estimator import Estimator
@@ -72,12 +72,14 @@ def assess(
     data, subject = model.experiment.data, Subject(model.vae, model.device)
     other = find_estimator(data, estimator)
     benchmark = open_benchmark(
-        root, model.crop_px, data.side, data.frame, data.convention, limit, subject.tags()
+        root, model.crop_px, data.right_hands, data.frame, data.convention, limit, subject.tags()
     )
     with progress_bars() as advance:
         samples = scenes and open_scenes(model, scenes, PROBE_IMAGES)
         reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
-        probe_images = read_probe_images(samples, model.crop_px, data.side, data.frame) if samples else None
+        probe_images = (
+            read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
+        )
         numbers, images = assess_run(
             subject, benchmark, reader, draws, progress=advance, probe_images=probe_images, estimator=other
         )
@@ -134,7 +136,7 @@ def find_judge(
     model: "Model",
     scenes: Path | None,
     path: Path | None,
-    backbone: "Backbone | None",
+    backbone: str | None,
     epochs: int,
     advance: "Advance",
 ) -> "Judge | None":
@@ -144,7 +146,7 @@ def find_judge(
     """
     from latent_hands.studies.assess import load_judge, save_judge, train_judge
 
-    px, side = model.crop_px, model.experiment.data.side
+    px, side = model.crop_px, model.experiment.data.right_hands
     if path is not None and path.exists():
         return load_judge(path, px, side, backbone).to(model.device)
     if scenes is None:

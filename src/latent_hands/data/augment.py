@@ -10,14 +10,13 @@ from torch import Tensor
 from latent_hands.data.augmentation import Augmentation, appearance
 from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.data.augmentation.occluders import occlude
-from latent_hands.data.windows import IMAGE_KEYS, LABELS, POSE_KEYS, Windows, available, check_keys
+from latent_hands.data.labels import LABELS, ImageLabel, Label, Motion
+from latent_hands.data.windows import Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
+from latent_hands.paper.modality import Batch
 from latent_hands.pixels import GREY_LEVELS
 
-Batch = dict[str, Tensor]
-
-_MADE = IMAGE_KEYS | POSE_KEYS | {"index"}
 _PART, _PART_ON_GPU = (
     8,
     64,
@@ -77,19 +76,29 @@ def move_labels(
     keys: Collection[str],
     frame: str = "camera",
 ) -> Batch:
-    """The labels among `keys`, as the crops show them: X becomes X @ warp_rotation(W), uv and K follow W."""
-    batch = {key: getattr(windows, LABELS[key])[indices] for key in keys if key not in _MADE}
-    if "index" in keys:
-        batch["index"] = indices
-    if "right" in batch:
-        batch["right"] = batch["right"] ^ _flips(W)
-    if "xyz_mm" in batch:
-        batch["xyz_mm"] = batch["xyz_mm"] @ camera.warp_rotation(W)
-    if "uv_px" in batch:
-        batch["uv_px"] = camera.warp_points(batch["uv_px"], W)
-    if "K" in batch:
-        batch["K"] = camera.warp_camera(batch["K"], W)
-    return batch | _poses(windows, indices, W, crop_px, keys, frame)
+    """Return the labels among `keys` as the crops have them (`Label.move`, `Label.derive`)."""
+    entries = {key: LABELS[key] for key in keys if key in LABELS}
+    derived = {key: each for key, each in entries.items() if isinstance(each, Label) and each.derive}
+    stored = {key for key, each in entries.items() if isinstance(each, Label)} - derived.keys()
+    motion = Motion(W, _to_ray(windows, indices, W, crop_px) if frame == "ray" else None)
+    batch: Batch = {}
+    for key in {*stored, *(need for each in derived.values() for need in each.needs)}:
+        label, values = LABELS[key], windows.labels.get(key)
+        if values is not None and isinstance(label, Label):
+            batch[key] = label.move(values[indices], motion)
+    handed = None if windows.handed is None else windows.handed[indices] ^ motion.flips
+    for derive in {each.derive for each in derived.values() if each.derive}:
+        batch |= derive(batch, handed)
+    found = {key: batch[key] for key in keys if key in batch}
+    return found | ({"index": indices} if "index" in keys else {})
+
+
+def _to_ray(windows: Windows, indices: Tensor, W: Tensor, crop_px: int) -> Tensor | None:
+    """Return the rotations from the crops' camera frames into their ray frames, None without cameras."""
+    if windows.K is None:
+        return None
+    K = camera.warp_camera(windows.K[indices], W)
+    return geometry.ray_rotation(K, K.new_full((len(K), 2), (crop_px - 1) / 2))
 
 
 def draw_images(
@@ -129,51 +138,39 @@ def draw_images(
     for part, resolution in zip(parts, resolutions, strict=True):
         for key, stack in chosen.items():
             cut = stack.of(indices[part])
-            if key == "rgb":
-                seen = appearance.resample(cut, W[part], crop_px, resolution)
+            if _appearance(key) == "sensor":
+                crops = appearance.resample(cut, W[part], crop_px, resolution)
                 if augmentation.occluders and windows.uv_px is not None:
                     uv_px = camera.warp_points(windows.uv_px[indices[part]], W[part])
-                    seen = _occlude(seen, uv_px, augmentation, generator)
-                seen = appearance.recolour(seen, matrix[part], offset[part])
-                seen = _degrade(seen, augmentation, generator)
-            elif cut.shape[1] == 3:
-                seen = appearance.resample(cut, W[part], crop_px)
-                seen = appearance.recolour(seen, matrix[part], offset[part])
-            else:  # depth: beyond the window lies what is far, not mid-grey
-                seen = camera.warp_images(cut.float().div_(GREY_LEVELS), W[part], crop_px).sub_(1)
-            batch[key][part] = seen.clamp_(-1, 1)
+                    crops = _occlude(crops, uv_px, augmentation, generator)
+                crops = appearance.recolour(crops, matrix[part], offset[part])
+                crops = _degrade(crops, augmentation, generator)
+            elif _appearance(key) == "colour":
+                crops = appearance.resample(cut, W[part], crop_px)
+                crops = appearance.recolour(crops, matrix[part], offset[part])
+            else:  # beyond the window lies 0, not mid-grey
+                crops = camera.warp_images(cut.float().div_(GREY_LEVELS), W[part], crop_px).sub_(1)
+            batch[key][part] = crops.clamp_(-1, 1)
     return batch
 
 
-def _poses(
-    windows: Windows, indices: Tensor, W: Tensor, crop_px: int, keys: Collection[str], frame: str
-) -> Batch:
-    """pose, cpose and viewpoint, as far as they are among the keys."""
-    wanted = POSE_KEYS.intersection(keys)
-    if windows.pose is None or not wanted:
-        return {}
-    R = camera.warp_rotation(W)
-    if frame == "ray" and windows.K is not None:
-        K = camera.warp_camera(windows.K[indices], W)
-        R = R @ geometry.ray_rotation(K, K.new_full((len(K), 2), (crop_px - 1) / 2))
-    pose = windows.pose[indices] @ R
-    right = None if windows.handed is None else windows.handed[indices] ^ _flips(W)
-    cpose, viewpoint = geometry.canonicalise(pose, right)
-    return {k: x for k, x in (("pose", pose), ("cpose", cpose), ("viewpoint", viewpoint)) if k in wanted}
+def _appearance(key: str) -> str:
+    label = LABELS[key]
+    return label.appearance if isinstance(label, ImageLabel) else "values"
 
 
 def _check(windows: Windows, augmentation: Augmentation) -> None:
     flip, occluders = augmentation.flip, augmentation.occluders
-    if flip and windows.side == "mirror":
-        raise HandsError(f'augmentation flip = {flip}, but side="mirror" knows left hands alone; legal: 0')
+    if flip and windows.right_hands == "mirror":
+        raise HandsError(
+            f'augmentation flip = {flip}, but right_hands="mirror" leaves only left hands; flip must be 0'
+        )
     if flip and windows.right is None:
-        raise HandsError(f"augmentation flip = {flip}, but the samples tell no side; legal: 0")
+        raise HandsError(f"augmentation flip = {flip}, but the samples have no side; flip must be 0")
     if occluders and windows.uv_px is None:
-        raise HandsError(f'augmentation occluders = {occluders}, but the samples have no "uv_px"; legal: 0')
-
-
-def _flips(W: Tensor) -> Tensor:
-    return W[:, :2, :2].det() < 0
+        raise HandsError(
+            f'augmentation occluders = {occluders}, but the samples have no "uv_px"; occluders must be 0'
+        )
 
 
 def _resolutions(augmentation: Augmentation, count: int, generator: torch.Generator) -> list[float]:

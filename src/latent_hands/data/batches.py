@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_hands.data.augment import Batch, draw_images, draw_warps, move_labels
+from latent_hands.data.augment import draw_images, draw_warps, move_labels
 from latent_hands.data.augmentation import Augmentation
-from latent_hands.data.windows import IMAGE_KEYS, Windows, check_keys
+from latent_hands.data.labels import image_keys
+from latent_hands.data.windows import Windows, check_keys
 from latent_hands.errors import HandsError
+from latent_hands.paper.modality import Batch
 
 _AHEAD = 2  # batches prepared while one is in use
 
@@ -71,7 +73,7 @@ class Batches:
         plan = self._plan(epoch, frozenset(keys))
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         batch = {key: label[part] for key, label in plan.labels.items()}
-        if IMAGE_KEYS.isdisjoint(keys):
+        if image_keys().isdisjoint(keys):
             return batch
         chosen, W, generator = plan.order[part], plan.W[part], self._generator(epoch, index)
         return batch | draw_images(
@@ -81,7 +83,7 @@ class Batches:
     def epoch(self, epoch: int, keys: Collection[str], start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from index `start` on; a thread prepares the next ones."""
         keys, indices = frozenset(keys), iter(range(start, len(self)))
-        if IMAGE_KEYS.isdisjoint(keys):
+        if image_keys().isdisjoint(keys):
             yield from (self.batch(epoch, index, keys) for index in indices)
             return
         with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:

@@ -1,33 +1,27 @@
-"""Cutting windows: the neighbourhood of every hand, out of its image once and for all.
+"""Cutting windows: the surroundings of every hand, cut once out of its image.
 
-A window is a square around the ground-truth crop, larger by `margin` so that turned and moved crops still
-find image at their corners. Beyond the image's border lies mid-grey. The labels move with the pixels.
+A window is a square around the ground-truth crop, larger by `margin`, so that the corners of rotated and
+shifted crops are still filled. Beyond the image's border lies mid-grey. The labels move with the pixels.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.image_files import check_images, cut_images, cut_square, for_all, whole_square
-from latent_hands.data.palm import crop_square, palm_uv_px, palm_visible, palm_xyz_mm, scene_square
+from latent_hands.data.labels import LABELS, Label, Motion, Square
+from latent_hands.data.palm import crop_square, scene_square
 from latent_hands.data.sample import FAR_PX, Sample
 from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
 
 CROPS = ("box", "scene")
-SIDES = ("mirror", "condition")
-_LABELS: dict[str, Callable[[Sample], Tensor | None]] = {
-    "xyz_mm": palm_xyz_mm,
-    "uv_px": palm_uv_px,
-    "visible": palm_visible,
-    "K": lambda sample: None if sample.K is None else torch.from_numpy(sample.K),
-}
+RIGHT_HANDS = ("mirror", "condition")
 
 
 def build_windows(
@@ -35,88 +29,102 @@ def build_windows(
     crop: str = "box",
     margin: float = 1.75,
     window_px: int = 192,
-    side: str = "mirror",
+    right_hands: str = "mirror",
     images: Sequence[str] = (),
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Windows:
     """Cut the window of every sample.
 
-    `crop="box"` is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints take
-    their own `window`, and without that the whole image padded to a square. `crop="scene"` is the sample's
-    `window`, the same for every pose of a scene, and in sets without scenes the square about the palm
-    (`camera.palm_box`). `margin` is the side of the window over that of the crop (1: no headroom); shrinking
-    averages over areas. `side="condition"` leaves right hands as they are. `images` are further ones to
-    cut, by the same window (`images.KINDS`). `workers` threads read; `progress` is told (done, all).
+    Args:
+        samples: at least one.
+        crop: "box" is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints use
+            their own scene box, or else the whole image padded to a square. "scene" is the sample's scene
+            box, the same for every pose of a scene, and in sets without scenes the square about the palm
+            (`camera.palm_box`).
+        margin: side of the window over that of the crop (1: no margin).
+        window_px: side of the window in pixels; shrinking averages over areas.
+        right_hands: "mirror" mirrors right hands, "condition" leaves them.
+        images: further images to cut by the same window, by their key in `LABELS`.
+        workers: threads that read.
+        progress: called with (done, all).
 
     Raises HandsError naming the sample for labels that are not finite or degenerate, for a label that some
-    samples have and others lack, and for a missing window or image.
+    samples have and others lack, and for a missing scene box or image.
     """
-    _check_options(samples, crop, side, margin, window_px)
+    _check_options(samples, crop, right_hands, margin, window_px)
     check_images(samples, images)
-    labels = {key: _stack(samples, key) for key in _LABELS}
+    labels = {
+        name: _stack(samples, name, label.read)
+        for name, label in LABELS.items()
+        if isinstance(label, Label) and label.read
+    }
     right = _right(samples)
-    flip = right if right is not None and side == "mirror" else torch.zeros(len(samples), dtype=torch.bool)
+    flip = torch.zeros(len(samples), dtype=torch.bool)
+    if right is not None and right_hands == "mirror":
+        flip = right
     pixels = torch.empty(len(samples), 3, window_px, window_px, dtype=torch.uint8)
     squares = torch.empty(len(samples), 3)
 
     def cut(i: int) -> None:
         rgb = read_rgb(samples[i].image)
-        cx, cy, crop_px = _crop(samples[i], crop, rgb.shape[:2])
-        squares[i] = torch.tensor([cx, cy, crop_px])
-        pixels[i] = cut_square(rgb, (cx, cy), crop_px * margin, window_px, bool(flip[i]))
+        cx, cy, side_px = _crop(samples[i], crop, rgb.shape[:2])
+        squares[i] = torch.tensor([cx, cy, side_px])
+        pixels[i] = cut_square(rgb, (cx, cy), side_px * margin, window_px, bool(flip[i]))
 
     for_all(len(samples), cut, workers, progress)
     further = (key for key in images if key != "rgb")
-    shown = {key: cut_images(samples, key, squares, flip, margin, window_px, workers) for key in further}
+    stacks = {key: cut_images(samples, key, squares, flip, margin, window_px, workers) for key in further}
     W = camera.warp_matrix(squares[:, :2], squares[:, 2] * margin, window_px, flip=flip)
-    return Windows(
-        images={"rgb": ImageStack(pixels)} | shown,
+    windows = Windows(
+        images={"rgb": ImageStack(pixels)} | stacks,
         names=tuple(sample.name for sample in samples),
         margin=margin,
-        side=side,
-        crop_side_px=squares[:, 2],
-        right=right,
-        block=_blocks(samples),
+        right_hands=right_hands,
+        labels=_move(labels, W, [sample.where for sample in samples]),
         convention=convention_of(samples),
-        **_move(labels, W, [sample.where for sample in samples]),
     )
+    return windows.with_labels(crop_side_px=squares[:, 2], right=right, block=_blocks(samples))
 
 
 def convention_of(samples: Sequence[Sample]) -> str | None:
-    """The joint convention of the labels; None if it is not known or they differ."""
+    """Return the joint convention of the labels, None if it is unknown or they differ."""
     found = {sample.convention for sample in samples}
     return found.pop() if len(found) == 1 else None
 
 
-def _check_options(samples: Sequence[Sample], crop: str, side: str, margin: float, window_px: int) -> None:
-    for name, value, legal in (("crop", crop, CROPS), ("side", side, SIDES)):
+def _check_options(
+    samples: Sequence[Sample], crop: str, right_hands: str, margin: float, window_px: int
+) -> None:
+    for name, value, legal in (("crop", crop, CROPS), ("right_hands", right_hands, RIGHT_HANDS)):
         if value not in legal:
             raise HandsError(f'unknown {name} "{value}"; {did_you_mean(value, legal)}')
     if not 1 <= margin <= 4 or not 8 <= window_px <= 1024:
-        raise HandsError(f"window of margin {margin} and {window_px} px; legal: 1 .. 4 and 8 .. 1024 px")
+        raise HandsError(
+            f"a window has margin {margin} and {window_px} px; legal are margins of 1 to 4 and 8 to 1024 px"
+        )
     if not samples:
-        raise HandsError("there is no sample to cut a window for; legal: 1 or more")
+        raise HandsError("there is no sample to cut a window for; at least 1 is needed")
 
 
-def _stack(samples: Sequence[Sample], key: str) -> Tensor | None:
-    """One label of all samples, in palm form; None if none has it."""
-    labels = [_LABELS[key](sample) for sample in samples]
+def _stack(samples: Sequence[Sample], name: str, read: Callable[[Sample], Tensor | None]) -> Tensor | None:
+    """Return one label of all samples, None if none of them has it."""
+    labels = [read(sample) for sample in samples]
     present = [label for label in labels if label is not None]
     if not present:
         return None
     if len(present) < len(labels):
         absent = next(sample for sample, label in zip(samples, labels, strict=True) if label is None)
-        raise HandsError(f"{absent.where} has no {key}, but others have; build them apart")
+        raise HandsError(f"{absent.where} has no {name}, but others have; use them separately")
     stacked = torch.stack(present)
     bad = ~stacked.isfinite().flatten(1).all(dim=1)
     if bad.any():
-        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {key} holds values that are not finite")
+        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {name} holds values that are not finite")
     return stacked
 
 
 def _blocks(samples: Sequence[Sample]) -> Tensor | None:
-    """A number for each sample's block, the same in all shards of a store; None if a sample has none."""
+    """Return a number for each sample's block, equal in all shards of a store; None if a sample has none."""
     names = [sample.block for sample in samples]
     digests = [blake2b(name.encode(), digest_size=7).digest() for name in names if name is not None]
     if len(digests) < len(names):
@@ -125,18 +133,18 @@ def _blocks(samples: Sequence[Sample]) -> Tensor | None:
 
 
 def _right(samples: Sequence[Sample]) -> Tensor | None:
-    """Which hands are right ones; None if no side is known."""
+    """Return which hands are right ones, None if no side is known."""
     sides = [sample.side for sample in samples]
     if not any(sides):
         return None
     for sample in samples:
         if sample.side not in ("left", "right"):
-            raise HandsError(f"{sample.where} has the side {sample.side!r}; legal: left, right")
+            raise HandsError(f'{sample.where} has the side {sample.side!r}; it must be "left" or "right"')
     return torch.tensor([side == "right" for side in sides])
 
 
-def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, float, float]:
-    """Centre and side of the crop, in pixels of the image."""
+def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> Square:
+    """Return centre and side of the crop, in pixels of the image."""
     if crop == "scene":
         square = scene_square(sample)
     else:
@@ -154,23 +162,21 @@ def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> tuple[float, f
     return float(cx), float(cy), float(side_px)
 
 
-def _move(labels: dict[str, Tensor | None], W: Tensor, where: list[str]) -> dict[str, Any]:
-    """The labels, which are in palm form, as the windows show them."""
-    moved: dict[str, Any] = {}
-    if (K := labels["K"]) is not None:
-        moved["K"] = camera.warp_camera(K, W)
-    if (uv_px := labels["uv_px"]) is not None:
-        moved["uv_px"] = camera.warp_points(uv_px, W)
-    if (visible := labels["visible"]) is not None:
-        moved["visible"] = visible
-    if (xyz_mm := labels["xyz_mm"]) is not None:
-        moved["xyz_mm"] = xyz_mm @ camera.warp_rotation(W)
+def _move(labels: dict[str, Tensor | None], W: Tensor, where: list[str]) -> dict[str, Tensor]:
+    """Return the labels in the windows, and pose and bone length where there are 3D joints."""
+    motion = Motion(W)
+    moved: dict[str, Tensor] = {}
+    for name, values in labels.items():
+        label = LABELS[name]
+        if values is not None and isinstance(label, Label):
+            moved[name] = label.move(values, motion)
+    if "xyz_mm" in moved:
         moved["pose"], moved["bone_mm"] = _normalise(moved["xyz_mm"], where)
     return moved
 
 
 def _normalise(xyz_mm: Tensor, where: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Pose and scale of hands of which all have a canonical frame."""
+    """Return pose and bone length of hands. Raises HandsError naming the first without a canonical frame."""
     try:
         pose, bone_mm = geometry.normalise(xyz_mm)
         geometry.canonicalise(pose)

@@ -1,9 +1,8 @@
-"""The kinds of images that a sample has: which file each comes from, and cutting squares out of it."""
+"""The images of samples: which file each comes from, and cutting squares out of it."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,62 +11,30 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from latent_hands.data.depth import read_levels
-from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.labels import Pixels, Square, image_keys, image_label
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import ImageStack
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.paper.modality import modality
+from latent_hands.errors import HandsError
 
-Square = tuple[float, float, float]
-"""Centre and side of a crop, (cx, cy, side), in pixels of the sample's image."""
 Progress = Callable[[int, int], None]
-Pixels = UInt8[np.ndarray, "height width *channels"]
 
 _GREY = (128, 128, 128)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Where images of a modality come from.
-
-    Attributes:
-        file: the field of Sample that names the file.
-        shared: whether samples share images, which are then cut and kept once.
-        whole: whether the whole image is the crop, whatever the sample's own is.
-        read: makes the pixels of (file, sample, crop): (height, width, 3), or (height, width) of one channel.
-    """
-
-    file: str
-    shared: bool = False
-    whole: bool = False
-    read: Callable[[Path, Sample, Square], Pixels] = lambda path, sample, square: read_rgb(path)
-
-
-KINDS = {
-    "rgb": Kind("image"),
-    "depth": Kind("depth", read=read_levels),
-    "tag": Kind("tag", shared=True),
-    "identity_tag": Kind("identity_tag", shared=True, whole=True),
-    "background_tag": Kind("background_tag", shared=True),
-}
-"""Modality -> where its images come from."""
-
-
 def file_of(sample: Sample, key: str) -> Path | None:
-    """The file of a sample's image of some kind; None if it has none."""
-    return getattr(sample, KINDS[key].file)
+    """Return the file of a sample's image of some kind, None if it has none."""
+    return image_label(key).path(sample)
 
 
 def check_images(samples: Sequence[Sample], keys: Collection[str]) -> None:
-    """Raise HandsError for a kind of image that is unknown, and for a sample that lacks one."""
+    """Raise HandsError for an unknown kind of image, and for a sample that lacks one."""
     for key in keys:
-        if key not in KINDS:
-            raise HandsError(f'unknown image "{key}"; {did_you_mean(key, KINDS)}')
         for sample in samples:
             if file_of(sample, key) is None:
-                has = ", ".join(each for each in KINDS if file_of(sample, each) is not None)
-                raise HandsError(f"{sample.where} has no {key} image; it has {has}")
+                present = ", ".join(
+                    sorted(each for each in image_keys() if file_of(sample, each) is not None)
+                )
+                raise HandsError(f"{sample.where} has no {key} image; it has {present}")
 
 
 def cut_images(
@@ -79,25 +46,25 @@ def cut_images(
     window_px: int,
     workers: int,
 ) -> ImageStack:
-    """The images of one kind, each cut by its sample's crop with the margin; shared ones once a crop."""
-    kind = KINDS[key]
+    """Return the images of one kind, cut by each sample's crop and the margin; shared ones are cut once."""
+    kind = image_label(key)
 
-    def shown(i: int) -> tuple[object, ...]:
+    def identity(i: int) -> tuple[object, ...]:
         if not kind.shared:
             return (i,)
         place = None if kind.whole else tuple(squares[i].tolist())
         return file_of(samples[i], key), place, bool(flip[i])
 
-    alike = [shown(i) for i in range(len(samples))]
+    alike = [identity(i) for i in range(len(samples))]
     first = {each: i for i, each in reversed(list(enumerate(alike)))}
     cuts = list(dict.fromkeys(alike))
     order = {each: place for place, each in enumerate(cuts)}
-    images = torch.empty(len(cuts), modality(key).channels, window_px, window_px, dtype=torch.uint8)
+    images = torch.empty(len(cuts), kind.modality.channels, window_px, window_px, dtype=torch.uint8)
 
     def cut(place: int) -> None:
         i = first[cuts[place]]
         sample, path = samples[i], file_of(samples[i], key)
-        assert path is not None  # check_images was asked
+        assert path is not None  # check_images was called
         cx, cy, side_px = squares[i].tolist()
         pixels = kind.read(path, sample, (cx, cy, side_px))
         if kind.whole:
@@ -109,7 +76,7 @@ def cut_images(
 
 
 def whole_square(size_px: tuple[int, ...]) -> Square:
-    """The square around an image of (height, width)."""
+    """Return the square around an image of (height, width)."""
     height, width = size_px
     return (width - 1) / 2, (height - 1) / 2, float(max(height, width))
 
@@ -117,15 +84,15 @@ def whole_square(size_px: tuple[int, ...]) -> Square:
 def cut_square(
     pixels: Pixels, centre: tuple[float, float], side_px: float, out_px: int, flip: bool
 ) -> UInt8[Tensor, "channels {out_px} {out_px}"]:
-    """The square resampled: bilinear where it grows, averaged over areas where it shrinks.
+    """Return the square resampled: bilinear where it grows, averaged over areas where it shrinks.
 
-    Beyond the image's border lies mid-grey; of one channel, which is depth, 0.
+    Beyond the image's border lies mid-grey, or 0 for one channel, which is depth.
     """
     image = Image.fromarray(pixels)
     factor = max(1, int(side_px / out_px / 2))
     if factor > 1:
         image, side_px = image.reduce(factor), side_px / factor
-    rim = math.ceil(side_px / out_px) + 1  # what the filter sees beyond the square
+    rim = math.ceil(side_px / out_px) + 1  # what the filter reads beyond the square
     extent = math.ceil(side_px) + 2 * rim + 1
     left, top = (
         (c + 0.5) / factor - side_px / 2 for c in centre
@@ -140,7 +107,7 @@ def cut_square(
 
 
 def for_all(count: int, work: Callable[[int], None], workers: int, progress: Progress | None) -> None:
-    """Threads are enough: Pillow decodes and resamples outside the GIL."""
+    """Do `work` for 0 .. count - 1 in threads: Pillow decodes and resamples outside the GIL."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for done, _ in enumerate(pool.map(work, range(count)), 1):
             if progress is not None:

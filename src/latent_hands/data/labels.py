@@ -1,23 +1,212 @@
-"""Labels that cannot be what they are read as are refused before anything is scored on or learns from them.
+"""The one table of what is known of a hand: its images and labels, by their key in a batch.
 
-`latent-hands check` tells all that is wrong with a set; what stands here would give numbers that look right.
+An entry gives shape, data type, unit, where the value comes from, and how it moves when its image is warped,
+mirrored or turned towards a ray. Cutting, the packed store, augmentation, the graph and the command line all
+read this table. A new modality is one entry, also from another package: `LABELS.register(name, Label(...))`.
 """
 
-from latent_hands.data.units import check_unit
-from latent_hands.data.windows import Windows
-from latent_hands.errors import HandsError
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from latent_hands.data.depth import read_levels
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.palm import palm_uv_px, palm_visible, palm_xyz_mm
+from latent_hands.data.sample import Sample
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand import camera, geometry
+from latent_hands.paper.modality import Batch, Modality, UnitGaussian
+from latent_hands.pixels import GREY_LEVELS
+from latent_hands.registry import Registry
+
+Square = tuple[float, float, float]
+"""Centre and side of a crop, (cx, cy, side), in pixels of the sample's image."""
+Pixels = UInt8[np.ndarray, "height width *channels"]
 
 
-def check_labels(windows: Windows) -> None:
-    """Raise HandsError if the 3D labels are in a wrong unit, or do not say which hands are left ones.
+@dataclass(frozen=True)
+class Motion:
+    """How pixels and camera frames of source images become those of crops.
 
-    A unit would cancel: poses are lengths of the middle bone, and so are estimates of them.
+    Attributes:
+        W: the warp of pixels, which may mirror (`camera.warp_matrix`).
+        to_ray: the rotation from the crop's camera frame into the frame of the predicted pose; None if that
+            is the camera frame.
     """
-    if windows.bone_mm is None:
-        return
-    check_unit(float(windows.bone_mm.median()))
-    if windows.right is None:
-        raise HandsError(
-            f"none of the {len(windows)} hands says whether it is a left or a right one, and a right hand "
-            'taken for a left one is learnt and scored wrongly; legal: "left" or "right" for each (side)'
-        )
+
+    W: Float[Tensor, "batch 3 3"]
+    to_ray: Float[Tensor, "batch 3 3"] | None = None
+
+    @cached_property
+    def rotation(self) -> Float[Tensor, "batch 3 3"]:
+        """Return R with X' = X @ R for points X of the camera frame."""
+        return camera.warp_rotation(self.W)
+
+    @cached_property
+    def flips(self) -> Bool[Tensor, " batch"]:
+        """Return which warps mirror the image."""
+        return self.W[:, :2, :2].det() < 0
+
+
+def stay(values: Tensor, motion: Motion) -> Tensor:
+    """Return what no warp changes."""
+    return values
+
+
+def turn(values: Tensor, motion: Motion) -> Tensor:
+    """Return points of the camera frame in the camera frame of the warped image."""
+    return values @ motion.rotation
+
+
+def turn_to_ray(values: Tensor, motion: Motion) -> Tensor:
+    """Return points of the camera frame in the frame of the predicted pose."""
+    rotation = motion.rotation if motion.to_ray is None else motion.rotation @ motion.to_ray
+    return values @ rotation
+
+
+def follow_pixels(values: Tensor, motion: Motion) -> Tensor:
+    """Return pixels of the warped image."""
+    return camera.warp_points(values, motion.W)
+
+
+def warp_camera(values: Tensor, motion: Motion) -> Tensor:
+    """Return cameras of the warped image."""
+    return camera.warp_camera(values, motion.W)
+
+
+def change_side(values: Tensor, motion: Motion) -> Tensor:
+    """Return whether hands are right ones after mirroring."""
+    return values ^ motion.flips
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label of each hand.
+
+    Attributes:
+        shape: shape of one hand's value.
+        unit: its unit and frame, in words.
+        dtype: float32, bool or int64.
+        read: returns a sample's value in palm form, None if it is unknown. Labels without `read` and `derive`
+            are set where windows are cut (`crops.build_windows`).
+        move: how the value changes with its image.
+        derive: for labels that are computed from others in each batch: (batch, which hands are shown as right
+            ones or None) -> values by key, this label's among them. Such labels are not stored.
+        needs: the labels that `derive` uses.
+        modality: set if an encoder may read the label or a decoder may write it.
+    """
+
+    shape: tuple[int, ...]
+    unit: str
+    dtype: torch.dtype = torch.float32
+    read: Callable[[Sample], Tensor | None] | None = None
+    move: Callable[[Tensor, Motion], Tensor] = stay
+    derive: Callable[[Batch, Tensor | None], Mapping[str, Tensor]] | None = None
+    needs: tuple[str, ...] = ()
+    modality: Modality | None = None
+
+
+@dataclass(frozen=True)
+class ImageLabel:
+    """An image of each hand.
+
+    Attributes:
+        modality: its channels and likelihood.
+        path: returns the file of a sample's image, None if it has none.
+        appearance: "sensor" (colours, resolution, blur, noise and occluders of training images), "colour"
+            (the same colour changes alone), or "values" (none: the image is a measurement, and 0 beyond its
+            border).
+        shared: whether samples share files, which are then cut and kept once.
+        whole: whether the whole image is the crop, whatever the crop of the sample is.
+        read: returns pixels from (file, sample, crop): (height, width, 3), or (height, width) for 1 channel.
+    """
+
+    modality: Modality
+    path: Callable[[Sample], Path | None]
+    appearance: Literal["sensor", "colour", "values"] = "colour"
+    shared: bool = False
+    whole: bool = False
+    read: Callable[[Path, Sample, Square], Pixels] = lambda path, sample, square: read_rgb(path)
+
+
+def canonical(batch: Batch, right: Tensor | None) -> dict[str, Tensor]:
+    """Return cpose and viewpoint of a batch's pose."""
+    cpose, viewpoint = geometry.canonicalise(batch["pose"], right)
+    return {"cpose": cpose, "viewpoint": viewpoint}
+
+
+def _image(name: str, channels: int = 3) -> Modality:
+    return Modality(name, "image", (channels, None, None), sigma=10.0, likelihood=UnitGaussian(GREY_LEVELS))
+
+
+LABELS: Registry[Label | ImageLabel] = Registry("label")
+for _name, _label in {
+    "rgb": ImageLabel(_image("rgb"), lambda s: s.image, "sensor"),
+    "depth": ImageLabel(_image("depth", 1), lambda s: s.depth, "values", read=read_levels),
+    "tag": ImageLabel(_image("tag"), lambda s: s.tag, shared=True),
+    "identity_tag": ImageLabel(_image("identity_tag"), lambda s: s.identity_tag, shared=True, whole=True),
+    "background_tag": ImageLabel(_image("background_tag"), lambda s: s.background_tag, shared=True),
+    "xyz_mm": Label((21, 3), "mm, camera frame", read=palm_xyz_mm, move=turn),
+    "uv_px": Label((21, 2), "pixels of the crop", read=palm_uv_px, move=follow_pixels),
+    "visible": Label((21,), "which joints are visible", torch.bool, read=palm_visible),
+    "K": Label(
+        (3, 3),
+        "camera of the crop",
+        read=lambda sample: None if sample.K is None else torch.from_numpy(sample.K),
+        move=warp_camera,
+    ),
+    "right": Label((), "whether it is a right hand", torch.bool, move=change_side),
+    "bone_mm": Label((), "mm, length of the middle MCP-PIP bone"),
+    "pose": Label(
+        (21, 3),
+        "bone lengths, camera or ray frame",
+        move=turn_to_ray,
+        modality=Modality("pose", "points", (21, 3), sigma=0.1),
+    ),
+    "cpose": Label(
+        (21, 3),
+        "bone lengths, canonical frame",
+        derive=canonical,
+        needs=("pose",),
+        modality=Modality("cpose", "points", (21, 3), sigma=0.1),
+    ),
+    "viewpoint": Label(
+        (3, 3),
+        "rotation from the canonical frame to the pose's",
+        derive=canonical,
+        needs=("pose",),
+        modality=Modality("viewpoint", "matrix", (3, 3), sigma=0.1),
+    ),
+    "crop_side_px": Label((), "pixels of the source image, side of the crop"),
+    "block": Label((), "the same number for samples that are alike (`Sample.block`)", torch.int64),
+}.items():
+    LABELS.register(_name, _label)
+
+
+def image_keys() -> frozenset[str]:
+    """Return the batch keys of images."""
+    return frozenset(name for name, label in LABELS.items() if isinstance(label, ImageLabel))
+
+
+def image_label(name: str) -> ImageLabel:
+    """Return the entry of an image. Raises HandsError for any other name."""
+    label = LABELS.get(name)
+    if not isinstance(label, ImageLabel):
+        raise HandsError(f'unknown image "{name}"; {did_you_mean(name, image_keys())}')
+    return label
+
+
+def modality(name: str) -> Modality:
+    """Return the modality of that name. Raises HandsError if there is none to encode or decode."""
+    label = LABELS.get(name)
+    if label is None or label.modality is None:
+        legal = [key for key, each in LABELS.items() if each.modality is not None]
+        raise HandsError(f'unknown modality "{name}"; {did_you_mean(name, legal)}')
+    return label.modality

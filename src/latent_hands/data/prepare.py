@@ -117,7 +117,9 @@ def _cut_missing(
             told(len(part), len(part))
             continue
         data = encode(
-            build_windows(part, cut.crop, cut.margin, cut.window_px, cut.side, cut.images, workers, told)
+            build_windows(
+                part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, told
+            )
         )
         write_bytes(path, data)
         shards[number : number + 1] = [Shard(len(part), len(data), hashlib.sha256(data).hexdigest())]

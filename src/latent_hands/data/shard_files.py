@@ -14,27 +14,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from latent_hands.data.labels import LABELS, Label, image_keys, image_label
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
-from latent_hands.data.windows import IMAGE_KEYS, ImageStack, Windows
+from latent_hands.data.windows import ImageStack, Windows
 from latent_hands.errors import HandsError
-from latent_hands.paper.modality import modality
 
-LABELS: dict[str, tuple[str, tuple[int, ...]]] = {
-    "right": ("BOOL", ()),
-    "crop_side_px": ("F32", ()),
-    "xyz_mm": ("F32", (21, 3)),
-    "pose": ("F32", (21, 3)),
-    "bone_mm": ("F32", ()),
-    "uv_px": ("F32", (21, 2)),
-    "visible": ("BOOL", (21,)),
-    "K": ("F32", (3, 3)),
-    "block": ("I64", ()),
-}
-"""Field of Windows -> its type and the shape of one sample. Images lie beside them by batch key, and where
-samples share them KEY.index says which is whose, in its own file; the samples' names are metadata."""
+DTYPES = {torch.float32: "F32", torch.bool: "BOOL", torch.int64: "I64"}
 INDEX = ".index"
+"""Suffix of the tensor that says which image each sample has, in a file whose samples share images."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,7 @@ class Part:
 
 def encode(windows: Windows) -> bytes:
     """A shard's file, the same for the same windows."""
-    values = {name: getattr(windows, name) for name in LABELS}
+    values: dict[str, Any] = dict(windows.labels)
     values |= {key: images.pixels for key, images in windows.images.items()}
     values |= {key + INDEX: images.index for key, images in windows.images.items()}
     tensors = {name: value.contiguous() for name, value in values.items() if value is not None}
@@ -68,7 +57,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
         read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
         for number, shard in enumerate(held.shards)
     ]
-    windows = replace(join(parts, held.cut.margin, held.cut.side), convention=held.convention)
+    windows = replace(join(parts, held.cut.margin, held.cut.right_hands), convention=held.convention)
     windows = windows.with_images(("rgb", *wanted.images))
     return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
 
@@ -92,7 +81,7 @@ def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
     return Part(path, tensors, names)
 
 
-def join(parts: Sequence[Part], margin: float, side: str) -> Windows:
+def join(parts: Sequence[Part], margin: float, right_hands: str) -> Windows:
     """The windows of several shards, in order; labels are copied together, images stay where they are."""
     first = parts[0]
     for part in parts:
@@ -102,10 +91,10 @@ def join(parts: Sequence[Part], margin: float, side: str) -> Windows:
     columns: dict[str, list[Tensor]] = {
         name: [part.tensors[name] for part in parts] for name in first.tensors
     }
-    images = {key: _join_images(key, columns) for key in columns if key in IMAGE_KEYS}
-    values: dict[str, Any] = {name: torch.cat(column) for name, column in columns.items() if name in LABELS}
+    images = {key: _join_images(key, columns) for key in columns if key in image_keys()}
+    labels = {name: torch.cat(column) for name, column in columns.items() if _is_stored(name)}
     names = tuple(name for part in parts for name in part.names)
-    return Windows(images, names, margin, side, **values)
+    return Windows(images, names, margin, right_hands, labels)
 
 
 def _join_images(key: str, columns: dict[str, list[Tensor]]) -> ImageStack:
@@ -120,17 +109,22 @@ def _join_images(key: str, columns: dict[str, list[Tensor]]) -> ImageStack:
 
 def _check_header(name: str, piece: Any, held: Collection[str], samples: int, window_px: int) -> None:
     shape = tuple(piece.get_shape())
-    if name in IMAGE_KEYS:
+    if name in image_keys():
         rows = (shape[:1] or (1,)) if name + INDEX in held else (samples,)
-        dtype, wanted = "U8", (*rows, modality(name).channels, window_px, window_px)
-    elif name.removesuffix(INDEX) in IMAGE_KEYS & set(held):
+        dtype, wanted = "U8", (*rows, image_label(name).modality.channels, window_px, window_px)
+    elif name.removesuffix(INDEX) in image_keys() & set(held):
         dtype, wanted = "I64", (samples,)
-    elif name in LABELS:
-        dtype, wanted = LABELS[name][0], (samples, *LABELS[name][1])
+    elif _is_stored(name) and isinstance(label := LABELS[name], Label):
+        dtype, wanted = DTYPES[label.dtype], (samples, *label.shape)
     else:
         raise ValueError(f'unknown tensor "{name}"')
     if piece.get_dtype() != dtype or shape != wanted:
         raise ValueError(f'"{name}" is {piece.get_dtype()} {shape}, not {dtype} {wanted}')
+
+
+def _is_stored(name: str) -> bool:
+    label = LABELS.get(name)
+    return isinstance(label, Label) and label.derive is None
 
 
 def _names(text: str, samples: int) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ CONVENTIONS = {
     "depth": "8-bit, one channel: the palm at 128, nearer brighter, 127 levels are 150 mm, 0 is background",
 }
 """What a reader of the files should know; a change of any makes a new format. Format 1 knew tags alone."""
+FORMAT_2_KEYS = {"pictures": "images", "side": "right_hands"}
 MAX_MANIFEST_BYTES = 64 * 2**20
 Count = Annotated[int, Range(1, 10**15)]
 
@@ -37,7 +38,7 @@ class Cut:
 
     name: str
     crop: Literal["box", "scene"]
-    side: Literal["mirror", "condition"]
+    right_hands: Literal["mirror", "condition"]
     margin: Annotated[float, Range(1.0, 4.0)]
     window_px: Annotated[int, Range(8, 1024)]
     images: tuple[str, ...] = ()
@@ -113,7 +114,7 @@ def read_manifest(root: str | Path) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise HandsError(f"{path} is broken ({error}); prepare the store in a new folder") from error
     version = table.get("format") if isinstance(table, dict) else None
-    if version == 2:  # format 2 called images pictures, and is the same otherwise
+    if version == 2:  # format 3 differs in these keys only
         table = _from_format_2(table)
     elif version != FORMAT:
         raise HandsError(
@@ -126,8 +127,8 @@ def _from_format_2(table: dict[str, Any]) -> dict[str, Any]:
     splits = table.get("splits")
     for split in splits.values() if isinstance(splits, dict) else ():
         cut = split.get("cut") if isinstance(split, dict) else None
-        if isinstance(cut, dict) and "pictures" in cut:
-            cut["images"] = cut.pop("pictures")
+        if isinstance(cut, dict):
+            split["cut"] = {FORMAT_2_KEYS.get(key, key): value for key, value in cut.items()}
     return {**table, "format": FORMAT}
 
 

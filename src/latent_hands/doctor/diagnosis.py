@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from latent_hands.data.checks import UNITS, power_to_mm
 from latent_hands.data.sample import project
-from latent_hands.data.units import UNITS, power_to_mm
 from latent_hands.doctor import anatomy
 from latent_hands.doctor.cameras import AS_LABELLED, find_camera, with_axes
 from latent_hands.doctor.images import READINGS, best_reading, find_frame

@@ -14,7 +14,8 @@ import numpy as np
 
 from latent_hands.data import Sample, check_limit, find_reader
 from latent_hands.data.formats.image import read_pixels
-from latent_hands.data.image_files import KINDS, file_of
+from latent_hands.data.image_files import file_of
+from latent_hands.data.labels import image_keys, image_label
 from latent_hands.doctor.images import colour_spread
 from latent_hands.errors import AbsentError, HandsError
 
@@ -142,7 +143,8 @@ def _log_of_readers(messages: list[str]) -> Iterator[None]:
 
 def _problems_of_kinds(samples: Sequence[Sample], split: str) -> Iterator[Problem]:
     """Yield broken images that samples share, and samples that lack a kind of image that others have."""
-    for key, kind in KINDS.items():
+    for key in sorted(image_keys()):
+        kind = image_label(key)
         files = {sample.name: file_of(sample, key) for sample in samples}
         existing = dict.fromkeys(file for file in files.values() if file is not None)
         for file in existing if kind.shared else ():

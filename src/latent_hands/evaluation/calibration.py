@@ -17,7 +17,7 @@ from latent_hands.evaluation.scoring import evaluation_windows
 from latent_hands.experiment import write_experiment
 from latent_hands.files import write_text
 from latent_hands.hand.translation import translate
-from latent_hands.paper.latent import Posterior, sample
+from latent_hands.paper.latent import Posterior, draw
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import EXPERIMENT, find_run
 
@@ -82,8 +82,9 @@ class InferredHands:
         own, generator = self.model.experiment.data.convention, torch.Generator().manual_seed(0)
 
         def pose(q: Posterior, right: Tensor | None) -> Tensor:
-            wide = {factor: gaussian.widened(temperature) for factor, gaussian in q.items()}
-            drawn = synthesis.decode(self.model.vae, sample(wide, generator), right)["pose"].float()
+            drawn = synthesis.decode(
+                self.model.vae, draw(synthesis.widened(q, temperature), generator), right
+            )["pose"].float()
             return drawn if self.convention in (None, own) else translate(drawn, own, self.convention, right)
 
         rows = [torch.cat([pose(*batch) for batch in self.posteriors]) for _ in range(DRAWS)]
@@ -116,7 +117,7 @@ def spread_and_error(
 def infer_hands(model: Model, windows: Windows) -> InferredHands:
     """Infer the posteriors of all windows."""
     data, factors = model.experiment.data, model.experiment.decoders["pose"].factors
-    sided = ("right",) if data.side == "condition" else ()
+    sided = ("right",) if data.right_hands == "condition" else ()
     batches = Batches(windows, model.crop_px, BATCH, frame=data.frame, shuffle=False)
     kept = list(batches.epoch(0, {"rgb", "pose", "bone_mm", "visible", "index", *sided}))
     posteriors = [(synthesis.posterior(model.vae, factors, each), each.get("right")) for each in kept]

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from latent_hands.data.checks import check_labels
 from latent_hands.data.crops import build_windows
-from latent_hands.data.labels import check_labels
 from latent_hands.data.sample import Sample
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
@@ -141,7 +141,7 @@ def evaluation_windows(
     """Cut the windows that a run is evaluated on, with a margin if crops are rotated."""
     size, data = window_px(model.crop_px, rotations), model.experiment.data
     margin, images = size / model.crop_px, (model.reads(encoder),)
-    return build_windows(samples, data.crop, margin, size, data.side, images)
+    return build_windows(samples, data.crop, margin, size, data.right_hands, images)
 
 
 def stored_windows(
@@ -155,7 +155,7 @@ def stored_windows(
 ) -> Windows:
     """Open the same windows from a packed store. Raises HandsError if it was prepared in another way."""
     size, data = window_px(model.crop_px, rotations), model.experiment.data
-    wanted = Cut(name, data.crop, data.side, size / model.crop_px, size, (model.reads(encoder),))
+    wanted = Cut(name, data.crop, data.right_hands, size / model.crop_px, size, (model.reads(encoder),))
     return open_windows(root, split, wanted, limit)
 
 

@@ -1,16 +1,19 @@
-"""The networks of Sec. 4.1: ResNet-18, the DCGAN decoder and six fully connected layers.
+"""Encoder and decoder networks: ResNet-18, DCGAN, six fully connected layers (Sec. 4.1), EfficientNet."""
 
-Each maps (input, side) to its output, `side` being the hand's one-hot side or None. The image networks may
-run in bfloat16; every output is float32.
-"""
+from latent_hands.networks.dcgan import DCGANDecoder
+from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.networks.mlp import MLP
+from latent_hands.networks.resnet import ResNet18
+from latent_hands.networks.spec import DECODERS, ENCODERS, Factory, Networks, Request
 
-from typing import Literal
-
-import torch
-
-Precision = Literal["bf16", "float32"]
-
-
-def image_autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context in which convolutions run."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "MLP",
+    "DCGANDecoder",
+    "EfficientNetLite0",
+    "Factory",
+    "Networks",
+    "Request",
+    "ResNet18",
+]

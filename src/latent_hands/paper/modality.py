@@ -1,16 +1,37 @@
-"""The observed variables x, x^, y1, y2, ..: their shapes, units and Gaussian likelihoods."""
+"""The observed variables x, x^, y_1, .., y_N: their shapes and likelihoods p(m | z)."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.pixels import GREY_LEVELS
-
 Batch = dict[str, Tensor]
+"""Observed values by modality name. An absent observation is an absent key."""
+Likelihood = Callable[[Tensor, Tensor], Tensor]
+"""(ground truth, decoder output), both (batch, ...) -> log p(m | z) for each sample, (batch,)."""
+
+
+@dataclass(frozen=True)
+class UnitGaussian:
+    """log p(m | z) of a Gaussian of unit variance around the decoder output, without its constant:
+
+    -1/2 sum_d (unit * (truth_d - prediction_d))^2
+
+    Attributes:
+        unit: factor from network values to the unit in which errors are squared.
+    """
+
+    unit: float = 1.0
+
+    def __call__(
+        self, truth: Float[Tensor, "batch *shape"], prediction: Float[Tensor, "batch *shape"]
+    ) -> Float[Tensor, " batch"]:
+        """Return the log-likelihood of each sample, summed over all dimensions."""
+        error = self.unit * (truth.float() - prediction.float())
+        return -0.5 * error.square().flatten(1).sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -19,66 +40,35 @@ class Modality:
 
     Attributes:
         name: its key in a batch.
-        kind: "image" (values in [-1, 1]), "points" (in bone lengths) or "matrix" (a rotation, 9 numbers).
-        shape: of one sample; None stands for the image's side, which the experiment chooses.
-        unit: factor from network values to the unit in which errors are squared (grey levels for images).
-        sigma: the resolution, in that unit, at which the `balanced` preset codes this modality.
+        kind: "image" (values in [-1, 1]), "points" (in bone lengths), "matrix" (a rotation, 9 numbers)
+            or "vector" (anything else).
+        shape: shape of one sample. None stands for the image side, which the experiment chooses.
+        sigma: resolution to which the preset "balanced" codes this modality, in the likelihood's unit.
+        likelihood: log p(m | z).
     """
 
     name: str
-    kind: Literal["image", "points", "matrix"]
+    kind: Literal["image", "points", "matrix", "vector"]
     shape: tuple[int | None, ...]
-    unit: float
     sigma: float
+    likelihood: Likelihood = field(default_factory=UnitGaussian)
 
     @property
     def is_image(self) -> bool:
-        """Whether convolutions, not fully connected layers, read and write it."""
+        """Whether convolutional networks read and write this modality."""
         return self.kind == "image"
 
     @property
     def channels(self) -> int:
-        """Of an image."""
+        """Return the number of channels of an image."""
         return self.sizes[0]
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The shape without the image's side."""
+        """Return the shape of one sample without the image side."""
         return tuple(size for size in self.shape if size is not None)
 
     @property
     def numbers(self) -> int:
-        """How many numbers one sample has, where the experiment does not choose."""
+        """Return how many numbers describe one sample (for an image: one pixel)."""
         return math.prod(self.sizes)
-
-    def log_likelihood(
-        self, truth: Float[Tensor, "batch *shape"], prediction: Float[Tensor, "batch *shape"]
-    ) -> Float[Tensor, " batch"]:
-        """log p(truth | z) of a Gaussian of unit variance, without its constant: -1/2 sum of squared errors.
-
-        The sum runs over all dimensions, in grey levels (images), bone lengths (points) or matrix entries.
-        """
-        error = self.unit * (truth.float() - prediction.float())
-        return -0.5 * error.square().flatten(1).sum(dim=1)
-
-
-MODALITIES = {
-    modality.name: modality
-    for modality in (
-        Modality("rgb", "image", (3, None, None), GREY_LEVELS, 10.0),
-        Modality("tag", "image", (3, None, None), GREY_LEVELS, 10.0),
-        Modality("identity_tag", "image", (3, None, None), GREY_LEVELS, 10.0),
-        Modality("background_tag", "image", (3, None, None), GREY_LEVELS, 10.0),
-        Modality("depth", "image", (1, None, None), GREY_LEVELS, 10.0),
-        Modality("pose", "points", (21, 3), 1.0, 0.1),
-        Modality("cpose", "points", (21, 3), 1.0, 0.1),
-        Modality("viewpoint", "matrix", (3, 3), 1.0, 0.1),
-    )
-}
-
-
-def modality(name: str) -> Modality:
-    """The modality of that name; HandsError if there is none."""
-    if name not in MODALITIES:
-        raise HandsError(f'unknown modality "{name}"; {did_you_mean(name, MODALITIES)}')
-    return MODALITIES[name]

@@ -14,7 +14,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.paper.graph import present
-from latent_hands.paper.latent import Gaussian, Latent, sample
+from latent_hands.paper.latent import Gaussian, Latent, draw
 from latent_hands.paper.modality import Batch
 from latent_hands.pixels import to_images
 from latent_hands.predictor.checks import ImageSource
@@ -110,7 +110,7 @@ class Model(TrainedGraph):
         Raises HandsError as `Photo.open` does, and if `rotations < 1`, `draws < 0` or `draws == 1`.
         """
         photo = self._photo(image, handedness, box, K, bone_mm)
-        flip = photo.handedness == "right" and self.experiment.data.side == "mirror"
+        flip = photo.handedness == "right" and self.experiment.data.right_hands == "mirror"
         shown = photo.mirrored() if flip else photo
         outputs = self.predict_photo(shown, rotations)
         uv_px = shown.place(shown.along_ray(outputs["pose"]))
@@ -197,9 +197,9 @@ class Model(TrainedGraph):
         if (right := self.right_of(photo)) is not None:
             batch["right"] = right
         posterior = synthesis.posterior(self.vae, self.factors_of("pose"), batch)
-        wide = {f: q.widened(self.experiment.sampling.temperature) for f, q in posterior.items()}
+        wide = synthesis.widened(posterior, self.experiment.sampling.temperature)
         many = {f: Gaussian(*(t.expand(draws, -1) for t in (q.mean, q.log_var))) for f, q in wide.items()}
-        latent = sample(many, torch.Generator(self.device).manual_seed(0))
+        latent = draw(many, torch.Generator(self.device).manual_seed(0))
         right = None if right is None else right.expand(draws)
         pose = synthesis.decode(self.vae, latent, right)["pose"].float()
         return (pose - pose.mean(dim=0)).square().sum(dim=(0, 2)).div(draws - 1).sqrt().cpu().numpy()

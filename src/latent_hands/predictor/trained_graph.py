@@ -117,7 +117,7 @@ class TrainedGraph:
 
     def right_of(self, photo: Photo) -> Bool[Tensor, "1"] | None:
         """Return whether the hand is a right one, for graphs that read the handedness."""
-        if self.experiment.data.side != "condition":
+        if self.experiment.data.right_hands != "condition":
             return None
         return torch.tensor([photo.handedness == "right"], device=self.device)
 

@@ -11,7 +11,7 @@ from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment
 from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 
-INPUTS = ("crop", "crop_px", "frame", "side", "convention")
+INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")
 """The settings of [data] that decide what a network reads and writes."""
 
 

@@ -196,7 +196,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     The model is in evaluation mode, float32, on the CPU. Raises HandsError if a file is missing or damaged.
     """
     path = find_run(run)
-    experiment = load_experiment(path / EXPERIMENT)
+    experiment = load_experiment(path / EXPERIMENT, earlier=True)
     weights, _ = read_tensors(path / WEIGHTS)
     with torch.device("meta"):
         check_size(build_vae(experiment), weights, path)

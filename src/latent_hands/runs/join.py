@@ -39,11 +39,11 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
         check_inputs(first, experiment, f"{runs[0]} and {run}")
         check_equal(shared, other_weights(vae, experiment), f"{runs[0]} and {run}")
         for arrow, settings in rgb_encoders(experiment).items():
-            name = free_name(arrow, encoders, f"_{settings.backbone}")
+            name = free_name(arrow, encoders, f"_{settings.network}")
             encoders[name] = settings
             state = vae.encoder(arrow).state_dict()
             weights |= {f"encoders.{name}.{key}": tensor for key, tensor in state.items()}
-    networks = replace(loaded[-1][1].networks, backbone=first.networks.backbone)
+    networks = replace(loaded[-1][1].networks, image_encoder=first.networks.image_encoder)
     experiment = replace(first, encoders=first.encoders | encoders, networks=networks)
     restore_weights(build_vae(experiment), weights, " with ".join(map(str, runs)))
     out = start_run(Path(out), experiment)
@@ -52,10 +52,10 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
 
 
 def rgb_encoders(experiment: Experiment) -> dict[str, EncoderArrow]:
-    """Return the encoders of rgb by name, each with its backbone."""
-    default = experiment.networks.backbone
+    """Return the encoders of rgb by name, each with its network."""
+    default = experiment.networks.image_encoder
     arrows = {name: arrow for name, arrow in experiment.encoders.items() if arrow.reads == "rgb"}
-    return {name: replace(arrow, backbone=arrow.backbone or default) for name, arrow in arrows.items()}
+    return {name: replace(arrow, network=arrow.network or default) for name, arrow in arrows.items()}
 
 
 def other_weights(vae: DisentangledVAE, experiment: Experiment) -> dict[str, Tensor]:

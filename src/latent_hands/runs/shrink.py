@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from latent_hands.experiment import Experiment
+from latent_hands.experiment.algorithm import Algorithm1, Algorithm2
 from latent_hands.runs.folder import WEIGHTS, load_run, start_run, write_tensors
 
 
@@ -29,9 +30,12 @@ def shrink(run: str | Path, out: str | Path) -> Path:
 
 def without_folders(experiment: Experiment) -> Experiment:
     """Return the experiment without the folders of its data, its photos and the run that it started with."""
+    algorithm = experiment.algorithm
+    if isinstance(algorithm, Algorithm1 | Algorithm2):
+        algorithm = replace(algorithm, finished=False)
     return replace(
         experiment,
-        algorithm=replace(experiment.algorithm, finished=False),
+        algorithm=algorithm,
         data=replace(experiment.data, root=""),
         supervision=replace(experiment.supervision, photos=""),
         training=replace(experiment.training, start="", start_with=()),

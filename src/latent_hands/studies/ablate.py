@@ -44,7 +44,7 @@ from latent_hands.runs.folder import EXPERIMENT
 from latent_hands.training import train
 
 SMALL = (
-    "--networks.backbone=resnet18",
+    "--networks.image_encoder=resnet18",
     "--networks.width=32",
     "--networks.stem=unshuffle",
     "--data.crop_px=64",

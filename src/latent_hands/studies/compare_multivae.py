@@ -39,6 +39,7 @@ from torch import nn
 from latent_hands.build import build_batches, build_hands, build_phases, build_vae
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
+from latent_hands.data.labels import modality
 from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
@@ -46,7 +47,7 @@ from latent_hands.experiment import EncoderArrow, Experiment, Training, load_exp
 from latent_hands.files import write_text
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
-from latent_hands.paper.modality import modality
+from latent_hands.paper.modality import UnitGaussian
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import WEIGHTS, Place, append_metrics, start_run, write_tensors
 from latent_hands.training.feeds import check_data
@@ -76,13 +77,21 @@ def with_encoders(experiment: Experiment) -> Experiment:
     modalities = {d.writes for d in decoders}
     plain = len(experiment.latent) == 1 and experiment.algorithm.name == "cross_modal"
     plain &= len(modalities) == len(decoders) and not any(d.over for d in decoders)
-    if not plain or experiment.data.side != "mirror":
+    if not plain or experiment.data.right_hands != "mirror":
         raise HandsError(
             "multivae's joint VAEs have one z and no handedness; the experiment must have one factor, "
-            'algorithm "cross_modal", side "mirror", one decoder per modality, and no decoder with `over`'
+            'algorithm "cross_modal", right_hands "mirror", one decoder per modality, and no `over`'
         )
     factors = tuple(experiment.latent)
     return replace(experiment, encoders={d.writes: EncoderArrow(d.writes, factors) for d in decoders})
+
+
+def unit_of(name: str) -> float:
+    """Return the unit of a modality's Gaussian. Raises HandsError for another likelihood."""
+    likelihood = modality(name).likelihood
+    if not isinstance(likelihood, UnitGaussian):
+        raise HandsError(f"multivae's joint VAEs have Gaussian likelihoods; {name} has another one")
+    return likelihood.unit
 
 
 def noise_scales(bound: Bound, written: dict[str, str]) -> dict[str, float]:
@@ -95,7 +104,7 @@ def noise_scales(bound: Bound, written: dict[str, str]) -> dict[str, float]:
         if lam * bound.beta <= 0:
             raise HandsError(f'lam of "{arrow}" is {lam} and beta is {bound.beta}; both must be above 0')
     return {
-        written[arrow]: math.sqrt(bound.beta / lam) / modality(written[arrow]).unit
+        written[arrow]: math.sqrt(bound.beta / lam) / unit_of(written[arrow])
         for arrow, lam in bound.decoders.items()
     }
 

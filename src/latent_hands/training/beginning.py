@@ -8,6 +8,7 @@ from torch import Tensor
 
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Experiment, load_experiment
+from latent_hands.experiment.algorithm import is_finished
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.folder import (
@@ -31,7 +32,7 @@ def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...
     check_finished(experiment, phases, started)
     for name in vae.encoders:
         network = vae.encoder(name).network
-        pretrained = getattr(network, "pretrained", getattr(network, "learnt_on_imagenet", None))
+        pretrained = getattr(network, "pretrained", None)
         if pretrained is not None and f"encoders.{name}" not in started:
             pretrained()
 
@@ -73,7 +74,7 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
     A run that was never saved continues from its beginning, with an empty state. Raises HandsError if the
     folder holds the run of another experiment; the place of the data may differ.
     """
-    saved = load_experiment(find_run(out) / EXPERIMENT)
+    saved = load_experiment(find_run(out) / EXPERIMENT, earlier=True)
     saved = replace(
         saved, data=replace(saved.data, root=experiment.data.root, workers=experiment.data.workers)
     )
@@ -93,12 +94,13 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
 
 def check_finished(experiment: Experiment, phases: tuple[Phase, ...], started: Collection[str]) -> None:
     """Raise HandsError if [algorithm] finished is set, but an arrow that the phases use is untrained."""
-    if not experiment.algorithm.finished:
+    if not is_finished(experiment.algorithm):
         return
     steps = [step for phase in phases for step in phase.steps]
     used = {f"decoders.{arrow}" for step in steps for arrow in step.bound.decoders}
     learnt = {f"encoders.{arrow}" for step in steps for arrow in step.phi}
-    used |= {f"encoders.{again.encoder}" for step in steps for again in step.bound.reread} - learnt
+    objectives = [objective for step in steps for objective in step.bound.extra]
+    used |= {f"encoders.{arrow}" for each in objectives for arrow in each.encoders()} - learnt
     for arrow in sorted(used - set(started)):
         raise HandsError(
             f"[algorithm] finished: {experiment.training.start} lacks {arrow}; it must have all arrows that "

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 
 from latent_hands.build import Hands, build_batches
 from latent_hands.data.batches import Batches
-from latent_hands.data.labels import check_labels
+from latent_hands.data.checks import check_labels
 from latent_hands.data.windows import Windows, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.experiment import Data, Experiment

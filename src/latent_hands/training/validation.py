@@ -10,10 +10,15 @@ from latent_hands.hand.geometry import geodesic_deg, nearest_rotation
 from latent_hands.paper.algorithms import Phase, Step, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, active_units, means
-from latent_hands.paper.modality import Batch, modality
+from latent_hands.paper.modality import Batch, Modality
 from latent_hands.pixels import GREY_LEVELS
 
-UNITS = {"points": "epe_mm", "matrix": "deg", "image": "rmse_levels"}
+
+def measure(modality: Modality) -> str:
+    """Return how errors of a modality are measured: "epe_mm", "deg", "rmse_levels", or "rmse" for others."""
+    if modality.shape == (21, 3) and modality.kind == "points":
+        return "epe_mm"
+    return {"matrix": "deg", "image": "rmse_levels"}.get(modality.kind, "rmse")
 
 
 @torch.no_grad()
@@ -59,30 +64,31 @@ def validate_step(
         visible.append(batch.get("visible", everything))
         for arrow in step.bound.decoders:
             prediction = vae.decode(arrow, z, batch.get("right"))
-            errors[arrow].append(error_of(vae.decoder(arrow).writes, prediction, batch))
+            errors[arrow].append(error_of(vae.decoder(arrow).modality, prediction, batch))
     result = {}
     for arrow, each in errors.items():
-        kind = modality(vae.decoder(arrow).writes).kind
-        name = UNITS[kind] if arrow == "pose" else f"{arrow}_{UNITS[kind]}"
-        result[name] = summary(kind, torch.cat(each), torch.cat(visible)).item()
+        measured = measure(vae.decoder(arrow).modality)
+        name = measured if arrow == "pose" else f"{arrow}_{measured}"
+        result[name] = summary(measured, torch.cat(each), torch.cat(visible)).item()
     return result | {
         f"active_{f}": float(active_units(torch.cat([z[f] for z in latents]))) for f in latents[0]
     }
 
 
-def error_of(name: str, prediction: Tensor, batch: Batch) -> Tensor:
-    """Return the errors of one modality: mm per joint, degrees or squared grey levels per sample."""
-    kind, truth = modality(name).kind, batch[name]
-    if kind == "points":
+def error_of(modality: Modality, prediction: Tensor, batch: Batch) -> Tensor:
+    """Return the errors of one modality: mm per joint, degrees or squared errors per sample."""
+    measured, truth = measure(modality), batch[modality.name]
+    if measured == "epe_mm":
         bone_mm = batch["bone_mm"][:, None, None]
         return joint_errors(prediction * bone_mm, truth * bone_mm)
-    if kind == "matrix":
+    if measured == "deg":
         return geodesic_deg(nearest_rotation(prediction), truth)
-    return (GREY_LEVELS * (prediction - truth)).square().flatten(1).mean(dim=1)
+    unit = GREY_LEVELS if modality.is_image else 1.0
+    return (unit * (prediction - truth)).square().flatten(1).mean(dim=1)
 
 
-def summary(kind: str, errors: Tensor, visible: Tensor) -> Tensor:
+def summary(measured: str, errors: Tensor, visible: Tensor) -> Tensor:
     """Return one number for the errors of all samples."""
-    if kind == "points":
+    if measured == "epe_mm":
         return epe(errors, visible)
-    return errors.mean().sqrt() if kind == "image" else errors.mean()
+    return errors.mean() if measured == "deg" else errors.mean().sqrt()

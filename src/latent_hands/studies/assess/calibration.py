@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latent_hands.evaluation.calibration import spread_and_error
 from latent_hands.evaluation.metrics import epe
-from latent_hands.paper.latent import sample
+from latent_hands.paper.latent import draw
 from latent_hands.studies.assess.benchmark import Benchmark
 from latent_hands.studies.assess.intervals import Blocks, block_weights, correlation, stated, weighted_mean
 from latent_hands.studies.assess.subject import Subject, observed
@@ -67,7 +67,7 @@ def measure_calibration(subject: Subject, benchmark: Benchmark, draws: int) -> d
     q = subject.posterior(subject.pose_decoder_factors(), observed(right, rgb=benchmark.rgb[index]))
     generator = torch.Generator().manual_seed(0)
     bone_mm = benchmark.bone_mm[index, None, None]
-    poses = [subject.decode("pose", sample(q, generator), right)[:, 1:] * bone_mm for _ in range(draws)]
+    poses = [subject.decode("pose", draw(q, generator), right)[:, 1:] * bone_mm for _ in range(draws)]
     draws_mm, truth_mm = torch.stack(poses), benchmark.pose[index, 1:] * bone_mm
     visible = benchmark.visible[index, 1:]
     scores = calibration(draws_mm, truth_mm, visible, blocks)

@@ -33,9 +33,9 @@ class Estimator:
         own = self.model.experiment.data
         for whose, what, value, needed in (
             ("estimator's", "convention", own.convention, data.convention),
-            ("estimator's", "side", own.side, "mirror"),
+            ("estimator's", "side", own.right_hands, "mirror"),
             ("estimator's", "crop", own.crop, "box"),
-            ("run's", "side", data.side, "mirror"),
+            ("run's", "side", data.right_hands, "mirror"),
         ):
             if value != needed:
                 raise HandsError(f'the {whose} {what} is "{value}"; an estimator needs "{needed}"')

@@ -8,7 +8,6 @@ format safetensors, so loading it executes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -18,11 +17,11 @@ from torch.nn import functional
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
+from latent_hands.data.labels import modality
 from latent_hands.data.sample import Sample
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.experiment import Backbone
-from latent_hands.networks.efficientnet import STRIDE, EfficientNetLite0
-from latent_hands.networks.resnet import ResNet18
+from latent_hands.errors import HandsError
+from latent_hands.networks import ENCODERS, Networks, Request
+from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.progress import Advance
 from latent_hands.runs.folder import read_tensors, write_tensors
 from latent_hands.studies.assess.content import NUMBERS, content_of
@@ -33,7 +32,6 @@ SOFT = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.1, 0.1, 0.1, 0.02, 0.7, 0.03, 0
 """Blur and small changes of colour: synthesised images have both, and poses must not depend on them."""
 PART = 64
 """Images read at once."""
-BACKBONES = get_args(Backbone)
 
 
 @dataclass(frozen=True)
@@ -89,20 +87,16 @@ class Judge(nn.Module):
 
 
 def _network(px: int, backbone: str) -> nn.Module:
-    if backbone == "resnet18":
-        return ResNet18(FEATURES, WIDTH, "unshuffle")
-    if backbone != "efficientnet_lite0":
-        raise HandsError(f'the backbone of the judge is "{backbone}"; {did_you_mean(backbone, BACKBONES)}')
-    if px % STRIDE:
-        raise HandsError(f"the images of the judge have {px} px; {backbone} needs a multiple of {STRIDE}")
-    return EfficientNetLite0(FEATURES)
+    """Return the encoder network of that name. Raises HandsError for an unknown name or an illegal side."""
+    settings = Networks(width=WIDTH, stem="unshuffle")
+    return ENCODERS.find(backbone)(Request(modality("rgb"), FEATURES, px, settings=settings))
 
 
 def train_judge(
     samples: Sequence[Sample],
     px: int,
     right_hands: str = "mirror",
-    backbone: Backbone = "resnet18",
+    backbone: str = "resnet18",
     epochs: int = 6,
     seed: int = 7,
     device: str | torch.device = "cpu",
@@ -124,7 +118,7 @@ def train_judge(
         torch.manual_seed(seed)
         judge = Judge(px, right_hands, backbone)
     if isinstance(judge.network, EfficientNetLite0):
-        judge.network.learnt_on_imagenet()
+        judge.network.pretrained()
     judge.mean, judge.deviation = content.mean(dim=0), content.std(dim=0).clamp(min=1e-6)
     standard = ((content - judge.mean) / judge.deviation).to(device)
     judge.to(device)
@@ -152,7 +146,7 @@ def save_judge(judge: Judge, path: Path) -> Path:
     return path
 
 
-def load_judge(path: Path, px: int, right_hands: str, backbone: Backbone | None = None) -> Judge:
+def load_judge(path: Path, px: int, right_hands: str, backbone: str | None = None) -> Judge:
     """Read a judge of images of `px` pixels, of the given backbone or of any.
 
     Raises HandsError for a file that is broken, or that holds another kind of judge.

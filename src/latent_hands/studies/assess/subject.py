@@ -8,18 +8,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands import synthesis
-from latent_hands.data.image_files import KINDS
+from latent_hands.data.labels import LABELS, ImageLabel
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 
-TAGS = tuple(key for key, kind in KINDS.items() if kind.shared)
-"""The kinds of tags: images of a scene that its samples share."""
 PART = 64
 """Samples run at once."""
 Right = Tensor | None
 """Which hands are right hands (n,), for graphs that get the handedness as an input."""
+
+
+def shared_images() -> tuple[str, ...]:
+    """Return the kinds of images that the samples of a scene share."""
+    return tuple(key for key, label in LABELS.items() if isinstance(label, ImageLabel) and label.shared)
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,12 @@ class Subject:
     def tags(self) -> tuple[str, ...]:
         """Return the kinds of tags that encoders read."""
         read = {self.vae.encoder(name).reads for name in self.vae.encoders}
-        return tuple(kind for kind in TAGS if kind in read)
+        return tuple(kind for kind in shared_images() if kind in read)
 
     def free(self) -> synthesis.Factors:
         """Return z_u: the factors that only images determine, no label and no tag."""
         arrows = [self.vae.encoder(name) for name in self.vae.encoders]
-        tagged = {factor for arrow in arrows if arrow.reads in TAGS for factor in arrow.factors}
+        tagged = {factor for arrow in arrows if arrow.reads in shared_images() for factor in arrow.factors}
         return tuple(factor for factor in self.content if factor not in tagged)
 
     def posterior(self, factors: Sequence[str], batch: Batch) -> Posterior:

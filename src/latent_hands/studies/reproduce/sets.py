@@ -116,7 +116,7 @@ class Sets:
     def evaluation(self, model: Model, source: Source) -> Windows:
         """Return the crops of the evaluation split with the settings of a model."""
         data = model.experiment.data
-        key = (source, data.crop, data.side, data.crop_px)
+        key = (source, data.crop, data.right_hands, data.crop_px)
         if key not in self._evaluation:
             self._evaluation[key] = evaluation_windows(model, self.samples(source))
         return self._evaluation[key]

@@ -14,7 +14,7 @@ CONSTANT = ("--training.schedule=constant", "--training.learning-rate=5e-4", "--
 """A learning rate that falls to zero would make every curve look stable."""
 PLANS = {
     "two_phase": Plan("study_estimation", CONSTANT),
-    "simultaneous": Plan("study_joint", CONSTANT),
+    "simultaneous": Plan("study_simultaneous", CONSTANT),
     "alternating": Plan("study_alternating", (*CONSTANT, "--training.validate-every=200")),
 }
 LAST = 5

@@ -32,7 +32,7 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Results:
     truth, bone_mm = zip(*(label(model, sample) for sample in chosen), strict=True)
     images = model.transfer(photos, tags, "tag")
     synthesised = decoded["rgb"].float().clamp(-1, 1)
-    sided = model.experiment.data.side == "condition"
+    sided = model.experiment.data.right_hands == "condition"
     right = torch.zeros(len(synthesised), dtype=torch.bool) if sided else None  # `decode` writes left hands
     again = model.outputs(synthesised, right)["pose"].cpu().numpy()
     everywhere = (np.repeat(each, len(tags), axis=0) for each in (truth, bone_mm))

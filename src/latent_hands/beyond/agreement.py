@@ -1,0 +1,78 @@
+"""Agreement: the embedded posterior is drawn towards what the label encoders infer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_hands.beyond.objective import Recipe, objective
+from latent_hands.errors import HandsError
+from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.graph import DisentangledVAE
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """- weight KL(q(z_f | label) || q(z_f | x)), summed over the factors f that a label encoder infers.
+
+    This is the divergence of JMVAE (Suzuki et al. 2016). It also makes the posterior as wide as its mean
+    errs. No gradient reaches the label encoders.
+
+    Attributes:
+        weights: {label encoder: weight}.
+    """
+
+    weights: Mapping[str, float]
+    feeds = frozenset[Feed]({"labelled"})
+
+    def terms(self, evaluation: Evaluation) -> list[Term]:
+        """Return `agree_<encoder>` for each label encoder."""
+        return [
+            Term(f"agree_{arrow}", disagreement(evaluation, arrow).mean(), -weight)
+            for arrow, weight in self.weights.items()
+        ]
+
+    def encoders(self) -> tuple[str, ...]:
+        """Return the label encoders."""
+        return tuple(self.weights)
+
+    def check(self, vae: DisentangledVAE, bound: Bound, batch_size: int) -> None:
+        """Raise HandsError if no other encoder of the bound infers a factor of a label encoder."""
+        inferred = {factor: arrow for arrow in bound.encoders for factor in vae.encoder(arrow).factors}
+        for arrow in self.weights:
+            for factor in vae.encoder(arrow).factors:
+                if inferred.get(factor, arrow) == arrow:
+                    raise HandsError(
+                        f'[objectives] agreement names encoder "{arrow}", whose factor "{factor}" '
+                        "no other encoder infers"
+                    )
+
+
+def disagreement(evaluation: Evaluation, arrow: str) -> Float[Tensor, " batch"]:
+    """Return KL(q(z_f | label) || posterior) of each sample, summed over the label encoder's factors f."""
+    with torch.no_grad():
+        label = evaluation.vae.infer((arrow,), evaluation.batch)
+    return torch.stack([q.kl_to(evaluation.posterior[factor]) for factor, q in label.items()]).sum(dim=0)
+
+
+@objective("agreement")
+def with_agreement(
+    recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]
+) -> tuple[Phase, ...]:
+    """Add the agreement to every embedding step. Raises HandsError if there is none."""
+
+    def agreeing(step: Step) -> Step:
+        if step.theta or not set(step.phi) <= set(recipe.embed):
+            return step
+        return replace(step, bound=replace(step.bound, extra=(*step.bound.extra, Agreement(weights))))
+
+    changed = tuple(replace(p, steps=tuple(map(agreeing, p.steps))) for p in phases)
+    if changed == tuple(phases):
+        raise HandsError(
+            "[objectives] agreement acts on the embedding step, and this algorithm has none: use an "
+            "algorithm with embed, or remove agreement"
+        )
+    return changed

@@ -1,0 +1,42 @@
+"""The registry of objectives: how each changes the phases of an algorithm.
+
+An objective is one file: a frozen dataclass with the methods of `latent_hands.paper.bound.Objective`, and a
+function, registered by its name in [objectives], that adds it to the steps of an algorithm.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from latent_hands.paper.algorithms import Phase
+from latent_hands.paper.bound import Bound
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.registry import Registry
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an objective may use to change the phases of an algorithm.
+
+    Attributes:
+        vae: the graph.
+        encode: the encoders of the disentangling step.
+        embed: the encoders that are embedded.
+        trained: the encoders that are finished when an added phase begins; none for algorithms without
+            an embedding.
+        bound: (encoders, phase name) -> the bound of Eq. 2, 4 or 8 with the lambda and beta of that phase.
+        epochs: epochs of a phase that an objective adds.
+    """
+
+    vae: DisentangledVAE
+    encode: tuple[str, ...]
+    embed: tuple[str, ...]
+    trained: tuple[str, ...]
+    bound: Callable[[tuple[str, ...], str], Bound]
+    epochs: int
+
+
+Attach = Callable[[Recipe, tuple[Phase, ...], Mapping[str, float]], tuple[Phase, ...]]
+"""(recipe, phases, {arrow: weight} of [objectives]) -> the phases with the objective."""
+
+OBJECTIVES: Registry[Attach] = Registry("objective")
+objective = OBJECTIVES.register

@@ -1,0 +1,53 @@
+"""Checks of labels before a model is trained or scored on them.
+
+`latent-hands check` reports everything that is wrong with a set. These checks refuse what would give wrong
+numbers that look right.
+"""
+
+from latent_hands.data.windows import Windows
+from latent_hands.errors import HandsError
+
+LEGAL_BONE_MM = (15.0, 80.0)
+"""Range of the middle MCP-PIP bone of any hand, by any definition of its joints."""
+UNITS = {
+    3: "metres, not millimetres",
+    2: "decimetres, not millimetres",
+    1: "centimetres, not millimetres",
+    -1: "millimetres read as centimetres",
+    -2: "millimetres read as decimetres",
+    -3: "millimetres read as metres",
+}
+"""Power of ten that turns labels into millimetres -> what such labels look like."""
+
+
+def check_labels(windows: Windows) -> None:
+    """Raise HandsError if the 3D labels have a wrong unit, or if no hand's side is labelled.
+
+    A wrong unit would cancel: predicted and labelled poses are both in lengths of the middle bone.
+    """
+    if windows.bone_mm is None:
+        return
+    check_unit(float(windows.bone_mm.median()))
+    if windows.right is None:
+        raise HandsError(
+            f"none of the {len(windows)} hands is labelled as left or right. A right hand treated as a "
+            'left one is trained on and scored wrongly: label the side of each hand, "left" or "right"'
+        )
+
+
+def power_to_mm(bone: float) -> int | None:
+    """Return the power of `UNITS` that gives this bone a hand's length in millimetres; None if none does."""
+    return next((power for power in UNITS if 20 <= bone * 10.0**power <= 65), None)
+
+
+def check_unit(bone_mm: float) -> None:
+    """Raise HandsError if the median middle MCP-PIP bone of the labels, in mm, is not a hand's."""
+    low, high = LEGAL_BONE_MM
+    if low <= bone_mm <= high:
+        return
+    power = power_to_mm(bone_mm)
+    looks = "No known unit gives a hand's length" if power is None else f"The labels look like {UNITS[power]}"
+    raise HandsError(
+        f"the middle MCP-PIP bone of the labels is {bone_mm:.3g} mm (median); it must be between {low:g} and "
+        f"{high:g}. {looks}: run `latent-hands check` on the set"
+    )

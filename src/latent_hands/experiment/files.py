@@ -1,0 +1,64 @@
+"""Experiments as TOML: files of users, packaged ones by name, and those of run folders."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.experiment.renamed import converted, refuse_renamed
+from latent_hands.experiment.settings import Experiment
+from latent_hands.typed_toml import override, parse, read, to_table, write
+
+MAX_TOML_BYTES = 1_000_000
+
+
+def load_experiment(
+    path_or_name: str | Path, overrides: Sequence[str] = (), earlier: bool = False
+) -> Experiment:
+    """Return the experiment of a TOML file, or a packaged one by name ("estimation").
+
+    Args:
+        path_or_name: the file, or the name.
+        overrides: command-line options "--section.key value" that replace values.
+        earlier: convert keys of earlier versions, as run folders may have them, instead of refusing them.
+
+    Raises HandsError for a missing file, text that is not TOML, and unknown, missing or illegal values.
+    """
+    path = find_experiment(path_or_name)
+    if path.stat().st_size > MAX_TOML_BYTES:
+        raise HandsError(
+            f"{path} has {path.stat().st_size} bytes; an experiment has at most {MAX_TOML_BYTES}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise HandsError(f"{path} is not text: {error}") from error
+    table = parse(text, str(path))
+    table = override(converted(table) if earlier else table, overrides)
+    refuse_renamed(table, str(path))
+    return read(Experiment, table, str(path))
+
+
+def packaged_experiments() -> dict[str, Path]:
+    """Return the packaged experiments by name."""
+    folder = Path(str(files("latent_hands"))) / "experiments"
+    return {each.stem: each for each in sorted(folder.glob("*.toml"))}
+
+
+def find_experiment(path_or_name: str | Path) -> Path:
+    """Return the file itself, or the packaged experiment of that name."""
+    path, packaged = Path(path_or_name), packaged_experiments()
+    if path.is_file():
+        return path
+    if str(path_or_name) in packaged:
+        return packaged[str(path_or_name)]
+    if path.suffix == ".toml":
+        raise HandsError(
+            f"no file {path.name} in {path.absolute().parent}; packaged experiments: {', '.join(packaged)}"
+        )
+    raise HandsError(f'no experiment file "{path_or_name}"; {did_you_mean(str(path_or_name), packaged)}')
+
+
+def write_experiment(experiment: Experiment) -> str:
+    """Return the resolved experiment as TOML, which reads back identically."""
+    return write(to_table(experiment))

@@ -1,0 +1,59 @@
+"""Keys of earlier versions: those in run folders are converted, those in files of users are refused."""
+
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+from latent_hands.errors import HandsError
+from latent_hands.experiment.algorithm import Algorithm
+from latent_hands.typed_toml import Table, variants
+
+MOVED = {
+    ("data", "side"): ("data", "right_hands"),
+    ("networks", "backbone"): ("networks", "image_encoder"),
+    ("algorithm", "agree"): ("objectives", "agreement"),
+    ("algorithm", "features"): ("objectives", "features"),
+    ("algorithm", "refine"): ("objectives", "rereading"),
+    ("phases", "joint"): ("phases", "simultaneous"),
+}
+"""Old section and key -> new section and key."""
+UNUSED: dict[str, Any] = {"embed": [], "noise": {}, "noise_steps": 1, "finished": False}
+"""Keys of [algorithm] that earlier versions wrote for every algorithm, and the values without effect."""
+
+
+def refuse_renamed(table: Table, where: str) -> None:
+    """Raise HandsError, naming the new key, if a table has a key of an earlier version."""
+    for old, new in _renamed(table):
+        raise HandsError(f"{where}: {old} was renamed: use {new}")
+
+
+def converted(table: Table) -> Table:
+    """Return the table of an earlier version's run folder with today's keys."""
+    table = {name: dict(each) if isinstance(each, dict) else each for name, each in table.items()}
+    for (section, key), (new_section, new_key) in MOVED.items():
+        if key in table.get(section, {}):
+            value = table[section].pop(key)
+            if value or new_section != "objectives":
+                table.setdefault(new_section, {})[new_key] = value
+    for name, arrow in table.get("encoders", {}).items():
+        if isinstance(arrow, dict) and "backbone" in arrow:
+            table["encoders"][name] = {("network" if k == "backbone" else k): v for k, v in arrow.items()}
+    algorithm = table.get("algorithm", {})
+    if algorithm.get("name") == "joint":
+        algorithm["name"] = "simultaneous"
+    legal = {name: get_type_hints(cls) for name, cls in variants(Algorithm).items()}
+    for key, value in UNUSED.items():
+        if algorithm.get(key) == value and key not in legal.get(algorithm.get("name"), UNUSED):
+            del algorithm[key]
+    return table
+
+
+def _renamed(table: Table) -> Iterator[tuple[str, str]]:
+    """Yield (old, new) of each old key, in words."""
+    for (section, key), (new_section, new_key) in MOVED.items():
+        if key in (table.get(section) or {}):
+            yield f"[{section}] {key}", f"[{new_section}] {new_key}"
+    for name, arrow in (table.get("encoders") or {}).items():
+        if isinstance(arrow, dict) and "backbone" in arrow:
+            yield f"[encoders] {name}.backbone", f"{name}.network"
+    if (table.get("algorithm") or {}).get("name") == "joint":
+        yield '[algorithm] name = "joint"', '"simultaneous"'

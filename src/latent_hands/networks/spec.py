@@ -1,0 +1,77 @@
+"""What a network is built from, and the registries of encoder and decoder networks.
+
+A network maps (input, side) to its output, where `side` is the hand's one-hot side or None. Convolutions may
+run in bfloat16; every output is float32. A new network is one file with a factory that is registered by name;
+an experiment selects it by that name, in [networks] or for one arrow.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import torch
+from torch import nn
+
+from latent_hands.paper.modality import Modality
+from latent_hands.registry import Registry
+from latent_hands.typed_toml import Range
+
+Precision = Literal["bf16", "float32"]
+Stem = Literal["conv", "unshuffle"]
+Size = Annotated[int, Range(1, 4096)]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The section [networks]: which networks, and their sizes. The defaults are the paper's (Sec. 4.1).
+
+    Attributes:
+        image_encoder: network that reads images, unless an arrow names another one.
+        image_decoder: network that writes images, unless an arrow names another one.
+        width: channels of the first stage of ResNet-18.
+        stem: first layers of ResNet-18, see `resnet.stem_layers`.
+        decoder_width: channels of the last feature map of the DCGAN decoder and the painter.
+        painter_blocks: residual blocks of the painter.
+        hidden, layers: units of a hidden layer and number of layers of the fully connected networks.
+        precision: precision of the convolutions.
+    """
+
+    image_encoder: str = "resnet18"
+    image_decoder: str = "dcgan"
+    width: Size = 64
+    stem: Stem = "conv"
+    decoder_width: Size = 64
+    painter_blocks: Annotated[int, Range(0, 64)] = 2
+    hidden: Size = 512
+    layers: Annotated[int, Range(1, 64)] = 6
+    precision: Precision = "bf16"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a factory is asked to build.
+
+    Attributes:
+        modality: what the network reads (encoder) or writes (decoder).
+        size: size of the vector at the latent's end: outputs of an encoder, inputs of a decoder.
+        crop_px: side of the images.
+        sided: whether the network is given the hand's one-hot side.
+        settings: sizes and precision.
+    """
+
+    modality: Modality
+    size: int
+    crop_px: int
+    sided: bool = False
+    settings: Networks = field(default_factory=Networks)
+
+
+Factory = Callable[[Request], nn.Module]
+
+ENCODERS: Registry[Factory] = Registry("encoder network")
+DECODERS: Registry[Factory] = Registry("decoder network")
+
+
+def image_autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """Return the context in which convolutions run."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
