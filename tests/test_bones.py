@@ -1,4 +1,4 @@
-"""Bones: lengths are what is asked for, directions stay."""
+"""Bones: lengths are the given ones, directions do not change."""
 
 import torch
 
@@ -10,7 +10,7 @@ def poses(count: int = 6) -> torch.Tensor:
     return torch.randn(count, 21, 3, generator=torch.Generator().manual_seed(0))
 
 
-def test_lengths_are_those_asked_for_and_directions_stay():
+def test_lengths_are_the_given_ones_and_directions_do_not_change():
     pose, lengths = poses(), torch.rand(6, 20, generator=torch.Generator().manual_seed(1)) + 0.1
     made = with_bone_lengths(pose, lengths)
     torch.testing.assert_close(bone_vectors(made).norm(dim=-1), lengths)
@@ -24,11 +24,11 @@ def test_a_pose_with_its_own_lengths_is_itself():
     torch.testing.assert_close(with_bone_lengths(pose, bone_vectors(pose).norm(dim=-1)), pose)
 
 
-def test_the_mean_is_over_the_bones_that_show_both_ends():
+def test_the_mean_is_over_the_hands_that_show_both_ends():
     pose = poses()
     visible = torch.ones(6, 21, dtype=torch.bool)
     visible[:4, 12] = False  # an end of two bones
-    visible[:, 1] = False  # never seen: all count
+    visible[:, 1] = False  # never visible: all hands count
     lengths = bone_vectors(pose).norm(dim=-1)
     expected = lengths.mean(dim=0)
     for i, bone in enumerate(BONES):

@@ -1,4 +1,4 @@
-"""One warp moves image, points and camera together."""
+"""The warp moves image, points and camera together; crops do not depend on what they must not."""
 
 import pytest
 import torch
@@ -98,8 +98,8 @@ def test_images_move_with_their_points():
 
 
 def test_mid_grey_lies_beyond_the_border_only():
-    away = warp_matrix(torch.tensor([[100.0, 100.0]]), 10.0, 8)
-    assert (warp_images(torch.ones(1, 3, 20, 20), away, 8) == 0).all()
+    outside = warp_matrix(torch.tensor([[100.0, 100.0]]), 10.0, 8)
+    assert (warp_images(torch.ones(1, 3, 20, 20), outside, 8) == 0).all()
     inside = warp_matrix(torch.tensor([[9.5, 9.5]]), 18.0, 8)
     torch.testing.assert_close(warp_images(torch.ones(1, 3, 20, 20), inside, 8), torch.ones(1, 3, 8, 8))
 
@@ -112,12 +112,12 @@ def test_in_the_ray_frame_a_crop_off_the_axis_looks_like_a_centred_one():
     centred = torch.diag(torch.tensor([280.0, 280.0, 1.0], dtype=F64)).expand(40, 3, 3)
 
     def misfit(palm_relative: torch.Tensor) -> torch.Tensor:
-        """Mean pixels between the crop and the hand held on the axis, as far away as it was."""
+        """Mean distance in pixels between the crop and the hand at the same distance on the optical axis."""
         distance = xyz_mm[:, :1].norm(dim=-1, keepdim=True)
-        held = palm_relative + distance * torch.tensor([0.0, 0.0, 1.0], dtype=F64)
-        seen = project(held, centred)
-        size = crop.norm(dim=-1).mean(1) / seen.norm(dim=-1).mean(1)
-        return (crop - seen * size[:, None, None]).norm(dim=-1).mean()
+        centred_mm = palm_relative + distance * torch.tensor([0.0, 0.0, 1.0], dtype=F64)
+        projected = project(centred_mm, centred)
+        size = crop.norm(dim=-1).mean(1) / projected.norm(dim=-1).mean(1)
+        return (crop - projected * size[:, None, None]).norm(dim=-1).mean()
 
     relative = xyz_mm - xyz_mm[:, :1]
     assert misfit(relative @ R) < 0.25 * misfit(relative)

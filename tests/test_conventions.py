@@ -1,4 +1,4 @@
-"""Named joint conventions: linear maps with the proportions that they were calibrated on."""
+"""Joint conventions: linear maps with the proportions that they were fitted to."""
 
 import dataclasses
 import json
@@ -116,7 +116,7 @@ def test_palmar_skin_lies_below_its_joint():
     assert (below[[0, 4, *fingers], 2] < -0.002).all()
 
 
-def test_proportions_know_neither_place_nor_size_nor_turn():
+def test_proportions_do_not_depend_on_place_size_and_rotation():
     rng = np.random.default_rng(4)
     hands = torch.from_numpy(rng.normal(size=(5, 21, 3)))
     turned = 37 * hands @ torch.from_numpy(random_rotation().astype(float)) + 11
@@ -128,7 +128,7 @@ def test_proportions_know_neither_place_nor_size_nor_turn():
     assert [BONES[bone] for bone in CHAINS[:4]] == [(0, 4), (4, 3), (3, 2), (2, 1)]
 
 
-def test_a_pose_changes_bones_of_no_rigid_finger():
+def test_poses_do_not_change_proportions():
     shape = MODEL.identity(np.zeros(12))
     rng = np.random.default_rng(5)
     hands = [MODEL.pose(shape, sample_articulation(rng), "anatomical").keypoints for _ in range(20)]
@@ -137,7 +137,7 @@ def test_a_pose_changes_bones_of_no_rigid_finger():
     assert measured.palm.std(0).max() < 0.1
 
 
-def test_an_unknown_convention_is_told():
+def test_an_unknown_convention_is_refused():
     with pytest.raises(HandsError, match='unknown joint convention "rdh"; did you mean "rhd"'):
         CONVENTIONS.find("rdh")
     with pytest.raises(HandsError, match="unknown joint convention"):
@@ -238,7 +238,7 @@ def test_conventions_are_drawn_over_a_hand(tmp_path):
 
 
 class TestRendering:
-    """The images are the same in every convention; the labels are not, and say whose they are."""
+    """The images are the same in every convention; the labels differ and name their convention."""
 
     @pytest.fixture(scope="class")
     def roots(self, tmp_path_factory):
@@ -253,7 +253,7 @@ class TestRendering:
             same = roots["stb"] / image.relative_to(roots["rhd"])
             assert image.read_bytes() == same.read_bytes()
 
-    def test_labels_are_in_it_and_say_so(self, roots):
+    def test_labels_are_in_it_and_name_it(self, roots):
         read = {each: read_rendered(root, "training") for each, root in roots.items()}
         for each, samples in read.items():
             assert {sample.convention for sample in samples} == {each}
@@ -272,7 +272,7 @@ class TestRendering:
         with pytest.raises(HandsError, match="holds rendered hands with joints = rhd, not stb"):
             render_dataset(roots["rhd"], 2, convention="stb", **SMALL)
 
-    def test_a_broken_rendered_json_is_told(self, roots):
+    def test_a_broken_rendered_json_is_named(self, roots):
         path = roots["stb"] / "rendered.json"
         held = path.read_text()
         try:
@@ -298,12 +298,12 @@ def left(sample) -> np.ndarray:
     return sample.xyz_mm * np.float32([1 if sample.side == "left" else -1, 1, 1])
 
 
-def test_scores_are_told_in_the_convention_of_the_labels_too(caplog):
+def test_scores_are_reported_in_the_convention_of_the_labels_too(caplog):
     truth = Truth.of(1000 * torch.randn(3, 21, 3).cumsum(dim=1), torch.ones(3, 21, dtype=torch.bool))
-    said = Prediction(pose=truth.pose)
-    scores = translated(said, truth, ("rhd", "stb"), "evaluation", False)["translated"]
-    there = Prediction(pose=translate(truth.pose, "rhd", "stb"))
-    assert scores == score(there, truth, "evaluation")
+    prediction = Prediction(pose=truth.pose)
+    scores = translated(prediction, truth, ("rhd", "stb"), "evaluation", False)["translated"]
+    expected = Prediction(pose=translate(truth.pose, "rhd", "stb"))
+    assert scores == score(expected, truth, "evaluation")
     assert not caplog.records
 
 

@@ -162,8 +162,8 @@ def test_the_nearest_rotation_keeps_rotations_and_repairs_noise():
 
 def test_the_geodesic_measures_the_angle_of_a_turn():
     angles = torch.tensor([0.0, 0.1, 1.0, 3.1], dtype=torch.float64)
-    there = random_rotations(4)
-    torch.testing.assert_close(geo.geodesic_deg(there, there @ geo.in_plane(angles)), angles * 180 / math.pi)
+    start = random_rotations(4)
+    torch.testing.assert_close(geo.geodesic_deg(start, start @ geo.in_plane(angles)), angles * 180 / math.pi)
 
 
 def test_the_ray_rotation_is_the_shortest_one_onto_the_optical_axis():
@@ -171,9 +171,9 @@ def test_the_ray_rotation_is_the_shortest_one_onto_the_optical_axis():
     centre = torch.rand(7, 2, dtype=torch.float64) * 300
     R = geo.ray_rotation(K, centre)
     ray = torch.cat([(centre - K[:, :2, 2]) / K[:, [0, 1], [0, 1]], torch.ones(7, 1, dtype=torch.float64)], 1)
-    seen = (ray[:, None] @ R)[:, 0] / ray.norm(dim=1, keepdim=True)
+    rotated = (ray[:, None] @ R)[:, 0] / ray.norm(dim=1, keepdim=True)
     identity = torch.eye(3, dtype=torch.float64).expand(7, 3, 3)
-    torch.testing.assert_close(seen, identity[:, 2])
+    torch.testing.assert_close(rotated, identity[:, 2])
     torch.testing.assert_close(R @ R.mT, identity)
     angle = torch.rad2deg((1 / ray.norm(dim=1)).acos())
     torch.testing.assert_close(geo.geodesic_deg(R, identity), angle)

@@ -76,8 +76,8 @@ def test_attributes_of_the_skin():
 def test_identity_is_linear():
     a, b = np.random.default_rng(0).normal(size=(2, 12))
     together = MODEL.identity(a + b).coarse
-    apart = MODEL.identity(a).coarse + MODEL.identity(b).coarse - MEAN.coarse
-    np.testing.assert_allclose(together, apart, atol=1e-6)
+    expected = MODEL.identity(a).coarse + MODEL.identity(b).coarse - MEAN.coarse
+    np.testing.assert_allclose(together, expected, atol=1e-6)
 
 
 def test_rotations_are_rotations():

@@ -1,4 +1,4 @@
-"""Inverse kinematics: what the mesh does, undone; blind to place, size and company; always within limits."""
+"""Inverse kinematics: it inverts the mesh, within limits, independently of place, size and other hands."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def skeleton(linear: torch.Tensor | None = None, identity: np.ndarray | None = N
 
 
 def neighbours_mean() -> torch.Tensor:
-    """A convention whose keypoints lie a fifth of the way to the joint before, its root in the palm."""
+    """Return a convention with keypoints a fifth of the way to the parent joint, and the palm as root."""
     linear = torch.eye(21)
     for joint in (joint for joint in range(1, 21) if joint % 4):
         linear[joint, [joint, joint + 1]] = torch.tensor([0.8, 0.2])
@@ -104,7 +104,7 @@ def test_the_search_starts_from_the_relaxed_hand():
     np.testing.assert_allclose(angles_of(neutral_shares()[None])[0], neutral().flat(), atol=1e-9)
 
 
-def test_no_change_is_the_same_skeleton_and_bones_grow_by_what_is_said():
+def test_no_change_is_the_same_skeleton_and_bones_grow_by_the_given_lengths():
     hand, angles = skeleton(), articulations(2)
     unchanged = hand.changed(torch.zeros(CHANGES).double())
     assert torch.equal(unchanged.keypoints_mm(angles), hand.keypoints_mm(angles))

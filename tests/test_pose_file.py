@@ -39,16 +39,16 @@ def test_what_was_written_is_read(path, poses):
 
 def test_draws_are_near_the_files_poses_and_splits_share_none(path, poses):
     source = PoseSource.open(path, 1.0)
-    seen = {}
+    drawn = {}
     for split in ("training", "evaluation"):
         rng = np.random.default_rng(0)
         draws = [source.draw(rng, split) for _ in range(60)]
-        seen[split] = {number for _, number in draws}
+        drawn[split] = {number for _, number in draws}
         for articulation, number in draws:
             assert penetration_mm(articulation) < TOUCH_MM
             assert np.abs(articulation.flat() - poses[number])[:22].max() < 8 * JITTER_DEG
-    assert max(seen["training"]) < 27 <= min(seen["evaluation"])
-    assert len(seen["training"]) > 10
+    assert max(drawn["training"]) < 27 <= min(drawn["evaluation"])
+    assert len(drawn["training"]) > 10
 
 
 def test_the_share_is_the_files(path):

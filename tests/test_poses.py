@@ -50,7 +50,7 @@ def test_draws_fill_the_range_of_every_joint():
     assert np.mean([np.array_equal(a, fallback) for a in angles]) < 0.01
 
 
-def test_gestures_are_legal_and_told_apart():
+def test_gestures_are_within_limits_without_collision():
     table = gestures()
     assert len(table) >= 39
     for name, gesture in table.items():
@@ -59,7 +59,7 @@ def test_gestures_are_legal_and_told_apart():
     assert penetration_mm(neutral()) < 0
 
 
-def test_collision_sees_a_thumb_in_the_fingers():
+def test_a_thumb_in_the_fingers_is_a_collision():
     fist = gestures()["fist"]
     through = Articulation(fist.fingers, np.array([45.0, 16, 0, 58, 0]), fist.arch, fist.wrist)
     assert penetration_mm(through) > TOUCH_MM

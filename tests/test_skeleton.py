@@ -28,9 +28,9 @@ def test_the_named_joints_are_where_rhd_keeps_them():
 @pytest.mark.parametrize("target", ORDERS)
 def test_orders_round_trip_for_arrays_and_tensors(source, target):
     points = np.arange(2 * 21 * 3).reshape(2, 21, 3)
-    there = reorder(points, source, target)
-    assert (reorder(there, target, source) == points).all()
-    assert (reorder(torch.from_numpy(points), source, target).numpy() == there).all()
+    converted = reorder(points, source, target)
+    assert (reorder(converted, target, source) == points).all()
+    assert (reorder(torch.from_numpy(points), source, target).numpy() == converted).all()
 
 
 def test_stb_is_reversed_after_its_palm():

@@ -11,7 +11,7 @@ from latent_hands.hand.translation import in_convention, random_points, translat
 
 @pytest.fixture(scope="module")
 def points():
-    return random_points(40, seed=1)  # others than those of the fit
+    return random_points(40, seed=1)  # other hands than those of the fit
 
 
 def pose(points, convention):
@@ -19,28 +19,30 @@ def pose(points, convention):
 
 
 @pytest.mark.parametrize("target", CONVENTIONS)
-def test_hands_never_seen_are_translated_to_a_few_millimetres(points, target):
-    here, _ = pose(points, "rhd")
-    there, bone_mm = pose(points, target)
-    left = (translate(here, "rhd", target) - there).norm(dim=-1) * bone_mm[:, None]
-    before = (here - there).norm(dim=-1) * bone_mm[:, None]
-    assert left.mean() < 1.5
-    assert left.mean() < before.mean() / 4 or target == "rhd"
+def test_hands_outside_the_fit_are_translated_to_a_few_millimetres(points, target):
+    given, _ = pose(points, "rhd")
+    translated, bone_mm = pose(points, target)
+    after = (translate(given, "rhd", target) - translated).norm(dim=-1) * bone_mm[:, None]
+    before = (given - translated).norm(dim=-1) * bone_mm[:, None]
+    assert after.mean() < 1.5
+    assert after.mean() < before.mean() / 4 or target == "rhd"
 
 
-def test_into_its_own_convention_nothing_moves(points):
-    here, _ = pose(points, "stb")
-    torch.testing.assert_close(translate(here, "stb", "stb"), here, rtol=0, atol=1e-6)
+def test_a_translation_into_the_same_convention_changes_nothing(points):
+    given, _ = pose(points, "stb")
+    torch.testing.assert_close(translate(given, "stb", "stb"), given, rtol=0, atol=1e-6)
 
 
-def test_a_turned_hand_is_translated_turned_and_a_right_hand_as_its_mirror_image(points):
-    here = pose(points, "rhd")[0]
-    turn = torch.linalg.qr(torch.randn(3, 3, dtype=here.dtype, generator=torch.Generator().manual_seed(0)))[0]
+def test_translation_commutes_with_rotations_and_mirror_images(points):
+    given = pose(points, "rhd")[0]
+    turn = torch.linalg.qr(torch.randn(3, 3, dtype=given.dtype, generator=torch.Generator().manual_seed(0)))[
+        0
+    ]
     turn = turn * turn.det()
-    there = translate(here, "rhd", "ge2019")
-    torch.testing.assert_close(translate(here @ turn, "rhd", "ge2019"), there @ turn)
-    right = torch.ones(len(here), dtype=torch.bool)
-    torch.testing.assert_close(translate(mirror(here), "rhd", "ge2019", right), mirror(there))
+    translated = translate(given, "rhd", "ge2019")
+    torch.testing.assert_close(translate(given @ turn, "rhd", "ge2019"), translated @ turn)
+    right = torch.ones(len(given), dtype=torch.bool)
+    torch.testing.assert_close(translate(mirror(given), "rhd", "ge2019", right), mirror(translated))
 
 
 def test_an_unknown_convention_is_named():
