@@ -1,38 +1,157 @@
 """Latent Hands: disentangled variational autoencoders of hands (Yang & Yao, CVPR 2019).
 
+Write `import latent_hands as lh`. The examples below run one after the other in an empty folder. They need
+the extra `render` (pip install "latent-hands[render]"), because they begin with rendered hands:
+
 >>> import latent_hands as lh
->>> model = lh.load("runs/demo/estimation")                                # doctest: +SKIP
->>> hand = model.estimate("hand.jpg", handedness="left", bone_mm=40.0)     # doctest: +SKIP
->>> hand.xyz_mm                                                            # doctest: +SKIP
+>>> folder = lh.render("hands", count=8, size_px=64, evaluation_count=2, workers=1, progress=False)
+>>> samples = lh.open_data("rendered", "hands")
+
+
+Estimate
+--------
+A model predicts the 3D pose of the hand in an image: 21 joints in millimetres. An image is a file, a Pillow
+image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what comes back.
+
+>>> lh.models()["estimation"]
+'3D pose of one hand from a cropped RGB image.'
+>>> model = lh.load("estimation")
+>>> hand = model.estimate(samples[0].image, handedness="left", bone_mm=40.0)
+>>> hand.xyz_mm.shape
+(21, 3)
+>>> hand = model.estimate(samples[0], rotations=4, draws=8)   # a sample brings box, bone, camera, handedness
+>>> hand.spread_mm.shape
+(21,)
+
+
+Synthesise
+----------
+Another model makes images of a hand: the pose from one source, the scene (content) from another. A source is
+an image, a sample, a hand, or joints (21, 3).
+
+>>> synthesis = lh.load("synthesis")
+>>> image = synthesis.synthesise(pose=hand, content=samples[4], content_reads="tag")
+>>> image.shape
+(64, 64, 3)
+>>> grid = synthesis.transfer(poses=samples[:2], contents=samples[4:6])     # every pose in every scene
+>>> swapped = synthesis.swap(samples[0], samples[4], ["content"])           # an image and a hand
+>>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
+>>> len(walk.images), len(walk.hands)
+(5, 5)
+
+
+Your own data
+-------------
+A data set is a list of `Sample`: an image and its labels, of which any may be missing. `open_data` reads the
+data sets that `data_sets()` names. `check` examines labels before anything is trained or scored on them.
+
+>>> mine = [lh.Sample(s.name, s.image, s.side, s.xyz_mm, K=s.K).projected() for s in samples]
+>>> report = lh.check(mine)
+
+
+Train
+-----
+An experiment holds everything that decides a training. `experiments()` names those of the package.
+
+>>> tiny = lh.experiment(
+...     "demo_estimation",
+...     data={"crop_px": 32, "window_px": 32, "margin": 1.0},
+...     networks={"width": 4, "hidden": 16},
+...     phases={name: {"epochs": 1, "batch_size": 4} for name in ("disentangle", "embed_pose", "embed_rgb")},
+... )
+>>> trained = lh.train(tiny, "runs/tiny", samples=mine)
+>>> saved = trained.save("runs/copy")
+
+
+Evaluate
+--------
+`evaluate` returns scores with 95 % intervals, by the protocols of the papers.
+
+>>> scores = lh.evaluate("runs/tiny", mine)
+>>> scores = lh.evaluate("estimation", "rendered", "hands", rotations=2)
+>>> scores["samples"]
+2
+
+
+Extend
+------
+Another package can add data sets, networks, objectives and more, without changes to this one. It names a
+module as an entry point of the group "latent_hands.extensions" (see `latent_hands.registry`). The command
+`latent-hands` has the same functions and words: `latent-hands --help`.
 """
 
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
-    from latent_hands.predictor import Hand, Model, Photo
+    from latent_hands.api import (
+        check,
+        data_sets,
+        evaluate,
+        experiment,
+        experiments,
+        load,
+        models,
+        open_data,
+        train,
+    )
+    from latent_hands.configuration import Experiment
+    from latent_hands.data import Sample, read_counterfactual
+    from latent_hands.hand.skeleton import reorder
+    from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
+    from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
+    from latent_hands.rendering.sets.dataset import render_dataset as render
 
 __version__ = version("latent-hands")
-__all__ = ["Hand", "HandsError", "Model", "Photo", "__version__", "load"]
-
-
-def load(run: str | Path, device: str | None = None) -> "Model":
-    """A model from a run folder or by a shipped name ("estimation", "synthesis"); see `Model`.
-
-    Raises HandsError if there is no such run.
-    """
-    from latent_hands.predictor import Model
-
-    return Model.load(run, device)
+__all__ = [
+    "Experiment",
+    "Hand",
+    "HandsError",
+    "Model",
+    "Photo",
+    "Sample",
+    "Synthesis",
+    "Walk",
+    "__version__",
+    "check",
+    "data_sets",
+    "evaluate",
+    "experiment",
+    "experiments",
+    "load",
+    "models",
+    "open_data",
+    "read_counterfactual",
+    "render",
+    "render_counterfactual",
+    "reorder",
+    "train",
+]
+_HOMES = {
+    "Experiment": "configuration.Experiment",
+    "Sample": "data.Sample",
+    "read_counterfactual": "data.read_counterfactual",
+    "render": "rendering.sets.dataset.render_dataset",
+    "render_counterfactual": "rendering.sets.counterfactual_set.render_counterfactual",
+    "reorder": "hand.skeleton.reorder",
+    **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},
+}
+"""Where the names are defined that are not in `api`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Torch is loaded only when a class that needs it is asked for."""
-    if name in ("Hand", "Model", "Photo"):
-        from latent_hands import predictor
+    """Import a public name when it is first used, so that `import latent_hands` does not load torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES.get(name, f"api.{name}").rpartition(".")
+    value = getattr(import_module(f"latent_hands.{module}"), attribute)
+    globals()[name] = value
+    return value
 
-        return getattr(predictor, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted({*__all__, *globals()})

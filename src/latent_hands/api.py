@@ -1,0 +1,208 @@
+"""The functions of `import latent_hands as lh`. Each calls the folder that does the work."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from latent_hands import data, doctor, training
+from latent_hands.build import build_hands, build_phases, build_vae
+from latent_hands.configuration import Experiment, load_experiment, packaged_experiments
+from latent_hands.data import READERS, Sample
+from latent_hands.data.store import is_store
+from latent_hands.errors import HandsError
+from latent_hands.evaluation.scoring import score_run, stored_windows
+from latent_hands.predictor import Model
+from latent_hands.runs.shipped import shipped_models
+from latent_hands.typed_toml import to_table, write_value
+
+
+def load(run: str | Path, device: str | None = None) -> Model:
+    """Load a trained run.
+
+    Args:
+        run: the name of a shipped model (`models()`), or a run folder: a `Path`, or a text with a path
+            separator such as "runs/mine" or "./mine".
+        device: "cpu" or "cuda"; by default a GPU if there is one.
+
+    Raises HandsError if there is no such run or device.
+
+    >>> model = lh.load("estimation")
+    """
+    return Model.load(run, device)
+
+
+def models() -> dict[str, str]:
+    """Return the shipped models: what each one does, by name.
+
+    >>> lh.models()["estimation"]
+    '3D pose of one hand from a cropped RGB image.'
+    """
+    return shipped_models()
+
+
+def data_sets() -> tuple[str, ...]:
+    """Return the names of the data sets that `open_data` reads, with those of installed extensions.
+
+    >>> "freihand" in lh.data_sets()
+    True
+    """
+    return tuple(READERS)
+
+
+def open_data(name: str, root: str | Path, split: str = "training", limit: int | None = None) -> list[Sample]:
+    """Read a data set from disk as a list of samples. Images are opened later, when they are needed.
+
+    Args:
+        name: a name of `data_sets()`. "images" reads images without labels.
+        root: the folder of the data set.
+        split: "training" or "evaluation".
+        limit: the number of samples to keep, from the first; all by default.
+
+    Raises HandsError for an unknown name, and for a file that is missing or broken.
+    """
+    return data.open_data(name, root, split, limit)
+
+
+def experiments() -> dict[str, str]:
+    """Return the experiments of the package, by name: the first line of each file.
+
+    >>> "demo_estimation" in lh.experiments()
+    True
+    """
+    return {name: _first_line(path) for name, path in packaged_experiments().items()}
+
+
+def experiment(
+    name_or_path: str | Path, overrides: Sequence[str] = (), **sections: Mapping[str, Any]
+) -> Experiment:
+    """Return an experiment: everything that decides a training.
+
+    Args:
+        name_or_path: a name of `experiments()`, or a TOML file.
+        overrides: options as on the command line, such as "--training.epochs=3".
+        sections: values by section. They are applied after `overrides`.
+
+    Raises HandsError for an unknown section or key, and for a value that is out of range.
+
+    >>> lh.experiment("demo_estimation", training={"epochs": 3, "seed": 1}).training.epochs
+    3
+    >>> lh.experiment("demo_estimation", ["--training.epochs=3"]).training.epochs
+    3
+    """
+    options = [option for section, values in sections.items() for option in _options(section, values)]
+    return load_experiment(name_or_path, [*overrides, *options])
+
+
+def train(
+    experiment: Experiment | str | Path,
+    out: str | Path,
+    samples: Sequence[Sample] | None = None,
+    validation: Sequence[Sample] | None = None,
+    resume: bool = False,
+) -> Model:
+    """Train an experiment into a run folder and return the trained model.
+
+    The same experiment and samples give the same weights. Ctrl-C saves the run and raises KeyboardInterrupt;
+    `resume=True` continues it.
+
+    Args:
+        experiment: an experiment, its name, or its file.
+        out: the run folder; it must not hold a run, unless `resume` is given.
+        samples: the samples to train on. By default they are read from [data] name and root.
+        validation: the samples to validate on. By default, with `samples`, they are the last [data]
+            validation_share of them, or none if that is 0.
+        resume: whether to continue the run in `out`.
+
+    Raises HandsError before training if the graph or the data do not fit the experiment, and during training
+    if a term of the bound is not finite.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = load_experiment(experiment)
+    hands = None
+    if samples is not None:
+        vae = build_vae(experiment)
+        phases = build_phases(experiment, vae)
+        hands = build_hands(experiment, vae, phases, training=samples, validation=validation)
+    elif validation is not None:
+        raise HandsError("validation samples are given without training samples: give samples, too")
+    if not training.train(experiment, out, resume, hands):
+        raise KeyboardInterrupt(f"training was stopped; continue it with resume=True in {out}")
+    return Model.load(Path(out))
+
+
+def evaluate(
+    run: Model | str | Path,
+    data: Sequence[Sample] | str,
+    root: str | Path | None = None,
+    split: str = "evaluation",
+    rotations: int = 1,
+    limit: int | None = None,
+    exact: bool = False,
+    encoder: str | None = None,
+    convention: str | None = None,
+) -> dict[str, Any]:
+    """Score a run on labelled hands, and return the scores with their 95 % intervals.
+
+    The keys are those of `latent-hands evaluate --json`: "epe_mm" is the mean distance of the joints from the
+    ground truth (end-point error), "epe_mm_interval" its interval [low, high], and so on
+    (`latent_hands.evaluation.protocol.score`). Handedness, bone length and camera of the labels are given to
+    the run, as in the paper.
+
+    Args:
+        run: a model, the name of a shipped model, or a run folder.
+        data: samples, or the name of a data set.
+        root: the folder of the data set, or a packed store of it.
+        split: the split of the data set.
+        rotations: number of rotated crops to average for each hand.
+        limit: the number of samples to keep, from the first.
+        exact: integrate AUC 20-50 from 20 mm, not from the published 21.05 mm.
+        encoder: the encoder that reads the images; by default one that reads rgb.
+        convention: where the labels place the joints, if the data set does not name it.
+
+    Raises HandsError for samples without 3D joints, for labels in a wrong unit, and as `open_data` does.
+    """
+    model = run if isinstance(run, Model) else Model.load(run)
+    if not isinstance(data, str):
+        hands = list(data[:limit])
+    elif root is None:
+        raise HandsError(f'root is missing: give the folder of the data set "{data}"')
+    elif is_store(root):
+        hands = stored_windows(model, data, Path(root), split, rotations, limit, encoder)
+    else:
+        hands = open_data(data, root, split, limit)
+    return score_run(model, hands, split, rotations, exact, encoder, convention)
+
+
+def check(
+    data: Sequence[Sample] | str,
+    root: str | Path | None = None,
+    split: Sequence[str] = ("training", "evaluation"),
+    limit: int | None = None,
+) -> doctor.Report:
+    """Examine a data set: units, joint order, handedness, axes, camera, broken files, outliers, duplicates.
+
+    Args:
+        data: samples, or the name of a data set.
+        root: the folder of the data set.
+        split: the splits of the data set to examine; absent ones are skipped.
+        limit: the number of samples of each split to examine, from the first.
+
+    Returns a report: `report.problems` is empty if nothing is wrong, `report.to_json()` holds everything.
+    Raises HandsError for an unknown data set, and if none of its splits exists.
+    """
+    if not isinstance(data, str):
+        return doctor.check(data[:limit])
+    if root is None:
+        raise HandsError(f'root is missing: give the folder of the data set "{data}"')
+    return doctor.check_set(data, Path(root), split, limit)
+
+
+def _options(place: str, value: Any) -> list[str]:
+    """Return a value, or the values of a table, as options of the command line."""
+    if isinstance(value, Mapping):
+        return [option for key, each in value.items() for option in _options(f"{place}.{key}", each)]
+    return [f"--{place}={write_value(to_table(value))}"]
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")

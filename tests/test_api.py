@@ -1,0 +1,176 @@
+"""The public interface: `import latent_hands as lh`, its help page, and what each function adds."""
+
+import ast
+import doctest
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+from painted_hands import painted_hands
+from tiny_hands import TINY
+from tiny_models import ESTIMATION, SYNTHESIS, noise_image, tiny_model
+
+import latent_hands as lh
+from latent_hands import api
+from latent_hands.evaluation.scoring import score_run
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
+OF_THE_CODE = {"derivation.md", "paper.md"}
+"""Documents about the code of the paper; all others are for users of the package."""
+
+
+@pytest.fixture
+def as_users_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, and no shape checks, which users do not have either."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_import_does_not_load_torch():
+    code = "import sys, latent_hands as lh; assert lh.HandsError; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_editors_and_help_find_every_public_name():
+    tree = ast.parse(inspect.getsource(lh))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {alias.asname or alias.name for node in ast.walk(block) for alias in getattr(node, "names", [])}
+    assert typed == set(lh.__all__) - {"__version__", "HandsError"}
+    assert set(lh.__all__) <= set(dir(lh))
+    for name in lh.__all__:
+        assert inspect.getdoc(getattr(lh, name))
+    with pytest.raises(AttributeError, match="no attribute 'estimat'"):
+        lh.estimat  # noqa: B018
+
+
+class AnyOutputWhereNoneIsWritten(doctest.OutputChecker):
+    """Training prints its progress, which no example writes out."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        return not want or super().check_output(want, got, optionflags)
+
+
+@pytest.mark.parametrize("module", [lh, api], ids=["help", "functions"])
+@pytest.mark.usefixtures("as_users_run")
+def test_examples_run(module: object):
+    scope = {"lh": lh}
+    runner = doctest.DocTestRunner(AnyOutputWhereNoneIsWritten())
+    for example in doctest.DocTestFinder().find(module, extraglobs=scope):
+        runner.run(example)
+    assert runner.tries > 0
+    assert runner.failures == 0
+
+
+@pytest.mark.parametrize(
+    "document",
+    [document for document in DOCUMENTS if document.name not in OF_THE_CODE],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_documents_import_the_public_interface_only(document: Path):
+    for snippet in re.findall(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL):
+        for node in ast.walk(ast.parse(snippet)):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for module in modules:
+                assert not module.startswith("latent_hands."), f"{document.name} imports {module}"
+
+
+def test_a_saved_model_loads_as_it_was(tmp_path: Path):
+    model, image = tiny_model(ESTIMATION), noise_image()
+    folder = model.save(tmp_path / "model")
+    again = lh.load(folder, "cpu")
+    assert again.experiment == model.experiment
+    assert np.array_equal(again.estimate(image).pose, model.estimate(image).pose)
+    with pytest.raises(lh.HandsError, match="model is not empty: choose a new folder"):
+        model.save(folder)
+    (tmp_path / "empty").mkdir()
+    assert tiny_model(SYNTHESIS).save(tmp_path / "empty").exists()
+
+
+def test_sections_and_options_change_an_experiment_alike():
+    options = ["--phases.embed_rgb.epochs=2", "--latent.cpose=8", '--training.start_with=["encoders.rgb"]']
+    sections = {
+        "phases": {"embed_rgb": {"epochs": 2}},
+        "latent": {"cpose": 8},
+        "training": {"start_with": ("encoders.rgb",)},
+    }
+    changed = lh.experiment("estimation", **sections)
+    assert changed == lh.experiment("estimation", options) != lh.experiment("estimation")
+    with pytest.raises(lh.HandsError, match='unknown key "epoch"'):
+        lh.experiment("estimation", training={"epoch": 2})
+
+
+def test_every_experiment_has_a_description():
+    assert all(len(text) > 20 and not text.startswith("#") for text in lh.experiments().values())
+    assert all(lh.experiment(name).latent for name in lh.experiments())
+
+
+def test_samples_train_as_they_do_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    samples = painted_hands(tmp_path, 12)
+    monkeypatch.setitem(lh.api.READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    options = [
+        *TINY,
+        "--phases.cross_modal.epochs=1",
+        "--phases.cross_modal.batch_size=4",
+        "--data.validation_share=0.2",
+    ]
+    on_disk = lh.experiment("cross_modal", [*options, "--data.name=painted"])
+    models = [
+        lh.train(on_disk, tmp_path / "disk"),
+        lh.train(lh.experiment("cross_modal", options), tmp_path / "memory", samples),
+    ]
+    first, second = (model.vae.state_dict() for model in models)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_validation_samples_need_training_samples(tmp_path: Path):
+    with pytest.raises(lh.HandsError, match="validation samples are given without training samples"):
+        lh.train("demo_estimation", tmp_path / "run", validation=painted_hands(tmp_path, 2))
+
+
+def test_samples_are_scored_like_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    samples, model = painted_hands(tmp_path, 4), tiny_model(ESTIMATION)
+    monkeypatch.setitem(lh.api.READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    scores = lh.evaluate(model, samples)
+    assert scores == score_run(model, samples, "evaluation") == lh.evaluate(model, "painted", tmp_path)
+    assert lh.evaluate(model, samples, limit=2)["samples"] == 2
+    with pytest.raises(lh.HandsError, match='root is missing: give the folder of the data set "painted"'):
+        lh.evaluate(model, "painted")
+
+
+def test_samples_are_checked_like_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    samples = painted_hands(tmp_path, 4)
+    monkeypatch.setitem(lh.api.READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    one, other = lh.check(samples), lh.check("painted", tmp_path, ["training"])
+    assert one.counts["samples"] == other.counts["training"]
+    assert one.verdicts == other.verdicts
+    with pytest.raises(lh.HandsError, match="root is missing"):
+        lh.check("painted")
+    with pytest.raises(lh.HandsError, match="no samples to examine"):
+        lh.check([])
+
+
+def test_a_sample_is_estimated_by_its_labels(tmp_path: Path):
+    model, (sample,) = tiny_model(ESTIMATION), painted_hands(tmp_path, 1, "r")
+    hand = model.estimate(sample)
+    assert (hand.handedness, hand.bone_mm) == ("right", pytest.approx(40, rel=1e-3))
+    with pytest.raises(lh.HandsError, match=r"bone_mm is 30\.0, but a Sample brings its own"):
+        model.estimate(sample, bone_mm=30.0)
+
+
+def test_swaps_and_walks_give_images_and_hands():
+    model, a, b = tiny_model(SYNTHESIS), noise_image(seed=1), noise_image(seed=2)
+    swapped, walk = model.swap(a, b, ["pose"]), model.walk("pose", a, b, 3)
+    assert isinstance(swapped, lh.Synthesis)
+    assert isinstance(walk, lh.Walk)
+    assert np.abs(walk.images[-1].astype(int) - swapped.image).max() <= 1
+    assert np.allclose(walk.hands[-1].pose, swapped.hand.pose, atol=1e-5)
+    assert all(hand.handedness == "left" and hand.bone_mm_assumed for hand in walk.hands)
+    assert tiny_model(ESTIMATION).swap(a, b, ["viewpoint"]).image is None
