@@ -21,13 +21,13 @@ from rich.table import Table
 from torch.optim import AdamW
 
 from latent_hands.build import build_batches, build_phases, build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
 from latent_hands.data.prepare import prepare
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
-from latent_hands.experiment import load_experiment
 from latent_hands.paper.algorithms import keys
 from latent_hands.training.learning import parameters, take_step
 

@@ -13,17 +13,19 @@ import numpy as np
 import pytest
 import torch
 from painted_hands import painted_hands
+from registries import register
 from tiny_hands import TINY
 from tiny_models import ESTIMATION, SYNTHESIS, noise_image, tiny_model
 
 import latent_hands as lh
 from latent_hands import api
+from latent_hands.data import READERS
 from latent_hands.evaluation.scoring import score_run
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
-OF_THE_CODE = {"derivation.md", "paper.md"}
-"""Documents about the code of the paper; all others are for users of the package."""
+OF_THE_CODE = {"conventions.md", "derivation.md", "paper.md"}
+"""Documents about the code; all others are for users of the package."""
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def test_every_experiment_has_a_description():
 
 def test_samples_train_as_they_do_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     samples = painted_hands(tmp_path, 12)
-    monkeypatch.setitem(lh.api.READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     options = [
         *TINY,
         "--phases.cross_modal.epochs=1",
@@ -137,7 +139,7 @@ def test_validation_samples_need_training_samples(tmp_path: Path):
 
 def test_samples_are_scored_like_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     samples, model = painted_hands(tmp_path, 4), tiny_model(ESTIMATION)
-    monkeypatch.setitem(lh.api.READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     scores = lh.evaluate(model, samples)
     assert scores == score_run(model, samples, "evaluation") == lh.evaluate(model, "painted", tmp_path)
     assert lh.evaluate(model, samples, limit=2)["samples"] == 2
@@ -147,7 +149,7 @@ def test_samples_are_scored_like_a_data_set(tmp_path: Path, monkeypatch: pytest.
 
 def test_samples_are_checked_like_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     samples = painted_hands(tmp_path, 4)
-    monkeypatch.setitem(lh.api.READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, *, on_broken: samples[:limit])
     one, other = lh.check(samples), lh.check("painted", tmp_path, ["training"])
     assert one.counts["samples"] == other.counts["training"]
     assert one.verdicts == other.verdicts

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from tiny_hands import TINY
 
 from latent_hands.build import build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment
 from latent_hands.runs import folder as checkpoint
 from latent_hands.runs.folder import Place, cut_metrics, find_run, load_run, save_run, start_run
 from latent_hands.runs.shipped import shipped_models, shipped_runs

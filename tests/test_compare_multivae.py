@@ -10,8 +10,8 @@ from tiny_hands import TINY, hands
 from torch.distributions import Normal, kl_divergence
 
 from latent_hands.build import build_batches, build_phases, build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.graph import DisentangledVAE

@@ -10,13 +10,13 @@ import torch
 from conftest import SHARED
 from skin_depth import height_above_skin_mm
 
+from latent_hands.configuration import Data
 from latent_hands.data import open_data, read_rgb, read_stb
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.protocol import Truth, score
 from latent_hands.evaluation.scoring import translated
-from latent_hands.experiment import Data
 from latent_hands.hand import fitting
 from latent_hands.hand.conventions import (
     CONVENTIONS,

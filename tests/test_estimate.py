@@ -14,9 +14,9 @@ from registries import register
 from tiny_models import ESTIMATION, noise_image, tiny_model, tiny_run
 
 from latent_hands.cli import main
+from latent_hands.configuration import Sampling
 from latent_hands.data import READERS
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Sampling
 from latent_hands.hand.camera import centred_camera
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.predictor import Hand, Model, Photo

@@ -7,9 +7,9 @@ from tiny_hands import TINY
 
 from latent_hands.beyond import Rereading
 from latent_hands.build import build_phases, build_vae
+from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment, load_experiment, write_experiment
 from latent_hands.paper.weights import lambda_and_beta
 from latent_hands.typed_toml import override, parse, read
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from latent_hands.experiment import Experiment
-from latent_hands.experiment.page import page
+from latent_hands.configuration import Experiment
+from latent_hands.configuration.page import page
 
 PAGE = Path(__file__).parents[1] / "docs" / "experiments.md"
 
 
 def test_the_page_is_written_from_the_docstrings():
-    assert PAGE.read_text() == page(), "run python -m latent_hands.experiment.page > docs/experiments.md"
+    assert PAGE.read_text() == page(), "run python -m latent_hands.configuration.page > docs/experiments.md"
 
 
 @pytest.mark.parametrize("section", [field.name for field in fields(Experiment)])

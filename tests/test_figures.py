@@ -10,12 +10,12 @@ import torch
 from painted_hands import painted_hands
 from tiny_models import ESTIMATION, SYNTHESIS, WITHOUT_TAGS, tiny_model
 
+from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation import metrics
-from latent_hands.experiment import load_experiment
 from latent_hands.studies.reproduce.budget import (
     KINDS,
     SHARES,

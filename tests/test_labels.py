@@ -11,12 +11,12 @@ import torch
 from painted_hands import painted_hands
 from tiny_models import ESTIMATION, tiny_model
 
+from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
 from latent_hands.data.checks import LEGAL_BONE_MM, check_labels, check_unit
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
-from latent_hands.experiment import load_experiment
 from latent_hands.training import train
 
 

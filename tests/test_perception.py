@@ -3,9 +3,9 @@ import torch
 
 from latent_hands.beyond.features import Perception
 from latent_hands.build import build_phases, build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.data.augmentation import appearance
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment
 from latent_hands.networks import efficientnet
 
 

@@ -16,7 +16,7 @@ from interruption import ctrl_c_after
 from tiny_hands import hands
 from tiny_models import tiny_experiment
 
-from latent_hands.experiment import Experiment, Training
+from latent_hands.configuration import Experiment, Training
 from latent_hands.runs.folder import load_place, load_run
 from latent_hands.training import train
 

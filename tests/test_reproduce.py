@@ -9,8 +9,8 @@ from interruption import ctrl_c_after
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import build_phases, build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment
 from latent_hands.studies.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
 from latent_hands.studies.reproduce.curves import clock, image_steps, information, learning_curve, loss_curve
 from latent_hands.studies.reproduce.sets import Source

@@ -13,11 +13,11 @@ from tiny_models import ESTIMATION, PX, tiny_model
 from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.cli import main
 from latent_hands.cli.prepare import prepare as command
+from latent_hands.configuration import Data, load_experiment
 from latent_hands.data.prepare import prepare
 from latent_hands.data.shard_files import open_windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
-from latent_hands.experiment import Data, load_experiment
 from latent_hands.runs.folder import load_run
 from latent_hands.training import train
 

@@ -10,9 +10,9 @@ from interruption import ctrl_c_after
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import Hands, build_phases, build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
-from latent_hands.experiment import load_experiment
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run, write_tensors
 from latent_hands.training import train
@@ -195,7 +195,7 @@ def test_too_few_samples_for_a_batch_are_refused(tmp_path):
 
 
 def test_data_without_a_root_are_refused(tmp_path):
-    with pytest.raises(HandsError, match='root is empty: say where "rendered" lies'):
+    with pytest.raises(HandsError, match='root is empty: give the folder of "rendered"'):
         train(tiny("estimation", "--data.root="), tmp_path / "run")
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from latent_hands.build import build_vae
-from latent_hands.experiment import Experiment, write_experiment
+from latent_hands.configuration import Experiment, write_experiment
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, write_tensors

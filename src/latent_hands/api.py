@@ -188,9 +188,11 @@ def check(
         limit: the number of samples of each split to examine, from the first.
 
     Returns a report: `report.problems` is empty if nothing is wrong, `report.to_json()` holds everything.
-    Raises HandsError for an unknown data set, and if none of its splits exists.
+    Raises HandsError for an unknown data set, if none of its splits exists, and without samples.
     """
     if not isinstance(data, str):
+        if not data:
+            raise HandsError("there are no samples to examine: give one or more")
         return doctor.check(data[:limit])
     if root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')

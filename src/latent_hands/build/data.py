@@ -1,11 +1,12 @@
 """The hands that an experiment learns from, as windows and as batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from latent_hands.data import open_data
+from latent_hands.configuration import Experiment
+from latent_hands.data import Sample, open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.data.labels import image_keys
@@ -13,7 +14,6 @@ from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment
 from latent_hands.paper.algorithms import Feed, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
 
@@ -42,36 +42,50 @@ class Hands:
 
 
 def build_hands(
-    experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], report: Report | None = None
+    experiment: Experiment,
+    vae: DisentangledVAE,
+    phases: tuple[Phase, ...],
+    report: Report | None = None,
+    training: Sequence[Sample] | None = None,
+    validation: Sequence[Sample] | None = None,
 ) -> Hands:
-    """Training and validation windows, cut or from a packed store; `report` is told (what, done, all)."""
+    """Return the windows of an experiment, cut from images or read from a packed store.
+
+    `report` receives (what, done, all). The samples `training` and `validation` replace those of [data] name
+    and root. Raises HandsError if neither samples nor [data] root are given, and as reading and cutting do.
+    """
     data = experiment.data
     needed = frozenset().union(*(keys(vae, phase.steps) for phase in phases))
     images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
-    if not data.root:
-        raise HandsError(f'[data] root is empty: say where "{data.name}" lies, e.g. --data.root FOLDER')
+    if training is None and not data.root:
+        raise HandsError(
+            f'[data] root is empty: give the folder of "{data.name}", as in --data.root FOLDER, or samples'
+        )
 
-    def cut(split: str, limit: int | None, margin: float, px: int) -> Windows:
-        if is_store(data.root):
+    def cut(split: str, limit: int | None, margin: float, px: int, given: Sequence[Sample] | None) -> Windows:
+        if given is None and is_store(data.root):
             return open_windows(
                 data.root, split, Cut(data.name, data.crop, data.right_hands, margin, px, images), limit
             )
         progress = report and partial(report, f"reading {split}")
-        samples = open_data(data.name, Path(data.root), split, limit)
+        samples = open_data(data.name, Path(data.root), split, limit) if given is None else given[:limit]
         return build_windows(samples, data.crop, margin, px, data.right_hands, images, data.workers, progress)
 
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
-    training = cut(data.split, data.limit, margin, px)
+    windows = cut(data.split, data.limit, margin, px, training)
     photos = None
     if experiment.supervision.photos:
         samples = open_data("images", Path(experiment.supervision.photos), data.split)
         progress = report and partial(report, "reading photos")
         photos = build_windows(samples, "box", margin, px, data.right_hands, (), data.workers, progress)
-    if data.validation_share:
-        kept = len(training) - max(1, round(len(training) * data.validation_share))
-        held = range(kept, min(len(training), kept + data.validation_limit))
-        return Hands(training.select(range(kept)), training.select(held), photos)
-    return Hands(training, cut(data.validation_split, data.validation_limit, 1.0, data.crop_px), photos)
+    if validation is None and data.validation_share:
+        kept = len(windows) - max(1, round(len(windows) * data.validation_share))
+        held = range(kept, min(len(windows), kept + data.validation_limit))
+        return Hands(windows.select(range(kept)), windows.select(held), photos)
+    if training is not None and validation is None:
+        return Hands(windows, None, photos)
+    held_out = cut(data.validation_split, data.validation_limit, 1.0, data.crop_px, validation)
+    return Hands(windows, held_out, photos)
 
 
 def build_batches(experiment: Experiment, windows: Windows, phase: Phase, seed: int) -> Batches:

@@ -3,9 +3,9 @@
 import torch
 
 from latent_hands.beyond.painter import PaintedDecoder, check_over
+from latent_hands.configuration import DecoderArrow, EncoderArrow, Experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
-from latent_hands.experiment import DecoderArrow, EncoderArrow, Experiment
 from latent_hands.networks import DECODERS, ENCODERS, Request
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder, check_factors
 

@@ -6,9 +6,8 @@ from functools import singledispatch
 from latent_hands.beyond import OBJECTIVES, Recipe
 from latent_hands.beyond.photographs import with_photographs
 from latent_hands.beyond.regression import regression
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.experiment import Experiment
-from latent_hands.experiment.algorithm import (
+from latent_hands.configuration import Experiment
+from latent_hands.configuration.algorithm import (
     EMBEDDING,
     Algorithm1,
     Algorithm2,
@@ -19,6 +18,7 @@ from latent_hands.experiment.algorithm import (
     embedded,
     is_finished,
 )
+from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.paper.algorithms import (
     Phase,
     algorithm_1,

@@ -12,8 +12,8 @@ from latent_hands.errors import HandsError
 from latent_hands.progress import progress_bars
 
 if TYPE_CHECKING:
+    from latent_hands.configuration import Data
     from latent_hands.data import Sample
-    from latent_hands.experiment import Data
     from latent_hands.predictor import Model
     from latent_hands.progress import Advance
     from latent_hands.studies.assess.estimator import Estimator

@@ -33,7 +33,7 @@ def train(
         experiment: A TOML file, or the name of a shipped experiment.
         resume: Continue an interrupted run.
     """
-    from latent_hands.experiment import load_experiment
+    from latent_hands.configuration import load_experiment
     from latent_hands.training import train as run_training
 
     chosen = load_experiment(experiment, overrides)

@@ -9,12 +9,12 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from latent_hands import synthesis
+from latent_hands.configuration import write_experiment
 from latent_hands.data.batches import Batches
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
-from latent_hands.experiment import write_experiment
 from latent_hands.files import write_text
 from latent_hands.hand.translation import translate
 from latent_hands.paper.latent import Posterior, draw

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands import synthesis
+from latent_hands.configuration import Experiment
 from latent_hands.data.windows import Windows
-from latent_hands.experiment import Experiment
 from latent_hands.hand import geometry
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent

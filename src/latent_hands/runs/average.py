@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from latent_hands.build import build_vae
+from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment
 from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
 
 INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")

@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from latent_hands.build import build_vae
+from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.experiment import Experiment, load_experiment, write_experiment
 from latent_hands.files import write_text, write_whole
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.shipped import shipped_runs

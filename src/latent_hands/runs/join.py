@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from latent_hands.build import build_vae
+from latent_hands.configuration import EncoderArrow, Experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import EncoderArrow, Experiment
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.average import check_inputs
 from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors

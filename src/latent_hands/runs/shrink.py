@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from latent_hands.experiment import Experiment
-from latent_hands.experiment.algorithm import Algorithm1, Algorithm2
+from latent_hands.configuration import Experiment
+from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
 from latent_hands.runs.folder import WEIGHTS, load_run, start_run, write_tensors
 
 

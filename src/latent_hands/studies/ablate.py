@@ -30,10 +30,10 @@ from rich.progress import track
 from rich.table import Table
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
+from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
-from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.files import write_text
 from latent_hands.hand.rig.poses import sample_kind
 from latent_hands.predictor import Model

@@ -37,13 +37,13 @@ from rich.progress import track
 from torch import nn
 
 from latent_hands.build import build_batches, build_hands, build_phases, build_vae
+from latent_hands.configuration import EncoderArrow, Experiment, Training, load_experiment
 from latent_hands.data import open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.labels import modality
 from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
-from latent_hands.experiment import EncoderArrow, Experiment, Training, load_experiment
 from latent_hands.files import write_text
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound

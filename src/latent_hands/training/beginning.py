@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from latent_hands.configuration import Experiment, load_experiment
+from latent_hands.configuration.algorithm import is_finished
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment, load_experiment
-from latent_hands.experiment.algorithm import is_finished
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.folder import (

@@ -7,11 +7,11 @@ import torch
 from accelerate import Accelerator
 
 from latent_hands.build import Hands, build_batches
+from latent_hands.configuration import Data, Experiment
 from latent_hands.data.batches import Batches
 from latent_hands.data.checks import check_labels
 from latent_hands.data.windows import Windows, check_keys
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Data, Experiment
 from latent_hands.paper.algorithms import Feed, Phase, Step, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch

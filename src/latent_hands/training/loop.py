@@ -7,8 +7,8 @@ import torch
 from accelerate import Accelerator
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
+from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment
 from latent_hands.paper.algorithms import Feed
 from latent_hands.paper.bound import Term
 from latent_hands.paper.modality import Batch

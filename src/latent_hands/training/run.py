@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from latent_hands.build import Hands, build_batches, build_validation
+from latent_hands.configuration import Experiment
 from latent_hands.data.batches import Batches
 from latent_hands.data.windows import Windows
-from latent_hands.experiment import Experiment
 from latent_hands.paper.algorithms import Feed, Phase
 from latent_hands.paper.bound import Term
 from latent_hands.paper.graph import DisentangledVAE

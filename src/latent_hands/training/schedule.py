@@ -2,7 +2,7 @@
 
 import math
 
-from latent_hands.experiment import Training
+from latent_hands.configuration import Training
 from latent_hands.paper.algorithms import Phase
 from latent_hands.runs.folder import Place
 

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from latent_hands.configuration import Data
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Data
 from latent_hands.hand import camera
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.predictor import Model

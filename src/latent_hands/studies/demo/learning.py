@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.errors import HandsError
-from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.progress import progress_bars
 from latent_hands.runs.folder import EXPERIMENT, METRICS, RESUME, WEIGHTS, read_metrics
 from latent_hands.training import train

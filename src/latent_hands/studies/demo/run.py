@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from latent_hands.configuration import write_experiment
 from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
-from latent_hands.experiment import write_experiment
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import WEIGHTS
 from latent_hands.runs.shipped import shipped_runs

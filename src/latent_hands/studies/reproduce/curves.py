@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from latent_hands.build import build_phases, build_vae
-from latent_hands.experiment import Experiment
+from latent_hands.configuration import Experiment
 
 Line = dict[str, Any]
 Curve = dict[str, list[int] | list[float]]

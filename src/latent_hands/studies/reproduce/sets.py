@@ -8,12 +8,12 @@ from typing import Any
 from rich.console import Console
 
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
+from latent_hands.configuration import Experiment
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import convention_of
 from latent_hands.data.windows import Windows
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
-from latent_hands.experiment import Experiment
 from latent_hands.predictor import Model
 from latent_hands.progress import progress_bars
 from latent_hands.studies.demo import IMAGE_PX, SCENE_SIZE

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
-from latent_hands.experiment import Experiment, load_experiment
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import EXPERIMENT, METRICS, RESUME, read_metrics

@@ -1,6 +1,6 @@
 """The page docs/experiments.md, written from the docstrings of the settings.
 
-python -m latent_hands.experiment.page > docs/experiments.md
+python -m latent_hands.configuration.page > docs/experiments.md
 """
 
 import re
@@ -8,8 +8,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from inspect import getdoc
 from typing import Any, get_args, get_origin, get_type_hints
 
-from latent_hands.experiment.algorithm import Algorithm
-from latent_hands.experiment.settings import Experiment
+from latent_hands.configuration.algorithm import Algorithm
+from latent_hands.configuration.settings import Experiment
 from latent_hands.typed_toml import to_table, variants, write_value
 
 HEAD = """# Keys of an experiment
@@ -23,7 +23,7 @@ Packaged experiments are used by name, such as `estimation`; `src/latent_hands/e
 ```
 
 Each table lists the keys of one section and their defaults.
-This page is written by `python -m latent_hands.experiment.page`.
+This page is written by `python -m latent_hands.configuration.page`.
 """
 EXAMPLE = """[latent]                        # factors and their sizes: Fig. 3 right
 cpose = 32

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from latent_hands.beyond import OBJECTIVES
+from latent_hands.configuration.algorithm import Algorithm, Count, Weight, is_finished
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError
-from latent_hands.experiment.algorithm import Algorithm, Count, Weight, is_finished
 from latent_hands.networks import Networks
 from latent_hands.networks.spec import Size
 from latent_hands.typed_toml import Range

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
+from latent_hands.configuration.algorithm import Algorithm
 from latent_hands.errors import HandsError
-from latent_hands.experiment.algorithm import Algorithm
 from latent_hands.typed_toml import Table, variants
 
 MOVED = {

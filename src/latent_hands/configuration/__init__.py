@@ -1,13 +1,13 @@
 """Experiments: everything that decides a run, as typed dataclasses and TOML."""
 
-from latent_hands.experiment.algorithm import Algorithm
-from latent_hands.experiment.files import (
+from latent_hands.configuration.algorithm import Algorithm
+from latent_hands.configuration.files import (
     find_experiment,
     load_experiment,
     packaged_experiments,
     write_experiment,
 )
-from latent_hands.experiment.settings import (
+from latent_hands.configuration.settings import (
     Data,
     DecoderArrow,
     EncoderArrow,

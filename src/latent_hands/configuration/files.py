@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from latent_hands.configuration.renamed import converted, refuse_renamed
+from latent_hands.configuration.settings import Experiment
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.experiment.renamed import converted, refuse_renamed
-from latent_hands.experiment.settings import Experiment
 from latent_hands.typed_toml import override, parse, read, to_table, write
 
 MAX_TOML_BYTES = 1_000_000
