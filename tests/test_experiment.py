@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 from tiny_hands import TINY
 
-from latent_hands.beyond import Rereading
+from latent_hands.beyond import Features, Rereading
 from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.labels import modality
@@ -332,3 +332,9 @@ def test_users_are_given_the_new_name_of_a_renamed_key(line, told, tmp_path):
     (tmp_path / "run.toml").write_text(SMALL + line)
     with pytest.raises(HandsError, match=told):
         load_experiment(tmp_path / "run.toml")
+
+
+def test_features_also_apply_to_the_phase_that_rereading_adds():
+    phases = phases_of(load_experiment("synthesis", [*TINY, "--objectives.features={rgb=0.5}", REFINE]))
+    kinds = [[type(each) for each in phase.steps[0].bound.extra] for phase in phases.values()]
+    assert kinds == [[Features], [Features], [Features, Rereading]]

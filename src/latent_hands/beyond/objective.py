@@ -38,5 +38,29 @@ class Recipe:
 Attach = Callable[[Recipe, tuple[Phase, ...], Mapping[str, float]], tuple[Phase, ...]]
 """(recipe, phases, {arrow: weight} of [objectives]) -> the phases with the objective."""
 
-OBJECTIVES: Registry[Attach] = Registry("objective")
-objective = OBJECTIVES.register
+
+@dataclass(frozen=True)
+class Entry:
+    """An objective in the registry.
+
+    Attributes:
+        attach: adds the objective to the phases.
+        adds_phases: whether it adds phases of its own; such objectives are attached first, so that the others
+            apply to those phases, too.
+    """
+
+    attach: Attach
+    adds_phases: bool = False
+
+
+OBJECTIVES: Registry[Entry] = Registry("objective")
+
+
+def objective(name: str, adds_phases: bool = False) -> Callable[[Attach], Attach]:
+    """Register a function that attaches an objective: `@objective("agreement")`."""
+
+    def register(attach: Attach) -> Attach:
+        OBJECTIVES.register(name, Entry(attach, adds_phases))
+        return attach
+
+    return register

@@ -87,7 +87,7 @@ def refinement(bounds: Sequence[Bound], epochs: int) -> tuple[Phase, ...]:
     )
 
 
-@objective("rereading")
+@objective("rereading", adds_phases=True)
 def with_rereading(
     recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]
 ) -> tuple[Phase, ...]:

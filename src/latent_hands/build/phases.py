@@ -132,7 +132,7 @@ def label_encoders(experiment: Experiment, vae: DisentangledVAE) -> tuple[str, .
 def add_objectives(
     experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...]
 ) -> tuple[Phase, ...]:
-    """Return the phases with the objectives of [objectives], in the order of their registry."""
+    """Return the phases with the objectives of [objectives]."""
     algorithm = experiment.algorithm
     trained: tuple[str, ...] = ()
     if isinstance(algorithm, EMBEDDING):
@@ -147,9 +147,9 @@ def add_objectives(
         bound=lambda encoders, phase: bound(experiment, vae, encoders, phase),
         epochs=experiment.training.epochs,
     )
-    for name, attach in OBJECTIVES.items():
-        if weights := experiment.objectives.get(name):
-            phases = attach(recipe, phases, weights)
+    chosen = [(entry, name) for name, entry in OBJECTIVES.items() if experiment.objectives.get(name)]
+    for entry, name in sorted(chosen, key=lambda each: not each[0].adds_phases):
+        phases = entry.attach(recipe, phases, experiment.objectives[name])
     return phases
 
 
