@@ -1,0 +1,138 @@
+"""A package of somebody else: gloves. It adds one thing of each kind, and edits nothing of Latent Hands.
+
+The entry point in latent_gloves-1.0.dist-info names this module; installing the package would put it there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from latent_hands.beyond import Recipe, objective
+from latent_hands.data.labels import LABELS, ImageLabel, Label
+from latent_hands.data.readers import READERS
+from latent_hands.data.sample import Sample
+from latent_hands.networks import DECODERS, ENCODERS, Request
+from latent_hands.paper.algorithms import Phase
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.modality import Modality
+
+
+@READERS.register("gloves")
+def read_gloves(root, split, limit=None, *, on_broken):
+    """Read a data set: images and labels.json, in which each hand has the colour of its glove."""
+    records = json.loads((Path(root) / split / "labels.json").read_text())[:limit]
+    return [
+        Sample(
+            record["name"],
+            Path(root) / split / f"{record['name']}.png",
+            record["side"],
+            record["xyz_mm"],
+            record["uv_px"],
+            K=record["K"],
+            factors={"glove": record["glove"]},
+        )
+        for record in records
+    ]
+
+
+def laplace(truth: Tensor, prediction: Tensor) -> Tensor:
+    """Return log p of a Laplace distribution of scale 0.1, without its constant."""
+    return -10 * (truth - prediction).abs().flatten(1).sum(dim=1)
+
+
+LABELS.register(
+    "glove",
+    Label(
+        (3,),
+        "RGB in 0..1",
+        read=lambda sample: sample.factors and torch.tensor(sample.factors["glove"]),
+        modality=Modality("glove", "vector", (3,), sigma=0.1, likelihood=laplace),
+    ),
+)
+LABELS.register(
+    "negative",
+    ImageLabel(
+        Modality("negative", "image", (1, None, None), sigma=10.0),
+        path=lambda sample: sample.image,
+        appearance="values",
+        read=lambda path, sample, square: 255 - np.asarray(Image.open(path).convert("L")),
+    ),
+)
+
+
+class Average(nn.Module):
+    """An encoder of images that knows only their mean colour."""
+
+    def __init__(self, channels: int, outputs: int):
+        super().__init__()
+        self.linear = nn.Linear(channels, outputs)
+
+    def forward(self, image: Tensor, side: Tensor | None = None) -> Tensor:
+        return self.linear(image.mean(dim=(2, 3)))
+
+
+class Flat(nn.Module):
+    """A decoder of images of one grey level."""
+
+    def __init__(self, inputs: int, channels: int, px: int):
+        super().__init__()
+        self.px = px
+        self.linear = nn.Linear(inputs, channels)
+
+    def forward(self, z: Tensor, side: Tensor | None = None) -> Tensor:
+        return self.linear(z)[:, :, None, None].expand(-1, -1, self.px, self.px)
+
+
+@ENCODERS.register("average")
+def build_average(request: Request) -> nn.Module:
+    """Build the encoder."""
+    return Average(request.modality.channels, request.size)
+
+
+@DECODERS.register("flat")
+def build_flat(request: Request) -> nn.Module:
+    """Build the decoder."""
+    return Flat(request.size, request.modality.channels, request.crop_px)
+
+
+@dataclass(frozen=True)
+class Calm:
+    """An objective: - weight |mean of q|^2 of an encoder's factors."""
+
+    weights: Mapping[str, float]
+    feeds = frozenset[Feed]({"labelled", "all"})
+
+    def terms(self, evaluation: Evaluation) -> list[Term]:
+        found = []
+        for arrow, weight in self.weights.items():
+            means = [evaluation.posterior[factor].mean for factor in evaluation.vae.encoder(arrow).factors]
+            found.append(Term(f"calm_{arrow}", torch.cat(means, dim=1).square().sum(dim=1).mean(), -weight))
+        return found
+
+    def encoders(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self, vae: DisentangledVAE, bound: Bound, batch_size: int) -> None:
+        for arrow in self.weights:
+            vae.encoder(arrow)
+
+
+@objective("calm")
+def with_calm(recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]) -> tuple[Phase, ...]:
+    """Add the objective to the steps of its encoders."""
+
+    def calmed(phase: Phase) -> Phase:
+        steps = []
+        for step in phase.steps:
+            here = {arrow: weight for arrow, weight in weights.items() if arrow in step.bound.encoders}
+            steps.append(replace(step, bound=replace(step.bound, extra=(*step.bound.extra, Calm(here)))))
+        return replace(phase, steps=tuple(steps))
+
+    return tuple(map(calmed, phases))
