@@ -109,6 +109,14 @@ def test_sections_and_options_change_an_experiment_alike():
         lh.experiment("estimation", training={"epoch": 2})
 
 
+def test_a_file_never_hides_an_experiment_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("estimation").write_text("nonsense")
+    assert lh.experiment("estimation").latent
+    with pytest.raises(lh.HandsError, match="not valid TOML"):
+        lh.experiment(Path("estimation"))
+
+
 def test_every_experiment_has_a_description():
     assert all(len(text) > 20 and not text.startswith("#") for text in lh.experiments().values())
     assert all(lh.experiment(name).latent for name in lh.experiments())

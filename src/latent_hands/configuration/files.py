@@ -46,12 +46,12 @@ def packaged_experiments() -> dict[str, Path]:
 
 
 def find_experiment(path_or_name: str | Path) -> Path:
-    """Return the file itself, or the packaged experiment of that name."""
+    """Return the packaged experiment of that name, or the file itself; packaged names come first."""
     path, packaged = Path(path_or_name), packaged_experiments()
+    if isinstance(path_or_name, str) and path_or_name in packaged:
+        return packaged[path_or_name]
     if path.is_file():
         return path
-    if str(path_or_name) in packaged:
-        return packaged[str(path_or_name)]
     if path.suffix == ".toml":
         raise HandsError(
             f"no file {path.name} in {path.absolute().parent}; packaged experiments: {', '.join(packaged)}"
