@@ -13,14 +13,16 @@ import pytest
 from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_run
 
+from latent_hands.api import experiments, models
 from latent_hands.cli import COMMANDS, GROUPS, main, split_overrides
-from latent_hands.cli.old_options import OLD_OPTIONS, OLD_POSITIONALS
+from latent_hands.cli.old_options import OLD_NAMES, OLD_OPTIONS, OLD_POSITIONALS
 from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
 from latent_hands.data import READERS, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.rig.proportions import mean_hand
 from latent_hands.hand.skeleton import reorder
+from latent_hands.studies.reproduce import FIGURES
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +220,14 @@ def test_the_overview_names_every_command_and_purpose(capsys: pytest.CaptureFixt
         assert max(map(len, text.splitlines())) <= 105
 
 
+def test_shipped_models_and_experiments_are_listed(capsys: pytest.CaptureFixture):
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in (*models(), *experiments()))
+    assert main(["models", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"models": models(), "experiments": experiments()}
+
+
 def test_a_group_lists_its_commands(capsys: pytest.CaptureFixture):
     for arguments in (["runs"], ["runs", "--help"]):
         assert main(arguments) == 0
@@ -246,17 +256,23 @@ print({{"torch", "scipy", "matplotlib", "accelerate"}} & sys.modules.keys())
     assert done.stdout.splitlines()[-1] == "set()"
 
 
-def renamed() -> list[tuple[str, str, str]]:
-    return [(command, old, new) for command, options in OLD_OPTIONS.items() for old, new in options.items()]
+def rows(table: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
+    return [(command, old, new) for command, renamed in table.items() for old, new in renamed.items()]
 
 
-@pytest.mark.parametrize(("command", "old", "new"), renamed())
+@pytest.mark.parametrize(("command", "old", "new"), rows(OLD_OPTIONS))
 def test_an_old_option_names_the_new_one(command: str, old: str, new: str, capsys: pytest.CaptureFixture):
     error = f"latent-hands: {old} was renamed: use {new}\n"
     for typed in (old, f"{old}=1", old[:2] + old[2:].replace("-", "_")):
         assert fails(capsys, *command.split(), "name", typed, "1") == error
     assert new.startswith("--")
     assert new in help_of(command, capsys)
+
+
+@pytest.mark.parametrize(("command", "old", "new"), rows(OLD_NAMES))
+def test_an_old_name_names_the_new_one(command: str, old: str, new: str, capsys: pytest.CaptureFixture):
+    assert fails(capsys, command, old) == f"latent-hands: {old} was renamed: use {new}\n"
+    assert new in (FIGURES if command == "reproduce" else experiments())
 
 
 @pytest.mark.parametrize("command", OLD_POSITIONALS)

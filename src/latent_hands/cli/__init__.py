@@ -16,7 +16,7 @@ from latent_hands.cli.old_options import refuse_old
 from latent_hands.errors import HandsError, did_you_mean
 
 GROUPS = {
-    "Start": ("demo",),
+    "Start": ("demo", "models"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
     "Train and evaluate": ("train", "evaluate", "assess", "reproduce"),
     "Use a model": ("estimate", "synthesise", "transfer", "walk"),

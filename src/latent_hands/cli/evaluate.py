@@ -70,17 +70,9 @@ def evaluate(
         encoder: The encoder of the run that reads the images.
         convention: The joint convention of the labels: rhd, mediapipe, mano and more (docs/data.md).
     """
-    from latent_hands.cli.sources import find_samples
-    from latent_hands.data.store import is_store
-    from latent_hands.evaluation.scoring import score_run, stored_windows
-    from latent_hands.predictor import Model
+    from latent_hands import api
 
-    model = Model.load(run)
-    if is_store(root):
-        hands = stored_windows(model, data, root, split, rotations, limit, encoder)
-    else:
-        hands = find_samples(data, root, split, (), limit)
-    numbers = score_run(model, hands, split, rotations, exact, encoder=encoder, convention=convention)
+    numbers = api.evaluate(run, data, root, split, rotations, limit, exact, encoder, convention)
     if json:
         print_json(numbers)
     else:

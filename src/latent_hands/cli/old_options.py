@@ -18,16 +18,24 @@ OLD_OPTIONS: dict[str, dict[str, str]] = {
 }
 """Command -> old option -> new option."""
 
+OLD_NAMES: dict[str, dict[str, str]] = {
+    "reproduce": {"joint": "simultaneous"},
+    "train": {"joint": "simultaneous", "study_joint": "study_simultaneous"},
+}
+"""Command -> old first argument -> new one."""
+
 OLD_POSITIONALS = ("check", "prepare", "export", "retarget")
 """Commands that took the data set as two positional arguments NAME ROOT."""
 
 
 def refuse_old(command: str, arguments: Sequence[str]) -> None:
     """Raise HandsError, naming the new spelling, if a command line uses an old one."""
-    for argument in arguments:
-        option = argument.partition("=")[0].replace("_", "-")
-        if new := OLD_OPTIONS.get(command, {}).get(option):
-            raise HandsError(f"{option} was renamed: use {new}")
+    options = [argument.partition("=")[0].replace("_", "-") for argument in arguments]
+    renamed = [(old, OLD_OPTIONS.get(command, {}).get(old)) for old in options]
+    renamed += [(old, OLD_NAMES.get(command, {}).get(old)) for old in arguments[:1]]
+    for old, new in renamed:
+        if new:
+            raise HandsError(f"{old} was renamed: use {new}")
     positional = [argument for argument in arguments[:2] if not argument.startswith("-")]
     if command in OLD_POSITIONALS and len(positional) == 2:
         name, root = positional
