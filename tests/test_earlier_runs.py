@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from interruption import ctrl_c_after
-from latent_hands.experiment import load_experiment
 from tiny_hands import windows
 
 from latent_hands.build import Hands, build_phases, build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run, write_tensors
 from latent_hands.training import train
 
