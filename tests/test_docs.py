@@ -1,13 +1,22 @@
 """What the documents say is true: code they name exists and cites the paper, links lead on, snippets run."""
 
 import importlib
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jaxtyping
 import pytest
 
+from latent_hands.build import build_phases, build_vae
+from latent_hands.configuration import load_experiment
+
 ROOT = Path(__file__).parents[1]
+COMMAND = "from latent_hands.cli import main; raise SystemExit(main())"
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
 
 
@@ -50,9 +59,14 @@ def test_the_code_named_for_the_paper_exists_and_cites_it(paper: str, names: lis
         assert re.search(rf"{re.escape(label)}(?!\d)", documentation), f"{names} do not cite {label}"
 
 
+def snippets(document: Path, language: str) -> list[str]:
+    """Return the code blocks of a document in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), flags=re.DOTALL)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path):
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
+    for target in re.findall(r"(?:\]\(|src=\")([^)#\s\"]+)", document.read_text()):
         if not target.startswith(("http", "mailto")):
             assert (document.parent / target).exists(), (
                 f"{document.name} links to {target}, which is not there"
@@ -66,7 +80,54 @@ def test_python_snippets_run(document: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
-    snippets = re.findall(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)
     scope: dict[str, object] = {}
-    for snippet in snippets:
+    for snippet in snippets(document, "python"):
         exec(compile(snippet, str(document), "exec"), scope)
+
+
+def test_the_readme_imports_nothing_but_the_package():
+    text = "".join(snippets(ROOT / "README.md", "python"))
+    assert set(re.findall(r"^ *(?:import|from) .*", text, flags=re.MULTILINE)) == {
+        "import latent_hands as lh"
+    }
+
+
+def test_the_experiments_of_the_readme_can_be_built(tmp_path: Path):
+    graph, experiment = snippets(ROOT / "README.md", "toml")
+    (tmp_path / "graph.toml").write_text(
+        graph + '[algorithm]\nname = "algorithm_1"\nencode = ["cpose", "viewpoint"]'
+    )
+    (tmp_path / "mine.toml").write_text(experiment)
+    for path in tmp_path.iterdir():
+        loaded = load_experiment(path, ["--networks.width=4", "--networks.decoder_width=4"])
+        assert build_phases(loaded, build_vae(loaded))
+
+
+def test_the_package_of_contributing_trains_a_factor_of_its_own(tmp_path: Path):
+    entry_point, experiment = snippets(ROOT / "CONTRIBUTING.md", "toml")
+    metadata = tmp_path / "my_hands-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-hands\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        entry_point.replace("project.entry-points.", "").replace('"', "")
+    )
+    (tmp_path / "my_hands.py").write_text(snippets(ROOT / "CONTRIBUTING.md", "python")[0])
+    (tmp_path / "size.toml").write_text(experiment)
+    shutil.copy(ROOT / "docs/pictures/hand.png", tmp_path)
+    joints = [[3.0 * (x % 7), 3.0 * (x % 5), 400.0 + 3 * x] for x in range(0, 210, 10)]
+    label = {
+        "image": "hand.png",
+        "side": "left",
+        "xyz_mm": joints,
+        "K": [[300, 0, 70], [0, 300, 70], [0, 0, 1]],
+    }
+    for split in ("training", "evaluation"):
+        (tmp_path / f"{split}.json").write_text(json.dumps([label] * 4))
+    small = ["--data.crop-px=16", "--data.window-px=16", "--networks.width=4", "--training.batch-size=2"]
+    subprocess.run(
+        [sys.executable, "-c", COMMAND, "train", "size.toml", "--data.root=.", "--out=run", *small],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        check=True,
+    )
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
