@@ -22,7 +22,8 @@ from latent_hands.data import open_data
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
-from latent_hands.data.windows import ImageStack, Windows
+from latent_hands.data.image_stacks import ImageStack
+from latent_hands.data.windows import Windows
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.resnet import ResNet18

@@ -5,8 +5,8 @@ import pytest
 import torch
 from painted_hands import DOT, find_dots, painted_hand, painted_hands
 
-from latent_hands.data.augment import augment, draw_warps
 from latent_hands.data.augmentation import Augmentation, appearance
+from latent_hands.data.augmentation.augment import augment, draw_warps
 from latent_hands.data.crops import build_windows
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.errors import HandsError

@@ -7,10 +7,10 @@ import pytest
 import torch
 from painted_hands import DOT, find_dots, painted_hands
 
-from latent_hands.data.augment import augment, draw_warps
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation.augment import augment, draw_warps
 from latent_hands.data.crops import build_windows
-from latent_hands.data.windows import ImageStack
+from latent_hands.data.image_stacks import ImageStack
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 

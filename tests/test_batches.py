@@ -1,3 +1,5 @@
+"""Batches: the same (seed, epoch, index) gives the same batch, and each epoch visits samples once."""
+
 import threading
 
 import pytest
@@ -39,12 +41,12 @@ def test_a_batch_depends_on_seed_epoch_and_index_alone(windows):
         assert not torch.equal(other["index"], epoch[0]["index"])
 
 
-def test_training_visits_every_sample_at_most_once(windows):
+def test_an_epoch_of_training_visits_every_sample_at_most_once(windows):
     visited = torch.cat([batch["index"] for batch in _batches(windows).epoch(0, ("index",))])
     assert len(visited) == len(set(visited.tolist())) == 9
 
 
-def test_evaluation_keeps_the_order_and_the_rest(windows):
+def test_evaluation_keeps_the_order_and_the_last_partial_batch(windows):
     batches = Batches(windows, 32, 4, shuffle=False)
     epoch = list(batches.epoch(0, KEYS))
     assert [len(batch["rgb"]) for batch in epoch] == [4, 4, 3]
@@ -53,18 +55,18 @@ def test_evaluation_keeps_the_order_and_the_rest(windows):
     assert torch.allclose(torch.cat([batch["pose"] for batch in epoch]), windows.pose, atol=1e-5)
 
 
-def test_poses_alone_are_turned_as_with_their_images_which_stay_untouched(windows, monkeypatch):
+def test_labels_without_images_are_the_same_and_read_no_image(windows, monkeypatch):
     batches = _batches(windows)
-    seen = list(batches.epoch(2, KEYS))
+    with_images = list(batches.epoch(2, KEYS))
     monkeypatch.setattr(batches_module, "draw_images", None)
     alone = list(batches.epoch(2, ("viewpoint", "pose")))
-    for a, b in zip(alone, seen, strict=True):
+    for a, b in zip(alone, with_images, strict=True):
         assert a.keys() == {"viewpoint", "pose"}
         assert torch.equal(a["pose"], b["pose"])
         assert torch.equal(a["viewpoint"], b["viewpoint"])
 
 
-def test_the_thread_ends_when_nobody_listens_and_its_errors_arrive(windows, monkeypatch):
+def test_a_closed_epoch_ends_its_thread_and_errors_of_the_thread_are_raised(windows, monkeypatch):
     before = threading.active_count()
     epoch = _batches(windows).epoch(0, KEYS)
     next(epoch)
@@ -81,16 +83,16 @@ def test_the_thread_ends_when_nobody_listens_and_its_errors_arrive(windows, monk
     assert threading.active_count() == before
 
 
-def test_the_thread_leaves_the_others_their_cores(windows):
+def test_an_epoch_does_not_change_the_number_of_threads(windows):
     before = torch.get_num_threads()
     list(_batches(windows).epoch(0, KEYS))
     assert torch.get_num_threads() == before
 
 
-def test_what_cannot_be_is_told(windows):
+def test_absent_labels_and_impossible_batches_are_errors(windows):
     with pytest.raises(HandsError, match=r'no "tag"; they have rgb, .*pose'):
         _batches(windows).batch(0, 0, ("tag",))
-    with pytest.raises(HandsError, match=r"batch index is 3; legal: 0 \.\. 2"):
+    with pytest.raises(HandsError, match=r"batch index is 3; it must be between 0 and 2"):
         _batches(windows).batch(0, 3, KEYS)
-    with pytest.raises(HandsError, match=r"batch_size is 12; legal for these samples: 1 \.\. 11"):
+    with pytest.raises(HandsError, match=r"batch_size is 12; for these samples, it must be between 1 and 11"):
         Batches(windows, 32, 12)

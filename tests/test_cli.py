@@ -132,8 +132,8 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     rdh, rhd = (["--data", name, "--root", tmp_path] for name in ("rdh", "rhd"))
     assert 'did you mean "rhd"' in fails(capsys, "prepare", tmp_path / "store", *rdh)
     assert 'did you mean "rhd"' in fails(capsys, "export", tmp_path / "out", *rdh, "--layout", "coco")
-    assert "is no packed store" in fails(capsys, "prepare", runs, *rhd)
-    assert "is no packed store" in fails(capsys, "prepare", tmp_path / "store", *rhd, "--verify")
+    assert "is not a packed store" in fails(capsys, "prepare", runs, *rhd)
+    assert "is not a packed store" in fails(capsys, "prepare", tmp_path / "store", *rhd, "--verify")
     assert "count is -1" in fails(capsys, "render", tmp_path / "new", "--count", "-1")
     assert "count is 3" in fails(capsys, "demo", "--out", tmp_path / "demo", "--count", "3")
     assert 'unknown key "batch_sise"; did you mean "batch_size"' in fails(

@@ -1,3 +1,5 @@
+"""Cut windows: labels follow the pixels, for both treatments of right hands, and errors name the sample."""
+
 import dataclasses
 
 import numpy as np
@@ -16,13 +18,12 @@ from latent_hands.hand import camera, geometry
 
 @pytest.mark.parametrize("right_hands", ["mirror", "condition"])
 @pytest.mark.parametrize("margin", [1.0, 1.75])
-def test_labels_stay_on_the_pixels_they_name(tmp_path, right_hands, margin):
+def test_labels_move_with_the_pixels(tmp_path, right_hands, margin):
     windows = build_windows(painted_hands(tmp_path, 6), margin=margin, right_hands=right_hands)
     assert torch.allclose(find_dots(windows.rgb), windows.uv_px[:, DOT], atol=0.3)
     projected = camera.project(windows.xyz_mm, windows.K)
-    assert torch.allclose(
-        projected[:, 1:], windows.uv_px[:, 1:], atol=1e-2
-    )  # the palm's 2D is a middle in 2D
+    # The palm is the middle of two joints in the image as in space, so its projection may differ.
+    assert torch.allclose(projected[:, 1:], windows.uv_px[:, 1:], atol=1e-2)
     assert torch.allclose(windows.uv_px[:, DOT], torch.tensor(191 / 2), atol=1e-3)
     assert windows.right.tolist() == [False, True] * 3
 
@@ -46,7 +47,7 @@ def test_a_mirrored_right_hand_is_the_left_hand_of_the_mirrored_image(tmp_path):
         assert torch.allclose(label[0], label[1], atol=1e-3)
 
 
-def test_both_treatments_of_the_side_share_canonical_poses(tmp_path):
+def test_mirrored_and_conditioned_right_hands_have_the_same_canonical_pose(tmp_path):
     samples = painted_hands(tmp_path, 4)
     mirror, condition = (build_windows(samples, right_hands=each) for each in ("mirror", "condition"))
     assert torch.equal(
@@ -57,7 +58,7 @@ def test_both_treatments_of_the_side_share_canonical_poses(tmp_path):
     assert torch.allclose(geometry.canonicalise(condition.pose, condition.handed)[0], shared, atol=1e-5)
 
 
-def test_grey_lies_beyond_the_border_and_nowhere_else(tmp_path):
+def test_pixels_are_grey_outside_the_image_and_only_there(tmp_path):
     Image.new("RGB", (40, 20), (255, 255, 255)).save(tmp_path / "white.png")
     window = build_windows([Sample("white", tmp_path / "white.png")], margin=1.0, window_px=80).rgb[0]
     assert (window[:, :19] == 128).all()
@@ -65,7 +66,7 @@ def test_grey_lies_beyond_the_border_and_nowhere_else(tmp_path):
     assert (window[:, 61:] == 128).all()
 
 
-def test_shrinking_averages(tmp_path):
+def test_shrinking_averages_pixels(tmp_path):
     v, u = np.mgrid[:1000, :1000]
     Image.fromarray(((u + v) % 2 * 255).astype(np.uint8)).save(tmp_path / "board.png")
     window = build_windows([Sample("board", tmp_path / "board.png")], margin=1.0, window_px=48).rgb.float()
@@ -73,7 +74,7 @@ def test_shrinking_averages(tmp_path):
 
 
 @pytest.mark.parametrize("window_px", [50, 180, 400])
-def test_resampling_keeps_places(tmp_path, window_px):
+def test_resampling_keeps_positions(tmp_path, window_px):
     paint_dot(tmp_path / "dot.png", (131.0, 66.0))
     sample = Sample("dot", tmp_path / "dot.png", scene_box=(120.0, 80.0, 150.0))
     window = build_windows([sample], "scene", margin=1.2, window_px=window_px)
@@ -91,7 +92,7 @@ def test_without_labels_the_window_is_the_whole_image(tmp_path):
     assert all(getattr(windows, label) is None for label in labels)
 
 
-def test_a_scene_shares_its_window_and_its_tag(tmp_path):
+def test_samples_of_a_scene_share_its_box_and_its_tag(tmp_path):
     scenes = [(100.0, 90.0, 120.0), (80.0, 70.0, 90.0)]
     samples = [
         dataclasses.replace(sample, scene_box=scenes[i // 2], tag=tmp_path / f"{i // 2}.png")
@@ -99,9 +100,8 @@ def test_a_scene_shares_its_window_and_its_tag(tmp_path):
     ]
     windows = build_windows(samples, "scene", images=["tag"])
     assert windows.images["tag"].index.tolist() == [0, 0, 1, 1]
-    assert torch.equal(
-        windows.images["tag"].pixels[0], windows.rgb[0]
-    )  # 0.png is also the first sample's image
+    # 0.png is the tag of the first scene and the image of the first sample.
+    assert torch.equal(windows.images["tag"].pixels[0], windows.rgb[0])
     assert torch.allclose(find_dots(windows.rgb), windows.uv_px[:, DOT], atol=0.3)
     chosen = windows.select([3, 0])
     assert chosen.names == ("3", "0")
@@ -111,11 +111,11 @@ def test_a_scene_shares_its_window_and_its_tag(tmp_path):
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path):
-    samples, told = painted_hands(tmp_path, 7), []
+    samples, reports = painted_hands(tmp_path, 7), []
     one = build_windows(samples, workers=1)
-    many = build_windows(samples, workers=4, progress=lambda done, count: told.append((done, count)))
+    many = build_windows(samples, workers=4, progress=lambda done, count: reports.append((done, count)))
     assert torch.equal(one.rgb, many.rgb)
-    assert told == [(i, 7) for i in range(1, 8)]
+    assert reports == [(i, 7) for i in range(1, 8)]
 
 
 def _nan(array):
@@ -125,32 +125,30 @@ def _nan(array):
 
 
 BROKEN = {
-    "xyz_mm holds values that are not finite": lambda s: {"xyz_mm": _nan(s.xyz_mm)},
-    "uv_px holds values that are not finite": lambda s: {"uv_px": _nan(s.uv_px)},
+    "xyz_mm has values that are not finite": lambda s: {"xyz_mm": _nan(s.xyz_mm)},
+    "uv_px has values that are not finite": lambda s: {"uv_px": _nan(s.uv_px)},
     "degenerate hand": lambda s: {"xyz_mm": np.ones_like(s.xyz_mm)},
     "has no xyz_mm, but others have": lambda s: {"xyz_mm": None},
     "has the side None": lambda s: {"side": None},
-    "has the window": lambda s: {"uv_px": None, "scene_box": (0.0, 0.0, -1.0)},
-    "has the window .*legal: .cx, cy, side. in pixels, below 1e.06": lambda s: {
-        "uv_px": s.uv_px * np.float32(1e6)
-    },
+    "has the crop": lambda s: {"uv_px": None, "scene_box": (0.0, 0.0, -1.0)},
+    "has the crop .*must be pixels below 1e.06": lambda s: {"uv_px": s.uv_px * np.float32(1e6)},
     "no image file": lambda s: {"image": s.image.with_name("gone.png")},
 }
 
 
-@pytest.mark.parametrize("told", BROKEN)
-def test_a_broken_sample_is_named(tmp_path, told):
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_sample_is_named(tmp_path, message):
     samples = painted_hands(tmp_path, 3)
-    if told == "has the window":
+    if message == "has the crop":
         samples = [dataclasses.replace(sample, uv_px=None) for sample in samples]
-    samples[1] = dataclasses.replace(samples[1], **BROKEN[told](samples[1]))
-    with pytest.raises(HandsError, match=told) as error:
+    samples[1] = dataclasses.replace(samples[1], **BROKEN[message](samples[1]))
+    with pytest.raises(HandsError, match=message) as error:
         build_windows(samples)
     assert str(samples[1].image) in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"crop": "boxx"}, 'unknown crop "boxx"; did you mean "box"'),
         ({"right_hands": "left"}, 'unknown right_hands "left"'),
@@ -159,13 +157,13 @@ def test_a_broken_sample_is_named(tmp_path, told):
         ({"images": ["tga"]}, 'unknown image "tga"; did you mean "tag"'),
     ],
 )
-def test_an_illegal_choice_is_told(tmp_path, options, told):
-    with pytest.raises(HandsError, match=told):
+def test_illegal_options_are_named(tmp_path, options, message):
+    with pytest.raises(HandsError, match=message):
         build_windows(painted_hands(tmp_path, 2), **options)
 
 
-def test_without_scenes_the_window_is_the_palm_s_and_no_pose_moves_it(tmp_path):
-    """Else the background would tell the pose, and the tag, which is cut alike, too."""
+def test_without_scenes_the_crop_is_around_the_palm_and_independent_of_the_pose(tmp_path):
+    """Otherwise the background, and the tag, which is cut equally, would contain information on the pose."""
     sample = painted_hand(tmp_path, "hand", "right")
     sample = dataclasses.replace(sample, tag=sample.image, root="palm")
     bent = sample.xyz_mm.copy()
@@ -185,17 +183,17 @@ def camera_px(xyz_mm, K):
 
 
 @pytest.mark.parametrize("absent", ["xyz_mm", "K"])
-def test_a_scene_without_window_needs_3d_joints_and_a_camera(tmp_path, absent):
+def test_a_scene_crop_without_scene_box_needs_3d_joints_and_a_camera(tmp_path, absent):
     samples = [dataclasses.replace(sample, **{absent: None}) for sample in painted_hands(tmp_path, 2)]
-    with pytest.raises(HandsError, match=r'sample 0 .* has neither .*xyz_mm, K.*legal: crop="box"'):
+    with pytest.raises(HandsError, match=r'sample 0 .* has neither .*xyz_mm, K.*use crop="box"'):
         build_windows(samples, "scene")
 
 
 @pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")
-def test_rhd_labels_still_reproject():
+def test_labels_of_rhd_reproject():
     windows = build_windows(read_rhd(SHARED / "rhd", "evaluation", limit=40), margin=1.0, window_px=256)
     error_px = (camera.project(windows.xyz_mm, windows.K) - windows.uv_px).norm(dim=-1)
-    seen = windows.visible.clone()
-    seen[:, 0] = False
-    assert (error_px / (256 / windows.crop_side_px[:, None]))[seen].max() < 0.2
+    counted = windows.visible.clone()
+    counted[:, 0] = False
+    assert (error_px / (256 / windows.crop_side_px[:, None]))[counted].max() < 0.2
     assert ((windows.crop_side_px >= 50) & (windows.crop_side_px <= 256)).all()

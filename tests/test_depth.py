@@ -8,13 +8,13 @@ import torch
 from painted_hands import DOT, find_dots, painted_hand, painted_hands
 from PIL import Image
 
-from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation.augment import augment
 from latent_hands.data.crops import build_windows
 from latent_hands.data.depth import REACH_MM, depth_levels, read_depth_mm, surface_depth_mm
 from latent_hands.data.formats.rhd_files import encode_depth
+from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.sample import Sample
-from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError
 
 LIGHT = dict.fromkeys(("brightness", "contrast", "saturation", "hue", "blur_px", "noise"), 0.0)

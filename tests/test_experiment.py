@@ -105,14 +105,14 @@ def test_overriding_leaves_the_table_alone():
             r'run.toml, .training.: unknown key "batchsize"; did you mean "batch_size"',
         ),
         ("[trainin]\nseed = 3", 'run.toml: unknown key "trainin"; did you mean "training"'),
-        ("[training]\nbatch_size = -3", "run.toml: training.batch_size is -3; legal: 1 to"),
+        ("[training]\nbatch_size = -3", "run.toml: training.batch_size is -3; it must be between 1 and"),
         ("[training]\nbatch_size = 3.5", "training.batch_size is 3.5, which is not a whole number"),
         ("[training]\nseed = true", "training.seed is True, which is not a whole number"),
-        ("[training]\nlearning_rate = nan", "training.learning_rate is nan; legal"),
+        ("[training]\nlearning_rate = nan", "training.learning_rate is nan; it must be between"),
         ('[data]\ncrop = "bix"', "data.crop is 'bix'; did you mean \"box\""),
         ("[data]\nroot = 3", "data.root is 3, which is not text"),
-        ("[networks]\nwidth = 100000", "networks.width is 100000; legal: 1 to 4096"),
-        ("[augmentation]\nscale = [1.0]", "augmentation.scale has 1 entries; legal: 2"),
+        ("[networks]\nwidth = 100000", "networks.width is 100000; it must be between 1 and 4096"),
+        ("[augmentation]\nscale = [1.0]", "augmentation.scale has 1 entries; it must have 2"),
         ("[augmentation]\nrotation_deg = 300", r"run.toml, .augmentation.: augmentation rotation_deg"),
         (
             "[augmentation]\nflip = 0.5",
@@ -191,7 +191,7 @@ def test_mistakes_in_the_graph_are_told_when_it_is_built(old, new, extra, messag
     ("args", "message"),
     [
         (["training.seed", "3"], '"training.seed" is not an option'),
-        (["--seed", "3"], '"--seed" is not an option; legal: --section.key value'),
+        (["--seed", "3"], '"--seed" is not an option; options are --section.key value'),
         (["--training.seed"], "--training.seed has no value"),
         (["--latent.cpose.x", "3"], '--latent.cpose.x: "cpose" is 32, not a table'),
         (["--algorithm.name.x=3"], "--algorithm.name.x=3: \"name\" is 'algorithm_1', not a table"),
@@ -274,7 +274,9 @@ def test_each_algorithm_has_keys_of_its_own():
         small(old='name = "cross_modal"', new='name = "cross_modal"\nnoise = { u = "other" }')
     with pytest.raises(HandsError, match=r"algorithm.name is 'crossmodal'; did you mean \"cross_modal\""):
         small(old='"cross_modal"', new='"crossmodal"')
-    with pytest.raises(HandsError, match=r'"name" is missing; legal: algorithm_1, algorithm_2, simultaneous'):
+    with pytest.raises(
+        HandsError, match=r'"name" is missing; it must be one of algorithm_1, algorithm_2, simultaneous'
+    ):
         small(old='name = "cross_modal"\n')
     with pytest.raises(HandsError, match="noise is empty; it must name the factors z_u"):
         small(old='name = "cross_modal"', new='name = "algorithm_2"\nnoise = {}')

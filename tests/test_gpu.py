@@ -9,8 +9,8 @@ from tiny_hands import TINY, hands, windows
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_model
 
 from latent_hands.configuration import load_experiment
-from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation.augment import augment
 from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.hand import camera, geometry
 from latent_hands.predictor import Model

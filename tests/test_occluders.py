@@ -7,8 +7,8 @@ import pytest
 import torch
 from painted_hands import painted_hands
 
-from latent_hands.data.augment import augment
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation.augment import augment
 from latent_hands.data.augmentation.occluders import MOST_HIDDEN, Shapes, draw_shapes, occlude
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError

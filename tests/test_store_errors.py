@@ -1,4 +1,4 @@
-"""What cannot be a packed store, or not the one that is wanted, is one line that names the file."""
+"""Errors of packed stores: one line that names the file, for broken, foreign and different stores."""
 
 import contextlib
 import json
@@ -30,8 +30,8 @@ def store(samples, tmp_path, monkeypatch):
     return tmp_path / "store"
 
 
-def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeypatch):
-    with pytest.raises(HandsError, match=r"prepared with margin = 1\.75; asked for is margin = 1\.5"):
+def test_folders_with_other_windows_data_or_files_are_refused(samples, store, tmp_path, monkeypatch):
+    with pytest.raises(HandsError, match=r"prepared with margin = 1\.75; requested is margin = 1\.5"):
         prepare("images", store, {"training": replace(CUT, margin=1.5)})
     register(monkeypatch, READERS, "painted", lambda *_, **__: samples[::-1])
     with pytest.raises(HandsError, match="was cut from other data"):
@@ -41,7 +41,7 @@ def test_a_folder_of_something_else_is_refused(samples, store, tmp_path, monkeyp
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(HandsError, match="exists and is no packed store"):
+    with pytest.raises(HandsError, match="exists and is not a packed store"):
         prepare("images", tmp_path, {"training": CUT})
     with pytest.raises(HandsError, match="is a packed store, which contains windows"):
         open_data("painted", store, "training")
@@ -60,38 +60,38 @@ def put(data, old, new):
 
 
 def set_payload(data, place, value, kind):
-    """Numbers of blocks, of tags, then cameras: larger types first, each in order of its names."""
+    """Tensors are ordered by the size of their type, then by name: block, tag index, camera."""
     struct.pack_into(kind, data, 8 + struct.unpack("<Q", data[:8])[0] + place, value)
 
 
 BROKEN = {
     "is missing": lambda path: path.unlink(),
     r"has \d+ bytes, not \d+": lambda path: path.write_bytes(path.read_bytes()[:-1]),
-    "is no shard .* header": lambda path: rewrite(path, lambda d: put(d, d[:8], struct.pack("<Q", 2**60))),
-    "is no shard": lambda path: rewrite(path, lambda d: put(d, b'"shape":[3]', b'"shape":[8]')),
-    "is no shard .* U8": lambda path: rewrite(path, lambda d: put(d, b"[3,3,32,32]", b"[9,1,32,32]")),
-    "is no shard .* unknown tensor": lambda path: rewrite(path, lambda d: put(d, b'"pose"', b'"nose"')),
-    "is no shard .*name its 3": lambda path: rewrite(path, lambda d: put(d, b'[\\"3\\"', b"[    3")),
-    "is no shard .* points beyond the images": lambda path: rewrite(
+    "is not a shard .* header": lambda path: rewrite(path, lambda d: put(d, d[:8], struct.pack("<Q", 2**60))),
+    "is not a shard": lambda path: rewrite(path, lambda d: put(d, b'"shape":[3]', b'"shape":[8]')),
+    "is not a shard .* U8": lambda path: rewrite(path, lambda d: put(d, b"[3,3,32,32]", b"[9,1,32,32]")),
+    "is not a shard .* unknown tensor": lambda path: rewrite(path, lambda d: put(d, b'"pose"', b'"nose"')),
+    "is not a shard .*name its 3": lambda path: rewrite(path, lambda d: put(d, b'[\\"3\\"', b"[    3")),
+    "is not a shard .* points beyond the images": lambda path: rewrite(
         path, lambda d: set_payload(d, 3 * 8, 9, "<q")
     ),
-    "is no shard .*K.* not finite": lambda path: rewrite(
+    "is not a shard .*K.* not finite": lambda path: rewrite(
         path, lambda d: set_payload(d, 2 * 3 * 8, math.nan, "<f")
     ),
 }
 
 
-@pytest.mark.parametrize("told", BROKEN)
-def test_a_broken_shard_is_named(store, told):
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_shard_is_named(store, message):
     path = store / "training" / "00001.safetensors"
-    BROKEN[told](path)
-    with pytest.raises(HandsError, match=told) as error:
+    BROKEN[message](path)
+    with pytest.raises(HandsError, match=message) as error:
         open_windows(store, "training", CUT)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_whatever_a_header_says_is_an_error_or_harmless(store):
+def test_any_changed_byte_of_a_header_raises_hands_error_or_opens(store):
     path = store / "training" / "00000.safetensors"
     whole = path.read_bytes()
     length = 8 + struct.unpack("<Q", whole[:8])[0]
@@ -105,24 +105,24 @@ def test_whatever_a_header_says_is_an_error_or_harmless(store):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
-        ({"format": 1}, "has the format 1; this version of latent-hands reads 3: prepare it anew"),
+        ({"format": 1}, "has the format 1; this version of latent-hands reads 3: prepare again"),
         ({"format": None}, "has the format None"),
         ({"splits": {"training": {}}}, r'\[splits.training\]: "cut" is missing'),
         ({"splits": {}}, 'has no split "training"; it has: none'),
         ({"more": 1}, 'unknown key "more"'),
     ],
 )
-def test_a_manifest_that_cannot_be_is_told(store, change, told):
+def test_a_manifest_with_wrong_content_is_an_error(store, change, message):
     path = store / MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(HandsError, match=told):
+    with pytest.raises(HandsError, match=message):
         open_windows(store, "training", CUT)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "[]", "\xff", '{"format": 1e999}'])
-def test_a_manifest_that_is_none_is_told(store, text):
+def test_a_manifest_that_is_not_json_of_a_table_is_an_error(store, text):
     (store / MANIFEST).write_bytes(text.encode("latin1"))
     with pytest.raises(HandsError, match=MANIFEST):
         read_manifest(store)

@@ -56,7 +56,7 @@ def hands_of(experiment):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
-def test_an_experiment_reads_the_same_hands(store, share):
+def test_an_experiment_reads_the_same_hands_from_a_store(store, share):
     prepare("images", store, {"evaluation": replace(CUT, margin=1.0, window_px=PX, images=())})
     options = [f"--data.validation_share={share}", "--data.limit=9", "--data.validation_limit=7"]
     stored, built = (hands_of(tiny("estimation", root, *options)) for root in (store, "images"))
@@ -85,22 +85,22 @@ def test_scores_from_a_store_equal_those_from_images(samples, tmp_path, side):
     )
     windows = stored_windows(model, "painted", tmp_path / "store", "evaluation")
     assert score_run(model, windows, "evaluation") == score_run(model, samples, "evaluation")
-    with pytest.raises(HandsError, match=r"margin = 1\.0, .* = 32; asked for is margin = 1\.5"):
+    with pytest.raises(HandsError, match=r"margin = 1\.0, .* = 32; requested is margin = 1\.5"):
         stored_windows(model, "painted", tmp_path / "store", "evaluation", rotations=2)
 
 
-def test_another_cut_is_an_error_that_names_both(store):
+def test_a_store_with_another_cut_is_an_error_that_names_both(store):
     with pytest.raises(HandsError) as error:
         hands_of(tiny("synthesis", store, "--data.right_hands=condition", "--data.margin=1.0"))
     assert str(error.value) == (
         f"training of {store} was prepared with crop = box, right_hands = mirror, margin = 1.75; "
-        "asked for is crop = scene, right_hands = condition, margin = 1.0: prepare it in another folder"
+        "requested is crop = scene, right_hands = condition, margin = 1.0: prepare it in another folder"
     )
     without = replace(CUT, images=())
-    with pytest.raises(HandsError, match="name = painted; asked for is name = rhd"):
+    with pytest.raises(HandsError, match="name = painted; requested is name = rhd"):
         open_windows(store, "training", replace(without, name="rhd"))
     prepare("images", store, {"evaluation": without})
-    with pytest.raises(HandsError, match=r"images = \(\); asked for is images = \(.tag., .depth.\)"):
+    with pytest.raises(HandsError, match=r"images = \(\); requested is images = \(.tag., .depth.\)"):
         open_windows(store, "evaluation", CUT)
 
 

@@ -13,7 +13,8 @@ from latent_hands.beyond import Agreement
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
 from latent_hands.configuration import load_experiment
 from latent_hands.configuration.algorithm import Alternating
-from latent_hands.data.windows import ImageStack, Windows
+from latent_hands.data.image_stacks import ImageStack
+from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.runs.folder import METRICS, load_run, read_metrics
 from latent_hands.runs.shrink import shrink

@@ -190,7 +190,7 @@ def test_data_without_a_modality_are_refused_before_the_first_batch(change, mess
 
 
 def test_too_few_samples_for_a_batch_are_refused(tmp_path):
-    with pytest.raises(HandsError, match=r'phase "disentangle": batch_size is 8; legal .* 1 \.\. 5'):
+    with pytest.raises(HandsError, match=r'phase "disentangle": batch_size is 8; .* between 1 and 5'):
         train(tiny(), tmp_path / "run", hands=Hands(windows(5), None))
 
 

@@ -3,7 +3,8 @@
 import torch
 
 from latent_hands.build import Hands
-from latent_hands.data.windows import ImageStack, Windows
+from latent_hands.data.image_stacks import ImageStack
+from latent_hands.data.windows import Windows
 from latent_hands.hand.geometry import normalise
 
 

@@ -5,15 +5,15 @@ from difflib import get_close_matches
 
 
 class HandsError(ValueError):
-    """Bad input, told in one line: the thing, its value, what is legal, and where it was found."""
+    """Wrong input. The message names it in one line: the thing, its value, what is legal, and where it is."""
 
 
 class AbsentError(HandsError):
-    """What was asked for is not there at all; where it is there but broken, a plain HandsError says so."""
+    """A file or folder that does not exist. One that exists but is broken raises a plain HandsError."""
 
 
 def did_you_mean(name: str, legal: Iterable[str]) -> str:
-    """The sentence that follows an unknown name: the nearest legal one, then all of them.
+    """Return the end of a message about an unknown name: the most similar legal name, then all of them.
 
     >>> did_you_mean("colour", ["colours", "size"])
     'did you mean "colours"? Legal: colours, size'

@@ -1,13 +1,14 @@
-"""Files that are whole or not there: written under a temporary name, then renamed."""
+"""Atomic writing: files are written under a temporary name and then renamed, so none is ever incomplete."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """What `write` makes of a temporary path, whose ending is the same; nothing is left if it raises.
+    """Let `write` create a file under a temporary name with the same suffix, and rename it to `path`.
 
-    What a killed process left is written over: the temporary name is always the same.
+    If `write` raises, the temporary file is removed. Its name is always the same, so that the next call
+    overwrites what a killed process left.
     """
     temporary = path.with_name(f".part-{path.name}")
     try:
@@ -19,10 +20,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
-    """A file of bytes."""
+    """Write a file of bytes atomically."""
     return write_whole(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> Path:
-    """A file of UTF-8."""
+    """Write a text file in UTF-8 atomically."""
     return write_bytes(path, text.encode())

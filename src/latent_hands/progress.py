@@ -37,7 +37,7 @@ class ProgressBars:
     def advance(self, work: str, done: int | float, count: int | float, text: str = "") -> None:
         """Set the bar of some work to `done` of `count`, which are items or, as floats, shares.
 
-        `text` is shown after the bar until another text replaces it.
+        `text` appears after the bar until another text replaces it.
         """
         if work not in self._tasks:
             self._progress.start()

@@ -1,4 +1,4 @@
-"""TOML tables as typed, frozen dataclasses, and back; every mistake is told with its place."""
+"""Conversion between TOML tables and typed, frozen dataclasses. Every error names its place in the file."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class Range:
 
 
 def parse(text: str, where: str) -> Table:
-    """The table of a TOML text; HandsError with line and column if it is none."""
+    """Parse a TOML text. Raises HandsError with line and column if it is not valid."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -33,7 +33,11 @@ def parse(text: str, where: str) -> Table:
 
 
 def read(cls: type[T], table: object, where: str, section: str = "") -> T:
-    """A dataclass from a table. Raises HandsError for unknown, missing, mistyped and illegal values."""
+    """Convert a table to a dataclass.
+
+    `where` names the file and `section` the table in error messages.
+    Raises HandsError for unknown and missing keys, and for values of a wrong type or out of range.
+    """
     place = f"{where}, [{section}]" if section else where
     if not isinstance(table, Mapping):
         raise HandsError(f"{place}: {table!r} is not a table")
@@ -56,13 +60,13 @@ def read(cls: type[T], table: object, where: str, section: str = "") -> T:
 
 
 def convert(hint: Any, value: Any, where: str, key: str) -> Any:
-    """A TOML value as the type that the hint asks for."""
+    """Convert a TOML value to the type of a hint. `where` and `key` name the value in error messages."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         number = convert(arguments[0], value, where, key)
         legal: Range = arguments[1]
         if not legal.low <= number <= legal.high:
-            raise HandsError(f"{where}: {key} is {number}; legal: {legal.low} to {legal.high}")
+            raise HandsError(f"{where}: {key} is {number}; it must be between {legal.low} and {legal.high}")
         return number
     if origin in (Union, UnionType):
         members = [argument for argument in arguments if argument is not NoneType]
@@ -96,29 +100,29 @@ def _variant(union: Any, value: Any, where: str, key: str) -> type:
     """Return the dataclass that a table's "name" selects. Raises HandsError for a missing or unknown name."""
     legal = variants(union)
     if not isinstance(value, Mapping) or "name" not in value:
-        raise HandsError(f'{where}, [{key}]: "name" is missing; legal: {", ".join(legal)}')
+        raise HandsError(f'{where}, [{key}]: "name" is missing; it must be one of {", ".join(legal)}')
     if (name := value["name"]) not in legal:
         raise HandsError(f"{where}: {key}.name is {name!r}; {did_you_mean(str(name), legal)}")
     return legal[name]
 
 
 def convert_list(arguments: tuple[Any, ...], value: Any, where: str, key: str) -> tuple[Any, ...]:
-    """A TOML list as `tuple[X, ...]` or as a tuple of fixed length."""
+    """Convert a TOML list to `tuple[X, ...]` or to a tuple of fixed length."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise HandsError(f"{where}: {key} is {value!r}, not a list")
     hints = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
     if len(hints) != len(value):
-        raise HandsError(f"{where}: {key} has {len(value)} entries; legal: {len(hints)}")
+        raise HandsError(f"{where}: {key} has {len(value)} entries; it must have {len(hints)}")
     return tuple(
         convert(h, v, where, f"{key}[{i}]") for i, (h, v) in enumerate(zip(hints, value, strict=True))
     )
 
 
 def override(table: Table, arguments: Sequence[str]) -> Table:
-    """A copy of a table with values set from a command line.
+    """Return a copy of a table with values set by command line arguments.
 
-    `--section.key value` or `--section.key=value`, to any depth; dashes and underscores are the same. Values
-    are TOML, else text: `--data.root hands --latent.pose 16 --algorithm.encode '["rgb"]'`.
+    An argument is `--section.key value` or `--section.key=value`, to any depth. Dashes are treated as
+    underscores. A value that is not TOML is text: `--data.root hands --algorithm.encode '["rgb"]'`.
     """
     table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
     pending = list(arguments)
@@ -126,10 +130,10 @@ def override(table: Table, arguments: Sequence[str]) -> Table:
         option = pending.pop(0)
         name, equals, text = option.partition("=")
         if not name.startswith("--") or "." not in name:
-            raise HandsError(f'"{option}" is not an option; legal: --section.key value')
+            raise HandsError(f'"{option}" is not an option; options are --section.key value')
         if not equals:
             if not pending:
-                raise HandsError(f"{option} has no value; legal: {option} VALUE")
+                raise HandsError(f"{option} has no value; write {option} VALUE")
             text = pending.pop(0)
         *path, key = name[2:].replace("-", "_").split(".")
         inner = table
@@ -144,7 +148,7 @@ def override(table: Table, arguments: Sequence[str]) -> Table:
 
 
 def value_of(text: str) -> Any:
-    """A TOML value, or the text itself if it is none."""
+    """Parse a TOML value. Return the text itself if it is not TOML."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -152,7 +156,7 @@ def value_of(text: str) -> Any:
 
 
 def to_table(instance: Any) -> Any:
-    """A dataclass as plain tables and lists; None is left out."""
+    """Convert a dataclass to tables and lists. Values that are None are left out."""
     if is_dataclass(instance):
         return {key: to_table(value) for key, value in vars(instance).items() if value is not None}
     if isinstance(instance, Mapping):
@@ -163,7 +167,7 @@ def to_table(instance: Any) -> Any:
 
 
 def write(table: Table) -> str:
-    """A table of sections as TOML; tables within sections are written inline."""
+    """Write a table of sections as TOML. Tables within sections are written inline."""
     parts = []
     for section, values in table.items():
         lines = [f"{write_key(key)} = {write_value(value)}" for key, value in values.items()]
@@ -172,7 +176,7 @@ def write(table: Table) -> str:
 
 
 def write_value(value: Any) -> str:
-    """One value on one line."""
+    """Write one value on one line."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{write_key(k)} = {write_value(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list):
@@ -183,5 +187,5 @@ def write_value(value: Any) -> str:
 
 
 def write_key(key: str) -> str:
-    """A bare key where TOML allows it, else a quoted one."""
+    """Write a bare key where TOML allows it, and else a quoted one."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else write_value(key)

@@ -1,4 +1,4 @@
-"""From an experiment to its parts: the only place that knows both the settings and what they build."""
+"""Build the parts of an experiment from its settings: graph, phases, windows and batches."""
 
 from latent_hands.build.data import Hands, build_batches, build_hands, build_validation
 from latent_hands.build.graph import build_vae

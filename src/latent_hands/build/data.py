@@ -1,6 +1,6 @@
-"""The hands that an experiment learns from, as windows and as batches."""
+"""The hands that an experiment is trained and validated on, as windows and as batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,20 +16,23 @@ from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Feed, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
-
-Report = Callable[[str, int, int], None]
+from latent_hands.progress import Advance
 
 
 @dataclass(frozen=True)
 class Hands:
-    """The windows that a run learns from, those that it is validated on, and images without labels."""
+    """Windows for training and for validation, and images without labels."""
 
     training: Windows
     validation: Windows | None
     photos: Windows | None = None
 
     def feeds(self, labelled: float) -> dict[Feed, Windows]:
-        """What steps learn from; the first share `labelled` of the training hands has all labels."""
+        """Return the windows of each feed. The first share `labelled` of the training hands has all labels.
+
+        "all" are all training hands, "labelled" those with all labels, "rest" the others, if there are any,
+        and "photos" the images without labels, if there are any.
+        """
         windows = self.training
         count = max(1, round(labelled * len(windows)))
         feeds: dict[Feed, Windows] = {"all": windows, "labelled": windows}
@@ -45,14 +48,16 @@ def build_hands(
     experiment: Experiment,
     vae: DisentangledVAE,
     phases: tuple[Phase, ...],
-    report: Report | None = None,
+    report: Advance | None = None,
     training: Sequence[Sample] | None = None,
     validation: Sequence[Sample] | None = None,
 ) -> Hands:
-    """Return the windows of an experiment, cut from images or read from a packed store.
+    """Cut the windows for training and validation, or open them from a packed store.
 
-    `report` receives (what, done, all). The samples `training` and `validation` replace those of [data] name
-    and root. Raises HandsError if neither samples nor [data] root are given, and as reading and cutting do.
+    `report` is called with (name of the work, windows done, all windows). The samples `training` and
+    `validation` replace those of [data] name and root.
+    Raises HandsError if neither samples nor [data] root are given, and the errors of `open_data`,
+    `build_windows` and `open_windows`.
     """
     data = experiment.data
     needed = frozenset().union(*(keys(vae, phase.steps) for phase in phases))
@@ -89,7 +94,7 @@ def build_hands(
 
 
 def build_batches(experiment: Experiment, windows: Windows, phase: Phase, seed: int) -> Batches:
-    """The shuffled, augmented batches of a phase."""
+    """Return the shuffled, augmented batches of a phase."""
     data = experiment.data
     return Batches(
         windows, data.crop_px, phase.batch_size, experiment.augmentation, frame=data.frame, seed=seed
@@ -97,6 +102,6 @@ def build_batches(experiment: Experiment, windows: Windows, phase: Phase, seed: 
 
 
 def build_validation(experiment: Experiment, windows: Windows) -> Batches:
-    """The ground-truth crops, in order."""
+    """Return batches of the ground-truth crops, in order."""
     data = experiment.data
     return Batches(windows, data.crop_px, 64, frame=data.frame, shuffle=False)

@@ -1,4 +1,4 @@
-"""Batches in an order and with an augmentation that depend on (seed, epoch, index) alone."""
+"""Batches of crops. Their order and augmentation depend only on (seed, epoch, index)."""
 
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_hands.data.augment import draw_images, draw_warps, move_labels
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.augmentation.augment import draw_images, draw_warps, move_labels
 from latent_hands.data.labels import image_keys
 from latent_hands.data.windows import Windows, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.paper.modality import Batch
 
-_AHEAD = 2  # batches prepared while one is in use
+_AHEAD = 2  # batches that a thread prepares while one is in use
 
 
 @dataclass(frozen=True)
 class _Epoch:
-    """Everything of one epoch but its images."""
+    """Order, warps and labels of all samples of one epoch."""
 
     order: Tensor
     W: Tensor
@@ -33,10 +33,21 @@ class _Epoch:
 class Batches:
     """The batches of some windows, epoch after epoch.
 
-    With `shuffle` (training) every epoch visits the samples in a new order, each at most once, and drops the
-    last partial batch; without (evaluation) they come in their order and the partial batch is kept. A run
-    that resumes at any (epoch, index) sees what it would have seen. Labels are moved for a whole epoch at
-    once, and images are touched only if a key asks for them.
+    A run that resumes at any (epoch, index) gets the batches that an uninterrupted run gets. The labels of a
+    whole epoch are moved at once. Images are read only if a key requests them.
+
+    Args:
+        windows: the hands.
+        crop_px: side of the crops.
+        batch_size: samples in a batch.
+        augmentation: ranges of the random changes. None gives the ground-truth crops.
+        frame: frame of pose and viewpoint, see `augment`.
+        seed: seed of all orders and changes.
+        shuffle: True (training) visits the samples in a new order in each epoch and drops the last partial
+            batch. False (evaluation) keeps the order and the partial batch.
+        pixel_dtype: type of the images.
+
+    Raises HandsError if no batch can be filled.
     """
 
     def __init__(
@@ -50,26 +61,24 @@ class Batches:
         shuffle: bool = True,
         pixel_dtype: torch.dtype = torch.float32,
     ) -> None:
-        """`augmentation=None` is the ground-truth crop. See `augment` for the keys, their shapes and `frame`.
-
-        Raises HandsError if not a single batch can be filled.
-        """
         if batch_size < 1 or (shuffle and batch_size > len(windows)):
-            raise HandsError(f"batch_size is {batch_size}; legal for these samples: 1 .. {len(windows)}")
+            raise HandsError(
+                f"batch_size is {batch_size}; for these samples, it must be between 1 and {len(windows)}"
+            )
         self.windows, self.crop_px, self.batch_size = windows, crop_px, batch_size
         self.augmentation = augmentation or Augmentation.none()
         self.frame, self.seed, self.shuffle, self.pixel_dtype = frame, seed, shuffle, pixel_dtype
         self._plan = lru_cache(maxsize=2)(self._draw)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
         full, rest = divmod(len(self.windows), self.batch_size)
         return full + (rest > 0 and not self.shuffle)
 
     def batch(self, epoch: int, index: int, keys: Collection[str]) -> Batch:
-        """Batch `index` of `epoch`, with these keys: a pure function of (seed, epoch, index)."""
+        """Return batch `index` of `epoch` with these keys. See `augment` for their shapes and units."""
         if not 0 <= index < len(self):
-            raise HandsError(f"batch index is {index}; legal: 0 .. {len(self) - 1}")
+            raise HandsError(f"batch index is {index}; it must be between 0 and {len(self) - 1}")
         plan = self._plan(epoch, frozenset(keys))
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         batch = {key: label[part] for key, label in plan.labels.items()}
@@ -81,7 +90,7 @@ class Batches:
         )
 
     def epoch(self, epoch: int, keys: Collection[str], start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from index `start` on; a thread prepares the next ones."""
+        """Yield the batches of an epoch from index `start` on. A thread prepares the next ones."""
         keys, indices = frozenset(keys), iter(range(start, len(self)))
         if image_keys().isdisjoint(keys):
             yield from (self.batch(epoch, index, keys) for index in indices)
@@ -94,7 +103,7 @@ class Batches:
                 yield batch
 
     def stream(self, keys: Collection[str], start: int = 0) -> Iterator[Batch]:
-        """Batches without end, epoch after epoch, from the one of that number on."""
+        """Yield batches without end, epoch after epoch, from batch number `start` on."""
         epoch, index = divmod(start, len(self))
         while True:
             yield from self.epoch(epoch, keys, start=index)
@@ -112,6 +121,6 @@ class Batches:
         return _Epoch(order, W, move_labels(windows, order, W, self.crop_px, keys, self.frame))
 
     def _generator(self, *place: int) -> torch.Generator:
-        """One stream of random numbers a place, on the windows' device."""
+        """Return a random generator for an epoch, or a batch of an epoch, on the device of the windows."""
         state = np.random.SeedSequence([self.seed, *place]).generate_state(1, np.uint64)
         return torch.Generator(self.windows.rgb.device).manual_seed(int(state[0] >> np.uint64(1)))

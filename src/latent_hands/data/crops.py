@@ -1,7 +1,7 @@
-"""Cutting windows: the surroundings of every hand, cut once out of its image.
+"""Windows cut out of images: each hand with its surroundings, and its labels in pixels of the window.
 
-A window is a square around the ground-truth crop, larger by `margin`, so that the corners of rotated and
-shifted crops are still filled. Beyond the image's border lies mid-grey. The labels move with the pixels.
+A window is a square around the ground-truth crop. It is larger by the factor `margin`, so that rotated and
+shifted crops stay inside it. Pixels from outside the image are mid-grey.
 """
 
 import math
@@ -13,10 +13,11 @@ from torch import Tensor
 
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.image_files import check_images, cut_images, cut_square, for_all, whole_square
+from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.labels import LABELS, Label, Motion, Square
 from latent_hands.data.palm import crop_square, scene_square
 from latent_hands.data.sample import FAR_PX, Sample
-from latent_hands.data.windows import ImageStack, Windows
+from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
 
@@ -37,20 +38,20 @@ def build_windows(
     """Cut the window of every sample.
 
     Args:
-        samples: at least one.
-        crop: "box" is the ground-truth box of hand3d (`camera.crop_box`); samples without 2D keypoints use
-            their own scene box, or else the whole image padded to a square. "scene" is the sample's scene
-            box, the same for every pose of a scene, and in sets without scenes the square about the palm
+        samples: at least one sample.
+        crop: "box" is the ground-truth box of hand3d (`camera.crop_box`). Samples without 2D keypoints use
+            their scene box, or the whole image padded to a square. "scene" is the sample's scene box, which
+            all images of a scene share. Samples without a scene use the square around the palm
             (`camera.palm_box`).
-        margin: side of the window over that of the crop (1: no margin).
-        window_px: side of the window in pixels; shrinking averages over areas.
-        right_hands: "mirror" mirrors right hands, "condition" leaves them.
-        images: further images to cut by the same window, by their key in `LABELS`.
-        workers: threads that read.
-        progress: called with (done, all).
+        margin: side of the window over the side of the crop, between 1 (no margin) and 4.
+        window_px: side of the window in pixels, between 8 and 1024.
+        right_hands: "mirror" mirrors right hands, "condition" keeps them.
+        images: further images that are cut by the same window, by their key in `LABELS`.
+        workers: number of threads that read images.
+        progress: function that is called with (number of windows done, number of all windows).
 
-    Raises HandsError naming the sample for labels that are not finite or degenerate, for a label that some
-    samples have and others lack, and for a missing scene box or image.
+    Raises HandsError naming the sample if a label is not finite or degenerate, if some samples have a label
+    and others lack it, and if a scene box or an image is missing.
     """
     _check_options(samples, crop, right_hands, margin, window_px)
     check_images(samples, images)
@@ -101,7 +102,8 @@ def _check_options(
             raise HandsError(f'unknown {name} "{value}"; {did_you_mean(value, legal)}')
     if not 1 <= margin <= 4 or not 8 <= window_px <= 1024:
         raise HandsError(
-            f"a window has margin {margin} and {window_px} px; legal are margins of 1 to 4 and 8 to 1024 px"
+            f"a window has margin {margin} and {window_px} px; the margin must be between 1 and 4, the side "
+            "between 8 and 1024 px"
         )
     if not samples:
         raise HandsError("there is no sample to cut a window for; at least 1 is needed")
@@ -119,12 +121,12 @@ def _stack(samples: Sequence[Sample], name: str, read: Callable[[Sample], Tensor
     stacked = torch.stack(present)
     bad = ~stacked.isfinite().flatten(1).all(dim=1)
     if bad.any():
-        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {name} holds values that are not finite")
+        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {name} has values that are not finite")
     return stacked
 
 
 def _blocks(samples: Sequence[Sample]) -> Tensor | None:
-    """Return a number for each sample's block, equal in all shards of a store; None if a sample has none."""
+    """Return the number of each sample's block, the same in all shards; None if a block is unknown."""
     names = [sample.block for sample in samples]
     digests = [blake2b(name.encode(), digest_size=7).digest() for name in names if name is not None]
     if len(digests) < len(names):
@@ -133,7 +135,7 @@ def _blocks(samples: Sequence[Sample]) -> Tensor | None:
 
 
 def _right(samples: Sequence[Sample]) -> Tensor | None:
-    """Return which hands are right ones, None if no side is known."""
+    """Return which hands are right hands, None if no handedness is known."""
     sides = [sample.side for sample in samples]
     if not any(sides):
         return None
@@ -151,19 +153,20 @@ def _crop(sample: Sample, crop: str, size_px: tuple[int, int]) -> Square:
         square = crop_square(sample, size_px) or sample.scene_box or whole_square(size_px)
     if square is None:
         raise HandsError(
-            f"{sample.where} has neither a scene window nor 3D joints and a camera (xyz_mm, K), of which "
-            'crop="scene" needs one; legal: crop="box"'
+            f'{sample.where} has neither a scene box nor 3D joints and a camera (xyz_mm, K); crop="scene" '
+            'needs one of them, use crop="box"'
         )
     cx, cy, side_px = square
     if not (math.hypot(cx, cy) < FAR_PX and 0 < side_px < FAR_PX):
         raise HandsError(
-            f"{sample.where} has the window {square}; legal: (cx, cy, side) in pixels, below {FAR_PX:.0e}"
+            f"{sample.where} has the crop {square}; (cx, cy, side) must be pixels below {FAR_PX:.0e}, and "
+            "the side above 0"
         )
     return float(cx), float(cy), float(side_px)
 
 
 def _move(labels: dict[str, Tensor | None], W: Tensor, where: list[str]) -> dict[str, Tensor]:
-    """Return the labels in the windows, and pose and bone length where there are 3D joints."""
+    """Return the labels in the windows. Add pose and bone length if the 3D joints are known."""
     motion = Motion(W)
     moved: dict[str, Tensor] = {}
     for name, values in labels.items():

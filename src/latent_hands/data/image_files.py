@@ -1,4 +1,4 @@
-"""The images of samples: which file each comes from, and cutting squares out of it."""
+"""The images of samples: their files, and squares cut out of them."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.labels import Pixels, Square, image_keys, image_label
 from latent_hands.data.sample import Sample
-from latent_hands.data.windows import ImageStack
 from latent_hands.errors import HandsError
 
 Progress = Callable[[int, int], None]
@@ -46,7 +46,7 @@ def cut_images(
     window_px: int,
     workers: int,
 ) -> ImageStack:
-    """Return the images of one kind, cut by each sample's crop and the margin; shared ones are cut once."""
+    """Return the images of one kind, cut by each sample's crop and the margin. Shared images are cut once."""
     kind = image_label(key)
 
     def identity(i: int) -> tuple[object, ...]:
@@ -84,19 +84,19 @@ def whole_square(size_px: tuple[int, ...]) -> Square:
 def cut_square(
     pixels: Pixels, centre: tuple[float, float], side_px: float, out_px: int, flip: bool
 ) -> UInt8[Tensor, "channels {out_px} {out_px}"]:
-    """Return the square resampled: bilinear where it grows, averaged over areas where it shrinks.
+    """Return a square of the image, resampled to `out_px` pixels and mirrored if `flip`.
 
-    Beyond the image's border lies mid-grey, or 0 for one channel, which is depth.
+    Enlarging is bilinear, shrinking averages over areas. Pixels from outside the image are mid-grey, or 0 in
+    an image of one channel (depth).
     """
     image = Image.fromarray(pixels)
     factor = max(1, int(side_px / out_px / 2))
     if factor > 1:
         image, side_px = image.reduce(factor), side_px / factor
-    rim = math.ceil(side_px / out_px) + 1  # what the filter reads beyond the square
+    rim = math.ceil(side_px / out_px) + 1  # pixels that the filter reads outside the square
     extent = math.ceil(side_px) + 2 * rim + 1
-    left, top = (
-        (c + 0.5) / factor - side_px / 2 for c in centre
-    )  # Pillow counts from the first pixel's corner
+    # Pillow counts from the first pixel's corner
+    left, top = ((c + 0.5) / factor - side_px / 2 for c in centre)
     x, y = math.floor(left) - rim, math.floor(top) - rim
     canvas = Image.new(image.mode, (extent, extent), _GREY if image.mode == "RGB" else 0)
     canvas.paste(image, (-x, -y))
@@ -107,7 +107,7 @@ def cut_square(
 
 
 def for_all(count: int, work: Callable[[int], None], workers: int, progress: Progress | None) -> None:
-    """Do `work` for 0 .. count - 1 in threads: Pillow decodes and resamples outside the GIL."""
+    """Call `work` with 0 to count - 1 in threads: Pillow releases Python's interpreter lock."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for done, _ in enumerate(pool.map(work, range(count)), 1):
             if progress is not None:

@@ -1,4 +1,4 @@
-"""Samples in palm form: joint 0 is the palm, as models and scores expect, whatever the data set labels."""
+"""Samples in palm form: joint 0 is the palm, which models and scores use, whichever joint a set labels."""
 
 import numpy as np
 import torch

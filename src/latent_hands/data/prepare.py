@@ -1,7 +1,7 @@
-"""Cutting a data set into a packed store, shard by shard: what is there and intact is never cut twice."""
+"""Cut a data set into a packed store, shard by shard. Intact shards are never cut again."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,22 +23,35 @@ from latent_hands.data.store import (
 )
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
+from latent_hands.progress import Advance
 
 SHARD_BYTES = 64 * 2**20
-"""Images in a shard: little to lose when stopped, few files. Another number makes a new format."""
+"""Bytes of RGB images in a shard. Larger shards lose more work when stopped, smaller ones make many files.
 
-Report = Callable[[str, int, int], None]
+A change of this number makes a new format."""
 
 
 def prepare(
-    root: str | Path, out: str | Path, cuts: Mapping[str, Cut], workers: int = 2, report: Report | None = None
+    root: str | Path,
+    out: str | Path,
+    cuts: Mapping[str, Cut],
+    workers: int = 2,
+    report: Advance | None = None,
 ) -> Manifest:
-    """Cut splits of a data set, `cuts` by split, into the store `out`; `report` is told (what, done, all).
+    """Cut splits of a data set into the store `out`.
 
-    One that was stopped goes on where it was, and gives the same bytes as one that was not. Whatever `out`
-    holds already is checked against its checksums, and cut again where it is damaged. `workers` threads read.
-    Raises HandsError for a folder that holds something else, other windows or other data, and as reading
-    and cutting do.
+    Preparing again continues where an earlier call stopped, and gives the same bytes as one call. Existing
+    shards are compared with their checksums, and cut again if they are damaged.
+
+    Args:
+        root: folder of the data set.
+        out: folder of the store; new, empty or a store.
+        cuts: how to cut, by the name of the split.
+        workers: number of threads that read images.
+        report: function that is called with (name of the work, windows done, all windows).
+
+    Raises HandsError if `out` contains anything else, other windows or other data. Also raises the errors of
+    `open_data` and `build_windows`.
     """
     root, out = Path(root), Path(out)
     manifest = _claim(out)
@@ -48,10 +61,15 @@ def prepare(
             check_cut(f"{split} of {out}", held.cut, cut)
         samples = open_data(cut.name, root, split)
         check_images(samples, cut.images)
-        told = {"source_bytes": _source_bytes(samples, cut.images), "convention": convention_of(samples)}
-        found = Split(cut, source_digest(samples, cut.images), samples=len(samples), **told)
+        found = Split(
+            cut,
+            source_digest(samples, cut.images),
+            _source_bytes(samples, cut.images),
+            len(samples),
+            convention=convention_of(samples),
+        )
         if held and held.source != found.source:
-            raise HandsError(f"{split} of {out} was cut from other data than {root}; give another folder")
+            raise HandsError(f"{split} of {out} was cut from other data than {root}; name another folder")
         manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)
     for split, cut in cuts.items():
         open_windows(out, split, cut)
@@ -59,17 +77,19 @@ def prepare(
 
 
 def _claim(out: Path) -> Manifest:
-    """The manifest of a store to go on with, or of one that is yet to be made."""
+    """Return the manifest of an existing store, or that of a new one."""
     if is_store(out):
         return read_manifest(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise HandsError(f"{out} exists and is no packed store; give a new or an empty folder")
+        raise HandsError(f"{out} exists and is not a packed store; name a new or an empty folder")
     return Manifest()
 
 
 def source_digest(samples: Sequence[Sample], images: Sequence[str] = ()) -> str:
-    """A digest of names, labels and the sizes in bytes of photographs and of such further images: enough to
-    tell data sets apart."""
+    """Return a digest that differs between data sets.
+
+    It covers names, labels, and the file sizes of the RGB images and of the further `images`.
+    """
     digest = hashlib.sha256()
     for s in samples:
         digest.update(repr((s.name, s.side, s.scene_box, s.image.stat().st_size)).encode())
@@ -81,6 +101,7 @@ def source_digest(samples: Sequence[Sample], images: Sequence[str] = ()) -> str:
 
 
 def _source_bytes(samples: Sequence[Sample], images: Sequence[str]) -> int:
+    """Return the size in bytes of all image files."""
     files = {file_of(sample, key) for key in ("rgb", *images) for sample in samples}
     return sum(file.stat().st_size for file in files if file is not None)
 
@@ -92,9 +113,9 @@ def _cut_missing(
     split: Split,
     samples: Sequence[Sample],
     workers: int,
-    report: Report | None,
+    report: Advance | None,
 ) -> Manifest:
-    """Write every shard of a split that is not there intact; the manifest, after each of them."""
+    """Write every missing or damaged shard of a split, and after each of them the manifest."""
 
     def keep(shards: Sequence[Shard]) -> Manifest:
         splits = manifest.splits | {name: replace(split, shards=tuple(shards))}
@@ -109,16 +130,16 @@ def _cut_missing(
     for number, start in enumerate(range(0, len(samples), step)):
         part, path = samples[start : start + step], shard_path(out, name, number)
 
-        def told(done: int, _: int, start: int = start) -> None:
+        def advance(done: int, _: int, start: int = start) -> None:
             if report:
                 report(f"cutting {name}", start + done, len(samples))
 
         if number < len(shards) and is_intact(path, shards[number]):
-            told(len(part), len(part))
+            advance(len(part), len(part))
             continue
         data = encode(
             build_windows(
-                part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, told
+                part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, advance
             )
         )
         write_bytes(path, data)

@@ -1,6 +1,6 @@
-"""The shards of a packed store: windows one after another with all their labels, as safetensors files.
+"""The shards of a packed store: safetensors files with windows and all their labels.
 
-Loading executes nothing, and allocates nothing that a header merely announces: tensors are views of the file.
+Loading a shard executes no code. A header cannot make it allocate memory: tensors are views of the file.
 """
 
 import json
@@ -14,21 +14,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from latent_hands.data.image_stacks import ImageStack, ShardedImages
 from latent_hands.data.labels import LABELS, Label, image_keys, image_label
 from latent_hands.data.readers.reading import check_limit
-from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
-from latent_hands.data.windows import ImageStack, Windows
+from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 
 DTYPES = {torch.float32: "F32", torch.bool: "BOOL", torch.int64: "I64"}
 INDEX = ".index"
-"""Suffix of the tensor that says which image each sample has, in a file whose samples share images."""
+"""Suffix of the tensor with the number of each sample's image, if samples share images."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a shard holds: labels, images still in the file, and the samples' names."""
+    """An opened shard: labels, images that stay in the file, and the names of the samples."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -36,7 +36,7 @@ class Part:
 
 
 def encode(windows: Windows) -> bytes:
-    """A shard's file, the same for the same windows."""
+    """Return the bytes of a shard's file. The same windows give the same bytes."""
     values: dict[str, Any] = dict(windows.labels)
     values |= {key: images.pixels for key, images in windows.images.items()}
     values |= {key + INDEX: images.index for key, images in windows.images.items()}
@@ -45,10 +45,10 @@ def encode(windows: Windows) -> bytes:
 
 
 def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = None) -> Windows:
-    """The windows of a split, exactly as `build_windows` cuts them; `limit` keeps the first so many.
+    """Return the windows of a split, equal to those of `build_windows`. `limit` keeps the first ones.
 
-    Raises HandsError if the store was cut otherwise than `wanted`, or lacks the split or a part of it, and
-    naming the file for a shard that is missing, truncated or broken.
+    Raises HandsError if the store was not cut as `wanted`, lacks the split, or is not finished. The error
+    names the file if a shard is missing, truncated or broken.
     """
     root, held = Path(root), find_split(Path(root), split)
     check_cut(f"{split} of {root}", held.cut, wanted)
@@ -63,7 +63,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
 
 
 def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
-    """A shard of so many samples and bytes, by its header. Raises HandsError naming the file if it is not."""
+    """Open a shard. Raises HandsError naming the file if it does not have this many samples and bytes."""
     if not path.is_file():
         raise HandsError(f"{path} is missing: repeat the store's `latent-hands prepare`")
     if (found := path.stat().st_size) != size:
@@ -77,17 +77,17 @@ def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
             names = _names(file.metadata()["names"], samples)
         _check_content(tensors)
     except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise HandsError(f"{path} is no shard of a packed store: {error}") from error
+        raise HandsError(f"{path} is not a shard of a packed store: {error}") from error
     return Part(path, tensors, names)
 
 
 def join(parts: Sequence[Part], margin: float, right_hands: str) -> Windows:
-    """The windows of several shards, in order; labels are copied together, images stay where they are."""
+    """Return the windows of several shards, in order. Labels are copied, images stay in their files."""
     first = parts[0]
     for part in parts:
         if part.tensors.keys() != first.tensors.keys():
             labels, others = (", ".join(sorted(each.tensors)) for each in (part, first))
-            raise HandsError(f"{part.path} holds {labels}, but {first.path.name} holds {others}")
+            raise HandsError(f"{part.path} contains {labels}, but {first.path.name} contains {others}")
     columns: dict[str, list[Tensor]] = {
         name: [part.tensors[name] for part in parts] for name in first.tensors
     }
@@ -108,6 +108,7 @@ def _join_images(key: str, columns: dict[str, list[Tensor]]) -> ImageStack:
 
 
 def _check_header(name: str, piece: Any, held: Collection[str], samples: int, window_px: int) -> None:
+    """Raise ValueError for a tensor that is not in the table of labels, or not of its type and shape."""
     shape = tuple(piece.get_shape())
     if name in image_keys():
         rows = (shape[:1] or (1,)) if name + INDEX in held else (samples,)
@@ -136,10 +137,12 @@ def _names(text: str, samples: int) -> tuple[str, ...]:
 
 def _check_content(tensors: dict[str, Tensor]) -> None:
     if not {"rgb", "crop_side_px"} <= tensors.keys() or "rgb" + INDEX in tensors:
-        raise ValueError(f"it holds {', '.join(sorted(tensors)) or 'nothing'}")
+        raise ValueError(
+            f"it contains {', '.join(sorted(tensors)) or 'nothing'}; rgb and crop_side_px are needed"
+        )
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise ValueError(f'"{name}" holds values that are not finite')
+            raise ValueError(f'"{name}" has values that are not finite')
         if name.endswith(INDEX):
             low, high = tensor.aminmax()
             if low < 0 or high >= len(tensors[name.removesuffix(INDEX)]):

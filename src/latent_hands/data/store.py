@@ -1,11 +1,11 @@
-"""The packed store: the windows of a data set on disk, cut once, as training reads them.
+"""The packed store: the windows of a data set on disk, cut once for all trainings.
 
     OUT/store.json                how every split was cut, and the size and checksum of its shards
-    OUT/SPLIT/00000.safetensors   so many windows with all their labels (`shard_files`)
+    OUT/SPLIT/00000.safetensors   a number of windows with all their labels (`shard_files`)
 
-Images stay in the shards, which are mapped into memory: opening reads the labels alone, sets may be larger
-than memory, and processes on one machine share what was read. Opening checks the manifest, every file's size,
-its header, and the labels; `verify` reads everything and checks the SHA-256 of every shard.
+Shards are mapped into memory, and only the labels are read when a store is opened. A set may therefore be
+larger than memory, and processes on one machine share it. Opening checks the manifest, the size and header of
+every file, and the labels. `verify` reads everything and checks the SHA-256 of every shard.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ CONVENTIONS = {
     "pixels": "8-bit RGB, channels first, pixel centres at integers",
     "depth": "8-bit, one channel: the palm at 128, nearer brighter, 127 levels are 150 mm, 0 is background",
 }
-"""What a reader of the files should know; a change of any makes a new format. Format 1 knew tags alone."""
+"""Conventions of the files, for whoever reads them. A change of any of them makes a new format."""
 FORMAT_2_KEYS = {"pictures": "images", "side": "right_hands"}
 MAX_MANIFEST_BYTES = 64 * 2**20
 Count = Annotated[int, Range(1, 10**15)]
@@ -34,7 +34,7 @@ Count = Annotated[int, Range(1, 10**15)]
 
 @dataclass(frozen=True)
 class Cut:
-    """Which windows: the data set by name, and what `build_windows` was told."""
+    """How windows are cut: the name of the data set, and the arguments of `build_windows`."""
 
     name: str
     crop: Literal["box", "scene"]
@@ -46,7 +46,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Shard:
-    """A file of the store: its samples, its bytes and their SHA-256."""
+    """A file of the store: its number of samples, its size in bytes and its SHA-256."""
 
     samples: Count
     bytes: Count
@@ -55,10 +55,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Split:
-    """A split of the store; an unfinished one lacks shards.
+    """A split of the store. An unfinished split lacks shards.
 
-    `source` is a digest of what it was cut from, `source_bytes` what those images' files take, `convention`
-    that of the joints, if it is known.
+    Attributes:
+        cut: how its windows were cut.
+        source: digest of the samples that it was cut from (`prepare.source_digest`).
+        source_bytes: size of their image files.
+        samples: number of samples of the finished split.
+        shards: its files, in order.
+        convention: joint convention of the labels, None if it is unknown.
     """
 
     cut: Cut
@@ -70,45 +75,45 @@ class Split:
 
     @property
     def bytes(self) -> int:
-        """What its shards take on disk."""
+        """Return the size of its shards in bytes."""
         return sum(shard.bytes for shard in self.shards)
 
     @property
     def finished(self) -> bool:
-        """Whether every sample has its window."""
+        """Return whether every sample has its window."""
         return sum(shard.samples for shard in self.shards) == self.samples
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What store.json says."""
+    """The content of store.json."""
 
     format: int = FORMAT
     conventions: dict[str, str] = field(default_factory=lambda: dict(CONVENTIONS))
     splits: dict[str, Split] = field(default_factory=dict)
 
     def as_json(self) -> str:
-        """The content of store.json."""
+        """Return the text of store.json."""
         return json.dumps(to_table(self), indent=1, sort_keys=True) + "\n"
 
 
 def is_store(root: str | Path) -> bool:
-    """Whether a folder is a packed store, finished or not."""
+    """Return whether a folder is a packed store, finished or not."""
     return (Path(root) / MANIFEST).is_file()
 
 
 def shard_path(root: Path, split: str, number: int) -> Path:
-    """Where a shard lies."""
+    """Return the path of a shard."""
     return root / split / f"{number:05d}.safetensors"
 
 
 def read_manifest(root: str | Path) -> Manifest:
-    """What a store says about itself. Raises HandsError if that is missing, broken, or of a newer version."""
+    """Read the manifest of a store. Raises HandsError if it is missing, broken, or of another version."""
     path = Path(root) / MANIFEST
     if not path.is_file():
-        raise HandsError(f"{root} is no packed store: it has no {MANIFEST}")
+        raise HandsError(f"{root} is not a packed store: it has no {MANIFEST}")
     if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise HandsError(f"{path} has {path.stat().st_size} bytes; at most {MAX_MANIFEST_BYTES} are read")
+        raise HandsError(f"{path} has {path.stat().st_size} bytes; it must have at most {MAX_MANIFEST_BYTES}")
     try:
         table = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -118,7 +123,7 @@ def read_manifest(root: str | Path) -> Manifest:
         table = _from_format_2(table)
     elif version != FORMAT:
         raise HandsError(
-            f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}: prepare it anew"
+            f"{path} has the format {version!r}; this version of latent-hands reads {FORMAT}: prepare again"
         )
     return read(Manifest, table, str(path))
 
@@ -133,7 +138,7 @@ def _from_format_2(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_split(root: Path, name: str) -> Split:
-    """A finished split of a store; HandsError if there is none."""
+    """Return a split of a store. Raises HandsError if it is missing or not finished."""
     splits = read_manifest(root).splits
     if name not in splits:
         raise HandsError(f'{root} has no split "{name}"; it has: {", ".join(splits) or "none"}')
@@ -143,7 +148,7 @@ def find_split(root: Path, name: str) -> Split:
 
 
 def check_cut(where: str, held: Cut, wanted: Cut) -> None:
-    """Raise HandsError, naming both, if windows are not those that are wanted; spare images do no harm."""
+    """Raise HandsError, which names both cuts, if they differ. Images that are not wanted do not matter."""
     found, asked = asdict(held), asdict(wanted)
     names = [n for n in asked if found[n] != asked[n]]
     if set(wanted.images) <= {"rgb", *held.images}:
@@ -151,22 +156,24 @@ def check_cut(where: str, held: Cut, wanted: Cut) -> None:
     if names:
         have, want = (", ".join(f"{n} = {values[n]}" for n in names) for values in (found, asked))
         raise HandsError(
-            f"{where} was prepared with {have}; asked for is {want}: prepare it in another folder"
+            f"{where} was prepared with {have}; requested is {want}: prepare it in another folder"
         )
 
 
 def verify(root: str | Path) -> None:
-    """Read every byte of a store; HandsError names the first file whose checksum is not the manifest's."""
+    """Read every byte of a store. Raises HandsError naming the first file with another checksum."""
     manifest = read_manifest(root)
     for name in manifest.splits:
         for number, shard in enumerate(find_split(Path(root), name).shards):
             path = shard_path(Path(root), name, number)
             if not is_intact(path, shard):
-                raise HandsError(f"{path} is missing or not as it was prepared: its SHA-256 differs")
+                raise HandsError(
+                    f"{path} is missing, or its SHA-256 differs from the manifest: prepare the store again"
+                )
 
 
 def is_intact(path: Path, shard: Shard) -> bool:
-    """Whether a shard is there with the bytes that were written."""
+    """Return whether a shard exists with the bytes that were written."""
     if not path.is_file() or path.stat().st_size != shard.bytes:
         return False
     with path.open("rb") as file:

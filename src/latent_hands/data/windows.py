@@ -7,37 +7,11 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from latent_hands.data.image_stacks import ImageStack, ShardedImages
 from latent_hands.data.labels import LABELS, Label, turn_to_ray
-from latent_hands.data.sharded_images import ShardedImages
 from latent_hands.errors import HandsError, did_you_mean
 
 FRAMES = ("camera", "ray")
-
-
-@dataclass(frozen=True)
-class ImageStack:
-    """Square images of one kind. Sample i has `pixels[i]`, or `pixels[index[i]]` if samples share images.
-
-    They have one channel or three. Those of a packed store stay in its files until they are used.
-    """
-
-    pixels: UInt8[Tensor | ShardedImages, "k c size size"]
-    index: Int64[Tensor, " n"] | None = None
-
-    def of(self, samples: Int64[Tensor, " m"]) -> UInt8[Tensor, "m c size size"]:
-        """Return copies of the images of some samples."""
-        return self.pixels.index_select(0, samples if self.index is None else self.index[samples])
-
-    def select(self, samples: Int64[Tensor, " m"]) -> "ImageStack":
-        """Return the stack of some samples, in the given order. Shared images stay shared."""
-        if self.index is not None:
-            return replace(self, index=self.index[samples])
-        pixels = self.pixels
-        return ImageStack(pixels[samples] if isinstance(pixels, Tensor) else pixels.subset(samples))
-
-    def to(self, device: str | torch.device) -> "ImageStack":
-        """Return the stack on a device."""
-        return ImageStack(self.pixels.to(device), None if self.index is None else self.index.to(device))
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ class MLP(nn.Module):
     def initialise(self) -> None:
         """Initialise hidden layers as He et al. (ICCV 2015) do, and the last as Glorot and Bengio do.
 
-        PyTorch's default shrinks a signal to 1 % on its way through five ReLU layers. Training then starts on
-        a plateau where z carries no information, and takes many times as long.
+        PyTorch's default shrinks a signal to 1 % in five ReLU layers. Training would then start on a plateau
+        where z carries no information, and would take many times as long.
         """
         *hidden, last = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
         for layer in hidden:

@@ -1,4 +1,4 @@
-"""What a network is built from, and the registries of encoder and decoder networks.
+"""The registries of encoder and decoder networks, and what a network is built from.
 
 A network maps (input, side) to its output, where `side` is the hand's one-hot side or None. Convolutions may
 run in bfloat16; every output is float32. A new network is one file with a factory that is registered by name;
@@ -23,7 +23,7 @@ Size = Annotated[int, Range(1, 4096)]
 
 @dataclass(frozen=True)
 class Networks:
-    """The section [networks]: which networks, and their sizes. The defaults are the paper's (Sec. 4.1).
+    """The section [networks]: names and sizes of the networks. The defaults are the paper's (Sec. 4.1).
 
     Attributes:
         image_encoder: network that reads images, unless an arrow names another one.
@@ -49,7 +49,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Request:
-    """What a factory is asked to build.
+    """What a factory must build.
 
     Attributes:
         modality: what the network reads (encoder) or writes (decoder).

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from latent_hands.data.sharded_images import ShardedImages
+from latent_hands.data.image_stacks import ShardedImages
 from latent_hands.data.windows import FRAMES
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation

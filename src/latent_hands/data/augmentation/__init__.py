@@ -1,4 +1,4 @@
-"""Augmentation: its settings, and the changes of appearance that it draws."""
+"""Random crops for training: settings, warps, and changes of appearance."""
 
 from latent_hands.data.augmentation.settings import Augmentation
 

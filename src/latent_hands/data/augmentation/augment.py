@@ -1,4 +1,4 @@
-"""Augmentation: the crops that training sees, image and labels moved by one and the same warp."""
+"""Random crops for training: one warp moves the image and its labels, then the image changes its look."""
 
 import math
 from collections.abc import Collection
@@ -17,10 +17,8 @@ from latent_hands.hand import camera, geometry
 from latent_hands.paper.modality import Batch
 from latent_hands.pixels import GREY_LEVELS
 
-_PART, _PART_ON_GPU = (
-    8,
-    64,
-)  # images worked on at once: few stay in the cache, three times as fast
+_PART, _PART_ON_GPU = 8, 64
+"""Images processed at once. Eight stay in a processor's cache, which is three times as fast."""
 
 
 def augment(
@@ -33,14 +31,23 @@ def augment(
     frame: str = "camera",
     pixel_dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """A batch of `keys` (default: all there are), on the windows' device, determined by the generator.
+    """Return a batch of randomly warped crops, on the device of the windows.
 
-    rgb and tags (B, 3, crop_px, crop_px), depth (B, 1, crop_px, crop_px) in -1..1, channels last; pose and
-    cpose (B, 21, 3) in bones; viewpoint (B, 3, 3); bone_mm (B,); xyz_mm (B, 21, 3) absolute, camera frame;
-    uv_px (B, 21, 2) and K (B, 3, 3) of the crop; visible (B, 21), right (B,), index (B,). With `frame="ray"`
-    pose and viewpoint are those of the ray frame of the crop's centre (`geometry.ray_rotation`); nothing else
-    depends on it.
-    Raises HandsError for an unknown key and for one whose label the samples lack.
+    Images are (batch, channels, crop_px, crop_px) in [-1, 1], channels last. Labels have the shapes and units
+    of `data.labels.LABELS`. "index" is the number of each sample in `windows`.
+
+    Args:
+        windows: the hands.
+        indices: which of them, in the order of the batch.
+        crop_px: side of the crops.
+        augmentation: the ranges of all random changes.
+        generator: determines the batch. Its device must be that of the windows.
+        keys: what the batch contains, by default everything that the windows have.
+        frame: "camera", or "ray" for a pose and viewpoint in the ray frame of the crop's centre
+            (`geometry.ray_rotation`). Nothing else depends on the frame.
+        pixel_dtype: type of the images.
+
+    Raises HandsError for an unknown key, and for a label that the samples lack.
     """
     keys = available(windows) if keys is None else keys
     check_keys(windows, keys, frame)
@@ -52,7 +59,11 @@ def augment(
 def draw_warps(
     windows: Windows, count: int, crop_px: int, augmentation: Augmentation, generator: torch.Generator
 ) -> Float[Tensor, "count 3 3"]:
-    """Random warps from window to crop. Raises HandsError for a flip or occluders without what they need."""
+    """Return random warps from window to crop.
+
+    Raises HandsError if flips or occluders need a label that the windows lack, and for flips of hands that
+    are all left ones.
+    """
     _check(windows, augmentation)
     window_px = windows.rgb.shape[-1]
     draw = torch.rand(count, 5, generator=generator, device=generator.device)
@@ -76,7 +87,7 @@ def move_labels(
     keys: Collection[str],
     frame: str = "camera",
 ) -> Batch:
-    """Return the labels among `keys` as the crops have them (`Label.move`, `Label.derive`)."""
+    """Return the labels among `keys` for crops that are warped by W (`Label.move`, `Label.derive`)."""
     entries = {key: LABELS[key] for key in keys if key in LABELS}
     derived = {key: each for key, each in entries.items() if isinstance(each, Label) and each.derive}
     stored = {key for key, each in entries.items() if isinstance(each, Label)} - derived.keys()
@@ -111,7 +122,11 @@ def draw_images(
     keys: Collection[str],
     pixel_dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """The images among `keys`, warped by W, with random colours; "rgb" as a random sensor sees it."""
+    """Return the images among `keys`, warped by W and changed as their `ImageLabel.appearance` states.
+
+    All images of a sample have the same random colours. Blur, noise, occluders and compression change only
+    images of the appearance "sensor".
+    """
     device = generator.device
     spread = 2 * torch.rand(4, len(indices), generator=generator, device=device) - 1
     saturation = 1 + augmentation.saturation * spread[2]
@@ -148,18 +163,20 @@ def draw_images(
             elif _appearance(key) == "colour":
                 crops = appearance.resample(cut, W[part], crop_px)
                 crops = appearance.recolour(crops, matrix[part], offset[part])
-            else:  # beyond the window lies 0, not mid-grey
+            else:  # pixels beyond the window become 0, not mid-grey
                 crops = camera.warp_images(cut.float().div_(GREY_LEVELS), W[part], crop_px).sub_(1)
             batch[key][part] = crops.clamp_(-1, 1)
     return batch
 
 
 def _appearance(key: str) -> str:
+    """Return which changes of appearance an image has."""
     label = LABELS[key]
     return label.appearance if isinstance(label, ImageLabel) else "values"
 
 
 def _check(windows: Windows, augmentation: Augmentation) -> None:
+    """Raise HandsError if flips or occluders cannot be applied to these windows."""
     flip, occluders = augmentation.flip, augmentation.occluders
     if flip and windows.right_hands == "mirror":
         raise HandsError(
@@ -174,28 +191,28 @@ def _check(windows: Windows, augmentation: Augmentation) -> None:
 
 
 def _resolutions(augmentation: Augmentation, count: int, generator: torch.Generator) -> list[float]:
-    """One for each part of a batch, and full for a third of them."""
+    """Return a random resolution for each part of a batch. A third of the parts keeps the full resolution."""
     draw = torch.rand(count, generator=generator, device=generator.device).tolist()
     lowest = augmentation.downsample
     return [min(1.0, lowest + 1.5 * (1 - lowest) * x) for x in draw]
 
 
 def _drawn(probability: float, count: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
-    """Which of a part's images something of this probability happens to."""
+    """Return which of `count` images change, each with this probability."""
     return (torch.rand(count, generator=generator, device=generator.device) < probability).nonzero()[:, 0]
 
 
 def _occlude(images: Tensor, uv_px: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Occluders before some of the images, in place."""
+    """Paste occluders in front of some of the hands, in place."""
     drawn = _drawn(augmentation.occluders, len(images), generator)
-    others = images[drawn - 1].flip(-1)  # mirrored: an image on its own has another one, too
+    others = images[drawn - 1].flip(-1)  # mirrored: a single image then has a different texture too
     number, size = augmentation.occluder_number, augmentation.occluder_size
     images[drawn] = occlude(images[drawn], others, uv_px[drawn], number, size, generator)
     return images
 
 
 def _degrade(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Blur of every other image, noise on all, JPEG on some; in place."""
+    """Blur every other image, add noise to all of them, and compress some as JPEG, in place."""
     strength = torch.rand(2, len(images), generator=generator, device=generator.device)
     if augmentation.blur_px:
         sigma_px = augmentation.blur_px * strength[0, ::2]
