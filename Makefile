@@ -12,7 +12,7 @@ help:   ## list the targets
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[render,video,imagenet,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[render,video,imagenet,docs,dev]'
 	touch $@
 
 demo: $(READY)   ## run the whole path on rendered hands: minutes on two processor cores
@@ -22,12 +22,12 @@ test: $(READY) lint   ## run everything that continuous integration runs
 	$(BIN)/pytest -n $(JOBS)
 
 lint: $(READY)   ## check style and types
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/pyright
 
-docs: $(READY)   ## run the code in the documents and check their links
-	$(BIN)/pytest tests/test_docs.py
+docs: $(READY)   ## build the documentation site in site/, offline
+	$(BIN)/python docs/site/build.py
 
-clean:   ## remove the environment and all runs
-	rm -rf $(VENV) runs
+clean:   ## remove the environment, all runs and the site
+	rm -rf $(VENV) runs build site

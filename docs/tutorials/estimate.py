@@ -1,0 +1,83 @@
+# %% [markdown]
+# # Estimate 3D hands
+#
+# The shipped model reads the crop of one hand and predicts its 21 joints in millimetres.
+# Run this script in a clone of the repository: `python docs/tutorials/estimate.py`.
+# It takes seconds on one processor core.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from PIL import Image
+
+import latent_hands as lh
+
+out = Path(tempfile.mkdtemp(prefix="tutorial_estimate_"))
+
+# %% [markdown]
+# ## Choose a model
+#
+# `models()` describes what ships. `load` also opens a run folder of your own, such as "runs/mine".
+
+# %%
+for name, purpose in lh.models().items():
+    print(f"{name}: {purpose}")
+model = lh.load("estimation")
+
+# %% [markdown]
+# ## Estimate
+#
+# The image must be a crop around one hand: centred on the knuckle of the middle finger, and just
+# large enough for the whole hand. For a larger image, give that crop as `box`.
+#
+# An image does not show how large a hand is. `bone_mm` is the length of the middle finger's bone
+# next to the knuckle. Without it, 40 mm is assumed, and all millimetres scale with it.
+
+# %%
+photo = "docs/pictures/hand.png"
+hand = model.estimate(photo, handedness="left", bone_mm=36.0)
+print(hand.xyz_mm.round(1)[:5])  # palm, then the thumb from its tip
+
+# %% [markdown]
+# ## More accuracy, and an error bar
+#
+# `rotations` averages the predictions of rotated crops (test-time augmentation).
+# `draws` decodes hands drawn from the posterior; `spread_mm` is their standard deviation.
+
+# %%
+hand = model.estimate(photo, handedness="left", bone_mm=36.0, rotations=4, draws=16)
+assert hand.spread_mm is not None
+print(f"mean spread of a joint: {hand.spread_mm.mean():.1f} mm")
+
+# %% [markdown]
+# ## Draw and save
+#
+# Joints 1 to 20 are five fingers of four joints, each from its tip to its base. Joint 0 is the palm.
+# The overlay shows the predicted pose where the box places it: the model does not predict a position.
+
+# %%
+figure = plt.figure(figsize=(8, 4))
+flat = figure.add_subplot(1, 2, 1)
+flat.imshow(Image.open(photo))
+flat.axis("off")
+deep = figure.add_subplot(1, 2, 2, projection="3d")
+for finger in range(5):
+    joints = [*range(1 + 4 * finger, 5 + 4 * finger), 0]
+    flat.plot(*hand.uv_px[joints].T, marker=".")
+    x, y, z = hand.xyz_mm[joints].T
+    deep.plot(x, z, -y, marker=".")  # z points away from the camera, y down
+deep.set_box_aspect((1, 1, 1))
+figure.savefig(out / "hand.png", dpi=80)
+plt.close(figure)
+(out / "hand.json").write_text(hand.to_json())
+print("see", out)
+
+# %% [markdown]
+# ![The photo with the estimated joints, and the joints in 3D](../pictures/tutorial_estimate.png)
+#
+# ## Next
+#
+# * [Your own images and labels](../your_own.md): right hands, cameras, scores and fine-tuning.
+# * [How accurate is it?](../results/estimation.md)
