@@ -3,13 +3,20 @@
 earlier_runs/ holds the experiment.toml of runs as version 0.1 wrote them.
 """
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from interruption import ctrl_c_after
+from tiny_hands import windows
 
-from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run
+from latent_hands.build import Hands, build_phases, build_vae
+from latent_hands.configuration import load_experiment
+from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run, write_tensors
+from latent_hands.training import train
 
 EARLIER = Path(__file__).parent / "earlier_runs"
 SHIPPED = ("estimation", "synthesis", "synthesis_u")
@@ -24,3 +31,42 @@ def test_a_shipped_model_of_an_earlier_version_loads_unchanged(name, tmp_path):
     states = [vae.state_dict() for vae, _ in (earlier, now)]
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+ENCODE = {"joint": None, "cross_modal": ["rgb"], "alternating": ["pose", "rgb"], "regression": ["rgb"]}
+
+
+def earlier_experiment(folder: Path, name: str) -> Path:
+    """Write experiment.toml of version 0.1 for an algorithm; return its path."""
+    text = (EARLIER / "joint.toml").read_text()
+    if encode := ENCODE[name]:
+        text = text.replace('name = "joint"', f'name = "{name}"').replace("joint = {", f"{name} = {{")
+        text = text.replace('encode = ["cpose", "viewpoint"]', f"encode = {json.dumps(encode)}")
+        text = text.replace('embed = ["pose", "rgb"]', "embed = []")
+    path = folder / EXPERIMENT
+    path.write_text(text)
+    return path
+
+
+def sided_hands() -> Hands:
+    """Return hands for a model that is given the handedness."""
+    return Hands(*(replace(windows(count), right_hands="condition") for count in (40, 12)))
+
+
+@pytest.mark.parametrize("name", ENCODE)
+def test_a_run_of_every_algorithm_loads(name, tmp_path):
+    experiment = load_experiment(earlier_experiment(tmp_path, name), earlier=True)
+    vae = build_vae(experiment)
+    (phase,) = build_phases(experiment, vae)
+    assert phase.name == experiment.algorithm.name == ("simultaneous" if name == "joint" else name)
+    write_tensors(tmp_path / WEIGHTS, vae.state_dict(), {})
+    assert load_run(tmp_path)[1] == experiment
+
+
+def test_a_stopped_run_of_an_earlier_version_resumes(tmp_path):
+    run, data = tmp_path / "run", sided_hands()
+    experiment = load_experiment(earlier_experiment(tmp_path, "joint"), earlier=True)
+    with ctrl_c_after(7):
+        assert not train(experiment, run, hands=data)
+    earlier_experiment(run, "joint")
+    assert train(experiment, run, resume=True, hands=data)

@@ -13,23 +13,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from latent_hands.beyond import Recipe, objective
-from latent_hands.data.labels import LABELS, ImageLabel, Label
-from latent_hands.data.readers import READERS
-from latent_hands.data.sample import Sample
-from latent_hands.networks import DECODERS, ENCODERS, Request
-from latent_hands.paper.algorithms import Phase
-from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
-from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.paper.modality import Modality
+from latent_hands import extend
 
 
-@READERS.register("gloves")
+@extend.DATA_SETS.register("gloves")
 def read_gloves(root, split, limit=None, *, on_broken):
     """Read a data set: images and labels.json, in which each hand has the colour of its glove."""
     records = json.loads((Path(root) / split / "labels.json").read_text())[:limit]
     return [
-        Sample(
+        extend.Sample(
             record["name"],
             Path(root) / split / f"{record['name']}.png",
             record["side"],
@@ -47,19 +39,19 @@ def laplace(truth: Tensor, prediction: Tensor) -> Tensor:
     return -10 * (truth - prediction).abs().flatten(1).sum(dim=1)
 
 
-LABELS.register(
+extend.LABELS.register(
     "glove",
-    Label(
+    extend.Label(
         (3,),
         "RGB in 0..1",
         read=lambda sample: sample.factors and torch.tensor(sample.factors["glove"]),
-        modality=Modality("glove", "vector", (3,), sigma=0.1, likelihood=laplace),
+        modality=extend.Modality("glove", "vector", (3,), sigma=0.1, likelihood=laplace),
     ),
 )
-LABELS.register(
+extend.LABELS.register(
     "negative",
-    ImageLabel(
-        Modality("negative", "image", (1, None, None), sigma=10.0),
+    extend.ImageLabel(
+        extend.Modality("negative", "image", (1, None, None), sigma=10.0),
         path=lambda sample: sample.image,
         appearance="values",
         read=lambda path, sample, square: 255 - np.asarray(Image.open(path).convert("L")),
@@ -90,45 +82,49 @@ class Flat(nn.Module):
         return self.linear(z)[:, :, None, None].expand(-1, -1, self.px, self.px)
 
 
-@ENCODERS.register("average")
-def build_average(request: Request) -> nn.Module:
+@extend.ENCODERS.register("average")
+def build_average(request: extend.Request) -> nn.Module:
     """Build the encoder."""
     return Average(request.modality.channels, request.size)
 
 
-@DECODERS.register("flat")
-def build_flat(request: Request) -> nn.Module:
+@extend.DECODERS.register("flat")
+def build_flat(request: extend.Request) -> nn.Module:
     """Build the decoder."""
     return Flat(request.size, request.modality.channels, request.crop_px)
 
 
 @dataclass(frozen=True)
 class Calm:
-    """An objective: - weight |mean of q|^2 of an encoder's factors."""
+    """An extend.objective: - weight |mean of q|^2 of an encoder's factors."""
 
     weights: Mapping[str, float]
-    feeds = frozenset[Feed]({"labelled", "all"})
+    feeds = frozenset[extend.Feed]({"labelled", "all"})
 
-    def terms(self, evaluation: Evaluation) -> list[Term]:
+    def terms(self, evaluation: extend.Evaluation) -> list[extend.Term]:
         found = []
         for arrow, weight in self.weights.items():
             means = [evaluation.posterior[factor].mean for factor in evaluation.vae.encoder(arrow).factors]
-            found.append(Term(f"calm_{arrow}", torch.cat(means, dim=1).square().sum(dim=1).mean(), -weight))
+            found.append(
+                extend.Term(f"calm_{arrow}", torch.cat(means, dim=1).square().sum(dim=1).mean(), -weight)
+            )
         return found
 
     def encoders(self) -> tuple[str, ...]:
         return ()
 
-    def check(self, vae: DisentangledVAE, bound: Bound, batch_size: int) -> None:
+    def check(self, vae: extend.DisentangledVAE, bound: extend.Bound, batch_size: int) -> None:
         for arrow in self.weights:
             vae.encoder(arrow)
 
 
-@objective("calm")
-def with_calm(recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]) -> tuple[Phase, ...]:
-    """Add the objective to the steps of its encoders."""
+@extend.objective("calm")
+def with_calm(
+    recipe: extend.Recipe, phases: Sequence[extend.Phase], weights: Mapping[str, float]
+) -> tuple[extend.Phase, ...]:
+    """Add the extend.objective to the steps of its encoders."""
 
-    def calmed(phase: Phase) -> Phase:
+    def calmed(phase: extend.Phase) -> extend.Phase:
         steps = []
         for step in phase.steps:
             here = {arrow: weight for arrow, weight in weights.items() if arrow in step.bound.encoders}

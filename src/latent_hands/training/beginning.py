@@ -31,8 +31,7 @@ def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...
     started = start_with(vae, training.start, training.start_with) if training.start else ()
     check_finished(experiment, phases, started)
     for name in vae.encoders:
-        network = vae.encoder(name).network
-        pretrained = getattr(network, "pretrained", None)
+        pretrained = getattr(vae.encoder(name).network, "pretrained", None)
         if pretrained is not None and f"encoders.{name}" not in started:
             pretrained()
 

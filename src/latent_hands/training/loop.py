@@ -51,6 +51,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     with Reporter(out, accelerator.is_main_process) as reporter:
         hands = hands or build_hands(experiment, vae, phases, reporter.advance)
         check_data(experiment, vae, phases, hands)
+        # All processes must have checked that the folder is new before the main process creates the run.
+        accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             if resume:
                 cut_metrics(out, place.update if state else -1)

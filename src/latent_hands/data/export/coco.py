@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data.export.image_copies import keep_image, own_suffix
-from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
+from latent_hands.data.export.layout import Layout, Record, joint_box, numbers, with_wrist
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
 from latent_hands.data.sample import Sample
@@ -36,7 +36,7 @@ INFO = {
 }
 
 
-def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
+def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     hand, rgb = with_wrist(sample), read_rgb(sample.image)
     assert hand.uv_px is not None
     name = f"{number:08d}{own_suffix(sample.image) or '.png'}"
@@ -66,7 +66,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
     return {"image": {"id": number, "file_name": name, "width": width, "height": height}, "annotation": label}
 
 
-def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
+def _write_labels(root: Path, split: str, labels: list[Record]) -> None:
     content = {
         "info": INFO,
         "images": [label["image"] for label in labels],

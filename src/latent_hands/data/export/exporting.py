@@ -17,7 +17,7 @@ from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import convention_of
 from latent_hands.data.export.coco import COCO
 from latent_hands.data.export.freihand import FREIHAND
-from latent_hands.data.export.layout import Label, Layout, with_wrist
+from latent_hands.data.export.layout import Layout, Record, with_wrist
 from latent_hands.data.export.rhd import RHD
 from latent_hands.data.prepare import source_digest
 from latent_hands.data.readers.reading import SPLITS
@@ -174,7 +174,7 @@ def _claim(out: Path, exported: Exported) -> Path:
 
 def _write_hands(
     folder: Path, samples: list[Sample], layout: Layout, workers: int, report: Report | None
-) -> list[Label]:
+) -> list[Record]:
     labels = []
     pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL
     try:

@@ -14,7 +14,7 @@ import torch
 
 from latent_hands.data.crops import cut_square
 from latent_hands.data.export.image_copies import encode_image, keep_image
-from latent_hands.data.export.layout import Label, Layout, joint_box, numbers, with_wrist
+from latent_hands.data.export.layout import Layout, Record, joint_box, numbers, with_wrist
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.data.sample import Sample
@@ -28,7 +28,7 @@ HEADROOM = 1.5
 KEYS = ("xyz", "K", "scale")
 
 
-def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
+def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     sample, rgb = with_wrist(sample), read_rgb(sample.image)
     target, left = folder / "rgb" / f"{number:08d}.jpg", sample.side == "left"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def _square(sample: Sample, size_px: tuple[int, int]) -> tuple[tuple[float, floa
     return (float(u), float(v)), float(side_px)
 
 
-def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
+def _write_labels(root: Path, split: str, labels: list[Record]) -> None:
     for key in KEYS:
         write_bytes(root / f"{split}_{key}.json", json.dumps([label[key] for label in labels]).encode())
 

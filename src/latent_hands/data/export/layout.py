@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
-Label = dict[str, Any]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Layout:
     """
 
     needs: tuple[str, ...]
-    write_hand: Callable[[Path, int, Sample], Label]
-    write_labels: Callable[[Path, str, list[Label]], None]
+    write_hand: Callable[[Path, int, Sample], Record]
+    write_labels: Callable[[Path, str, list[Record]], None]
     holds: Callable[[Sample], bool] = lambda sample: True
     refuses: str = "there are none"
     notes: Callable[[Sequence[Sample]], list[str]] = lambda samples: []

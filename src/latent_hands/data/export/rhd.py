@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latent_hands.data.export.image_copies import copy_file, keep_image
-from latent_hands.data.export.layout import Label, Layout, with_wrist
+from latent_hands.data.export.layout import Layout, Record, with_wrist
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.formats.rhd_files import encode_annotations
 from latent_hands.data.readers.reading import MM_PER_METRE
@@ -17,7 +17,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
 
 
-def _write_hand(folder: Path, number: int, sample: Sample) -> Label:
+def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     sample = with_wrist(sample)
     assert sample.xyz_mm is not None
     keep_image(_place(folder, "color", number), sample.image, read_rgb(sample.image))
@@ -40,7 +40,7 @@ def _place(folder: Path, kind: str, number: int) -> Path:
     return folder / kind / f"{number:05d}.png"
 
 
-def _write_labels(root: Path, split: str, labels: list[Label]) -> None:
+def _write_labels(root: Path, split: str, labels: list[Record]) -> None:
     write_bytes(root / split / f"anno_{split}.pickle", encode_annotations(labels))
 
 

@@ -1,0 +1,65 @@
+"""What a package or script of your own uses to extend Latent Hands, without editing it.
+
+    from latent_hands import extend
+
+    @extend.DATA_SETS.register("gloves")                # a data set
+    def read_gloves(root, split, limit=None, *, on_broken): ...
+
+    extend.LABELS.register("glove", extend.Label((3,), "RGB", read=..., modality=...))     # a modality
+
+    @extend.ENCODERS.register("average")                # a network that reads a modality
+    def build_average(request: extend.Request): ...
+
+    @extend.objective("calm")                           # a further summand of a bound
+    def with_calm(recipe, phases, weights): ...
+
+A factor needs no code: it is a line in [latent] of a TOML file, and so are its arrows.
+
+An installed package names the module that registers its things as an entry point of the group
+"latent_hands.extensions"; all commands then know them. A script is imported by `latent-hands --import FILE`.
+`tests/foreign/latent_gloves.py` is a whole package that adds one of each.
+"""
+
+from latent_hands.beyond import OBJECTIVES, Recipe, objective
+from latent_hands.data.export.exporting import LAYOUTS
+from latent_hands.data.export.layout import Layout
+from latent_hands.data.labels import LABELS, ImageLabel, Label, Motion
+from latent_hands.data.readers import READERS as DATA_SETS
+from latent_hands.data.sample import Sample
+from latent_hands.hand.conventions import register_convention
+from latent_hands.hand.skeleton import register_order
+from latent_hands.networks import DECODERS, ENCODERS, Request
+from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.modality import Modality, UnitGaussian
+from latent_hands.registry import Registry
+
+__all__ = [
+    "DATA_SETS",
+    "DECODERS",
+    "ENCODERS",
+    "LABELS",
+    "LAYOUTS",
+    "OBJECTIVES",
+    "Bound",
+    "DisentangledVAE",
+    "Evaluation",
+    "Feed",
+    "ImageLabel",
+    "Label",
+    "Layout",
+    "Modality",
+    "Motion",
+    "Phase",
+    "Recipe",
+    "Registry",
+    "Request",
+    "Sample",
+    "Step",
+    "Term",
+    "UnitGaussian",
+    "objective",
+    "register_convention",
+    "register_order",
+]
