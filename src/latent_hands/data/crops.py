@@ -56,7 +56,7 @@ def build_windows(
     _check_options(samples, crop, right_hands, margin, window_px)
     check_images(samples, images)
     labels = {
-        name: _stack(samples, name, label.read)
+        name: _stack(samples, name, label)
         for name, label in LABELS.items()
         if isinstance(label, Label) and label.read
     }
@@ -109,17 +109,24 @@ def _check_options(
         raise HandsError("there is no sample to cut a window for; at least 1 is needed")
 
 
-def _stack(samples: Sequence[Sample], name: str, read: Callable[[Sample], Tensor | None]) -> Tensor | None:
+def _stack(samples: Sequence[Sample], name: str, label: Label) -> Tensor | None:
     """Return one label of all samples, None if none of them has it."""
-    labels = [read(sample) for sample in samples]
+    assert label.read is not None
+    labels = [label.read(sample) for sample in samples]
     present = [label for label in labels if label is not None]
     if not present:
         return None
     if len(present) < len(labels):
         absent = next(sample for sample, label in zip(samples, labels, strict=True) if label is None)
         raise HandsError(f"{absent.where} has no {name}, but others have; use them separately")
+    for sample, values in zip(samples, present, strict=True):
+        if values.dtype != label.dtype or values.shape != label.shape:
+            raise HandsError(
+                f"{sample.where}: {name} is {values.dtype} {tuple(values.shape)}; it must be {label.dtype} "
+                f"{label.shape}, as its entry of the table of labels states"
+            )
     stacked = torch.stack(present)
-    bad = ~stacked.isfinite().flatten(1).all(dim=1)
+    bad = ~stacked.isfinite().view(len(stacked), -1).all(dim=1)
     if bad.any():
         raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {name} has values that are not finite")
     return stacked
