@@ -11,6 +11,7 @@ from torch.distributions import Normal, kl_divergence
 
 from latent_hands.build import build_batches, build_phases, build_vae
 from latent_hands.configuration import load_experiment
+from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound

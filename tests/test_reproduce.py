@@ -16,7 +16,7 @@ from latent_hands.studies.reproduce.curves import clock, image_steps, informatio
 from latent_hands.studies.reproduce.sets import Source
 from latent_hands.studies.reproduce.study import with_effort
 
-STUDIES = ("estimation", "joint", "alternating", "cross_modal", "regression")
+STUDIES = ("estimation", "simultaneous", "alternating", "cross_modal", "regression")
 OURS = Source("rendered", Path("hands"), True, "rhd")
 BUDGET = ("--training.batch-size=8", "--training.warmup=2", "--training.validate-every=4")
 SMALL = (*TINY, *BUDGET, "--networks.layers=2")
@@ -134,7 +134,7 @@ def test_every_phase_has_an_epoch_at_any_effort():
 def test_the_steps_that_read_images():
     found = {name: image_steps(load_experiment(f"study_{name}")) for name in STUDIES}
     assert found["estimation"] == {"embed_rgb": ("", 1.0)}
-    assert found["joint"] == {"joint": ("step3_", 1.0)}
+    assert found["simultaneous"] == {"simultaneous": ("step3_", 1.0)}
     assert found["alternating"] == {"alternating": ("", 0.5)}
     assert found["cross_modal"] == {"cross_modal": ("", 1.0)}
 
