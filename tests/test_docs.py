@@ -16,6 +16,7 @@ from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import load_experiment
 
 ROOT = Path(__file__).parents[1]
+WRITTEN_BY_THE_SITE = ROOT / "docs/reference/commands.md"
 COMMAND = "from latent_hands.cli import main; raise SystemExit(main())"
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
 
@@ -66,11 +67,23 @@ def snippets(document: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path):
-    for target in re.findall(r"(?:\]\(|src=\")([^)#\s\"]+)", document.read_text()):
-        if not target.startswith(("http", "mailto")):
-            assert (document.parent / target).exists(), (
-                f"{document.name} links to {target}, which is not there"
-            )
+    for target, anchor in re.findall(
+        r"(?:\]\(|src=\")([^)#\s\"]*)(?:#([^)\s]+))?[)\"]", document.read_text()
+    ):
+        if target.startswith(("http", "mailto")):
+            continue
+        path = document.parent / target if target else document
+        assert path.exists() or path == WRITTEN_BY_THE_SITE, (
+            f"{document.name} links to {target}, which is not there"
+        )
+        if anchor:
+            assert anchor in headings(path), f"{document.name}: {path.name} has no heading #{anchor}"
+
+
+def headings(document: Path) -> set[str]:
+    """Return the anchors of a document: its headings in lower case, words joined by hyphens."""
+    found = re.findall(r"^#+ (.+)$", document.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 @pytest.mark.parametrize(
