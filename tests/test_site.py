@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -64,12 +64,15 @@ def test_a_broken_link_a_missing_anchor_and_a_request_outside_are_found(tmp_path
 
 def test_links_lead_to_pages_or_become_names():
     def moved(text: str) -> str:
-        return with_links(text, Path("docs/results/x.md"), Path("docs/results/x.md"))
+        return with_links(text, PurePosixPath("docs/results/x.md"), PurePosixPath("docs/results/x.md"))
 
     assert moved("[a](../data.md#coco)") == "[a](../data.md#coco)"
     assert moved("[a](../tutorials/estimate.py)") == "[a](../tutorials/estimate.md)"
     assert moved("[a](../../CONTRIBUTING.md#style)") == "[a](../contributing.md#style)"
-    assert moved("[graph](../../src/graph.py)") == "graph (`src/graph.py`)"
+    assert moved("[graph](../../tests/graph.py)") == "graph (`tests/graph.py`)"
+    bound = "(../reference/paper.md#latent_hands.paper.bound)"
+    assert moved("[b](../../src/latent_hands/paper/bound.py)") == "[b]" + bound
+    assert moved("`latent_hands.paper.bound`") == "[`latent_hands.paper.bound`]" + bound
     assert (
         moved("![p](../pictures/p.png) [w](https://example.org)")
         == "![p](../pictures/p.png) [w](https://example.org)"

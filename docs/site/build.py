@@ -29,7 +29,8 @@ def prepare(work: Path) -> None:
         place, text = page(source)
         (docs / place).parent.mkdir(parents=True, exist_ok=True)
         (docs / place).write_text(text, encoding="utf-8")
-    (docs / "reference/commands.md").write_text(commands(), encoding="utf-8")
+    with (docs / "reference/commands.md").open("a", encoding="utf-8") as file:
+        file.write("\n" + commands())
     shutil.copy(ROOT / "docs/site/site.css", docs)
     for name in ("mkdocs.yml", "docs/site/doctests.py"):
         shutil.copy(ROOT / name, work)
@@ -65,7 +66,9 @@ def main() -> None:
         site = build(options.work)
         shutil.rmtree(options.out, ignore_errors=True)
         shutil.move(site, options.out)
-        print(f"open {options.out / 'index.html'}")
+        print(
+            f"The site is in {options.out}. Its search needs a server: python -m http.server -d {options.out}"
+        )
 
 
 if __name__ == "__main__":

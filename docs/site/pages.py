@@ -5,6 +5,7 @@ import io
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from latex2mathml.converter import convert
@@ -14,6 +15,9 @@ MOVED = {"CONTRIBUTING.md": "docs/contributing.md", "CHANGELOG.md": "docs/change
 """Documents in the root of the repository, and their places on the site."""
 CELL = re.compile(r"^# %%(?: \[(markdown)\])?\n", flags=re.MULTILINE)
 CODE = re.compile(r"(^ *```.*?^ *```$)", flags=re.MULTILINE | re.DOTALL)
+ENTRY = re.compile(r"^::: (latent_hands\.\S+)", flags=re.MULTILINE)
+"""A package or module with all its members, on a page of the reference."""
+NAME = re.compile(r"(?<!\[)`(latent_hands(?:\.\w+)+)`(?!\])")
 LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 MATH = re.compile(r"```math\n(.*?)```", flags=re.DOTALL)
 
@@ -46,10 +50,10 @@ def with_math(text: str) -> str:
 
 
 def with_links(text: str, origin: PurePosixPath, place: PurePosixPath) -> str:
-    """Return prose whose links lead to pages of the site.
+    """Return prose whose links, and names of code, lead to pages of the site.
 
-    `origin` is the file of the prose in the repository, `place` its file on the site. A link to a file that
-    is not on the site becomes the name of that file.
+    `origin` is the file of the prose in the repository, `place` its file on the site. A link to a module
+    leads to the reference. A link to another file that is not on the site becomes the name of that file.
     """
 
     def link(found: re.Match[str]) -> str:
@@ -57,18 +61,45 @@ def with_links(text: str, origin: PurePosixPath, place: PurePosixPath) -> str:
         if re.match(r"[a-z]+:", target):
             return found[0]
         path = _place(os.path.normpath(origin.parent / target))
+        if path.startswith("src/") and path.endswith(".py"):
+            name = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
+            if entry := reference(name):
+                return f"[{label}]({os.path.relpath(entry, place.parent)}#{name})"
         if not path.startswith("docs/"):
             return f"`{path}`" if label.strip("`") in (path, target) else f"{label} (`{path}`)"
         return f"{image}[{label}]({os.path.relpath(path, place.parent)}{anchor})"
 
-    return LINK.sub(link, text)
+    def entry(found: re.Match[str]) -> str:
+        page = reference(found[1])
+        return f"[{found[0]}]({os.path.relpath(page, place.parent)}#{found[1]})" if page else found[0]
+
+    text = LINK.sub(link, text)
+    return (
+        text if origin.name == "CHANGELOG.md" else NAME.sub(entry, text)
+    )  # it names code of earlier versions
+
+
+def reference(name: str) -> str | None:
+    """Return the page of the reference that has a module, class or function; None if no page has it."""
+    while name and name not in _entries():
+        name = name.rpartition(".")[0]
+    return _entries().get(name)
+
+
+@cache
+def _entries() -> dict[str, str]:
+    """Return the pages of the reference by the names of their entries."""
+    pages = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("docs/reference/*.md")}
+    return {
+        name: f"docs/reference/{path.name}" for path, text in pages.items() for name in ENTRY.findall(text)
+    }
 
 
 def commands() -> str:
-    """Return the page of all commands with their help."""
+    """Return the help of all commands, for their page of the reference."""
     from latent_hands.cli import GROUPS, find_command, overview
 
-    parts = ["# Commands", _text(overview())]
+    parts = [_text(overview())]
     for purpose, names in GROUPS.items():
         parts.append(f"## {purpose}")
         parts += [f"### {name}\n\n{_text(help_text(name, find_command(name)))}" for name in names]

@@ -14,8 +14,7 @@ from pathlib import Path
 import torch
 
 import latent_hands as lh
-from latent_hands.data.labels import LABELS, Label
-from latent_hands.paper.modality import Modality
+from latent_hands.extend import LABELS, Label, Modality
 
 out = Path(tempfile.mkdtemp(prefix="tutorial_factor_"))
 folder = lh.render(
