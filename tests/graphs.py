@@ -46,7 +46,7 @@ def estimation(sided=False):
 
 
 def synthesis():
-    """x = rgb, y1 = pose, y2 = tag; and z_u read from the image."""
+    """x = rgb, y1 = pose, y2 = tag, and z_u inferred from the image."""
     latent = {"pose": 3, "tag": 2, "u": 2}
     torch.manual_seed(0)
     encoders = {

@@ -1,3 +1,5 @@
+"""Augmentation: images and labels move together, the generator determines a batch, and appearance changes."""
+
 import math
 from dataclasses import replace
 
@@ -14,7 +16,7 @@ from latent_hands.hand import camera, geometry
 
 GEOMETRY = replace(Augmentation.none(), rotation_deg=180.0, scale=(0.8, 1.25), shift=0.1)
 EVERYTHING = Augmentation(jpeg=0.5, occluders=0.5)
-SIDES = {"mirror": GEOMETRY, "condition": replace(GEOMETRY, flip=0.5)}
+WARPS = {"mirror": GEOMETRY, "condition": replace(GEOMETRY, flip=0.5)}
 
 
 def _augment(windows, augmentation, crop_px=128, seed=0, **options):
@@ -22,13 +24,13 @@ def _augment(windows, augmentation, crop_px=128, seed=0, **options):
     return augment(windows, torch.arange(len(windows)), crop_px, augmentation, generator, **options)
 
 
-@pytest.fixture(params=SIDES)
+@pytest.fixture(params=WARPS)
 def windows(request, tmp_path):
     return build_windows(painted_hands(tmp_path, 12), right_hands=request.param)
 
 
 def test_points_pixels_and_camera_move_together(windows):
-    batch = _augment(windows, SIDES[windows.right_hands])
+    batch = _augment(windows, WARPS[windows.right_hands])
     projected = camera.project(batch["xyz_mm"], batch["K"])
     assert torch.allclose(projected[:, 1:], batch["uv_px"][:, 1:], atol=1e-2)
     assert torch.allclose(batch["K"][:, 0, 0], batch["K"][:, 1, 1])
@@ -37,41 +39,43 @@ def test_points_pixels_and_camera_move_together(windows):
 
 
 def test_the_image_moves_with_its_labels(windows):
-    batch = _augment(windows, SIDES[windows.right_hands])
+    batch = _augment(windows, WARPS[windows.right_hands])
     dots = find_dots((batch["rgb"] + 1) / 2)
     assert torch.allclose(dots, batch["uv_px"][:, DOT], atol=0.4)
     assert batch["uv_px"][:, DOT].std() > 3
 
 
-def test_no_augmentation_touches_the_canonical_pose(windows):
+def test_the_canonical_pose_is_invariant_and_the_viewpoint_rotates(windows):
     generator = torch.Generator().manual_seed(0)
-    R = camera.warp_rotation(draw_warps(windows, len(windows), 128, SIDES[windows.right_hands], generator))
+    R = camera.warp_rotation(draw_warps(windows, len(windows), 128, WARPS[windows.right_hands], generator))
     cpose, viewpoint = geometry.canonicalise(windows.pose, windows.handed)
-    batch = _augment(windows, SIDES[windows.right_hands])
+    batch = _augment(windows, WARPS[windows.right_hands])
     assert torch.allclose(batch["cpose"], cpose, atol=1e-4)
     flips = R.det() < 0
     expected = torch.where(flips[:, None, None], geometry.Mz @ viewpoint @ R, viewpoint @ R)
     assert torch.allclose(batch["viewpoint"], expected, atol=1e-4)
     assert torch.equal(batch["right"], windows.right ^ flips)
-    shown_right = batch["right"] if windows.right_hands == "condition" else None
+    handed = batch["right"] if windows.right_hands == "condition" else None
     assert torch.allclose(
-        geometry.compose(batch["cpose"], batch["viewpoint"], shown_right), batch["pose"], atol=1e-4
+        geometry.compose(batch["cpose"], batch["viewpoint"], handed), batch["pose"], atol=1e-4
     )
 
 
-def test_the_ray_frame_turns_pose_and_viewpoint_alone(windows):
-    seen, turned = (_augment(windows, SIDES[windows.right_hands], frame=frame) for frame in ("camera", "ray"))
-    R = geometry.ray_rotation(seen["K"], torch.full((len(windows), 2), 127 / 2))
-    assert torch.allclose(turned["pose"], seen["pose"] @ R, atol=1e-4)
-    assert torch.allclose(turned["viewpoint"], seen["viewpoint"] @ R, atol=1e-4)
-    for key in seen.keys() - {"pose", "viewpoint"}:
-        assert torch.allclose(turned[key].float(), seen[key].float(), atol=1e-4), key
+def test_the_ray_frame_rotates_pose_and_viewpoint_only(windows):
+    plain, turned = (
+        _augment(windows, WARPS[windows.right_hands], frame=frame) for frame in ("camera", "ray")
+    )
+    R = geometry.ray_rotation(plain["K"], torch.full((len(windows), 2), 127 / 2))
+    assert torch.allclose(turned["pose"], plain["pose"] @ R, atol=1e-4)
+    assert torch.allclose(turned["viewpoint"], plain["viewpoint"] @ R, atol=1e-4)
+    for key in plain.keys() - {"pose", "viewpoint"}:
+        assert torch.allclose(turned[key].float(), plain[key].float(), atol=1e-4), key
 
 
 @pytest.mark.parametrize(
     ("margin", "window_px", "grey_levels"), [(1.0, 128, 1), (1.75, 224, 1), (1.75, 192, 10)]
 )
-def test_none_is_the_ground_truth_crop(tmp_path, margin, window_px, grey_levels):
+def test_no_augmentation_gives_the_ground_truth_crop(tmp_path, margin, window_px, grey_levels):
     samples = [painted_hand(tmp_path, f"{seed}", seed=seed, size_mm=12.0) for seed in range(4)]
     batch = _augment(build_windows(samples, margin=margin, window_px=window_px), Augmentation.none())
     for sample, crop, uv_px in zip(samples, batch["rgb"], batch["uv_px"], strict=True):
@@ -91,11 +95,12 @@ def test_the_tag_is_warped_and_coloured_as_the_image(tmp_path):
     assert torch.equal(batch["tag"], batch["rgb"])
 
 
-def test_a_share_of_images_and_their_tags_has_no_colour(tmp_path):
+def test_a_share_of_images_and_their_tags_becomes_grey(tmp_path):
     samples = [replace(s, tag=s.image, scene_box=(110.0, 90.0, 100.0)) for s in painted_hands(tmp_path, 40)]
     windows = build_windows(samples, "scene", images=["tag"])
-    for images in windows.images.values():
-        images.pixels[:, 0] //= 3
+    less_red = torch.tensor([3, 1, 1], dtype=torch.uint8)[:, None, None]
+    stacks = {key: replace(stack, pixels=stack.pixels // less_red) for key, stack in windows.images.items()}
+    windows = replace(windows, images=stacks)
     batch = _augment(windows, replace(Augmentation.none(), grey=0.5))
     assert torch.equal(batch["tag"], batch["rgb"])
     colour = (batch["rgb"].amax(dim=1) - batch["rgb"].amin(dim=1)).amax(dim=(1, 2))
@@ -112,7 +117,7 @@ def test_the_generator_determines_the_batch(windows):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_images_are_what_networks_like(windows, dtype):
+def test_images_have_the_type_range_and_memory_format_of_networks(windows, dtype):
     rgb = _augment(windows, EVERYTHING, crop_px=61, keys=("rgb",), pixel_dtype=dtype)["rgb"]
     assert rgb.dtype == dtype
     assert rgb.is_contiguous(memory_format=torch.channels_last)
@@ -120,7 +125,7 @@ def test_images_are_what_networks_like(windows, dtype):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"keys": ["rbg"]}, 'unknown batch key "rbg"; did you mean "rgb"'),
         ({"keys": ["rgb", "tag"]}, 'have no "tag"; they have rgb, .*pose, .*cpose'),
@@ -131,13 +136,13 @@ def test_images_are_what_networks_like(windows, dtype):
         ),
     ],
 )
-def test_an_illegal_wish_is_told(tmp_path, change, told):
+def test_illegal_keys_frames_and_flips_are_errors(tmp_path, change, message):
     windows = build_windows(painted_hands(tmp_path, 2))
-    with pytest.raises(HandsError, match=told):
+    with pytest.raises(HandsError, match=message):
         _augment(windows, **({"augmentation": Augmentation()} | change))
 
 
-def test_without_a_camera_there_is_no_ray(tmp_path):
+def test_the_ray_frame_needs_a_camera(tmp_path):
     windows = build_windows([replace(sample, K=None) for sample in painted_hands(tmp_path, 2)])
     with pytest.raises(HandsError, match="needs the camera K"):
         _augment(windows, Augmentation(), frame="ray")
@@ -157,17 +162,17 @@ def test_without_a_camera_there_is_no_ray(tmp_path):
         {"occluder_size": (0.2, math.nan)},
     ],
 )
-def test_an_augmentation_out_of_range_is_told(wrong):
+def test_settings_out_of_range_are_errors(wrong):
     with pytest.raises(HandsError, match=f"augmentation {next(iter(wrong))}"):
         Augmentation(**wrong)
 
 
-def test_colour_changes():
+def test_colour_matrices():
     one, quarter = torch.ones(1), torch.full((1,), 0.25)
     assert torch.allclose(appearance.colour_matrix(one, 0 * one, one), torch.eye(3), atol=1e-6)
     assert torch.allclose(appearance.colour_matrix(one, one, one), torch.eye(3), atol=1e-5)
     turned = appearance.colour_matrix(one, quarter, 1.3 * one)
-    assert torch.allclose(turned @ torch.ones(3), torch.ones(3), atol=1e-6)  # grey stays grey
+    assert torch.allclose(turned @ torch.ones(3), torch.ones(3), atol=1e-6)  # grey is unchanged
     thrice = torch.linalg.matrix_power(appearance.colour_matrix(one, one / 3, one), 3)
     assert torch.allclose(thrice, torch.eye(3), atol=1e-5)
     pixels = torch.rand(2, 3, 4, 5)
@@ -195,7 +200,7 @@ def test_noise_is_white():
     assert (noise[..., 1:] * noise[..., :-1]).mean().abs() < 0.03
 
 
-def test_a_coarser_sensor_sees_the_same_place(tmp_path):
+def test_a_lower_resolution_does_not_move_the_image(tmp_path):
     windows = build_windows(painted_hands(tmp_path, 3))
     W = camera.warp_matrix(torch.full((3, 2), 191 / 2), 192 / 1.75, 128)
     fine, coarse = (appearance.resample(windows.rgb, W, 128, resolution) for resolution in (1.0, 0.4))
@@ -203,8 +208,7 @@ def test_a_coarser_sensor_sees_the_same_place(tmp_path):
     assert (fine - coarse).abs().max() > 0.01
 
 
-def test_blurred_images_go_on_beyond_their_border():
-    """As where the border had been repeated by hand before."""
+def test_blur_repeats_the_border_of_an_image():
     images = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
     sigma_px, radius = torch.tensor([0.4, 0.9]), 2
     wide = torch.nn.functional.pad(images, (radius,) * 4, mode="replicate")
@@ -212,7 +216,7 @@ def test_blurred_images_go_on_beyond_their_border():
     assert torch.allclose(appearance.blur(images, sigma_px, 1.0), inner, atol=1e-6)
 
 
-def test_a_soft_lens_hides_fine_patterns_and_keeps_broad_ones():
+def test_softening_removes_fine_patterns_and_keeps_broad_ones():
     across = torch.arange(32)
     fine, broad = ((across // width % 2 * 2.0 - 1).expand(64, 3, 32, 32) for width in (1, 16))
     soft = [appearance.soften(p, torch.Generator().manual_seed(0)) for p in (fine, broad)]

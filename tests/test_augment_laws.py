@@ -1,4 +1,4 @@
-"""What each geometric option does to every label, one at a time."""
+"""Laws of augmentation: how each geometric option alone changes every label."""
 
 import math
 from dataclasses import replace
@@ -40,7 +40,7 @@ def _close(a, b, tolerance=1e-4):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_cpose_viewpoint_side_and_camera_give_the_joints_in_the_image(windows, option):
+def test_cpose_viewpoint_handedness_and_camera_give_the_joints_in_the_image(windows, option):
     batch, plain = _augment(windows, OPTIONS[option]), _augment(windows, NONE)
     assert not _close(batch["uv_px"], plain["uv_px"], 1.0)
     pose = geometry.compose(batch["cpose"], batch["viewpoint"], batch["right"])
@@ -52,7 +52,7 @@ def test_cpose_viewpoint_side_and_camera_give_the_joints_in_the_image(windows, o
     assert torch.equal(batch["visible"], plain["visible"])
 
 
-def test_rotation_turns_the_viewpoint_on_the_right(windows):
+def test_rotation_multiplies_the_viewpoint_from_the_right(windows):
     turned, plain = _augment(windows, OPTIONS["rotation"]), _augment(windows, NONE)
     W = draw_warps(windows, len(windows), PX, OPTIONS["rotation"], torch.Generator().manual_seed(0))
     angle = torch.atan2(W[:, 1, 0], W[:, 0, 0])
@@ -65,7 +65,7 @@ def test_rotation_turns_the_viewpoint_on_the_right(windows):
     assert torch.equal(turned["right"], plain["right"])
 
 
-def test_scale_is_a_longer_lens(windows):
+def test_scale_multiplies_the_focal_length(windows):
     large, plain = _augment(windows, replace(NONE, scale=(1.3, 1.3))), _augment(windows, NONE)
     assert _close(large["uv_px"] - MIDDLE_PX, 1.3 * (plain["uv_px"] - MIDDLE_PX), 1e-2)
     assert _close(large["K"][:, 0, 0], 1.3 * plain["K"][:, 0, 0], 1e-2)
@@ -83,7 +83,7 @@ def test_shift_moves_the_principal_point(windows):
         assert _close(moved[key].float(), plain[key].float()), key
 
 
-def test_a_flip_is_the_other_hand_in_a_mirror(windows):
+def test_a_flip_mirrors_the_hand(windows):
     flipped, plain = _augment(windows, replace(NONE, flip=1.0)), _augment(windows, NONE)
     assert torch.equal(flipped["right"], ~plain["right"])
     assert _close(flipped["cpose"], plain["cpose"])
@@ -98,7 +98,7 @@ def test_a_flip_is_the_other_hand_in_a_mirror(windows):
     assert _close(flipped["rgb"], plain["rgb"].flip(-1), 1e-3)
 
 
-def test_two_flips_are_none(tmp_path):
+def test_two_flips_change_nothing(tmp_path):
     once = windows = build_windows(
         painted_hands(tmp_path, 4), margin=1.0, window_px=64, right_hands="condition"
     )
@@ -113,7 +113,7 @@ def test_two_flips_are_none(tmp_path):
         assert _close(getattr(once, key), getattr(windows, key), 1e-3), key
 
 
-def test_a_flip_must_know_the_side(tmp_path):
+def test_a_flip_needs_the_handedness(tmp_path):
     unsided = [replace(sample, side=None) for sample in painted_hands(tmp_path, 2)]
     with pytest.raises(HandsError, match=r"flip = 0\.5, but the samples have no side"):
         _augment(build_windows(unsided, right_hands="condition"), OPTIONS["flip"])

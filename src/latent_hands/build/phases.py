@@ -40,6 +40,7 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
 
     Raises HandsError for mistakes in the graph, and for a section [phases.NAME] of an unknown phase.
     """
+    check_arrows(experiment, vae)
     phases = phases_of(experiment.algorithm, experiment, vae)
     phases = supervise(experiment, vae, add_objectives(experiment, vae, phases))
     names = [phase.name for phase in phases]
@@ -52,6 +53,22 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
     phases = tuple(budget(experiment, phase) for phase in phases)
     check(vae, phases)
     return phases
+
+
+def check_arrows(experiment: Experiment, vae: DisentangledVAE) -> None:
+    """Raise HandsError naming the key if [algorithm] or [supervision] name an unknown arrow."""
+    algorithm = experiment.algorithm
+    embed = algorithm.embed if isinstance(algorithm, EMBEDDING) else ()
+    for key, arrows, find in (
+        ("[algorithm] encode", algorithm.encode, vae.encoder),
+        ("[algorithm] embed", embed, vae.encoder),
+        ("[supervision] weak", experiment.supervision.weak, vae.decoder),
+    ):
+        for arrow in arrows:
+            try:
+                find(arrow)
+            except HandsError as error:
+                raise HandsError(f"{key}: {error}") from error
 
 
 @singledispatch
