@@ -25,7 +25,7 @@ out = Path(tempfile.mkdtemp(prefix="tutorial_render_"))
 # background. `evaluation_count` images come from other scenes.
 
 # %%
-folder = lh.render(out / "hands", count=4, size_px=96, evaluation_count=1, seed=3, workers=1, progress=False)
+folder = lh.render(out / "hands", count=4, size_px=96, evaluation_count=1, seed=3, workers=1)
 samples = lh.open_data("rendered", folder)
 
 # %% [markdown]
