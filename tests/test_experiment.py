@@ -5,7 +5,6 @@ from importlib.resources import files
 import pytest
 from tiny_hands import TINY
 
-from latent_hands.beyond import Features, Rereading
 from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.labels import modality
@@ -229,51 +228,6 @@ def test_the_seed_determines_the_initial_weights():
     assert not one[name].equal(other[name])
 
 
-REFINE = "--objectives.rereading={rgb=10.0}"
-
-
-def test_refinement_has_a_phase_with_its_own_weights_and_borrows_the_content():
-    phases = phases_of(load_experiment("synthesis", [*TINY, REFINE, "--phases.refine_rgb.lam={rgb=0.5}"]))
-    assert list(phases) == ["disentangle", "embed_rgb", "refine_rgb"]
-    (step,) = phases["refine_rgb"].steps
-    assert (step.phi, step.theta) == ((), ("rgb",))
-    assert dict(step.bound.decoders) == {"rgb": 0.5}
-    assert step.bound.extra == (Rereading("rgb", "rgb", 10.0, ("content",)),)
-    assert phases["disentangle"].steps[0].bound.decoders["rgb"] != 0.5
-
-
-def test_refinement_borrows_all_factors_but_those_of_the_pose():
-    phases = phases_of(load_experiment("four_factors", [*TINY, REFINE]))
-    assert phases["refine_rgb"].steps[0].bound.extra[0].borrowed == ("identity", "background")
-    u = phases_of(load_experiment("algorithm_2", [*TINY, REFINE]))["refine_rgb"].steps[0].bound
-    assert u.encoders == ("pose", "u")
-    assert u.extra[0].borrowed == ("u",)
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "message"),
-    [
-        (
-            "synthesis",
-            ["--objectives.rereading={pose=1.0}"],
-            '"pose" reads pose; it must read a colour image',
-        ),
-        ("estimation", [REFINE], '"rgb" reads rgb; it must read a colour image that a decoder writes'),
-        ("synthesis", ["--objectives.rereading={rbg=1.0}"], 'unknown encoder "rbg"; did you mean "rgb"'),
-        ("synthesis", [REFINE, "--algorithm.embed=[]"], '"rgb" is never trained'),
-        (
-            "synthesis",
-            [REFINE, "--phases.refine_rgb.batch_size=1"],
-            "batch_size is 1, so there is no other sample to borrow from",
-        ),
-        ("cross_modal", [REFINE], "rereading needs a finished encoder"),
-    ],
-)
-def test_refinement_needs_a_decoded_image_and_a_trained_encoder(name, options, message):
-    with pytest.raises(HandsError, match=message):
-        phases_of(load_experiment(name, [*TINY, *options]))
-
-
 def test_each_algorithm_has_keys_of_its_own():
     with pytest.raises(HandsError, match=r'run.toml, .algorithm.: unknown key "noise"'):
         small(old='name = "cross_modal"', new='name = "cross_modal"\nnoise = { u = "other" }')
@@ -339,9 +293,3 @@ def test_the_error_for_a_renamed_key_contains_the_new_name(line, message, tmp_pa
     (tmp_path / "run.toml").write_text(SMALL + line)
     with pytest.raises(HandsError, match=message):
         load_experiment(tmp_path / "run.toml")
-
-
-def test_features_also_apply_to_the_phase_that_rereading_adds():
-    phases = phases_of(load_experiment("synthesis", [*TINY, "--objectives.features={rgb=0.5}", REFINE]))
-    kinds = [[type(each) for each in phase.steps[0].bound.extra] for phase in phases.values()]
-    assert kinds == [[Features], [Features], [Features, Rereading]]
