@@ -3,7 +3,7 @@
 import pytest
 from tiny_hands import TINY
 
-from latent_hands.beyond import Rereading
+from latent_hands.beyond import Features, Rereading
 from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
