@@ -14,7 +14,6 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 import latent_hands as lh
-from latent_hands.data.export import export
 
 out = Path(tempfile.mkdtemp(prefix="tutorial_render_"))
 
@@ -71,7 +70,7 @@ print(report.problems or "no problems")
 # `latent-hands export OUT --data rendered --root HANDS --layout coco`.
 
 # %%
-export("rendered", folder, out / "coco", layout="coco")
+lh.export("rendered", folder, out / "coco", layout="coco")
 files = sorted(path.relative_to(out).as_posix() for path in (out / "coco").rglob("*.json"))
 print(files)
 again = lh.open_data("coco", out / "coco")

@@ -47,6 +47,7 @@ data sets that `data_sets()` names. `check` examines labels before anything is t
 
 >>> mine = [lh.Sample(s.name, s.image, s.side, s.xyz_mm, K=s.K).projected() for s in samples]
 >>> report = lh.check(mine)
+>>> exported = lh.export("rendered", "hands", "hands_coco", layout="coco")   # for trainers of other projects
 
 
 Train
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     )
     from latent_hands.configuration import Experiment
     from latent_hands.data import Sample, read_counterfactual
+    from latent_hands.data.export import export
     from latent_hands.hand.skeleton import reorder
     from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
@@ -121,6 +123,7 @@ __all__ = [
     "evaluate",
     "experiment",
     "experiments",
+    "export",
     "load",
     "models",
     "open_data",
@@ -133,6 +136,7 @@ __all__ = [
 _HOMES = {
     "Experiment": "configuration.Experiment",
     "Sample": "data.Sample",
+    "export": "data.export.export",
     "read_counterfactual": "data.read_counterfactual",
     "render": "rendering.sets.dataset.render_dataset",
     "render_counterfactual": "rendering.sets.counterfactual_set.render_counterfactual",
