@@ -101,7 +101,8 @@ def _variant(union: Any, value: Any, where: str, key: str) -> type:
     legal = variants(union)
     if not isinstance(value, Mapping) or "name" not in value:
         raise HandsError(f'{where}, [{key}]: "name" is missing; it must be one of {", ".join(legal)}')
-    if (name := value["name"]) not in legal:
+    name = value["name"]
+    if not isinstance(name, str) or name not in legal:
         raise HandsError(f"{where}: {key}.name is {name!r}; {did_you_mean(str(name), legal)}")
     return legal[name]
 

@@ -30,19 +30,19 @@ def converted(table: Table) -> Table:
     """Return the table of an earlier version's run folder with today's keys."""
     table = {name: dict(each) if isinstance(each, dict) else each for name, each in table.items()}
     for (section, key), (new_section, new_key) in MOVED.items():
-        if key in table.get(section, {}):
+        if key in _section(table, section):
             value = table[section].pop(key)
             if value or new_section != "objectives":
                 table.setdefault(new_section, {})[new_key] = value
-    for name, arrow in table.get("encoders", {}).items():
+    for name, arrow in _section(table, "encoders").items():
         if isinstance(arrow, dict) and "backbone" in arrow:
             table["encoders"][name] = {("network" if k == "backbone" else k): v for k, v in arrow.items()}
-    algorithm = table.get("algorithm", {})
+    algorithm = _section(table, "algorithm")
     if algorithm.get("name") == "joint":
         algorithm["name"] = "simultaneous"
     legal = {name: get_type_hints(cls) for name, cls in variants(Algorithm).items()}
     for key, value in UNUSED.items():
-        if algorithm.get(key) == value and key not in legal.get(algorithm.get("name"), UNUSED):
+        if algorithm.get(key) == value and key not in legal.get(str(algorithm.get("name")), UNUSED):
             del algorithm[key]
     return table
 
@@ -50,10 +50,16 @@ def converted(table: Table) -> Table:
 def _renamed(table: Table) -> Iterator[tuple[str, str]]:
     """Yield (old, new) of each old key, in words."""
     for (section, key), (new_section, new_key) in MOVED.items():
-        if key in (table.get(section) or {}):
+        if key in _section(table, section):
             yield f"[{section}] {key}", f"[{new_section}] {new_key}"
-    for name, arrow in (table.get("encoders") or {}).items():
+    for name, arrow in _section(table, "encoders").items():
         if isinstance(arrow, dict) and "backbone" in arrow:
             yield f"[encoders] {name}.backbone", f"{name}.network"
-    if (table.get("algorithm") or {}).get("name") == "joint":
+    if _section(table, "algorithm").get("name") == "joint":
         yield '[algorithm] name = "joint"', '"simultaneous"'
+
+
+def _section(table: Table, name: str) -> Table:
+    """Return a section, or an empty table if it is absent or no table, which `typed_toml.read` reports."""
+    section = table.get(name)
+    return section if isinstance(section, dict) else {}
