@@ -293,3 +293,39 @@ def test_the_error_for_a_renamed_key_contains_the_new_name(line, message, tmp_pa
     (tmp_path / "run.toml").write_text(SMALL + line)
     with pytest.raises(HandsError, match=message):
         load_experiment(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize("section", ["data", "algorithm", "encoders", "networks"])
+@pytest.mark.parametrize("value", ["3", '"side backbone"', "[1]"])
+def test_a_section_that_is_no_table_is_an_error_in_files_of_any_version(section, value, earlier, tmp_path):
+    file = tmp_path / "broken.toml"
+    text = "".join(f"{name} = {{}}\n" for name in ("latent", "encoders", "decoders") if name != section)
+    file.write_text(f"{section} = {value}\n{text}")
+    options = ["--algorithm.name=regression", "--algorithm.encode=[]"] if section != "algorithm" else []
+    with pytest.raises(HandsError, match=rf"broken.toml.*{section}"):
+        load_experiment(file, options, earlier)
+
+
+@pytest.mark.parametrize("name", ['["regression"]', "3", "{ a = 1 }"])
+def test_a_name_that_is_no_text_selects_no_algorithm(name):
+    with pytest.raises(HandsError, match=r"algorithm.name is .* algorithm_1"):
+        load_experiment("demo_estimation", [f"--algorithm.name={name}"])
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--decoders.rgb.network=painter", 'decoder "rgb": network "painter" needs a decoder of the pose'),
+        ("--networks.image_decoder=painter", 'decoder "rgb": network "painter" needs a decoder of the pose'),
+        ("--decoders.rgb.network=mlp", 'decoder "rgb": network "mlp" is for modalities that are not images'),
+        ("--decoders.pose.network=dcgan", 'decoder "pose": network "dcgan" is for images'),
+        ("--encoders.pose.network=resnet18", 'encoder "pose": network "resnet18" is for images'),
+        ("--encoders.pose.network=efficientnet_lite0", 'network "efficientnet_lite0" is for images'),
+        ("--networks.image_encoder=mlp", '"mlp" is for modalities that are not images'),
+        ('--decoders.rgb={writes="rgb",factors=["pose"],over="pose",network="dcgan"}', "cannot paint over"),
+    ],
+)
+def test_a_network_that_does_not_suit_its_modality_is_refused_before_training(option, message):
+    with pytest.raises(HandsError, match=message):
+        build_vae(load_experiment("demo_synthesis", [option]))

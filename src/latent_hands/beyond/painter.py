@@ -151,7 +151,8 @@ class HandPainter(nn.Module):
 
 @DECODERS.register("painter")
 def build(request: Request) -> HandPainter:
-    """Build the painter of an image modality."""
+    """Build the painter of an image modality. Raises HandsError for another one, and without `over`."""
+    request.require("painter", image=True, painted=True)
     n, channels = request.settings, request.modality.channels
     return HandPainter(
         request.size, request.crop_px, n.decoder_width, n.painter_blocks, channels, request.sided, n.precision

@@ -1,13 +1,15 @@
 """The graph of an experiment, with freshly initialised networks."""
 
 import torch
+from torch import nn
 
 from latent_hands.beyond.painter import PaintedDecoder, check_over
 from latent_hands.configuration import DecoderArrow, EncoderArrow, Experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
-from latent_hands.networks import DECODERS, ENCODERS, Request
+from latent_hands.networks import DECODERS, ENCODERS, Factory, Request
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder, check_factors
+from latent_hands.registry import Registry
 
 
 def build_vae(experiment: Experiment) -> DisentangledVAE:
@@ -23,8 +25,6 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
     for name, arrow in experiment.decoders.items():
         if arrow.over is not None:
             plain = decoders[name]
-            if not plain.modality.is_image:
-                raise HandsError(f'decoder "{name}" writes {arrow.writes}; only images are painted over')
             check_over(name, arrow.factors, arrow.over, decoders)
             decoders[name] = PaintedDecoder(
                 plain.modality, arrow.factors, plain.network, decoders[arrow.over], plain.sided
@@ -40,16 +40,26 @@ def build_encoder(experiment: Experiment, name: str, arrow: EncoderArrow) -> Enc
     sided = experiment.data.right_hands == "condition" and m.is_image
     network = arrow.network or (n.image_encoder if m.is_image else "mlp")
     request = Request(m, 2 * sum(sizes.values()), experiment.data.crop_px, sided, n)
-    return Encoder(m, sizes, ENCODERS.find(network)(request), sided)
+    return Encoder(m, sizes, build_network(f'encoder "{name}"', ENCODERS, network, request), sided)
 
 
 def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Decoder:
     """Return a decoder: the arrow's network, [networks] image_decoder, or "mlp" for anything but images."""
     check_factors("decoder", name, arrow.factors, experiment.latent)
     m, n = modality(arrow.writes), experiment.networks
+    if arrow.over is not None and not m.is_image:
+        raise HandsError(f'decoder "{name}" writes {arrow.writes}; only images are painted over')
     sided = experiment.data.right_hands == "condition" and m.name == "pose"
     image = "painter" if arrow.over is not None else n.image_decoder
     network = arrow.network or (image if m.is_image else "mlp")
     inputs = sum(experiment.latent[factor] for factor in arrow.factors)
-    request = Request(m, inputs, experiment.data.crop_px, sided, n)
-    return Decoder(m, arrow.factors, DECODERS.find(network)(request), sided)
+    request = Request(m, inputs, experiment.data.crop_px, sided, n, painted=arrow.over is not None)
+    return Decoder(m, arrow.factors, build_network(f'decoder "{name}"', DECODERS, network, request), sided)
+
+
+def build_network(where: str, factories: Registry[Factory], name: str, request: Request) -> nn.Module:
+    """Return the network of an arrow. Raises HandsError, which names the arrow, as the factory does."""
+    try:
+        return factories.find(name)(request)
+    except HandsError as error:
+        raise HandsError(f"{where}: {error}") from error

@@ -65,6 +65,7 @@ class DCGANDecoder(nn.Module):
 
 @DECODERS.register("dcgan")
 def build(request: Request) -> DCGANDecoder:
-    """Build the decoder of an image modality."""
+    """Build the decoder of an image modality. Raises HandsError for another one, and for [decoders] over."""
+    request.require("dcgan", image=True)
     n, channels = request.settings, request.modality.channels
     return DCGANDecoder(request.size, request.crop_px, n.decoder_width, channels, request.sided, n.precision)

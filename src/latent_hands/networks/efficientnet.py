@@ -159,7 +159,11 @@ def imagenet_file() -> Path:
 
 @ENCODERS.register("efficientnet_lite0")
 def build(request: Request) -> EfficientNetLite0:
-    """Build the encoder of an image modality. Raises HandsError for a side that is not divisible by 32."""
+    """Build the encoder of an image modality.
+
+    Raises HandsError for another one, and for a side that is not divisible by 32.
+    """
+    request.require("efficientnet_lite0", image=True)
     if request.crop_px % STRIDE:
         raise HandsError(
             f"[data] crop_px is {request.crop_px}; efficientnet_lite0 needs a multiple of {STRIDE}"

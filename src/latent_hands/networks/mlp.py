@@ -55,13 +55,15 @@ class MLP(nn.Module):
 
 @ENCODERS.register("mlp")
 def build_encoder(request: Request) -> MLP:
-    """Build the encoder of a modality that is not an image."""
+    """Build the encoder of a modality that is not an image. Raises HandsError for an image."""
+    request.require("mlp", image=False)
     n = request.settings
     return MLP(request.modality.numbers, (request.size,), n.hidden, n.layers, request.sided)
 
 
 @DECODERS.register("mlp")
 def build_decoder(request: Request) -> MLP:
-    """Build the decoder of a modality that is not an image."""
+    """Build the decoder of a modality that is not an image. Raises HandsError for an image."""
+    request.require("mlp", image=False)
     n = request.settings
     return MLP(request.size, request.modality.sizes, n.hidden, n.layers, request.sided)

@@ -94,6 +94,7 @@ class ResNet18(nn.Module):
 
 @ENCODERS.register("resnet18")
 def build(request: Request) -> ResNet18:
-    """Build the encoder of an image modality."""
+    """Build the encoder of an image modality. Raises HandsError for another one."""
+    request.require("resnet18", image=True)
     n = request.settings
     return ResNet18(request.size, n.width, n.stem, request.modality.channels, request.sided, n.precision)

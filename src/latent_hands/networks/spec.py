@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import torch
 from torch import nn
 
+from latent_hands.errors import HandsError
 from latent_hands.paper.modality import Modality
 from latent_hands.registry import Registry
 from latent_hands.typed_toml import Range
@@ -57,6 +58,7 @@ class Request:
         crop_px: side of the images.
         sided: whether the network is given the hand's one-hot side.
         settings: sizes and precision.
+        painted: whether the network is also given the pose that it paints over ([decoders] over).
     """
 
     modality: Modality
@@ -64,6 +66,21 @@ class Request:
     crop_px: int
     sided: bool = False
     settings: Networks = field(default_factory=Networks)
+    painted: bool = False
+
+    def require(self, network: str, image: bool, painted: bool = False) -> None:
+        """Raise HandsError unless a network suits the modality (an image or not) and `painted`."""
+        if self.modality.is_image != image:
+            kind = "images" if image else "modalities that are not images"
+            raise HandsError(
+                f'network "{network}" is for {kind}, so it cannot be used for "{self.modality.name}"; '
+                "select another network, in [networks] or for this arrow"
+            )
+        if self.painted != painted:
+            raise HandsError(
+                f'network "{network}" {"needs" if painted else "cannot paint over"} a decoder of the pose: '
+                f"{'set' if painted else 'remove'} over, or select another network"
+            )
 
 
 Factory = Callable[[Request], nn.Module]
