@@ -184,3 +184,57 @@ def test_swaps_and_walks_give_images_and_hands():
     assert np.allclose(walk.hands[-1].pose, swapped.hand.pose, atol=1e-5)
     assert all(hand.handedness == "left" and hand.bone_mm_assumed for hand in walk.hands)
     assert tiny_model(ESTIMATION).swap(a, b, ["viewpoint"]).image is None
+
+
+def test_sections_of_an_experiment_take_the_values_that_python_has():
+    made = lh.experiment(
+        "demo_estimation",
+        data={"root": Path("hands"), "margin": np.float32(2)},
+        training={"epochs": np.int64(3)},
+        algorithm={"embed": np.array(["rgb", "pose"])},
+    )
+    assert (made.data.root, made.data.margin, made.training.epochs) == ("hands", 2.0, 3)
+    assert made.algorithm.embed == ("rgb", "pose")
+    with pytest.raises(lh.HandsError, match=r"data.root is None, which is not a number"):
+        lh.experiment("demo_estimation", data={"root": None})
+
+
+def test_an_empty_table_of_an_experiment_replaces_a_full_one():
+    full = ["--objectives.agreement={pose=1.0}"]
+    assert lh.experiment("estimation", full).objectives == {"agreement": {"pose": 1.0}}
+    assert lh.experiment("estimation", full, objectives={"agreement": {}}).objectives == {"agreement": {}}
+
+
+def test_one_split_is_checked_by_its_name(tmp_path, monkeypatch):
+    samples = {"training": painted_hands(tmp_path, 3), "evaluation": painted_hands(tmp_path, 2)}
+    register(monkeypatch, READERS, "painted", lambda root, split, limit, *, on_broken: samples[split])
+    for split, counts in (("evaluation", [2]), (("training", "evaluation"), [3, 2])):
+        report = lh.check("painted", tmp_path, split)
+        assert [each["samples"] for each in report.counts.values()] == counts
+
+
+def test_a_limit_below_1_is_refused(tmp_path):
+    samples = painted_hands(tmp_path, 3)
+    for limit in (0, -1):
+        with pytest.raises(lh.HandsError, match=f"limit is {limit}; it must be at least 1"):
+            lh.check(samples, limit=limit)
+        with pytest.raises(lh.HandsError, match=f"limit is {limit}; it must be at least 1"):
+            lh.evaluate(tiny_model(ESTIMATION), samples, limit=limit)
+
+
+def test_the_current_folder_is_a_run_folder(tmp_path, monkeypatch):
+    tiny_model(ESTIMATION).save(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    assert lh.load(".").experiment == lh.load(tmp_path / "run").experiment
+
+
+def test_one_factor_is_swapped_by_its_name():
+    model, (first, second) = tiny_model(SYNTHESIS), (noise_image(seed=0), noise_image(seed=1))
+    one, listed = (model.swap(first, second, factors).image for factors in ("content", ["content"]))
+    assert (one == listed).all()
+
+
+def test_a_validation_share_that_leaves_no_training_samples_is_refused(tmp_path):
+    share = lh.experiment("demo_estimation", TINY, data={"validation_share": 0.5})
+    with pytest.raises(lh.HandsError, match="leaves none of 1 samples to train on"):
+        lh.train(share, tmp_path / "run", painted_hands(tmp_path, 1))

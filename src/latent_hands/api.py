@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from latent_hands import data, doctor, training
 from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, packaged_experiments
 from latent_hands.data import READERS, Sample
+from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
@@ -82,7 +85,8 @@ def experiment(
         overrides: options as on the command line, such as "--training.epochs=3".
         sections: values by section. They are applied after `overrides`.
 
-    Raises HandsError for an unknown section or key, and for a value that is out of range.
+    Raises HandsError for an unknown section or key, and for a value that is out of range. Leave a key out to
+    keep its value: None is not a value.
 
     >>> lh.experiment("demo_estimation", training={"epochs": 3, "seed": 1}).training.epochs
     3
@@ -161,6 +165,7 @@ def evaluate(
 
     Raises HandsError for samples without 3D joints, for labels in a wrong unit, and as `open_data` does.
     """
+    check_limit(limit)
     model = run if isinstance(run, Model) else Model.load(run)
     if not isinstance(data, str):
         hands = list(data[:limit])
@@ -176,7 +181,7 @@ def evaluate(
 def check(
     data: Sequence[Sample] | str,
     root: str | Path | None = None,
-    split: Sequence[str] = ("training", "evaluation"),
+    split: str | Sequence[str] = ("training", "evaluation"),
     limit: int | None = None,
 ) -> doctor.Report:
     """Examine a data set: units, joint order, handedness, axes, camera, broken files, outliers, duplicates.
@@ -184,26 +189,43 @@ def check(
     Args:
         data: samples, or the name of a data set.
         root: the folder of the data set.
-        split: the splits of the data set to examine; absent ones are skipped.
+        split: one or more splits of the data set to examine; absent ones are skipped.
         limit: the number of samples of each split to examine, from the first.
 
     Returns a report: `report.problems` is empty if nothing is wrong, `report.to_json()` holds everything.
-    Raises HandsError for an unknown data set, if none of its splits exists, and without samples.
+    Raises HandsError for an unknown data set, if none of its splits exists, without samples, and if `limit`
+    is below 1.
     """
+    check_limit(limit)
     if not isinstance(data, str):
         if not data:
             raise HandsError("there are no samples to examine: give one or more")
         return doctor.check(data[:limit])
     if root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')
-    return doctor.check_set(data, Path(root), split, limit)
+    return doctor.check_set(data, Path(root), (split,) if isinstance(split, str) else split, limit)
 
 
 def _options(place: str, value: Any) -> list[str]:
-    """Return a value, or the values of a table, as options of the command line."""
-    if isinstance(value, Mapping):
+    """Return a value, or the values of a table, as options of the command line.
+
+    Raises HandsError for a value that TOML cannot hold.
+    """
+    if isinstance(value, Mapping) and value:
         return [option for key, each in value.items() for option in _options(f"{place}.{key}", each)]
-    return [f"--{place}={write_value(to_table(value))}"]
+    try:
+        return [f"--{place}={write_value(to_table(_plain(value)))}"]
+    except TypeError as error:
+        raise HandsError(f"{place} is {value!r}, which is not a number, text, list or table") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a path as text, and a NumPy number or array as Python's."""
+    if value is None:
+        raise TypeError("TOML has no None")
+    if isinstance(value, Path):
+        return str(value)
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _first_line(path: Path) -> str:

@@ -32,11 +32,12 @@ def content_factors(vae: DisentangledVAE) -> Factors:
     return tuple(factor for factor in vae.latent if factor not in pose)
 
 
-def factors_named(vae: DisentangledVAE, names: Iterable[str]) -> Factors:
-    """Return factors by their names, or by "pose" and "content". Raises HandsError for another name."""
+def factors_named(vae: DisentangledVAE, names: str | Iterable[str]) -> Factors:
+    """Return factors by one or more names, or by "pose" and "content". Raises HandsError for another name."""
     roles = {"pose": pose_factors(vae), "content": content_factors(vae)}
     groups = {**{role: group for role, group in roles.items() if group}, **{f: (f,) for f in vae.latent}}
-    for name in (names := tuple(names)):
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names:
         if name not in groups:
             raise HandsError(f'unknown factor "{name}"; {did_you_mean(name, groups)}')
     chosen = {factor for name in names for factor in groups[name]}

@@ -56,7 +56,8 @@ def build_hands(
 
     `report` is called with (name of the work, windows done, all windows). The samples `training` and
     `validation` replace those of [data] name and root.
-    Raises HandsError if neither samples nor [data] root are given, and the errors of `open_data`,
+    Raises HandsError if neither samples nor [data] root are given, if [data] validation_share leaves no
+    training samples, and the errors of `open_data`,
     `build_windows` and `open_windows`.
     """
     data = experiment.data
@@ -85,6 +86,11 @@ def build_hands(
         photos = build_windows(samples, "box", margin, px, data.right_hands, (), data.workers, progress)
     if validation is None and data.validation_share:
         kept = len(windows) - max(1, round(len(windows) * data.validation_share))
+        if kept < 1:
+            raise HandsError(
+                f"[data] validation_share is {data.validation_share}, which leaves none of {len(windows)} "
+                "samples to train on: give more samples, or validation samples and the share 0"
+            )
         held = range(kept, min(len(windows), kept + data.validation_limit))
         return Hands(windows.select(range(kept)), windows.select(held), photos)
     if training is not None and validation is None:

@@ -146,10 +146,13 @@ class Model(TrainedGraph):
         images = to_images(self.decode(synthesis.combine(rows, columns))["rgb"])
         return [images[i : i + len(contents)] for i in range(0, len(images), len(contents))]
 
-    def swap(self, first: Source | Latent, second: Source | Latent, factors: Sequence[str]) -> Synthesis:
+    def swap(
+        self, first: Source | Latent, second: Source | Latent, factors: str | Sequence[str]
+    ) -> Synthesis:
         """Decode the first source with some factors taken from the second.
 
-        `factors` are names of factors, "pose" or "content". A source may also be a latent with all factors.
+        `factors` are one or more names of factors, "pose" or "content". A source may also be a latent with
+        all factors.
         Raises HandsError for an unknown factor, and for a factor that a source does not give.
         """
         chosen = synthesis.factors_named(self.vae, factors)

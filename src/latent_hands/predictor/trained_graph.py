@@ -121,11 +121,11 @@ class TrainedGraph:
             return None
         return torch.tensor([photo.handedness == "right"], device=self.device)
 
-    def latent(self, source: Source, factors: Sequence[str], reads: str = "rgb") -> Latent:
+    def latent(self, source: Source, factors: str | Sequence[str], reads: str = "rgb") -> Latent:
         """Return the posterior means of some factors, inferred from one source.
 
-        `factors` are names of factors, "pose" or "content". `reads` is the modality of an image: "rgb" for an
-        image of a hand, or "tag", "identity_tag", "background_tag".
+        `factors` are one or more names of factors, "pose" or "content". `reads` is the modality of an image:
+        "rgb" for an image of a hand, or "tag", "identity_tag", "background_tag".
         """
         chosen = synthesis.factors_named(self.vae, factors)
         with torch.inference_mode():

@@ -170,12 +170,12 @@ def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[s
 def find_run(run: str | Path) -> Path:
     """Return a run folder, or the folder of a shipped model.
 
-    A text without a path separator is the name of a shipped model. A `Path`, or a text with a separator, is a
-    folder. So a local folder never hides a shipped model.
+    A text without a path separator is the name of a shipped model. A `Path`, a text with a separator, "." or
+    ".." is a folder. So a local folder never hides a shipped model.
     Raises HandsError if there is no such run.
     """
     shipped, path = shipped_runs(), Path(run)
-    if isinstance(run, str) and not {"/", os.sep} & set(run):
+    if isinstance(run, str) and run not in (".", "..") and not {"/", os.sep} & set(run):
         if run in shipped:
             return shipped[run]
         raise HandsError(
