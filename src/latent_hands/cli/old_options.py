@@ -8,9 +8,9 @@ _IMAGES = {"--hand": "--handedness", "--reads": "--content-reads"}
 
 OLD_OPTIONS: dict[str, dict[str, str]] = {
     "render": {"--size": "--size-px", "--evaluation": "--evaluation-count", "--window": "--scene-size"},
-    "prepare": {"--side": "--right-hands"},
+    "prepare": {"--side": "--right-hands", "--pictures": "--images"},
     "assess": {"--samples": "--draws"},
-    "estimate": {"--hand": "--handedness", "--samples": "--draws"},
+    "estimate": {"--hand": "--handedness", "--samples": "--draws", "--no-pictures": "--no-overlays"},
     "synthesise": _IMAGES,
     "transfer": _IMAGES,
     "walk": {"--hand": "--handedness", "--from": "--start", "--to": "--end"},
