@@ -36,7 +36,7 @@ def join(runs: Runs, out: Out) -> None:
     $ latent-hands runs join runs/first runs/second --out runs/all
 
     Output: a run folder with the image encoders of all runs. An encoder whose name is taken gets the name of
-    its backbone as a suffix.
+    its network as a suffix.
 
     All other weights must be equal. They are if every run embedded its encoder into the same finished latent
     ([algorithm] finished, [training] start). Other weights are an error that names the first difference.

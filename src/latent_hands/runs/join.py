@@ -20,7 +20,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
 
     All other weights must be equal. They are when each run embedded its encoder into the finished latent of
     the same run ([algorithm] finished, [training] start). An encoder whose name is taken gets the name of its
-    backbone as a suffix. The sizes of the networks are those of the last run.
+    network as a suffix. The sizes of the networks are those of the last run.
 
     Args:
         runs: run folders or names of shipped models, at least one.
