@@ -193,6 +193,22 @@ def test_agreement_applies_to_fully_labelled_images_only():
     assert extra == {"labelled": (Agreement({"tag": 1.0}),), "rest": (), "photos": ()}
 
 
+@pytest.mark.parametrize(("feeds", "kept"), [({"labelled"}, 0), ({"labelled", "all"}, 1)])
+def test_semi_supervision_keeps_the_objectives_that_are_defined_on_all_hands(feeds, kept, monkeypatch):
+    semi = tiny("--supervision.semi=true", "--supervision.labelled=0.5", "--objectives.agreement={cpose=1.0}")
+    monkeypatch.setattr(Agreement, "feeds", frozenset(feeds))
+    _, embed_pose, embed_rgb = build_phases(semi, build_vae(semi))
+    assert embed_pose.steps[0].feed == "all"
+    assert len(embed_pose.steps[0].bound.extra) == kept
+    assert len(embed_rgb.steps[0].bound.extra) == 1
+
+
+def test_agreement_is_defined_on_all_labels():
+    semi = tiny("--supervision.semi=true", "--objectives.agreement={cpose=1.0}")
+    phases = build_phases(semi, build_vae(semi))
+    assert [step.bound.extra for step in phases[1].steps] == [(Agreement({"cpose": 1.0}),)]
+
+
 def test_an_encoder_of_z_u_must_infer_no_other_factor():
     experiment = tiny(name="algorithm_2")
     encoders = experiment.encoders | {"u": replace(experiment.encoders["u"], factors=("u", "pose"))}

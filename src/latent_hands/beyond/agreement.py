@@ -26,7 +26,7 @@ class Agreement:
     """
 
     weights: Mapping[str, float]
-    feeds = frozenset[Feed]({"labelled"})
+    feeds = frozenset[Feed]({"labelled", "all"})
 
     def terms(self, evaluation: Evaluation) -> list[Term]:
         """Return `agree_<encoder>` for each label encoder."""

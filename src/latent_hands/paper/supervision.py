@@ -17,7 +17,7 @@ def with_unpaired_labels(vae: DisentangledVAE, phases: Sequence[Phase]) -> tuple
     """
 
     def feed_all(step: Step) -> list[Step]:
-        return [replace(step, feed="all") if _uses_no_image(vae, step.bound) else step]
+        return [on_feed(step, "all") if _uses_no_image(vae, step.bound) else step]
 
     return rewritten(phases, feed_all, "semi", "a step that reads and writes no image")
 
