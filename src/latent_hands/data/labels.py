@@ -97,8 +97,8 @@ class Label:
         read: returns a sample's value in palm form, None if it is unknown. Labels without `read` and `derive`
             are set where windows are cut (`crops.build_windows`).
         move: how the value changes with its image.
-        derive: for labels that are computed from others in each batch: (batch, which hands are shown as right
-            ones or None) -> values by key, this label's among them. Such labels are not stored.
+        derive: for labels that are computed from others in each batch: (batch, which hands are right hands in
+            it, or None) -> values by key, this label's among them. Such labels are not stored.
         needs: the labels that `derive` uses.
         modality: set if an encoder may read the label or a decoder may write it.
     """

@@ -55,7 +55,7 @@ class Windows:
 
     @property
     def handed(self) -> Tensor | None:
-        """Return which hands are shown as right ones; None if all are shown as left ones."""
+        """Return which hands the windows show as right hands; None if all are left hands."""
         return self.labels.get("right") if self.right_hands == "condition" else None
 
     def select(self, indices: Sequence[int] | Int64[Tensor, " m"]) -> "Windows":
