@@ -111,14 +111,14 @@ class Model(TrainedGraph):
         """
         photo = self._photo(image, handedness, box, K, bone_mm)
         flip = photo.handedness == "right" and self.experiment.data.right_hands == "mirror"
-        shown = photo.mirrored() if flip else photo
-        outputs = self.predict_photo(shown, rotations)
-        uv_px = shown.place(shown.along_ray(outputs["pose"]))
+        view = photo.mirrored() if flip else photo
+        outputs = self.predict_photo(view, rotations)
+        uv_px = view.place(view.along_ray(outputs["pose"]))
         if flip:
             outputs["pose"] = geometry.mirror(outputs["pose"])
             outputs["viewpoint"] = geometry.Mz @ outputs["viewpoint"] @ geometry.Mx
-            uv_px[:, 0] = shown.rgb.shape[1] - 1 - uv_px[:, 0]
-        return self._hand(photo, outputs, uv_px, self._spread(shown, draws) if draws else None)
+            uv_px[:, 0] = view.rgb.shape[1] - 1 - uv_px[:, 0]
+        return self._hand(photo, outputs, uv_px, self._spread(view, draws) if draws else None)
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
