@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 Advance = Callable[[str, int, int], None]
 """A function that takes the name of some work, the number of items done and the number of all items."""
@@ -24,7 +25,7 @@ class ProgressBars:
 
     def __init__(self, console: Console | None = None, transient: bool = False, hidden: bool = False):
         columns = (
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, min_width=18)),
             BarColumn(),
             TextColumn("{task.fields[amount]}", markup=False),
             TimeRemainingColumn(),
