@@ -173,6 +173,8 @@ def test_a_sample_is_estimated_by_its_labels(tmp_path: Path):
     assert (hand.handedness, hand.bone_mm) == ("right", pytest.approx(40, rel=1e-3))
     with pytest.raises(lh.HandsError, match=r"bone_mm is 30\.0, but a Sample brings its own"):
         model.estimate(sample, bone_mm=30.0)
+    with pytest.raises(lh.HandsError, match="handedness is right, but a Sample brings its own"):
+        model.estimate(sample, handedness="right")
 
 
 def test_swaps_and_walks_give_images_and_hands():

@@ -85,7 +85,7 @@ class Model(TrainedGraph):
     def estimate(
         self,
         image: Photo | Sample | ImageSource,
-        handedness: str = "left",
+        handedness: str | None = None,
         bone_mm: float | None = None,
         box: Sequence[float] | None = None,
         K: np.ndarray | None = None,
@@ -97,8 +97,8 @@ class Model(TrainedGraph):
         Args:
             image: a file, a Pillow image or bytes (height, width, 3). A `Photo` or a `Sample` brings the next
                 four values with it.
-            handedness: "left" or "right". A right hand is mirrored for the prediction, and the result is
-                mirrored back.
+            handedness: "left" or "right"; without it, "left" is assumed. A right hand is mirrored for the
+                prediction, and the result is mirrored back.
             bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP, 15 to 80 mm. If it is
                 not given, 40 mm is assumed.
             box: (x, y, width, height) in pixels, centred on the middle finger's MCP and just large enough for
@@ -173,14 +173,15 @@ class Model(TrainedGraph):
     def _photo(
         self,
         image: Photo | Sample | ImageSource,
-        handedness: str,
+        handedness: str | None,
         box: Sequence[float] | None,
         K: np.ndarray | None,
         bone_mm: float | None,
     ) -> Photo:
         if not isinstance(image, Photo | Sample):
-            return Photo.open(image, handedness, box, K, bone_mm)
-        for name, value in (("box", box), ("K", K), ("bone_mm", bone_mm)):
+            return Photo.open(image, handedness or "left", box, K, bone_mm)
+        given = {"handedness": handedness, "box": box, "K": K, "bone_mm": bone_mm}
+        for name, value in given.items():
             if value is not None:
                 raise HandsError(
                     f"{name} is {value}, but a {type(image).__name__} brings its own: leave {name} out"
