@@ -1,4 +1,4 @@
-"""What a package or script of your own uses to extend Latent Hands, without editing it.
+"""Everything that a package or script of your own needs to extend Latent Hands without editing it.
 
     from latent_hands import extend
 

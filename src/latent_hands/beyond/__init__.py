@@ -1,4 +1,4 @@
-"""What goes further than the paper: one file for each objective, and a decoder that paints over a pose."""
+"""Extensions of the paper: one file for each objective, and a decoder that paints over a pose."""
 
 from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.features import Features

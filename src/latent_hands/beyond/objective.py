@@ -15,7 +15,7 @@ from latent_hands.registry import Registry
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an objective may use to change the phases of an algorithm.
+    """The parts that an objective may use to change the phases of an algorithm.
 
     Attributes:
         vae: the graph.

@@ -1,4 +1,4 @@
-"""The one table of what is known of a hand: its images and labels, by their key in a batch.
+"""The table of everything that is known of a hand: its images and labels, by their key in a batch.
 
 An entry gives shape, data type, unit, where the value comes from, and how it moves when its image is warped,
 mirrored or turned towards a ray. Cutting, the packed store, augmentation, the graph and the command line all

@@ -1,4 +1,4 @@
-"""What all hands have in common in every pose: proportions, ranges of angles, the side that fingers bend to.
+"""Properties of every hand in every pose: proportions, ranges of angles, the side that fingers bend to.
 
 Hands are (n, 21, 3) in RHD's order, in any unit and frame, with the wrist or the palm as joint 0.
 """

@@ -50,7 +50,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Request:
-    """What a factory must build.
+    """The network that a factory must build.
 
     Attributes:
         modality: what the network reads (encoder) or writes (decoder).

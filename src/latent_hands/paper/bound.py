@@ -28,7 +28,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one decoder predicts of its modality, beside the ground truth of the batch."""
+    """The output of one decoder and the ground truth of its modality."""
 
     decoder: Decoder
     truth: Float[Tensor, "batch *shape"]

@@ -29,7 +29,7 @@ Rgb = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What a latent decodes into.
+    """An image and a hand, decoded from one latent.
 
     Attributes:
         image: (height, width, 3) bytes; None if the run has no image decoder.
@@ -42,7 +42,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class Walk:
-    """What the latents on a line decode into, step by step.
+    """Images and hands, decoded from the latents on a line, step by step.
 
     Attributes:
         images: one image a step; empty if the run has no image decoder.

@@ -1,4 +1,4 @@
-"""What defines a layout, and conversions of labels that several layouts need."""
+"""The definition of a layout, and conversions of labels that several layouts need."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

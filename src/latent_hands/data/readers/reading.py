@@ -1,4 +1,4 @@
-"""What all readers share: splits, limits, and going on after a broken sample."""
+"""Functions that all readers share: splits, limits, and going on after a broken sample."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn, TypeVar

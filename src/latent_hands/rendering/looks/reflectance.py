@@ -1,4 +1,4 @@
-"""What skin, nails, cloth, jewellery and objects reflect: kernel functions and their data."""
+"""Reflection of skin, nails, cloth, jewellery and objects: kernel functions and their data."""
 
 from typing import Any, no_type_check
 
