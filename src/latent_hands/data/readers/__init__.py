@@ -10,7 +10,8 @@ from latent_hands.data.readers.ge2019 import read_ge2019
 from latent_hands.data.readers.images import read_images
 from latent_hands.data.readers.reading import OnBroken, check_limit, raise_error
 from latent_hands.data.readers.rendered import read_rendered
-from latent_hands.data.readers.rhd import read_rhd
+from latent_hands.data.readers.rendered_hands import read_rendered_hands
+from latent_hands.data.readers.rhd import read_rhd, read_rhd_hands
 from latent_hands.data.readers.stb import read_stb
 from latent_hands.data.sample import Sample
 from latent_hands.data.store import is_store
@@ -35,7 +36,9 @@ READERS: Registry[Reader] = Registry(
     "data set",
     {
         "rendered": read_rendered,
+        "rendered-hands": read_rendered_hands,
         "rhd": read_rhd,
+        "rhd-hands": read_rhd_hands,
         "stb": read_stb,
         "stb-left": partial(read_stb, views=("left",)),
         "stb-right": partial(read_stb, views=("right",)),

@@ -8,20 +8,32 @@ right.
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Integer, Shaped
+from jaxtyping import Float32, Integer, Shaped
 
 from latent_hands.data.formats.image import read_pixels
 from latent_hands.data.formats.safe_pickle import load_pickle
-from latent_hands.data.readers.reading import MM_PER_METRE, OnBroken, check_split, raise_error, read_each
+from latent_hands.data.readers.reading import (
+    MM_PER_METRE,
+    OnBroken,
+    Read,
+    check_split,
+    raise_error,
+    read_each,
+)
 from latent_hands.data.sample import Sample
 from latent_hands.errors import AbsentError, HandsError
 
+HANDS = {"left": slice(0, 21), "right": slice(21, 42)}
+"""Rows of each hand's joints in the labels of an image."""
+FIRST_PART, PARTS = {"left": 2, "right": 18}, 16
+"""Number of each hand's first part in a mask, and the number of its parts."""
 _SHAPES = {"xyz": (42, 3), "uv_vis": (42, 3), "K": (3, 3)}
 
 
@@ -45,17 +57,49 @@ def read_rhd(
     no image exists. `on_broken` receives the errors of broken files and of labels that are not finite. It
     also receives those of missing images if `ids` selects them, or if it is not the default.
     """
+    return list(_read_images(_dominant_hand, root, split, limit, ids, on_broken))
+
+
+def read_rhd_hands(
+    root: str | Path,
+    split: str,
+    limit: int | None = None,
+    *,
+    ids: Iterable[int] | None = None,
+    on_broken: OnBroken = raise_error,
+) -> list[Sample]:
+    """Read one split: every hand of every image, a sample each, in order of images, left hands first.
+
+    A hand is in an image if the mask shows at least one pixel of it, or if one of its joints is visible.
+    `NAME-left` and `NAME-right` are the names of the samples of image NAME. Two samples of an image have the
+    same image, mask and depth files. `limit` keeps the first hands of the first `limit` images.
+
+    Arguments and errors are those of `read_rhd`.
+    """
+    images = _read_images(_all_hands, root, split, limit, ids, on_broken)
+    return [hand for hands in images for hand in hands][:limit]
+
+
+def _read_images(
+    read_image: Callable[[Path, int, object], Read],
+    root: str | Path,
+    split: str,
+    limit: int | None,
+    ids: Iterable[int] | None,
+    on_broken: OnBroken,
+) -> Iterator[Read]:
+    """Iterate over what `read_image` returns for folder, number and label of each chosen image."""
     folder = split_folder(root, split)
     labels = _read_labels(folder / f"anno_{split}.pickle")
     chosen = _choose(labels, ids, folder)
     if ids is None and on_broken is raise_error:
         chosen = _with_images(chosen, folder)
 
-    def read(index: int) -> Sample:
-        return _sample(folder, index, labels[index])
+    def read(index: int) -> Read:
+        return read_image(folder, index, labels[index])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes the 41,258 masks outside the GIL
-        return list(read_each(read, chosen[:limit], on_broken, pool.map))
+        yield from read_each(read, chosen[:limit], on_broken, pool.map)
 
 
 def split_folder(root: str | Path, split: str) -> Path:
@@ -110,27 +154,77 @@ def _file(folder: Path, kind: str, index: int) -> Path:
     return folder / kind / f"{index:05d}.png"
 
 
-def _sample(folder: Path, index: int, label: object) -> Sample:
-    name = f"{index:05d}"
-    where = f"image {name} of {folder}"
-    xyz, uv_vis, K = _arrays(label, where)
-    image, mask, depth = (_file(folder, kind, index) for kind in ("color", "mask", "depth"))
-    if not image.is_file():
-        raise HandsError(f"{where} has labels but no image: {image} is missing")
-    side = _labelled_side(xyz) or dominant_side(read_pixels(mask, "L"))
-    hand = slice(0, 21) if side == "left" else slice(21, 42)
-    return Sample(
-        name=name,
-        image=image,
-        side=side,
-        xyz_mm=xyz[hand] * np.float32(MM_PER_METRE),
-        uv_px=uv_vis[hand, :2],
-        visible=uv_vis[hand, 2] > 0.5,
-        K=K,
-        mask=mask if mask.is_file() else None,
-        depth=depth if depth.is_file() else None,
-        convention="rhd",
-    )
+def _dominant_hand(folder: Path, index: int, label: object) -> Sample:
+    """Return the hand with labels, or of two hands the one that covers more of the mask."""
+    image = _LabelledImage.read(folder, index, label)
+    side = _labelled_side(image.xyz_m) or dominant_side(read_pixels(image.file("mask"), "L"))
+    return image.hand(side, image.name)
+
+
+def _all_hands(folder: Path, index: int, label: object) -> list[Sample]:
+    """Return all hands that are in the image."""
+    image = _LabelledImage.read(folder, index, label)
+    mask = image.file("mask")
+    pixels = read_pixels(mask, "L") if mask.is_file() else None
+    return [image.hand(side, f"{image.name}-{side}") for side in HANDS if image.shows(side, pixels)]
+
+
+@dataclass(frozen=True)
+class _LabelledImage:
+    """An image of RHD and its labels, which are those of two hands.
+
+    Args:
+        folder: Folder of the split.
+        name: Number of the image, five digits.
+        xyz_m: Joints of the left hand, then of the right hand.
+        uv_vis: Pixels and visibility of the same joints.
+        K: The camera.
+    """
+
+    folder: Path
+    name: str
+    xyz_m: Float32[np.ndarray, "42 3"]
+    uv_vis: Float32[np.ndarray, "42 3"]
+    K: Float32[np.ndarray, "3 3"]
+
+    @staticmethod
+    def read(folder: Path, index: int, label: object) -> "_LabelledImage":
+        """Check the labels and that the image exists. Raises HandsError if not."""
+        name = f"{index:05d}"
+        where = f"image {name} of {folder}"
+        image = _LabelledImage(folder, name, *_arrays(label, where))
+        if not image.file("color").is_file():
+            raise HandsError(f"{where} has labels but no image: {image.file('color')} is missing")
+        return image
+
+    def file(self, kind: str) -> Path:
+        """Return the image's file in one of the folders color, mask and depth."""
+        return self.folder / kind / f"{self.name}.png"
+
+    def shows(self, side: str, mask: Integer[np.ndarray, "height width"] | None) -> bool:
+        """Return whether a hand has labels, and either a pixel in the mask or a visible joint."""
+        if not self.xyz_m[HANDS[side]].any():
+            return False
+        if self.uv_vis[HANDS[side], 2].max() > 0.5:
+            return True
+        first = FIRST_PART[side]
+        return mask is not None and bool(((mask >= first) & (mask < first + PARTS)).any())
+
+    def hand(self, side: str, name: str) -> Sample:
+        """Return the sample of one hand."""
+        mask, depth = self.file("mask"), self.file("depth")
+        return Sample(
+            name=name,
+            image=self.file("color"),
+            side=side,
+            xyz_mm=self.xyz_m[HANDS[side]] * np.float32(MM_PER_METRE),
+            uv_px=self.uv_vis[HANDS[side], :2],
+            visible=self.uv_vis[HANDS[side], 2] > 0.5,
+            K=self.K,
+            mask=mask if mask.is_file() else None,
+            depth=depth if depth.is_file() else None,
+            convention="rhd",
+        )
 
 
 def _arrays(label: object, where: str) -> list[Shaped[np.ndarray, "..."]]:
