@@ -1,6 +1,8 @@
-"""Reading image files: upright, with 8 bits a channel, and never larger than memory allows."""
+"""Reading image files: upright, with 8 bits a channel, opaque, and never larger than memory allows."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,21 @@ from latent_hands.errors import HandsError
 
 MAX_PIXELS = 89_000_000
 """Larger images are refused before they are decoded. No photograph of a hand needs more."""
+MAX_SIDE = 65_535
+"""Longer sides are refused: decoders need memory for every line. No camera makes them."""
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""The formats of Pillow that are read. Others start programs (EPS), or are not images of cameras."""
+BEHIND_TRANSPARENCY = (128, 128, 128)
+"""Transparent pixels are composited on this mid-grey, the colour outside an image."""
+_HEIF = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
 def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     """Read an image file as 8-bit RGB, rotated by its EXIF orientation.
 
-    Raises HandsError naming the file if it is missing, empty, truncated, not an image, or above MAX_PIXELS.
+    Transparent pixels are composited on mid-grey. The first page or frame of a file with several is read; see
+    `count_pages`. Raises HandsError naming the file if it is missing, empty, truncated, not an image of
+    FORMATS, or above MAX_PIXELS or MAX_SIDE.
     """
     return read_pixels(path, "RGB")
 
@@ -26,32 +37,51 @@ def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
 
     Raises HandsError as `read_rgb` does.
     """
+    with open_image(path) as image:
+        return to_pixels(image, mode)
+
+
+@contextmanager
+def open_image(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image file with Pillow. Its pixels are decoded when they are used.
+
+    Raises HandsError as `read_rgb` does, also for errors of decoding within the block.
+    """
     path = Path(path)
     if not path.is_file():
         raise HandsError(f"no image file at {path}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path)
+            image = Image.open(path, formats=_formats())
         with image:
-            if image.width * image.height > MAX_PIXELS:
-                raise HandsError(f"it has {image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
-            return to_pixels(image, mode)
+            _check_size(image)
+            yield image
     except HandsError as error:
         raise HandsError(f"{path}: {error}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise HandsError(f"{path} has more than {MAX_PIXELS:,} pixels; make it smaller first") from error
     except Exception as error:  # Pillow's decoders raise almost every type on broken files
-        size = path.stat().st_size
         raise HandsError(
-            f"{path} ({size} bytes) is not a readable image: {error or 'broken file'}"
+            f"{path} ({path.stat().st_size} bytes) is not a readable image: {_reason(path, error)}"
         ) from error
+
+
+def count_pages(path: str | Path) -> int:
+    """Return the number of pages or frames of an image file; `read_rgb` reads the first.
+
+    The second image of a phone's JPEG (MPO), for example its depth, does not count.
+    Raises HandsError as `read_rgb` does.
+    """
+    with open_image(path) as image:
+        return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
     """Return the pixels of an open image, rotated by its EXIF orientation, in an 8-bit mode of Pillow.
 
-    Of 16-bit channels, the upper 8 bits are used.
+    Of 16-bit channels, the upper 8 bits are used. In the mode "RGB", transparent pixels are composited on
+    mid-grey, so the colours hidden under them do not matter.
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
     image = ImageOps.exif_transpose(image)
@@ -59,4 +89,27 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise HandsError(f"its channels have 32 bits (mode {image.mode}); they must have 8 or 16 bits")
+    if mode == "RGB" and image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, BEHIND_TRANSPARENCY), image)
     return np.array(image.convert(mode))
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _check_size(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise HandsError(f"it has {image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
+    if max(image.size) > MAX_SIDE:
+        raise HandsError(f"it has {image.width}x{image.height} pixels; the limit of a side is {MAX_SIDE:,}")
+
+
+def _reason(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        head = file.read(16)
+    if any(brand in head for brand in _HEIF):
+        return "it is a HEIC file, which is not supported; convert it to JPEG or PNG"
+    return str(error) or "broken file"

@@ -1,0 +1,114 @@
+"""A labelled box: where a hand is in an image, and which hand it is."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from latent_hands.errors import HandsError
+
+Box = tuple[float, float, float, float]
+Side = Literal["left", "right"]
+FORM = "x,y,width,height in pixels from the image's upper left corner"
+LEAST_PX = 1.0
+"""The least width and height of a box."""
+FARTHEST_PX = 100_000.0
+"""The largest number in a box whose image is not known."""
+LARGEST = 4
+"""The largest width and height of a box, in longer sides of its image."""
+
+
+class BoxLabel(NamedTuple):
+    """A box around one hand.
+
+    Attributes:
+        box: (x, y, width, height) in pixels from the image's upper left corner: the smallest rectangle
+            around the hand.
+        handedness: "left" or "right"; None if the file does not say it.
+    """
+
+    box: Box
+    handedness: Side | None = None
+
+
+def check_box(numbers: object, where: str, size_px: tuple[int, int] | None = None) -> Box:
+    """Return four numbers as a box.
+
+    `where` names the box in errors; `size_px` is the (width, height) of its image.
+
+    Raises HandsError unless these are finite numbers, width and height are at least 1 pixel, the numbers are
+    pixels and not shares of the image, and the box has a size and a place that fit the image.
+    """
+    try:
+        x, y, width, height = (float(number) for number in numbers)  # pyright: ignore[reportGeneralTypeIssues]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise HandsError(f"{where} is {numbers}; it must be {FORM}") from error
+    box = x, y, width, height
+    if not all(map(math.isfinite, box)):
+        raise HandsError(f"{where} is {_text(box)}; it must be {FORM}, and finite")
+    if max(map(abs, box)) <= 1 and min(width, height) > 0:
+        raise HandsError(
+            f"{where} is {_text(box)}, which are shares of the image; it must be {FORM}: "
+            "multiply x and width by the image's width, y and height by its height"
+        )
+    if min(width, height) < LEAST_PX:
+        raise HandsError(f"{where} is {_text(box)}; its width and height must be at least 1 pixel")
+    _check_place(box, where, size_px)
+    return box
+
+
+def _check_place(box: Box, where: str, size_px: tuple[int, int] | None) -> None:
+    """Raise HandsError for a box that is too large or too far away."""
+    if size_px is None:
+        if max(map(abs, box)) > FARTHEST_PX:
+            raise HandsError(
+                f"{where} is {_text(box)}; its numbers must be at most {FARTHEST_PX:,.0f} pixels"
+            )
+        return
+    (x, y, width, height), (image_width, image_height) = box, size_px
+    image = f"the image of {image_width}x{image_height} pixels"
+    if x >= image_width or y >= image_height or x + width <= 0 or y + height <= 0:
+        raise HandsError(f"{where} is {_text(box)}, which lies outside {image}")
+    if max(width, height) > (largest := LARGEST * max(size_px)):
+        raise HandsError(
+            f"{where} is {_text(box)}, which is too large for {image}; "
+            f"its width and height must be at most {largest} pixels"
+        )
+
+
+def side_of(name: object) -> Side | None:
+    """Return the side that a class or a field names, such as "Left hand" or "hand_right"; None without one.
+
+    >>> side_of("Left hand"), side_of("hand_right"), side_of("fist")
+    ('left', 'right', None)
+    """
+    words = set(re.split(r"[^a-z]+", str(name).lower()))
+    if ("left" in words) != ("right" in words):
+        return "left" if "left" in words else "right"
+    fused = re.fullmatch(r"(left|right)hands?|hands?(left|right)", str(name).lower())
+    return None if fused is None else ("left" if "left" in fused.group() else "right")
+
+
+def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Side | None]:
+    """Return the classes that are hands, by number, with their sides.
+
+    If a name mentions a hand or a side, only such classes are hands; otherwise all classes are, for example
+    those of gestures.
+    """
+    named = dict(names.items() if isinstance(names, Mapping) else enumerate(names))
+    hands = {number for number, name in named.items() if "hand" in name.lower() or side_of(name)}
+    return {number: side_of(name) for number, name in named.items() if number in hands or not hands}
+
+
+def check_side(text: object, where: str) -> Side | None:
+    """Return a side, or None for an empty text, None or "unknown". Raises HandsError for anything else."""
+    side = str(text if text is not None else "").strip().lower()
+    if side == "left" or side == "right":
+        return side
+    if side in ("", "unknown"):
+        return None
+    raise HandsError(f'{where} has the handedness "{text}"; it must be left, right, or empty if not known')
+
+
+def _text(box: Box) -> str:
+    return ",".join(f"{number:g}" for number in box)

@@ -1,0 +1,100 @@
+"""Boxes of hands from files of other tools: CSV, COCO, YOLO."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from latent_hands.data.formats.box_csv import HEADER, read_box_csv
+from latent_hands.data.formats.box_json import read_box_json
+from latent_hands.data.formats.box_label import BoxLabel, check_box
+from latent_hands.data.formats.box_yolo import read_box_yolo, shared_parts
+from latent_hands.errors import HandsError
+
+__all__ = ["BoxLabel", "MatchedBoxes", "check_box", "match_boxes", "read_boxes"]
+
+Rank = tuple[int, bool]
+
+
+def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[BoxLabel]]:
+    """Read boxes by the name of their image, in the form that the file's ending names.
+
+    * `.csv`: one line a hand, with the columns file,x,y,width,height[,handedness] (`read_box_csv`).
+    * `.json`: COCO's annotations, or a list of files with their boxes (`read_box_json`).
+    * A folder: YOLO's text files (`read_box_yolo`), whose keys have no ending. It needs the `images`, or
+      finds them by YOLO's rule.
+
+    An image that is listed with no hand has an empty list. Raises HandsError, naming the place and what is
+    legal, if the file is missing or of another form, or if a box is nonsensical.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return read_box_yolo(path, images)
+    if not path.is_file():
+        raise HandsError(f"no file of boxes at {path}")
+    readers = {".csv": read_box_csv, ".json": read_box_json}
+    if path.suffix.lower() not in readers:
+        raise HandsError(
+            f"{path} is not a file of boxes; legal are a .csv file ({HEADER}), a .json file in COCO's "
+            "layout, and a folder of YOLO's text files"
+        )
+    return readers[path.suffix.lower()](path)
+
+
+@dataclass(frozen=True)
+class MatchedBoxes:
+    """Boxes by image file.
+
+    Attributes:
+        boxes: the hands of each image that the file of boxes lists.
+        missing: images that it does not list.
+        unused: names that it lists, of no image.
+    """
+
+    boxes: dict[Path, list[BoxLabel]]
+    missing: list[Path]
+    unused: list[str]
+
+
+def match_boxes(boxes: Mapping[str, list[BoxLabel]], images: Sequence[Path]) -> MatchedBoxes:
+    """Find the boxes of each image: those whose name has its file name and most of its folders.
+
+    Names without ending, as in YOLO's layout, match files of any ending. Raises HandsError if two names fit
+    an image equally well, or if one name fits two images equally well.
+    """
+    by_file: dict[str, list[str]] = {}
+    for name in boxes:
+        by_file.setdefault(_path(name).name, []).append(name)
+    owners: dict[str, tuple[Path, Rank]] = {}
+    for image in dict.fromkeys(image.absolute() for image in images):
+        names = [*by_file.get(image.name, []), *by_file.get(image.stem, [])]
+        if names:
+            name, shared = _best_name(image, names)
+            owner, most = owners.get(name, (image, (0, False)))
+            if shared == most:
+                raise HandsError(
+                    f'the boxes of "{name}" fit two images, {owner} and {image}; '
+                    "write the names with their folders, as in folder/photo.jpg"
+                )
+            owners[name] = (image, shared) if shared > most else (owner, most)
+    found = {image: boxes[name] for name, (image, _) in owners.items()}
+    matched = {image: found[image.absolute()] for image in images if image.absolute() in found}
+    missing = [image for image in images if image not in matched]
+    return MatchedBoxes(matched, missing, [name for name in boxes if name not in owners])
+
+
+def _best_name(image: Path, names: Sequence[str]) -> tuple[str, Rank]:
+    """Return the name that shares most parts with the image, if possible all its parts."""
+    fits: dict[str, Rank] = {}
+    for name in names:
+        path = _path(name)
+        shared = shared_parts(path, image if path.name == image.name else image.with_suffix(""))
+        fits[name] = shared, shared == len(path.parts)
+    most = max(fits.values())
+    best = [name for name, rank in fits.items() if rank == most]
+    if len(best) > 1:
+        raise HandsError(f"the boxes of {' and of '.join(best)} fit {image} equally well; name its folder")
+    return best[0], most
+
+
+def _path(name: str) -> Path:
+    return Path(PurePosixPath(name.replace("\\", "/")))

@@ -1,0 +1,195 @@
+"""Boxes from the files of other tools: one meaning in each form, and nonsense is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from latent_hands.data.formats.box_label import hand_classes
+from latent_hands.data.formats.boxes import BoxLabel, check_box, match_boxes, read_boxes
+from latent_hands.errors import HandsError
+
+WIDTH, HEIGHT = 200, 100
+HANDS = {
+    "a.jpg": [((20.0, 10.0, 50.0, 40.0), "left"), ((100.0, 30.0, 40.0, 60.0), "right")],
+    "sub/b.jpg": [],
+    "sub/a.jpg": [((0.0, 0.0, 200.0, 100.0), None)],
+}
+NAMES = ("left", "right", "hand")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    for name in HANDS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (WIDTH, HEIGHT)).save(folder / name)
+    return folder
+
+
+def write_csv(folder: Path) -> Path:
+    lines = ["handedness;file;x;y;width;height"]
+    for name, hands in HANDS.items():
+        lines += [";".join(map(str, [side or "", name, *box])) for box, side in hands]
+        lines += [] if hands else [f";{name};;;;"]
+    path = folder / "boxes.csv"
+    path.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    return path
+
+
+def write_coco(folder: Path) -> Path:
+    images, annotations = [], []
+    for number, (name, hands) in enumerate(HANDS.items()):
+        images.append({"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT})
+        annotations += [
+            {"id": 1, "image_id": number, "category_id": NAMES.index(side or "hand"), "bbox": list(box)}
+            for box, side in hands
+        ]
+        annotations.append({"id": 2, "image_id": number, "category_id": 7, "bbox": [1, 1, 9, 9]})
+    categories = [{"id": i, "name": name} for i, name in enumerate(NAMES)] + [{"id": 7, "name": "face"}]
+    path = folder / "boxes.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return path
+
+
+def write_list(folder: Path) -> Path:
+    records = [
+        {"file": name, "boxes": [box for box, _ in hands], "handedness": [side for _, side in hands]}
+        for name, hands in HANDS.items()
+    ]
+    path = folder / "list.json"
+    path.write_text(json.dumps([*records, {"file": "unknown.jpg", "boxes": None}]))
+    return path
+
+
+def write_yolo(folder: Path) -> Path:
+    labels = folder / "labels"
+    for name, hands in HANDS.items():
+        path = (labels / name).with_suffix(".txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            "".join(
+                f"{NAMES.index(side or 'hand')} {(x + w / 2) / 200} {(y + h / 2) / 100} {w / 200} {h / 100}\n"
+                for (x, y, w, h), side in hands
+            )
+        )
+    (folder / "data.yaml").write_text("train: images\nnc: 3\nnames: ['left', \"right\", hand]\n")
+    return labels
+
+
+@pytest.mark.parametrize("write", [write_csv, write_coco, write_list, write_yolo])
+def test_all_forms_mean_the_same(write, photos, tmp_path):
+    images = sorted(photos.rglob("*.jpg"))
+    found = match_boxes(read_boxes(write(tmp_path)), images)
+    assert not found.missing
+    assert not found.unused
+    for image, hands in found.boxes.items():
+        expected = HANDS[image.relative_to(photos).as_posix()]
+        assert [side for _, side in hands] == [side for _, side in expected]
+        for (box, _), (other, _) in zip(hands, expected, strict=True):
+            assert box == pytest.approx(other)
+
+
+def test_yolo_takes_the_size_from_the_given_images(photos, tmp_path):
+    labels = write_yolo(tmp_path).rename(tmp_path / "elsewhere")
+    with pytest.raises(HandsError, match=r"elsewhere/a\.txt has no image a\.\*"):
+        read_boxes(labels)
+    assert set(read_boxes(labels, [photos / "a.jpg", photos / "sub/a.jpg"])) == {"a", "sub/a"}
+
+
+@pytest.mark.parametrize(
+    "names", ["names:\n  0: left\n  1: right\n  2: hand\n", "names:\n- left\n- right\n- hand\n"]
+)
+def test_forms_of_class_names(names, photos, tmp_path):
+    labels = write_yolo(tmp_path)
+    (tmp_path / "data.yaml").write_text(f"path: .\n{names}val: x\n")
+    assert [side for _, side in read_boxes(labels)["a"]] == ["left", "right"]
+
+
+def test_classes_without_names_have_no_side(photos, tmp_path):
+    labels = write_yolo(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    assert [side for _, side in read_boxes(labels)["a"]] == [None, None]
+
+
+def test_only_classes_of_hands_count_unless_none_says_hand():
+    assert hand_classes(["Left hand", "face", "hand"]) == {0: "left", 2: None}
+    assert hand_classes(["fist", "palm"]) == {0: None, 1: None}
+    assert hand_classes({3: "hand_right", 4: "lefthand", 5: "Hand"}) == {3: "right", 4: "left", 5: None}
+
+
+def test_equal_file_names_are_told_apart_by_their_folders():
+    box = [BoxLabel((1.0, 2.0, 30.0, 40.0))]
+    boxes = {"x/1.jpg": box, "y/1.jpg": [], "z/2.jpg": []}
+    images = [Path("/data/y/1.jpg"), Path("/data/x/1.jpg"), Path("/data/w/3.jpg")]
+    found = match_boxes(boxes, images)
+    assert found.boxes == {images[1]: box, images[0]: []}
+    assert (found.missing, found.unused) == ([images[2]], ["z/2.jpg"])
+    with pytest.raises(HandsError, match=r"x/1\.jpg and of y/1\.jpg fit /data/v/1\.jpg equally well"):
+        match_boxes(boxes, [Path("/data/v/1.jpg")])
+    with pytest.raises(HandsError, match=r'"1\.jpg" fit two images, /data/y/1\.jpg and /data/x/1\.jpg'):
+        match_boxes({"1.jpg": box}, images)
+    assert match_boxes({"x/1.jpg": box}, images).missing == [images[0], images[2]]
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((0.1, 0.1, 0.8, 0.8), "are shares of the image; .* multiply x and width"),
+        ((10, 10, 0.001, 0.001), "width and height must be at least 1 pixel"),
+        ((10, 10, 0, 50), "at least 1 pixel"),
+        ((10, 10, -50, 50), "at least 1 pixel"),
+        ((10, 10, 1e9, 1e9), "too large for the image of 200x100 pixels; .* at most 800 pixels"),
+        ((500, 500, 50, 50), "lies outside the image of 200x100"),
+        ((-60, 0, 50, 50), "lies outside the image"),
+        ((float("nan"), 10, 50, 50), "and finite"),
+        ((1, 2, 3), "must be x,y,width,height"),
+        ("box", "must be x,y,width,height"),
+        (None, "must be x,y,width,height"),
+    ],
+)
+def test_nonsensical_boxes_are_refused(box, message):
+    with pytest.raises(HandsError, match=message):
+        check_box(box, "box", (WIDTH, HEIGHT))
+
+
+def test_boxes_may_reach_beyond_the_image():
+    assert check_box([-10, -5, 150, 150], "box", (WIDTH, HEIGHT)) == (-10, -5, 150, 150)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "file,x,y,w,h\n", "has no column width, height"),
+        ("a.csv", "file,x,y,width,height\na.jpg,1,2,3,none\n", r"a\.csv, line 2: the box is .*none"),
+        ("a.csv", "file,x,y,width,height\na.jpg,1,2,1e9,1e9\n", "at most 100,000 pixels"),
+        ("a.csv", "file,x,y,width,height,handedness\na.jpg,1,2,30,40,lft\n", "must be left, right, or empty"),
+        ("a.json", "{}", "neither COCO's layout nor that of a list"),
+        ("a.json", "[3]", "neither COCO's layout nor that of a list"),
+        ("a.json", "{", "is not a JSON file"),
+        ("a.xml", "", "is not a file of boxes; legal are a .csv file"),
+    ],
+)
+def test_other_files_are_refused(name, content, message, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(HandsError, match=message):
+        read_boxes(tmp_path / name)
+
+
+def test_missing_and_empty_places_are_refused(photos, tmp_path):
+    with pytest.raises(HandsError, match="no file of boxes at"):
+        read_boxes(tmp_path / "none.csv")
+    with pytest.raises(HandsError, match="has no text file"):
+        read_boxes(photos)
+    (photos / "a.txt").write_text("0 0.5 0.5 12 9\n")
+    with pytest.raises(HandsError, match=r"a\.txt, line 1 .* no shares of the image"):
+        read_boxes(photos)
+
+
+def test_whole_bodies_have_two_hands(tmp_path):
+    label = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 90, 90], "lefthand_valid": True}
+    label |= {"lefthand_box": [1, 2, 30, 40], "righthand_valid": False, "righthand_box": [0, 0, 0, 0]}
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [label], "categories": []}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert read_boxes(tmp_path / "a.json") == {"a.jpg": [((1, 2, 30, 40), "left")]}
