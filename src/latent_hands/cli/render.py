@@ -33,6 +33,9 @@ def render(
     without: Annotated[tuple[str, ...], unset("nothing", "KIND ...")] = (),
     factor_tags: bool = False,
     counterfactual: bool = False,
+    moving: bool = False,
+    frames: Annotated[int | None, unset("90, with --moving", "N")] = None,
+    fps: Annotated[float | None, unset("30, with --moving", "RATE")] = None,
 ) -> None:
     """Render labelled images of hands in the layout of RHD.
 
@@ -42,6 +45,7 @@ def render(
     $ latent-hands render hands --count 20000 --poses poses.safetensors --poses-share 0.5
     $ latent-hands render plain --without objects jewellery other_hand
     $ latent-hands render benchmark --counterfactual
+    $ latent-hands render videos --moving --count 900 --frames 90 --fps 30
     $ latent-hands render factors --count 8000 --size-px 80 --scene-size 0.85 1.0 --factor-tags
 
     Output: OUT/training and OUT/evaluation with colour images, masks, depth maps, content tags and labels.
@@ -50,6 +54,9 @@ def render(
     With --counterfactual the images form groups, in which one factor alone changes, and grids of every pose
     in every scene. They are the ground truth of swaps and transfers for `latent-hands assess`. Without
     further options the set is the benchmark of docs/data.md.
+
+    With --moving the images form sequences. In each, one hand moves smoothly before one background and rests
+    now and then; the labels also have the time in seconds. Images are 256 px by default, hands smaller.
 
     Run the same command again to continue an interrupted rendering. A folder that holds a set with other
     settings is an error. Rendering needs the extra `render`: pip install 'latent-hands[render]'.
@@ -66,9 +73,13 @@ def render(
         without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
         factor_tags: Also write images of the person alone and of the background alone for each scene.
         counterfactual: Render groups and grids, 24 images each. The seed changes only training images.
+        moving: Render sequences of a moving hand; --count is rounded up to whole sequences.
+        frames: Number of images of a sequence.
+        fps: Number of images per second.
     """
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset
+    from latent_hands.rendering.sets.moving import render_moving
     from latent_hands.rendering.variety import Variety
 
     shared: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
@@ -77,6 +88,17 @@ def render(
     ordinary |= {"variety": Variety.without(*without) if without else None}
     given: dict[str, Any] = {n: value for n, value in (shared | ordinary).items() if value is not None}
     given |= {"seed": seed, "workers": workers, "convention": convention}
+    sequences = {name: value for name, value in {"frames": frames, "fps": fps}.items() if value is not None}
+    if moving:
+        for name in given.keys() & {"poses_per_scene", "poses", "poses_share"}:
+            raise HandsError(f"{name} is {given[name]}; it cannot be given with --moving")
+        if counterfactual:
+            raise HandsError("give --moving or --counterfactual, not both")
+        render_moving(out, **given, **sequences)
+        print(f"{out}: sequences of a moving hand with labels")
+        return
+    for name, value in sequences.items():
+        raise HandsError(f"{name} is {value}; it needs --moving")
     if counterfactual:
         for name in ordinary.keys() & given.keys():
             raise HandsError(f"{name} is {given[name]}; it cannot be given with --counterfactual")

@@ -14,7 +14,7 @@ from latent_hands.errors import HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_IMAGE = ("name", "index", "articulation", "rotation")
-_OF_THE_IMAGE_IN_SOME_SETS = ("viewpoint", "counterfactual", "source_pose")
+_OF_THE_IMAGE_IN_SOME_SETS = ("viewpoint", "counterfactual", "source_pose", "seconds", "still")
 
 
 def read_rendered(
@@ -48,6 +48,7 @@ def read_rendered(
             factors=factors,
             convention=convention,
             block=scene,
+            seconds=factors.get("seconds"),
             **{kind: file for kind, file in factor_tags.items() if file.is_file()},
         )
 
