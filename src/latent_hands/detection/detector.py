@@ -1,0 +1,182 @@
+"""Detection of hands in whole images: where they are, and which of them are right hands."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from latent_hands.detection.letterbox import View, stacked, views
+from latent_hands.detection.network import MULTIPLE, DetectionNetwork
+from latent_hands.detection.peaks import distinct, peaks
+from latent_hands.errors import HandsError
+from latent_hands.files import write_text, write_whole
+from latent_hands.networks.fusion import fused
+from latent_hands.typed_toml import Range, parse, read, to_table, write
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+SETTINGS, WEIGHTS = "detector.toml", "weights.safetensors"
+PARTS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One hand in an image.
+
+    Attributes:
+        box_px: (x, y, width, height) in pixels from the image's upper left corner: the smallest rectangle
+            around the hand's 21 joints. It may reach beyond the image.
+        handedness: "left" or "right", whichever is more probable.
+        score: Probability that this is a hand, between 0 and 1.
+        right: Probability that the hand is a right one, between 0 and 1.
+    """
+
+    box_px: tuple[float, float, float, float]
+    handedness: str
+    score: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a detector, the section [detector] of its file.
+
+    Attributes:
+        size_px: longer side of the network's images.
+        threshold: smallest score of a detection.
+        score_scale, score_shift: calibration: score = sigmoid(scale * logit + shift).
+        side_scale: calibration: right = sigmoid(scale * logit).
+    """
+
+    size_px: Annotated[int, Range(MULTIPLE, 1024)]
+    threshold: Annotated[float, Range(0.0, 1.0)] = 0.5
+    score_scale: Annotated[float, Range(0.01, 100.0)] = 1.0
+    score_shift: Annotated[float, Range(-100.0, 100.0)] = 0.0
+    side_scale: Annotated[float, Range(0.01, 100.0)] = 1.0
+
+    def __post_init__(self) -> None:
+        """Check that the network can read images of this size."""
+        if self.size_px % MULTIPLE:
+            raise HandsError(f"size_px is {self.size_px}; it must be a multiple of {MULTIPLE}")
+
+    @property
+    def least_logit(self) -> float:
+        """The network's logit of a hand at the threshold."""
+        odds = min(max(self.threshold, 1e-9), 1 - 1e-9)
+        return (math.log(odds / (1 - odds)) - self.score_shift) / self.score_scale
+
+
+class Detector:
+    """Find hands in images.
+
+    >>> Detector.load().detect(rgb)                                         # doctest: +SKIP
+    [Detection(box_px=(412.3, 188.0, 96.1, 120.7), handedness='right', score=0.98, right=0.99)]
+
+    Args:
+        network: a network, trained or loaded.
+        settings: size of its images, threshold and calibration.
+        device: device of the network, the CPU by default.
+    """
+
+    def __init__(
+        self, network: DetectionNetwork, settings: Settings, device: str | torch.device | None = None
+    ):
+        self.settings = settings
+        self.device = torch.device(device or "cpu")
+        self._dtype = _fastest_type(self.device)
+        self._fused = fused(network)
+        self._network = fused(self._fused).to(self.device, self._dtype)
+        self._network.precision = "float32"  # the weights already have the type of the computation
+
+    @classmethod
+    def load(
+        cls, name_or_path: str | Path = "detection", device: str | torch.device | None = None
+    ) -> "Detector":
+        """Load a detector: a shipped one by name, or the folder of one.
+
+        Raises HandsError if there is no such detector, or if its files are damaged.
+        """
+        folder = SHIPPED / name_or_path if (SHIPPED / name_or_path).is_dir() else Path(name_or_path)
+        if not (folder / SETTINGS).is_file() or not (folder / WEIGHTS).is_file():
+            raise HandsError(
+                f'no detector "{name_or_path}": a detector is a folder with {SETTINGS} and {WEIGHTS}; '
+                "give the boxes of the hands, or train one with `latent-hands train-detector`"
+            )
+        text = (folder / SETTINGS).read_text(encoding="utf-8")
+        table = parse(text, str(folder / SETTINGS)).get("detector", {})
+        settings = read(Settings, table, str(folder / SETTINGS), "detector")
+        network = fused(DetectionNetwork())
+        try:
+            network.load_state_dict({n: t.float() for n, t in load_file(folder / WEIGHTS).items()})
+        except (SafetensorError, RuntimeError) as error:
+            raise HandsError(
+                f"{folder / WEIGHTS} does not hold the weights of a detector: {error}"
+            ) from error
+        return cls(network, settings, device)
+
+    def save(self, folder: Path) -> Path:
+        """Write the folder of the detector, with weights in float16; return it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {n: t.half().cpu().contiguous() for n, t in self._fused.state_dict().items()}
+        write_whole(folder / WEIGHTS, lambda temporary: save_file(weights, temporary))
+        write_text(folder / SETTINGS, write({"detector": to_table(self.settings)}))
+        return folder
+
+    @torch.inference_mode()
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        """Return the hands of an image with pixels uint8 (height, width, 3), the highest score first.
+
+        The list is empty if there is no hand. Images may have any size. An image that is more than twice as
+        long as wide is read in squares that overlap. Raises HandsError for anything but such an array.
+        """
+        if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,) or not rgb.size:
+            raise HandsError(f"an image must be uint8 (height, width, 3), not {_kind(rgb)}")
+        height, width = rgb.shape[:2]
+        parts = views(rgb, self.settings.size_px, MULTIPLE)
+        found = [self._rows(parts[i : i + PARTS_AT_ONCE]) for i in range(0, len(parts), PARTS_AT_ONCE)]
+        rows = distinct(torch.cat([row for rows in found for row in rows]))
+        return [self._detection(row) for row in rows.tolist() if _inside(row, width, height)]
+
+    def _rows(self, parts: list[View]) -> list[Float[Tensor, "n 6"]]:
+        """Return the rows of `peaks`, in pixels of the image."""
+        pixels = stacked(parts).to(self.device, self._dtype)
+        rows = peaks(self._network(pixels), self.settings.least_logit)
+        return [
+            torch.cat([part.to_image(each[:, :4]), each[:, 4:]], dim=1).cpu()
+            for part, each in zip(parts, rows, strict=True)
+        ]
+
+    def _detection(self, row: list[float]) -> Detection:
+        x, y, width, height, hand, right = row
+        score = _sigmoid(self.settings.score_scale * hand + self.settings.score_shift)
+        right = _sigmoid(self.settings.side_scale * right)
+        return Detection((x, y, width, height), "right" if right > 0.5 else "left", score, right)
+
+
+def _fastest_type(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes with it, float32 elsewhere."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    capable = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    fast = capable.get("avx512_bf16") or capable.get("amx_bf16")
+    return torch.bfloat16 if device.type == "cpu" and fast else torch.float32
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+def _sigmoid(logit: float) -> float:
+    return 0.5 * (1 + math.tanh(logit / 2))
+
+
+def _inside(row: list[float], width: int, height: int) -> bool:
+    """Return whether a box reaches into the image."""
+    x, y, w, h = row[:4]
+    return x < width and y < height and x + w > 0 and y + h > 0

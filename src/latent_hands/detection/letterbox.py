@@ -1,0 +1,80 @@
+"""Images as the network reads them: whole, or cut into squares, resized and filled up with grey."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from latent_hands.pixels import from_bytes
+
+GREY = 128
+WIDEST = 2.0
+"""Images with a larger ratio of their sides are cut into squares."""
+MOST_SQUARES = 17
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of an image, resized for the network.
+
+    Attributes:
+        left, top: Upper left corner of the part in the image, in pixels.
+        scale: Pixels of the network's image for each pixel of the image, along x and y.
+        pixels: The network's image: the resized part in the upper left corner, grey elsewhere.
+    """
+
+    left: int
+    top: int
+    scale: tuple[float, float]
+    pixels: UInt8[np.ndarray, "h w 3"]
+
+    def to_image(self, boxes: Float[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
+        """Return boxes (x, y, width, height) of the network's image in pixels of the image."""
+        scale = boxes.new_tensor([*self.scale, *self.scale])
+        return boxes / scale + boxes.new_tensor([self.left, self.top, 0, 0])
+
+
+def letterbox(rgb: Rgb, size_px: int, multiple: int) -> View:
+    """Return the image with its longer side at `size_px` and both sides filled up to a multiple."""
+    height, width = rgb.shape[:2]
+    factor = size_px / max(height, width)
+    inner = (max(1, round(width * factor)), max(1, round(height * factor)))
+    padded = np.full((*(multiple * math.ceil(side / multiple) for side in inner[::-1]), 3), GREY, np.uint8)
+    image = Image.fromarray(rgb)
+    shrink = max(1, int(1 / factor / 2))
+    image = image.reduce(shrink) if shrink > 1 else image
+    padded[: inner[1], : inner[0]] = np.asarray(image.resize(inner, Image.Resampling.BILINEAR))
+    return View(0, 0, (inner[0] / width, inner[1] / height), padded)
+
+
+def views(rgb: Rgb, size_px: int, multiple: int) -> list[View]:
+    """Return the parts of an image that the network reads, of equal size: mostly the whole image alone.
+
+    An image with sides of a ratio above `WIDEST` is cut into squares that overlap by half or more.
+    """
+    height, width = rgb.shape[:2]
+    short, long = sorted((height, width))
+    if long <= WIDEST * short:
+        return [letterbox(rgb, size_px, multiple)]
+    side = max(short, math.ceil(2 * long / (MOST_SQUARES + 1)))
+    count = math.ceil((long - side) / (side / 2)) + 1
+    found = []
+    for start in np.linspace(0, long - side, count).round().astype(int).tolist():
+        left, top = (start, 0) if width >= height else (0, start)
+        part = np.full((side, side, 3), GREY, np.uint8)
+        cut = rgb[top : top + side, left : left + side]
+        part[: cut.shape[0], : cut.shape[1]] = cut
+        view = letterbox(part, size_px, multiple)
+        found.append(View(left, top, view.scale, view.pixels))
+    return found
+
+
+def stacked(parts: list[View]) -> Float[Tensor, "batch 3 h w"]:
+    """Return the pixels of views of equal size as one batch in [-1, 1]."""
+    return from_bytes(torch.from_numpy(np.stack([part.pixels for part in parts])).permute(0, 3, 1, 2))
