@@ -168,3 +168,16 @@ def test_normals_of_a_sphere():
     octahedron = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]], np.float32)
     faces = [[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]]
     np.testing.assert_allclose(vertex_normals(octahedron, np.array(faces, np.int32)), octahedron, atol=1e-6)
+
+
+def test_the_arm_is_flat_at_the_wrist_and_wider_farther_on():
+    """The extents across the arm: from thumb to little finger, and from palm to back."""
+
+    def extents(distance_m):
+        ring = MODEL.rest[np.abs(MODEL.forearm - distance_m) < 0.006]
+        return np.ptp(ring @ MODEL.bone_frames[0][:, [0, 2]], axis=0)
+
+    wrist, middle = extents(0.02), extents(0.14)
+    assert wrist[0] / wrist[1] > 1.15
+    assert middle[0] / middle[1] > 1.1
+    assert (middle > 1.2 * wrist).all()

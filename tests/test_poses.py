@@ -8,13 +8,18 @@ import pytest
 from latent_hands.errors import HandsError
 from latent_hands.hand.rig.articulation import Articulation, blend, neutral
 from latent_hands.hand.rig.collision import penetration_mm, segment_distance
+from latent_hands.hand.rig.natural import Mixture
 from latent_hands.hand.rig.poses import (
     FINGER_LIMITS_DEG,
+    FIST_FLEXION_DEG,
     THUMB_LIMITS_DEG,
     TOUCH_MM,
     WRIST_LIMITS_DEG,
+    claws,
+    closure,
     gestures,
     sample_articulation,
+    with_wrist,
     within_limits,
 )
 
@@ -98,3 +103,33 @@ def test_segment_distances_against_a_dense_search():
     one, two = a + s * (b - a), c + s * (d - c)
     dense = np.linalg.norm(one[:, None] - two[None], axis=-1).min((0, 1))
     np.testing.assert_allclose(segment_distance(a, b, c, d), dense, atol=0.02)
+
+
+def test_wrists_stay_in_an_ellipse_and_a_fist_flexes_less():
+    rng = np.random.default_rng(0)
+    assert WRIST_LIMITS_DEG[0].sum() == 0
+    middle, half = WRIST_LIMITS_DEG.mean(1), np.diff(WRIST_LIMITS_DEG)[:, 0] / 2
+    opened, fist = gestures()["open"], gestures()["fist"]
+    wrists = {name: [with_wrist(a, rng, 4.0).wrist for _ in range(300)] for name, a in gestures().items()}
+    for each in wrists.values():
+        assert (np.linalg.norm((each - middle) / half, axis=1) <= 1 + 1e-9).all()
+    flexion = [np.max(wrists[name], 0)[0] for name in ("open", "fist")]
+    expected = FIST_FLEXION_DEG * (closure(fist) - closure(opened))
+    np.testing.assert_allclose(flexion[0] - flexion[1], expected, atol=3)
+
+
+def test_bases_and_middles_of_fingers_bend_together_as_in_photographs():
+    """In 15,000 labelled photographs (STB) the correlation is 0.75, and 2.6 % of the fingers are claws."""
+    hands = draws(600)
+    mcp, pip = np.stack([a.fingers for a in hands])[..., [0, 2]].reshape(-1, 2).T
+    assert np.corrcoef(mcp, pip)[0, 1] > 0.65
+    assert np.mean([claws(a) for a in hands]) / 4 < 0.04
+
+
+def test_natural_draws_have_the_mean_of_their_mixture():
+    mixture, rng = Mixture.load(), np.random.default_rng(0)
+    drawn = np.mean([mixture.draw(rng).flat() for _ in range(4000)], axis=0)
+    np.testing.assert_allclose(drawn[:22], mixture.share @ mixture.mean, atol=3)
+    np.testing.assert_array_equal(drawn[22:], 0)
+    variance = (mixture.directions**2).sum(1)
+    assert (variance[:, :16].sum(1) > 0).all()

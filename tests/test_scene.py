@@ -11,7 +11,15 @@ from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.skeleton import MIDDLE_PIP
 from latent_hands.rendering import scene as scene_module
-from latent_hands.rendering.placed_hand import arm_fits, joints_fit, place_hand, sample_hand, tag_hand
+from latent_hands.rendering.placed_hand import (
+    MOST_HIDDEN,
+    arm_fits,
+    hidden_by_arm,
+    joints_fit,
+    place_hand,
+    sample_hand,
+    tag_hand,
+)
 from latent_hands.rendering.scene import Scene, bone_m, sample_scene, sample_view, scene_rng
 
 
@@ -163,3 +171,16 @@ def test_defocus_blurs_what_is_behind_and_changes_nothing_else():
     before, after = scene.factors(), soft.factors()
     after["look"]["background"]["blur"] = before["look"]["background"]["blur"]
     assert before == after
+
+
+def test_forearms_leave_most_joints_free():
+    """The count by a rod agrees with the depths that are rendered, and sampled hands have a small count."""
+    for index in range(6):
+        scene = sample_scene(9, "training", index, 128)
+        hand = sample_hand(scene, scene_rng(9, "training", index, 0))
+        assert hidden_by_arm(hand) <= MOST_HIDDEN
+    scene = with_side(sample_scene(9, "training", 0, 128), "right")
+    # The hand points away from the camera, and its forearm is between them.
+    away = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])
+    assert hidden_by_arm(place_hand(scene, neutral(), away)) > MOST_HIDDEN
+    assert hidden_by_arm(place_hand(scene, neutral(), np.eye(3))) == 0

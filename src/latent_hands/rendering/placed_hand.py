@@ -15,8 +15,9 @@ from jaxtyping import Float, Float32
 from latent_hands.hand.conventions import RHD, keypoints
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.hand.rig.articulation import Articulation, neutral
+from latent_hands.hand.rig.collision import segment_distance
 from latent_hands.hand.rig.model import HandModel
-from latent_hands.hand.rig.poses import WRIST_LIMITS_DEG, sample_articulation
+from latent_hands.hand.rig.poses import sample_articulation, with_wrist
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, left_form, sample_view
 
@@ -24,9 +25,16 @@ NEAREST_M = 0.12
 """Least depth of a joint."""
 ARM_M = 0.07
 """Thickness of an arm, and least distance of its axis from the lens."""
+FOREARM_M, FOREARM_RADIUS_M = (0.03, 0.25), 0.033
+"""Where the forearm begins and ends, from the wrist, and its radius, when it is tested what it hides."""
+MOST_HIDDEN = 5
+"""At most this many of the 20 finger joints lie behind the forearm."""
+WIDEST = 3.0
+"""The last wrists that are drawn for a viewpoint have this many times the usual spread."""
 BEHIND_BONES = 0.9
 """A point within this distance from the palm's pixel, in middle bones, counts as behind the hand."""
-ATTEMPTS = 50
+ATTEMPTS, WRISTS = 50, 16
+"""Viewpoints that are drawn for an image, and wrists for each of them."""
 SPILL = 0.08
 """Greatest distance of a joint outside the image, in image sides."""
 
@@ -58,8 +66,8 @@ def sample_hand(
     """Draw a pose (unless one is given) and a viewpoint for which the scene's hand fits into the image.
 
     A viewpoint with joints outside the image is drawn again. If only the arm does not fit, the wrist is drawn
-    again: labels do not depend on the wrist, so viewpoints stay uniform. After ATTEMPTS viewpoints the result
-    is the hand of `tag_hand`.
+    again, with a growing spread. A viewpoint for which no wrist fits is drawn again: then the forearm is
+    between camera and hand. After ATTEMPTS viewpoints the result is the hand of `tag_hand`.
     """
     articulation = articulation or sample_articulation(rng)
     for _ in range(ATTEMPTS):
@@ -67,10 +75,10 @@ def sample_hand(
         hand = place_hand(scene, articulation, rotation)
         if not joints_fit(scene, hand):
             continue
-        for _ in range(ATTEMPTS):
+        for spread in np.linspace(1, WIDEST, WRISTS):
             if arm_fits(scene, hand):
                 return hand
-            wrist = rng.uniform(*WRIST_LIMITS_DEG.T)
+            wrist = with_wrist(articulation, rng, spread).wrist
             hand = place_hand(scene, dataclasses.replace(articulation, wrist=wrist), rotation)
     return tag_hand(scene)
 
@@ -113,11 +121,14 @@ def joints_fit(scene: Scene, hand: PlacedHand) -> bool:
 
 
 def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
-    """Return whether the arm is far from the lens, and its end is outside the image or behind the hand."""
+    """Return whether the arm is far from the lens, hides few joints, and its end is not visible.
+
+    The end is outside the image or behind the hand.
+    """
     wrist, end = hand.xyz_m[WRIST], hand.vertices_m[HandModel.load().forearm.argmax()]
     along = end - wrist
     nearest = wrist + np.clip(-wrist @ along / (along @ along), 0, 1) * along
-    if np.linalg.norm(nearest) < ARM_M:
+    if np.linalg.norm(nearest) < ARM_M or hidden_by_arm(hand) > MOST_HIDDEN:
         return False
     if end[2] <= 0:
         return True
@@ -126,6 +137,15 @@ def arm_fits(scene: Scene, hand: PlacedHand) -> bool:
     outside = np.abs(end_px - (scene.size_px - 1) / 2).max() > scene.size_px / 2 + radius_px
     cx, cy, side = scene.box
     return bool(outside or np.hypot(*(end_px - (cx, cy))) + radius_px < BEHIND_BONES / SCENE_BONES * side)
+
+
+def hidden_by_arm(hand: PlacedHand) -> int:
+    """Return how many of the 20 finger joints lie behind the forearm, which counts as a rod."""
+    wrist, end = hand.xyz_m[WRIST], hand.vertices_m[HandModel.load().forearm.argmax()]
+    along = (end - wrist) / np.linalg.norm(end - wrist)
+    fingers = np.delete(hand.xyz_m, WRIST, 0)
+    start, stop = (np.tile(wrist + length_m * along, (20, 1)) for length_m in FOREARM_M)
+    return int((segment_distance(np.zeros((20, 3)), fingers, start, stop) < FOREARM_RADIUS_M).sum())
 
 
 def _project(xyz_m: Float[np.ndarray, "n 3"], K: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "n 2"]:

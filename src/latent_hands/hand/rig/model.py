@@ -14,6 +14,7 @@ from safetensors.numpy import load
 from scipy.sparse import csr_array
 
 from latent_hands.hand.conventions import RHD, keypoints
+from latent_hands.hand.rig.arm import shaped_arm
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.mesh import loop_subdivision, vertex_normals
 from latent_hands.hand.rig.points import (
@@ -105,6 +106,13 @@ class HandModel:
         mean = asset["mean"]
         coarse, heads, tails = np.split(mean, np.cumsum([len(weights), len(PARENTS)]))
         frames = bone_frames(asset["bone_frames"], heads, tails)
+        components = asset["components"].astype(np.float32)
+        changes = components[:, : len(coarse)]
+        mean, components = mean.copy(), components.copy()
+        mean[: len(coarse)], components[:, : len(coarse)] = shaped_arm(
+            coarse, changes, heads[FOREARM], frames[FOREARM]
+        )
+        coarse = mean[: len(coarse)]
         rest = to_fine @ coarse
         normals = vertex_normals(rest, faces)
         part = asset["bone_parts"][(to_fine @ weights).argmax(1)]
@@ -118,7 +126,7 @@ class HandModel:
             knuckle=_redness(rest, normals, heads, tails),
             forearm=rest @ frames[FOREARM, :, 1],
             mean=mean,
-            components=asset["components"].astype(np.float32),
+            components=components,
             weights=weights,
             bone_frames=frames,
             rest_flexion_deg=rest_flexion_deg(frames),

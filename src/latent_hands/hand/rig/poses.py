@@ -1,4 +1,4 @@
-"""Random natural articulations: gestures, blends of gestures, and synergies.
+"""Random articulations: gestures, their blends, natural draws, and synergies.
 
 All of them keep the limits of the joints, and no finger enters another.
 """
@@ -14,16 +14,25 @@ from torch import Tensor
 
 from latent_hands.hand.rig.articulation import Articulation, blend, neutral
 from latent_hands.hand.rig.collision import penetration_mm
+from latent_hands.hand.rig.natural import Mixture
 
 FINGER_LIMITS_DEG = np.array([[-20, 90], [-16, 16], [0, 108], [-3, 72]], float)
 """[least, largest] MCP flexion, MCP abduction, PIP and DIP flexion, in degrees."""
 THUMB_LIMITS_DEG = np.array([[-25, 45], [-45, 16], [-60, 60], [-5, 58], [-15, 75]], float)
 ARCH_LIMITS_DEG = (0.0, 15.0)
-WRIST_LIMITS_DEG = np.array([[-55, 55], [-18, 28]], float)
+WRIST_LIMITS_DEG = np.array([[-50, 50], [-16, 26]], float)
+"""[least, largest] flexion and deviation. Together they stay in the ellipse of these limits."""
+WRIST_MEAN_DEG, WRIST_SPREAD_DEG = np.array([-4.0, 4.0]), np.array([17.0, 7.0])
+"""The usual wrist is slightly extended and turned to the little finger, and bends little."""
+FIST_FLEXION_DEG = 30.0
+"""A closed hand flexes its wrist less than an open one, by this much, because its tendons are too short."""
 LEAN_DEG = 5.0
 """By this much, neighbouring fingers may lean against each other before they cross."""
 TOUCH_MM = 3.0
 """Capsules may overlap by less than this, because skin is soft."""
+CLAW_DEG = (20.0, 40.0)
+CLAW_SHARE = 0.7
+"""A draw is kept with this probability for each clawed finger; photographed hands rarely have one."""
 ATTEMPTS = 30
 """The number of articulations drawn before a fallback is used."""
 _FREEING_STEPS = 10
@@ -32,27 +41,36 @@ Angles = TypeVar("Angles", np.ndarray, Tensor)
 
 
 def sample_articulation(rng: np.random.Generator) -> Articulation:
-    """Draw a random articulation: a jittered gesture (35 %), a blend of two (40 %) or a synergy (25 %).
+    """Draw a random articulation that keeps the limits of the joints.
 
-    The angles keep the limits of the joints, PIP and DIP bend together, and fingers neither cross nor enter
-    one another.
+    Fingers neither cross nor enter one another. The articulation is a jittered gesture (30 %), a blend of two
+    (25 %), a natural draw (30 %) or a synergy (15 %).
     """
     return sample_kind(rng)[1]
 
 
 def sample_kind(rng: np.random.Generator) -> tuple[str, Articulation]:
-    """Draw as `sample_articulation` does; return the kind ("gesture", "blend" or "synergy"), too."""
+    """Draw as `sample_articulation` does; return the kind, too: one of the names in `_DRAWS`."""
     for _ in range(ATTEMPTS):
-        kind, draw = _DRAWS[rng.choice(len(_DRAWS), p=[0.35, 0.2, 0.2, 0.25])]
+        kind, draw = _DRAWS[rng.choice(len(_DRAWS), p=[0.3, 0.1, 0.15, 0.3, 0.15])]
         articulation = with_wrist(draw(rng), rng)
-        if penetration_mm(articulation) < TOUCH_MM:
+        if rng.random() < CLAW_SHARE ** claws(articulation) and penetration_mm(articulation) < TOUCH_MM:
             return kind, articulation
     return "gesture", neutral()
 
 
-def with_wrist(articulation: Articulation, rng: np.random.Generator) -> Articulation:
-    """Return the articulation with a random wrist, within the limits of the joints."""
-    wrist = rng.normal([0, 2], [22, 8])
+def claws(articulation: Articulation) -> int:
+    """Return the number of clawed fingers: the PIP is bent, and the MCP is straight."""
+    mcp, _, pip, _ = articulation.fingers.T
+    return int(((mcp < CLAW_DEG[0]) & (pip > CLAW_DEG[1])).sum())
+
+
+def with_wrist(articulation: Articulation, rng: np.random.Generator, spread: float = 1.0) -> Articulation:
+    """Return the articulation with a random wrist, within the limits of the joints.
+
+    `spread` scales the standard deviation. Only the wrist differs if the articulation keeps the limits.
+    """
+    wrist = rng.normal(WRIST_MEAN_DEG, spread * WRIST_SPREAD_DEG)
     return within_limits(Articulation(articulation.fingers, articulation.thumb, articulation.arch, wrist))
 
 
@@ -81,8 +99,26 @@ def within_limits(articulation: Articulation) -> Articulation:
         fingers=np.stack([mcp, abduction, pip, dip], 1),
         thumb=np.clip(articulation.thumb, *THUMB_LIMITS_DEG.T),
         arch=float(np.clip(articulation.arch, *ARCH_LIMITS_DEG)),
-        wrist=np.clip(articulation.wrist, *WRIST_LIMITS_DEG.T),
+        wrist=_wrist_within(articulation.wrist, _closure(mcp, pip)),
     )
+
+
+def closure(articulation: Articulation) -> float:
+    """Return how closed the four fingers are: 0 for straight fingers, 1 for a fist."""
+    return _closure(*articulation.fingers[:, [0, 2]].T)
+
+
+def _closure(mcp: Float[np.ndarray, "4"], pip: Float[np.ndarray, "4"]) -> float:
+    return float(np.clip((mcp + pip).mean() / 180, 0, 1))
+
+
+def _wrist_within(wrist: Float[np.ndarray, "2"], closed: float) -> Float[np.ndarray, "2"]:
+    """Return the nearest wrist, towards the middle of its range, in the ellipse of its limits."""
+    low, high = WRIST_LIMITS_DEG.T
+    middle, half = np.array([0, (low[1] + high[1]) / 2]), (high - low) / 2
+    half = half - [FIST_FLEXION_DEG * closed * (wrist[0] > 0), 0]
+    reach = float(np.linalg.norm((wrist - middle) / half))
+    return middle + (wrist - middle) / max(1.0, reach)
 
 
 def dip_limits(pip: Angles) -> tuple[Angles, Angles]:
@@ -132,11 +168,20 @@ def jitter(articulation: Articulation, rng: np.random.Generator, scale_deg: floa
 
 
 def _blended(rng: np.random.Generator) -> Articulation:
-    return jitter(blend(_pick(rng), _pick(rng), rng.uniform()), rng, 4.0)
+    return jitter(blend(_pick(rng), _pick(rng), float(_share(rng)[0])), rng, 4.0)
+
+
+def _share(rng: np.random.Generator, size: int = 1) -> np.ndarray:
+    """Draw shares of a blend, mostly near 0 or 1: hands rest in gestures and pass between them quickly."""
+    return rng.beta(0.45, 0.45, size)
+
+
+def _natural(rng: np.random.Generator) -> Articulation:
+    return jitter(Mixture.load().draw(rng), rng, 3.0)
 
 
 def _finger_by_finger(rng: np.random.Generator) -> Articulation:
-    a, b, t = _pick(rng), _pick(rng), rng.uniform(size=5)
+    a, b, t = _pick(rng), _pick(rng), _share(rng, 5)
     whole = blend(a, b, t[4])
     fingers = a.fingers + t[:4, None] * (b.fingers - a.fingers)
     return jitter(Articulation(fingers, whole.thumb, whole.arch, whole.wrist), rng, 4.0)
@@ -144,10 +189,10 @@ def _finger_by_finger(rng: np.random.Generator) -> Articulation:
 
 def _synergy(rng: np.random.Generator) -> Articulation:
     """Draw fingers that close by similar amounts, bases and ends separately, and an independent thumb."""
-    closure = rng.beta(0.9, 1.1, 2) + 0.12 * rng.standard_normal((4, 2)).cumsum(0)
-    mcp, pip = closure.T * [[95], [105]] - [[10], [0]]
+    whole = rng.beta(0.5, 0.6) + 0.15 * rng.standard_normal(2)
+    mcp, pip = (whole + 0.12 * rng.standard_normal((4, 2)).cumsum(0)).T * [[95], [105]] - [[10], [0]]
     spread = rng.normal(0.3, 0.8) * np.array([-8, 0, 7, 14]) + rng.normal(0, 2, 4)
-    fingers = np.stack([mcp, spread, pip, pip * rng.uniform(0.35, 0.75) + rng.normal(0, 4, 4)], 1)
+    fingers = np.stack([mcp, spread, pip, pip * rng.uniform(0.4, 0.75) + rng.normal(0, 4, 4)], 1)
     thumb = rng.normal([12, -12, 2, 20, 18], [18, 15, 14, 16, 20])
     return Articulation(fingers, thumb, rng.uniform(0, 10), np.zeros(2))
 
@@ -156,6 +201,7 @@ _DRAWS = (
     ("gesture", _jittered),
     ("blend", _blended),
     ("blend", _finger_by_finger),
+    ("natural", _natural),
     ("synergy", _synergy),
 )
 # The relative noise of each angle: fingers (MCP, abduction, PIP, DIP), thumb, arch, wrist.

@@ -25,10 +25,10 @@ from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.hand.rig.articulation import Articulation
-from latent_hands.hand.rig.poses import WRIST_LIMITS_DEG, sample_articulation
+from latent_hands.hand.rig.poses import sample_articulation, with_wrist
 from latent_hands.rendering.image import Look
 from latent_hands.rendering.looks.light import LAMPS
-from latent_hands.rendering.placed_hand import PlacedHand, arm_fits, joints_fit, place_hand, upright
+from latent_hands.rendering.placed_hand import WIDEST, PlacedHand, arm_fits, joints_fit, place_hand, upright
 from latent_hands.rendering.scene import SIDES, Scene, defocused, plain, sample_scene, sample_view, scene_rng
 from latent_hands.rendering.variety import Variety, varied
 
@@ -162,7 +162,7 @@ def draw_shots(
             placed = ((shot.scene, shot.hand()) for shot in shots)
             if all(joints_fit(*hand) and arm_fits(*hand) for hand in placed):
                 return shots
-            pose = dataclasses.replace(pose, wrist=rng.uniform(*WRIST_LIMITS_DEG.T))
+            pose = dataclasses.replace(pose, wrist=with_wrist(pose, rng, WIDEST / 2).wrist)
     raise HandsError(
         f"none of {POSE_ATTEMPTS} poses fits into all its images; use a scene_size closer to 1 image side"
     )

@@ -10,7 +10,7 @@ from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.rendering.scene import check_settings, plain
 
 MOST_DEFOCUS = 0.5
-ABOUT = {"format": 2, "licence": "CC0-1.0"}
+ABOUT = {"format": 3, "licence": "CC0-1.0"}
 """`format` is the version of the renderer: another format means other images for the same settings."""
 OLD_NAMES = {
     "size": "size_px",
