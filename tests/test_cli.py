@@ -63,7 +63,7 @@ def test_estimates_are_written_and_printed(runs: Path, tmp_path: Path, capsys: p
     printed = json.loads(capsys.readouterr().out)
     assert [hand["handedness"] for hand in printed] == ["right", "right"]
     assert printed[0] == json.loads((tmp_path / "a.json").read_text())
-    assert printed[0]["box_px"] == [10, 6, 44, 40]
+    assert printed[0]["crop_px"] == [10, 4, 44, 44]
     assert (printed[0]["bone_mm"], printed[0]["bone_mm_assumed"]) == (44, False)
     assert read_rgb(tmp_path / "b.png").shape[1] > 600
 

@@ -87,7 +87,7 @@ def test_bone_aligned_errors_ignore_the_predicted_lengths():
 
 def test_a_rotated_viewpoint_changes_the_error_in_degrees_only():
     truth = hands(12)
-    pose, cpose, viewpoint = vars(perfect(truth)).values()
+    pose, cpose, viewpoint = perfect(truth).known().values()
     result = score(Prediction(pose, cpose, 2.5 * viewpoint @ in_plane(0.3)), truth, "evaluation")
     assert result["viewpoint_deg"] == pytest.approx(math.degrees(0.3), abs=1e-2)
     assert result["epe_composed_mm"] > 5
@@ -157,6 +157,8 @@ def compass(crops: torch.Tensor, offset: float = 0.0) -> Mapping[str, torch.Tens
         "pose": pose[:, None].expand(-1, 21, -1),
         "viewpoint": 2 * viewpoint,
         "cpose": pose.new_ones(len(u), 21, 3),
+        "uv": (direction + offset)[:, None].expand(-1, 21, -1),
+        "place": pose,
     }
 
 
@@ -171,6 +173,8 @@ def test_crops_rotated_at_test_time_are_rotated_back(margin):
         torch.testing.assert_close(prediction.pose, expected, atol=0.02, rtol=0)
         assert geodesic_deg(prediction.viewpoint, in_plane(angle)).max() < 1.5
         torch.testing.assert_close(prediction.cpose, torch.ones(5, 21, 3))
+        torch.testing.assert_close(prediction.uv, expected[..., :2], atol=0.02, rtol=0)
+        torch.testing.assert_close(prediction.place, expected[:, 0], atol=0.02, rtol=0)
 
 
 def test_averaging_over_rotations_cancels_a_bias_in_the_image_plane():
@@ -225,7 +229,7 @@ def test_the_mean_pose_reference_on_rhd():
     assert result["cpose_epe_mm"] == pytest.approx(19.4, abs=0.2)
 
     def blind(crops: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        return {name: each[: len(crops)] for name, each in vars(reference).items()}
+        return {name: each[: len(crops)] for name, each in reference.known().items()}
 
     again = score(predict_rotated(blind, windows.rgb, windows.K, 32), truth, "evaluation")
     assert again == pytest.approx(result, abs=1e-3)

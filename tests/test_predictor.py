@@ -143,7 +143,7 @@ def test_a_hand_survives_json(model: Model):
         False,
         "camera",
     )
-    assert again.box_px == BOX
+    assert again.crop_px == (10, 4, 44, 44)
     fields = json.loads(hand.to_json())
     assert fields["joints"][0] == "palm"
     assert len(fields["joints"]) == 21

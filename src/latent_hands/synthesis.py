@@ -1,7 +1,7 @@
 """Factors inferred, recombined and decoded: swaps, walks and transfers (Fig. 4 to 6)."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -99,10 +99,13 @@ def _arrows(vae: DisentangledVAE) -> str:
     return "the run has " + ", ".join(f"{arrow.reads} -> {' + '.join(arrow.factors)}" for arrow in arrows)
 
 
-def decode(vae: DisentangledVAE, latent: Latent, right: Tensor | None = None) -> Batch:
-    """Decode every modality that has a decoder for these factors (`find_decoder`)."""
+def decode(
+    vae: DisentangledVAE, latent: Latent, right: Tensor | None = None, only: Collection[str] | None = None
+) -> Batch:
+    """Decode every modality, or those in `only`, that has a decoder for these factors (`find_decoder`)."""
     written = dict.fromkeys(vae.decoder(name).writes for name in vae.decoders if _able(vae, name, latent))
-    return {each: vae.decode(find_decoder(vae, each, latent), latent, right) for each in written}
+    wanted = written if only is None else [name for name in written if name in only]
+    return {each: vae.decode(find_decoder(vae, each, latent), latent, right) for each in wanted}
 
 
 def find_decoder(vae: DisentangledVAE, written: str, factors: Iterable[str]) -> str:

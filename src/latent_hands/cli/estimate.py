@@ -110,7 +110,7 @@ def print_hands(estimates: "Sequence[Estimate]") -> None:
 def _labels(estimate: "Estimate") -> list[str]:
     hand, given = estimate.hand, estimate.input
     handedness = hand.handedness + (" (assumed)" if given.handedness_assumed else "")
-    box = ",".join(f"{number:.0f}" for number in hand.box_px)
+    box = ",".join(f"{number:.0f}" for number in hand.crop_px)
     if given.box_assumed:
         box = "whole image" + (" (no --box)" if given.sample is None else "")
     return [given.name, handedness, box]

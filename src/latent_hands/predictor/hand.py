@@ -1,8 +1,6 @@
 """Hand: the prediction for one hand, with its units, its frame and its JSON."""
 
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,20 +8,26 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import geometry
+from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.skeleton import JOINTS
 from latent_hands.paper.modality import Batch
+from latent_hands.predictor.hand_fields import (
+    ARRAYS,
+    FRAMES,
+    HANDEDNESS,
+    OPTIONAL_ARRAYS,
+    Camera,
+    Handedness,
+    check_handedness,
+    read_fields,
+    rounded,
+)
 
-Handedness = Literal["left", "right"]
-HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
+__all__ = ["ASSUMED_BONE_MM", "FRAMES", "HANDEDNESS", "Hand", "Handedness", "check_handedness"]
+
 ASSUMED_BONE_MM = 40.0
 """The middle MCP-PIP bone of a hand whose size is not given."""
-FRAMES = {
-    "camera": "camera: x right, y down, z away from the camera; the palm is the origin",
-    "ray": "ray: z along the ray through the crop's centre, x right, y down; the palm is the origin",
-}
-_ARRAYS = {"pose_bones": "pose", "cpose_bones": "cpose", "viewpoint": "viewpoint", "uv_px": "uv_px"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class Hand:
     """The prediction for one hand.
 
     Joints are in the order of RHD (Rendered Hand Dataset). Joint 0 is the palm, the midpoint of the wrist and
-    the middle finger's MCP (knuckle). The palm is the origin.
+    the middle finger's MCP (knuckle). The palm is the origin of poses.
 
     Attributes:
         handedness: "left" or "right".
@@ -42,14 +46,25 @@ class Hand:
             separate decoders, so cpose @ V is close to pose but not equal to it.
         bone_mm: length of that bone in millimetres.
         bone_mm_assumed: whether `bone_mm` is assumed because it was not given.
-        box_px: (x, y, width, height) of the part of the image that the model read.
-        uv_px: (21, 2) joints in the image; pixel centres are at integers. The model predicts neither scale
-            nor position, so they are placed by the box: the middle MCP at its centre, the farthest joint at
-            its border. A box that is too wide gives a hand that is drawn too large.
-        frame: "camera": x right, y down, z forward. "ray": z along the ray through the box, for a model of
-            the ray frame whose camera was not given.
+        crop_px: (x, y, side, side) the square of the image that the model read.
+        uv_px: (21, 2) joints in the image; pixel centres are at integers. A model with a decoder of "uv"
+            measures them. Other models place the pose by the crop: the middle MCP at its centre, the
+            farthest joint at its border. A crop that is too wide then gives a hand that is drawn too large.
+        frame: "camera": x right, y down, z forward. "ray": z along the ray through the crop, for a model of
+            the ray frame whose camera is not known.
         spread: (21,) standard deviation of each joint over draws from q(z | image), in bone lengths: the root
             mean square distance from their mean. None without draws.
+        uv_spread_px: (21,) the same of `uv_px`, in pixels. None without draws, and if uv is not measured.
+        score: the detector's probability of a hand, from 0 to 1. None if the box was given.
+        confidence: the expected share of joints within 30 mm of the truth, from 0 to 1. None if the model is
+            not calibrated for it.
+        palm_mm: (3,) position of the palm in the camera frame, in millimetres. None without a camera.
+        palm_spread_mm: (3,) its standard deviation along each axis, which includes the errors of an assumed
+            bone and of an assumed camera.
+        K: (3, 3) the image's camera. None if none was used.
+        camera: where `K` comes from: "given", "exif" (the image file) or "assumed" (a usual field of view).
+        seconds: the time of the frame in its video. None for an image.
+        track: a number that a hand keeps from frame to frame in a video. None for an image.
     """
 
     handedness: Handedness
@@ -58,10 +73,24 @@ class Hand:
     viewpoint: Float[np.ndarray, "3 3"]
     bone_mm: float
     bone_mm_assumed: bool
-    box_px: tuple[float, float, float, float]
+    crop_px: Box
     uv_px: Float[np.ndarray, "21 2"]
     frame: Literal["camera", "ray"] = "camera"
     spread: Float[np.ndarray, "21"] | None = None
+    uv_spread_px: Float[np.ndarray, "21"] | None = None
+    score: float | None = None
+    confidence: float | None = None
+    palm_mm: Float[np.ndarray, "3"] | None = None
+    palm_spread_mm: Float[np.ndarray, "3"] | None = None
+    K: Float[np.ndarray, "3 3"] | None = None
+    camera: Camera | None = None
+    seconds: float | None = None
+    track: int | None = None
+
+    @property
+    def box_px(self) -> Box:
+        """Box of the joints, with the wrist in place of the palm (`hand.boxes.box_of_joints`)."""
+        return box_of_joints(self.uv_wrist_form_px)
 
     @property
     def spread_mm(self) -> Float[np.ndarray, "21"] | None:
@@ -102,71 +131,34 @@ class Hand:
     def to_json(self, indent: int | None = None, **about: Any) -> str:
         """Return the hand as JSON with units and frames; the fields `about` come first.
 
-        Lengths in bones and pixels have at most six decimals, millimetres three.
+        Attributes that are None are left out. Lengths in bones and pixels have at most six decimals,
+        millimetres three.
         """
-        numbers = {key: _rounded(getattr(self, name), 6) for key, name in _ARRAYS.items()}
-        if self.spread is not None and self.spread_mm is not None:
-            numbers |= {"spread_bones": _rounded(self.spread, 6), "spread_mm": _rounded(self.spread_mm, 3)}
+        optional = {key: getattr(self, key) for key in ("score", "confidence", "camera", "seconds", "track")}
+        arrays = {key: getattr(self, name) for key, name in (ARRAYS | OPTIONAL_ARRAYS).items()}
+        arrays["spread_mm"] = self.spread_mm
         fields = {
             **about,
             "handedness": self.handedness,
+            **{key: value for key, value in optional.items() if value is not None},
             "frame": FRAMES[self.frame],
             "joints": ["palm", *JOINTS[1:]],
             "bone_mm": self.bone_mm,
             "bone_mm_assumed": self.bone_mm_assumed,
-            "box_px": list(self.box_px),
-            "xyz_mm": _rounded(self.xyz_mm, 3),
-            "wrist_mm": _rounded(self.wrist_mm, 3),
-            "cpose_mm": _rounded(self.cpose_mm, 3),
-            **numbers,
+            "box_px": [round(number, 6) for number in self.box_px],
+            "crop_px": list(self.crop_px),
+            "xyz_mm": rounded(self.xyz_mm, 3),
+            "wrist_mm": rounded(self.wrist_mm, 3),
+            "cpose_mm": rounded(self.cpose_mm, 3),
+            **{
+                key: rounded(array, 3 if key.endswith("_mm") else 6)
+                for key, array in arrays.items()
+                if array is not None
+            },
         }
         return json.dumps(fields, indent=indent)
 
     @classmethod
     def from_json(cls, text: str) -> "Hand":
         """Read the JSON of `to_json`. Raises HandsError for a missing or malformed field."""
-        try:
-            fields = json.loads(text)
-            frame, bone_mm = fields["frame"].split(":")[0], float(fields["bone_mm"])
-            if frame not in FRAMES:
-                raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
-            if not (math.isfinite(bone_mm) and bone_mm > 0):
-                raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be a length above 0 mm')
-            arrays = {name: np.array(fields[key], np.float32) for key, name in _ARRAYS.items()}
-            if "spread_bones" in fields:
-                arrays["spread"] = np.array(fields["spread_bones"], np.float32)
-            return cls(
-                handedness=check_handedness(fields["handedness"]),
-                bone_mm=bone_mm,
-                bone_mm_assumed=bool(fields["bone_mm_assumed"]),
-                box_px=_four(fields["box_px"]),
-                frame=frame,
-                **_shaped(arrays),
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise HandsError(f"not the JSON of a hand: {error!r}") from error
-
-
-def check_handedness(name: str) -> Handedness:
-    """Return "left" or "right". Raises HandsError for any other text."""
-    if name == "left" or name == "right":
-        return name
-    raise HandsError(f'unknown handedness "{name}"; {did_you_mean(name, HANDEDNESS)}')
-
-
-def _rounded(array: np.ndarray, digits: int) -> Any:
-    """Return nested lists; a float32 is rounded as a double, which prints fewer digits."""
-    return np.round(array.astype(float), digits).tolist()
-
-
-def _four(numbers: Sequence[float]) -> tuple[float, float, float, float]:
-    x, y, width, height = (float(number) for number in numbers)
-    return x, y, width, height
-
-
-def _shaped(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    shapes = {"pose": (21, 3), "cpose": (21, 3), "viewpoint": (3, 3), "uv_px": (21, 2), "spread": (21,)}
-    for name, array in arrays.items():
-        if array.shape != shapes[name] or not np.isfinite(array).all():
-            raise HandsError(f'"{name}" of a hand must be {shapes[name]} finite numbers, not {array.shape}')
-    return arrays
+        return cls(**read_fields(text))

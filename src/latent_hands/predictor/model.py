@@ -14,8 +14,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.paper.graph import present
-from latent_hands.paper.latent import Gaussian, Latent, draw
-from latent_hands.paper.modality import Batch
+from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
 from latent_hands.predictor.checks import ImageSource
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
@@ -112,13 +111,13 @@ class Model(TrainedGraph):
         photo = self._photo(image, handedness, box, K, bone_mm)
         flip = photo.handedness == "right" and self.experiment.data.right_hands == "mirror"
         view = photo.mirrored() if flip else photo
-        outputs = self.predict_photo(view, rotations)
-        uv_px = view.place(view.along_ray(outputs["pose"]))
+        outputs = self.predict_photo(view, rotations, draws)
+        uv_px = view.joints_px(outputs)
         if flip:
             outputs["pose"] = geometry.mirror(outputs["pose"])
             outputs["viewpoint"] = geometry.Mz @ outputs["viewpoint"] @ geometry.Mx
             uv_px[:, 0] = view.rgb.shape[1] - 1 - uv_px[:, 0]
-        return self._hand(photo, outputs, uv_px, self._spread(view, draws) if draws else None)
+        return self._hand(photo, outputs, uv_px)
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
@@ -188,43 +187,22 @@ class Model(TrainedGraph):
                 )
         return as_photo(image, crop=self.experiment.data.crop)
 
-    @torch.inference_mode()
-    def _spread(self, photo: Photo, draws: int) -> Float[np.ndarray, "21"]:
-        """Return the standard deviation of each joint over decoded draws, in bone lengths.
-
-        Draws are from q(z | image) widened by [sampling] temperature. They are the same for the same image.
-        The spread does not depend on the frame and is that of the mirror image.
-        """
-        if draws < 2:
-            raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
-        batch: Batch = {"rgb": photo.crop(self.crop_px).to(self.device)}
-        if (right := self.right_of(photo)) is not None:
-            batch["right"] = right
-        posterior = synthesis.posterior(self.vae, self.factors_of("pose"), batch)
-        wide = synthesis.widened(posterior, self.experiment.sampling.temperature)
-        many = {f: Gaussian(*(t.expand(draws, -1) for t in (q.mean, q.log_var))) for f, q in wide.items()}
-        latent = draw(many, torch.Generator(self.device).manual_seed(0))
-        right = None if right is None else right.expand(draws)
-        pose = synthesis.decode(self.vae, latent, right)["pose"].float()
-        return (pose - pose.mean(dim=0)).square().sum(dim=(0, 2)).div(draws - 1).sqrt().cpu().numpy()
-
-    def _hand(
-        self,
-        photo: Photo,
-        outputs: dict[str, Tensor],
-        uv_px: Float[np.ndarray, "21 2"],
-        spread: Float[np.ndarray, "21"] | None = None,
-    ) -> Hand:
+    def _hand(self, photo: Photo, outputs: dict[str, Tensor], uv_px: Float[np.ndarray, "21 2"]) -> Hand:
         without_camera = self.experiment.data.frame == "ray" and photo.K is None
+        arrays = {name: value.numpy() for name, value in outputs.items()}
+        uv_spread = arrays.get("uv_spread")
         return Hand(
             handedness=photo.handedness,
             bone_mm=photo.bone_mm or ASSUMED_BONE_MM,
             bone_mm_assumed=photo.bone_mm is None,
-            box_px=photo.box_px,
+            crop_px=photo.crop_box_px,
             uv_px=uv_px,
             frame="ray" if without_camera else "camera",
-            spread=spread,
-            **{name: value.numpy() for name, value in outputs.items()},
+            spread=arrays.get("spread"),
+            uv_spread_px=None if uv_spread is None else uv_spread * (photo.side_px / 2),
+            K=photo.K,
+            camera=None if photo.K is None else "given",
+            **{name: arrays[name] for name in ("pose", "cpose", "viewpoint")},
         )
 
     def _whole(self, source: Source | Latent) -> Latent:
@@ -241,7 +219,7 @@ class Model(TrainedGraph):
         blank = Photo.open(np.zeros((self.crop_px, self.crop_px, 3), np.uint8))
         poses = {name: value.cpu() for name, value in with_canonical(decoded, None).items()}
         each = [{name: value[i] for name, value in poses.items()} for i in range(len(poses["pose"]))]
-        return images, [self._hand(blank, outputs, blank.place(outputs["pose"])) for outputs in each]
+        return images, [self._hand(blank, outputs, blank.joints_px(outputs)) for outputs in each]
 
 
 def find_device(device: str | torch.device) -> torch.device:

@@ -1,6 +1,6 @@
 """Photo: an image of one hand, and the crop of it that a network reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +14,10 @@ from latent_hands.data.palm import crop_square, palm_xyz_mm, scene_square
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
+from latent_hands.hand.boxes import Box
 from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.pixels import from_bytes
-from latent_hands.predictor.checks import Box, ImageSource, bone_of, box_of, camera_of, pixels_of
+from latent_hands.predictor.checks import ImageSource, bone_of, box_of, camera_of, pixels_of
 from latent_hands.predictor.hand import Handedness, check_handedness
 
 
@@ -72,6 +73,12 @@ class Photo:
         """Side of the square around the box."""
         return max(self.box_px[2:])
 
+    @property
+    def crop_box_px(self) -> Box:
+        """The square around the box, as a box (x, y, side, side)."""
+        (u, v), side = self.centre_px, self.side_px
+        return u + (1 - side) / 2, v + (1 - side) / 2, side, side
+
     def mirrored(self) -> "Photo":
         """Return the mirror image, which is of the other hand."""
         (x, y, width, height), total = self.box_px, self.rgb.shape[1]
@@ -110,6 +117,16 @@ class Photo:
         if self.K is None:
             return pose
         return pose @ geometry.ray_rotation(torch.from_numpy(self.K), torch.tensor(self.centre_px))
+
+    def joints_px(self, outputs: Mapping[str, Tensor]) -> Float[np.ndarray, "21 2"]:
+        """Return the joints of a predicted hand in the image.
+
+        They are the predicted "uv", whose unit is half the side of the crop, or else the "pose", placed by
+        the crop (`place`).
+        """
+        if "uv" in outputs:
+            return (torch.tensor(self.centre_px) + self.side_px / 2 * outputs["uv"]).numpy()
+        return self.place(self.along_ray(outputs["pose"]))
 
     def place(self, pose: Float[Tensor, "21 3"]) -> Float[np.ndarray, "21 2"]:
         """Return the pose's joints in the image, without perspective, placed by the rule that cuts crops.

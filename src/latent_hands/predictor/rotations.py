@@ -16,18 +16,36 @@ from latent_hands.hand.geometry import nearest_rotation, ray_rotation
 from latent_hands.pixels import from_bytes
 
 Network = Callable[[Tensor], Mapping[str, Tensor]]
-"""Crops (batch, 3, px, px) in [-1, 1] to any of "pose", "cpose" (batch, 21, 3), "viewpoint" (batch, 3, 3)."""
+"""Crops (batch, 3, px, px) in [-1, 1] to any of the attributes of `Prediction`."""
 ROTATED_MARGIN = 1.5
 """Side of a window over that of its crop if the crop is rotated; its corners reach sqrt(2) times as far."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predictions for n hands, in lengths of the middle bone and the camera frame; None if not predicted."""
+    """Predictions for n hands; None if not predicted.
+
+    Attributes:
+        pose, cpose, viewpoint: in lengths of the middle bone and the camera frame.
+        uv: joints in the crop, which spans -1 to 1, x right and y down.
+        place: palm (u, v) in these units, and the logarithm of a bone's length in them.
+        spread: standard deviation of each joint of `pose` over draws, in bone lengths.
+        uv_spread: that of `uv`, in the units of the crop.
+        nats: KL(q || prior) of the factors of the pose.
+    """
 
     pose: Float[Tensor, "n 21 3"] | None = None
     cpose: Float[Tensor, "n 21 3"] | None = None
     viewpoint: Float[Tensor, "n 3 3"] | None = None
+    uv: Float[Tensor, "n 21 2"] | None = None
+    place: Float[Tensor, "n 3"] | None = None
+    spread: Float[Tensor, "n 21"] | None = None
+    uv_spread: Float[Tensor, "n 21"] | None = None
+    nats: Float[Tensor, " n"] | None = None
+
+    def known(self) -> dict[str, Tensor]:
+        """Return what is predicted, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def window_px(crop_px: int, rotations: int) -> int:
@@ -46,10 +64,12 @@ def predict_rotated(
     rotations: int = 1,
     batch_size: int = 64,
     device: str | torch.device = "cpu",
+    first: Network | None = None,
 ) -> Prediction:
     """Run a network on `rotations` rotated crops of every window and average the predictions.
 
     Crop k is rotated by 2 pi k / rotations about its centre; its prediction is rotated back before averaging.
+    What only the network of the unrotated crop predicts (spreads) is that of this crop.
 
     Args:
         network: predicts from crops.
@@ -62,6 +82,7 @@ def predict_rotated(
         rotations: number of crops for each window.
         batch_size: number of windows in a batch.
         device: where the network runs; predictions are returned on the CPU.
+        first: network for the crops that are not rotated, if it predicts more than `network`.
 
     Raises HandsError for an unknown frame, for "ray" without cameras, and for fewer than 1 rotation.
     """
@@ -72,7 +93,12 @@ def predict_rotated(
         batch = slice(start, start + batch_size)
         windows = from_bytes(images[batch].to(device))
         cameras = None if K is None else K[batch].to(device)
-        parts.append(_mean([_rotated(network, windows, cameras, crop_px, margin, frame, a) for a in angles]))
+        networks = [first or network, *[network] * (rotations - 1)]
+        views = [
+            _rotated(each, windows, cameras, crop_px, margin, frame, angle)
+            for each, angle in zip(networks, angles, strict=True)
+        ]
+        parts.append(_mean(views))
     return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 
@@ -86,18 +112,23 @@ def _rotated(
     W = warp_matrix(centre * (size - 1) / 2, size / margin, crop_px, angle=angle)
     outputs = network(warp_images(images, W, crop_px))
     back = warp_rotation(W).mT
+    upright = back[:, :2, :2]
     if frame == "ray" and K is not None:
         back = ray_rotation(warp_camera(K, W), centre * (crop_px - 1) / 2).mT @ back
     undo: dict[str, Callable[[Tensor], Tensor]] = {
         "pose": lambda pose: pose @ back,
         "cpose": lambda cpose: cpose,
         "viewpoint": lambda viewpoint: nearest_rotation(viewpoint) @ back,
+        "uv": lambda uv: uv @ upright,
+        "place": lambda place: torch.cat([(place[:, None, :2] @ upright)[:, 0], place[:, 2:]], dim=-1),
+        **dict.fromkeys(("spread", "uv_spread", "nats"), lambda same: same),
     }
     return {name: change(outputs[name].float()) for name, change in undo.items() if name in outputs}
 
 
 def _mean(views: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    means = {name: torch.stack([view[name] for view in views]).mean(dim=0).cpu() for name in views[0]}
+    each = {name: [view[name] for view in views if name in view] for name in views[0]}
+    means = {name: torch.stack(values).mean(dim=0).cpu() for name, values in each.items()}
     if "viewpoint" in means:
         means["viewpoint"] = nearest_rotation(means["viewpoint"])
     return means

@@ -1,21 +1,27 @@
 """TrainedGraph: a graph with the conventions of its training; batches in, batches out."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from latent_hands import synthesis
 from latent_hands.configuration import Experiment
+from latent_hands.data.image_stacks import ShardedImages
 from latent_hands.data.windows import Windows
+from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.paper.latent import Latent
+from latent_hands.paper.latent import Gaussian, Latent, Posterior, draw, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.rotations import Prediction, predict_rotated, window_px
 from latent_hands.predictor.sources import Source, as_batch
+
+DECODED = ("pose", "cpose", "viewpoint", "uv", "place")
+"""The modalities that describe a hand."""
 
 
 class TrainedGraph:
@@ -50,23 +56,32 @@ class TrainedGraph:
         crops: Float[Tensor, "batch c px px"],
         right: Bool[Tensor, " batch"] | None = None,
         encoder: str | None = None,
+        draws: int = 0,
     ) -> dict[str, Tensor]:
-        """Decode the posterior mean of q(z | crops) into poses.
+        """Encode crops once, and decode the posterior mean, and draws, of q(z | crops) into hands.
 
         Args:
             crops: images in [-1, 1].
             right: which hands are right ones, for graphs that read the handedness.
             encoder: the encoder that reads the crops; by default one that reads rgb.
+            draws: number of hands to draw for the spreads: 0, or 2 and more.
 
         Returns "pose" and "cpose" (batch, 21, 3) in bone lengths, and "viewpoint" (batch, 3, 3), a rotation.
-        Without decoders of their own, cpose and viewpoint are computed from the pose.
-        Raises HandsError for a graph that cannot predict a pose from the crops.
+        Without decoders of their own, cpose and viewpoint are computed from the pose. Where the graph has
+        decoders for them: "uv" (batch, 21, 2) and "place" (batch, 3) in the units of the crop. With draws:
+        "spread", "uv_spread" and "nats" as in `Prediction`.
+
+        Raises HandsError for a graph that cannot predict a pose from the crops, and for `draws` of 1 or below
+        0.
         """
+        if draws == 1 or draws < 0:
+            raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
         right = None if right is None else right.to(self.device)
         batch: Batch = {self.reads(encoder): crops.to(self.device)}
         batch |= {} if right is None else {"right": right}
-        latent = synthesis.infer(self.vae, self.factors_of("pose"), batch, encoder)
-        return with_canonical(synthesis.decode(self.vae, latent, right), right)
+        posterior = synthesis.posterior(self.vae, self._factors(encoder), batch, encoder)
+        outputs = with_canonical(synthesis.decode(self.vae, means(posterior), right, DECODED), right)
+        return outputs | self._spreads(posterior, right, draws) if draws else outputs
 
     def predict(self, windows: Windows, rotations: int = 1, encoder: str | None = None) -> Prediction:
         """Predict the hand in every window, in the camera frame of the windows.
@@ -74,46 +89,75 @@ class TrainedGraph:
         `rotations` crops of each window are averaged (`predict_rotated`). `encoder` is as in `outputs`.
         Raises HandsError as these two do.
         """
+        pixels = windows.images[self.reads(encoder)].pixels
+        return self.predict_images(
+            pixels, windows.K, windows.handed, margin=windows.margin, rotations=rotations, encoder=encoder
+        )
 
-        def predict(some: Windows, right: bool | None) -> Prediction:
-            def network(crops: Tensor) -> dict[str, Tensor]:
-                sides = None if right is None else torch.full((len(crops),), right)
-                return self.outputs(crops, sides, encoder)
+    def predict_images(
+        self,
+        images: UInt8[Tensor | ShardedImages, "n c size size"],
+        K: Float[Tensor, "n 3 3"] | None,
+        right: Bool[Tensor, " n"] | None = None,
+        *,
+        margin: float = 1.0,
+        rotations: int = 1,
+        draws: int = 0,
+        encoder: str | None = None,
+        frame: str | None = None,
+    ) -> Prediction:
+        """Predict the hand in the middle of every image, in the camera frame.
+
+        Args:
+            images: square windows, `margin` times as wide as the crops in their middle.
+            K: the camera of each image.
+            right: which images show right hands, for graphs that read the handedness.
+            margin, rotations: as in `predict_rotated`.
+            draws, encoder: as in `outputs`; the draws are those of the crop that is not rotated.
+            frame: frame in which the graph predicts, by default that of its training.
+
+        Raises HandsError as `predict_rotated` and `outputs` do.
+        """
+
+        def predict(index: Tensor | slice, side: bool | None) -> Prediction:
+            def network(crops: Tensor, draws: int = 0) -> dict[str, Tensor]:
+                sides = None if side is None else torch.full((len(crops),), side)
+                return self.outputs(crops, sides, encoder, draws)
 
             return predict_rotated(
                 network,
-                some.images[self.reads(encoder)].pixels,
-                some.K,
+                images[index],
+                None if K is None else K[index],
                 self.crop_px,
-                margin=some.margin,
-                frame=self.experiment.data.frame,
+                margin=margin,
+                frame=frame or self.experiment.data.frame,
                 rotations=rotations,
                 device=self.device,
+                first=partial(network, draws=draws),
             )
 
-        if windows.handed is None:
-            return predict(windows, None)
-        groups = [(right, (windows.handed == right).nonzero()[:, 0]) for right in (False, True)]
-        parts = [vars(predict(windows.select(index), right)) for right, index in groups if len(index)]
+        if right is None:
+            return predict(slice(None), None)
+        groups = [(side, (right == side).nonzero()[:, 0]) for side in (False, True)]
+        parts = [predict(index, side).known() for side, index in groups if len(index)]
         order = torch.cat([index for _, index in groups]).argsort()
         return Prediction(**{name: torch.cat([part[name] for part in parts])[order] for name in parts[0]})
 
-    def predict_photo(self, photo: Photo, rotations: int) -> dict[str, Tensor]:
-        """Return pose, cpose and viewpoint of one photo, averaged over rotations."""
+    def predict_photo(self, photo: Photo, rotations: int, draws: int = 0) -> dict[str, Tensor]:
+        """Return the prediction for one photo, averaged over rotations: attributes of `Prediction`."""
         size = window_px(self.crop_px, rotations)
         margin = size / self.crop_px
-        K, right = photo.window_camera(size, margin), self.right_of(photo)
-        prediction = predict_rotated(
-            lambda crops: self.outputs(crops, right),
+        K = photo.window_camera(size, margin)
+        prediction = self.predict_images(
             photo.window(size, margin)[None],
             None if K is None else K[None],
-            self.crop_px,
+            self.right_of(photo),
             margin=margin,
-            frame="camera" if K is None else self.experiment.data.frame,
             rotations=rotations,
-            device=self.device,
+            draws=draws,
+            frame="camera" if K is None else None,
         )
-        return {name: value[0] for name, value in vars(prediction).items()}
+        return {name: value[0] for name, value in prediction.known().items()}
 
     def right_of(self, photo: Photo) -> Bool[Tensor, "1"] | None:
         """Return whether the hand is a right one, for graphs that read the handedness."""
@@ -140,15 +184,59 @@ class TrainedGraph:
         count = len(next(iter(latent.values())))
         return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
 
+    def _factors(self, encoder: str | None) -> synthesis.Factors:
+        """Return the factors of the pose, and those of uv if they can be inferred, too."""
+        pose = self.factors_of("pose")
+        names = [encoder] if encoder else self.vae.encoders
+        arrows = [arrow for arrow in map(self.vae.encoder, names) if arrow.reads == self.reads(encoder)]
+        inferred = {factor for arrow in arrows for factor in arrow.factors}
+        placed = {
+            f
+            for each in map(self.vae.decoder, self.vae.decoders)
+            if each.writes == "uv"
+            for f in each.factors
+        }
+        return (*pose, *sorted(placed - set(pose))) if placed <= inferred else pose
+
+    def _spreads(self, posterior: Posterior, right: Tensor | None, draws: int) -> dict[str, Tensor]:
+        """Return the spreads of joints over decoded draws, and how far the posterior is from the prior.
+
+        Draws are from q(z | image) widened by [sampling] temperature. They are the same for the same image,
+        whatever else is in the batch. The spreads do not depend on the frame.
+        """
+        wide = synthesis.widened(posterior, self.experiment.sampling.temperature)
+        count = len(next(iter(wide.values())).mean)
+        rows = []
+        for i in range(count):
+            many = {
+                f: Gaussian(*(t[i].expand(draws, -1) for t in (q.mean, q.log_var))) for f, q in wide.items()
+            }
+            rows.append(draw(many, torch.Generator(self.device).manual_seed(0)))
+        sides = None if right is None else right.repeat_interleave(draws)
+        decoded = synthesis.decode(self.vae, synthesis.stack(rows), sides, ("pose", "uv"))
+        each = {name: _spread(value.float().unflatten(0, (count, draws))) for name, value in decoded.items()}
+        nats = torch.stack([posterior[factor].kl() for factor in self.factors_of("pose")]).sum(dim=0)
+        named = {"pose": "spread", "uv": "uv_spread"}
+        return {named[name]: value for name, value in each.items()} | {"nats": nats}
+
     def factors_of(self, written: str) -> synthesis.Factors:
         """Return the factors that the decoder of this modality reads. Raises HandsError if there is none."""
         return self.vae.decoder(synthesis.find_decoder(self.vae, written, self.vae.latent)).factors
 
 
 def with_canonical(decoded: Batch, right: Bool[Tensor, " batch"] | None) -> dict[str, Tensor]:
-    """Return pose, cpose and viewpoint; the last two are computed from the pose if not both are decoded."""
+    """Return pose, cpose and viewpoint, and uv and place if they are decoded.
+
+    Cpose and viewpoint are computed from the pose if not both are decoded.
+    """
     if "cpose" not in decoded or "viewpoint" not in decoded:
         cpose, viewpoint = geometry.canonicalise(decoded["pose"], right)
         decoded = {"cpose": cpose, "viewpoint": viewpoint} | decoded
     decoded["viewpoint"] = geometry.nearest_rotation(decoded["viewpoint"])
-    return {name: decoded[name].float() for name in ("pose", "cpose", "viewpoint")}
+    return {name: decoded[name].float() for name in DECODED if name in decoded}
+
+
+def _spread(draws: Float[Tensor, "n draws 21 c"]) -> Float[Tensor, "n 21"]:
+    """Return the root mean square distance of the draws of each joint from their mean."""
+    away = draws - draws.mean(dim=1, keepdim=True)
+    return away.square().sum(dim=(1, 3)).div(draws.shape[1] - 1).sqrt()

@@ -1,0 +1,110 @@
+"""The fields of a hand's JSON: their shapes, and the checks of what is read."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.boxes import Box
+
+Handedness = Literal["left", "right"]
+HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
+Camera = Literal["given", "exif", "assumed"]
+CAMERAS: tuple[Camera, ...] = ("given", "exif", "assumed")
+FRAMES = {
+    "camera": "camera: x right, y down, z away from the camera; the palm is the origin",
+    "ray": "ray: z along the ray through the crop's centre, x right, y down; the palm is the origin",
+}
+ARRAYS = {"pose_bones": "pose", "cpose_bones": "cpose", "viewpoint": "viewpoint", "uv_px": "uv_px"}
+"""Arrays that every hand has: key of the JSON -> attribute."""
+OPTIONAL_ARRAYS = {
+    "spread_bones": "spread",
+    "uv_spread_px": "uv_spread_px",
+    "palm_mm": "palm_mm",
+    "palm_spread_mm": "palm_spread_mm",
+    "K": "K",
+}
+"""Arrays that are absent from the JSON where they are None."""
+SHAPES = {
+    "pose": (21, 3),
+    "cpose": (21, 3),
+    "viewpoint": (3, 3),
+    "uv_px": (21, 2),
+    "spread": (21,),
+    "uv_spread_px": (21,),
+    "palm_mm": (3,),
+    "palm_spread_mm": (3,),
+    "K": (3, 3),
+}
+
+
+def read_fields(text: str) -> dict[str, Any]:
+    """Return the attributes of a hand from its JSON. Raises HandsError for a missing or malformed field."""
+    try:
+        fields = json.loads(text)
+        frame, bone_mm = fields["frame"].split(":")[0], float(fields["bone_mm"])
+        if frame not in FRAMES:
+            raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
+        if not (math.isfinite(bone_mm) and bone_mm > 0):
+            raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be a length above 0 mm')
+        crop = fields.get("crop_px", fields["box_px"])  # files from before `crop_px` have only that
+        return {
+            "handedness": check_handedness(fields["handedness"]),
+            "bone_mm": bone_mm,
+            "bone_mm_assumed": bool(fields["bone_mm_assumed"]),
+            "crop_px": _four(crop),
+            "frame": frame,
+            **_arrays(fields),
+            **_optional(fields),
+        }
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise HandsError(f"not the JSON of a hand: {error!r}") from error
+
+
+def check_handedness(name: str) -> Handedness:
+    """Return "left" or "right". Raises HandsError for any other text."""
+    if name == "left" or name == "right":
+        return name
+    raise HandsError(f'unknown handedness "{name}"; {did_you_mean(name, HANDEDNESS)}')
+
+
+def rounded(array: np.ndarray, digits: int) -> Any:
+    """Return nested lists; a float32 is rounded as a double, which prints fewer digits."""
+    return np.round(array.astype(float), digits).tolist()
+
+
+def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
+    arrays = {name: np.array(fields[key], np.float32) for key, name in ARRAYS.items()}
+    for key, name in OPTIONAL_ARRAYS.items():
+        if fields.get(key) is not None:
+            arrays[name] = np.array(fields[key], np.float32)
+    for name, array in arrays.items():
+        if array.shape != SHAPES[name] or not np.isfinite(array).all():
+            raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
+    return arrays
+
+
+def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return score, confidence, seconds, track and camera where they are known."""
+    known = {key: fields[key] for key in ("score", "confidence", "seconds") if fields.get(key) is not None}
+    numbers: dict[str, Any] = {key: float(value) for key, value in known.items()}
+    for key, value in numbers.items():
+        share = key != "seconds"
+        if not math.isfinite(value) or (share and not 0 <= value <= 1):
+            legal = "between 0 and 1" if share else "a finite number"
+            raise HandsError(f'"{key}" of a hand is {value}, but must be {legal}')
+    if fields.get("track") is not None:
+        numbers["track"] = int(fields["track"])
+    if (camera := fields.get("camera")) is not None:
+        if camera not in CAMERAS:
+            raise HandsError(f'"camera" of a hand is "{camera}"; {did_you_mean(str(camera), CAMERAS)}')
+        numbers["camera"] = camera
+    return numbers
+
+
+def _four(numbers: Sequence[float]) -> Box:
+    x, y, width, height = (float(number) for number in numbers)
+    return x, y, width, height

@@ -1,0 +1,92 @@
+"""The hand as a record: its JSON, old and new, and its box."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from tiny_models import ESTIMATION, noise_image, tiny_model
+
+from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import box_of_joints
+from latent_hands.predictor import Hand, Photo
+
+K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def hand() -> Hand:
+    photo = Photo.open(noise_image(), "right", (10.0, 6.0, 44.0, 40.0), K, 37.5)
+    return tiny_model(ESTIMATION).estimate(photo, draws=4)
+
+
+def found(hand: Hand) -> Hand:
+    """Return the hand with all that a search in a whole image adds."""
+    return dataclasses.replace(
+        hand,
+        score=0.75,
+        confidence=0.5,
+        uv_spread_px=np.linspace(1, 2, 21, dtype=np.float32),
+        palm_mm=np.array([10, -20, 400], np.float32),
+        palm_spread_mm=np.array([1, 2, 40], np.float32),
+        camera="exif",
+        seconds=1.5,
+        track=3,
+    )
+
+
+def test_everything_survives_json(hand):
+    whole = found(hand)
+    again = Hand.from_json(whole.to_json())
+    for field in dataclasses.fields(Hand):
+        value, read = getattr(whole, field.name), getattr(again, field.name)
+        if isinstance(value, np.ndarray):
+            np.testing.assert_allclose(read, value, atol=1e-3, err_msg=field.name)
+        else:
+            assert read == value, field.name
+
+
+def test_what_is_unknown_is_left_out(hand):
+    bare = dataclasses.replace(hand, K=None, camera=None, spread=None)
+    absent = {"score", "confidence", "uv_spread_px", "palm_mm", "palm_spread_mm", "K", "camera", "seconds"}
+    assert not (absent | {"track", "spread_bones", "spread_mm"}) & json.loads(bare.to_json()).keys()
+    assert found(hand).to_json(seconds=7) == found(hand).to_json(seconds=1)  # the hand's own comes last
+
+
+def test_files_without_the_later_keys_are_read(hand):
+    fields = json.loads(hand.to_json())
+    crop = fields.pop("crop_px")
+    del fields["K"], fields["camera"]
+    again = Hand.from_json(json.dumps(fields | {"box_px": crop}))
+    assert again.crop_px == hand.crop_px
+    assert again.box_px == pytest.approx(hand.box_px, abs=1e-4)
+    assert again.K is again.camera is again.palm_mm is again.score is again.track is None
+
+
+def test_the_box_is_that_of_the_joints_with_the_wrist(hand):
+    assert hand.box_px == box_of_joints(hand.uv_wrist_form_px)
+    x, y, width, height = hand.box_px
+    inside = (hand.uv_wrist_form_px + 0.5 >= (x, y)) & (
+        hand.uv_wrist_form_px + 0.5 <= (x + width, y + height)
+    )
+    assert inside.mean() > 0.97  # up to rounding, the four extreme joints touch the border
+    assert json.loads(hand.to_json())["box_px"] == pytest.approx(hand.box_px, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("score", 1.5, '"score" of a hand is 1.5, but must be between 0 and 1'),
+        ("confidence", float("nan"), '"confidence" of a hand is nan'),
+        ("seconds", float("inf"), '"seconds" of a hand is inf'),
+        ("camera", "exit", 'did you mean "exif"'),
+        ("palm_mm", [1, 2], r'"palm_mm" of a hand must be \(3,\) finite numbers'),
+        ("K", [[1, 2], [3, 4]], r'"K" of a hand must be \(3, 3\)'),
+        ("track", "first", "not the JSON of a hand"),
+        ("crop_px", [1, 2, 3], "not the JSON of a hand"),
+    ],
+)
+def test_an_impossible_field_is_refused(hand, field, value, message):
+    fields = json.loads(hand.to_json())
+    with pytest.raises(HandsError, match=message):
+        Hand.from_json(json.dumps(fields | {field: value}))
