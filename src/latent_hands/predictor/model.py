@@ -193,6 +193,9 @@ class Model(TrainedGraph):
         uv_spread = arrays.get("uv_spread")
         return Hand(
             handedness=photo.handedness,
+            pose=arrays["pose"],
+            cpose=arrays["cpose"],
+            viewpoint=arrays["viewpoint"],
             bone_mm=photo.bone_mm or ASSUMED_BONE_MM,
             bone_mm_assumed=photo.bone_mm is None,
             crop_px=photo.crop_box_px,
@@ -202,7 +205,6 @@ class Model(TrainedGraph):
             uv_spread_px=None if uv_spread is None else uv_spread * (photo.side_px / 2),
             K=photo.K,
             camera=None if photo.K is None else "given",
-            **{name: arrays[name] for name in ("pose", "cpose", "viewpoint")},
         )
 
     def _whole(self, source: Source | Latent) -> Latent:
