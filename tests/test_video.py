@@ -1,8 +1,12 @@
 """Videos as lists of images."""
 
+import re
+import struct
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +14,8 @@ import pytest
 from latent_hands.data import open_data, read_images, read_rgb
 from latent_hands.data.formats import image as image_module
 from latent_hands.data.formats import video as video_module
-from latent_hands.data.formats.video import FORMATS
+from latent_hands.data.formats.camera import device_of, read_camera
+from latent_hands.data.formats.video import FORMATS, decode, displayed, read_video
 from latent_hands.errors import HandsError
 
 av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'latent-hands[video]'")
@@ -68,6 +73,94 @@ def test_rotated_videos_are_upright(tmp_path):
     np.testing.assert_array_equal(read_rgb(rotated.image), upright)
 
 
+F = 1 << 16
+MATRICES = {
+    "plain": (F, 0, 0, F),
+    "turned once": (0, F, -F, 0),
+    "turned twice": (-F, 0, 0, -F),
+    "turned three times": (0, -F, F, 0),
+    "mirrored": (-F, 0, 0, F),
+    "upside down": (F, 0, 0, -F),
+    "mirrored and turned": (0, F, F, 0),
+    "mirrored and turned back": (0, -F, -F, 0),
+}
+
+
+@pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES)
+def test_the_display_matrix_moves_every_pixel(matrix):
+    """A pixel moves to (x, y) @ matrix, but for a shift."""
+    M = np.array(matrix, np.int32).reshape(2, 2)
+    rgb = np.random.default_rng(0).integers(0, 256, (3, 5, 3)).astype(np.uint8)
+    shown = displayed(rgb, M)
+    places = np.stack(np.meshgrid(np.arange(5), np.arange(3)), axis=-1).reshape(-1, 2) @ (M // F)
+    places -= places.min(axis=0)
+    np.testing.assert_array_equal(shown[places[:, 1], places[:, 0]], rgb.reshape(-1, 3))
+
+
+def test_mirrored_videos_are_mirrored(tmp_path):
+    """The matrix of a phone's front camera: the file asks for the mirror image."""
+    clip = film(tmp_path / "clip.mp4")
+    data = bytearray(clip.read_bytes())
+    start = data.find(struct.pack(">9i", F, 0, 0, 0, F, 0, 0, 0, 1 << 30), data.find(b"tkhd"))
+    data[start : start + 36] = struct.pack(">9i", F, 0, 0, 0, -F, 0, 0, 32 * F, 1 << 30)
+    (tmp_path / "flipped.mp4").write_bytes(data)
+    plain, flipped = (next(read_video(tmp_path / name)).rgb for name in ("clip.mp4", "flipped.mp4"))
+    np.testing.assert_array_equal(flipped, plain[::-1])
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [((2, 1), (32, 128)), ((1, 2), (64, 64)), ((4, 3), (32, 85))])
+def test_pixels_become_square(tmp_path, aspect, shape):
+    with av.open(str(tmp_path / "clip.mp4"), "w") as video:
+        stream = video.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
+        video.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((32, 64, 3), 90, np.uint8), "rgb24")))
+        video.mux(stream.encode())
+    assert next(read_video(tmp_path / "clip.mp4")).rgb.shape == (*shape, 3)
+
+
+def test_absurd_pixels_are_refused():
+    stream = SimpleNamespace(codec_context=SimpleNamespace(), sample_aspect_ratio=Fraction(100, 1))
+    container = SimpleNamespace(streams=SimpleNamespace(video=[stream]))
+    with pytest.raises(HandsError, match=r"100 times as wide as high; legal are 0\.25 to 4"):
+        next(decode(container))
+
+
+def test_frames_may_change_their_size():
+    sizes = [(32, 64), (48, 80), (32, 64)]
+    frames = [av.VideoFrame.from_ndarray(np.zeros((*size, 3), np.uint8), "rgb24") for size in sizes]
+    stream = SimpleNamespace(codec_context=SimpleNamespace(), sample_aspect_ratio=None)
+    container = SimpleNamespace(streams=SimpleNamespace(video=[stream]), decode=lambda _: frames)
+    assert [frame.rgb.shape[:2] for frame in decode(container)] == sizes
+
+
+def damaged(path: Path) -> Path:
+    """Write a film of noise whose bytes are overwritten from the middle on."""
+    noise = np.random.default_rng(0)
+    with av.open(str(path), "w") as video:
+        stream = video.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for _ in range(12):
+            rgb = noise.integers(0, 256, (32, 64, 3)).astype(np.uint8)
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24")))
+        video.mux(stream.encode())
+    data = bytearray(path.read_bytes())
+    start = data.find(b"mdat")
+    middle = start + (data.find(b"moov") - start) // 2
+    data[middle : middle + 3000] = b"\xff" * 3000
+    path.write_bytes(data)
+    return path
+
+
+def test_frames_before_the_damage_are_kept(tmp_path):
+    errors = []
+    samples = read_images(damaged(tmp_path / "clip.mp4"), on_broken=errors.append)
+    assert 1 <= len(samples) < 12
+    pattern = rf"clip\.mp4 is damaged after frame {len(samples)} at .* s; the frames until there are used"
+    assert re.search(pattern, str(errors[0]))
+    assert len(errors) == 1
+
+
 def test_broken_videos_are_errors(tmp_path):
     data = film(tmp_path / "clip.mp4").read_bytes()
     playlist = f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/clip.mp4\n".encode()
@@ -92,3 +185,27 @@ def test_without_pyav_the_error_names_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(HandsError, match=r"clip\.mp4 is a video, .* pip install 'latent-hands\[video\]'"):
         read_images(film(tmp_path / "clip.mp4"))
+
+
+def test_a_missing_camera_is_one_line():
+    with pytest.raises(HandsError, match=r"camera 97 .* cannot be opened: .*") as error:
+        next(read_camera("97"))
+    assert "\n" not in str(error.value)
+
+
+def test_cameras_of_operating_systems():
+    assert device_of("0", "linux") == ("/dev/video0", "v4l2")
+    assert device_of("/dev/video2", "linux") == ("/dev/video2", "v4l2")
+    assert device_of("0", "darwin") == ("0", "avfoundation")
+    assert device_of("Webcam", "win32") == ("video=Webcam", "dshow")
+    with pytest.raises(HandsError, match="not supported on plan9"):
+        device_of("0", "plan9")
+
+
+def test_times_of_a_camera_begin_at_zero(monkeypatch):
+    from latent_hands.data.formats import camera
+
+    monkeypatch.setattr(camera, "device_of", lambda device, _: ("testsrc=size=32x16:rate=10", "lavfi"))
+    frames = read_camera("0")
+    assert [next(frames).seconds for _ in range(3)] == pytest.approx([0, 0.1, 0.2])
+    assert next(frames).rgb.shape == (16, 32, 3)

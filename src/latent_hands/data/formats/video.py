@@ -1,16 +1,14 @@
-"""The frames of a video as image files.
-
-Frames are written without loss into a folder that is removed when the program ends.
-"""
+"""The frames of videos: upright, with square pixels, and their times."""
 
 import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int32, UInt8
 from PIL import Image
 
 from latent_hands.data.formats import image
@@ -27,20 +25,112 @@ FORMATS = {
 """File ending -> the only format that such a file is read as. Some formats of FFmpeg open other files."""
 MAX_FRAMES = 3000
 MAX_PIXELS = 10**9
-"""Limit of all frames together: 480 frames of 1920x1080, or 1000 frames of 1280x720."""
+"""Limit of all frames that are written: 480 frames of 1920x1080, or 1000 frames of 1280x720."""
+MAX_ASPECT = 4.0
+"""Limit of the width of a pixel over its height, and of the inverse."""
+
+
+class Frame(NamedTuple):
+    """A frame of a video.
+
+    Attributes:
+        rgb: (height, width, 3) bytes.
+        seconds: its time in the video; None if it is not known.
+    """
+
+    rgb: UInt8[np.ndarray, "height width 3"]
+    seconds: float | None
+
+
+def read_video(path: Path) -> Iterator[Frame]:
+    """Iterate over the frames of a video, one in memory at a time.
+
+    The file's rotation and mirroring (display matrix) are applied, and pixels that are not square are made
+    square by enlarging one side. Frames may have different sizes.
+
+    Raises HandsError if PyAV (the extra "video") is not installed, if the file is not a readable video of the
+    format that its ending names, or if it has no frames. Raises it after the last readable frame of a damaged
+    file; the message says where the readable part ends.
+    """
+    av = import_av(f"{path} is a video, and reading videos")
+    count, last = 0, None
+    try:
+        with path.open("rb") as file, av.open(file, "r", FORMATS[path.suffix.lower()]) as video:
+            for frame in decode(video):
+                yield frame
+                count, last = count + 1, frame.seconds
+    except HandsError as error:
+        raise HandsError(f"{path}: {error}") from error
+    except Exception as error:  # FFmpeg's decoders raise almost every type on broken files
+        if not count:
+            raise HandsError(f"{path} is not a readable video: {error}") from error
+        time = "" if last is None else f" at {last:.2f} s"
+        raise HandsError(
+            f"{path} is damaged after frame {count}{time}; the frames until there are used"
+        ) from error
+    if not count:
+        raise HandsError(f"{path} has no frames")
+
+
+def import_av(purpose: str) -> Any:
+    """Return PyAV. Raises HandsError that names the purpose if it is not installed."""
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise HandsError(f"{purpose} needs PyAV: pip install 'latent-hands[video]'") from error
+    return av
+
+
+def decode(video: Any) -> Iterator[Frame]:
+    """Iterate over the upright frames of an open container.
+
+    Raises HandsError for pixels that are more than MAX_ASPECT times as wide as high, or as high as wide.
+    """
+    stream = video.streams.video[0]
+    stream.codec_context.options = {"max_pixels": str(image.MAX_PIXELS)}
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not 1 / MAX_ASPECT <= aspect <= MAX_ASPECT:
+        raise HandsError(
+            f"its pixels are {aspect:g} times as wide as high; legal are {1 / MAX_ASPECT:g} to {MAX_ASPECT:g}"
+        )
+    for frame in video.decode(stream):
+        width = max(frame.width, round(frame.width * aspect))
+        height = max(frame.height, round(frame.height / aspect))
+        rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+        yield Frame(displayed(rgb, display_matrix(frame)), frame.time)
+
+
+def display_matrix(frame: Any) -> Int32[np.ndarray, "2 2"]:
+    """Return the part of a frame's display matrix that maps (x, y) as a row; the identity without one."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+    return np.eye(2, dtype=np.int32)
+
+
+def displayed(
+    rgb: UInt8[np.ndarray, "_ _ 3"], matrix: Int32[np.ndarray, "2 2"]
+) -> UInt8[np.ndarray, "_ _ 3"]:
+    """Return the image as the matrix displays it: turned by a multiple of 90 degrees, and mirrored.
+
+    (x, y) @ matrix is the new place of a pixel, but for a shift. Other angles are rounded.
+    """
+    (a, b), (c, d) = matrix.astype(float)
+    if abs(a) + abs(d) < abs(b) + abs(c):  # x and y are exchanged
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
-    """Iterate over the frames: the file of each, upright, and its time in seconds (None if not known).
+    """Iterate over the frames as image files: the file of each, and its time in seconds (None if not known).
 
-    A frame is decoded and written when it is requested. Raises HandsError if PyAV (the extra "video") is not
-    installed, or if the file is empty, truncated, without images or of another format. The first frame beyond
-    MAX_FRAMES or MAX_PIXELS raises it, too.
+    A frame is decoded and written, without loss, when it is requested. The files are removed when the program
+    ends. Raises HandsError as `read_video` does, and at the first frame beyond MAX_FRAMES or MAX_PIXELS.
     """
     folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     pixels = 0
-    for index, (rgb, seconds) in enumerate(_decode(path)):
+    for index, (rgb, seconds) in enumerate(read_video(path)):
         pixels += rgb.shape[0] * rgb.shape[1]
         if index >= MAX_FRAMES or pixels > MAX_PIXELS:
             limits = f"{MAX_FRAMES:,} frames and {MAX_PIXELS:,} pixels"
@@ -48,24 +138,3 @@ def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
         file = folder / f"{path.stem}-{index:05d}.png"
         Image.fromarray(rgb).save(file, compress_level=1)
         yield file, seconds
-
-
-def _decode(path: Path) -> Iterator[tuple[UInt8[np.ndarray, "height width 3"], float | None]]:
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        install = "pip install 'latent-hands[video]'"
-        raise HandsError(f"{path} is a video, and reading videos needs PyAV: {install}") from error
-
-    empty = True
-    try:
-        with path.open("rb") as file, av.open(file, "r", FORMATS[path.suffix.lower()]) as video:
-            video.streams.video[0].codec_context.options = {"max_pixels": str(image.MAX_PIXELS)}
-            for frame in video.decode(video=0):
-                empty = False
-                rgb = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
-                yield np.ascontiguousarray(rgb), frame.time
-    except Exception as error:  # FFmpeg's decoders raise almost every type on broken files
-        raise HandsError(f"{path} is not a readable video: {error}") from error
-    if empty:
-        raise HandsError(f"{path} has no frames")

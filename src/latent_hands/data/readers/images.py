@@ -1,5 +1,6 @@
 """Reader of images without labels: single files, folders and videos."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,10 @@ from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = tuple(".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .png .ppm .tga .tif .tiff .webp".split())
+"""Endings of the images of a folder. A file that is named itself may have any ending."""
+NOT_IMAGES = (".csv", ".json", ".jsonl", ".md", ".npz", ".txt", ".xml", ".yaml", ".yml")
+"""Endings of files that are left out of a folder without a warning: labels and notes."""
 
 
 def read_images(
@@ -18,8 +22,9 @@ def read_images(
 ) -> list[Sample]:
     """List images without labels. A folder stands for the images directly in it, a video for its frames.
 
-    Images of a folder are in order of their names. Every image is decoded once, so that a broken one is
-    reported here and not in the middle of a run. `limit` keeps the first images.
+    Images of a folder are in order of their names; a warning names files of it that are not read. Every image
+    is decoded once, so that a broken one is reported here and not in the middle of a run. `limit` keeps the
+    first images.
 
     Raises HandsError if a path does not exist or a folder has no images, and as `video_frames` does.
     `on_broken` receives the errors of files that are empty, truncated, too large or not images.
@@ -33,7 +38,7 @@ def read_images(
             read_rgb(sample.image)
         return sample
 
-    return list(islice(read_each(decode, list_images(paths), on_broken), limit))
+    return list(islice(read_each(decode, list_images(paths, on_broken), on_broken), limit))
 
 
 def list_images(paths: Iterable[str | Path], on_broken: OnBroken = raise_error) -> Iterator[Sample]:
@@ -57,7 +62,20 @@ def list_images(paths: Iterable[str | Path], on_broken: OnBroken = raise_error) 
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise HandsError(f"no image file or folder at {folder}")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    visible = sorted(file for file in folder.iterdir() if not (file.name.startswith(".") or file.is_dir()))
+    files = [file for file in visible if file.suffix.lower() in SUFFIXES]
+    others = [file.name for file in visible if file.suffix.lower() not in (*SUFFIXES, *NOT_IMAGES)]
     if not files:
-        raise HandsError(f"no image in the folder {folder}; file names must end in {', '.join(SUFFIXES)}")
+        found = f"; it has {_some(others)}" if others else ""
+        raise HandsError(f"no image in the folder {folder}; names must end in {', '.join(SUFFIXES)}{found}")
+    if others:
+        logging.getLogger(__name__).warning(
+            "%s: left out %s, whose names do not end like images", folder, _some(others)
+        )
     return files
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

@@ -1,0 +1,167 @@
+"""Image files of every kind give the same pixels for the same look, or one line that says why not."""
+
+import logging
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent_hands.data import read_images, read_rgb
+from latent_hands.data.formats.image import count_pages, read_pixels
+from latent_hands.errors import HandsError
+
+RNG = np.random.default_rng(0)
+RGB = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
+ALPHA = np.zeros((24, 32), np.uint8)
+ALPHA[6:20, 8:24] = 255
+
+
+def seen(alpha: np.ndarray = ALPHA) -> np.ndarray:
+    """What a viewer shows of RGB on mid-grey."""
+    return np.where(alpha[..., None] > 0, RGB, 128).astype(np.uint8)
+
+
+@pytest.mark.parametrize("hidden", ["original", "black", "white", "noise"])
+@pytest.mark.parametrize("suffix", ["png", "tga", "tif"])
+def test_colours_under_transparent_pixels_do_not_matter(hidden, suffix, tmp_path):
+    noise = RNG.integers(0, 256, RGB.shape).astype(np.uint8)
+    under = {"original": RGB, "black": RGB * 0, "white": RGB * 0 + 255, "noise": noise}[hidden]
+    pixels = np.dstack([np.where(ALPHA[..., None] > 0, RGB, under), ALPHA])
+    Image.fromarray(pixels).save(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(read_rgb(tmp_path / f"a.{suffix}"), seen())
+
+
+def test_half_transparent_pixels_are_mixed_with_mid_grey(tmp_path):
+    pixels = np.full((4, 4, 4), 255, np.uint8)
+    pixels[..., 3] = 128
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.testing.assert_allclose(read_rgb(tmp_path / "a.png"), 128 + 127 * 128 / 255, atol=1)
+
+
+def test_grey_and_palette_images_may_be_transparent(tmp_path):
+    grey = Image.fromarray(np.dstack([RGB[..., 0], ALPHA]))
+    grey.save(tmp_path / "la.png")
+    assert grey.mode == "LA"
+    expected = np.where(ALPHA > 0, RGB[..., 0], 128)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "la.png")[..., 1], expected)
+    palette = Image.fromarray((ALPHA > 0).astype(np.uint8)).convert("P")
+    palette.putpalette([9, 9, 9, 200, 100, 50])
+    palette.save(tmp_path / "p.png", transparency=0)
+    pixels = read_rgb(tmp_path / "p.png")
+    assert (pixels[ALPHA == 0] == 128).all()
+    assert (pixels[ALPHA > 0] == [200, 100, 50]).all()
+
+
+def test_grey_16_bit_and_cmyk_images_are_read(tmp_path):
+    Image.fromarray(RGB[..., 0]).save(tmp_path / "l.png")
+    Image.fromarray(RGB[..., 0].astype(np.uint16) * 257).save(tmp_path / "16.png")
+    expected = RGB[..., :1].repeat(3, axis=2)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "l.png"), expected)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "16.png"), expected)
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "cmyk.tif")
+    np.testing.assert_allclose(read_rgb(tmp_path / "cmyk.tif").astype(int), RGB, atol=2)
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), np.rot90(RGB, -1))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (3000, 2)])
+def test_tiny_and_panoramic_images_are_read(size, tmp_path):
+    Image.new("RGB", size).save(tmp_path / "a.png")
+    assert read_rgb(tmp_path / "a.png").shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "tif", "png"])
+def test_the_first_page_is_read_and_pages_are_counted(suffix, tmp_path):
+    pages = [Image.new("RGB", (8, 8), (level,) * 3) for level in (200, 100, 0)]
+    path = tmp_path / f"a.{suffix}"
+    pages[0].save(
+        path, save_all=True, append_images=pages[1:], **({"lossless": True} if suffix == "webp" else {})
+    )
+    assert count_pages(path) == 3
+    assert (read_rgb(path) == 200).all()
+    pages[0].save(tmp_path / f"one.{suffix}")
+    assert count_pages(tmp_path / f"one.{suffix}") == 1
+
+
+def thin_png(width: int, height: int) -> bytes:
+    """A file of some bytes that claims to be a large image."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"\(0 bytes\) is not a readable image"),
+        (b"hello", "is not a readable image"),
+        (thin_png(1, 89_000_000), "the limit of a side is 65,535"),
+        (thin_png(40_000, 40_000), "more than 89,000,000 pixels"),
+        (thin_png(300, 300), "is not a readable image: .*truncated"),
+        (EPS, "is not a readable image"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            "it is a HEIC file, which is not supported; convert it to JPEG",
+        ),
+    ],
+)
+def test_what_is_no_image_is_refused_in_one_line(content, message, tmp_path):
+    path = tmp_path / "hand.jpg"
+    path.write_bytes(content)
+    with pytest.raises(HandsError, match=message) as error:
+        read_rgb(path)
+    assert "hand.jpg" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_truncated_images_are_refused(tmp_path):
+    for suffix in ("png", "jpg", "webp", "bmp"):
+        path = tmp_path / f"a.{suffix}"
+        Image.fromarray(RGB).save(path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+        with pytest.raises(HandsError, match="is not a readable image"):
+            read_rgb(path)
+
+
+def test_masks_keep_their_numbers(tmp_path):
+    Image.fromarray(ALPHA // 128).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_pixels(tmp_path / "mask.png", "L"), ALPHA // 128)
+
+
+def test_a_folder_has_all_kinds_and_names_what_it_leaves_out(tmp_path: Path, caplog):
+    image = Image.fromarray(RGB)
+    for name in ("a.jpg", "b.JPG", "e.gif", "h.tga"):
+        image.save(tmp_path / name)
+    for name, kind in (("c.jfif", "JPEG"), ("d.jpe", "JPEG"), ("noending", "PNG")):
+        image.save(tmp_path / name, format=kind)
+    (tmp_path / "._a.jpg").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    (tmp_path / "i.heic").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    errors = []
+    with caplog.at_level(logging.WARNING):
+        samples = read_images(tmp_path, on_broken=errors.append)
+    assert [sample.image.name for sample in samples] == [
+        "a.jpg",
+        "b.JPG",
+        "c.jfif",
+        "d.jpe",
+        "e.gif",
+        "h.tga",
+    ]
+    assert "left out i.heic, noending, whose names do not end like images" in caplog.text
+    assert [str(error).endswith("gone.jpg") for error in errors] == [True]
