@@ -11,7 +11,8 @@ from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
-SUFFIXES = tuple(".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .png .ppm .tga .tif .tiff .webp".split())
+PHOTOGRAPHS = (".avif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".webp")
+SUFFIXES = (*PHOTOGRAPHS, ".bmp", ".gif", ".png", ".ppm", ".tga", ".tif", ".tiff")
 """Endings of the images of a folder. A file that is named itself may have any ending."""
 NOT_IMAGES = (".csv", ".json", ".jsonl", ".md", ".npz", ".txt", ".xml", ".yaml", ".yml")
 """Endings of files that are left out of a folder without a warning: labels and notes."""
