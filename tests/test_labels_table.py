@@ -135,6 +135,25 @@ def viewpoint_leads_to_the_pose(each: Warped) -> None:
     torch.testing.assert_close(each.batch["viewpoint"].det(), torch.ones(12))
 
 
+def uv_spans_the_crop(each: Warped) -> None:
+    """A joint at the corner of the crop, half a pixel beyond the centre of the last pixel, is at (1, 1)."""
+    torch.testing.assert_close((each.batch["uv"] + 1) * PX / 2 - 0.5, each.batch["uv_px"])
+
+
+def place_puts_the_pose_on_its_joints(each: Warped) -> None:
+    """The remaining distance is the perspective, and no other size is nearer to the joints."""
+    uv, place = each.batch["uv"], each.batch["place"]
+    torch.testing.assert_close(place[:, :2], uv[:, 0])
+
+    def distance(size: Tensor) -> Tensor:
+        placed = place[:, None, :2] + size[:, None, None] * each.batch["pose"][..., :2]
+        return (placed - uv).square().sum(dim=(1, 2))
+
+    size = place[:, 2].exp()
+    assert (distance(size) < torch.minimum(distance(0.98 * size), distance(1.02 * size))).all()
+    assert (distance(size) < 0.1 * uv.sub(uv[:, :1]).square().sum(dim=(1, 2))).all()
+
+
 def image_moves_with_uv_px(key: str, each: Warped) -> None:
     dots = find_dots((each.batch[key] + 1) / 2)
     torch.testing.assert_close(dots, each.batch["uv_px"][:, DOT], rtol=0, atol=0.4)
@@ -151,6 +170,8 @@ LAWS: dict[str, tuple[Callable[[Warped], None], ...]] = {
     "bone_mm": (bone_is_a_length,),
     "cpose": (cpose_is_invariant,),
     "viewpoint": (viewpoint_leads_to_the_pose,),
+    "uv": (uv_spans_the_crop,),
+    "place": (place_puts_the_pose_on_its_joints,),
 }
 
 
@@ -221,7 +242,7 @@ def tips_mm(sample):
     return None if xyz_mm is None else xyz_mm[FINGERTIPS]
 
 
-def spread(batch, right):
+def spread(batch, crops):
     return {"spread_mm": (batch["tips_mm"][:, 0] - batch["tips_mm"][:, 4]).norm(dim=-1)}
 
 
@@ -287,7 +308,7 @@ def test_a_label_that_differs_from_its_entry_is_an_error(samples, monkeypatch, l
 def test_an_unknown_modality_lists_the_known_ones():
     with pytest.raises(HandsError) as error:
         modality("pos")
-    legal = "background_tag, cpose, depth, identity_tag, pose, rgb, tag, viewpoint"
+    legal = "background_tag, cpose, depth, identity_tag, place, pose, rgb, tag, uv, viewpoint"
     assert str(error.value) == f'unknown modality "pos"; did you mean "pose"? Legal: {legal}'
 
 

@@ -1,5 +1,7 @@
 """The graph of an experiment, with freshly initialised networks."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -7,7 +9,7 @@ from latent_hands.beyond.painter import PaintedDecoder, check_over
 from latent_hands.configuration import DecoderArrow, EncoderArrow, Experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
-from latent_hands.networks import DECODERS, ENCODERS, Factory, Request
+from latent_hands.networks import DECODERS, ENCODERS, Factory, Networks, Request
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder, check_factors
 from latent_hands.registry import Registry
 
@@ -35,7 +37,7 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
 def build_encoder(experiment: Experiment, name: str, arrow: EncoderArrow) -> Encoder:
     """Return an encoder: the arrow's network, [networks] image_encoder, or "mlp" for anything but images."""
     check_factors("encoder", name, arrow.factors, experiment.latent)
-    m, n = modality(arrow.reads), experiment.networks
+    m, n = modality(arrow.reads), sizes_of(experiment.networks, arrow)
     sizes = {factor: experiment.latent[factor] for factor in arrow.factors}
     sided = experiment.data.right_hands == "condition" and m.is_image
     network = arrow.network or (n.image_encoder if m.is_image else "mlp")
@@ -46,7 +48,7 @@ def build_encoder(experiment: Experiment, name: str, arrow: EncoderArrow) -> Enc
 def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Decoder:
     """Return a decoder: the arrow's network, [networks] image_decoder, or "mlp" for anything but images."""
     check_factors("decoder", name, arrow.factors, experiment.latent)
-    m, n = modality(arrow.writes), experiment.networks
+    m, n = modality(arrow.writes), sizes_of(experiment.networks, arrow)
     if arrow.over is not None and not m.is_image:
         raise HandsError(f'decoder "{name}" writes {arrow.writes}; only images are painted over')
     sided = experiment.data.right_hands == "condition" and m.name == "pose"
@@ -55,6 +57,11 @@ def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Dec
     inputs = sum(experiment.latent[factor] for factor in arrow.factors)
     request = Request(m, inputs, experiment.data.crop_px, sided, n, painted=arrow.over is not None)
     return Decoder(m, arrow.factors, build_network(f'decoder "{name}"', DECODERS, network, request), sided)
+
+
+def sizes_of(networks: Networks, arrow: EncoderArrow | DecoderArrow) -> Networks:
+    """Return the settings of an arrow's network."""
+    return networks if arrow.hidden is None else replace(networks, hidden=arrow.hidden)
 
 
 def build_network(where: str, factories: Registry[Factory], name: str, request: Request) -> nn.Module:

@@ -1,5 +1,6 @@
 """The phases of an experiment: its algorithm on its graph, objectives, supervision and budgets."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import singledispatch
 
@@ -21,6 +22,7 @@ from latent_hands.configuration.algorithm import (
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.paper.algorithms import (
     Phase,
+    Step,
     algorithm_1,
     algorithm_2,
     alternating,
@@ -44,6 +46,7 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
     phases = phases_of(experiment.algorithm, experiment, vae)
     phases = supervise(experiment, vae, add_objectives(experiment, vae, phases))
     names = [phase.name for phase in phases]
+    phases = without_learning(phases, experiment.training.frozen, vae)
     skipped: set[str] = set()
     if is_finished(experiment.algorithm):
         skipped = {"disentangle", *(f"embed_{arrow}" for arrow in vae.encoders)}
@@ -123,8 +126,16 @@ def _(algorithm: Regression, experiment: Experiment, vae: DisentangledVAE) -> tu
 
 
 def embedding_bounds(experiment: Experiment, vae: DisentangledVAE) -> list[Bound]:
-    """Return Eq. 4 or Eq. 8 for each encoder that is embedded in a phase of its own."""
-    return [bound(experiment, vae, (arrow,), f"embed_{arrow}") for arrow in embedded(experiment.algorithm)]
+    """Return Eq. 4 or Eq. 8 for each encoder that is embedded in a phase of its own.
+
+    An encoder that infers only some of the factors explains only what decoders write from these.
+    """
+    bounds = []
+    for arrow in embedded(experiment.algorithm):
+        whole, inferred = bound(experiment, vae, (arrow,), f"embed_{arrow}"), vae.encoder(arrow).factors
+        explained = {d: lam for d, lam in whole.decoders.items() if set(vae.decoder(d).factors) <= {*inferred}}
+        bounds.append(replace(whole, decoders=explained))
+    return bounds
 
 
 def label_encoders(experiment: Experiment, vae: DisentangledVAE) -> tuple[str, ...]:
@@ -178,6 +189,29 @@ def supervise(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase,
     if supervision.semi:
         phases = with_unpaired_labels(vae, phases)
     return with_photographs(vae, phases) if supervision.photos else phases
+
+
+def without_learning(
+    phases: tuple[Phase, ...], frozen: Collection[str], vae: DisentangledVAE
+) -> tuple[Phase, ...]:
+    """Return the phases in which the arrows of [training] frozen do not learn, without idle steps and phases.
+
+    Raises HandsError for an arrow that the graph does not have.
+    """
+    arrows = [f"encoders.{name}" for name in vae.encoders] + [f"decoders.{name}" for name in vae.decoders]
+    for name in frozen:
+        if name not in arrows:
+            raise HandsError(f'[training] frozen: unknown arrow "{name}"; {did_you_mean(name, arrows)}')
+
+    def kept(step: Step) -> Step:
+        phi = tuple(arrow for arrow in step.phi if f"encoders.{arrow}" not in frozen)
+        return replace(step, phi=phi, theta=tuple(a for a in step.theta if f"decoders.{a}" not in frozen))
+
+    learning = (
+        replace(phase, steps=tuple(step for step in map(kept, phase.steps) if step.phi or step.theta))
+        for phase in phases
+    )
+    return tuple(phase for phase in learning if phase.steps) if frozen else phases
 
 
 def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...], phase: str) -> Bound:

@@ -25,11 +25,13 @@ class EncoderArrow:
         factors: the factors that it infers.
         network: name of the encoder network, in place of [networks] image_encoder for images and "mlp" for
             anything else.
+        hidden: units of a hidden layer of this arrow, in place of [networks] hidden.
     """
 
     reads: str
     factors: tuple[str, ...]
     network: str | None = None
+    hidden: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,14 @@ class DecoderArrow:
         over: decoder of the pose that an image is painted over (beyond the paper).
         network: name of the decoder network, in place of "painter" for images with `over`, [networks]
             image_decoder for other images, and "mlp" for anything else.
+        hidden: units of a hidden layer of this arrow, in place of [networks] hidden.
     """
 
     writes: str
     factors: tuple[str, ...]
     over: str | None = None
     network: str | None = None
+    hidden: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ class Training:
     Attributes:
         start: run folder or shipped model whose weights initialise the arrows of the same names.
         start_with: only these arrows of `start`, such as "decoders.rgb"; all others start at random.
+        frozen: arrows that do not learn, such as "decoders.pose"; they stay bit-identical. So a factor can be
+            added to a finished latent.
         epochs: passes over the training hands, in every phase.
         batch_size: hands in a batch.
         learning_rate: learning rate of Adam.
@@ -153,6 +159,7 @@ class Training:
 
     start: str = ""
     start_with: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     epochs: Count = 1
     batch_size: Count = 32
     learning_rate: Rate = 1e-4

@@ -55,6 +55,19 @@ class Motion:
         return self.W[:, :2, :2].det() < 0
 
 
+@dataclass(frozen=True)
+class Crops:
+    """What labels that are computed from others (`Label.derive`) need to know about a batch of crops.
+
+    Attributes:
+        px: side of the crops in pixels.
+        right: which crops show right hands; None if all show left hands.
+    """
+
+    px: int
+    right: Bool[Tensor, " batch"] | None = None
+
+
 def stay(values: Tensor, motion: Motion) -> Tensor:
     """Return what no warp changes."""
     return values
@@ -97,8 +110,8 @@ class Label:
         read: returns a sample's value in palm form, None if it is unknown. Labels without `read` and `derive`
             are set where windows are cut (`crops.build_windows`).
         move: how the value changes with its image.
-        derive: for labels that are computed from others in each batch: (batch, which hands are right hands in
-            it, or None) -> values by key, this label's among them. Such labels are not stored.
+        derive: for labels that are computed from others in each batch: (batch, crops) -> values by key, this
+            label's among them. Such labels are not stored.
         needs: the labels that `derive` uses.
         modality: set if an encoder may read the label or a decoder may write it.
     """
@@ -108,7 +121,7 @@ class Label:
     dtype: torch.dtype = torch.float32
     read: Callable[[Sample], Tensor | None] | None = None
     move: Callable[[Tensor, Motion], Tensor] = stay
-    derive: Callable[[Batch, Tensor | None], Mapping[str, Tensor]] | None = None
+    derive: Callable[[Batch, Crops], Mapping[str, Tensor]] | None = None
     needs: tuple[str, ...] = ()
     modality: Modality | None = None
 
@@ -136,10 +149,20 @@ class ImageLabel:
     read: Callable[[Path, Sample, Square], Pixels] = lambda path, sample, square: read_rgb(path)
 
 
-def canonical(batch: Batch, right: Tensor | None) -> dict[str, Tensor]:
+def canonical(batch: Batch, crops: Crops) -> dict[str, Tensor]:
     """Return cpose and viewpoint of a batch's pose."""
-    cpose, viewpoint = geometry.canonicalise(batch["pose"], right)
+    cpose, viewpoint = geometry.canonicalise(batch["pose"], crops.right)
     return {"cpose": cpose, "viewpoint": viewpoint}
+
+
+def in_crop(batch: Batch, crops: Crops) -> dict[str, Tensor]:
+    """Return uv: the joints in the crop, which spans -1..1."""
+    return {"uv": camera.to_crop_units(batch["uv_px"], crops.px)}
+
+
+def placement(batch: Batch, crops: Crops) -> dict[str, Tensor]:
+    """Return place: the hand's position and size in the crop."""
+    return {"place": geometry.place(batch["pose"], in_crop(batch, crops)["uv"])}
 
 
 def _image(name: str, channels: int = 3) -> Modality:
@@ -183,6 +206,20 @@ for _name, _label in {
         derive=canonical,
         needs=("pose",),
         modality=Modality("viewpoint", "matrix", (3, 3), sigma=0.1),
+    ),
+    "uv": Label(
+        (21, 2),
+        "joints in the crop, which spans -1..1; x right, y down",
+        derive=in_crop,
+        needs=("uv_px",),
+        modality=Modality("uv", "vector", (21, 2), sigma=0.03),
+    ),
+    "place": Label(
+        (3,),
+        "palm in the crop, which spans -1..1, and natural logarithm of a bone length in the same unit",
+        derive=placement,
+        needs=("pose", "uv_px"),
+        modality=Modality("place", "vector", (3,), sigma=0.03),
     ),
     "crop_side_px": Label((), "pixels of the source image, side of the crop"),
     "block": Label((), "the same number for samples that are alike (`Sample.block`)", torch.int64),

@@ -78,6 +78,16 @@ def palm_box(
     return project(palm[..., None, :], K).squeeze(-2), SCENE_BONES * bone_mm * focal_px / palm[..., 2]
 
 
+def to_crop_units(uv_px: Float[Tensor, "*batch 2"], crop_px: int) -> Float[Tensor, "*batch 2"]:
+    """Return pixels of a crop in units in which the crop spans -1..1: (uv_px - (S - 1) / 2) / (S / 2)."""
+    return (uv_px - (crop_px - 1) / 2) / (crop_px / 2)
+
+
+def from_crop_units(uv: Float[Tensor, "*batch 2"], crop_px: int) -> Float[Tensor, "*batch 2"]:
+    """Return the pixels of a crop; the inverse of `to_crop_units`."""
+    return uv * (crop_px / 2) + (crop_px - 1) / 2
+
+
 def warp_matrix(
     centre: Float[Tensor, "*batch 2"],
     side_px: float | Float[Tensor, "*batch"],

@@ -155,6 +155,21 @@ def ray_rotation(
     return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
 
 
+def place(
+    pose: Float[Tensor, "*batch 21 3"], uv: Float[Tensor, "*batch 21 2"]
+) -> Float[Tensor, "*batch 3"]:
+    """Return position and size of a hand in an image: the palm's (u, v), and ln of the length of a bone.
+
+    `pose` is relative to the palm, in bone lengths; `uv` are its joints in the image, in any unit, with the
+    palm as joint 0. The size s is the one of a camera without perspective: it minimises
+    sum_j |uv_j - uv_palm - s pose_j,xy|^2, and is bounded from below by 1e-3.
+    """
+    palm, offset = uv[..., PALM, :], uv - uv[..., PALM : PALM + 1, :]
+    flat = pose[..., :2]
+    size = (offset * flat).sum(dim=(-2, -1)) / flat.square().sum(dim=(-2, -1)).clamp(min=1e-12)
+    return torch.cat([palm, size.clamp(min=1e-3).log()[..., None]], dim=-1)
+
+
 def _left_form(cpose: Tensor, right: Tensor | None) -> Tensor:
     return cpose if right is None else torch.where(right[..., None, None], cpose @ Mz.to(cpose), cpose)
 

@@ -1,16 +1,18 @@
 """The initial weights of a training: random, pretrained, those of another run, or its own saved ones."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
+from itertools import accumulate
 from pathlib import Path
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.configuration.algorithm import is_finished
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase
-from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.graph import DisentangledVAE, Encoder
 from latent_hands.runs.folder import (
     EXPERIMENT,
     RESUME,
@@ -39,6 +41,8 @@ def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...
 def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
     """Copy the weights of the arrows that the graph and a run have in common; return their names.
 
+    An encoder may infer factors in addition to those of the run (`grown`).
+
     Args:
         only: the names of the arrows to copy, such as "decoders.rgb"; all common arrows by default.
 
@@ -53,8 +57,8 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
         for name, arrow in arrows.items():
             if name not in given or (only and f"{role}.{name}" not in only):
                 continue
-            weights, own = given[name].state_dict(), arrow.state_dict()
-            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
+            weights = grown(arrow, given[name])
+            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in arrow.state_dict().items()}:
                 raise HandsError(f"{role}.{name} of {run} has another size: a run cannot start with it")
             arrow.load_state_dict(weights)
             common.append(f"{role}.{name}")
@@ -65,6 +69,32 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
         names = ", ".join([*vae.encoders, *vae.decoders])
         raise HandsError(f"{run} has no arrow of this graph to start with; it needs at least one of {names}")
     return tuple(common)
+
+
+def grown(arrow: nn.Module, given: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of `given` for `arrow`, which may be an encoder of more factors.
+
+    The outputs of the factors that both infer are copied. Those of the further factors stay as they are:
+    random, in a new graph.
+    """
+    weights = given.state_dict()
+    if not isinstance(arrow, Encoder) or not isinstance(given, Encoder) or arrow.sizes == given.sizes:
+        return weights
+    if any(arrow.sizes.get(factor) != size for factor, size in given.sizes.items()):
+        return weights
+    to, of = (torch.tensor(output_rows(each.sizes, given.sizes)) for each in (arrow, given))
+    outputs = len(of)
+    for name, own in arrow.state_dict().items():
+        if own.shape != weights[name].shape and len(weights[name]) == outputs:
+            weights[name] = own.index_copy(0, to, weights[name][of])
+    return weights
+
+
+def output_rows(sizes: Mapping[str, int], factors: Iterable[str]) -> list[int]:
+    """Return which outputs of an encoder's network are the means, then the log-variances, of some factors."""
+    starts = dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
+    means = [starts[factor] + i for factor in factors for i in range(sizes[factor])]
+    return means + [sum(sizes.values()) + row for row in means]
 
 
 def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from latent_hands.data.augmentation import Augmentation, appearance
 from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.data.augmentation.occluders import occlude
-from latent_hands.data.labels import LABELS, ImageLabel, Label, Motion
+from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion
 from latent_hands.data.windows import Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
@@ -99,7 +99,7 @@ def move_labels(
             batch[key] = label.move(values[indices], motion)
     handed = None if windows.handed is None else windows.handed[indices] ^ motion.flips
     for derive in {each.derive for each in derived.values() if each.derive}:
-        batch |= derive(batch, handed)
+        batch |= derive(batch, Crops(crop_px, handed))
     found = {key: batch[key] for key in keys if key in batch}
     return found | ({"index": indices} if "index" in keys else {})
 
