@@ -79,7 +79,7 @@ def test_steps_and_phases_that_train_nothing_are_left_out(finished):
 
 def test_an_unknown_frozen_arrow_is_refused():
     experiment = load_experiment("placement", [*TINY, '--training.frozen=["decoders.pos"]'])
-    with pytest.raises(HandsError, match=r'frozen: unknown arrow "decoders.pos"; did you mean "decoders.pose"'):
+    with pytest.raises(HandsError, match=r'frozen: unknown arrow "decoders.pos"; did you mean'):
         build_phases(experiment, build_vae(experiment))
 
 

@@ -57,8 +57,8 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
         for name, arrow in arrows.items():
             if name not in given or (only and f"{role}.{name}" not in only):
                 continue
-            weights = grown(arrow, given[name])
-            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in arrow.state_dict().items()}:
+            weights, own = grown(arrow, given[name]), arrow.state_dict()
+            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
                 raise HandsError(f"{role}.{name} of {run} has another size: a run cannot start with it")
             arrow.load_state_dict(weights)
             common.append(f"{role}.{name}")
