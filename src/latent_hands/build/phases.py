@@ -133,7 +133,9 @@ def embedding_bounds(experiment: Experiment, vae: DisentangledVAE) -> list[Bound
     bounds = []
     for arrow in embedded(experiment.algorithm):
         whole, inferred = bound(experiment, vae, (arrow,), f"embed_{arrow}"), {*vae.encoder(arrow).factors}
-        explained = {d: lam for d, lam in whole.decoders.items() if inferred.issuperset(vae.decoder(d).factors)}
+        explained = {
+            d: lam for d, lam in whole.decoders.items() if inferred.issuperset(vae.decoder(d).factors)
+        }
         bounds.append(replace(whole, decoders=explained))
     return bounds
 

@@ -155,9 +155,7 @@ def ray_rotation(
     return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
 
 
-def place(
-    pose: Float[Tensor, "*batch 21 3"], uv: Float[Tensor, "*batch 21 2"]
-) -> Float[Tensor, "*batch 3"]:
+def place(pose: Float[Tensor, "*batch 21 3"], uv: Float[Tensor, "*batch 21 2"]) -> Float[Tensor, "*batch 3"]:
     """Return position and size of a hand in an image: the palm's (u, v), and ln of the length of a bone.
 
     `pose` is relative to the palm, in bone lengths; `uv` are its joints in the image, in any unit, with the
