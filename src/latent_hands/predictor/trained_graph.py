@@ -76,10 +76,26 @@ class TrainedGraph:
         """
         if draws == 1 or draws < 0:
             raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
-        right = None if right is None else right.to(self.device)
+        return self.hands_of(self.infer(crops, right, encoder), right, draws)
+
+    @torch.inference_mode()
+    def infer(
+        self,
+        crops: Float[Tensor, "batch c px px"],
+        right: Bool[Tensor, " batch"] | None = None,
+        encoder: str | None = None,
+    ) -> Posterior:
+        """Return q(z | crops) of the factors that describe a hand; arguments and errors as in `outputs`."""
         batch: Batch = {self.reads(encoder): crops.to(self.device)}
-        batch |= {} if right is None else {"right": right}
-        posterior = synthesis.posterior(self.vae, self._factors(encoder), batch, encoder)
+        batch |= {} if right is None else {"right": right.to(self.device)}
+        return synthesis.posterior(self.vae, self._factors(encoder), batch, encoder)
+
+    @torch.inference_mode()
+    def hands_of(
+        self, posterior: Posterior, right: Bool[Tensor, " batch"] | None = None, draws: int = 0
+    ) -> dict[str, Tensor]:
+        """Decode the mean of a posterior, and draws of it, into the hands of `outputs`."""
+        right = None if right is None else right.to(self.device)
         outputs = with_canonical(synthesis.decode(self.vae, means(posterior), right, DECODED), right)
         return outputs | self._spreads(posterior, right, draws) if draws else outputs
 
