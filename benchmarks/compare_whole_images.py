@@ -1,0 +1,170 @@
+"""Compare a run with MediaPipe Hands on whole images: which hands do they find, of which side, and where?
+
+    pip install "mediapipe==0.10.21"    (in an environment of its own, whose Python is MEDIAPIPE)
+    python benchmarks/compare_whole_images.py estimation --mediapipe-python MEDIAPIPE/bin/python \\
+        --rhd RHD --ge2019 GE --photographs PHOTOS --empty FOLDER --out scores.json
+
+Neither program is given anything except the image. MediaPipe reads single images, finds at most two hands,
+and keeps its default threshold of 0.5. The programs take turns, image by image, so that their times compare.
+
+A hand is found if the box of its predicted joints and its labelled box have an IoU of at least 0.5.
+The 2D error is the mean distance of the visible joints over the larger side of the labelled box.
+On RHD and Ge 2019 the 3D poses are scored, too; the true bone length is the only thing given.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mediapipe_client import MediaPipe
+from rich.console import Console
+from rich.progress import track
+from whole_image_poses import depth_errors, everything_given, pose_scores
+from whole_image_programs import CONVENTION, mediapipe_hands, our_hands
+from whole_image_scores import Found, false_alarms, joint_errors, match, mean_interval, score
+from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rhd
+
+from latent_hands.predictor import Model
+
+Find = Callable[[Path], tuple[list[Found], float]]
+MEDIAPIPE_THRESHOLD, MOST_HANDS = 0.5, 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("run", help='a run folder, the name of a shipped run, or "none" for MediaPipe alone')
+    parser.add_argument("--mediapipe-python", type=Path, required=True, help="the Python that has MediaPipe")
+    for name in ("rhd", "ge2019", "photographs", "empty"):
+        parser.add_argument(f"--{name}", type=Path, help=f"folder of the images: {name}")
+    parser.add_argument("--rotations", type=int, default=1, help="rotated crops averaged by the run")
+    parser.add_argument("--limit", type=int, help="number of images of each set")
+    parser.add_argument("--threads", type=int, default=2, help="threads of the run")
+    parser.add_argument(
+        "--out", type=Path, help="JSON file of the scores, also written to the standard output"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    model = None if options.run == "none" else Model.load(options.run, "cpu")
+    with MediaPipe(options.mediapipe_python, MEDIAPIPE_THRESHOLD, MOST_HANDS) as mediapipe:
+        programs: dict[str, Find] = {"mediapipe": lambda file: mediapipe_hands(mediapipe, file)}
+        if model is not None:
+            programs["ours"] = lambda file: our_hands(model, file, rotations=options.rotations)
+        report = {
+            name: compare(images[: options.limit], programs, model, options.rotations, name)
+            for name, images in chosen_sets(options).items()
+        }
+    text = json.dumps(report, indent=2)
+    print(text)
+    if options.out is not None:
+        options.out.write_text(text)
+
+
+def chosen_sets(options: argparse.Namespace) -> dict[str, list[WholeImage]]:
+    """Return the images of the sets whose folders are given."""
+    sets: dict[str, list[WholeImage]] = {}
+    if options.rhd is not None:
+        sets["rhd"] = rhd(options.rhd)
+    if options.photographs is not None:
+        sets["subhih"] = photographs(options.photographs, "subhih", by_file=False)
+        sets["lebanese"] = photographs(options.photographs, "lebanese", by_file=True)
+    if options.ge2019 is not None:
+        sets["ge2019"] = ge2019(options.ge2019)
+    if options.empty is not None:
+        sets["empty"] = empty(options.empty)
+    return sets
+
+
+def compare(
+    images: Sequence[WholeImage], programs: dict[str, Find], model: Model | None, rotations: int, name: str
+) -> dict[str, Any]:
+    """Return the scores of each program on the images of a set."""
+    found: dict[str, list[list[Found]]] = {program: [] for program in programs}
+    seconds: dict[str, list[float]] = {program: [] for program in programs}
+    for image in track(images, name, console=Console(stderr=True)):
+        for program, find in programs.items():
+            hands, duration = find(image.file)
+            found[program].append(hands)
+            seconds[program].append(duration)
+    if not any(image.hands for image in images):
+        report: dict[str, Any] = {program: false_alarms(found[program]) for program in programs}
+    else:
+        report = {program: score(images, found[program]) for program in programs}
+        if any(hand.sample for image in images for hand in image.hands):
+            add_joint_scores(report, images, found)
+            add_poses(report, images, found, model, rotations)
+    for program, durations in seconds.items():
+        report[program]["median_ms"] = 1000 * float(np.median(durations))
+    return report
+
+
+def add_joint_scores(
+    report: dict[str, Any], images: Sequence[WholeImage], found: dict[str, list[list[Found]]]
+) -> None:
+    """Add the 2D errors on the hands that all programs find."""
+    errors = {program: joint_errors(images, each) for program, each in found.items()}
+    both = np.isfinite(np.stack(list(errors.values()))).all(axis=0)
+    for program, each in errors.items():
+        report[program]["error_where_all_find"] = mean_interval(each[both])
+
+
+def add_poses(
+    report: dict[str, Any],
+    images: Sequence[WholeImage],
+    found: dict[str, list[list[Found]]],
+    model: Model | None,
+    rotations: int,
+) -> None:
+    """Add the 3D scores of each program on the hands that it finds, and on those that all find."""
+    partners: dict[str, list[Found | None]] = {
+        program: [
+            hand for image, hands in zip(images, each, strict=True) for hand in match(image.hands, hands)
+        ]
+        for program, each in found.items()
+    }
+    truths = [hand for image in images for hand in image.hands]
+    for program, each in partners.items():
+        own = [i for i, hand in enumerate(each) if hand is not None and truths[i].counts]
+        shared = [i for i in own if all(others[i] is not None for others in partners.values())]
+        for key, indices in (("poses", own), ("poses_where_all_find", shared)):
+            hands, others = select(truths, each, indices)
+            report[program][key] = pose_scores(hands, others, CONVENTION[program])
+    if model is not None:
+        own = [i for i, hand in enumerate(partners["ours"]) if hand is not None and truths[i].counts]
+        hands, others = select(truths, partners["ours"], own)
+        report["ours"]["everything_given"] = everything_given(model, hands, rotations)
+        report["ours"]["depth, bone given"] = depths(hands, others)
+        with_camera = [found_with_camera(model, hand, rotations) for hand in hands]
+        both = [i for i, each in enumerate(with_camera) if each is not None]
+        report["ours"]["depth, bone and camera given"] = depths(*select(hands, with_camera, both))
+
+
+def select(
+    hands: Sequence[TrueHand], found: Sequence[Found | None], indices: Sequence[int]
+) -> tuple[list[TrueHand], list[Found]]:
+    """Return these labelled hands and their found ones."""
+    pairs = [(hands[i], each) for i in indices if (each := found[i]) is not None]
+    return [hand for hand, _ in pairs], [each for _, each in pairs]
+
+
+def found_with_camera(model: Model, hand: TrueHand, rotations: int) -> Found | None:
+    """Return the found hand that belongs to a labelled one, if the image's camera is given."""
+    assert hand.sample is not None
+    hands, _ = our_hands(model, hand.sample.image, K=hand.sample.K, rotations=rotations)
+    return match([hand], hands)[0]
+
+
+def depths(hands: Sequence[TrueHand], found: Sequence[Found]) -> dict[str, Any]:
+    """Return quantiles of the relative errors of the palms' depths, if the true bone is given."""
+    errors = depth_errors(hands, found)
+    errors = errors[np.isfinite(errors)]
+    if not len(errors):
+        return {"hands": 0}
+    return {"hands": len(errors), "median": float(np.median(errors)), "90 %": float(np.quantile(errors, 0.9))}
+
+
+if __name__ == "__main__":
+    main()

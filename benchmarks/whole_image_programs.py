@@ -1,0 +1,51 @@
+"""The two programs that are compared: MediaPipe Hands in a process of its own, and a run of this package."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mediapipe_client import MediaPipe
+from whole_image_scores import Found
+
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.hand.geometry import to_palm
+from latent_hands.hand.skeleton import reorder
+from latent_hands.predictor import Model
+
+CONVENTION = {"mediapipe": "mediapipe", "ours": "rhd"}
+"""The joint conventions of the programs."""
+
+
+def mediapipe_hands(mediapipe: MediaPipe, file: Path) -> tuple[list[Found], float]:
+    """Return the hands that MediaPipe finds in an image, and its seconds."""
+    answer = mediapipe.read(file)
+    hands = []
+    for hand in answer["hands"]:
+        uv_px, world_mm = (np.array(hand[key], np.float32) for key in ("uv_px", "world_mm"))
+        pose = to_palm(torch.from_numpy(reorder(world_mm, "snap", "rhd")))
+        pose = (pose - pose[:1]).numpy()
+        hands.append(Found(hand["handedness"], reorder(uv_px, "snap", "rhd"), pose))
+    return hands, answer["seconds"]
+
+
+def our_hands(model: Model, file: Path, **given: Any) -> tuple[list[Found], float]:
+    """Return the hands that a run finds in an image, and its seconds without reading the file.
+
+    `given` are further arguments of `Model.find`, such as bone_mm and K.
+    """
+    rgb = read_rgb(file)
+    start = time.perf_counter()
+    hands = model.find(rgb, **given)
+    seconds = time.perf_counter() - start
+    found = [
+        Found(
+            hand.handedness,
+            np.asarray(hand.uv_wrist_form_px, np.float32),
+            np.asarray(hand.pose, np.float32),
+            float("nan") if hand.palm_mm is None else float(hand.palm_mm[2]) / hand.bone_mm,
+        )
+        for hand in hands
+    ]
+    return found, seconds
