@@ -36,6 +36,8 @@ def render(
     moving: bool = False,
     frames: Annotated[int | None, unset("90, with --moving", "N")] = None,
     fps: Annotated[float | None, unset("30, with --moving", "RATE")] = None,
+    whole_images: bool = False,
+    no_hand: Annotated[float | None, unset("0.25", "SHARE")] = None,
 ) -> None:
     """Render labelled images of hands in the layout of RHD.
 
@@ -46,6 +48,7 @@ def render(
     $ latent-hands render plain --without objects jewellery other_hand
     $ latent-hands render benchmark --counterfactual
     $ latent-hands render videos --moving --count 900 --frames 90 --fps 30
+    $ latent-hands render photographs --whole-images --count 4000 --no-hand 0.3
     $ latent-hands render factors --count 8000 --size-px 80 --scene-size 0.85 1.0 --factor-tags
 
     Output: OUT/training and OUT/evaluation with colour images, masks, depth maps, content tags and labels.
@@ -57,6 +60,9 @@ def render(
 
     With --moving the images form sequences. In each, one hand moves smoothly before one background and rests
     now and then; the labels also have the time in seconds. Images are 256 px by default, hands smaller.
+
+    With --whole-images the images show people, objects and hands near and far, as the training of a detector
+    needs them: no, one, two or more labelled hands an image. --data rendered-hands reads each of them.
 
     Run the same command again to continue an interrupted rendering. A folder that holds a set with other
     settings is an error. Rendering needs the extra `render`: pip install 'latent-hands[render]'.
@@ -76,10 +82,13 @@ def render(
         moving: Render sequences of a moving hand; --count is rounded up to whole sequences.
         frames: Number of images of a sequence.
         fps: Number of images per second.
+        whole_images: Render whole images with any number of hands, without content tags.
+        no_hand: The share of whole images without hands: faces, feet, bare arms, objects.
     """
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset
     from latent_hands.rendering.sets.moving import render_moving
+    from latent_hands.rendering.sets.whole_set import render_whole_images
     from latent_hands.rendering.variety import Variety
 
     shared: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
@@ -88,17 +97,28 @@ def render(
     ordinary |= {"variety": Variety.without(*without) if without else None}
     given: dict[str, Any] = {n: value for n, value in (shared | ordinary).items() if value is not None}
     given |= {"seed": seed, "workers": workers, "convention": convention}
+    if counterfactual + moving + whole_images > 1:
+        raise HandsError("--counterfactual, --moving and --whole-images are different sets; give one of them")
     sequences = {name: value for name, value in {"frames": frames, "fps": fps}.items() if value is not None}
     if moving:
         for name in given.keys() & {"poses_per_scene", "poses", "poses_share"}:
             raise HandsError(f"{name} is {given[name]}; it cannot be given with --moving")
-        if counterfactual:
-            raise HandsError("give --moving or --counterfactual, not both")
         render_moving(out, **given, **sequences)
         print(f"{out}: sequences of a moving hand with labels")
         return
     for name, value in sequences.items():
         raise HandsError(f"{name} is {value}; it needs --moving")
+    if no_hand is not None and not whole_images:
+        raise HandsError(f"no_hand is {no_hand}; it needs --whole-images")
+    if whole_images:
+        elsewhere = {*ordinary, "scene_size", "factor_tags", "defocus"}
+        for name in sorted(elsewhere & given.keys()):
+            raise HandsError(f"{name} is {given[name]}; it cannot be given with --whole-images")
+        given |= {} if no_hand is None else {"no_hand": no_hand}
+        given = {"count": 1000} | given
+        render_whole_images(out, **given)
+        print(f"{out}: {given['count']} whole training images with labels")
+        return
     if counterfactual:
         for name in ordinary.keys() & given.keys():
             raise HandsError(f"{name} is {given[name]}; it cannot be given with --counterfactual")

@@ -48,17 +48,20 @@ def encode_mask(part: UInt8[np.ndarray, "h w"], side: str) -> UInt8[np.ndarray, 
 
 
 def encode_annotations(records: Iterable[dict[str, Any]]) -> bytes:
-    """Return the annotation pickle of records with index, side, xyz_m, uv_px, visible and K.
+    """Return the annotation pickle of records with index, K, and side, xyz_m, uv_px and visible of a hand.
 
-    The labels of the other hand are 0.
+    A record of several hands has them in a list "hands". Records of one index are hands of one image. The
+    layout holds one left and one right hand an image: of two with the same side, the first is kept. The
+    labels of an absent hand are 0, and an image without hands has no entry.
     """
-    labels = {}
+    labels: dict[int, dict[str, Any]] = {}
     for record in records:
-        hand = slice(0, 21) if record["side"] == "left" else slice(21, 42)
-        xyz, uv_vis = np.zeros((2, 42, 3), np.float32)
-        xyz[hand] = record["xyz_m"]
-        uv_vis[hand] = np.column_stack([record["uv_px"], record["visible"]])
-        labels[record["index"]] = {"xyz": xyz, "uv_vis": uv_vis, "K": np.array(record["K"], np.float32)}
+        for each in reversed(record.get("hands", [record])):
+            empty = {"xyz": np.zeros((42, 3), np.float32), "uv_vis": np.zeros((42, 3), np.float32)}
+            label = labels.setdefault(record["index"], empty | {"K": np.array(record["K"], np.float32)})
+            hand = slice(0, 21) if each["side"] == "left" else slice(21, 42)
+            label["xyz"][hand] = each["xyz_m"]
+            label["uv_vis"][hand] = np.column_stack([each["uv_px"], each["visible"]])
     # numpy 1 does not have the module names of numpy 2, but numpy 2 still has those of numpy 1.
     return pickle.dumps(labels, protocol=3).replace(b"cnumpy._core.", b"cnumpy.core.")
 

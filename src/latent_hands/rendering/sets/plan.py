@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.rendering.scene import check_settings, plain
@@ -58,6 +59,10 @@ class Plan(ABC):
     @abstractmethod
     def scenes(self, split: str, job: int) -> range:
         """Return the numbers of a job's scenes, which are the numbers of its tag images."""
+
+    def tags(self) -> tuple[str, ...]:
+        """Return the folders of tag images."""
+        return tag_kinds(self.factor_tags)
 
     @abstractmethod
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:

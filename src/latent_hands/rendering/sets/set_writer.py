@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.rhd_files import encode_annotations, tag_kinds
+from latent_hands.data.formats.rhd_files import encode_annotations
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 from latent_hands.progress import progress_bars
@@ -66,7 +66,7 @@ def _claim(out: Path, plan: Plan) -> None:
                 "use the same settings again or give another folder"
             )
     for split in SPLITS:
-        for kind in (*KINDS, *tag_kinds(plan.factor_tags)):
+        for kind in (*KINDS, *plan.tags()):
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
@@ -77,9 +77,7 @@ def _finished_jobs(folder: Path, split: str, plan: Plan) -> set[int]:
     for job in plan.jobs(split):
         numbers = plan.images(split, job)
         scenes = plan.scenes(split, job)
-        files = [
-            folder / kind / f"{scene:05d}.png" for scene in scenes for kind in tag_kinds(plan.factor_tags)
-        ]
+        files = [folder / kind / f"{scene:05d}.png" for scene in scenes for kind in plan.tags()]
         files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
         if all(number in records for number in numbers) and all(file.is_file() for file in files):
             done.add(job)

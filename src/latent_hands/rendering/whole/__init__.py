@@ -1,0 +1,1 @@
+"""Whole images: people, objects and any number of hands before one camera."""
