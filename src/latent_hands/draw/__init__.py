@@ -2,12 +2,17 @@
 
 from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_image
 from latent_hands.draw.skeletons import PALETTE, PREDICTION, TRUTH, ImageArray, framing, overlay, skeleton
+from latent_hands.draw.video import VideoWriter
+from latent_hands.draw.whole_images import SIDES, Mark, whole_image, with_panels
 
 __all__ = [
     "PALETTE",
     "PREDICTION",
+    "SIDES",
     "TRUTH",
     "ImageArray",
+    "Mark",
+    "VideoWriter",
     "contact_sheet",
     "curves",
     "framing",
@@ -17,4 +22,6 @@ __all__ = [
     "save_gif",
     "save_image",
     "skeleton",
+    "whole_image",
+    "with_panels",
 ]

@@ -19,7 +19,8 @@ Line = tuple[Sequence[float | int], Sequence[float | int]]
 
 
 @lru_cache
-def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font of drawings."""
     return ImageFont.load_default(size_px)
 
 
@@ -36,9 +37,9 @@ def grid(
     images.
     """
     gap, wide, text_px = 6, 20, 14
-    font = _font(text_px)
+    letters = font(text_px)
     columns = max((len(row) for row in rows), default=0)
-    margin = gap + max((round(font.getlength(text)) + 2 * gap for text in row_headings), default=0)
+    margin = gap + max((round(letters.getlength(text)) + 2 * gap for text in row_headings), default=0)
     lines = max((1 + text.count("\n") for text in column_headings), default=0)
     top = gap + lines * (text_px + gap)
 
@@ -49,9 +50,9 @@ def grid(
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     for i, text in enumerate(column_headings):
-        draw.text((margin + offset(i, lead[1]) + cell_px / 2, gap), text, INK, font, anchor="ma")
+        draw.text((margin + offset(i, lead[1]) + cell_px / 2, gap), text, INK, letters, anchor="ma")
     for i, text in enumerate(row_headings):
-        draw.text((margin - 2 * gap, top + offset(i, lead[0]) + cell_px / 2), text, INK, font, anchor="rm")
+        draw.text((margin - 2 * gap, top + offset(i, lead[0]) + cell_px / 2), text, INK, letters, anchor="rm")
     for i, row in enumerate(rows):
         for j, image in enumerate(row):
             if image is not None:

@@ -39,16 +39,34 @@ def overlay(rgb: ImageArray, uv_px: Float[np.ndarray, "21 2"], colour: str | Non
     size = (max(round(width * zoom), 1), max(round(height * zoom), 1))
     image = Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
     points = (np.asarray(uv_px, np.float64) + 0.5) * (np.array(size) / (width, height)) - 0.5
-    thickness = max(size) / 85
+    return np.array(paint(image, points, max(size) / 85, colour))
+
+
+def paint(
+    image: Image.Image, points: Float[np.ndarray, "21 2"], thickness: float, colour: str | None = None
+) -> Image.Image:
+    """Return the image with a 2D hand over it, fingers in the colours of `PALETTE` or in one colour.
+
+    `points` and `thickness`, the width of a bone, are in pixels of the image. Parts outside it are cut off.
+    """
+    margin = 2 * thickness + 2
+    low = np.floor(points.min(axis=0) - margin).clip(0, image.size).astype(int)
+    high = np.ceil(points.max(axis=0) + margin).clip(0, image.size).astype(int)
+    region = (int(high[0] - low[0]), int(high[1] - low[1]))
+    if 0 in region:
+        return image
     strokes = [
-        (*stroke, colour or PALETTE[finger]) for finger in FINGERS for stroke in _finger(points, finger)
+        (start, end, colour or PALETTE[finger])
+        for finger in FINGERS
+        for start, end in _finger(points - low, finger)
     ]
-    halo = [(a, b, INK) for a, b, _ in strokes]
-    layer = _strokes(size, halo, thickness * 1.7, alpha=150)
-    image.paste(layer, mask=layer.getchannel("A"))
-    layer = _strokes(size, strokes, thickness, dots=True)
-    image.paste(layer, mask=layer.getchannel("A"))
-    return np.array(image.convert("RGB"))
+    painted = image.copy()
+    for layer in (
+        _strokes(region, [(start, end, INK) for start, end, _ in strokes], thickness * 1.7, alpha=150),
+        _strokes(region, strokes, thickness, dots=True),
+    ):
+        painted.paste(layer, tuple(low.tolist()), mask=layer.getchannel("A"))
+    return painted
 
 
 def _finger(points: np.ndarray, finger: str) -> list[tuple[np.ndarray, np.ndarray]]:
