@@ -95,7 +95,6 @@ BROKEN = {
     r"annotation 3 of .*photo\.png has no middle_finger1": lambda content: unlabel(content, 9),
     r"KeyError\('keypoints'\)": lambda content: content["annotations"][0].pop("keypoints"),
     r'"palm_mm" without "xyz_mm" or without "K"': change("palm_mm", [0.0, 0.0, 500.0]),
-    r"two of one image": lambda content: content["annotations"].append(content["annotations"][0]),
     r"has no annotation": lambda content: content["annotations"].clear(),
     r"not in COCO's layout: KeyError\('images'\)": lambda content: content.pop("images"),
 }
@@ -146,3 +145,15 @@ def test_hands_without_error_are_read(content, write):
     samples = open_data("coco", root, "training", on_broken=errors.append)
     assert [sample.image.parent.name for sample in samples] == ["training"]
     assert len(errors) == 1
+
+
+def test_every_hand_of_an_image_is_a_sample_of_its_own(content, write):
+    first = content["annotations"][0]
+    content["annotations"] = [
+        first | {"id": i, "side": side} for i, side in enumerate(("left", "right", "left"))
+    ]
+    content["annotations"].append({key: value for key, value in first.items() if key != "side"} | {"id": 3})
+    samples = open_data("coco", write(content), "training")
+    assert [sample.name for sample in samples] == ["photo-left", "photo-right", "photo-left-2", "photo-hand"]
+    assert len({sample.image for sample in samples}) == 1
+    assert [sample.side for sample in samples] == ["left", "right", "left", None]

@@ -1,7 +1,16 @@
 """Draw hands over images and in 3D, and arrange images on pages."""
 
 from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_image
-from latent_hands.draw.skeletons import PALETTE, PREDICTION, TRUTH, ImageArray, framing, overlay, skeleton
+from latent_hands.draw.skeletons import (
+    PALETTE,
+    PREDICTION,
+    TRUTH,
+    ImageArray,
+    Points,
+    framing,
+    overlay,
+    skeleton,
+)
 from latent_hands.draw.video import VideoWriter
 from latent_hands.draw.whole_images import SIDES, Mark, whole_image, with_panels
 
@@ -12,6 +21,7 @@ __all__ = [
     "TRUTH",
     "ImageArray",
     "Mark",
+    "Points",
     "VideoWriter",
     "contact_sheet",
     "curves",

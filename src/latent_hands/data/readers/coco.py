@@ -1,17 +1,19 @@
 """Reader of hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
 
-`ROOT/annotations/{training,evaluation}.json` has images, annotations and a category of 21 keypoints, (u, v, 0
-not labelled, 1 hidden, 2 visible). `ROOT/{training,evaluation}/FILE_NAME` are the images, one hand each.
+`ROOT/annotations/{training,evaluation}.json` has images, annotations and categories of 21 keypoints, (u, v, 0
+not labelled, 1 hidden, 2 visible). `ROOT/{training,evaluation}/FILE_NAME` are the images. Each hand of an
+image has an annotation.
 
 Beyond COCO, an annotation may have the keys that `latent-hands export` writes: "side"; "xyz_mm" (21, 3) in
 the keypoints' order; "K" (3, 3); "convention", the joint convention; "palm_mm" (3) if the palm is labelled
 and a rule gives the wrist. Without "keypoints", the 2D joints are the projected "xyz_mm", all visible.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -39,9 +41,8 @@ def read_coco(
     A joint that is not labelled in 2D counts as invisible. It is placed where the camera projects its 3D
     label, or without a 3D label on the middle knuckle.
 
-    Raises HandsError if the split is unknown, the label file is missing or broken, the keypoints have other
-    names, or an image has two hands. `on_broken` receives the errors of missing images, of broken labels, and
-    of hands whose wrist or middle knuckle is not labelled.
+    Raises HandsError if the split is unknown, the label file is missing or broken, or the keypoints have
+    other names. `on_broken` receives the errors of missing images, of broken labels, and of hands whose wrist or middle knuckle is not labelled.
     """
     check_split(split)
     path = Path(root) / "annotations" / f"{split}.json"
@@ -52,17 +53,17 @@ def read_coco(
         _check_categories(content, path)
         files = {image["id"]: _inside(Path(root) / split, image["file_name"]) for image in content["images"]}
         annotations = content["annotations"]
-        if not annotations or len({each["image_id"] for each in annotations}) < len(annotations):
-            raise HandsError(
-                f"{path} has no annotations, or two of one image; it must have one for each image"
-            )
-        annotations = annotations[:limit]
+        if not annotations:
+            raise HandsError(f"{path} has no annotations; it must have one for each hand")
+        names = _names(content["images"], annotations)
+        items = list(zip(names, annotations, strict=True))[:limit]
 
-    def read(label: Any) -> Sample:
+    def read(item: tuple[str, Any]) -> Sample:
+        name, label = item
         with _coco_layout(path):
-            return _sample(files[label["image_id"]], label)
+            return _sample(name, files[label["image_id"]], label)
 
-    return list(read_each(read, annotations, on_broken))
+    return list(read_each(read, items, on_broken))
 
 
 @contextmanager
@@ -74,6 +75,26 @@ def _coco_layout(path: Path) -> Iterator[None]:
         raise
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
+
+
+def _names(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> list[str]:
+    """Return a name for each hand, which no other has.
+
+    It is the stem of the image's file, or its path if stems are equal, and for several hands of one image
+    the side: NAME-left, NAME-right, NAME-left-2.
+    """
+    paths = {image["id"]: PurePath(image["file_name"]).with_suffix("") for image in images}
+    stems = Counter(path.name for path in paths.values())
+    hands = Counter(label["image_id"] for label in annotations)
+    names, seen = [], Counter[str]()
+    for label in annotations:
+        path = paths.get(label["image_id"], PurePath(str(label["image_id"])))
+        name = path.name if stems[path.name] <= 1 else "-".join(path.parts)
+        if hands[label["image_id"]] > 1:
+            name += f"-{label.get('side') or 'hand'}"
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return names
 
 
 def _check_categories(content: Any, path: Path) -> None:
@@ -88,7 +109,7 @@ def _inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _sample(image: Path, label: dict[str, Any]) -> Sample:
+def _sample(name: str, image: Path, label: dict[str, Any]) -> Sample:
     where = f"annotation {label['id']} of {image}"
     if not image.is_file():
         raise HandsError(f"{where}: the image is missing")
@@ -102,7 +123,7 @@ def _sample(image: Path, label: dict[str, Any]) -> Sample:
     xyz_mm = None
     if "xyz_mm" in label:
         xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
-    sample = Sample(image.stem, image, side, xyz_mm, K=K, convention=convention).projected()
+    sample = Sample(name, image, side, xyz_mm, K=K, convention=convention).projected()
     if "keypoints" in label or sample.uv_px is None:
         sample = _with_keypoints(sample, label, where)
     return _with_palm(sample, label, where) if "palm_mm" in label else sample

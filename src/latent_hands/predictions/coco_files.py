@@ -1,0 +1,95 @@
+"""Hands as COCO keypoints: a data set with copies of the images, which `open_data("coco", ...)` reads."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from latent_hands.data.export.coco import CATEGORY, INFO
+from latent_hands.data.export.image_copies import keep_image, own_suffix
+from latent_hands.data.export.layout import numbers
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
+from latent_hands.errors import HandsError
+from latent_hands.files import write_text
+from latent_hands.hand.geometry import to_wrist
+from latent_hands.hand.skeleton import reorder
+from latent_hands.predictions.image_hands import ImageHands
+from latent_hands.predictor import Hand
+
+SPLIT = "evaluation"
+CATEGORIES = {"left": 1, "right": 2}
+_INFO = {
+    "description": "hands predicted by latent-hands estimate",
+    "score": "the detector's probability of a hand",
+    "confidence": "the expected share of joints within 30 mm",
+    "bbox": "the box of the keypoints, and area its area",
+}
+
+
+def write_coco(folder: Path, images: Sequence[ImageHands], convention: str | None = None) -> Path:
+    """Write `folder`/annotations/evaluation.json and copies of the images in `folder`/evaluation.
+
+    Keypoints have the order of COCO-WholeBody: wrist, then thumb to little finger from base to tip. They are
+    marked as hidden (1) outside the image, otherwise as visible (2). Categories are left_hand and right_hand.
+    "side", "xyz_mm", "K" and "convention" are the keys of `latent-hands export`; "xyz_mm" and "K" need the
+    palm's place in the camera frame. "score" and "confidence" are those of `Hand`.
+
+    `convention` is the joint convention of the model. Raises HandsError for frames of videos and cameras,
+    which have no image file.
+    """
+    records, labels = [], []
+    (folder / "annotations").mkdir(parents=True, exist_ok=True)
+    (folder / SPLIT).mkdir(exist_ok=True)
+    for number, image in enumerate(images):
+        if image.file is None or image.frame is not None:
+            raise HandsError(f"{image.name} is a frame of a video; the format coco needs image files")
+        name, (width, height) = _copy(folder / SPLIT, image), image.size_px
+        records.append({"id": number, "file_name": name, "width": width, "height": height})
+        for hand in image.hands:
+            labels.append(_label(hand, len(labels) + 1, number, image.size_px, convention))
+    sides = [CATEGORY | {"id": number, "name": f"{side}_hand"} for side, number in CATEGORIES.items()]
+    content = {
+        "info": INFO | _INFO,
+        "images": records,
+        "annotations": labels,
+        "categories": sides,
+    }
+    return write_text(folder / "annotations" / f"{SPLIT}.json", json.dumps(content))
+
+
+def _copy(folder: Path, image: ImageHands) -> str:
+    """Copy the image file, or encode it if other readers would not decode it alike; return its name."""
+    assert image.file is not None
+    name = image.name.removesuffix(image.file.suffix) + (own_suffix(image.file) or ".png")
+    keep_image(folder / name, image.file, read_rgb(image.file))
+    return name
+
+
+def _label(
+    hand: Hand, number: int, image: int, size_px: tuple[int, int], convention: str | None
+) -> dict[str, Any]:
+    uv_px = hand.uv_wrist_form_px
+    inside = ((uv_px >= -0.5) & (uv_px <= np.array(size_px) - 0.5)).all(axis=1)
+    keypoints = np.column_stack([uv_px, np.where(inside, VISIBLE, HIDDEN)])
+    box = [round(value, 3) for value in hand.box_px]
+    label: dict[str, Any] = {
+        "id": number,
+        "image_id": image,
+        "category_id": CATEGORIES[hand.handedness],
+        "iscrowd": 0,
+        "bbox": box,
+        "area": round(box[2] * box[3], 3),
+        "num_keypoints": len(KEYPOINTS),
+        "keypoints": numbers(reorder(keypoints, "rhd", "snap").ravel()),
+        "side": hand.handedness,
+    }
+    sure = {"score": hand.score, "confidence": hand.confidence}
+    label |= {name: round(value, 6) for name, value in sure.items() if value is not None}
+    if hand.palm_mm is not None and hand.K is not None and hand.frame == "camera":
+        xyz_mm = to_wrist(torch.from_numpy(hand.xyz_mm + hand.palm_mm)).numpy()
+        label |= {"xyz_mm": numbers(reorder(xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
+    return label if convention is None else label | {"convention": convention}

@@ -1,0 +1,49 @@
+"""Hands as JSON: a list of the hands of an image, and JSON Lines with the hands of each frame."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from latent_hands.data.formats.json_file import load_json
+from latent_hands.errors import HandsError
+from latent_hands.files import write_text
+from latent_hands.predictions.image_hands import ImageHands
+from latent_hands.predictor import Hand
+
+
+def hands_json(image: ImageHands, indent: int | None = None) -> list[str]:
+    """Return the JSON of each hand (`Hand.to_json`), preceded by "image", "hand" (its number), and its time.
+
+    The numbers of hands count from 0.
+    """
+    about: dict[str, Any] = {"image": image.name}
+    return [hand.to_json(indent, **about, hand=number) for number, hand in enumerate(image.hands)]
+
+
+def write_json(path: Path, image: ImageHands) -> Path:
+    """Write the list of hands. It is empty for an image without hands."""
+    hands = ",\n".join(hands_json(image, indent=1))
+    return write_text(path, f"[{hands}]\n")
+
+
+def frame_line(image: ImageHands) -> str:
+    """Return one line of JSON: "frame", "seconds" and the list "hands"."""
+    fields = {"frame": image.frame, "seconds": None if image.seconds is None else round(image.seconds, 6)}
+    hands = [json.loads(text) for text in hands_json(image)]
+    return json.dumps({**fields, "hands": hands})
+
+
+def read_json(path: str | Path) -> list[Hand]:
+    """Read the hands of a file that `write_json` or `Hand.to_json` wrote.
+
+    Raises HandsError for a missing file and for other JSON.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise HandsError(f"no file {path}; give the JSON of hands that `latent-hands estimate` wrote")
+    content = load_json(path)
+    hands = content if isinstance(content, list) else [content]
+    try:
+        return [Hand.from_json(json.dumps(each)) for each in hands]
+    except HandsError as error:
+        raise HandsError(f"{path}: {error}") from error

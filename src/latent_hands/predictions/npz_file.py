@@ -1,0 +1,111 @@
+"""Hands as arrays: one NPZ file for all hands of all images."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latent_hands.errors import HandsError
+from latent_hands.files import write_bytes
+from latent_hands.predictions.image_hands import ImageHands
+from latent_hands.predictor import Hand
+
+OF_HANDS: dict[str, tuple[int, ...]] = {
+    "pose": (21, 3),
+    "cpose": (21, 3),
+    "viewpoint": (3, 3),
+    "uv_px": (21, 2),
+    "spread": (21,),
+    "uv_spread_px": (21,),
+    "crop_px": (4,),
+    "bone_mm": (),
+    "score": (),
+    "confidence": (),
+    "palm_mm": (3,),
+    "palm_spread_mm": (3,),
+    "K": (3, 3),
+}
+"""Attributes of `Hand` -> their shape. The arrays of n hands have the shape (n, *shape); NaN is unknown."""
+_DERIVED: dict[str, tuple[int, ...]] = {"xyz_mm": (21, 3), "box_px": (4,)}
+_TEXTS = ("handedness", "frame", "camera")
+_UNKNOWN = -1
+
+
+def write_npz(path: Path, images: Sequence[ImageHands]) -> Path:
+    """Write the hands of all images.
+
+    Arrays of m images: "names", "files", "sizes_px" (width, height), "frames" (-1: no video), "seconds".
+    Arrays of n hands: "image" (index of the image), the attributes of `OF_HANDS`, "xyz_mm", "box_px",
+    "handedness", "frame" (of the axes), "camera" (empty: none), "bone_mm_assumed" and "track" (-1: none).
+    """
+    hands = [hand for image in images for hand in image.hands]
+    arrays: dict[str, Any] = {
+        "names": np.array([image.name for image in images], np.str_),
+        "files": np.array(["" if image.file is None else str(image.file) for image in images], np.str_),
+        "sizes_px": np.array([image.size_px for image in images], np.int64).reshape(len(images), 2),
+        "frames": np.array([_UNKNOWN if image.frame is None else image.frame for image in images], np.int64),
+        "seconds": _stacked([image.seconds for image in images], ()),
+        "image": np.array([i for i, image in enumerate(images) for _ in image.hands], np.int64),
+        "bone_mm_assumed": np.array([hand.bone_mm_assumed for hand in hands], bool),
+        "track": np.array([_UNKNOWN if hand.track is None else hand.track for hand in hands], np.int64),
+    }
+    for name, shape in (OF_HANDS | _DERIVED).items():
+        arrays[name] = _stacked([getattr(hand, name) for hand in hands], shape)
+    for name in _TEXTS:
+        arrays[name] = np.array([getattr(hand, name) or "" for hand in hands], np.str_)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return write_bytes(path, buffer.getvalue())
+
+
+def read_npz(path: str | Path) -> list[ImageHands]:
+    """Read a file that `write_npz` wrote. Raises HandsError for any other file."""
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        hands = [_hand(arrays, i) for i in range(len(arrays["image"]))]
+        return [
+            ImageHands(
+                name=str(name),
+                size_px=(int(arrays["sizes_px"][i, 0]), int(arrays["sizes_px"][i, 1])),
+                hands=tuple(hand for hand, of in zip(hands, arrays["image"], strict=True) if of == i),
+                file=Path(str(arrays["files"][i])) if arrays["files"][i] else None,
+                frame=None if arrays["frames"][i] == _UNKNOWN else int(arrays["frames"][i]),
+                seconds=_known(arrays["seconds"][i]),
+            )
+            for i, name in enumerate(arrays["names"])
+        ]
+    except FileNotFoundError as error:
+        raise HandsError(f"no file at {path}") from error
+    except Exception as error:  # zipfile and numpy raise almost every type on other files
+        raise HandsError(f"{path} has no hands that `latent-hands estimate` wrote: {error!r}") from error
+
+
+def _stacked(values: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array of float64 of the values; None becomes NaN."""
+    arrays = [np.full(shape, np.nan) if value is None else np.asarray(value, np.float64) for value in values]
+    return np.stack(arrays) if arrays else np.empty((0, *shape))
+
+
+def _known(value: Any) -> Any:
+    """Return None for NaN, and a number or an array of float32 for anything else."""
+    if np.isnan(value).all():
+        return None
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, np.float32)
+
+
+def _hand(arrays: dict[str, Any], i: int) -> Hand:
+    fields: dict[str, Any] = {name: _known(arrays[name][i]) for name in OF_HANDS}
+    fields |= {name: str(arrays[name][i]) or None for name in _TEXTS}
+    image = int(arrays["image"][i])
+    x, y, width, height = (float(number) for number in fields.pop("crop_px"))
+    return Hand(
+        **fields,
+        crop_px=(x, y, width, height),
+        bone_mm_assumed=bool(arrays["bone_mm_assumed"][i]),
+        track=None if arrays["track"][i] == _UNKNOWN else int(arrays["track"][i]),
+        seconds=_known(arrays["seconds"][image]),
+    )
