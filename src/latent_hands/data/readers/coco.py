@@ -42,7 +42,8 @@ def read_coco(
     label, or without a 3D label on the middle knuckle.
 
     Raises HandsError if the split is unknown, the label file is missing or broken, or the keypoints have
-    other names. `on_broken` receives the errors of missing images, of broken labels, and of hands whose wrist or middle knuckle is not labelled.
+    other names. `on_broken` receives the errors of missing images, of broken labels, and of hands whose
+    wrist or middle knuckle is not labelled.
     """
     check_split(split)
     path = Path(root) / "annotations" / f"{split}.json"
