@@ -18,7 +18,7 @@ from latent_hands.errors import HandsError, did_you_mean
 GROUPS = {
     "Start": ("demo", "models"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
-    "Train and evaluate": ("train", "evaluate", "assess", "reproduce"),
+    "Train and evaluate": ("train", "evaluate", "assess", "reproduce", "detector train"),
     "Use a model": ("estimate", "synthesise", "transfer", "walk"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Study joint conventions": ("conventions fit", "conventions draw"),

@@ -106,7 +106,7 @@ class Detector:
         if not (folder / SETTINGS).is_file() or not (folder / WEIGHTS).is_file():
             raise HandsError(
                 f'no detector "{name_or_path}": a detector is a folder with {SETTINGS} and {WEIGHTS}; '
-                "give the boxes of the hands, or train one with `latent-hands train-detector`"
+                "give the boxes of the hands, or train one with `latent-hands detector train`"
             )
         text = (folder / SETTINGS).read_text(encoding="utf-8")
         table = parse(text, str(folder / SETTINGS)).get("detector", {})
@@ -119,6 +119,10 @@ class Detector:
                 f"{folder / WEIGHTS} does not hold the weights of a detector: {error}"
             ) from error
         return cls(network, settings, device)
+
+    def with_settings(self, settings: Settings) -> "Detector":
+        """Return a detector with the same network and other settings."""
+        return Detector(self._fused, settings, self.device)
 
     def save(self, folder: Path) -> Path:
         """Write the folder of the detector, with weights in float16; return it."""

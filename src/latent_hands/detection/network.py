@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from latent_hands.networks.efficientnet import MAPS, feature_maps, fix, layer, load_imagenet, trunk
+from latent_hands.networks.efficientnet import MAPS, feature_maps, layer, load_imagenet, trunk
 from latent_hands.networks.spec import Precision, image_autocast
 
 STRIDE = 8
@@ -57,15 +57,12 @@ class DetectionNetwork(nn.Module):
 
     Args:
         precision: precision of the convolutions; the outputs are float32.
-        fixed_blocks: trainable blocks of EfficientNet that stay fixed as well.
     """
 
-    def __init__(self, precision: Precision = "bf16", fixed_blocks: int = 0):
+    def __init__(self, precision: Precision = "bf16"):
         super().__init__()
         self.precision: Precision = precision
-        self.fixed_blocks = fixed_blocks
         self.fixed, self.blocks = trunk(3)
-        fix(self.blocks[:fixed_blocks])
         self.laterals = nn.ModuleList(layer(channels, WIDTH, bounded=False) for _, channels in MAPS.values())
         self.merged = layer(WIDTH, WIDTH, 3)
         self.centres = nn.Sequential(layer(WIDTH, WIDTH, 3), _output([math.log(PRIOR / 2 / (1 - PRIOR))] * 2))
@@ -77,19 +74,21 @@ class DetectionNetwork(nn.Module):
         """Set the training mode; BatchNorm of the fixed layers stays in evaluation mode."""
         super().train(mode)
         self.fixed.eval()
-        self.blocks[: self.fixed_blocks].eval()
         return self
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Maps:
         """Return the maps, float32."""
         with image_autocast(image.device, self.precision):
-            x = self.fixed(image.contiguous(memory_format=torch.channels_last))
-            maps = feature_maps(self.blocks, x)
-            merged = None
-            for lateral, each in reversed(list(zip(self.laterals, maps, strict=True))):
-                merged = (
-                    lateral(each) if merged is None else lateral(each) + interpolate(merged, scale_factor=2.0)
-                )
+            return self.read(self.fixed(image.contiguous(memory_format=torch.channels_last)))
+
+    def read(self, fixed: Float[Tensor, "batch c h w"]) -> Maps:
+        """Return the maps of the output of the fixed layers."""
+        with image_autocast(fixed.device, self.precision):
+            *finer, coarsest = zip(self.laterals, feature_maps(self.blocks, fixed), strict=True)
+            lateral, each = coarsest
+            merged = lateral(each)
+            for lateral, each in reversed(finer):
+                merged = lateral(each) + interpolate(merged, scale_factor=2.0)
             merged = self.merged(merged)
             sides, box = self.centres(merged).float(), self.boxes(merged).float()
         return Maps(sides, box[:, :2], box[:, 2:])

@@ -9,13 +9,13 @@ from accelerate import Accelerator
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
+from latent_hands.interrupt import on_interrupt
 from latent_hands.paper.algorithms import Feed
 from latent_hands.paper.bound import Term
 from latent_hands.paper.modality import Batch
 from latent_hands.runs.folder import Place, check_new, cut_metrics, start_run
 from latent_hands.training.beginning import begin, continue_run
 from latent_hands.training.feeds import check_data
-from latent_hands.training.interrupt import on_interrupt
 from latent_hands.training.learning import take_step
 from latent_hands.training.progress import Reporter
 from latent_hands.training.run import Run
