@@ -26,7 +26,7 @@ from rich.progress import track
 from whole_image_poses import depth_errors, everything_given, pose_scores
 from whole_image_programs import CONVENTION, mediapipe_hands, our_hands
 from whole_image_scores import Found, false_alarms, joint_errors, match, mean_interval, score
-from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rhd
+from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rendered, rhd
 
 from latent_hands.predictor import Model
 
@@ -38,8 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", help='a run folder, the name of a shipped run, or "none" for MediaPipe alone')
     parser.add_argument("--mediapipe-python", type=Path, required=True, help="the Python that has MediaPipe")
-    for name in ("rhd", "ge2019", "photographs", "empty"):
+    for name in ("rhd", "ge2019", "photographs", "rendered", "empty"):
         parser.add_argument(f"--{name}", type=Path, help=f"folder of the images: {name}")
+    parser.add_argument(
+        "--sides", type=Path, help="JSON of the handedness of each box: {file: [side or null]}"
+    )
     parser.add_argument("--rotations", type=int, default=1, help="rotated crops averaged by the run")
     parser.add_argument("--limit", type=int, help="number of images of each set")
     parser.add_argument("--threads", type=int, default=2, help="threads of the run")
@@ -69,10 +72,13 @@ def chosen_sets(options: argparse.Namespace) -> dict[str, list[WholeImage]]:
     if options.rhd is not None:
         sets["rhd"] = rhd(options.rhd)
     if options.photographs is not None:
-        sets["subhih"] = photographs(options.photographs, "subhih", by_file=False)
-        sets["lebanese"] = photographs(options.photographs, "lebanese", by_file=True)
+        sides = {} if options.sides is None else json.loads(options.sides.read_text())
+        sets["subhih"] = photographs(options.photographs, "subhih", False, sides)
+        sets["lebanese"] = photographs(options.photographs, "lebanese", True, sides)
     if options.ge2019 is not None:
         sets["ge2019"] = ge2019(options.ge2019)
+    if options.rendered is not None:
+        sets["rendered"] = rendered(options.rendered)
     if options.empty is not None:
         sets["empty"] = empty(options.empty)
     return sets

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from whole_image_sets import TrueHand, WholeImage, joint_error, side_of
+from whole_image_sets import TrueHand, WholeImage, joint_error
 
 from latent_hands.evaluation.metrics import bootstrap_counts, interval_95
 from latent_hands.hand.boxes import Box, box_of_joints, iou
@@ -102,7 +102,7 @@ def _row(image: WholeImage, found: Sequence[Found]) -> list[float]:
     """
     partners = match(image.hands, found)
     pairs = [(h, f) for h, f in zip(image.hands, partners, strict=True) if h.counts and f is not None]
-    sides = [side_of(hand) == each.handedness for hand, each in pairs if side_of(hand)]
+    sides = [hand.handedness == each.handedness for hand, each in pairs if hand.handedness]
     errors = [(joint_error(hand, each.uv_px), max(hand.box[2:])) for hand, each in pairs]
     errors = [(error, error * side_px) for error, side_px in errors if np.isfinite(error)]
     share, pixels = (sum(each) for each in zip(*errors, strict=True)) if errors else (0.0, 0.0)

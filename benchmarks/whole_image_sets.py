@@ -26,11 +26,13 @@ class TrueHand:
     box: its box, of all joints or as drawn.
     counts: whether it must be found. Finding another one is neither right nor wrong.
     sample: its labels, None if only the box is labelled.
+    handedness: "left" or "right", None if it is not labelled.
     """
 
     box: Box
     counts: bool = True
     sample: Sample | None = None
+    handedness: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,33 @@ def ge2019(root: Path) -> list[WholeImage]:
     return _of_samples(open_data("ge2019", root, "evaluation"))
 
 
-def photographs(root: Path, folder: str, by_file: bool) -> list[WholeImage]:
+def rendered(root: Path) -> list[WholeImage]:
+    """Return the evaluation images with hands of a rendered set; hands count as in `rhd`."""
+    return _of_samples(open_data("rendered-hands", root, "evaluation"))
+
+
+def photographs(
+    root: Path, folder: str, by_file: bool, sides: dict[str, list[str | None]]
+) -> list[WholeImage]:
     """Return the held-out photographs of a folder of `photographs.json`, with the drawn boxes.
 
-    A fifth of the groups is held out, or of the files: those whose CRC-32 is a multiple of 5.
+    A fifth of the groups is held out, or of the files: those whose CRC-32 is a multiple of 5. `sides` may
+    have the handedness of each box of a file.
     """
     listed = json.loads((root / "photographs.json").read_text())
     chosen = [each for each in listed if each["file"].startswith(f"{folder}/") and each["boxes"] is not None]
     held_out = [
         each for each in chosen if zlib.crc32(each["file" if by_file else "group"].encode()) % HELD_OUT == 0
     ]
-    return [
-        WholeImage(root / each["file"], tuple(TrueHand((x, y, w, h)) for x, y, w, h in each["boxes"]))
-        for each in held_out
-    ]
+    images = []
+    for each in held_out:
+        known = sides.get(each["file"], [None] * len(each["boxes"]))
+        hands = (
+            TrueHand((x, y, w, h), handedness=side)
+            for (x, y, w, h), side in zip(each["boxes"], known, strict=True)
+        )
+        images.append(WholeImage(root / each["file"], tuple(hands)))
+    return images
 
 
 def empty(root: Path) -> list[WholeImage]:
@@ -78,13 +93,8 @@ def _of_samples(samples: Iterable[Sample]) -> list[WholeImage]:
         assert sample.uv_px is not None
         box = box_of_joints(sample.uv_px)
         counts = sample.visible_or_all.sum() >= LEAST_VISIBLE and max(box[2:]) >= LEAST_SIDE_PX
-        hands[sample.image].append(TrueHand(box, bool(counts), sample))
+        hands[sample.image].append(TrueHand(box, bool(counts), sample, sample.side))
     return [WholeImage(file, tuple(each)) for file, each in hands.items()]
-
-
-def side_of(hand: TrueHand) -> str | None:
-    """Return the handedness, None if it is not labelled."""
-    return None if hand.sample is None else hand.sample.side
 
 
 def joint_error(hand: TrueHand, uv_px: np.ndarray) -> float:
