@@ -27,6 +27,7 @@ OWN = {
     "objects": ("look.thing",),
     "other_hand": ("look.background.other",),
     "low_resolution": ("look.sensor.resolution",),
+    "surfaces": tuple(f"look.background.{name}" for name in ("surface", "layers", "gain")),
     "rough_camera": tuple(f"look.sensor.{name}" for name in ("motion_px", "blur_px", "noise", "quality")),
 }
 """The entries of a scene's record that each kind decides."""

@@ -14,17 +14,19 @@ from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 from latent_hands.rendering.looks.background import Background, OtherHand, paint, sample_background
 from latent_hands.rendering.looks.cloth import Sleeve, sample_sleeve
 from latent_hands.rendering.looks.jewellery import Band
-from latent_hands.rendering.looks.light import Light, sample_light
+from latent_hands.rendering.looks.light import Light, metered, sample_light
+from latent_hands.rendering.looks.near_surface import NearSurface
 from latent_hands.rendering.looks.reflectance import material
 from latent_hands.rendering.looks.sensor import PLAIN, Sensor, defocus, develop, film, sample_sensor
 from latent_hands.rendering.looks.skin import Skin, sample_skin
 from latent_hands.rendering.looks.things import Thing
 from latent_hands.rendering.rays.raster import rasterise
 from latent_hands.rendering.rays.raycast import Hits
+from latent_hands.rendering.rays.shadow import shadow
 from latent_hands.rendering.rays.stage import PlacedSurface, Stage, stage
 
 EXPOSURE = 0.37
-"""Exposure at 0 stops, for a light of mean radiance 1."""
+"""Exposure at 0 stops, for a light of mean radiance 1 from all directions."""
 DEPTH_EDGE, PART_EDGE = 0.03, 0.006
 """Neighbouring pixels lie on different surfaces if their depths differ by more than this share.
 
@@ -112,7 +114,8 @@ def render_image(
     scene = stage(model, device)
     light = backdrop(scene, look.background, look.light, size) if behind is None else behind
     light = light.copy()
-    depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m)
+    surface = look.background.surface if behind is None else None
+    depth_m, part = _lay_hand(light, scene, vertices_m, K, look, mirrored, thing_m, surface)
     return RenderedImage(develop(light, look.sensor), depth_m, part)
 
 
@@ -154,10 +157,16 @@ def _lay_hand(
     look: Look,
     mirrored: bool,
     thing_m: Float32[ndarray, "t 3"] | None,
+    on: NearSurface | None = None,
 ) -> tuple[Float32[ndarray, "s s"], UInt8[ndarray, "s s"]]:
-    """Render a hand and its object over an image, and return depth and part numbers."""
+    """Render a hand and its object over an image, and return depth and part numbers.
+
+    Their shadow falls on the image if `on` is given.
+    """
     K, size = K.astype(np.float32), len(light)
     hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
+    if on is not None:
+        light *= shadow(scene, hand, on, K, look.light, size, look.background.blur * size)
     surface = rasterise(scene.fine, K, size)
     covered = np.flatnonzero(surface.face >= 0)
     hits = Hits(surface.face[covered], surface.weight[covered], surface.depth_m[covered])
@@ -208,7 +217,7 @@ def _composite(
     uv = np.concatenate([_uv(inner, size), rim_uv])
     surface = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
     radiance = scene.radiance(hand, both, uv, K, look.light, surface)
-    gain = EXPOSURE * 2.0**look.sensor.stops * np.array(look.light.tint)
+    gain = EXPOSURE * 2.0**look.sensor.stops * metered(look.light) * np.array(look.light.tint)
     colour = film(radiance * gain.astype(np.float32))
     flat[inner] = colour[: len(inner)]
     visible = (rays.face >= 0).reshape(-1, 4, 1)

@@ -19,6 +19,7 @@ from latent_hands.hand.rig.collision import segment_distance
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation, with_wrist
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.rendering.grasp import closed_around
 from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, left_form, sample_view
 
 NEAREST_M = 0.12
@@ -65,11 +66,15 @@ def sample_hand(
 ) -> PlacedHand:
     """Draw a pose (unless one is given) and a viewpoint for which the scene's hand fits into the image.
 
+    A drawn pose closes around the object that the scene's hand holds.
     A viewpoint with joints outside the image is drawn again. If only the arm does not fit, the wrist is drawn
     again, with a growing spread. A viewpoint for which no wrist fits is drawn again: then the forearm is
     between camera and hand. After ATTEMPTS viewpoints the result is the hand of `tag_hand`.
     """
-    articulation = articulation or sample_articulation(rng)
+    if articulation is None:
+        articulation, thing = sample_articulation(rng), scene.look.thing
+        if thing is not None and thing.held:
+            articulation = closed_around(thing, scene.identity, articulation)
     for _ in range(ATTEMPTS):
         rotation = sample_view(rng)
         hand = place_hand(scene, articulation, rotation)

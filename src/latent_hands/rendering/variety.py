@@ -14,9 +14,11 @@ from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
+from latent_hands.rendering.image import EXPOSURE
 from latent_hands.rendering.looks.background import OtherHand
 from latent_hands.rendering.looks.cloth import sample_sleeve
 from latent_hands.rendering.looks.jewellery import sample_jewellery
+from latent_hands.rendering.looks.near_surface import sample_near_surface
 from latent_hands.rendering.looks.skin import sample_skin
 from latent_hands.rendering.looks.things import sample_thing
 from latent_hands.rendering.scene import MIRROR, SIDES, Scene, bone_m, sample_view, scene_rng
@@ -38,14 +40,16 @@ class Variety:
         other_hand: Another hand behind it.
         low_resolution: A hand of as few pixels as in RHD, enlarged.
         rough_camera: Strong motion blur, lens blur, noise or compression.
+        surfaces: A wall or a table close behind the hand, on which its shadow falls.
     """
 
     ages: float = 0.25
     jewellery: float = 0.25
-    objects: float = 0.1
+    objects: float = 0.3
     other_hand: float = 0.15
     low_resolution: float = 0.3
     rough_camera: float = 0.1
+    surfaces: float = 0.4
 
     @staticmethod
     def without(*names: str) -> "Variety":
@@ -167,6 +171,15 @@ def _with_rough_camera(scene: Scene, rng: np.random.Generator) -> Scene:
     return scene.with_look(sensor=replace(scene.look.sensor, **{name: strong[name] for name in faults}))
 
 
+def _with_surface(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Put a wall or a table close behind the hand."""
+    look = scene.look
+    exposure = EXPOSURE * 2.0**look.sensor.stops
+    surface = sample_near_surface(rng, scene.palm_m, exposure)
+    layers = () if rng.random() < 0.7 else look.background.layers
+    return scene.with_look(background=replace(look.background, surface=surface, layers=layers, gain=1.0))
+
+
 _CHANGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {
     "ages": _with_age,
     "jewellery": _with_jewellery,
@@ -174,6 +187,7 @@ _CHANGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {
     "other_hand": _with_other_hand,
     "low_resolution": _with_few_pixels,
     "rough_camera": _with_rough_camera,
+    "surfaces": _with_surface,
 }
 EVERYTHING = Variety()
 KINDS: Collection[str] = tuple(field.name for field in fields(Variety))

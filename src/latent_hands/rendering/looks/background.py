@@ -18,10 +18,14 @@ from latent_hands.rendering.looks.light import (
     Light,
     camera_to_world,
 )
+from latent_hands.rendering.looks.near_surface import NearSurface, paint_surface
 from latent_hands.rendering.looks.skin import Skin, skin_tone
 from latent_hands.rendering.looks.texture import textured
 
 LAYERS = ("scatter", "people", "bokeh")
+LAYER_SHARES = (0.25, 0.3, 0.04)
+LEVEL, LEVEL_SHARE = 0.2, 0.5
+"""Mean linear light of a well exposed background, and the share of the correction towards it in stops."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,12 @@ class Background:
         layers: Clutter over it: any of LAYERS.
         view_deg: Horizontal angle of view of the place; the direction of view is that of the light.
         blur: Standard deviation of the defocus, in image sides.
-        gain: Factor of the brightness.
+        gain: Factor of the brightness, which is then levelled by LEVEL.
         natural: Whether the colours come from the place; otherwise they are random.
         skin: Colour of people's skin, gamma-coded.
         seed: Seed of all patterns and shapes.
         other: Another hand, in the light of the place.
+        surface: A wall or a table close behind the hand, instead of a place or a pattern.
     """
 
     place: str
@@ -73,6 +78,7 @@ class Background:
     skin: tuple[float, float, float]
     seed: int
     other: OtherHand | None = None
+    surface: NearSurface | None = None
 
 
 def sample_background(rng: np.random.Generator, training: bool, light: Light, skin: Skin) -> Background:
@@ -84,14 +90,14 @@ def sample_background(rng: np.random.Generator, training: bool, light: Light, sk
     red, green, blue = (float((0.65 * channel) ** (1 / 2.2)) for channel in tone)
     return Background(
         place=str(rng.choice(places)) if light.place == LAMPS else light.place,
-        seen=bool(chance[0] < 0.45),
+        seen=bool(chance[0] < 0.65),
         layers=tuple(
-            name for name, draw, p in zip(LAYERS, chance[1:], (0.5, 0.3, 0.06), strict=True) if draw < p
+            name for name, draw, p in zip(LAYERS, chance[1:], LAYER_SHARES, strict=True) if draw < p
         ),
         view_deg=float(rng.uniform(40, 100)),
-        blur=float(rng.choice([0.0, 0.0, 1.0]) * rng.uniform(0.004, 0.03)),
-        gain=float(np.exp(rng.normal(-0.6, 0.55))),
-        natural=bool(rng.random() < 0.7),
+        blur=float(rng.choice([0.0, 1.0]) * rng.uniform(0.004, 0.03)),
+        gain=float(np.exp(rng.normal(-0.2, 0.4))),
+        natural=bool(rng.random() < 0.93),
         skin=(red, green, blue),
         seed=int(rng.integers(2**31)),
     )
@@ -101,7 +107,9 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
     """Return the background without the other hand, as display-referred linear light."""
     rng = np.random.default_rng(background.seed)
     colours = palette(rng, background)
-    if background.seen:
+    if background.surface is not None:
+        image = paint_surface(background.surface, light, size)
+    elif background.seen:
         image = view(background.place, camera_to_world(light), background.view_deg, size)
     else:
         image = textured(rng, size, colours)
@@ -117,7 +125,9 @@ def paint(background: Background, light: Light, size: int) -> Float32[ndarray, "
     if background.blur > 0:
         coded = Image.fromarray((255 * np.clip(image, 0, 1)).astype(np.uint8))
         image = np.asarray(coded.filter(ImageFilter.GaussianBlur(background.blur * size)), np.float32) / 255
-    return np.clip(image, 0, 1.2).astype(np.float32) ** np.float32(2.2) * np.float32(background.gain)
+    light_behind = np.clip(image, 0, 1.2).astype(np.float32) ** np.float32(2.2)
+    levelling = (LEVEL / max(float(light_behind.mean()), 1e-3)) ** LEVEL_SHARE
+    return light_behind * np.float32(background.gain * levelling)
 
 
 def view(

@@ -13,9 +13,9 @@ from latent_hands.rendering.looks.texture import enlarge, textured
 def scatter(
     rng: np.random.Generator, image: Float32[ndarray, "s s 3"], colours: Float32[ndarray, "c 3"]
 ) -> None:
-    """Draw three to nineteen shaded shapes over an image; most have one colour, some a texture."""
+    """Draw one to eight shaded shapes over an image; most have one colour, some a texture."""
     size = len(image)
-    for _ in range(rng.integers(3, 20)):
+    for _ in range(rng.integers(1, 9)):
         scale = np.exp(rng.uniform(np.log(0.04), np.log(0.5)))
         mask = shape_mask(rng, size, scale)
         colour = colours[rng.integers(len(colours))]

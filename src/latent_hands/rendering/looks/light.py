@@ -28,6 +28,8 @@ SKIN_LOBE, NAIL_LOBE = 14.0, 90.0  # exponents of the cosine to the mirror direc
 LOBE_END = 1e-3  # smaller values of a lobe are set to 0
 SUN_SHARE, SUN_ROUND = 0.08, 0.995  # least share of all light; least length of the mean direction
 WHITE_BALANCE = 0.8  # cameras remove most of the mean colour of the light
+METER_SHARE, METER_RANGE = 0.8, (0.4, 4.0)
+"""The share of an exposure meter's correction in stops, and the range of its factor."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -71,7 +73,7 @@ class Environment:
 def sample_light(rng: np.random.Generator, training: bool) -> Light:
     """Draw a random light; the places of training and evaluation are disjoint."""
     places = TRAINING_PLACES if training else EVALUATION_PLACES
-    place = str(rng.choice(places)) if rng.random() < 0.65 else LAMPS
+    place = str(rng.choice(places)) if rng.random() < 0.7 else LAMPS
     warmth, green = rng.normal(0, 0.10), rng.normal(0, 0.03)
     return Light(
         place=place,
@@ -91,6 +93,19 @@ def camera_to_world(light: Light) -> Float32[ndarray, "3 3"]:
     tilt = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     lean = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
     return (turn @ tilt @ lean @ np.diag([1, -1, -1])).astype(np.float32)
+
+
+def metered(light: Light) -> float:
+    """Return the factor by which a camera that measures the light on a wall before it changes the exposure.
+
+    Light from behind the camera shortens the exposure; backlight lengthens it.
+    """
+    world = environment(light.place, light.seed)
+    towards = camera_to_world(light) @ np.array([0, 0, -1], np.float32)
+    wall = np.maximum(world.directions @ towards, 0) @ world.power
+    wall = wall + max(float(world.sun @ towards), 0.0) * world.sun_power
+    factor = (np.pi / max(float(wall @ LUMINANCE), 1e-3)) ** METER_SHARE
+    return float(np.clip(factor, *METER_RANGE))
 
 
 def environment(place: str, seed: int) -> Environment:
@@ -134,7 +149,7 @@ def lamps(rng: np.random.Generator) -> Float32[ndarray, "h w 3"]:
         sharpness = np.exp(rng.uniform(np.log(2), np.log(3000)))
         energy = np.exp(rng.normal(0, 0.7))
         lobe = sharpness * np.exp(sharpness * (directions @ centre - 1))
-        radiance += energy * lobe[:, None] * _warmth(rng, 0.2)
+        radiance += energy * lobe[:, None] * _warmth(rng, 0.12)
     return radiance.reshape(*SHAPE, 3).astype(np.float32)
 
 

@@ -55,7 +55,7 @@ PLAIN = Sensor(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 101, 0)
 def sample_sensor(rng: np.random.Generator) -> Sensor:
     """Draw a random sensor, mostly a good one."""
     return Sensor(
-        stops=float(np.clip(rng.normal(-0.3, 0.7), -1.8, 1.3)),
+        stops=float(np.clip(rng.normal(0.0, 0.35), -1.2, 1.0)),
         contrast=float(rng.normal(1.0, 0.08)),
         saturation=float(rng.uniform(0.65, 1.1)),
         blur_px=float(rng.uniform(0.0, 0.75)),

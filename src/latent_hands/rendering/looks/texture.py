@@ -102,18 +102,16 @@ def cells(rng: np.random.Generator, size: int) -> Float32[ndarray, "s s"]:
     return enlarge(rng.random(count, dtype=np.float32)[distance.argmin(0)], size)
 
 
-PATTERNS: tuple[Pattern, ...] = (
-    *(clouds, clouds, clouds, gradient, stripes),
-    *(plaid, checks, bricks, wood, cells),
-)
-"""All patterns; clouds are three times as likely as each of the others."""
+PATTERNS: tuple[Pattern, ...] = (clouds, gradient, wood, bricks, stripes, plaid, checks, cells)
+PATTERN_SHARES = (0.45, 0.2, 0.12, 0.12, 0.03, 0.02, 0.02, 0.04)
+"""All patterns and their shares; regular ones are rare, as behind photographed hands."""
 
 
 def textured(
     rng: np.random.Generator, size: int, colours: Float32[ndarray, "c 3"]
 ) -> Float32[ndarray, "s s 3"]:
     """Draw a random pattern in the given colours, roughened and unevenly lit."""
-    grey = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
+    grey = PATTERNS[rng.choice(len(PATTERNS), p=PATTERN_SHARES)](rng, size)
     image = paint_with(grey, colours[rng.permutation(len(colours))[: rng.integers(2, len(colours) + 1)]])
     if rng.random() < 0.7:
         image *= (0.75 + 0.5 * clouds(rng, size))[..., None]

@@ -120,10 +120,12 @@ def _shade(
         fine = noise3(m.seed + wp.uint32(7), at / 1.5) * wp.min(1.0, 1.05 / mm_per_px)
         crease = m.creases * crease_depth(r, at, mark[1], 1.2 * coarse[0]) * (1.0 - nail)
         crease = crease * wp.min(1.0, 1.2 / mm_per_px)
-        uneven = 0.8 * coarse[1] + 0.6 * fine[0]
+        # Lines of the skin are broken, not drawn with an even stroke.
+        crease = crease * wp.clamp(0.7 + 1.6 * coarse[2], 0.15, 1.15)
+        uneven = 0.8 * coarse[1] + 0.9 * fine[0]
         albedo = skin_albedo(m, at, nail, mark[1], mark[2], crease, uneven)
         bump = bump * (1.0 - 0.8 * nail) * (1.0 + mark[2])
-    turn = bump * (0.10 * fine + 0.07 * coarse)
+    turn = bump * (0.16 * fine + 0.08 * coarse)
     rough = wp.normalize(normal + turn)
     # The light was gathered for the smooth normal; the relief scales it by its turn towards the camera.
     soft = 1.0 + 0.9 * (wp.dot(rough, toward) - wp.dot(normal, toward))
@@ -140,6 +142,9 @@ def _shade(
         1.5 * nail
     )
     shine = shine * (fresnel * oil * (1.0 - 0.35 * mark[1]) * lit[3] * lit[3] * (1.0 - 0.6 * crease))
+    if band < 0 and along < m.sleeve_start:
+        # Pores and dry patches break the gloss of skin; nails stay smooth.
+        shine = shine * wp.clamp(0.8 + (1.0 - nail) * (1.6 * fine[1] + 0.8 * coarse[0]), 0.1, 1.6)
     if metal[3] > 0.0:
         shine += (
             metal[3]

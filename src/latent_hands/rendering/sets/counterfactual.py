@@ -42,8 +42,11 @@ SCENE_STREAM, POSE_STREAM = (1, 0), (1, 1)
 """Keys of the random streams; the keys of ordinary scenes have at most one number."""
 POSE_ATTEMPTS, WRIST_ATTEMPTS = 20, 20
 
-VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera")
-"""An object and a coarse camera carry a change beyond the hand. A child and an adult do not fit one image."""
+VARIETY = Variety.without("ages", "objects", "low_resolution", "rough_camera", "surfaces")
+"""An object, a shadow and a coarse camera carry a change beyond the hand.
+
+A child and an adult do not fit one image.
+"""
 
 
 @dataclass(frozen=True)
