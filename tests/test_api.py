@@ -85,7 +85,7 @@ def test_documents_import_the_public_interface_only(document: Path):
 
 
 def test_a_saved_model_loads_as_it_was(tmp_path: Path):
-    model, image = tiny_model(ESTIMATION), noise_image()
+    model, image = tiny_model(ESTIMATION), lh.Photo.open(noise_image())
     folder = model.save(tmp_path / "model")
     again = lh.load(folder, "cpu")
     assert again.experiment == model.experiment

@@ -75,8 +75,8 @@ def test_only_averaged_rotations_make_the_estimate_rotate_with_the_image(model: 
     image, R = noise_image(60, 60), geometry.in_plane(torch.pi / 2).numpy()
 
     def broken_by(rotations: int) -> tuple[float, ...]:
-        upright = model.estimate(image, rotations=rotations)
-        turned = model.estimate(np.rot90(image, -1).copy(), rotations=rotations)
+        upright = model.estimate(Photo.open(image), rotations=rotations)
+        turned = model.estimate(Photo.open(np.rot90(image, -1).copy()), rotations=rotations)
         pairs = [(turned.pose, upright.pose @ R), (turned.viewpoint, upright.viewpoint @ R)]
         return tuple(float(np.abs(a - b).max()) for a, b in [*pairs, (turned.cpose, upright.cpose)])
 
@@ -86,7 +86,7 @@ def test_only_averaged_rotations_make_the_estimate_rotate_with_the_image(model: 
 
 def test_millimetres_are_bones_times_the_bone_that_was_given(model: Model):
     image = noise_image()
-    given, assumed = model.estimate(image, bone_mm=50.0), model.estimate(image)
+    given, assumed = (model.estimate(image, box=BOX, bone_mm=bone) for bone in (50.0, None))
     assert np.allclose(given.xyz_mm, 50 * given.pose)
     assert np.array_equal(given.pose, assumed.pose)
     assert (given.bone_mm, given.bone_mm_assumed) == (50.0, False)
@@ -98,7 +98,8 @@ def test_a_crop_does_not_depend_on_where_it_lies_in_the_image(model: Model):
     image = noise_image(40, 40)
     wide = np.full((90, 120, 3), 128, np.uint8)
     wide[20:60, 50:90] = image
-    alone, within = model.estimate(image), model.estimate(wide, box=(50.0, 20.0, 40.0, 40.0))
+    alone = model.estimate(Photo.open(image))
+    within = model.estimate(Photo.open(wide, "left", (50.0, 20.0, 40.0, 40.0)))
     assert np.allclose(within.pose, alone.pose, atol=1e-5)
     assert np.allclose(within.uv_px, alone.uv_px + np.array([50, 20]), atol=1e-3)
 
@@ -106,7 +107,7 @@ def test_a_crop_does_not_depend_on_where_it_lies_in_the_image(model: Model):
 def test_paths_pillow_images_and_arrays_are_the_same_image(model: Model, tmp_path: Path):
     image = noise_image()
     Image.fromarray(image).save(tmp_path / "hand.png")
-    hands = [model.estimate(each) for each in (image, Image.fromarray(image), tmp_path / "hand.png")]
+    hands = [model.estimate(Photo.open(each)) for each in (image, Image.fromarray(image), tmp_path / "hand.png")]
     assert all(same(hands[0], hand, 0) for hand in hands)
 
 
@@ -124,8 +125,8 @@ def test_a_hand_without_perspective_is_placed_where_it_was():
 
 def test_a_model_of_the_ray_frame_needs_the_camera_to_predict_in_the_camera_frame():
     model, image = tiny_model(ESTIMATION, frame="ray"), noise_image()
-    ray = model.estimate(image, box=BOX)
-    camera_frame = model.estimate(image, box=BOX, K=K)
+    ray = model.estimate(Photo.open(image, "left", BOX))
+    camera_frame = model.estimate(Photo.open(image, "left", BOX, K))
     assert (ray.frame, camera_frame.frame) == ("ray", "camera")
     R = geometry.ray_rotation(
         torch.from_numpy(K), torch.tensor(Photo.open(image, "left", BOX).centre_px)
@@ -134,7 +135,7 @@ def test_a_model_of_the_ray_frame_needs_the_camera_to_predict_in_the_camera_fram
 
 
 def test_a_hand_survives_json(model: Model):
-    hand = model.estimate(noise_image(), "right", 37.5, BOX)
+    hand = model.estimate(Photo.open(noise_image(), "right", BOX, K, 37.5))
     again = Hand.from_json(hand.to_json(indent=1))
     assert same(hand, again)
     assert (again.handedness, again.bone_mm, again.bone_mm_assumed, again.frame) == (
@@ -177,7 +178,7 @@ def test_other_json_is_no_hand(text: str):
 )
 def test_wrong_options_are_refused(model: Model, options: dict, message: str):
     with pytest.raises(HandsError, match=message):
-        model.estimate(noise_image(), **options)
+        model.estimate(noise_image(), **{"box": BOX} | options)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_an_absent_device_is_refused(device: str):
     ],
 )
 def test_an_impossible_field_is_refused(model: Model, field: str, value: object, message: str):
-    fields = json.loads(model.estimate(noise_image()).to_json())
+    fields = json.loads(model.estimate(Photo.open(noise_image())).to_json())
     with pytest.raises(HandsError, match=message):
         Hand.from_json(json.dumps(fields | {field: value}))
 

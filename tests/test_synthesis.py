@@ -78,7 +78,7 @@ def test_pose_and_content_each_matter(model: Model):
 
 
 def test_transfer_is_every_pose_in_every_scene(model: Model):
-    hand = model.estimate(A)
+    hand = model.estimate(Photo.open(A))
     made = model.transfer([A, B, hand], [B, A])
     assert [len(row) for row in made] == [2, 2, 2]
     for i, pose in enumerate([A, B, hand]):
@@ -215,7 +215,7 @@ def test_images_keep_bytes():
 @pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS, FOUR_FACTORS])
 def test_the_gallery_shows_every_input_and_output(graph: str):
     model = tiny_model(graph)
-    sheet = transfer_grid(model, [A, model.estimate(A)], [A, Photo.open(B, "right"), B])
+    sheet = transfer_grid(model, [A, model.estimate(Photo.open(A))], [A, Photo.open(B, "right"), B])
     cell, gap = 160, 6
     assert sheet.shape[0] > 3 * (cell + gap)
     assert sheet.shape[1] > 5 * (cell + gap)

@@ -7,6 +7,7 @@ from latent_hands.configuration.files import (
     packaged_experiments,
     write_experiment,
 )
+from latent_hands.configuration.rules import Confidence, Handedness, Presence
 from latent_hands.configuration.settings import (
     Data,
     DecoderArrow,
@@ -20,11 +21,14 @@ from latent_hands.configuration.settings import (
 
 __all__ = [
     "Algorithm",
+    "Confidence",
     "Data",
     "DecoderArrow",
     "EncoderArrow",
     "Experiment",
+    "Handedness",
     "PhasePlan",
+    "Presence",
     "Sampling",
     "Supervision",
     "Training",

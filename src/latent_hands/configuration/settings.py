@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from latent_hands.beyond import OBJECTIVES
 from latent_hands.configuration.algorithm import Algorithm, Count, Weight, is_finished
+from latent_hands.configuration.rules import Confidence, Handedness, Presence
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError
 from latent_hands.networks import Networks
@@ -192,7 +193,8 @@ class Experiment:
         encoders, decoders: arrows by name.
         algorithm: how the graph learns.
         objectives: {name of an objective beyond the paper: {arrow: weight}} (`latent_hands.beyond`).
-        networks, data, augmentation, supervision, phases, training, sampling: the other sections.
+        networks, data, augmentation, supervision, phases, training, sampling, handedness, presence,
+            confidence: the other sections.
     """
 
     latent: dict[str, Size]
@@ -207,6 +209,9 @@ class Experiment:
     phases: dict[str, PhasePlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
     sampling: Sampling = field(default_factory=Sampling)
+    handedness: Handedness = field(default_factory=Handedness)
+    presence: Presence | None = None
+    confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
         """Raise HandsError for settings that contradict each other."""

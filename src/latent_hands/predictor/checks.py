@@ -10,6 +10,7 @@ from latent_hands.data.formats.image import read_rgb, to_pixels
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import Box
 
+Rgb = UInt8[np.ndarray, "height width 3"]
 ImageSource = str | Path | Image.Image | np.ndarray
 """An image: a file, a Pillow image, or bytes (height, width, 3)."""
 BONES_MM = (15, 80)

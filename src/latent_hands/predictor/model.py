@@ -1,67 +1,45 @@
 """Model: a trained run that predicts hands from images, and images from poses and contents."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
 
 from latent_hands import synthesis
 from latent_hands.data.sample import Sample
+from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
-from latent_hands.hand import geometry
 from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
-from latent_hands.predictor.checks import ImageSource
-from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
+from latent_hands.predictor.cameras import ImageCamera, camera_of_image
+from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
+from latent_hands.predictor.decoded import Synthesis, Walk
+from latent_hands.predictor.find import (
+    HandDetector,
+    detected_candidates,
+    find_hands,
+    given_candidates,
+    hand_of,
+)
+from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo
+from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.sources import ContentReads, Source, as_photo
 from latent_hands.predictor.trained_graph import TrainedGraph, with_canonical
 from latent_hands.runs.folder import load_run, write_run
 
-Rgb = UInt8[np.ndarray, "height width 3"]
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """An image and a hand, decoded from one latent.
-
-    Attributes:
-        image: (height, width, 3) bytes; None if the run has no image decoder.
-        hand: the decoded left hand. Its bone is assumed to be 40 mm, its box is the whole image.
-    """
-
-    image: Rgb | None
-    hand: Hand
-
-
-@dataclass(frozen=True)
-class Walk:
-    """Images and hands, decoded from the latents on a line, step by step.
-
-    Attributes:
-        images: one image a step; empty if the run has no image decoder.
-        hands: one left hand a step, as in `Synthesis`.
-    """
-
-    images: list[Rgb]
-    hands: list[Hand]
-
-    @property
-    def poses(self) -> Float[np.ndarray, "steps 21 3"]:
-        """Poses of the hands, in bone lengths."""
-        return np.stack([hand.pose for hand in self.hands])
+DRAWS = 16
+"""Number of draws from q(z | image) in a search."""
 
 
 class Model(TrainedGraph):
     """A trained run.
 
-    `load` opens one. `estimate` predicts the hand in an image. `synthesise`, `transfer`, `swap` and `walk`
-    decode images and hands from recombined factors. `save` writes a run folder.
+    `load` opens one. `find` finds the hands in an image, `estimate` predicts one hand. `synthesise`,
+    `transfer`, `swap` and `walk` decode images and hands from recombined factors. `save` writes a run folder.
     """
 
     @classmethod
@@ -81,6 +59,56 @@ class Model(TrainedGraph):
         """
         return write_run(Path(path), self.vae, self.experiment)
 
+    @cached_property
+    def detector(self) -> HandDetector:
+        """The detector that finds hands in whole images: the shipped one, unless another one is set."""
+        return Detector.load(device=self.device)
+
+    def find(
+        self,
+        image: ImageSource,
+        *,
+        boxes: Sequence[Sequence[float]] | None = None,
+        handedness: str | Sequence[str | None] | None = None,
+        bone_mm: float | None = None,
+        K: np.ndarray | None = None,
+        rotations: int = 1,
+        draws: int = DRAWS,
+        most: int = 8,
+    ) -> list[Hand]:
+        """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
+
+        Each hand is read in a square around its box, and again in a square around the joints that were found.
+        Where the side is not certain, the hand is read as both sides, and the model decides.
+
+        Args:
+            image: a file, a Pillow image or bytes (height, width, 3).
+            boxes: the boxes (x, y, width, height) of the hands, in pixels from the image's upper left corner:
+                the smallest rectangle around the 21 joints, roughly. Without them, the detector finds them.
+            handedness: "left" or "right" for all hands, or with `boxes` one for each, None where unknown. By
+                default the side is found.
+            bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP, 15 to 80 mm. If it is
+                not given, 40 mm is assumed.
+            K: the camera (3, 3) in pixels. If it is not given, it is read from the EXIF data of the image, or
+                assumed (`Hand.camera`).
+            rotations: number of rotated crops to average in the second reading.
+            draws: number of hands to draw from q(z | image) for spreads, sides and confidence: 0, or 2 and
+                more.
+            most: largest number of detected hands, those of the highest scores.
+
+        Returns the hands by falling score, or in the order of `boxes`. The list is empty if there is no hand.
+        Raises HandsError for an image or a value that is not valid, as `Photo.open` does.
+        """
+        if most < 1:
+            raise HandsError(f"most is {most}, but must be 1 or more hands")
+        rgb = pixels_of(image)
+        camera = camera_of_image(image, rgb.shape[:2], K)
+        if boxes is None:
+            candidates = detected_candidates(self.detector.detect(rgb)[:most], handedness)
+        else:
+            candidates = given_candidates(boxes, handedness, rgb)
+        return find_hands(self, rgb, camera, candidates, bone_mm, rotations, draws)
+
     def estimate(
         self,
         image: Photo | Sample | ImageSource,
@@ -91,33 +119,37 @@ class Model(TrainedGraph):
         rotations: int = 1,
         draws: int = 0,
     ) -> Hand:
-        """Estimate the 3D pose of the hand in an image.
+        """Estimate one hand in an image: the hand of highest score, or the hand in a box.
+
+        A `Photo` or a `Sample` brings all values with it: its crop is read as it is, once, without any
+        search. That is the protocol of the papers.
 
         Args:
-            image: a file, a Pillow image or bytes (height, width, 3). A `Photo` or a `Sample` brings the next
-                four values with it.
-            handedness: "left" or "right"; without it, "left" is assumed. A right hand is mirrored for the
-                prediction, and the result is mirrored back.
-            bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP, 15 to 80 mm. If it is
-                not given, 40 mm is assumed.
-            box: (x, y, width, height) in pixels, centred on the middle finger's MCP and just large enough for
-                the whole hand. If it is not given, the whole image is read.
-            K: the camera (3, 3) in pixels. A model of frame "ray" needs it to predict in the camera frame.
-            rotations: number of rotated crops to average. More are slower and more accurate.
-            draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more.
+            image: a file, a Pillow image or bytes (height, width, 3); a `Photo`, or a `Sample`.
+            handedness, bone_mm, K, rotations: as in `find`.
+            box: the box (x, y, width, height) of the hand, as in `find`. If it is not given, the detector
+                finds the hand.
+            draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more. A search
+                draws 16 or more, because it needs them to name the side.
 
-        Raises HandsError as `Photo.open` does, and if `rotations < 1`, `draws < 0` or `draws == 1`.
+        Raises HandsError if no hand is found, as `Photo.open` does, and if `rotations < 1`, `draws < 0` or
+        `draws == 1`.
         """
-        photo = self._photo(image, handedness, box, K, bone_mm)
-        flip = photo.handedness == "right" and self.experiment.data.right_hands == "mirror"
-        view = photo.mirrored() if flip else photo
-        outputs = self.predict_photo(view, rotations, draws)
-        uv_px = view.joints_px(outputs)
-        if flip:
-            outputs["pose"] = geometry.mirror(outputs["pose"])
-            outputs["viewpoint"] = geometry.Mz @ outputs["viewpoint"] @ geometry.Mx
-            uv_px[:, 0] = view.rgb.shape[1] - 1 - uv_px[:, 0]
-        return self._hand(photo, outputs, uv_px)
+        if isinstance(image, Photo | Sample):
+            photo = self._photo(image, handedness, box, K, bone_mm)
+            return self._read_as_it_is(photo, rotations, draws)
+        hands = self.find(
+            image,
+            boxes=None if box is None else [box],
+            handedness=handedness,
+            bone_mm=bone_mm,
+            K=K,
+            rotations=rotations,
+            draws=draws or DRAWS,
+        )
+        if not hands:
+            raise HandsError("no hand found in the image; give box=(x, y, width, height) if there is one")
+        return hands[0]
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
@@ -171,14 +203,12 @@ class Model(TrainedGraph):
 
     def _photo(
         self,
-        image: Photo | Sample | ImageSource,
+        image: Photo | Sample,
         handedness: str | None,
         box: Sequence[float] | None,
         K: np.ndarray | None,
         bone_mm: float | None,
     ) -> Photo:
-        if not isinstance(image, Photo | Sample):
-            return Photo.open(image, handedness or "left", box, K, bone_mm)
         given = {"handedness": handedness, "box": box, "K": K, "bone_mm": bone_mm}
         for name, value in given.items():
             if value is not None:
@@ -187,25 +217,11 @@ class Model(TrainedGraph):
                 )
         return as_photo(image, crop=self.experiment.data.crop)
 
-    def _hand(self, photo: Photo, outputs: dict[str, Tensor], uv_px: Float[np.ndarray, "21 2"]) -> Hand:
-        without_camera = self.experiment.data.frame == "ray" and photo.K is None
-        arrays = {name: value.numpy() for name, value in outputs.items()}
-        uv_spread = arrays.get("uv_spread")
-        return Hand(
-            handedness=photo.handedness,
-            pose=arrays["pose"],
-            cpose=arrays["cpose"],
-            viewpoint=arrays["viewpoint"],
-            bone_mm=photo.bone_mm or ASSUMED_BONE_MM,
-            bone_mm_assumed=photo.bone_mm is None,
-            crop_px=photo.crop_box_px,
-            uv_px=uv_px,
-            frame="ray" if without_camera else "camera",
-            spread=arrays.get("spread"),
-            uv_spread_px=None if uv_spread is None else uv_spread * (photo.side_px / 2),
-            K=photo.K,
-            camera=None if photo.K is None else "given",
-        )
+    def _read_as_it_is(self, photo: Photo, rotations: int, draws: int) -> Hand:
+        flip = photo.handedness == "right" and self.experiment.data.right_hands == "mirror"
+        outputs = self.predict_photo(photo.mirrored() if flip else photo, rotations, draws)
+        reading = Reading(photo, mirrored(outputs) if flip else outputs)
+        return hand_of(self, reading, None if photo.K is None else ImageCamera(photo.K, "given"), None)
 
     def _whole(self, source: Source | Latent) -> Latent:
         """Return all factors of a source."""
@@ -221,7 +237,7 @@ class Model(TrainedGraph):
         blank = Photo.open(np.zeros((self.crop_px, self.crop_px, 3), np.uint8))
         poses = {name: value.cpu() for name, value in with_canonical(decoded, None).items()}
         each = [{name: value[i] for name, value in poses.items()} for i in range(len(poses["pose"]))]
-        return images, [self._hand(blank, outputs, blank.joints_px(outputs)) for outputs in each]
+        return images, [hand_of(self, Reading(blank, outputs), None, None) for outputs in each]
 
 
 def find_device(device: str | torch.device) -> torch.device:

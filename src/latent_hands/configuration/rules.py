@@ -1,0 +1,74 @@
+"""The rules that judge found hands: logistic models of few features (`latent-hands runs calibrate`)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from latent_hands.typed_toml import Range
+
+Coefficient = Annotated[float, Range(-1000.0, 1000.0)]
+
+
+@dataclass(frozen=True)
+class Handedness:
+    """The section [handedness]: which side a hand is read as, where the detector is not certain.
+
+    The crop is read as both hands. The log-odds of a right hand are the sum of these weights times the
+    difference of each feature, right hand minus left hand; without draws only the detector counts.
+
+    Attributes:
+        detector: weight of the log-odds of a right hand that the detector states.
+        spread: weight of the logarithm of the mean spread of the joints.
+        uv_spread: weight of the logarithm of the mean spread of the joints in the image.
+        disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
+        nats: weight of the divergence of the posterior from the prior.
+    """
+
+    detector: Coefficient = 1.0
+    spread: Coefficient = -6.0
+    uv_spread: Coefficient = 0.0
+    disagreement: Coefficient = 0.0
+    nats: Coefficient = 0.0
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The section [presence]: whether what was found is a hand. Without it, every detection is kept.
+
+    The log-odds of a hand are the sum of weights times features.
+
+    Attributes:
+        bias: log-odds where all features are 0.
+        score: weight of the log-odds of a hand that the detector states.
+        spread: weight of the logarithm of the mean spread of the joints, in bone lengths.
+        disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
+        overlap: weight of the overlap (IoU) of the joints' box with the detector's box.
+        threshold: smallest probability of a hand that is kept.
+    """
+
+    bias: Coefficient
+    score: Coefficient
+    spread: Coefficient
+    disagreement: Coefficient
+    overlap: Coefficient
+    threshold: Annotated[float, Range(0.0, 1.0)] = 0.5
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The section [confidence]: the expected share of joints within 30 mm. Without it, none is stated.
+
+    The log-odds of a joint to be within 30 mm are the sum of weights times features.
+
+    Attributes:
+        bias: log-odds where all features are 0.
+        spread: weight of the logarithm of the mean spread of the joints, in millimetres.
+        disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
+        score: weight of the log-odds of a hand that the detector states; 0 counts where the box was given.
+        side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
+    """
+
+    bias: Coefficient
+    spread: Coefficient
+    disagreement: Coefficient
+    score: Coefficient
+    side_px: Coefficient

@@ -1,0 +1,40 @@
+"""Images and hands that are decoded from latents."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from latent_hands.predictor.checks import Rgb
+from latent_hands.predictor.hand import Hand
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """An image and a hand, decoded from one latent.
+
+    Attributes:
+        image: (height, width, 3) bytes; None if the run has no image decoder.
+        hand: the decoded left hand. Its bone is assumed to be 40 mm, its box is the whole image.
+    """
+
+    image: Rgb | None
+    hand: Hand
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Images and hands, decoded from the latents on a line, step by step.
+
+    Attributes:
+        images: one image a step; empty if the run has no image decoder.
+        hands: one left hand a step, as in `Synthesis`.
+    """
+
+    images: list[Rgb]
+    hands: list[Hand]
+
+    @property
+    def poses(self) -> Float[np.ndarray, "steps 21 3"]:
+        """Poses of the hands, in bone lengths."""
+        return np.stack([hand.pose for hand in self.hands])

@@ -1,0 +1,94 @@
+"""Judging found hands: which side, whether it is a hand, and how many joints are right."""
+
+import math
+from dataclasses import fields
+
+from latent_hands.configuration.rules import Confidence, Handedness, Presence
+from latent_hands.hand.boxes import Box, iou
+from latent_hands.predictor.reading import Reading
+
+LEAST = 1e-3
+"""Smallest value of a feature whose logarithm counts, in bone lengths."""
+CERTAIN = 0.999
+"""Probabilities of a detector are taken for at most as certain."""
+
+
+def log_odds(probability: float) -> float:
+    """Return ln(p / (1 - p)), with p between 0.001 and 0.999."""
+    p = min(max(probability, 1 - CERTAIN), CERTAIN)
+    return math.log(p / (1 - p))
+
+
+def side_features(left: Reading, right: Reading, probability: float) -> dict[str, float]:
+    """Return the features of `Handedness` for one crop, read as both hands.
+
+    `probability` is that of a right hand by the detector, 0.5 if it is not known.
+    """
+    of_left, of_right = _features(left), _features(right)
+    difference = {name: of_right[name] - of_left[name] for name in of_right}
+    return difference | {"detector": log_odds(probability)}
+
+
+def right_probability(rule: Handedness, left: Reading, right: Reading, probability: float = 0.5) -> float:
+    """Return the probability that a hand is a right one, from its crop read as both hands."""
+    return _sigmoid(_sum(rule, side_features(left, right, probability)))
+
+
+def presence_features(reading: Reading, box: Box, score: float) -> dict[str, float]:
+    """Return the features of `Presence` of a detection and its reading."""
+    found = _features(reading)
+    overlap = iou(reading.box_px, box)
+    names = ("spread", "disagreement")
+    return {name: found[name] for name in names} | {"bias": 1.0, "score": log_odds(score), "overlap": overlap}
+
+
+def presence(rule: Presence | None, reading: Reading, box: Box, score: float) -> float:
+    """Return the probability that a detection is a hand; 1 without a rule."""
+    return 1.0 if rule is None else _sigmoid(_sum(rule, presence_features(reading, box, score)))
+
+
+def confidence_features(
+    reading: Reading, bone_mm: float, score: float | None, crop_px: int
+) -> dict[str, float]:
+    """Return the features of `Confidence`: of a reading, its bone, and the side of the network's images."""
+    found = _features(reading)
+    return {
+        "bias": 1.0,
+        "spread": found["spread"] + math.log(bone_mm),
+        "disagreement": found["disagreement"],
+        "score": 0.0 if score is None else log_odds(score),
+        "side_px": math.log(min(reading.photo.side_px / crop_px, 1.0)),
+    }
+
+
+def confidence(
+    rule: Confidence | None, reading: Reading, bone_mm: float, score: float | None, crop_px: int
+) -> float | None:
+    """Return the expected share of joints within 30 mm; None without a rule or without draws."""
+    if rule is None or "spread" not in reading.outputs:
+        return None
+    return _sigmoid(_sum(rule, confidence_features(reading, bone_mm, score, crop_px)))
+
+
+def _features(reading: Reading) -> dict[str, float]:
+    """Return logarithms of spreads and disagreement, and nats; 0 for what the model does not predict."""
+    outputs = reading.outputs
+    logs = {
+        name: math.log(max(float(outputs[name].mean()), LEAST)) if name in outputs else 0.0
+        for name in ("spread", "uv_spread")
+    }
+    measured = "uv" in outputs
+    return logs | {
+        "disagreement": math.log(max(reading.disagreement, LEAST)) if measured else 0.0,
+        "nats": float(outputs["nats"]) if "nats" in outputs else 0.0,
+    }
+
+
+def _sum(rule: Handedness | Presence | Confidence, features: dict[str, float]) -> float:
+    return sum(
+        getattr(rule, each.name) * features[each.name] for each in fields(rule) if each.name in features
+    )
+
+
+def _sigmoid(logit: float) -> float:
+    return 0.5 * (1 + math.tanh(logit / 2))

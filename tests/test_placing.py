@@ -1,0 +1,161 @@
+"""The palm in space: exact for projected joints, in any crop, proportional to the bone. Cameras of files."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latent_hands.errors import HandsError
+from latent_hands.hand import camera
+from latent_hands.predictor.cameras import FOCAL_SPREAD, camera_of_image, exif_focal_px
+from latent_hands.predictor.placing import disagreement, joint_spread_px, place_palm
+
+K = np.array([[500.0, 0, 310], [0, 480.0, 250], [0, 0, 1]])
+
+
+def joints_mm(seed: int = 0) -> np.ndarray:
+    """Return a hand: five bent rays from the palm."""
+    rng, angle = np.random.default_rng(seed), np.linspace(-2.4, -0.9, 5)
+    ray = np.stack([np.cos(angle), np.sin(angle), rng.normal(0, 0.5, 5)], axis=1)
+    reach = np.array([115.0, 95, 75, 45])
+    fingers = ray[:, None] * reach[:, None] + rng.normal(0, 6, (5, 4, 3))
+    return np.concatenate([np.zeros((1, 3)), fingers.reshape(20, 3)])
+
+
+def image_of(xyz_mm: np.ndarray, palm_mm: np.ndarray, camera_px: np.ndarray = K) -> np.ndarray:
+    return camera.project(torch.from_numpy(xyz_mm + palm_mm), torch.from_numpy(camera_px)).numpy()
+
+
+@pytest.mark.parametrize("palm", [(0.0, 0.0, 300.0), (-150.0, 90.0, 400.0), (200.0, -300.0, 2500.0)])
+def test_the_palm_of_projected_joints_is_recovered(palm):
+    xyz = joints_mm()
+    found = place_palm(xyz, image_of(xyz, np.array(palm)), K)
+    np.testing.assert_allclose(found.xyz_mm, palm, rtol=1e-6, atol=1e-5)
+    assert found.spread_mm().max() < 1e-3
+
+
+def test_a_crop_of_the_image_does_not_move_the_palm():
+    xyz, palm = joints_mm(), np.array([80.0, -40, 500])
+    uv = image_of(xyz, palm) + np.random.default_rng(1).normal(0, 2, (21, 2))
+    whole = place_palm(xyz, uv, K)
+    W = camera.warp_matrix(torch.tensor([330.0, 240.0], dtype=torch.float64), 150.0, 128)
+    cropped = place_palm(
+        xyz,
+        camera.warp_points(torch.from_numpy(uv), W).numpy(),
+        camera.warp_camera(torch.from_numpy(K), W).numpy(),
+    )
+    np.testing.assert_allclose(cropped.xyz_mm, whole.xyz_mm, rtol=1e-6)
+    np.testing.assert_allclose(cropped.covariance, whole.covariance, rtol=1e-4)
+
+
+def test_a_larger_bone_is_as_much_farther_away():
+    xyz, palm = joints_mm(), np.array([80.0, -40, 500])
+    uv = image_of(xyz, palm) + np.random.default_rng(1).normal(0, 2, (21, 2))
+    near, far = place_palm(xyz, uv, K), place_palm(1.5 * xyz, uv, K)
+    np.testing.assert_allclose(far.xyz_mm, 1.5 * near.xyz_mm, rtol=1e-6)
+    relative = near.spread_mm(bone_spread=0.1) ** 2 - near.spread_mm() ** 2
+    np.testing.assert_allclose(relative, (0.1 * near.xyz_mm) ** 2, rtol=1e-6)
+
+
+def test_a_longer_focal_length_changes_the_depth_as_much():
+    xyz, palm = joints_mm() / 4, np.array([80.0, -40, 500])
+    uv, longer = image_of(xyz, palm), K * [[1.1], [1.1], [1]]
+    longer[:2, 2] = K[:2, 2]
+    found = place_palm(xyz, uv, longer).xyz_mm
+    np.testing.assert_allclose(found, palm * [1, 1, 1.1], rtol=0.02)
+    spread = place_palm(xyz, uv, K).spread_mm(focal_spread=0.1)
+    np.testing.assert_allclose(spread, [0, 0, 50], atol=0.1)
+
+
+def test_the_spread_is_that_of_the_errors():
+    """Joints that err together within a finger move the palm as much as its spread states."""
+    xyz, palm, rng = joints_mm(), np.array([80.0, -40, 500]), np.random.default_rng(2)
+    uv, finger = image_of(xyz, palm), np.repeat(np.arange(5), 4)
+    away, spread = [], None
+    for _ in range(200):
+        noise = 3 * rng.normal(size=(5, 2))[finger]
+        moved = uv.copy()
+        moved[1:] += noise
+        found = place_palm(xyz, moved, K, np.full(21, 3.0))
+        away.append(found.xyz_mm - palm)
+        spread = found.spread_mm()
+    np.testing.assert_allclose(np.std(away, axis=0), spread, rtol=0.4)
+
+
+def test_an_uncertain_joint_counts_less():
+    xyz, palm = joints_mm(), np.array([80.0, -40, 500])
+    uv = image_of(xyz, palm)
+    uv[8] += 60
+    sigma = np.ones(21)
+    sigma[8] = 1000
+    np.testing.assert_allclose(place_palm(xyz, uv, K, sigma).xyz_mm, palm, atol=0.5)
+    assert abs(place_palm(xyz, uv, K).xyz_mm - palm).max() > 2
+
+
+def test_joints_that_no_camera_sees_still_have_a_palm_before_it():
+    xyz, rng = joints_mm(), np.random.default_rng(3)
+    for uv in (
+        rng.uniform(0, 500, (21, 2)),
+        np.full((21, 2), 100.0),
+        -image_of(xyz, np.array([0, 0, 300.0])),
+    ):
+        found = place_palm(xyz, uv, K)
+        assert np.isfinite(found.xyz_mm).all()
+        assert (found.xyz_mm[2] + xyz[:, 2]).min() > 0
+
+
+def test_both_pose_and_joints_in_the_image_err():
+    xyz, ones = joints_mm(), np.ones(21)
+    uv = xyz[:, :2] * 2 + 100  # two pixels a millimetre
+    np.testing.assert_allclose(joint_spread_px(ones, 0 * ones, xyz, uv), np.sqrt(1 / 2))
+    np.testing.assert_allclose(joint_spread_px(0 * ones, ones, xyz, uv), 2 / np.sqrt(3))
+
+
+def test_a_pose_agrees_with_its_own_joints_at_any_place_and_scale():
+    pose = joints_mm() / 40
+    uv = 31 * pose[:, :2] + [100, 50]
+    assert disagreement(pose, uv) == pytest.approx(0, abs=1e-9)
+    assert disagreement(pose, uv + np.random.default_rng(0).normal(0, 31, (21, 2))) > 0.5
+    assert disagreement(pose, -uv) > 0.5
+
+
+def test_a_given_camera_is_kept_and_a_missing_one_is_assumed():
+    image = np.zeros((300, 400, 3), np.uint8)
+    given, assumed = camera_of_image(image, (300, 400), K), camera_of_image(image, (300, 400))
+    assert (given.source, given.focal_spread) == ("given", 0)
+    np.testing.assert_array_equal(given.K, K.astype(np.float32))
+    assert (assumed.source, assumed.focal_spread) == ("assumed", FOCAL_SPREAD)
+    assert 2 * np.degrees(np.arctan(200 / assumed.K[0, 0])) == pytest.approx(60, abs=1e-3)
+    assert tuple(assumed.K[:2, 2]) == (199.5, 149.5)
+    with pytest.raises(HandsError, match="K is"):
+        camera_of_image(image, (300, 400), K[:2])
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_the_focal_length_of_a_file(tmp_path, rotated):
+    image, exif = Image.new("RGB", (360, 240)), Image.Exif()
+    exif[0x8769] = {41989: 50}
+    if rotated:
+        exif[0x0112] = 6
+    image.save(tmp_path / "a.jpg", exif=exif)
+    size_px = (360, 240) if rotated else (240, 360)
+    with Image.open(tmp_path / "a.jpg") as opened:
+        cameras = [camera_of_image(source, size_px) for source in (tmp_path / "a.jpg", opened)]
+    for found in cameras:
+        assert (found.source, found.focal_spread) == ("exif", 0)
+        assert found.K[0, 0] == pytest.approx(500, rel=1e-4)
+        assert tuple(found.K[:2, 2]) == ((size_px[1] - 1) / 2, (size_px[0] - 1) / 2)
+
+
+def test_the_resolution_of_the_focal_plane_gives_the_focal_length_too():
+    exif = {37386: 40.0, 41486: 2540.0, 41488: 2, 40962: 4000, 40963: 3000}  # 100 pixels a mm
+    assert exif_focal_px(exif, (3000, 4000)) == pytest.approx(4000)
+    assert exif_focal_px(exif, (2000, 1500)) == pytest.approx(2000)  # made smaller, and rotated
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [{}, {41989: 0}, {41989: "long"}, {41989: 1}, {37386: 40.0}, {37386: 40.0, 41486: 2540.0, 41488: 9}],
+)
+def test_nonsense_in_a_file_is_not_believed(exif):
+    assert exif_focal_px(exif, (300, 400)) is None
