@@ -107,7 +107,9 @@ def test_a_crop_does_not_depend_on_where_it_lies_in_the_image(model: Model):
 def test_paths_pillow_images_and_arrays_are_the_same_image(model: Model, tmp_path: Path):
     image = noise_image()
     Image.fromarray(image).save(tmp_path / "hand.png")
-    hands = [model.estimate(Photo.open(each)) for each in (image, Image.fromarray(image), tmp_path / "hand.png")]
+    hands = [
+        model.estimate(Photo.open(each)) for each in (image, Image.fromarray(image), tmp_path / "hand.png")
+    ]
     assert all(same(hands[0], hand, 0) for hand in hands)
 
 

@@ -35,6 +35,28 @@ name = "algorithm_1"
 encode = ["cpose", "viewpoint"]
 embed = ["pose", "rgb"]
 """
+PLACEMENT = """
+[latent]
+cpose = 4
+viewpoint = 4
+place = 4
+[encoders]
+cpose = { reads = "cpose", factors = ["cpose"] }
+viewpoint = { reads = "viewpoint", factors = ["viewpoint"] }
+place = { reads = "place", factors = ["place"] }
+pose = { reads = "pose", factors = ["cpose", "viewpoint"] }
+rgb = { reads = "rgb", factors = ["cpose", "viewpoint", "place"] }
+[decoders]
+cpose = { writes = "cpose", factors = ["cpose"] }
+viewpoint = { writes = "viewpoint", factors = ["viewpoint"] }
+place = { writes = "place", factors = ["place"] }
+pose = { writes = "pose", factors = ["cpose", "viewpoint"] }
+uv = { writes = "uv", factors = ["cpose", "viewpoint", "place"] }
+[algorithm]
+name = "algorithm_1"
+encode = ["cpose", "viewpoint", "place"]
+embed = ["pose", "rgb"]
+"""
 SYNTHESIS = """
 [latent]
 pose = 4

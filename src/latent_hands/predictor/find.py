@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +26,7 @@ SAME_IOU, SAME_DISTANCE = 0.7, 0.15
 """Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box."""
 
 
+@runtime_checkable
 class HandDetector(Protocol):
     """What finds hands in an image."""
 

@@ -1,0 +1,252 @@
+"""Finding hands: candidates, two readings in batches, sides, and what is one hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import ESTIMATION, PLACEMENT, PX, noise_image, tiny_model
+
+from latent_hands.configuration import Confidence, Handedness, Presence
+from latent_hands.detection import Detection
+from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import crop_of_box, crop_of_joints
+from latent_hands.predictor import Model, Photo
+from latent_hands.predictor.find import distinct
+from latent_hands.predictor.judging import confidence, presence, right_probability
+from latent_hands.predictor.reading import mirrored, read, read_twice
+
+BOX, OTHER = (20.0, 16.0, 24.0, 30.0), (50.0, 10.0, 26.0, 20.0)
+
+
+class Found:
+    """A detector that always finds the same."""
+
+    def __init__(self, *detections: Detection):
+        self.detections = list(detections)
+
+    def detect(self, rgb: np.ndarray) -> Sequence[Detection]:
+        return self.detections
+
+
+def detection(box: tuple = BOX, right: float = 0.99, score: float = 0.9) -> Detection:
+    return Detection(box, "right" if right > 0.5 else "left", score, right)
+
+
+@pytest.fixture
+def model() -> Model:
+    return tiny_model(PLACEMENT, frame="ray")
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return noise_image()
+
+
+def calls(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that receives the size of every batch that an encoder reads."""
+    sizes, encode = [], model.vae.encode
+
+    def counting(name, batch):
+        sizes.append(len(batch["rgb"]))
+        return encode(name, batch)
+
+    monkeypatch.setattr(model.vae, "encode", counting)
+    return sizes
+
+
+def test_an_image_is_encoded_once_for_mean_spread_and_place(model, monkeypatch):
+    sizes = calls(model, monkeypatch)
+    outputs = model.outputs(torch.rand(3, 3, PX, PX) * 2 - 1, draws=4)
+    assert sizes == [3]
+    shapes = {name: tuple(value.shape) for name, value in outputs.items()}
+    assert shapes == {
+        "pose": (3, 21, 3), "cpose": (3, 21, 3), "viewpoint": (3, 3, 3),
+        "uv": (3, 21, 2), "place": (3, 3), "spread": (3, 21), "uv_spread": (3, 21), "nats": (3,),
+    }
+
+
+def test_a_hand_does_not_depend_on_the_others_of_its_batch(model, image):
+    photos = [
+        Photo.open(image, side, box) for side, box in (("left", BOX), ("right", OTHER), ("left", OTHER))
+    ]
+    together = read(model, photos, draws=4)
+    for photo, reading in zip(photos, together, strict=True):
+        (alone,) = read(model, [photo], draws=4)
+        for name, value in alone.outputs.items():
+            torch.testing.assert_close(reading.outputs[name], value, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("right_hands", ["mirror", "condition"])
+@pytest.mark.parametrize("rotations", [1, 2])
+def test_a_reading_is_the_estimate_of_its_photo(image, right_hands, rotations):
+    model, K = tiny_model(PLACEMENT, frame="ray", right_hands=right_hands), np.diag([90, 90, 1])
+    K[:2, 2] = 40, 30
+    for side in ("left", "right"):
+        photo = Photo.open(image, side, (20.0, 16.0, 32.0, 32.0), K)
+        hand, (reading,) = model.estimate(photo, rotations=rotations), read(model, [photo], rotations)
+        np.testing.assert_allclose(reading.outputs["pose"], hand.pose, atol=2e-2)
+        np.testing.assert_allclose(reading.uv_px, hand.uv_px, atol=0.5)
+
+
+def test_a_mirrored_image_of_the_other_side_has_the_mirrored_hands(model, image):
+    model.detector = Found(detection(BOX, 0.01), detection(OTHER, 0.99))
+    hands, wide = model.find(image), image.shape[1]
+    flipped = [(wide - x - w, y, w, h) for x, y, w, h in (BOX, OTHER)]
+    model.detector = Found(detection(flipped[0], 0.99), detection(flipped[1], 0.01))
+    others = model.find(np.ascontiguousarray(image[:, ::-1]))
+    assert [hand.handedness for hand in hands] == ["left", "right"]
+    assert [hand.handedness for hand in others] == ["right", "left"]
+    for hand, other in zip(hands, others, strict=True):
+        np.testing.assert_allclose(other.pose, hand.pose * [-1, 1, 1], atol=1e-2)
+        np.testing.assert_allclose(other.uv_px, [wide - 1, 0] + hand.uv_px * [-1, 1], atol=0.2)
+        np.testing.assert_allclose(other.palm_mm, hand.palm_mm * [-1, 1, 1], rtol=0.05)
+
+
+def test_all_hands_of_a_round_are_one_batch(model, image, monkeypatch):
+    model.detector = Found(detection(BOX, 0.5), detection(OTHER, 0.99), detection(OTHER, 0.01))
+    sizes = calls(model, monkeypatch)
+    model.find(image)
+    assert sizes[0] == 4
+    assert len(sizes) <= 2
+
+
+def test_a_crop_that_was_right_is_not_read_again(model, image, monkeypatch):
+    (first,) = read(model, [Photo.open(image, "left", BOX)])
+    for _ in range(12):  # the crop around the joints that the crop shows
+        (first,) = read(model, [replace(first.photo, box_px=first.next_crop)])
+        if not first.is_off:
+            break
+    sizes = calls(model, monkeypatch)
+    read_twice(model, [first.photo])
+    assert sizes == ([1, 1] if first.is_off else [1])
+    read_twice(model, [first.photo], rotations=2)
+    assert sizes[-1] == 1
+
+
+def test_the_second_crop_is_that_of_the_measured_joints(model, image):
+    (first,), (second,) = (f(model, [Photo.open(image, "left", BOX)]) for f in (read, read_twice))
+    assert first.is_off
+    wanted = crop_of_joints(first.uv_px, (60, 80))
+    if first.photo.side_px / 2 < wanted[2] < first.photo.side_px * 2:
+        assert second.photo.crop_box_px == pytest.approx(wanted)
+    assert second.photo.box_px == first.next_crop
+
+
+def test_a_model_without_uv_reads_once_and_places_by_the_crop(image, monkeypatch):
+    model = tiny_model(ESTIMATION)
+    sizes = calls(model, monkeypatch)
+    (hand,) = model.find(image, boxes=[BOX], handedness="left")
+    assert sizes == [1]
+    assert hand.crop_px == pytest.approx(crop_of_box(BOX))
+    assert hand.palm_mm is None
+    x, y, side, _ = hand.crop_px
+    assert tuple(hand.uv_px[12] + 0.5) == pytest.approx((x + side / 2, y + side / 2), abs=1e-3)
+
+
+def test_an_image_without_hands_has_none(model, image):
+    model.detector = Found()
+    assert model.find(image) == []
+    assert model.find(image, boxes=[]) == []
+    with pytest.raises(HandsError, match="no hand found"):
+        model.estimate(image)
+
+
+def test_given_boxes_and_sides_take_precedence(model, image):
+    model.detector = Found(detection())
+    (hand,) = model.find(image, boxes=[OTHER], handedness="left")
+    assert (hand.handedness, hand.score) == ("left", None)
+    assert model.find(image, handedness="left")[0].handedness == "left"
+    assert model.find(image)[0].handedness == "right"
+    assert model.find(image)[0].score == 0.9
+    sides = [hand.handedness for hand in model.find(image, boxes=[BOX, OTHER], handedness=["right", "left"])]
+    assert sides == ["right", "left"]
+    assert model.estimate(image, box=OTHER, handedness="left").uv_px == pytest.approx(hand.uv_px)
+
+
+def test_most_keeps_the_best(model, image):
+    model.detector = Found(detection(BOX), detection(OTHER, score=0.7))
+    assert [hand.score for hand in model.find(image, most=1)] == [0.9]
+    with pytest.raises(HandsError, match="most is 0"):
+        model.find(image, most=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"boxes": [BOX], "handedness": ["left", "right"]}, "1 boxes and 2 sides"),
+        ({"boxes": [BOX], "handedness": "lft"}, 'did you mean "left"'),
+        ({"handedness": ["left"]}, "several sides need boxes"),
+        ({"boxes": [(900.0, 0.0, 5.0, 5.0)]}, "lies outside the image of 80x60"),
+        ({"bone_mm": 4.0}, "bone_mm is 4.0"),
+        ({"K": np.zeros((2, 2))}, "K is"),
+        ({"boxes": [BOX], "rotations": 0}, "rotations"),
+        ({"boxes": [BOX], "draws": 1}, "draws is 1"),
+    ],
+)
+def test_wrong_options_are_refused(model, image, options, message):
+    model.detector = Found(detection())
+    with pytest.raises(HandsError, match=message):
+        model.find(image, **options)
+
+
+def test_the_camera_is_stated_and_poses_are_in_its_frame(model, image):
+    K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
+    given, assumed = (model.find(image, boxes=[BOX], handedness="left", K=k)[0] for k in (K, None))
+    assert (given.frame, given.camera, assumed.frame, assumed.camera) == (
+        "camera",
+        "given",
+        "camera",
+        "assumed",
+    )
+    assert np.array_equal(given.K, K)
+    relative = assumed.palm_spread_mm / np.abs(assumed.palm_mm)
+    assert relative[2] > 0.2 > 0.1
+    known = model.find(image, boxes=[BOX], handedness="left", K=K, bone_mm=40.0)[0]
+    np.testing.assert_allclose(known.palm_mm, given.palm_mm, rtol=1e-5)
+    assert (known.palm_spread_mm < given.palm_spread_mm).all()
+
+
+def test_hands_at_one_place_are_one(model, image):
+    model.detector = Found(detection(BOX), detection(BOX, score=0.8), detection(OTHER, score=0.6))
+    hands = model.find(image, handedness="left")
+    assert hands[0].score == 0.9
+    assert 0.8 not in [hand.score for hand in hands]
+    far = replace(hands[0], uv_px=hands[0].uv_px + 500)
+    assert len(distinct([hands[0], far, hands[0]])) == 2
+
+
+def test_mirroring_twice_changes_nothing(model, image):
+    (reading,) = read(model, [Photo.open(image, "left", BOX)], draws=4)
+    twice = mirrored(mirrored(reading.outputs))
+    assert all(torch.equal(value, twice[name]) for name, value in reading.outputs.items())
+
+
+def test_sides_are_judged_alike(model, image):
+    """What speaks for a right hand speaks against a left one as much."""
+    left, right = read(model, [Photo.open(image, side, BOX) for side in ("left", "right")], draws=4)
+    rule = Handedness(spread=-3.0, uv_spread=-1.0, disagreement=-2.0, nats=-0.1)
+    one, other = right_probability(rule, left, right, 0.7), right_probability(rule, right, left, 0.3)
+    assert one + other == pytest.approx(1)
+    detector_only = Handedness(spread=0.0)
+    assert right_probability(detector_only, left, right, 0.7) == pytest.approx(0.7)
+
+
+def test_rules_that_are_not_fitted_judge_nothing(model, image):
+    (reading,) = read(model, [Photo.open(image, "left", BOX)], draws=4)
+    assert presence(None, reading, BOX, 0.2) == 1
+    assert confidence(None, reading, 40.0, 0.9, PX) is None
+
+
+def test_rules_of_the_experiment_drop_hands_and_state_confidence(model, image):
+    model.detector = Found(detection(score=0.9))
+    never = Presence(bias=-9.0, score=0.0, spread=0.0, disagreement=0.0, overlap=0.0)
+    sure = Confidence(bias=2.0, spread=0.0, disagreement=0.0, score=0.0, side_px=0.0)
+    (hand,) = model.find(image)
+    assert hand.confidence is None
+    model.experiment = replace(model.experiment, confidence=sure)
+    assert model.find(image)[0].confidence == pytest.approx(1 / (1 + np.exp(-2)))
+    model.experiment = replace(model.experiment, presence=never)
+    assert model.find(image) == []
+    assert len(model.find(image, boxes=[BOX])) == 1  # a given box is a hand
