@@ -62,8 +62,14 @@ def test_an_image_is_encoded_once_for_mean_spread_and_place(model, monkeypatch):
     assert sizes == [3]
     shapes = {name: tuple(value.shape) for name, value in outputs.items()}
     assert shapes == {
-        "pose": (3, 21, 3), "cpose": (3, 21, 3), "viewpoint": (3, 3, 3),
-        "uv": (3, 21, 2), "place": (3, 3), "spread": (3, 21), "uv_spread": (3, 21), "nats": (3,),
+        "pose": (3, 21, 3),
+        "cpose": (3, 21, 3),
+        "viewpoint": (3, 3, 3),
+        "uv": (3, 21, 2),
+        "place": (3, 3),
+        "spread": (3, 21),
+        "uv_spread": (3, 21),
+        "nats": (3,),
     }
 
 
