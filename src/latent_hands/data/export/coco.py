@@ -1,7 +1,8 @@
 """Writer of COCO keypoints, which `readers.coco` reads: unchanged images, 2D joints, and further labels.
 
 Further labels are the keys "side", "xyz_mm", "K", "convention", and "palm_mm" if the palm is labelled and a
-rule gives the wrist. Other readers of COCO ignore keys that they do not know.
+rule gives the wrist. All hands of an image are annotations of it. Other readers of COCO ignore keys
+that they do not know.
 """
 
 import json
@@ -46,7 +47,6 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     box = numbers(np.array(joint_box(hand, (height, width))))
     keypoints = np.column_stack([hand.uv_px, np.where(hand.visible_or_all, VISIBLE, HIDDEN)])
     label = {
-        "id": number + 1,  # pycocotools takes annotation 0 for a missing one
         "image_id": number,
         "category_id": CATEGORY["id"],
         "iscrowd": 0,
@@ -67,10 +67,12 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
 
 
 def _write_labels(root: Path, split: str, labels: list[Record]) -> None:
+    images = {label["image"]["id"]: label["image"] for label in labels}
     content = {
         "info": INFO,
-        "images": [label["image"] for label in labels],
-        "annotations": [label["annotation"] for label in labels],
+        "images": list(images.values()),
+        # pycocotools takes annotation 0 for a missing one.
+        "annotations": [{"id": number} | label["annotation"] for number, label in enumerate(labels, 1)],
         "categories": [CATEGORY],
     }
     (root / "annotations").mkdir(exist_ok=True)
@@ -83,4 +85,5 @@ COCO = Layout(
     write_labels=_write_labels,
     holds=lambda sample: bool(sample.visible_or_all.any()),
     refuses="no joint is visible",
+    share=lambda first, second: True,
 )

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ class Exported:
         layout: Name of the layout.
         data: Name of the source data set.
         convention: Joint convention of the labels; None if it is not known.
-        names: Names in the source of the images 0, 1, .. of each split.
+        names: Names in the source of the hands of each split, in the order of the export.
         sources: Digest of the source of each split.
         notes: What users of the new set should know.
     """
@@ -178,8 +179,8 @@ def _write_hands(
     labels = []
     pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL
     try:
-        numbers = range(len(samples))
-        for label in pool.map(lambda i: layout.write_hand(folder, i, samples[i]), numbers):
+        numbers = layout.image_numbers(samples)
+        for label in pool.map(partial(layout.write_hand, folder), numbers, samples):
             labels.append(label)
             if report:
                 report(f"writing {folder.name}", len(labels), len(samples))

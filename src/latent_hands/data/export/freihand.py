@@ -3,6 +3,9 @@
 Left hands are mirrored: image, joints and camera. An image of 224x224 pixels is kept; from any other image
 the square around the joints is cut. One warp moves image, joints and camera. Labels are only 3D: the 2D
 joints are the projected ones, so all joints must lie in front of the camera.
+
+The layout has one hand an image. Each hand of an image with several hands gets a square of its own, in which
+the others may be visible.
 """
 
 import json

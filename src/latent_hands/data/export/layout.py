@@ -20,11 +20,12 @@ class Layout:
 
     Attributes:
         needs: Fields of Sample that the layout cannot do without.
-        write_hand: Writes the image of a hand into the folder of its split, given its number, and returns its
-            label. It leaves existing files as they are.
+        write_hand: Writes the image of a hand into the folder of its split, given the image's number, and
+            returns its label. It leaves existing files as they are.
         write_labels: Writes the labels of a split into the folder of the data set.
         holds: Whether the layout can represent a hand.
         refuses: Why it cannot represent other hands, for messages.
+        share: Whether two hands of one image can share it in this layout; otherwise each gets a copy.
         notes: Remarks on what was changed or is missing, for the record of the export.
     """
 
@@ -33,7 +34,28 @@ class Layout:
     write_labels: Callable[[Path, str, list[Record]], None]
     holds: Callable[[Sample], bool] = lambda sample: True
     refuses: str = "there are none"
+    share: Callable[[Sample, Sample], bool] = lambda first, second: False
     notes: Callable[[Sequence[Sample]], list[str]] = lambda samples: []
+
+    def image_numbers(self, samples: Sequence[Sample]) -> list[int]:
+        """Return the number of each sample's image: 0, 1, .. in the order of the samples.
+
+        Samples of one source image have the same number if all of them can share it.
+        """
+        hands: list[list[Sample]] = []
+        places: dict[Path, list[int]] = {}
+        numbers = []
+        for sample in samples:
+            of_image = places.setdefault(sample.image, [])
+            fitting = (k for k in of_image if all(self.share(other, sample) for other in hands[k]))
+            number = next(fitting, None)
+            if number is None:
+                number = len(hands)
+                of_image.append(number)
+                hands.append([])
+            hands[number].append(sample)
+            numbers.append(number)
+        return numbers
 
 
 def with_wrist(sample: Sample) -> Sample:

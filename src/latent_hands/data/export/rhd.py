@@ -1,12 +1,16 @@
 """Writer of RHD's layout (Zimmermann & Brox 2017), which `readers.rhd` reads.
 
-One hand has labels, the labels of the other are 0. Masks and depth images are written if they are known.
+A left and a right hand of one image share it, if they have the same camera. The labels of a hand that is
+absent are 0. Masks and depth images are written if they are known.
 Without masks, `read_rhd` takes the labelled hand. Readers that choose the hand by the mask alone, as hand3d
 does, need masks.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
 
 from latent_hands.data.export.image_copies import copy_file, keep_image
 from latent_hands.data.export.layout import Layout, Record, with_wrist
@@ -50,9 +54,15 @@ def _notes(samples: Sequence[Sample]) -> list[str]:
     return [f"{bare:,} of {len(samples):,} hands have no mask: {consequence}"] if bare else []
 
 
+def _camera(sample: Sample) -> Float32[np.ndarray, "3 3"]:
+    assert sample.K is not None
+    return sample.K
+
+
 RHD = Layout(
     needs=("side", "xyz_mm", "uv_px", "K"),
     write_hand=_write_hand,
     write_labels=_write_labels,
+    share=lambda first, second: first.side != second.side and np.array_equal(_camera(first), _camera(second)),
     notes=_notes,
 )

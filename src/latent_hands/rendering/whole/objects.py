@@ -8,6 +8,7 @@ from numpy import ndarray
 
 from latent_hands.rendering.looks.cloth import Colour, cloth_colour, vivid_colour
 from latent_hands.rendering.looks.skin import skin_tone
+from latent_hands.rendering.whole.clothes import sample_cloth
 from latent_hands.rendering.whole.paint import Paint
 from latent_hands.rendering.whole.solids import Solid, block, ellipsoid, tube, unit
 
@@ -32,7 +33,7 @@ def sample_objects(
 
 
 def object_paint(rng: np.random.Generator) -> Paint:
-    """Draw the paint of an object: skin-coloured, wooden, or of any colour."""
+    """Draw the paint of an object: skin-coloured, wooden, of cloth, or of any colour."""
     chance = rng.random()
     seed, gloss = int(rng.integers(2**31)), float(rng.uniform(0.1, 1))
     if chance < 0.4:
@@ -43,6 +44,8 @@ def object_paint(rng: np.random.Generator) -> Paint:
         )
     if chance < 0.6:
         return Paint("wood", WOODS[rng.integers(len(WOODS))], gloss=gloss, seed=seed)
+    if chance < 0.7:
+        return sample_cloth(rng)
     first = vivid_colour(rng) if rng.random() < 0.5 else cloth_colour(rng)
     return Paint("plain", (first, first if rng.random() < 0.5 else cloth_colour(rng)), gloss=gloss, seed=seed)
 
@@ -67,7 +70,7 @@ def _bunch(rng: np.random.Generator) -> list[Solid]:
         )
         path += [gap * (k - (count - 1) / 2), 0, 0]
         solids.append(tube(path, radius * taper, paint, 10))
-    if rng.random() < 0.4:
+    if rng.random() < 0.12:
         palm = ellipsoid((0.5 * gap * count, 0.3 * length, 1.6 * radius), paint, 10, 14)
         solids.append(palm.moved(np.eye(3), np.array([0, -0.15 * length, 0])))
     return solids
