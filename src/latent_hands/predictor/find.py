@@ -157,6 +157,7 @@ def hand_of(graph: TrainedGraph, reading: Reading, camera: ImageCamera | None, s
         palm_spread_mm=palm_spread,
         K=photo.K,
         camera=None if camera is None else camera.source,
+        convention=graph.experiment.data.convention,
     )
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import Box, box_of_joints
+from latent_hands.hand.conventions import RHD
 from latent_hands.hand.skeleton import JOINTS
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand_fields import (
@@ -65,6 +66,7 @@ class Hand:
         camera: where `K` comes from: "given", "exif" (the image file) or "assumed" (a usual field of view).
         seconds: the time of the frame in its video. None for an image.
         track: a number that a hand keeps from frame to frame in a video. None for an image.
+        convention: where in the hand the joints are: the name of a joint convention (docs/data.md).
     """
 
     handedness: Handedness
@@ -86,6 +88,7 @@ class Hand:
     camera: Camera | None = None
     seconds: float | None = None
     track: int | None = None
+    convention: str = RHD
 
     @property
     def box_px(self) -> Box:
@@ -143,6 +146,7 @@ class Hand:
             **{key: value for key, value in optional.items() if value is not None},
             "frame": FRAMES[self.frame],
             "joints": ["palm", *JOINTS[1:]],
+            "convention": self.convention,
             "bone_mm": self.bone_mm,
             "bone_mm_assumed": self.bone_mm_assumed,
             "box_px": [round(number, 6) for number in self.box_px],

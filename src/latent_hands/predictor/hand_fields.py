@@ -9,6 +9,7 @@ import numpy as np
 
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.conventions import RHD
 
 Handedness = Literal["left", "right"]
 HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
@@ -57,6 +58,7 @@ def read_fields(text: str) -> dict[str, Any]:
             "bone_mm_assumed": bool(fields["bone_mm_assumed"]),
             "crop_px": _four(crop),
             "frame": frame,
+            "convention": str(fields.get("convention", RHD)),
             **_arrays(fields),
             **_optional(fields),
         }

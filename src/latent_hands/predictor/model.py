@@ -15,6 +15,7 @@ from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
+from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
 from latent_hands.predictor.decoded import Synthesis, Walk
 from latent_hands.predictor.find import (
@@ -75,6 +76,7 @@ class Model(TrainedGraph):
         rotations: int = 1,
         draws: int = DRAWS,
         most: int = 8,
+        convention: str | None = None,
     ) -> list[Hand]:
         """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
 
@@ -95,6 +97,8 @@ class Model(TrainedGraph):
             draws: number of hands to draw from q(z | image) for spreads, sides and confidence: 0, or 2 and
                 more.
             most: largest number of detected hands, those of the highest scores.
+            convention: the joint convention of the hands, and of `bone_mm`; by default that of the model's
+                training (`in_convention`).
 
         Returns the hands by falling score, or in the order of `boxes`. The list is empty if there is no hand.
         Raises HandsError for an image or a value that is not valid, as `Photo.open` does.
@@ -107,7 +111,8 @@ class Model(TrainedGraph):
             candidates = detected_candidates(self.detector.detect(rgb)[:most], handedness)
         else:
             candidates = given_candidates(boxes, handedness, rgb)
-        return find_hands(self, rgb, camera, candidates, bone_mm, rotations, draws)
+        hands = find_hands(self, rgb, camera, candidates, bone_mm, rotations, draws)
+        return [in_convention(hand, convention, bone_mm) for hand in hands] if convention else hands
 
     def estimate(
         self,
