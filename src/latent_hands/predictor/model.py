@@ -15,8 +15,8 @@ from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
-from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
+from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.decoded import Synthesis, Walk
 from latent_hands.predictor.find import (
     HandDetector,
