@@ -70,6 +70,8 @@ def test_an_image_is_encoded_once_for_mean_spread_and_place(model, monkeypatch):
         "spread": (3, 21),
         "uv_spread": (3, 21),
         "nats": (3,),
+        "latent": (3, 12),
+        "latent_variance": (3, 12),
     }
 
 

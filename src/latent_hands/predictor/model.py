@@ -1,6 +1,6 @@
 """Model: a trained run that predicts hands from images, and images from poses and contents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from latent_hands.predictor.find import (
     given_candidates,
     hand_of,
 )
+from latent_hands.predictor.following import Smooth, checked_settings, follow
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored
@@ -39,8 +40,9 @@ DRAWS = 16
 class Model(TrainedGraph):
     """A trained run.
 
-    `load` opens one. `find` finds the hands in an image, `estimate` predicts one hand. `synthesise`,
-    `transfer`, `swap` and `walk` decode images and hands from recombined factors. `save` writes a run folder.
+    `load` opens one. `find` finds the hands in an image, `follow` those in a video, `estimate` predicts one
+    hand. `synthesise`, `transfer`, `swap` and `walk` decode images and hands from recombined factors. `save`
+    writes a run folder.
     """
 
     @classmethod
@@ -155,6 +157,39 @@ class Model(TrainedGraph):
         if not hands:
             raise HandsError("no hand found in the image; give box=(x, y, width, height) if there is one")
         return hands[0]
+
+    def follow(
+        self,
+        frames: Iterable[ImageSource],
+        *,
+        fps: float = 30.0,
+        seconds: Iterable[float | None] = (),
+        handedness: str | None = None,
+        bone_mm: float | None = None,
+        K: np.ndarray | None = None,
+        smooth: Smooth = "online",
+        most: int = 2,
+    ) -> Iterator[list[Hand]]:
+        """Follow hands through the frames of a video.
+
+        The crop of a hand follows the joints of the last frame. Hands are detected in the first frame, in
+        every tenth frame, and when a hand was lost. The side of a hand is decided over several frames.
+
+        Args:
+            frames: images in the order of time, as of `find`. Where their size changes, all tracks end.
+            fps: frames per second, for frames whose time is not known.
+            seconds: the time of each frame in seconds, increasing; None where it is not known.
+            handedness, bone_mm, K: as in `find`, for all hands and frames.
+            smooth: "online" filters with the frames so far, "offline" smooths with all frames. It yields
+                nothing before the last frame was read. "none" gives the prediction of each frame alone.
+            most: largest number of hands at a time.
+
+        Yields the hands of each frame. `Hand.track` is the number of the hand in the video; a hand that was
+        lost and found again gets a new number. `Hand.seconds` is the time of the frame.
+        Raises HandsError for an image or a value that is not valid.
+        """
+        settings = checked_settings(handedness, bone_mm, K, most, smooth, fps)
+        return follow(self, self.detector, frames, settings, seconds, fps, smooth)
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).

@@ -32,6 +32,7 @@ class Prediction:
         spread: standard deviation of each joint of `pose` over draws, in bone lengths.
         uv_spread: that of `uv`, in the units of the crop.
         nats: KL(q || prior) of the factors of the pose.
+        latent, latent_variance: mean and widened variance of q, all factors of a hand in one vector.
     """
 
     pose: Float[Tensor, "n 21 3"] | None = None
@@ -42,6 +43,8 @@ class Prediction:
     spread: Float[Tensor, "n 21"] | None = None
     uv_spread: Float[Tensor, "n 21"] | None = None
     nats: Float[Tensor, " n"] | None = None
+    latent: Float[Tensor, "n d"] | None = None
+    latent_variance: Float[Tensor, "n d"] | None = None
 
     def known(self) -> dict[str, Tensor]:
         """Return what is predicted, by name."""
@@ -121,7 +124,7 @@ def _rotated(
         "viewpoint": lambda viewpoint: nearest_rotation(viewpoint) @ back,
         "uv": lambda uv: uv @ upright,
         "place": lambda place: torch.cat([(place[:, None, :2] @ upright)[:, 0], place[:, 2:]], dim=-1),
-        **dict.fromkeys(("spread", "uv_spread", "nats"), lambda same: same),
+        **dict.fromkeys(("spread", "uv_spread", "nats", "latent", "latent_variance"), lambda same: same),
     }
     return {name: change(outputs[name].float()) for name, change in undo.items() if name in outputs}
 

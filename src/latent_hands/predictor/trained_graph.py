@@ -69,7 +69,7 @@ class TrainedGraph:
         Returns "pose" and "cpose" (batch, 21, 3) in bone lengths, and "viewpoint" (batch, 3, 3), a rotation.
         Without decoders of their own, cpose and viewpoint are computed from the pose. Where the graph has
         decoders for them: "uv" (batch, 21, 2) and "place" (batch, 3) in the units of the crop. With draws:
-        "spread", "uv_spread" and "nats" as in `Prediction`.
+        "spread", "uv_spread", "nats", "latent" and "latent_variance" as in `Prediction`.
 
         Raises HandsError for a graph that cannot predict a pose from the crops, and for `draws` of 1 or below
         0.
@@ -98,6 +98,17 @@ class TrainedGraph:
         right = None if right is None else right.to(self.device)
         outputs = with_canonical(synthesis.decode(self.vae, means(posterior), right, DECODED), right)
         return outputs | self._spreads(posterior, right, draws) if draws else outputs
+
+    @torch.inference_mode()
+    def hands_at(
+        self, latent: Float[Tensor, "batch d"], right: Bool[Tensor, " batch"] | None = None
+    ) -> dict[str, Tensor]:
+        """Decode vectors of the form of `Prediction.latent` into the hands of `outputs`."""
+        factors = self._factors(None)
+        parts = latent.to(self.device).split([self.vae.latent[factor] for factor in factors], dim=1)
+        right = None if right is None else right.to(self.device)
+        decoded = synthesis.decode(self.vae, dict(zip(factors, parts, strict=True)), right, DECODED)
+        return with_canonical(decoded, right)
 
     def predict(self, windows: Windows, rotations: int = 1, encoder: str | None = None) -> Prediction:
         """Predict the hand in every window, in the camera frame of the windows.
@@ -233,7 +244,11 @@ class TrainedGraph:
         each = {name: _spread(value.float().unflatten(0, (count, draws))) for name, value in decoded.items()}
         nats = torch.stack([posterior[factor].kl() for factor in self.factors_of("pose")]).sum(dim=0)
         named = {"pose": "spread", "uv": "uv_spread"}
-        return {named[name]: value for name, value in each.items()} | {"nats": nats}
+        latent, variance = (
+            torch.cat([getattr(q, part) for q in wide.values()], dim=1) for part in ("mean", "log_var")
+        )
+        numbers = {"nats": nats, "latent": latent.float(), "latent_variance": variance.float().exp()}
+        return {named[name]: value for name, value in each.items()} | numbers
 
     def factors_of(self, written: str) -> synthesis.Factors:
         """Return the factors that the decoder of this modality reads. Raises HandsError if there is none."""

@@ -1,0 +1,234 @@
+"""Tracks: one hand over the frames of a video, its filtered state, and the hands of that state.
+
+The state consists of numbers and one rotation (`smoothing`), in frames that do not move with the crop:
+
+* z of canonical pose and viewpoint, as the encoder infers it;
+* the palm in the image, in units of a fixed length, and the logarithm of the length of a bone in pixels;
+* the viewpoint, as a rotation into the camera frame.
+
+The variances of a measurement are those of q(z | image), widened by [sampling] temperature, and the spreads
+that they cause. Most of an error is the same from frame to frame; `NOISE_SHARE` is the part that is not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from latent_hands.hand import geometry
+from latent_hands.hand.boxes import Box, crop_of_joints
+from latent_hands.predictor import smoothing
+from latent_hands.predictor.cameras import ImageCamera
+from latent_hands.predictor.find import hand_of
+from latent_hands.predictor.hand import Hand, Handedness
+from latent_hands.predictor.reading import Reading, mirrored
+from latent_hands.predictor.smoothing import Belief, Process
+from latent_hands.predictor.trained_graph import TrainedGraph
+
+SPEED = {"latent": 1.0, "palm": 4.0, "size": 0.5, "rotation": 1.4}
+"""Standard deviations of velocities, per second: of z, palm (bone lengths), ln size, rotation (radians).
+
+With MEMORY_S and NOISE_SHARE they are fitted on rendered sequences (benchmarks/compare_smoothing.py --fit).
+"""
+MEMORY_S = 0.1
+NOISE_SHARE = {"latent": 0.06, "palm": 0.06, "size": 0.06, "rotation": 0.06}
+"""Share of the variance of an error that changes from frame to frame."""
+LEAST_VARIANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one reading measures of the state, with variances; `unit_px` is the unit of the palm."""
+
+    values: Float[np.ndarray, " n"]
+    rotation: Float[np.ndarray, "3 3"]
+    variance: Float[np.ndarray, " d"]
+    unit_px: float
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A track in one frame.
+
+    Args:
+        track: The number of the track.
+        part: The part of the track: a new one begins where the side changes.
+        reading: The prediction for this frame alone.
+        belief: The filtered state.
+        seconds: The time of the frame.
+        camera: The camera of the frame.
+        unit_px: The unit of the palm.
+        score: The score of the last detection.
+    """
+
+    track: int
+    part: int
+    reading: Reading
+    belief: Belief
+    seconds: float
+    camera: ImageCamera
+    unit_px: float
+    score: float | None = None
+
+    def without_image(self) -> "Step":
+        """Return the step without the pixels of its frame."""
+        photo = replace(self.reading.photo, rgb=np.zeros((1, 1, 3), np.uint8))
+        return replace(self, reading=Reading(photo, self.reading.outputs))
+
+
+@dataclass(eq=False)
+class Track:
+    """A hand that is followed.
+
+    Args:
+        number: Its number, never used twice.
+        log_odds: Accumulated log odds of a right hand.
+        score: The score of its last detection.
+        steps: Its last step; empty before the first one.
+        unseen: Number of detections in a row that did not find it.
+        part: Number of changes of the side.
+    """
+
+    number: int
+    log_odds: float
+    score: float | None
+    steps: list[Step] = field(default_factory=list)
+    unseen: int = 0
+    part: int = 0
+
+    @property
+    def handedness(self) -> Handedness:
+        """The more probable side."""
+        return "right" if self.log_odds > 0 else "left"
+
+    @property
+    def last(self) -> Step:
+        """The last step."""
+        return self.steps[-1]
+
+    def expected_uv_px(self, seconds: float) -> Float[np.ndarray, "21 2"]:
+        """Return where the joints are expected at a later time: moved and scaled by the filtered velocity."""
+        step = self.last
+        dt = max(seconds - step.seconds, 0.0)
+        later = smoothing.predict(step.belief, dt, process_of(step.belief)) if dt else step.belief
+        scale = np.exp(later.values[-1] - bone_px_log(step.reading))
+        uv = step.reading.uv_px
+        return (uv - uv[0]) * scale + later.values[-3:-1] * step.unit_px
+
+    def expected_crop(self, seconds: float, size_px: tuple[int, int]) -> Box:
+        """Return the crop around the expected joints."""
+        return crop_of_joints(self.expected_uv_px(seconds), size_px)
+
+    def add(self, reading: Reading, seconds: float, camera: ImageCamera) -> Step:
+        """Filter the reading of a frame, and return the step."""
+        begins = not self.steps or self.last.reading.photo.handedness != reading.photo.handedness
+        if begins:
+            self.part += bool(self.steps)
+            found = measure(reading)
+            belief = smoothing.begin(
+                found.values, found.rotation, found.variance, process_of_length(len(found.variance))
+            )
+        else:
+            step = self.last
+            found = measure(reading, step.unit_px)
+            expected = step.belief
+            if seconds > step.seconds:
+                expected = smoothing.predict(expected, seconds - step.seconds, process_of(expected))
+            belief = smoothing.update(expected, found.values, found.rotation, found.variance)
+        self.steps = [
+            Step(self.number, self.part, reading, belief, seconds, camera, found.unit_px, self.score)
+        ]
+        return self.last
+
+
+def process_of_length(count: int) -> Process:
+    """Return the process of a state of `count` numbers and axes."""
+    groups = ("latent", count - 6), ("palm", 2), ("size", 1), ("rotation", 3)
+    return Process(np.concatenate([np.full(n, SPEED[name]) for name, n in groups]), MEMORY_S)
+
+
+def process_of(belief: Belief) -> Process:
+    """Return the process of a belief."""
+    return process_of_length(len(belief.velocity))
+
+
+def bone_px_log(reading: Reading) -> float:
+    """Return the logarithm of the length of a bone in pixels: least squares of the joints on the pose."""
+    pose = reading.photo.along_ray(reading.outputs["pose"]).numpy()
+    return _bone_px_log(reading.uv_px, pose)
+
+
+def measure(reading: Reading, unit_px: float | None = None) -> Measurement:
+    """Return what a reading with draws measures; by default the unit is its own bone."""
+    outputs = {name: value.numpy().astype(np.float64) for name, value in reading.outputs.items()}
+    size = bone_px_log(reading)
+    unit = float(np.exp(size)) if unit_px is None else unit_px
+    latent, palm = outputs["latent"], reading.uv_px[0] / unit
+    spread_px = outputs["uv_spread"] * reading.photo.side_px / 2 if "uv_spread" in outputs else None
+    if spread_px is None:
+        spread_px = outputs["spread"] * np.exp(size)
+    rms_px = _rms(reading.uv_px - reading.uv_px.mean(axis=0))
+    variances = {
+        "latent": outputs["latent_variance"],
+        "palm": np.full(2, spread_px[0] ** 2 / 2 / unit**2),
+        "size": np.array([np.square(spread_px).mean() / max(rms_px, 1.0) ** 2 / 2]),
+        "rotation": np.full(3, np.square(outputs["spread"]).mean() / _rms(outputs["pose"]) ** 2 / 2),
+    }
+    parts = [NOISE_SHARE[name] * value + LEAST_VARIANCE for name, value in variances.items()]
+    values = np.concatenate([latent, palm, [size]])
+    return Measurement(values, outputs["viewpoint"], np.concatenate(parts), unit)
+
+
+def hand_of_step(graph: TrainedGraph, step: Step, belief: Belief | None) -> Hand:
+    """Return the hand of a step: of its reading alone, or of a state with the reading's crop.
+
+    The pose of a state is its canonical pose, rotated by its viewpoint. The joints in the image are decoded
+    from its z, and then moved and scaled to its palm and its size.
+    """
+    reading = step.reading
+    if belief is not None:
+        reading = _reading_of(graph, step, belief)
+    hand = hand_of(graph, reading, step.camera, step.score)
+    return replace(hand, seconds=step.seconds, track=step.track)
+
+
+def smoothed(steps: Sequence[Step]) -> list[Belief]:
+    """Return the states of all frames of one part of a track, each given all frames."""
+    beliefs, seconds = [step.belief for step in steps], [step.seconds for step in steps]
+    return smoothing.smooth(beliefs, seconds, process_of(beliefs[0]))
+
+
+def _reading_of(graph: TrainedGraph, step: Step, belief: Belief) -> Reading:
+    photo, outputs = step.reading.photo, dict(step.reading.outputs)
+    is_right = torch.tensor([photo.handedness == "right"])
+    condition = graph.experiment.data.right_hands == "condition"
+    latent = torch.from_numpy(belief.values[:-3]).float()[None]
+    decoded = {
+        name: value[0].cpu()
+        for name, value in graph.hands_at(latent, is_right if condition else None).items()
+    }
+    if not condition and photo.handedness == "right":
+        decoded = mirrored(decoded)
+    outputs["cpose"] = decoded["cpose"]
+    outputs["viewpoint"] = torch.from_numpy(belief.rotation).float()
+    outputs["pose"] = geometry.compose(outputs["cpose"], outputs["viewpoint"], is_right[0])
+    if "uv" in decoded:
+        # The size of the joints in the image is measured on the pose that was decoded with them.
+        uv_px, along_ray = photo.joints_px(decoded), decoded["pose"].numpy()
+        scale = np.exp(belief.values[-1] - _bone_px_log(uv_px, along_ray))
+        moved = (uv_px - uv_px[0]) * scale + belief.values[-3:-1] * step.unit_px
+        outputs["uv"] = torch.from_numpy((moved - photo.centre_px) / (photo.side_px / 2)).float()
+    return Reading(photo, outputs)
+
+
+def _bone_px_log(uv_px: Float[np.ndarray, "21 2"], pose: Float[np.ndarray, "21 3"]) -> float:
+    flat, seen = pose[:, :2] - pose[0, :2], uv_px - uv_px[0]
+    product = float((flat * seen).sum() / max(float((flat**2).sum()), 1e-9))
+    # Joints that do not fit to the pose at all still have a size.
+    return float(np.log(max(product, 0.1 * _rms(seen) / max(_rms(flat), 1e-9), 1e-3)))
+
+
+def _rms(points: Float[np.ndarray, "21 c"]) -> float:
+    return float(np.sqrt(np.square(points).sum(axis=1).mean()))
