@@ -25,7 +25,7 @@ from latent_hands.predictor.find import (
     given_candidates,
     hand_of,
 )
-from latent_hands.predictor.following import Smooth, checked_settings, follow
+from latent_hands.predictor.following import checked_settings, follow
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored
@@ -167,7 +167,7 @@ class Model(TrainedGraph):
         handedness: str | None = None,
         bone_mm: float | None = None,
         K: np.ndarray | None = None,
-        smooth: Smooth = "online",
+        smooth: str = "online",
         most: int = 2,
     ) -> Iterator[list[Hand]]:
         """Follow hands through the frames of a video.
@@ -178,7 +178,8 @@ class Model(TrainedGraph):
         Args:
             frames: images in the order of time, as of `find`. Where their size changes, all tracks end.
             fps: frames per second, for frames whose time is not known.
-            seconds: the time of each frame in seconds, increasing; None where it is not known.
+            seconds: the time of each frame in seconds, increasing; None where it is not known. A time is
+                taken after its frame.
             handedness, bone_mm, K: as in `find`, for all hands and frames.
             smooth: "online" filters with the frames so far, "offline" smooths with all frames. It yields
                 nothing before the last frame was read. "none" gives the prediction of each frame alone.

@@ -1,0 +1,208 @@
+"""Follower: tracks over frames; crops from the last joints, detection when needed, sides over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from latent_hands.detection import Detection
+from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
+from latent_hands.predictor.cameras import ImageCamera, camera_of_image
+from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
+from latent_hands.predictor.find import HandDetector
+from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
+from latent_hands.predictor.judging import confidence, log_odds, presence, right_probability
+from latent_hands.predictor.photo import Photo
+from latent_hands.predictor.reading import Reading, read, read_twice
+from latent_hands.predictor.tracks import Step, Track
+from latent_hands.predictor.trained_graph import TrainedGraph
+
+DRAWS = 16
+EVERY = 10
+"""Hands are detected in every frame of this distance, and whenever a track was lost."""
+UNSEEN = 2
+"""A track ends when so many detections in a row do not find it."""
+SAME_IOU = 0.2
+"""A detection belongs to a track if their boxes overlap by more."""
+TWICE_IOU = 0.5
+"""Of two hands whose boxes overlap by more, the later one is no hand of its own."""
+SAME_HAND_IOU = 0.75
+"""Two tracks whose boxes overlap by more follow one hand; the older one is kept."""
+LEAST_IOU = 0.05
+"""A track is lost if the box of its joints overlaps with the expected one by less."""
+MOST_SPREAD, MOST_DISAGREEMENT = 1.0, 0.8
+"""A track is lost if the mean spread of its joints, or `Reading.disagreement`, is larger, in bone lengths."""
+LEAST_CONFIDENCE = 0.2
+"""A track is lost if the expected share of joints within 30 mm is smaller."""
+LEAST_SIDE_PX = 8.0
+MOST_GAP_S = 0.5
+"""Tracks end in a gap between two frames that is longer."""
+SURE, READING_SHARE, DETECTION_SHARE = 4.0, 0.3, 0.5
+"""Log odds at which a side is sure. The evidence of one frame counts less, because frames are alike."""
+MOST_ODDS = 8.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is given for all frames; see `Model.follow`."""
+
+    handedness: Handedness | None
+    bone_mm: float | None
+    K: np.ndarray | None
+    most: int
+
+
+@dataclass(eq=False)
+class Follower:
+    """Tracks that are continued frame by frame; a frame is never used for an earlier one.
+
+    Args:
+        graph: The model.
+        detector: Finds hands in whole frames.
+        settings: What is given.
+    """
+
+    graph: TrainedGraph
+    detector: HandDetector
+    settings: Settings
+    tracks: list[Track] = field(default_factory=list)
+    frames: int = 0
+    count: int = 0
+    detect_next: bool = True
+    size_px: tuple[int, int] | None = None
+
+    def step(self, image: ImageSource, seconds: float) -> list[Step]:
+        """Continue all tracks in the next frame, and return their steps in the order of their numbers."""
+        rgb = pixels_of(image)
+        camera = camera_of_image(image, rgb.shape[:2], self.settings.K)
+        gap = any(seconds - track.last.seconds > MOST_GAP_S for track in self.tracks)
+        if gap or rgb.shape[:2] != self.size_px:
+            self.tracks, self.size_px, self.detect_next = [], rgb.shape[:2], True
+        followed = len(self.tracks)
+        steps = self._continued(rgb, camera, seconds)
+        if self.detect_next or len(self.tracks) < followed or self.frames % EVERY == 0:
+            steps += self._detected(rgb, camera, seconds)
+            alive = {track.number for track in self.tracks}
+            steps = [step for step in steps if step.track in alive]
+        self.detect_next = not self.tracks or any(track.unseen for track in self.tracks)
+        self.frames += 1
+        return steps
+
+    def _continued(self, rgb: Rgb, camera: ImageCamera, seconds: float) -> list[Step]:
+        """Read all tracks at their expected places, and drop those that are lost."""
+        photos = [
+            Photo(rgb, side, track.expected_crop(seconds, rgb.shape[:2]), camera.K, self.settings.bone_mm)
+            for track in self.tracks
+            for side in self._sides(track)
+        ]
+        readings = iter(read(self.graph, photos, draws=DRAWS))
+        steps, kept = [], []
+        for track in self.tracks:
+            reading = self._chosen(track, {side: next(readings) for side in self._sides(track)})
+            expected = box_of_joints(track.expected_uv_px(seconds).astype(np.float32))
+            if self._plausible(reading, expected, track.score):
+                kept.append(track)
+                steps.append(track.add(reading, seconds, camera))
+        apart = _apart(steps)
+        self.tracks = [track for track in kept if track.number in apart]
+        return [step for step in steps if step.track in apart]
+
+    def _detected(self, rgb: Rgb, camera: ImageCamera, seconds: float) -> list[Step]:
+        """Detect hands: confirm tracks, and begin new ones where there is none."""
+        found = sorted(self.detector.detect(rgb), key=lambda each: (-each.score, each.box_px))
+        unmatched = self._confirmed(found)
+        self.tracks = [track for track in self.tracks if track.unseen < UNSEEN]
+        begun = []
+        for each in unmatched[: max(self.settings.most - len(self.tracks), 0)]:
+            track = self._begun(each)
+            sides = self._sides(track)
+            photos = [
+                Photo(rgb, side, crop_of_box(each.box_px), camera.K, self.settings.bone_mm) for side in sides
+            ]
+            readings = read_twice(self.graph, photos, draws=DRAWS)
+            reading = self._chosen(track, dict(zip(sides, readings, strict=True)))
+            if self._is_hand(reading, each) and self._is_new(reading):
+                self.count += 1
+                self.tracks.append(replace(track, number=self.count))
+                begun.append(self.tracks[-1].add(reading, seconds, camera))
+        return begun
+
+    def _confirmed(self, found: Sequence[Detection]) -> list[Detection]:
+        """Match detections with tracks by the overlap of boxes, best first; return those that match none."""
+        pairs = sorted(
+            ((iou(each.box_px, track.last.reading.box_px), i, j)
+             for i, each in enumerate(found) for j, track in enumerate(self.tracks)),
+            reverse=True,
+        )  # fmt: skip
+        used: set[int] = set()
+        seen: set[int] = set()
+        for overlap, i, j in pairs:
+            if overlap > (TWICE_IOU if j in seen else SAME_IOU) and i not in used:
+                used.add(i)
+                if j not in seen:
+                    seen.add(j)
+                    self._confirm(self.tracks[j], found[i])
+        for j, track in enumerate(self.tracks):
+            track.unseen = 0 if j in seen else track.unseen + 1
+        return [each for i, each in enumerate(found) if i not in used]
+
+    def _confirm(self, track: Track, detection: Detection) -> None:
+        track.score = detection.score
+        _weigh(track, DETECTION_SHARE * log_odds(detection.right))
+
+    def _begun(self, detection: Detection) -> Track:
+        return Track(0, log_odds(detection.right), detection.score)
+
+    def _sides(self, track: Track) -> tuple[Handedness, ...]:
+        """Return the sides as which a track is read: both until its side is sure."""
+        if self.settings.handedness is not None:
+            return (self.settings.handedness,)
+        return (track.handedness,) if abs(track.log_odds) >= SURE else HANDEDNESS
+
+    def _chosen(self, track: Track, readings: dict[Handedness, Reading]) -> Reading:
+        """Return the reading of the more probable side, after counting what the readings say about it."""
+        if len(readings) == 1:
+            return next(iter(readings.values()))
+        rule = self.graph.experiment.handedness
+        evidence = log_odds(right_probability(rule, readings["left"], readings["right"]))
+        _weigh(track, READING_SHARE * evidence)
+        return readings[track.handedness]
+
+    def _plausible(self, reading: Reading, expected: Box, score: float | None) -> bool:
+        """Return whether a reading is still one of the hand that was expected there."""
+        height, width = reading.photo.rgb.shape[:2]
+        x, y, across, down = reading.box_px
+        inside = 0 < x + across / 2 < width and 0 < y + down / 2 < height
+        if not inside or not LEAST_SIDE_PX < max(across, down) < 2 * max(width, height):
+            return False
+        if iou(reading.box_px, expected) < LEAST_IOU:
+            return False
+        if "uv" in reading.outputs and reading.disagreement > MOST_DISAGREEMENT:
+            return False
+        rule, bone_mm = self.graph.experiment.confidence, self.settings.bone_mm or ASSUMED_BONE_MM
+        share = confidence(rule, reading, bone_mm, score, self.graph.crop_px)
+        if share is not None and share < LEAST_CONFIDENCE:
+            return False
+        return float(reading.outputs["spread"].mean()) < MOST_SPREAD
+
+    def _is_hand(self, reading: Reading, detection: Detection) -> bool:
+        rule = self.graph.experiment.presence
+        return rule is None or presence(rule, reading, detection.box_px, detection.score) >= rule.threshold
+
+    def _is_new(self, reading: Reading) -> bool:
+        boxes = [track.last.reading.box_px for track in self.tracks]
+        return all(iou(reading.box_px, box) < TWICE_IOU for box in boxes)
+
+
+def _apart(steps: Sequence[Step]) -> set[int]:
+    """Return the tracks that do not lie where an earlier one lies."""
+    kept: list[Step] = []
+    for step in steps:
+        boxes = [other.reading.box_px for other in kept]
+        if all(iou(step.reading.box_px, box) < SAME_HAND_IOU for box in boxes):
+            kept.append(step)
+    return {step.track for step in kept}
+
+
+def _weigh(track: Track, evidence: float) -> None:
+    track.log_odds = min(max(track.log_odds + evidence, -MOST_ODDS), MOST_ODDS)
