@@ -197,3 +197,16 @@ def test_labels_of_rhd_reproject():
     counted[:, 0] = False
     assert (error_px / (256 / windows.crop_side_px[:, None]))[counted].max() < 0.2
     assert ((windows.crop_side_px >= 50) & (windows.crop_side_px <= 256)).all()
+
+
+@pytest.mark.parametrize("side_px", [30.0, 300.0, 2000.0])
+@pytest.mark.parametrize("centre", [(40.5, 30.0), (0.0, 199.0), (-900.0, 50.0), (150.2, 260.0)])
+def test_only_the_part_of_an_image_that_is_read_matters(centre, side_px):
+    image = np.random.default_rng(0).integers(0, 256, (203, 301, 3), dtype=np.uint8)
+    padded = np.full((203 + 4096, 301 + 4096, 3), 128, np.uint8)  # a multiple of every factor
+    padded[2048:2251, 2048:2349] = image
+    inside = cut_square(image, centre, side_px, 16, flip=False)
+    around = cut_square(padded, (centre[0] + 2048, centre[1] + 2048), side_px, 16, flip=False)
+    assert (inside.int() - around.int()).abs().max() <= 40  # pixels that the border cuts are averaged alone
+    if side_px < 64:
+        assert torch.equal(inside, around)

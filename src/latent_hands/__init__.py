@@ -16,7 +16,7 @@ image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what co
 >>> lh.models()["estimation"]
 '3D pose of one hand from a cropped RGB image.'
 >>> model = lh.load("estimation")
->>> hand = model.estimate(samples[0].image, handedness="left", bone_mm=40.0)
+>>> hand = model.estimate(samples[0].image, box=(8, 8, 40, 40), bone_mm=40.0)   # without a box it is found
 >>> hand.xyz_mm.shape
 (21, 3)
 >>> hand = model.estimate(samples[0], rotations=4, draws=8)   # a sample brings box, bone, camera, handedness

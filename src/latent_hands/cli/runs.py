@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import Data, Json, Limit, Root, Run, Runs, Split
+from latent_hands.cli.options import Data, Json, Limit, Root, Run, Runs, Split, unset
 from latent_hands.cli.tables import print_json, print_table
+from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
     from latent_hands.evaluation.calibration import Calibration
+    from latent_hands.evaluation.rules import FittedRules, LabelledImages
 
 Out = Annotated[Path, arg(metavar="DIR", help="The new run folder.")]
 
@@ -70,11 +72,16 @@ def calibrate(
     limit: Limit = None,
     write: bool = False,
     json: Json = False,
+    rules: Annotated[bool, arg(help_behavior_hint="")] = False,
+    also: Annotated[tuple[str, ...], unset("none", "NAME=DIR ...")] = (),
+    detector: Annotated[bool, arg(help_behavior_hint="")] = True,
+    picture: Annotated[Path | None, unset("none", "FILE")] = None,
 ) -> None:
     """Fit the temperature of draws, so that their spread equals the error of their mean.
 
     $ latent-hands runs calibrate runs/mine --data rendered --root hands
     $ latent-hands runs calibrate runs/mine --data rendered --root hands --write
+    $ latent-hands runs calibrate runs/mine --data rendered --root hands --rules --also ge2019=GE2019 --write
 
     Output: the temperature, and error over spread before and after: 1 is calibrated, more than 1 is too
     certain (docs/assess.md). The temperature is fitted to one half of the scenes. The other half is the test.
@@ -82,17 +89,39 @@ def calibrate(
     Use hands like those that the run will predict, but none of its training hands. Labels of a single scene
     are an error.
 
+    With --rules, the rules that judge found hands are fitted, too: the side, what is a hand, and the
+    confidence (docs/whole_images.md). Data sets whose names end in "-hands" must label all hands of their
+    images, so what else is found there is no hand.
+
     Args:
-        write: Write the temperature into experiment.toml of the run.
+        write: Write the result into experiment.toml of the run.
+        rules: Also fit the rules that judge found hands.
+        also: Further data sets for the rules, of the same split, such as ge2019=FOLDER.
+        detector: Read the hands at their labels for the rules, without the detector.
+        picture: File of the reliability diagram of the confidence.
     """
     from latent_hands.cli.sources import find_samples
+    from latent_hands.draw import save_figure
+    from latent_hands.draw.reliability import reliability_diagram
     from latent_hands.evaluation.calibration import calibrate as fit
+    from latent_hands.evaluation.rules import calibrate_rules
+    from latent_hands.progress import progress_bars
 
     result = fit(run, find_samples(data, root, split, (), limit), write)
+    fitted = None
+    if rules:
+        named = {data: root} | dict(map(_named, also))
+        sets = [_labelled(name, folder, split, limit) for name, folder in named.items()]
+        with progress_bars() as advance:
+            fitted = calibrate_rules(run, sets, result.temperature, detector, write, advance)
+        if picture is not None:
+            save_figure(reliability_diagram(fitted.reliability["reliability"]), picture)
     if json:
-        print_json(asdict(result))
-    else:
-        print_calibration(result, f"{run} on {split} of {data}: error over spread")
+        print_json(asdict(result) | ({} if fitted is None else {"rules": asdict(fitted)}))
+        return
+    print_calibration(result, f"{run} on {split} of {data}: error over spread")
+    if fitted is not None:
+        print_rules(fitted)
 
 
 def print_calibration(result: "Calibration", title: str) -> None:
@@ -100,3 +129,35 @@ def print_calibration(result: "Calibration", title: str) -> None:
     lines = {"temperature 1": result.before, f"temperature {result.temperature:.2f}": result.after}
     rows = [[name, *(f"{number:.2f}" for number in halves)] for name, halves in lines.items()]
     print_table(["", "fitted half", "other half"], rows, title)
+
+
+def print_rules(rules: "FittedRules") -> None:
+    """Print how well the rules do on images that they were not fitted to."""
+    default, fitted = rules.side_right
+    print(f"side right: {default:.3f} by the default rule, {fitted:.3f} by the fitted one")
+    if rules.presence is not None and rules.presence_kept is not None:
+        print(f"detected hands that are kept: {rules.presence_kept:.3f}")
+    found = rules.reliability
+    rows = [[f"{p:.2f}", f"{o:.2f}", str(n)] for p, o, n in found["reliability"]]
+    title = f"share of joints within 30 mm; mean difference {found['calibration_error']:.3f}"
+    print_table(["expected", "observed", "hands"], rows, title)
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Return name and folder of NAME=DIR. Raises HandsError for another text."""
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise HandsError(f'--also is "{text}", but must be NAME=DIR, such as ge2019=FOLDER')
+    return name, Path(folder)
+
+
+def _labelled(name: str, root: Path, split: str, limit: int | None) -> "LabelledImages":
+    """Return the labelled images of a data set, with those without hands where all hands are labelled."""
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.data.whole_images import hands_by_image, images_of
+    from latent_hands.evaluation.rules import LabelledImages
+
+    complete = name.endswith("-hands")
+    images = images_of(root, split)[:limit] if complete else []
+    hands = hands_by_image(find_samples(name, root, split, (), limit), images)
+    return LabelledImages({path: hands[path] for path in images} if complete else hands, complete)

@@ -12,6 +12,7 @@ from torch import Tensor
 from latent_hands.data.image_files import cut_square
 from latent_hands.hand import camera, geometry
 from latent_hands.hand.boxes import Box, box_of_joints, crop_of_joints
+from latent_hands.pixels import from_bytes
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import disagreement
 from latent_hands.predictor.rotations import window_px
@@ -79,15 +80,21 @@ def read(graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws
     flip = right & (data.right_hands == "mirror")
     squares = zip(photos, flip.tolist(), strict=True)
     windows = [cut_square(p.rgb, p.centre_px, p.side_px * margin, size, mirrored) for p, mirrored in squares]
-    prediction = graph.predict_images(
-        torch.stack(windows),
-        _cameras(photos, flip, size, margin),
-        right if data.right_hands == "condition" else None,
-        margin=margin,
-        rotations=rotations,
-        draws=draws,
-        frame="camera" if photos[0].K is None else None,
-    ).known()
+    K = _cameras(photos, flip, size, margin)
+    sides = right if data.right_hands == "condition" else None
+    prediction = (
+        _unrotated(graph.fast, torch.stack(windows), K, sides, draws)
+        if rotations == 1
+        else graph.fast.predict_images(
+            torch.stack(windows),
+            K,
+            sides,
+            margin=margin,
+            rotations=rotations,
+            draws=draws,
+            frame="camera" if K is None else None,
+        ).known()
+    )
     outputs = [{name: value[i] for name, value in prediction.items()} for i in range(len(photos))]
     return [
         Reading(photo, mirrored(each) if flipped else each)
@@ -123,6 +130,19 @@ def mirrored(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         "place": lambda place: torch.cat([place[:2] * across, place[2:]]),
     }
     return {name: change[name](value) if name in change else value for name, value in outputs.items()}
+
+
+def _unrotated(
+    graph: TrainedGraph, windows: Tensor, K: Tensor | None, right: Tensor | None, draws: int
+) -> dict[str, Tensor]:
+    """Return what `predict_images` predicts for windows that are crops, without resampling them."""
+    outputs = graph.outputs(from_bytes(windows.to(graph.device)), right, draws=draws)
+    prediction = {name: value.cpu() for name, value in outputs.items()}
+    if K is not None and graph.experiment.data.frame == "ray":
+        centre = K.new_full((len(K), 2), (windows.shape[-1] - 1) / 2)
+        to_camera = geometry.ray_rotation(K, centre).mT
+        prediction |= {name: prediction[name] @ to_camera for name in ("pose", "viewpoint")}
+    return prediction
 
 
 def _cameras(photos: Sequence[Photo], flip: Tensor, size: int, margin: float) -> Tensor | None:

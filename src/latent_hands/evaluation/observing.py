@@ -1,0 +1,147 @@
+"""Observing found hands beside their labels: the features and targets that rules are fitted to."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.palm import palm_visible, palm_xyz_mm
+from latent_hands.data.sample import Sample
+from latent_hands.detection import Detection
+from latent_hands.errors import HandsError
+from latent_hands.hand import geometry
+from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
+from latent_hands.hand.translation import translate
+from latent_hands.predictor import Model, Photo
+from latent_hands.predictor.cameras import camera_of_image
+from latent_hands.predictor.hand import HANDEDNESS
+from latent_hands.predictor.judging import confidence_features, presence_features, side_features
+from latent_hands.predictor.reading import Reading, read_twice
+
+DRAWS = 16
+RIGHT_MM = 30.0
+"""A joint is right if it is at most as far from the ground truth."""
+MATCH_IOU = 0.3
+LEAST_VISIBLE = 8
+"""Hands of fewer visible joints count neither as hands nor as anything else."""
+Rows = list[tuple[dict[str, float], float]]
+"""Features and target of each hand."""
+
+
+@dataclass
+class Observations:
+    """What was measured on labelled hands: features with the target of each rule.
+
+    handedness: target 1 (features are turned such that the truth is a right hand).
+    presence: target 1 for a detection that is a labelled hand, 0 for any other.
+    confidence: target is the share of joints within 30 mm.
+    images_without: features of the detections in each image without hands.
+    """
+
+    handedness: Rows
+    presence: Rows
+    confidence: Rows
+    images_without: list[list[dict[str, float]]]
+
+    def __add__(self, other: "Observations") -> "Observations":
+        """Return the observations of both."""
+        return Observations(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+def observe(
+    model: Model,
+    images: Mapping[Path, Sequence[Sample]],
+    complete: bool,
+    use_detector: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Observations:
+    """Find the hands of images, and compare them with the labels.
+
+    Args:
+        model: the run, with the temperature of its draws.
+        images: the labelled hands of each image.
+        complete: whether all hands of these images are labelled, so that any other detection is false.
+        use_detector: whether boxes are detected; otherwise they are those of the labelled joints.
+        progress: function that is called with (number of images done, number of all images).
+    """
+    seen = Observations([], [], [], [])
+    for done, (path, labelled) in enumerate(images.items(), 1):
+        hands = [hand for hand in labelled if hand.visible_or_all.sum() >= LEAST_VISIBLE]
+        rgb = read_rgb(path)
+        K = next((hand.K for hand in hands if hand.K is not None), None)
+        camera = camera_of_image(rgb, rgb.shape[:2], K)
+        detections = model.detector.detect(rgb) if use_detector else []
+        matched = [_match(hand, detections) for hand in hands]
+        others = _others(labelled, detections) if complete else []
+        boxes = [m.box_px if m else _box(hand) for m, hand in zip(matched, hands, strict=True)]
+        photos = [Photo(rgb, s, crop_of_box(b), camera.K) for b in boxes for s in HANDEDNESS]
+        photos += [
+            Photo(rgb, "right" if d.right > 0.5 else "left", crop_of_box(d.box_px), camera.K) for d in others
+        ]
+        readings = read_twice(model, photos, draws=DRAWS)
+        for i, (hand, detection) in enumerate(zip(hands, matched, strict=True)):
+            _add_hand(seen, model, hand, detection, readings[2 * i], readings[2 * i + 1])
+        false = [
+            presence_features(reading, each.box_px, each.score)
+            for reading, each in zip(readings[2 * len(hands) :], others, strict=True)
+        ]
+        seen.presence.extend((each, 0.0) for each in false)
+        if complete and not labelled:
+            seen.images_without.append(false)
+        if progress is not None:
+            progress(done, len(images))
+    return seen
+
+
+def _add_hand(
+    seen: Observations, model: Model, hand: Sample, detection: Detection | None, left: Reading, right: Reading
+) -> None:
+    """Add one labelled hand, whose crop was read as both sides."""
+    is_right = hand.side == "right"
+    reading = right if is_right else left
+    features = side_features(left, right, detection.right if detection else 0.5)
+    seen.handedness.append(({k: v if is_right else -v for k, v in features.items()}, 1.0))
+    if detection is not None:
+        seen.presence.append((presence_features(reading, detection.box_px, detection.score), 1.0))
+    if (found := _share_right(model, hand, reading)) is not None:
+        share, bone_mm = found
+        score = detection.score if detection else None
+        seen.confidence.append((confidence_features(reading, bone_mm, score, model.crop_px), share))
+
+
+def _share_right(model: Model, hand: Sample, reading: Reading) -> tuple[float, float] | None:
+    """Return the share of visible joints within 30 mm and the bone's length; None without 3D labels."""
+    xyz_mm, visible = palm_xyz_mm(hand), palm_visible(hand)
+    if xyz_mm is None:
+        return None
+    pose, bone_mm = geometry.normalise(xyz_mm)
+    predicted, own = reading.outputs["pose"], model.experiment.data.convention
+    if hand.convention not in (None, own):
+        is_right = torch.tensor([hand.side == "right"])
+        predicted = translate(predicted[None], own, hand.convention, is_right)[0]
+    error_mm = (predicted - pose)[1:].norm(dim=-1) * bone_mm
+    counted = torch.ones(20, dtype=torch.bool) if visible is None else visible[1:]
+    if not counted.any():
+        return None
+    return (error_mm[counted] <= RIGHT_MM).float().mean().item(), float(bone_mm)
+
+
+def _box(hand: Sample) -> Box:
+    if hand.uv_px is None:
+        raise HandsError(f"{hand.where} has no 2D joints; the rules are fitted to hands that have them")
+    return box_of_joints(hand.uv_px)
+
+
+def _others(hands: Sequence[Sample], detections: Sequence[Detection]) -> list[Detection]:
+    """Return the detections that are none of the labelled hands."""
+    boxes = [_box(hand) for hand in hands]
+    return [each for each in detections if all(iou(each.box_px, box) < MATCH_IOU for box in boxes)]
+
+
+def _match(hand: Sample, detections: Sequence[Detection]) -> Detection | None:
+    """Return the detection that overlaps a labelled hand most, None if none does enough."""
+    box = _box(hand)
+    best = max(detections, key=lambda each: iou(each.box_px, box), default=None)
+    return best if best is not None and iou(best.box_px, box) >= MATCH_IOU else None

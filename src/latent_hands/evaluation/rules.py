@@ -1,0 +1,191 @@
+"""Fitting the rules that judge found hands (`configuration.rules`) to labelled hands in whole images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from latent_hands.configuration import (
+    Confidence,
+    Handedness,
+    Presence,
+    load_experiment,
+    write_experiment,
+)
+from latent_hands.data.sample import Sample
+from latent_hands.errors import HandsError
+from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
+from latent_hands.evaluation.observing import Observations, Rows, observe
+from latent_hands.files import write_text
+from latent_hands.predictor import Model
+from latent_hands.progress import Advance
+from latent_hands.runs.folder import EXPERIMENT, find_run
+
+FALSE_SHARE = 0.01
+"""The largest share of images without hands in which a hand may be found."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """The labelled hands of each image; `complete` if no hand of these images is without labels."""
+
+    images: Mapping[Path, Sequence[Sample]]
+    complete: bool
+
+
+def fit_handedness(rows: Rows) -> Handedness:
+    """Fit the rule of the side. What the hands do not decide keeps its default."""
+    names = [each.name for each in fields(Handedness)]
+    start = np.array([getattr(Handedness(), name) for name in names])
+    return Handedness(**_rounded(names, fit_logistic(_matrix(names, rows), _targets(rows), 1.0, start)))
+
+
+def fit_confidence(rows: Rows) -> Confidence:
+    """Fit the expected share of joints within 30 mm."""
+    names = [each.name for each in fields(Confidence)]
+    return Confidence(**_rounded(names, fit_logistic(_matrix(names, rows), _targets(rows), 0.1)))
+
+
+def fit_presence(seen: Observations) -> Presence | None:
+    """Fit the rule of presence; None unless there are both hands and other detections.
+
+    The threshold is the smallest at which at most `FALSE_SHARE` of the images without hands have a hand; it
+    is 0.5 without such images.
+    """
+    targets = _targets(seen.presence)
+    if len(seen.presence) == 0 or targets.min() == targets.max():
+        return None
+    names = [each.name for each in fields(Presence) if each.name != "threshold"]
+    weights = fit_logistic(_matrix(names, seen.presence), targets, 0.1)
+    rule = Presence(**_rounded(names, weights))
+    if not seen.images_without:
+        return rule
+    tops = [max(_probabilities(rule, each), default=0.0) for each in seen.images_without]
+    best = sorted(tops, reverse=True)
+    allowed = int(FALSE_SHARE * len(best))
+    return replace(rule, threshold=round(min(best[allowed] + 1e-4, 1.0), 4))
+
+
+@dataclass(frozen=True)
+class FittedRules:
+    """The rules of a run, and how well they do on images that they were not fitted to.
+
+    Attributes:
+        handedness, presence, confidence: the rules.
+        side_right: share of hands whose side is right, by the default rule and by the fitted one.
+        reliability: `report` of the confidence.
+        presence_kept: share of labelled hands that are kept, of those that were detected; None without a
+            rule.
+    """
+
+    handedness: Handedness
+    presence: Presence | None
+    confidence: Confidence
+    side_right: tuple[float, float]
+    reliability: dict[str, Any]
+    presence_kept: float | None
+
+
+def fit_rules(fitted: Observations, other: Observations) -> FittedRules:
+    """Fit all rules to some observations, measure them on others. Raises HandsError if one has no hand."""
+    for seen in (fitted, other):
+        if not seen.confidence:
+            raise HandsError("there is no hand with 3D joints to fit the rules to; give more labelled images")
+    handedness, confidence = fit_handedness(fitted.handedness), fit_confidence(fitted.confidence)
+    rule = fit_presence(fitted)
+    sides = [float((predictions(each, other.handedness) > 0.5).mean()) for each in (Handedness(), handedness)]
+    hands = [row for row in other.presence if row[1] == 1]
+    kept = float((predictions(rule, hands) >= rule.threshold).mean()) if rule and hands else None
+    return FittedRules(
+        handedness, rule, confidence, (sides[0], sides[1]), report(confidence, other.confidence), kept
+    )
+
+
+def calibrate_rules(
+    run: str | Path,
+    sets: Sequence[LabelledImages],
+    temperature: float | None = None,
+    use_detector: bool = True,
+    write: bool = False,
+    progress: Advance | None = None,
+) -> FittedRules:
+    """Fit the rules of a run to one half of the images, and measure them on the other half.
+
+    Args:
+        run: a run folder or the name of a shipped model.
+        sets: labelled images that the run did not learn from.
+        temperature: that of the draws, by default the run's own.
+        use_detector: whether hands are found by the shipped detector, or read at their labels.
+        write: write the rules into experiment.toml of the run.
+        progress: function that is called with the name of the work, and the numbers done and in all.
+
+    Raises HandsError if a half has no hand with 3D joints, and as `Model.load` does.
+    """
+    model = Model.load(run)
+    if temperature is not None:
+        sampling = replace(model.experiment.sampling, temperature=temperature)
+        model.experiment = replace(model.experiment, sampling=sampling)
+    halves = [Observations([], [], [], []) for _ in range(2)]
+    for number, each in enumerate(sets, 1):
+        for half in range(2):
+            images = {path: hands for path, hands in each.images.items() if _half(path, hands) == half}
+            advance = partial(progress, f"set {number}, half {half + 1}") if progress else None
+            halves[half] += observe(model, images, each.complete, use_detector, advance)
+    rules = fit_rules(*halves)
+    if write:
+        write_rules(run, rules)
+    return rules
+
+
+def _half(path: Path, hands: Sequence[Sample]) -> int:
+    """Return the half of an image, 0 or 1. Images of one scene are in the same half."""
+    block = hands[0].block if hands else None
+    return crc32((path.name if block is None else block).encode()) % 2
+
+
+def write_rules(run: str | Path, rules: FittedRules) -> None:
+    """Write the rules into experiment.toml of a run."""
+    path = find_run(run) / EXPERIMENT
+    experiment = load_experiment(path, earlier=True)
+    changed = replace(
+        experiment, handedness=rules.handedness, presence=rules.presence, confidence=rules.confidence
+    )
+    write_text(path, write_experiment(changed))
+
+
+def predictions(rule: Handedness | Confidence | Presence, rows: Rows) -> np.ndarray:
+    """Return the probability that a rule gives each row."""
+    return np.array(_probabilities(rule, [features for features, _ in rows]))
+
+
+def report(rule: Confidence, rows: Rows) -> dict[str, Any]:
+    """Return how reliable a confidence is: its mean error in bins, the bins, and the number of hands."""
+    predicted, observed = predictions(rule, rows), _targets(rows)
+    return {
+        "hands": len(rows),
+        "expected": float(predicted.mean()),
+        "observed": float(observed.mean()),
+        "calibration_error": calibration_error(predicted, observed),
+        "reliability": reliability(predicted, observed),
+    }
+
+
+def _probabilities(rule: Handedness | Confidence | Presence, rows: Sequence[dict[str, float]]) -> list[float]:
+    weights = {name: value for name, value in asdict(rule).items() if name != "threshold"}
+    return [float(sigmoid(np.array(sum(w * row[name] for name, w in weights.items())))) for row in rows]
+
+
+def _matrix(names: Sequence[str], rows: Rows) -> np.ndarray:
+    return np.array([[features[name] for name in names] for features, _ in rows]).reshape(-1, len(names))
+
+
+def _targets(rows: Rows) -> np.ndarray:
+    return np.array([target for _, target in rows])
+
+
+def _rounded(names: Sequence[str], weights: np.ndarray) -> dict[str, float]:
+    return {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}

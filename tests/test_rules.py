@@ -1,0 +1,148 @@
+"""Rules that judge found hands are fitted to shares, and state what was observed."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from painted_hands import painted_hands
+from tiny_models import PLACEMENT, tiny_model, tiny_run
+
+from latent_hands.configuration import Confidence, Handedness
+from latent_hands.data.whole_images import hands_by_image
+from latent_hands.detection import Detection
+from latent_hands.errors import HandsError
+from latent_hands.evaluation import rules
+from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
+from latent_hands.evaluation.observing import Observations, observe
+from latent_hands.evaluation.rules import (
+    LabelledImages,
+    calibrate_rules,
+    fit_confidence,
+    fit_handedness,
+    fit_presence,
+    fit_rules,
+    predictions,
+    report,
+)
+from latent_hands.hand.boxes import box_of_joints
+from latent_hands.runs.folder import load_run
+
+RNG = np.random.default_rng(0)
+NAMES = ("spread", "disagreement", "score", "side_px")
+
+
+def rows_of(weights: dict[str, float], count: int = 3000) -> list[tuple[dict[str, float], float]]:
+    """Return features, and shares of 20 joints that were drawn by a rule."""
+    rows = []
+    for _ in range(count):
+        features = {name: float(RNG.normal()) for name in NAMES} | {"bias": 1.0}
+        p = sigmoid(np.array(sum(weights[name] * features[name] for name in weights)))
+        rows.append((features, RNG.binomial(20, p) / 20))
+    return rows
+
+
+def test_the_weights_that_shares_were_drawn_with_are_found():
+    X, w = RNG.normal(size=(5000, 3)), np.array([1.0, -2.0, 0.3])
+    y = RNG.binomial(20, sigmoid(X @ w)) / 20
+    np.testing.assert_allclose(fit_logistic(X, y, ridge=1e-6), w, atol=0.1)
+
+
+def test_what_the_data_do_not_decide_stays_at_its_start():
+    X = np.stack([RNG.normal(size=500), np.zeros(500)], axis=1)
+    y = (RNG.random(500) < sigmoid(2 * X[:, 0])).astype(float)
+    assert fit_logistic(X, y, 1.0, np.array([0.0, 7.0]))[1] == pytest.approx(7)
+    assert abs(fit_logistic(X, np.ones(500), 1.0)).max() < 10  # separable data have a finite answer
+
+
+def test_a_reliable_prediction_lies_on_the_diagonal():
+    p = RNG.random(20000)
+    y = RNG.binomial(20, p) / 20
+    assert calibration_error(p, y) < 0.01
+    assert calibration_error(p, np.zeros(20000)) == pytest.approx(0.5, abs=0.02)
+    rows = reliability(p, y, bins=4)
+    assert [n for *_, n in rows] == [5000] * 4
+    assert rows == sorted(rows)
+
+
+def test_a_fitted_confidence_is_reliable_on_other_hands():
+    weights = {"bias": 1.0, "spread": -2.0, "disagreement": -0.5, "score": 0.5, "side_px": 0.0}
+    rule = fit_confidence(rows_of(weights))
+    assert asdict(rule) == pytest.approx(weights, abs=0.1)
+    found = report(rule, rows_of(weights))
+    assert found["calibration_error"] < 0.02
+    assert found["hands"] == 3000
+
+
+def test_features_that_name_the_side_are_found():
+    rows = [({n: float(RNG.normal()) for n in asdict(Handedness())}, 1.0) for _ in range(2000)]
+    for features, _ in rows:
+        features["nats"] = features["nats"] + 1.5
+    rule = fit_handedness(rows)
+    assert (predictions(rule, rows) > 0.5).mean() > 0.9
+    assert rule.nats > 0.5
+    assert fit_handedness([(dict.fromkeys(asdict(Handedness()), 0.0), 1.0)]) == Handedness()
+
+
+def test_few_images_without_hands_have_one():
+    names = ("spread", "disagreement", "score", "overlap")
+
+    def features(shift: float) -> dict[str, float]:
+        return {name: float(RNG.normal() + shift) for name in names} | {"bias": 1.0}
+
+    hands, others = [(features(1), 1.0) for _ in range(500)], [[features(-1)] for _ in range(500)]
+    seen = Observations([], [*hands, *((each[0], 0.0) for each in others)], [], [*others, []])
+    rule = fit_presence(seen)
+    found = predictions(rule, [(each[0], 0.0) for each in others]) >= rule.threshold
+    assert found.mean() <= 0.01
+    assert (predictions(rule, hands) >= rule.threshold).mean() > 0.9
+    assert fit_presence(Observations([], hands, [], [])) is None
+    assert fit_presence(Observations([], [], [], [])) is None
+
+
+class Labelled:
+    """A detector that finds the labelled hands, and one more."""
+
+    def __init__(self, samples):
+        self.boxes = [box_of_joints(sample.uv_px) for sample in samples]
+
+    def detect(self, rgb):
+        far = (rgb.shape[1] - 6.0, rgb.shape[0] - 6.0, 5.0, 5.0)
+        return [Detection(box, "left", 0.9, 0.5) for box in (*self.boxes, far)]
+
+
+def test_hands_are_observed_beside_their_labels(tmp_path: Path):
+    samples, model = painted_hands(tmp_path, 2), tiny_model(PLACEMENT)
+    model.detector = Labelled(samples[:1])
+    images = hands_by_image(samples[:1])
+    seen = observe(model, images, complete=True)
+    assert (len(seen.handedness), len(seen.confidence)) == (1, 1)
+    assert [target for _, target in seen.presence] == [1, 0]
+    assert 0 <= seen.confidence[0][1] <= 1
+    assert len(observe(model, images, complete=False).presence) == 1
+    without = observe(model, images, complete=True, use_detector=False)
+    assert without.presence == []
+    assert without.confidence[0][0]["score"] == 0
+    empty = observe(model, {samples[1].image: []}, complete=True)
+    assert len(empty.images_without) == len(empty.presence) / 2 == 1
+
+
+def test_a_run_keeps_its_rules(tmp_path: Path, monkeypatch):
+    run, samples = tiny_run(tmp_path / "run", PLACEMENT), painted_hands(tmp_path, 12)
+    monkeypatch.setattr(rules, "_half", lambda path, hands: int(path.stem) % 2)
+    sets, shown = [LabelledImages(hands_by_image(samples), complete=False)], []
+    progress = lambda work, done, count: shown.append((work, done, count))  # noqa: E731
+    before = (run / "experiment.toml").read_bytes()
+    found = calibrate_rules(run, sets, 1.5, use_detector=False, progress=progress)
+    assert (run / "experiment.toml").read_bytes() == before
+    assert shown[-1] == ("set 1, half 2", 6, 6)
+    assert calibrate_rules(run, sets, 1.5, use_detector=False, write=True) == found
+    experiment = load_run(run)[1]
+    assert (experiment.confidence, experiment.handedness) == (found.confidence, found.handedness)
+    assert isinstance(experiment.confidence, Confidence)
+    assert experiment.presence is None
+
+
+def test_rules_need_hands():
+    with pytest.raises(HandsError, match="no hand with 3D joints"):
+        fit_rules(Observations([], [], [], []), Observations([], [], [], []))
