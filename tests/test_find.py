@@ -245,6 +245,7 @@ def test_hands_at_one_place_are_one(model, image):
     assert 0.8 not in [hand.score for hand in hands]
     far = replace(hands[0], uv_px=hands[0].uv_px + 500)
     assert len(distinct([hands[0], far, hands[0]])) == 2
+    assert len(model.find(image, boxes=[BOX, BOX], handedness="left")) == 2  # given boxes are hands
 
 
 def test_mirroring_twice_changes_nothing(model, image):

@@ -19,6 +19,8 @@ image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what co
 >>> hand = model.estimate(samples[0].image, box=(8, 8, 40, 40), bone_mm=40.0)   # without a box it is found
 >>> hand.xyz_mm.shape
 (21, 3)
+>>> len(model.find(samples[0].image, boxes=[(8, 8, 40, 40), (30, 8, 40, 40)]))   # without boxes: all hands
+2
 >>> hand = model.estimate(samples[0], rotations=4, draws=8)   # a sample brings box, bone, camera, handedness
 >>> hand.spread_mm.shape
 (21,)

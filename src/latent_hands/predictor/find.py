@@ -99,7 +99,8 @@ def find_hands(
 ) -> list[Hand]:
     """Return the hands of an image among some candidates, in the order of the candidates.
 
-    The crops of all candidates are read in one batch, and those that must be read again in another.
+    Candidates with a given box are hands. Detected ones may be none, or hands that were found twice. The
+    crops of all candidates are read in one batch, and those that must be read again in another.
     """
     bone = None if bone_mm is None else bone_of(bone_mm)
     photos = [
@@ -119,7 +120,7 @@ def find_hands(
             or presence(rule, reading, each.box_px, each.score) >= rule.threshold
         ):
             found.append(hand_of(graph, reading, camera, each.score))
-    return distinct(found)
+    return found if all(each.score is None for each in candidates) else distinct(found)
 
 
 def choose(readings: dict[Handedness, Reading], right: float, rule: SideRule) -> Reading:

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Sequence
 from functools import cached_property, partial
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, UInt8
@@ -51,7 +50,7 @@ class TrainedGraph:
         return fast_graph(self.vae)
 
     @property
-    def fast(self) -> Self:
+    def fast(self) -> "TrainedGraph":
         """The same graph for inference only: faster, and equal up to rounding."""
         graph = copy.copy(self)
         graph.vae = self._fast_vae
