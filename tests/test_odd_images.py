@@ -1,0 +1,80 @@
+"""Images of any size, mode and orientation give hands or an error of one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_models import PLACEMENT, noise_image, tiny_model
+
+from latent_hands.detection import Detection
+from latent_hands.errors import HandsError
+from latent_hands.predictor import Model
+
+
+class Everywhere:
+    """A detector that finds one hand in the middle of any image."""
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        height, width = rgb.shape[:2]
+        return [Detection((width / 4, height / 4, width / 2, height / 2), "left", 0.9, 0.01)]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    model = tiny_model(PLACEMENT, frame="ray")
+    model.detector = Everywhere()
+    return model
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2), (16, 2000), (2000, 16), (1200, 1600)])
+def test_images_of_any_size_have_finite_hands(model, size):
+    (hand,) = model.find(noise_image(*size))
+    for array in (hand.pose, hand.uv_px, hand.palm_mm, hand.palm_spread_mm, hand.spread_mm):
+        assert np.isfinite(array).all()
+    assert hand.palm_mm[2] > 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"), [("L", "png"), ("RGBA", "png"), ("P", "png"), ("CMYK", "jpg"), ("1", "png")]
+)
+def test_images_of_any_mode_are_read_as_colours(model, tmp_path: Path, mode, ending):
+    path = tmp_path / f"image.{ending}"
+    Image.fromarray(noise_image()).convert(mode).save(path)
+    assert len(model.find(path)) == 1
+
+
+def test_sixteen_bits_are_read_by_their_upper_eight(model, tmp_path: Path):
+    levels = noise_image()[..., 0]
+    Image.fromarray(levels.astype(np.uint16) << 8).save(tmp_path / "deep.png")
+    Image.fromarray(levels).save(tmp_path / "flat.png")
+    deep, flat = (model.find(tmp_path / name)[0] for name in ("deep.png", "flat.png"))
+    assert np.array_equal(deep.pose, flat.pose)
+
+
+def test_a_photograph_that_lies_on_its_side_is_found_upright(model, tmp_path: Path):
+    upright, exif = Image.fromarray(noise_image()), Image.Exif()
+    exif[0x0112] = 6
+    exif[0x8769] = {41989: 40}
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    (turned,), (expected,) = model.find(tmp_path / "turned.png"), model.find(upright)
+    assert np.array_equal(turned.uv_px, expected.uv_px)
+    assert (turned.camera, expected.camera) == ("exif", "assumed")
+    assert tuple(turned.K[:2, 2]) == tuple(expected.K[:2, 2])
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", None])
+def test_broken_files_are_named(model, tmp_path: Path, content):
+    path = tmp_path / "broken.jpg"
+    if content is None:
+        Image.fromarray(noise_image(400, 400)).save(path)
+        content = path.read_bytes()[:900]
+    path.write_bytes(content)
+    with pytest.raises(HandsError, match=r"broken\.jpg"):
+        model.find(path)
+
+
+@pytest.mark.parametrize("image", [None, 3, np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), ["a.jpg"]])
+def test_other_things_are_no_images(model, image):
+    with pytest.raises(HandsError, match="an image must be"):
+        model.find(image)
