@@ -26,7 +26,9 @@ from latent_hands.progress import Advance
 from latent_hands.runs.folder import EXPERIMENT, find_run
 
 FALSE_SHARE = 0.01
-"""The largest share of images without hands in which a hand may be found."""
+"""The share of images without hands in which a hand may be found."""
+LOST_SHARE = 0.03
+"""The share of detected hands that may be dropped to reach it."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def fit_confidence(rows: Rows) -> Confidence:
 def fit_presence(seen: Observations) -> Presence | None:
     """Fit the rule of presence; None unless there are both hands and other detections.
 
-    The threshold is the smallest at which at most `FALSE_SHARE` of the images without hands have a hand; it
-    is 0.5 without such images.
+    The threshold is the smallest at which at most `FALSE_SHARE` of the images without hands have a hand,
+    but drops at most `LOST_SHARE` of the detected hands. It is 0.5 without such images.
     """
     targets = _targets(seen.presence)
     if len(seen.presence) == 0 or targets.min() == targets.max():
@@ -64,10 +66,11 @@ def fit_presence(seen: Observations) -> Presence | None:
     rule = Presence(**_rounded(names, weights))
     if not seen.images_without:
         return rule
-    tops = [max(_probabilities(rule, each), default=0.0) for each in seen.images_without]
-    best = sorted(tops, reverse=True)
-    allowed = int(FALSE_SHARE * len(best))
-    return replace(rule, threshold=round(min(best[allowed] + 1e-4, 1.0), 4))
+    highest = [max(_probabilities(rule, each), default=0.0) for each in seen.images_without]
+    hands = predictions(rule, [row for row in seen.presence if row[1] == 1])
+    above_false = np.quantile(highest, 1 - FALSE_SHARE, method="higher") + 1e-4
+    threshold = min(above_false, np.quantile(hands, LOST_SHARE, method="lower"))
+    return replace(rule, threshold=round(float(threshold), 4))
 
 
 @dataclass(frozen=True)
