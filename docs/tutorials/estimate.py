@@ -29,8 +29,8 @@ model = lh.load("estimation")
 # %% [markdown]
 # ## Estimate
 #
-# The image must be a crop around one hand: centred on the knuckle of the middle finger, and just
-# large enough for the whole hand. For a larger image, give that crop as `box`.
+# The model finds the hand in the image. `box` may give it: x, y, width and height in pixels of the
+# smallest rectangle around its joints. `model.find` returns all hands of an image.
 #
 # An image does not show how large a hand is. `bone_mm` is the length of the middle finger's bone
 # next to the knuckle. Without it, 40 mm is assumed, and all millimetres scale with it.
@@ -55,7 +55,7 @@ print(f"mean spread of a joint: {hand.spread_mm.mean():.1f} mm")
 # ## Draw and save
 #
 # Joints 1 to 20 are five fingers of four joints, each from its tip to its base. Joint 0 is the palm.
-# The overlay shows the predicted pose where the box places it: the model does not predict a position.
+# The overlay shows the joints where the model measures them in the image (`hand.uv_px`).
 
 # %%
 figure = plt.figure(figsize=(8, 4))
