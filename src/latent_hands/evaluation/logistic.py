@@ -40,7 +40,7 @@ def fit_logistic(
 
 def sigmoid(logit: Float[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:
     """Return 1 / (1 + exp(-logit))."""
-    return 0.5 * (1 + np.tanh(np.asarray(logit, np.float64) / 2))
+    return np.asarray(0.5 * (1 + np.tanh(np.asarray(logit, np.float64) / 2)))
 
 
 def reliability(

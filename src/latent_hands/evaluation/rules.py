@@ -179,7 +179,8 @@ def report(rule: Confidence, rows: Rows) -> dict[str, Any]:
 
 def _probabilities(rule: Handedness | Confidence | Presence, rows: Sequence[dict[str, float]]) -> list[float]:
     weights = {name: value for name, value in asdict(rule).items() if name != "threshold"}
-    return [float(sigmoid(np.array(sum(w * row[name] for name, w in weights.items())))) for row in rows]
+    features = _matrix(list(weights), [(row, 0.0) for row in rows])
+    return sigmoid(features @ np.array(list(weights.values()))).tolist()
 
 
 def _matrix(names: Sequence[str], rows: Rows) -> np.ndarray:
