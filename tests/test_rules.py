@@ -90,7 +90,7 @@ def test_few_images_without_hands_have_one():
     def features(shift: float) -> dict[str, float]:
         return {name: float(RNG.normal() + shift) for name in names} | {"bias": 1.0}
 
-    hands, others = [(features(1), 1.0) for _ in range(500)], [[features(-1)] for _ in range(500)]
+    hands, others = [(features(2), 1.0) for _ in range(500)], [[features(-2)] for _ in range(500)]
     seen = Observations([], [*hands, *((each[0], 0.0) for each in others)], [], [*others, []])
     rule = fit_presence(seen)
     found = predictions(rule, [(each[0], 0.0) for each in others]) >= rule.threshold
