@@ -46,31 +46,21 @@ def fails(capsys: pytest.CaptureFixture, *arguments: object) -> str:
 
 
 def test_estimates_are_written_and_printed(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
-    options = [
-        "--handedness",
-        "right",
-        "--box",
-        "10,6,44,40",
-        "--bone-mm",
-        "44",
-        "--out",
-        str(tmp_path),
-        "--json",
-    ]
-    assert (
-        main(["estimate", str(runs / "estimation"), str(runs / "a.png"), str(runs / "b.png"), *options]) == 0
-    )
+    facts = ["--handedness", "right", "--box", "10,6,44,40", "--bone-mm", "44"]
+    options = [*facts, "--out", str(tmp_path), "--json"]
+    images = [str(runs / "a.png"), str(runs / "b.png")]
+    assert main(["estimate", *images, "--run", str(runs / "estimation"), *options]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [hand["handedness"] for hand in printed] == ["right", "right"]
-    assert printed[0] == json.loads((tmp_path / "a.json").read_text())
-    assert printed[0]["crop_px"] == [10, 4, 44, 44]
+    assert printed[:1] == json.loads((tmp_path / "a.json").read_text())
     assert (printed[0]["bone_mm"], printed[0]["bone_mm_assumed"]) == (44, False)
-    assert read_rgb(tmp_path / "b.png").shape[1] > 600
+    assert read_rgb(tmp_path / "b.png").shape[1] >= 640
 
 
 def test_images_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Path):
     a, b, run = str(runs / "a.png"), str(runs / "b.png"), str(runs / "synthesis")
-    assert main(["estimate", str(runs / "estimation"), a, "--out", str(tmp_path)]) == 0
+    box = ["--box", "10,6,44,40"]
+    assert main(["estimate", str(runs / "estimation"), a, *box, "--out", str(tmp_path)]) == 0
     out = tmp_path / "new" / "image.png"
     assert (
         main(["synthesise", run, "--pose", str(tmp_path / "a.json"), "--content", b, "--out", str(out)]) == 0
@@ -90,7 +80,8 @@ def test_runs_are_made_from_runs(runs: Path, tmp_path: Path, capsys: pytest.Capt
         out = str(tmp_path / command)
         assert main(["runs", command, run, run, "--out", out]) == 0
         assert capsys.readouterr().out == f"{out}\n"
-        assert main(["estimate", out, str(runs / "a.png"), "--out", str(tmp_path)]) == 0
+        estimate = ["estimate", out, str(runs / "a.png"), "--box", "10,6,44,40"]
+        assert main([*estimate, "--out", str(tmp_path)]) == 0
         capsys.readouterr()
     out = str(tmp_path / "small")
     assert main(["runs", "shrink", run, "--out", out]) == 0
@@ -119,11 +110,12 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
         capsys, "evaluate", run, "--data", "rhd", "--root", tmp_path / "none"
     )
     assert 'did you mean "rhd"' in fails(capsys, "evaluate", run, "--data", "rdh", "--root", tmp_path)
-    assert "is not a run folder" in fails(capsys, "estimate", tmp_path, a)
-    assert "no shipped model" in fails(capsys, "estimate", "nosuch", a)
+    assert "is not a run folder" in fails(capsys, "estimate", a, "--run", tmp_path)
+    assert "no shipped model" in fails(capsys, "estimate", a, "--run", "nosuch")
     assert "short.png" in fails(capsys, "estimate", run, runs / "short.png")
+    assert "no image file or folder at nosuch" in fails(capsys, "estimate", "nosuch", a)
     assert "no image file or folder" in fails(capsys, "estimate", run, tmp_path / "none.png")
-    assert "give either images or --data" in fails(capsys, "estimate", run)
+    assert "give images, videos or a camera, or --data NAME" in fails(capsys, "estimate", run)
     assert "x,y,width,height" in fails(capsys, "estimate", run, a, "--box", "1,2,3")
     assert "lies outside the image" in fails(capsys, "estimate", run, a, "--box", "900,2,3,4")
     assert "bone_mm is -1" in fails(capsys, "estimate", run, a, "--bone-mm", "-1")

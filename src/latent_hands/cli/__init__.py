@@ -5,6 +5,7 @@ The modules of commands import torch only when their work begins. Help and wrong
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -105,6 +106,7 @@ def _run(name: str, arguments: list[str]) -> int:
     from latent_hands.cli.options import CONFIG
 
     refuse_old(name, arguments)
+    arguments = attach_negative(arguments)
     command = find_command(name)
     if name == "train":
         arguments, overrides = split_overrides(arguments)
@@ -117,6 +119,22 @@ def find_command(name: str) -> Callable[..., bool | None]:
     """Return the function of a command."""
     module, _, function = name.partition(" ")
     return getattr(import_module(f"latent_hands.cli.{module}"), function or module)
+
+
+def attach_negative(arguments: list[str]) -> list[str]:
+    """Return the arguments with negative numbers attached to their options, which they would look like.
+
+    >>> attach_negative(["--box", "-10,-5,90,90", "a.jpg"])
+    ['--box=-10,-5,90,90', 'a.jpg']
+    """
+    attached: list[str] = []
+    for argument in arguments:
+        option = attached[-1] if attached else ""
+        if re.fullmatch(r"-[\d.][-\d.,e+]*", argument) and option.startswith("--") and "=" not in option:
+            attached[-1] = f"{option}={argument}"
+        else:
+            attached.append(argument)
+    return attached
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -1,16 +1,12 @@
 """The command estimate."""
 
-import sys
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from latent_hands.cli.options import (
     BoneMm,
-    Box,
     FocalPx,
     Ids,
     Json,
@@ -18,108 +14,103 @@ from latent_hands.cli.options import (
     OptionalHandedness,
     OptionalRoot,
     Rotations,
-    Run,
     Split,
+    unset,
 )
-from latent_hands.cli.tables import print_table
 from latent_hands.errors import HandsError
 
-if TYPE_CHECKING:
-    from latent_hands.cli.estimation import Estimate
+RunOption = Annotated[
+    str | None,
+    unset("the shipped estimation", "RUN", "A run folder, or the name of a shipped model."),
+]
+Images = Annotated[tuple[str, ...], Positional, arg(metavar="IMAGE ...", help_behavior_hint="")]
+Boxes = Annotated[Path | None, unset("none", "FILE")]
+OneBox = Annotated[
+    UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H", help_behavior_hint="(may be repeated)")
+]
+Formats = Annotated[tuple[Literal["json", "csv", "npz", "coco"], ...], arg(metavar="{json,csv,npz,coco} ...")]
+Limit = Annotated[int | None, unset("all", "N")]
 
 
 def estimate(
-    run: Run,
-    images: Annotated[tuple[Path, ...], Positional, arg(metavar="IMAGE ...", help_behavior_hint="")] = (),
+    images: Images = (),
+    run: RunOption = None,
     handedness: OptionalHandedness = None,
     bone_mm: BoneMm = None,
-    box: Box = None,
+    box: OneBox = (),
+    boxes: Boxes = None,
     focal: FocalPx = None,
     rotations: Rotations = 1,
-    draws: Annotated[int, arg(metavar="N")] = 0,
+    draws: Annotated[int, arg(metavar="N")] = 16,
+    camera: Annotated[str | None, unset("none", "DEVICE")] = None,
+    limit: Limit = None,
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs/estimates"),
+    formats: Formats = ("json",),
     overlays: Annotated[bool, arg(help_behavior_hint="")] = True,
+    panels: bool = False,
     json: Json = False,
     data: OptionalData = None,
     root: OptionalRoot = None,
     split: Split = "evaluation",
     ids: Ids = (),
 ) -> bool:
-    """Estimate the 3D hands in images: JSON in millimetres, and overlays.
+    """Find the hands in images and videos, and estimate them in 3D.
 
-    $ latent-hands estimate estimation hand.jpg --handedness left --box 40,25,128,128
-    $ latent-hands estimate runs/mine photos/ --handedness right --bone-mm 44 --rotations 8
-    $ latent-hands estimate estimation clip.mp4 --handedness right --focal 1100 --no-overlays
-    $ latent-hands estimate estimation --data rhd --root RHD_published_v2 --ids 0 1 2
+    $ latent-hands estimate photo.jpg
+    $ latent-hands estimate photos/ clip.mp4 --bone-mm 44 --formats json csv coco
+    $ latent-hands estimate photos/ --boxes labels.csv --focal 1100
+    $ latent-hands estimate hand.jpg --box 40,25,128,128 --handedness left --run runs/mine
+    $ latent-hands estimate --camera 0 --out runs/webcam
+    $ latent-hands estimate --data rhd --root RHD_published_v2 --ids 0 1 2
 
-    Output: NAME.json and NAME.png for each image in the folder of --out, and a table. In the table, "reach
-    mm" is the distance of the farthest joint from the palm (about 3.5 times the bone for an open hand), and
-    "spread mm" is the mean spread of the joints over the draws.
+    Output, in the folder of --out: NAME.json, the list of an image's hands, and NAME.png, the hands over the
+    image. For a video or a camera NAME.jsonl (one line a frame), NAME.npz and NAME.mp4. A table is printed.
+    docs/outputs.md describes all formats.
 
-    With --data, the labels give handedness, bone length and box, and the table shows the error.
+    The detector finds the hands and the model names their sides, unless you give them. "distance mm" is the
+    distance of the palm from the camera, "spread mm" the mean spread of the joints over the draws.
+    "confidence" is the expected share of joints within 30 mm.
 
-    A wrong handedness or box gives a wrong pose without any warning. The table marks assumed values. The
-    model predicts the pose, not the place of the hand: the box places the overlay.
+    With --data, the labels give handedness, bone length, box and camera, and the table shows the error.
 
-    A broken image is skipped and named; the exit code is then 1.
+    The exit code is 1 if an image has no hand, or if a broken image was skipped.
 
     Args:
-        images: Images of one hand each, folders of images, or videos.
-        draws: Also draw N hands from the posterior, and print their spread. For the shipped `estimation`,
-            errors are as large as this spread on rendered hands, and 1.6 times as large on photographs.
-        out: The folder of NAME.json and NAME.png.
-        overlays: Do not write NAME.png, which is faster.
+        images: Images, folders of images, videos, or camera:0. A first argument that is a run folder or the
+            name of a shipped model is the run, as with --run.
+        box: Box of a hand: the smallest rectangle around it, in pixels from the upper left corner.
+        boxes: Boxes, and sides if it has them, of all images: a CSV file with the columns
+            file,x,y,width,height[,handedness], COCO's annotations (.json), or a folder of YOLO's text files.
+        draws: Number of hands to draw from the posterior for spreads, sides and confidence: 0, or 2 to 1000.
+        camera: Read a camera until Ctrl-C: 0 is the first one.
+        limit: Use only the first N images, or frames of each video.
+        out: The folder of the outputs.
+        formats: What to write: json; csv, npz: all hands in one file; coco: a data set of keypoints.
+        overlays: Do not write NAME.png and NAME.mp4, which is faster.
+        panels: Draw the 3D hands beside the image, too.
     """
-    from latent_hands.cli.estimation import TypedLabels, estimate_all, inputs_of_images, inputs_of_samples
+    from latent_hands.cli.estimate_images import estimate_images
+    from latent_hands.cli.estimate_inputs import Given, inputs_of_samples, split_inputs, split_run, with_boxes
+    from latent_hands.cli.estimate_outputs import Outputs
+    from latent_hands.cli.estimate_tables import report
+    from latent_hands.cli.estimate_videos import estimate_videos
     from latent_hands.cli.sources import check_outputs, find_samples
     from latent_hands.predictor import Model
 
-    if bool(images) == (data is not None):
-        raise HandsError("give either images or --data NAME --root DIR --ids ID ...")
-    labels, broken = TypedLabels(handedness, box, bone_mm, focal), list[HandsError]()
+    run, images = split_run(run, images)
+    named = (*images, *([] if camera is None else [f"camera:{camera}"]))
+    if bool(named) == (data is not None):
+        raise HandsError("give images, videos or a camera, or --data NAME --root DIR --ids ID ...")
+    given = Given.typed(handedness, box, boxes, bone_mm, focal, rotations, draws)
+    outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
     if data is None:
-        inputs = inputs_of_images(images, labels, broken.append)
+        inputs, videos = split_inputs(named, limit, broken.append)
+        inputs = with_boxes(inputs, boxes)
     else:
-        labels.refuse()
-        inputs = inputs_of_samples(find_samples(data, root, split, ids, limit=8))
-    outputs = [out / f"{each.name}.{ending}" for each in inputs for ending in ("json", "png")]
-    check_outputs((each.image for each in inputs), (each.sample for each in inputs if each.sample), outputs)
-    predict = partial(Model.load(run).estimate, rotations=rotations, draws=draws)
-    estimates = estimate_all(inputs, predict, out, overlays, broken.append)
-    if not estimates:
-        raise broken[0]
-    if json:
-        print("[" + ",\n".join(each.to_json() for each in estimates) + "]")
-    else:
-        print_hands(estimates)
-        print(f"{out}: {len(estimates)} x JSON{' and image' if overlays else ''}")
-    for error in broken:
-        print(f"latent-hands: skipped: {' '.join(str(error).split())}", file=sys.stderr)
-    return not broken
-
-
-def print_hands(estimates: "Sequence[Estimate]") -> None:
-    """Print one line for each image: the labels that were used or assumed, and the error if it is known."""
-    spread = any(each.hand.spread is not None for each in estimates)
-    error = any(each.error_mm is not None for each in estimates)
-    headings = ["image", "hand", "box", "bone mm", "reach mm", *["spread mm"] * spread, *["error mm"] * error]
-    rows = [[*_labels(each), *_numbers(each, spread, error)] for each in estimates]
-    print_table(headings, rows, left=("image", "box"))
-
-
-def _labels(estimate: "Estimate") -> list[str]:
-    hand, given = estimate.hand, estimate.input
-    handedness = hand.handedness + (" (assumed)" if given.handedness_assumed else "")
-    box = ",".join(f"{number:.0f}" for number in hand.crop_px)
-    if given.box_assumed:
-        box = "whole image" + (" (no --box)" if given.sample is None else "")
-    return [given.name, handedness, box]
-
-
-def _numbers(estimate: "Estimate", spread: bool, error: bool) -> list[str]:
-    hand = estimate.hand
-    bone = f"{hand.bone_mm:.1f}" + (" (assumed)" if hand.bone_mm_assumed else "")
-    reach = f"{(hand.xyz_mm**2).sum(axis=1).max() ** 0.5:.0f}"
-    spread_mm = "" if hand.spread_mm is None else f"{hand.spread_mm.mean():.2f}"
-    error_mm = "" if estimate.error_mm is None else f"{estimate.error_mm:.1f}"
-    return [bone, reach, *[spread_mm] * spread, *[error_mm] * error]
+        given.refuse_labels()
+        inputs, videos = inputs_of_samples(find_samples(data, root, split, ids, limit=limit or 8)), []
+    check_outputs([*outputs.inputs(inputs, videos)], outputs.samples(inputs), outputs.paths(inputs, videos))
+    model = Model.load(run)
+    done = estimate_images(model, inputs, given, outputs, broken.append)
+    recorded = estimate_videos(model, videos, given, outputs, limit, broken.append)
+    return report(done, recorded, outputs, broken, json)

@@ -45,8 +45,8 @@ Workers = Annotated[int | None, unset("one for each core", "N", "Number of paral
 
 Handedness = Annotated[Literal["left", "right"], arg(help="The hand that the images show.")]
 OptionalHandedness = Annotated[
-    Literal["left", "right"] | None,
-    unset("left, assumed", "{left,right}", "The hand that the images show."),
+    str | None,
+    unset("found in the image", "{left,right}", "The side of all hands in the images."),
 ]
 BoneMm = Annotated[
     float | None,
@@ -56,21 +56,13 @@ BoneMm = Annotated[
         "Length of the bone from the knuckle (MCP) of the middle finger to its next joint (PIP), 15 to 80.",
     ),
 ]
-Box = Annotated[
-    str | None,
-    unset(
-        "the whole image",
-        "X,Y,W,H",
-        "A square around the hand in pixels, about 1.2 times as large as the hand and centred on it.",
-    ),
-]
 FocalPx = Annotated[
     float | None,
     unset(
-        "unknown",
+        "from EXIF data, or assumed",
         "PX",
         "Focal length of the camera in pixels of the whole image; the optical axis must be at its centre. "
-        "The result is then in the camera frame. Otherwise it is in the frame of the ray through the hand.",
+        "Otherwise it is taken from the EXIF data of the image, or a usual field of view is assumed.",
     ),
 ]
 Rotations = Annotated[

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent_hands.data import OnBroken, Sample, list_images, open_data
+from latent_hands.data.formats.box_label import Box
 from latent_hands.errors import HandsError
+from latent_hands.predictions import read_json
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
 
 
-def parse_box(text: str | None) -> tuple[float, ...] | None:
+def parse_box(text: str) -> Box:
     """Return the four numbers of "x,y,width,height". Raises HandsError for other texts."""
-    if text is None:
-        return None
     try:
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -107,12 +107,10 @@ class Sources:
     def _file(self, text: str) -> Photo | Hand:
         if not text.endswith(".json"):
             return Photo.open(text, self.handedness)
-        if not Path(text).is_file():
-            raise HandsError(f"no file {text}; give the JSON of a hand that `latent-hands estimate` wrote")
-        try:
-            return Hand.from_json(Path(text).read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, HandsError) as error:
-            raise HandsError(f"{text}: {error}") from error
+        hands = read_json(text)
+        if len(hands) != 1:
+            raise HandsError(f"{text} has {len(hands)} hands; give the JSON of one hand")
+        return hands[0]
 
 
 def choose_content_reads(content_reads: str | None, samples: Sequence[Sample], model: Model) -> ContentReads:

@@ -7,11 +7,12 @@ from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
 from latent_hands.predictions.drawings import drawing
 from latent_hands.predictions.image_hands import ImageHands, count_hands
-from latent_hands.predictions.json_files import frame_line, hands_json, read_json, write_json
+from latent_hands.predictions.json_files import LineWriter, frame_line, hands_json, read_json, write_json
 from latent_hands.predictions.npz_file import read_npz, write_npz
 
 __all__ = [
     "ImageHands",
+    "LineWriter",
     "count_hands",
     "drawing",
     "frame_line",

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
@@ -31,6 +31,40 @@ def frame_line(image: ImageHands) -> str:
     fields = {"frame": image.frame, "seconds": None if image.seconds is None else round(image.seconds, 6)}
     hands = [json.loads(text) for text in hands_json(image)]
     return json.dumps({**fields, "hands": hands})
+
+
+class LineWriter:
+    """A context in which the lines of frames are added to a file of JSON Lines.
+
+    The file is written under a temporary name. It gets its name at the end of the context, also if an error
+    or Ctrl-C ends it, so that everything until then is kept. Without frames there is no file.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.part = path.with_name(f".part-{path.name}")
+        self.file: TextIO | None = None
+
+    def __enter__(self) -> "LineWriter":
+        """Return the writer."""
+        return self
+
+    def add(self, image: ImageHands) -> None:
+        """Add the line of a frame."""
+        if self.file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.part.unlink(missing_ok=True)
+            self.file = self.part.open("w", encoding="utf-8")
+        self.file.write(frame_line(image) + "\n")
+
+    def __exit__(self, *error: object) -> None:
+        """Close the file and give it its name."""
+        if self.file is not None:
+            self.file.close()
+            self.part.replace(self.path)
 
 
 def read_json(path: str | Path) -> list[Hand]:
