@@ -18,10 +18,12 @@ from latent_hands.predictions import (
     ImageHands,
     drawing,
     frame_line,
+    read_hands,
     read_json,
     read_npz,
     write_coco,
     write_csv,
+    write_hands,
     write_json,
     write_npz,
 )
@@ -157,3 +159,20 @@ def test_drawings_show_every_hand(images):
     assert (plain != drawn).any()
     assert drawing(rgb, images[0].hands, panels=True).shape[1] > 640
     assert drawing(rgb, images[0].hands, size_px=(80, 60)).shape == rgb.shape
+
+
+def test_the_ending_names_the_format(images, hands, tmp_path):
+    assert len(read_hands(write_hands(tmp_path / "new" / "a.json", images[:1]))) == 2
+    frames = [replace(image, frame=number) for number, image in enumerate(images)]
+    for ending in ("jsonl", "npz"):
+        read = read_hands(write_hands(tmp_path / f"a.{ending}", frames))
+        assert all(map(same, read, (hands[0], hands[1], hands[1])))
+        assert len(read) == 3
+    assert write_hands(tmp_path / "a.csv", images).is_file()
+    assert len(open_data("coco", write_hands(tmp_path / "coco", images), "evaluation")) == 3
+    for path, message in (("a.txt", "does not end in"), ("b.json", "the hands of one image, not of 3")):
+        with pytest.raises(HandsError, match=message):
+            write_hands(tmp_path / path, images)
+    for path in ("a.csv", "none.jsonl"):
+        with pytest.raises(HandsError, match=path):
+            read_hands(tmp_path / path)

@@ -104,7 +104,10 @@ if TYPE_CHECKING:
     from latent_hands.configuration import Experiment
     from latent_hands.data import Sample, read_counterfactual
     from latent_hands.data.export import export
+    from latent_hands.data.formats.boxes import read_boxes
     from latent_hands.hand.skeleton import reorder
+    from latent_hands.predictions import ImageHands, read_hands, write_hands
+    from latent_hands.predictions import drawing as draw_hands
     from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
@@ -114,6 +117,7 @@ __all__ = [
     "Experiment",
     "Hand",
     "HandsError",
+    "ImageHands",
     "Model",
     "Photo",
     "Sample",
@@ -122,6 +126,7 @@ __all__ = [
     "__version__",
     "check",
     "data_sets",
+    "draw_hands",
     "evaluate",
     "experiment",
     "experiments",
@@ -129,20 +134,26 @@ __all__ = [
     "load",
     "models",
     "open_data",
+    "read_boxes",
     "read_counterfactual",
+    "read_hands",
     "render",
     "render_counterfactual",
     "reorder",
     "train",
+    "write_hands",
 ]
 _HOMES = {
     "Experiment": "configuration.Experiment",
     "Sample": "data.Sample",
+    "draw_hands": "predictions.drawing",
     "export": "data.export.export",
+    "read_boxes": "data.formats.boxes.read_boxes",
     "read_counterfactual": "data.read_counterfactual",
     "render": "rendering.sets.dataset.render_dataset",
     "render_counterfactual": "rendering.sets.counterfactual_set.render_counterfactual",
     "reorder": "hand.skeleton.reorder",
+    **{name: f"predictions.{name}" for name in ("ImageHands", "read_hands", "write_hands")},
     **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},
 }
 """Where the names are defined that are not in `api`."""

@@ -45,7 +45,7 @@ def write_coco(folder: Path, images: Sequence[ImageHands], convention: str | Non
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     (folder / SPLIT).mkdir(exist_ok=True)
     for number, image in enumerate(images):
-        if image.file is None or image.frame is not None:
+        if image.path is None or image.frame is not None:
             raise HandsError(f"{image.name} is a frame of a video; the format coco needs image files")
         name, (width, height) = _copy(folder / SPLIT, image), image.size_px
         records.append({"id": number, "file_name": name, "width": width, "height": height})
@@ -63,9 +63,9 @@ def write_coco(folder: Path, images: Sequence[ImageHands], convention: str | Non
 
 def _copy(folder: Path, image: ImageHands) -> str:
     """Copy the image file, or encode it if other readers would not decode it alike; return its name."""
-    assert image.file is not None
-    name = image.name.removesuffix(image.file.suffix) + (own_suffix(image.file) or ".png")
-    keep_image(folder / name, image.file, read_rgb(image.file))
+    assert image.path is not None
+    name = image.name.removesuffix(image.path.suffix) + (own_suffix(image.path) or ".png")
+    keep_image(folder / name, image.path, read_rgb(image.path))
     return name
 
 

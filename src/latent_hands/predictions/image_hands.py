@@ -1,6 +1,6 @@
 """The hands of one image, or of one frame of a video."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,15 @@ class ImageHands:
 
     name: str
     size_px: tuple[int, int]
-    hands: tuple[Hand, ...]
-    file: Path | None = None
+    hands: Sequence[Hand]
+    file: str | Path | None = None
     frame: int | None = None
     seconds: float | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file as a path."""
+        return None if self.file is None else Path(self.file)
 
 
 def count_hands(images: Iterable[ImageHands]) -> int:

@@ -1,0 +1,72 @@
+"""Writing and reading hands in the format that a file's ending names."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from latent_hands.data.formats.limited import read_limited
+from latent_hands.errors import HandsError
+from latent_hands.predictions.coco_files import write_coco
+from latent_hands.predictions.csv_file import write_csv
+from latent_hands.predictions.image_hands import ImageHands
+from latent_hands.predictions.json_files import LineWriter, read_json, write_json
+from latent_hands.predictions.npz_file import read_npz, write_npz
+from latent_hands.predictor import Hand
+
+MAX_BYTES = 2**30
+
+
+def write_hands(path: str | Path, images: Sequence[ImageHands], convention: str | None = None) -> Path:
+    """Write the hands of images, and return the path. Its ending names the format (docs/outputs.md).
+
+    * `.json`: the list of the hands of one image.
+    * `.jsonl`: one line an image, for the frames of a video.
+    * `.csv`: one line a hand.
+    * `.npz`: arrays of all hands.
+    * without ending: a folder of COCO keypoints with copies of the images. `convention` is the joint
+      convention of the model, such as "rhd".
+
+    Raises HandsError for another ending, for several images in `.json`, and as `write_coco` does.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".json":
+        if len(images) != 1:
+            raise HandsError(f"{path} holds the hands of one image, not of {len(images)}; write .jsonl")
+        return write_json(path, images[0])
+    if path.suffix == ".jsonl":
+        with LineWriter(path) as lines:
+            for image in images:
+                lines.add(image)
+        return path
+    if path.suffix == ".csv":
+        return write_csv(path, images)
+    if path.suffix == ".npz":
+        return write_npz(path, images)
+    if path.suffix:
+        raise HandsError(f"{path} does not end in .json, .jsonl, .csv or .npz; a folder has no ending")
+    write_coco(path, images, convention)
+    return path
+
+
+def read_hands(path: str | Path) -> list[Hand]:
+    """Read all hands of a .json, .jsonl or .npz file that `write_hands` or the command estimate wrote.
+
+    Raises HandsError for a missing file, another ending, and other content.
+    """
+    path = Path(path)
+    if path.suffix == ".json":
+        return read_json(path)
+    if path.suffix == ".npz":
+        return [hand for image in read_npz(path) for hand in image.hands]
+    if path.suffix != ".jsonl":
+        raise HandsError(f"{path} does not end in .json, .jsonl or .npz")
+    if not path.is_file():
+        raise HandsError(f"no file at {path}")
+    hands = []
+    for number, line in enumerate(read_limited(path, MAX_BYTES).splitlines(), 1):
+        try:
+            hands += [Hand.from_json(json.dumps(each)) for each in json.loads(line)["hands"]]
+        except (HandsError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise HandsError(f"{path}, line {number}, has no hands of a frame: {error}") from error
+    return hands
