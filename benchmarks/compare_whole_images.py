@@ -28,6 +28,7 @@ from whole_image_programs import CONVENTION, mediapipe_hands, our_hands
 from whole_image_scores import Found, false_alarms, joint_errors, match, mean_interval, score
 from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rendered, rhd
 
+from latent_hands.detection import Detector
 from latent_hands.predictor import Model
 
 Find = Callable[[Path], tuple[list[Found], float]]
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument(
         "--sides", type=Path, help="JSON of the handedness of each box: {file: [side or null]}"
     )
+    parser.add_argument("--detector", help="the folder of a detector; by default the shipped one")
     parser.add_argument("--rotations", type=int, default=1, help="rotated crops averaged by the run")
     parser.add_argument("--limit", type=int, help="number of images of each set")
     parser.add_argument("--threads", type=int, default=2, help="threads of the run")
@@ -51,7 +53,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = None if options.run == "none" else Model.load(options.run, "cpu")
+    model = None if options.run == "none" else load_model(options.run, options.detector)
     with MediaPipe(options.mediapipe_python, MEDIAPIPE_THRESHOLD, MOST_HANDS) as mediapipe:
         programs: dict[str, Find] = {"mediapipe": lambda file: mediapipe_hands(mediapipe, file)}
         if model is not None:
@@ -64,6 +66,14 @@ def main() -> None:
     print(text)
     if options.out is not None:
         options.out.write_text(text)
+
+
+def load_model(run: str, detector: str | None) -> Model:
+    """Return a run on the CPU, with another detector if one is given."""
+    model = Model.load(run, "cpu")
+    if detector is not None:
+        model.detector = Detector.load(detector, "cpu")
+    return model
 
 
 def chosen_sets(options: argparse.Namespace) -> dict[str, list[WholeImage]]:

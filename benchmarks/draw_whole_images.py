@@ -12,7 +12,7 @@ import random
 from pathlib import Path
 
 import numpy as np
-from compare_whole_images import chosen_sets
+from compare_whole_images import chosen_sets, load_model
 from PIL import Image, ImageDraw
 from whole_image_sets import WholeImage
 
@@ -53,11 +53,12 @@ def main() -> None:
     for name in ("rhd", "ge2019", "photographs", "rendered", "empty", "sides"):
         parser.add_argument(f"--{name}", type=Path, help=f"as in compare_whole_images.py: {name}")
     parser.add_argument("--per-set", type=int, default=8, help="number of images of each set")
+    parser.add_argument("--detector", help="the folder of a detector; by default the shipped one")
     parser.add_argument("--rotations", type=int, default=1, help="rotated crops averaged by the run")
     parser.add_argument("--cell-px", type=int, default=240, help="side of the cell of an image")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    model, rng = Model.load(options.run, "cpu"), random.Random(options.seed)
+    model, rng = load_model(options.run, options.detector), random.Random(options.seed)
     cells = [
         drawn(model, image, options.rotations)
         for images in chosen_sets(options).values()
