@@ -111,7 +111,7 @@ def compare(
         report = {program: score(images, found[program]) for program in programs}
         if any(hand.sample for image in images for hand in image.hands):
             add_joint_scores(report, images, found)
-            add_poses(report, images, found, model, rotations)
+            add_poses(report, images, found, model, rotations, depth=name == "rhd")
     for program, durations in seconds.items():
         report[program]["median_ms"] = 1000 * float(np.median(durations))
     return report
@@ -133,6 +133,7 @@ def add_poses(
     found: dict[str, list[list[Found]]],
     model: Model | None,
     rotations: int,
+    depth: bool,
 ) -> None:
     """Add the 3D scores of each program on the hands that it finds, and on those that all find."""
     partners: dict[str, list[Found | None]] = {
@@ -153,9 +154,8 @@ def add_poses(
         hands, others = select(truths, partners["ours"], own)
         report["ours"]["everything_given"] = everything_given(model, hands, rotations)
         report["ours"]["depth, bone given"] = depths(hands, others)
-        with_camera = [found_with_camera(model, hand, rotations) for hand in hands]
-        both = [i for i, each in enumerate(with_camera) if each is not None]
-        report["ours"]["depth, bone and camera given"] = depths(*select(hands, with_camera, both))
+        if depth:
+            report["ours"]["depth, bone and camera given"] = depths(*with_cameras(model, images, rotations))
 
 
 def select(
@@ -166,11 +166,17 @@ def select(
     return [hand for hand, _ in pairs], [each for _, each in pairs]
 
 
-def found_with_camera(model: Model, hand: TrueHand, rotations: int) -> Found | None:
-    """Return the found hand that belongs to a labelled one, if the image's camera is given."""
-    assert hand.sample is not None
-    hands, _ = our_hands(model, hand.sample.image, K=hand.sample.K, rotations=rotations)
-    return match([hand], hands)[0]
+def with_cameras(
+    model: Model, images: Sequence[WholeImage], rotations: int
+) -> tuple[list[TrueHand], list[Found]]:
+    """Return the labelled hands that count, and the found ones, if the cameras of the images are given."""
+    truths, partners = [], []
+    for image in images:
+        K = next((hand.sample.K for hand in image.hands if hand.sample is not None), None)
+        found, _ = our_hands(model, image.file, K=K, rotations=rotations)
+        truths += image.hands
+        partners += match(image.hands, found)
+    return select(truths, partners, [i for i, hand in enumerate(truths) if hand.counts])
 
 
 def depths(hands: Sequence[TrueHand], found: Sequence[Found]) -> dict[str, Any]:
