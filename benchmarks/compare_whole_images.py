@@ -58,14 +58,12 @@ def main() -> None:
         programs: dict[str, Find] = {"mediapipe": lambda file: mediapipe_hands(mediapipe, file)}
         if model is not None:
             programs["ours"] = lambda file: our_hands(model, file, rotations=options.rotations)
-        report = {
-            name: compare(images[: options.limit], programs, model, options.rotations, name)
-            for name, images in chosen_sets(options).items()
-        }
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.out is not None:
-        options.out.write_text(text)
+        report: dict[str, Any] = {}
+        for name, images in chosen_sets(options).items():
+            report[name] = compare(images[: options.limit], programs, model, options.rotations, name)
+            if options.out is not None:
+                options.out.write_text(json.dumps(report, indent=2))
+    print(json.dumps(report, indent=2))
 
 
 def load_model(run: str, detector: str | None) -> Model:
@@ -148,8 +146,10 @@ def add_poses(
         shared = [i for i in own if all(others[i] is not None for others in partners.values())]
         for key, indices in (("poses", own), ("poses_where_all_find", shared)):
             hands, others = select(truths, each, indices)
-            report[program][key] = pose_scores(hands, others, CONVENTION[program])
-    if model is not None:
+            report[program][key] = (
+                pose_scores(hands, others, CONVENTION[program]) if hands else {"samples": 0}
+            )
+    if model is not None and any(partners["ours"]):
         own = [i for i, hand in enumerate(partners["ours"]) if hand is not None and truths[i].counts]
         hands, others = select(truths, partners["ours"], own)
         report["ours"]["everything_given"] = everything_given(model, hands, rotations)
