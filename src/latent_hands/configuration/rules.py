@@ -21,6 +21,8 @@ class Handedness:
         uv_spread: weight of the logarithm of the mean spread of the joints in the image.
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
         nats: weight of the divergence of the posterior from the prior.
+        posterior: weight of each number of the posterior, its means and then the logarithms of its variances.
+            Empty: none counts. The posterior of a mirrored hand is one that the model's own side rarely has.
     """
 
     detector: Coefficient = 1.0
@@ -28,6 +30,7 @@ class Handedness:
     uv_spread: Coefficient = 0.0
     disagreement: Coefficient = 0.0
     nats: Coefficient = 0.0
+    posterior: tuple[Coefficient, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,14 @@ from latent_hands.evaluation.logistic import calibration_error, fit_logistic, re
 from latent_hands.evaluation.observing import Observations, Rows, observe
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
+from latent_hands.predictor.judging import side_weights
 from latent_hands.progress import Advance
 from latent_hands.runs.folder import EXPERIMENT, find_run
 
 FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
+POSTERIOR_RIDGE = 10.0
+"""Penalty of the many weights of `Handedness.posterior`."""
 LOST_SHARE = 0.03
 """The share of detected hands that may be dropped to reach it."""
 
@@ -41,9 +44,13 @@ class LabelledImages:
 
 def fit_handedness(rows: Rows) -> Handedness:
     """Fit the rule of the side. What the hands do not decide keeps its default."""
-    names = [each.name for each in fields(Handedness)]
-    start = np.array([getattr(Handedness(), name) for name in names])
-    return Handedness(**_rounded(names, fit_logistic(_matrix(names, rows), _targets(rows), 1.0, start)))
+    scalars, numbers = side_weights(Handedness()), sum(n.startswith("posterior_") for n in rows[0][0])
+    default = scalars | {f"posterior_{i}": 0.0 for i in range(numbers)}
+    features, start = _matrix(list(default), rows), np.array(list(default.values()))
+    ridge = np.where([name in scalars for name in default], 1.0, POSTERIOR_RIDGE)
+    weights = _rounded(list(default), fit_logistic(features, _targets(rows), ridge, start))
+    posterior = tuple(value for name, value in weights.items() if name not in scalars)
+    return Handedness(**{name: weights[name] for name in scalars}, posterior=posterior)
 
 
 def fit_confidence(rows: Rows) -> Confidence:
@@ -178,7 +185,10 @@ def report(rule: Confidence, rows: Rows) -> dict[str, Any]:
 
 
 def _probabilities(rule: Handedness | Confidence | Presence, rows: Sequence[dict[str, float]]) -> list[float]:
-    weights = {name: value for name, value in asdict(rule).items() if name != "threshold"}
+    if isinstance(rule, Handedness):
+        weights = side_weights(rule)
+    else:
+        weights = {name: value for name, value in asdict(rule).items() if name != "threshold"}
     features = _matrix(list(weights), [(row, 0.0) for row in rows])
     return sigmoid(features @ np.array(list(weights.values()))).tolist()
 

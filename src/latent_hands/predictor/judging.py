@@ -26,12 +26,22 @@ def side_features(left: Reading, right: Reading, probability: float) -> dict[str
     """
     of_left, of_right = _features(left), _features(right)
     difference = {name: of_right[name] - of_left[name] for name in of_right}
-    return difference | {"detector": log_odds(probability)}
+    posterior = zip(_posterior(right), _posterior(left), strict=True)
+    numbers = {f"posterior_{i}": a - b for i, (a, b) in enumerate(posterior)}
+    return difference | numbers | {"detector": log_odds(probability)}
+
+
+def side_weights(rule: Handedness) -> dict[str, float]:
+    """Return the weight of each feature of `side_features` that a rule uses."""
+    posterior = {f"posterior_{i}": weight for i, weight in enumerate(rule.posterior)}
+    scalars = {each.name: getattr(rule, each.name) for each in fields(rule) if each.name != "posterior"}
+    return scalars | posterior
 
 
 def right_probability(rule: Handedness, left: Reading, right: Reading, probability: float = 0.5) -> float:
     """Return the probability that a hand is a right one, from its crop read as both hands."""
-    return _sigmoid(_sum(rule, side_features(left, right, probability)))
+    features = side_features(left, right, probability)
+    return _sigmoid(sum(weight * features.get(name, 0.0) for name, weight in side_weights(rule).items()))
 
 
 def presence_features(reading: Reading, box: Box, score: float) -> dict[str, float]:
@@ -84,7 +94,15 @@ def _features(reading: Reading) -> dict[str, float]:
     }
 
 
-def _sum(rule: Handedness | Presence | Confidence, features: dict[str, float]) -> float:
+def _posterior(reading: Reading) -> list[float]:
+    """Return the means of the posterior, then the logarithms of its variances; none without draws."""
+    if "latent_variance" not in reading.outputs:
+        return []
+    log_variance = reading.outputs["latent_variance"].clamp(min=LEAST**2).log()
+    return [*reading.outputs["latent"].tolist(), *log_variance.tolist()]
+
+
+def _sum(rule: Presence | Confidence, features: dict[str, float]) -> float:
     return sum(
         getattr(rule, each.name) * features[each.name] for each in fields(rule) if each.name in features
     )
