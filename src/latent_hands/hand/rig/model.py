@@ -106,13 +106,10 @@ class HandModel:
         mean = asset["mean"]
         coarse, heads, tails = np.split(mean, np.cumsum([len(weights), len(PARENTS)]))
         frames = bone_frames(asset["bone_frames"], heads, tails)
-        components = asset["components"].astype(np.float32)
-        changes = components[:, : len(coarse)]
-        mean, components = mean.copy(), components.copy()
-        mean[: len(coarse)], components[:, : len(coarse)] = shaped_arm(
-            coarse, changes, heads[FOREARM], frames[FOREARM]
-        )
-        coarse = mean[: len(coarse)]
+        components, count = asset["components"].astype(np.float32), len(coarse)
+        coarse, changes = shaped_arm(coarse, components[:, :count], heads[FOREARM], frames[FOREARM])
+        mean = np.concatenate([coarse, mean[count:]])
+        components = np.concatenate([changes, components[:, count:]], 1)
         rest = to_fine @ coarse
         normals = vertex_normals(rest, faces)
         part = asset["bone_parts"][(to_fine @ weights).argmax(1)]
