@@ -30,10 +30,10 @@ from latent_hands.predictor.trained_graph import TrainedGraph
 SPEED = {"latent": 1.0, "palm": 4.0, "size": 0.5, "rotation": 0.5}
 """Standard deviations of velocities, per second: of z, palm (bone lengths), ln size, rotation (radians).
 
-With MEMORY_S and NOISE_SHARE they are fitted on rendered sequences (benchmarks/compare_smoothing.py --fit).
+With MEMORY_S and NOISE_SHARE they are chosen on rendered sequences (benchmarks/compare_smoothing.py --fit).
 """
 MEMORY_S = 0.1
-NOISE_SHARE = {"latent": 0.06, "palm": 0.06, "size": 0.06, "rotation": 0.13}
+NOISE_SHARE = {"latent": 0.11, "palm": 0.12, "size": 0.12, "rotation": 0.25}
 """Share of the variance of an error that changes from frame to frame."""
 LEAST_VARIANCE = 1e-8
 
