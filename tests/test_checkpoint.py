@@ -67,7 +67,10 @@ def test_a_folder_never_hides_a_shipped_model(run, tmp_path, monkeypatch):
 
 
 def test_every_shipped_model_has_a_description():
-    assert shipped_models()["estimation"] == "3D pose of one hand from a cropped RGB image."
+    assert (
+        shipped_models()["estimation"]
+        == "3D pose of a hand and its 21 joints in the image, from a crop of an RGB image."
+    )
     assert shipped_models().keys() == shipped_runs().keys() == {"estimation", "synthesis", "synthesis_u"}
 
 

@@ -28,6 +28,7 @@ from latent_hands.evaluation.rules import (
 from latent_hands.hand.boxes import box_of_joints
 from latent_hands.runs.folder import load_run
 
+SCALARS = [name for name in asdict(Handedness()) if name != "posterior"]
 RNG = np.random.default_rng(0)
 NAMES = ("spread", "disagreement", "score", "side_px")
 
@@ -75,13 +76,29 @@ def test_a_fitted_confidence_is_reliable_on_other_hands():
 
 
 def test_features_that_name_the_side_are_found():
-    rows = [({n: float(RNG.normal()) for n in asdict(Handedness())}, 1.0) for _ in range(2000)]
+    rows = [({n: float(RNG.normal()) for n in SCALARS}, 1.0) for _ in range(2000)]
     for features, _ in rows:
         features["nats"] = features["nats"] + 1.5
     rule = fit_handedness(rows)
     assert (predictions(rule, rows) > 0.5).mean() > 0.9
     assert rule.nats > 0.5
     assert fit_handedness([(dict.fromkeys(asdict(Handedness()), 0.0), 1.0)]) == Handedness()
+
+
+def test_numbers_of_the_posterior_that_name_the_side_are_found():
+    """A posterior is turned with its image: the features of the mirror image have the other sign."""
+    rows = []
+    for _ in range(600):
+        numbers = RNG.normal([0, 1.5, 0, 0, -1.5, 0])
+        rows.append(
+            (dict.fromkeys(SCALARS, 0.0) | {f"posterior_{i}": float(x) for i, x in enumerate(numbers)}, 1.0)
+        )
+    rule = fit_handedness(rows)
+    assert len(rule.posterior) == 6
+    assert {int(i) for i in np.argsort(np.abs(rule.posterior))[-2:]} == {1, 4}
+    assert (predictions(rule, rows) > 0.5).mean() > 0.9
+    turned = [({name: -value for name, value in features.items()}, 0.0) for features, _ in rows]
+    np.testing.assert_allclose(predictions(rule, turned), 1 - predictions(rule, rows), atol=1e-9)
 
 
 def test_few_images_without_hands_have_one():
