@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from registries import register
 from tiny_models import ESTIMATION, noise_image, tiny_model, tiny_run
 
 from latent_hands.cli import estimate_videos, main
+from latent_hands.cli.estimate_inputs import Given
 from latent_hands.data import READERS, open_data
 from latent_hands.data.formats.video import Frame, read_video
 from latent_hands.predictions import read_json, read_npz
@@ -281,7 +283,7 @@ def film(path: Path, count: int = 3) -> Path:
 def followed(monkeypatch: pytest.MonkeyPatch, hand: Hand) -> None:
     """Let the model follow one hand through every second frame."""
 
-    def follow(model: Model, frames, given) -> object:
+    def follow(model: Model, frames, given, smooth) -> object:
         for number, _ in enumerate(frames):
             yield [replace(hand, track=7)] if number % 2 == 0 else []
 
@@ -342,29 +344,62 @@ def test_ctrl_c_ends_a_camera_and_keeps_what_was_recorded(run, followed, tmp_pat
         assert device == "0"
         for number in range(3):
             yield Frame(noise_image(64, 80), number / 5)
-        raise KeyboardInterrupt
+            if number == 2:
+                signal.raise_signal(signal.SIGINT)
+        yield Frame(noise_image(64, 80), 0.6)
+        raise AssertionError("a frame was read after Ctrl-C")
 
     monkeypatch.setattr(estimate_videos, "read_camera", recording)
     out = tmp_path / "out"
     assert estimate("camera:0", "--run", run, "--out", out) == 0
     assert "Ctrl-C ends it" in capsys.readouterr().err
-    assert len((out / "camera-0.jsonl").read_text().splitlines()) == 3
-    assert len(list(read_video(out / "camera-0.mp4"))) == 3
-    assert len(read_npz(out / "camera-0.npz")) == 3
+    assert len((out / "camera-0.jsonl").read_text().splitlines()) == 4
+    assert len(list(read_video(out / "camera-0.mp4"))) == 4
+    assert len(read_npz(out / "camera-0.npz")) == 4
 
 
 def test_ctrl_c_in_a_video_keeps_what_was_done(run, followed, tmp_path, monkeypatch):
     clip, out = film(tmp_path / "clip.mp4"), tmp_path / "out"
 
     def interrupted(path: Path):
-        yield Frame(noise_image(64, 80), 0.0)
-        raise KeyboardInterrupt
+        for number, frame in enumerate(read_video(path)):
+            if number == 1:
+                signal.raise_signal(signal.SIGINT)
+            yield frame
 
     monkeypatch.setattr(estimate_videos, "read_video", interrupted)
-    assert estimate(run, clip, "--out", out) == 130
-    assert len((out / "clip.jsonl").read_text().splitlines()) == 1
-    assert (out / "clip.npz").is_file()
-    assert len(list(read_video(out / "clip.mp4"))) == 1
+    assert estimate(run, clip, "--out", out, "--no-overlays") == 130
+    assert len((out / "clip.jsonl").read_text().splitlines()) == 2
+    assert len(read_npz(out / "clip.npz")) == 2
+
+
+def test_a_model_that_measures_places_follows_hands(followed_by_model, tmp_path):
+    """The frames, their times and the facts reach `Model.follow`, and a camera is filtered online."""
+    calls, model = followed_by_model
+    frames = [Frame(noise_image(64, 80, seed), seed / 5) for seed in range(3)]
+    given = Given(handedness="left", bone_mm=44.0, focal_px=90.0)
+    assert len(list(estimate_videos.follow(model, iter(frames), given, "online"))) == 3
+    (call,) = calls
+    assert call["seconds"] == [0.0, 0.2, 0.4]
+    assert (call["handedness"], call["bone_mm"], call["smooth"]) == ("left", 44.0, "online")
+    assert call["K"].tolist() == [[90, 0, 39.5], [0, 90, 31.5], [0, 0, 1]]
+    assert list(estimate_videos.follow(model, iter([]), given, "online")) == []
+
+
+@pytest.fixture
+def followed_by_model(monkeypatch: pytest.MonkeyPatch, hand: Hand) -> tuple[list[dict], Model]:
+    calls: list[dict] = []
+
+    def follow(self: Model, images, *, seconds, **options) -> object:
+        taken = []
+        for _ in images:
+            taken.append(next(seconds))
+            yield [hand]
+        calls.append({"seconds": taken, **options})
+
+    monkeypatch.setattr(Model, "follow", follow)
+    monkeypatch.setattr(estimate_videos, "measures_places", lambda model: True)
+    return calls, tiny_model(ESTIMATION)
 
 
 def save_kinds(folder: Path) -> list[Path]:
