@@ -1,6 +1,7 @@
 """`latent-hands estimate`: any number of hands an image, given boxes and sides, videos, bad input."""
 
 import json
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -434,3 +435,29 @@ def test_images_of_every_kind_get_an_answer(run, tmp_path, capsys):
     for file in files:
         assert np.isfinite(read_json(out / f"{file.stem}.json")[0].uv_px).all()
         assert (out / f"{file.stem}.png").is_file()
+
+
+def test_files_of_one_name_in_a_data_set_have_outputs_of_their_own(run, found, photos, tmp_path):
+    found(1)
+    (photos / "1.png").unlink()
+    Image.fromarray(noise_image()).save(photos / "0.jpg")
+    out = tmp_path / "out"
+    assert estimate(run, "--data", "images", "--root", photos, "--out", out, "--no-overlays") == 0
+    assert {path.name for path in out.iterdir()} == {*("photos-0.png.json", "photos-0.jpg.json", "2.json")}
+
+
+def test_names_that_are_too_long_or_not_utf_8_do_not_end_the_batch(run, found, photos, tmp_path, capsys):
+    found(1)
+    name = os.fsdecode(b"latin1\xe9.png")
+    (photos / "0.png").rename(photos / ("x" * 245 + ".png"))
+    (photos / "1.png").write_bytes((photos / "2.png").read_bytes())
+    try:
+        (photos / "2.png").rename(photos / name)
+    except OSError:
+        pytest.skip("the file system stores UTF-8 names only")
+    out = tmp_path / "out"
+    assert estimate(run, photos, "--out", out, "--formats", "json", "csv", "npz", "coco") == 1
+    assert "its name is too long" in capsys.readouterr().err
+    assert {path.name for path in out.glob("*.json")} == {"1.json", name.replace(".png", ".json")}
+    assert len(read_npz(out / "hands.npz")) == 2
+    assert os.fsencode(name) in (out / "hands.csv").read_bytes()

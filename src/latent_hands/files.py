@@ -11,6 +11,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     overwrites what a killed process left.
     """
     temporary = path.with_name(f".part-{path.name}")
+    temporary.unlink(missing_ok=True)  # a link there is not followed
     try:
         write(temporary)
         temporary.replace(path)

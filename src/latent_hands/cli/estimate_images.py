@@ -1,5 +1,6 @@
 """The work of the command estimate on images: open one after the other, find its hands, write them."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,10 @@ def estimate_images(
                     done.append(estimate_image(model, each, given, outputs))
                 except HandsError as error:
                     on_broken(error)
+                except OSError as error:
+                    if error.errno != errno.ENAMETOOLONG:
+                        raise
+                    on_broken(HandsError(f"{each.image}: its name is too long for the files of its hands"))
                 if len(inputs) > 1:
                     advance("estimating", count, len(inputs))
     finally:

@@ -192,7 +192,7 @@ def inputs_of_samples(samples: Sequence[Sample]) -> list[Input]:
     for sample in samples:
         by_image.setdefault(sample.image, []).append(sample)
     names = {file: name for name, file in name_files(by_image).items()}
-    return [
-        Input(hands[0].name if len(hands) == 1 else names[image], image, samples=tuple(hands))
-        for image, hands in by_image.items()
-    ]
+    if all(len(hands) == 1 for hands in by_image.values()):
+        own = {image: hands[0].name for image, hands in by_image.items()}
+        names = own if len(set(own.values())) == len(own) else names
+    return [Input(names[image], image, samples=tuple(hands)) for image, hands in by_image.items()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latent_hands.files import write_text
+from latent_hands.files import write_bytes
 from latent_hands.hand.skeleton import JOINTS
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
@@ -37,7 +37,8 @@ def write_csv(path: Path, images: Sequence[ImageHands]) -> Path:
             writer.writerow(about | {"hand": number} | _row(hand))
         if not image.hands:
             writer.writerow(about)
-    return write_text(path, buffer.getvalue())
+    text = buffer.getvalue()
+    return write_bytes(path, text.encode(errors="surrogateescape"))  # names that are not UTF-8
 
 
 def _row(hand: Hand) -> dict[str, object]:
