@@ -28,7 +28,8 @@ def print_table(
     table.caption = Text(caption) if caption else None
     for i, heading in enumerate(headings):
         text = i == 0 or heading in left
-        table.add_column(Text(heading), justify="left" if text else "right", no_wrap=not text)
+        justify = "left" if text else "right"
+        table.add_column(Text(heading), justify=justify, no_wrap=not text, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)
