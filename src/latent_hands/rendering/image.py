@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, UInt8
+from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.rendering.canvas import Canvas
 from latent_hands.rendering.looks.background import Background, OtherHand, paint, sample_background
 from latent_hands.rendering.looks.cloth import Sleeve, sample_sleeve
 from latent_hands.rendering.looks.jewellery import Band
@@ -20,22 +21,14 @@ from latent_hands.rendering.looks.reflectance import material
 from latent_hands.rendering.looks.sensor import PLAIN, Sensor, defocus, develop, film, sample_sensor
 from latent_hands.rendering.looks.skin import Skin, sample_skin
 from latent_hands.rendering.looks.things import Thing
-from latent_hands.rendering.rays.raster import rasterise
 from latent_hands.rendering.rays.raycast import Hits
 from latent_hands.rendering.rays.shadow import shadow
 from latent_hands.rendering.rays.stage import PlacedSurface, Stage, stage
 
 EXPOSURE = 0.37
 """Exposure at 0 stops, for a light of mean radiance 1 from all directions."""
-DEPTH_EDGE, PART_EDGE = 0.03, 0.006
-"""Neighbouring pixels lie on different surfaces if their depths differ by more than this share.
-
-The second value is for pixels on different parts of the hand.
-"""
 OTHER_DEPTH_M, OTHER_SIDE_M, OTHER_STOPS = 0.6, 0.255, 0.5
 """The other hand: its distance, the side of its box, and its exposure relative to the background."""
-SUBPIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32)
-"""Offsets of the four samples of a pixel on an edge."""
 
 
 @dataclass(frozen=True)
@@ -163,68 +156,42 @@ def _lay_hand(
 
     Their shadow falls on the image if `on` is given.
     """
-    K, size = K.astype(np.float32), len(light)
+    K, canvas = K.astype(np.float32), Canvas.over(light)
     hand = scene.place(vertices_m, mirrored, look.sleeve, look.jewellery, thing_m)
     if on is not None:
-        light *= shadow(scene, hand, on, K, look.light, size, look.background.blur * size)
-    surface = rasterise(scene.fine, K, size)
-    covered = np.flatnonzero(surface.face >= 0)
-    hits = Hits(surface.face[covered], surface.weight[covered], surface.depth_m[covered])
-    part = np.zeros(size * size, np.uint8)
-    part[covered] = scene.part(hits)
-    depth_m, part = surface.depth_m.reshape(size, size), part.reshape(size, size)
-    if len(covered):
-        _composite(light, scene, hand, hits, covered, _edges(depth_m, part), K, look)
-    return depth_m, part
+        light *= shadow(scene, hand, on, K, look.light, len(light), look.background.blur * len(light))
+    lay_hand(canvas, scene, hand, K, look)
+    return np.where(np.isfinite(canvas.depth_m), canvas.depth_m, 0).astype(np.float32), canvas.part
 
 
-def _edges(depth_m: ndarray, part: ndarray) -> ndarray:
-    """Return the pixels next to another surface."""
-    edge = np.zeros(depth_m.shape, bool)
-    for axis in (0, 1):
-        first = [slice(None)] * 2
-        second = [slice(None)] * 2
-        first[axis], second[axis] = slice(None, -1), slice(1, None)
-        near, far = depth_m[tuple(first)], depth_m[tuple(second)]
-        limit = np.where(part[tuple(first)] == part[tuple(second)], DEPTH_EDGE, PART_EDGE)
-        differ = np.abs(near - far) > limit * np.minimum(near, far)
-        edge[tuple(first)] |= differ
-        edge[tuple(second)] |= differ
-    return edge
-
-
-def _composite(
-    light: Float32[ndarray, "s s 3"],
+def lay_hand(
+    canvas: Canvas,
     scene: Stage,
     hand: PlacedSurface,
-    hits: Hits,
-    covered: Int[ndarray, " n"],
-    edge: Bool[ndarray, "s s"],
     K: Float32[ndarray, "3 3"],
     look: Look,
+    owner: int = 1,
 ) -> None:
-    """Render the hand over the background, with four samples for each pixel on an edge."""
-    size, flat = len(light), light.reshape(-1, 3)
-    within = ~edge.ravel()[covered]
-    inner, rim = covered[within], np.flatnonzero(edge)
-    rim_uv = (_uv(rim, size)[:, None] + SUBPIXELS).reshape(-1, 2)
-    rays = scene.fine.first_hit(rim_uv, K)
-    both = Hits(
-        np.concatenate([hits.face[within], rays.face]),
-        np.concatenate([hits.weight[within], rays.weight]),
-        np.concatenate([hits.depth_m[within], rays.depth_m]),
-    )
-    uv = np.concatenate([_uv(inner, size), rim_uv])
+    """Lay the hand that was last placed on the stage, and its object, on a canvas.
+
+    Args:
+        canvas: The canvas.
+        scene: The stage.
+        hand: The surface that `scene.place` returned.
+        K: Intrinsics without skew.
+        look: Skin, light, exposure and all that the hand wears and holds.
+        owner: Number of the hand on the canvas.
+    """
     surface = material(scene.model, look.skin, look.sleeve, look.jewellery, look.thing, scene.device)
-    radiance = scene.radiance(hand, both, uv, K, look.light, surface)
-    gain = EXPOSURE * 2.0**look.sensor.stops * metered(look.light) * np.array(look.light.tint)
-    colour = film(radiance * gain.astype(np.float32))
-    flat[inner] = colour[: len(inner)]
-    visible = (rays.face >= 0).reshape(-1, 4, 1)
-    summed = (colour[len(inner) :].reshape(-1, 4, 3) * visible).mean(1)
-    flat[rim] = summed + (1 - visible.mean(1, dtype=np.float32)) * flat[rim]
+    gain = exposure(look.light, look.sensor)
+
+    def colour_of(hits: Hits, uv_px: Float32[ndarray, "n 2"]) -> Float32[ndarray, "n 3"]:
+        return film(scene.radiance(hand, hits, uv_px, K, look.light, surface) * gain)
+
+    canvas.lay(scene.fine, K, owner, scene.part, colour_of)
 
 
-def _uv(pixels: Int[ndarray, " n"], size: int) -> Float32[ndarray, "n 2"]:
-    """Return the image points of pixels, which are numbered row by row."""
-    return np.stack([pixels % size, pixels // size], 1).astype(np.float32)
+def exposure(light: Light, sensor: Sensor) -> Float32[ndarray, "3"]:
+    """Return the factors of radiance, red, green and blue, of a light and a sensor."""
+    gain = EXPOSURE * 2.0**sensor.stops * metered(light) * np.array(light.tint)
+    return gain.astype(np.float32)

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from latent_hands.hand.camera import SCENE_BONES
-from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.rendering.looks.jewellery import Band
 from latent_hands.rendering.placed_hand import arm_fits, joints_fit, place_hand
 from latent_hands.rendering.scene import SIDES, bone_m, sample_view
@@ -72,7 +71,7 @@ def _loose_arm(
                 continue
         placed = replace(scene, palm_m=palm)
         placed = replace(placed, box=palm_square(placed))
-        hand = place_hand(placed, sample_articulation(rng), sample_view(rng))
+        hand = place_hand(placed, d.articulation(placed), sample_view(rng))
         arm = Arm(placed, hand, FOREARM_M * dress.scale if cut else None)
         if not (joints_fit(placed, hand) and d.free(arm, []) and d.wanted(arm)):
             continue

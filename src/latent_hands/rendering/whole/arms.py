@@ -10,6 +10,7 @@ from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.points import FOREARM
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.rendering.looks.things import place_thing
 from latent_hands.rendering.placed_hand import PlacedHand, place_hand
 from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, bone_m
 from latent_hands.rendering.whole.body import FOREARM_M, UPPER_ARM_M
@@ -41,6 +42,12 @@ class Arm:
             return points
         excess = np.maximum(HandModel.load().forearm - self.forearm_m, 0)[:, None]
         return (points - excess * self.axis).astype(np.float32)
+
+    @property
+    def thing_m(self) -> Float32[ndarray, "t 3"] | None:
+        """The points of the object in the hand, if it holds one."""
+        thing = self.scene.look.thing
+        return None if thing is None else place_thing(thing, self.hand.xyz_m, self.scene.side == "left")
 
     @property
     def axis(self) -> Float[ndarray, "3"]:

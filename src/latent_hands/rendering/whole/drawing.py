@@ -6,13 +6,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
+from latent_hands.rendering.grasp import closed_around
 from latent_hands.rendering.image import Look
 from latent_hands.rendering.looks.background import Background
 from latent_hands.rendering.looks.jewellery import sample_jewellery
 from latent_hands.rendering.looks.light import Light
 from latent_hands.rendering.looks.sensor import Sensor
+from latent_hands.rendering.looks.things import Thing, sample_thing
 from latent_hands.rendering.scene import Scene
 from latent_hands.rendering.whole.arms import Arm, arm_at, bent_elbow
 from latent_hands.rendering.whole.body import FOREARM_M, Body, arm_piece
@@ -20,6 +23,8 @@ from latent_hands.rendering.whole.clothes import Dress
 from latent_hands.rendering.whole.solids import Solid
 
 NEAREST_M = 0.12
+HOLDING = 0.2
+"""Share of hands for which an object is drawn; three quarters of these objects are held."""
 LEAST_PX, INSIDE = 24.0, 11
 """A hand is wanted if its joints' box has this longer side, and as many joints are inside the image."""
 
@@ -66,7 +71,8 @@ class Drawing:
 
     def hand_scene(self, side: str, dress: Dress, identity: ndarray, bands: tuple = ()) -> Scene:
         """Return the scene of a person's hand at no place yet."""
-        look = Look(dress.skin, self.light, self.background, dress.sleeve, self.sensor, bands)
+        thing = self._held() if self.rng.random() < HOLDING else None
+        look = Look(dress.skin, self.light, self.background, dress.sleeve, self.sensor, bands, thing)
         return Scene(
             split=self.split,
             index=self.index,
@@ -80,6 +86,16 @@ class Drawing:
             convention=self.convention,
         )
 
+    def _held(self) -> Thing | None:
+        """Draw an object to hold; None if the drawn object is a free one."""
+        thing = sample_thing(self.rng, np.array([0.0, 0.0, 1.0]), 0.1, np.eye(3))
+        return thing if thing.held else None
+
+    def articulation(self, scene: Scene) -> Articulation:
+        """Draw a pose of a scene's hand, which closes around the object that it holds."""
+        drawn, thing = sample_articulation(self.rng), scene.look.thing
+        return drawn if thing is None else closed_around(thing, scene.identity, drawn)
+
     def reach(
         self, body: Body, side: str, wrist: Float[ndarray, "3"], identity: ndarray, bands: tuple = ()
     ) -> Arm:
@@ -90,7 +106,7 @@ class Drawing:
         elbow, wrist = bent_elbow(body.shoulder(side), wrist, towards, scale)
         scene = self.hand_scene(side, body.dress, identity, bands)
         roll = float(self.rng.uniform(0, 2 * np.pi))
-        return arm_at(scene, sample_articulation(self.rng), elbow, wrist, roll, FOREARM_M * scale)
+        return arm_at(scene, self.articulation(scene), elbow, wrist, roll, FOREARM_M * scale)
 
     def free(self, arm: Arm, bodies: list[Body]) -> bool:
         """Return whether a hand is before the lens, and enters neither a body nor another hand."""

@@ -11,14 +11,12 @@ from latent_hands.data.formats.rhd_files import encode_mask
 from latent_hands.hand.conventions import RHD
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.rendering.canvas import Canvas
-from latent_hands.rendering.image import EXPOSURE
+from latent_hands.rendering.image import exposure, lay_hand
 from latent_hands.rendering.looks.background import paint, sample_background
 from latent_hands.rendering.looks.light import sample_light
-from latent_hands.rendering.looks.reflectance import material
 from latent_hands.rendering.looks.sensor import develop, film, sample_sensor
 from latent_hands.rendering.looks.skin import sample_skin
-from latent_hands.rendering.rays.raycast import Hits
-from latent_hands.rendering.rays.stage import Stage, stage
+from latent_hands.rendering.rays.stage import stage
 from latent_hands.rendering.scene import plain, scene_rng
 from latent_hands.rendering.whole.any_direction import any_direction
 from latent_hands.rendering.whole.arms import Arm
@@ -128,7 +126,7 @@ def _backdrop(d: Drawing, rng: np.random.Generator, chance: float) -> Float32[nd
 def _rendered(d: Drawing, light: Float32[ndarray, "s s 3"], device: str = "cpu") -> Canvas:
     """Lay the solids, then the hands from far to near."""
     canvas, K = Canvas.over(light), d.K.astype(np.float32)
-    gain = (EXPOSURE * 2.0**d.sensor.stops * np.array(d.light.tint)).astype(np.float32)
+    gain = exposure(d.light, d.sensor)
     model = HandModel.load()
     scene = stage(model, device)
     if d.solids:
@@ -144,19 +142,11 @@ def _rendered(d: Drawing, light: Float32[ndarray, "s s 3"], device: str = "cpu")
         )
     order = sorted(range(len(d.arms)), key=lambda k: -float(np.median(d.arms[k].hand.xyz_m[:, 2])))
     for k in order:
-        _lay_arm(canvas, scene, d.arms[k], K, SOLIDS + 1 + k, gain)
+        arm = d.arms[k]
+        look, left = arm.scene.look, arm.scene.side == "left"
+        placed = scene.place(arm.vertices_m, left, look.sleeve, look.jewellery, arm.thing_m)
+        lay_hand(canvas, scene, placed, K, look, SOLIDS + 1 + k)
     return canvas
-
-
-def _lay_arm(canvas: Canvas, scene: Stage, arm: Arm, K: ndarray, number: int, gain: ndarray) -> None:
-    look = arm.scene.look
-    placed = scene.place(arm.vertices_m, arm.scene.side == "left", look.sleeve, look.jewellery)
-    surface = material(scene.model, look.skin, look.sleeve, look.jewellery, None, scene.device)
-
-    def colour_of(hits: Hits, uv: ndarray) -> ndarray:
-        return film(scene.radiance(placed, hits, uv, K, look.light, surface) * gain)
-
-    canvas.lay(scene.fine, K, number, scene.part, colour_of)
 
 
 def _labels(arm: Arm, canvas: Canvas, number: int) -> dict[str, Any]:
@@ -176,6 +166,7 @@ def _labels(arm: Arm, canvas: Canvas, number: int) -> dict[str, Any]:
         "window": list(scene.box),
         "skin": plain(scene.look.skin),
         "sleeve": plain(scene.look.sleeve),
+        "thing": plain(scene.look.thing),
     }
 
 
@@ -186,5 +177,5 @@ def _visible(arm: Arm, canvas: Canvas, number: int) -> ndarray:
     inside = (column >= 0) & (row >= 0) & (column < size) & (row < size)
     row, column = row.clip(0, size - 1), column.clip(0, size - 1)
     first_m, part, owner = (plane[row, column] for plane in (canvas.depth_m, canvas.part, canvas.owner))
-    limit_m = np.select([owner != number, part == 1], [0, OCCLUSION_M], np.inf)
+    limit_m = np.select([(owner != number) | (part == 0), part == 1], [0, OCCLUSION_M], np.inf)
     return inside & ~(arm.hand.label_m[:, 2] - first_m > limit_m)
