@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Estimate 3D hands
 #
-# The shipped model reads the crop of one hand and predicts its 21 joints in millimetres.
+# The shipped model finds a hand in an image and predicts its 21 joints in millimetres.
 # Run this script in a clone of the repository: `python docs/tutorials/estimate.py`.
 # It takes seconds on one processor core.
 

@@ -71,7 +71,7 @@ def print_hands(done: Sequence[Estimated]) -> None:
         rows += [{"image": each.image.name, **_cells(hand, error)} for hand, error in hands]
         rows += [] if each.image.hands else [{"image": each.image.name, "hand": "no hand found"}]
     headings = list(dict.fromkeys(key for row in rows for key, text in row.items() if text))
-    print_table(headings, [[row.get(key, "") for key in headings] for row in rows], left=("image", "box"))
+    print_table(headings, [[row.get(key, "") for key in headings] for row in rows], left=("image",))
 
 
 def _cells(hand: Hand, error_mm: float | None) -> dict[str, str]:
