@@ -18,7 +18,15 @@ from latent_hands.detection.peaks import boxes_of, peaks
 from latent_hands.detection.pictures import draw_picture
 from latent_hands.detection.plan import Plan, read_plan, write_plan
 from latent_hands.detection.scoring import Match, choose_threshold, fit_logistic, matches, scores
-from latent_hands.detection.targets import Target, Targets, draw_targets, focal, generalised_iou, loss
+from latent_hands.detection.targets import (
+    Target,
+    Targets,
+    draw_targets,
+    focal,
+    generalised_iou,
+    loss,
+    mirrored,
+)
 from latent_hands.detection.training import STATE, draw_batch, train_detector
 from latent_hands.detection.warp import Warp
 from latent_hands.errors import HandsError
@@ -71,6 +79,7 @@ def test_a_hand_of_unknown_side_trains_the_sum_of_both_sides():
 def test_targets_of_a_mirrored_image_are_mirrored():
     mirror = Warp(np.diag([-1.0, 1.0]), np.array([float(SIZE[1]), 0.0]))
     moved = [mirror.hand(LabelledHand(hand.box, hand.side), SIZE[0]) for hand in HANDS]
+    assert moved == [mirrored(hand, SIZE[1]) for hand in HANDS]
     a, b = draw_targets([HANDS], SIZE), draw_targets([moved], SIZE)
     for name in ("heat", "near", "sided", "counted"):
         torch.testing.assert_close(getattr(b, name).flip(-1), getattr(a, name))

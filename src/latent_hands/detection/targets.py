@@ -34,6 +34,13 @@ class Target(NamedTuple):
     ignored: bool = False
 
 
+def mirrored(hand: Target, width_px: float) -> Target:
+    """Return the hand in the mirror image of an image."""
+    x, y, width, height = hand.box
+    side = {"left": "right", "right": "left"}.get(hand.side or "")
+    return Target((width_px - x - width, y, width, height), side, hand.ignored)
+
+
 @dataclass(frozen=True)
 class Targets:
     """The targets of a batch, one value a cell.

@@ -17,7 +17,7 @@ from latent_hands.detection.network import DetectionNetwork
 from latent_hands.detection.pictures import draw_picture
 from latent_hands.detection.plan import Plan, Training, read_plan, write_plan
 from latent_hands.detection.scoring import Scores, calibrated
-from latent_hands.detection.targets import Losses, Targets, draw_targets, loss
+from latent_hands.detection.targets import Losses, Targets, draw_targets, loss, mirrored
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.interrupt import on_interrupt
@@ -27,6 +27,8 @@ from latent_hands.runs.folder import read_tensors, write_tensors
 PLAN, STATE, METRICS, DETECTOR = "training.toml", "state.safetensors", "metrics.jsonl", "detector"
 REPORT_EVERY = 50
 LONGEST_GRADIENT = 10.0
+PARTS = 8
+"""Images whose appearance changes at once: eight stay in a processor's cache."""
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 Advance = Callable[[str, int, int, str], None]
@@ -155,13 +157,20 @@ def _run(
 
 
 def draw_batch(mixture: Mixture, training: Training, update: int) -> tuple[Tensor, Targets]:
-    """Return the images (batch, 3, px, px) and targets of a step, a function of seed and step alone."""
+    """Return the images (batch, 3, px, px) and targets of a step, a function of seed and step alone.
+
+    The second half are the mirror images of the first. What both have in common says nothing about the side,
+    so it cancels in the gradient of the side.
+    """
     rng = np.random.default_rng([training.seed, update])
     px = int(rng.choice(training.image_px))
-    pictures, hands = zip(*(draw_picture(mixture, px, rng) for _ in range(training.batch_size)), strict=True)
+    half = math.ceil(training.batch_size / 2)
+    drawn = [draw_picture(mixture, px, rng) for _ in range(half)]
+    drawn += [(pixels[:, ::-1], [mirrored(hand, px) for hand in hands]) for pixels, hands in drawn]
+    pictures, hands = zip(*drawn[: training.batch_size], strict=True)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    parts = [varied(part.contiguous(), generator) for part in pixels.split(8)]
+    parts = [varied(part.contiguous(), generator) for part in pixels.split(PARTS)]
     return torch.cat(parts), draw_targets(hands, (px, px))
 
 
