@@ -17,6 +17,7 @@ from latent_hands.detection.network import MULTIPLE, DetectionNetwork
 from latent_hands.detection.peaks import distinct, peaks
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text, write_whole
+from latent_hands.hand.boxes import Box
 from latent_hands.networks.fusion import fused
 from latent_hands.typed_toml import Range, parse, read, to_table, write
 
@@ -37,7 +38,7 @@ class Detection:
         right: Probability that the hand is a right one, between 0 and 1.
     """
 
-    box_px: tuple[float, float, float, float]
+    box_px: Box
     handedness: str
     score: float
     right: float

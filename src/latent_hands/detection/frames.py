@@ -13,8 +13,8 @@ from latent_hands.data.readers.images import list_images
 from latent_hands.data.sample import Sample
 from latent_hands.data.whole_images import hands_by_image, images_of
 from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import Box, box_of_joints
 
-Box = tuple[float, float, float, float]
 LEAST_VISIBLE = 8
 """Hands with fewer visible joints are neither hands nor background."""
 
@@ -111,10 +111,8 @@ def check_frames(frames: Sequence[Frame]) -> None:
 def _hand_of(sample: Sample) -> LabelledHand:
     if sample.uv_px is None:
         raise HandsError(f"{sample.where} has no joints in the image (uv_px), so it has no box")
-    low, high = sample.uv_px.min(axis=0), sample.uv_px.max(axis=0)
-    x, y, width, height = (*(low + 0.5).tolist(), *(high - low).tolist())
     hidden = int(sample.visible_or_all.sum()) < LEAST_VISIBLE
-    return LabelledHand((x, y, width, height), sample.side, sample.uv_px, hidden)
+    return LabelledHand(box_of_joints(sample.uv_px), sample.side, sample.uv_px, hidden)
 
 
 def _has_unlabelled_hand(sample: Sample) -> bool:

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from latent_hands.data.formats.image import read_rgb
-from latent_hands.detection.frames import Box, Frame, Mixture
+from latent_hands.detection.frames import Frame, Mixture
 from latent_hands.detection.targets import Target
 from latent_hands.detection.warp import Warp, inside_share, warped
+from latent_hands.hand.boxes import Box
 
 HAND_SHARES = (0.09, 1.1)
 """Smallest and largest hand of an enlarged image, in sides of the image."""

@@ -12,7 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.detection.detector import Detection, Detector
-from latent_hands.detection.frames import Box, Frame, LabelledHand
+from latent_hands.detection.frames import Frame, LabelledHand
+from latent_hands.hand.boxes import iou
 
 FOUND_IOU = 0.5
 """A hand is found by a box with at least this intersection over union."""
@@ -52,14 +53,6 @@ class Match:
     empty: bool
 
 
-def overlap(a: Box, b: Box) -> float:
-    """Return the intersection over union of two boxes."""
-    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(across, 0.0) * max(down, 0.0)
-    return shared / max(a[2] * a[3] + b[2] * b[3] - shared, 1e-9)
-
-
 def matches(found: Sequence[Detection], hands: Sequence[LabelledHand]) -> list[Match]:
     """Return each detection with the hand that it finds; detections of ignored hands are left out.
 
@@ -67,8 +60,8 @@ def matches(found: Sequence[Detection], hands: Sequence[LabelledHand]) -> list[M
     """
     left, result = list(hands), []
     for detection in found:
-        best = max(left, key=lambda hand: overlap(detection.box_px, hand.box), default=None)
-        if best is None or overlap(detection.box_px, best.box) < FOUND_IOU:
+        best = max(left, key=lambda hand: iou(detection.box_px, hand.box), default=None)
+        if best is None or iou(detection.box_px, best.box) < FOUND_IOU:
             result.append(Match(detection, None, not hands))
             continue
         left.remove(best)

@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, sm
 
 from latent_hands.detection.network import STRIDE, Maps
 from latent_hands.detection.peaks import boxes_of
+from latent_hands.hand.boxes import Box
 
 SPREAD = 0.09
 """Standard deviation of a Gaussian over the side of its box."""
@@ -29,7 +30,7 @@ SIDE_WEIGHT, OVERLAP_WEIGHT, BOX_WEIGHT = 1.0, 2.0, 1.0
 class Target(NamedTuple):
     """One hand of a training image: its box in pixels, its side, and whether it must not be learnt."""
 
-    box: tuple[float, float, float, float]
+    box: Box
     side: str | None = None
     ignored: bool = False
 

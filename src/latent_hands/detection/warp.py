@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from latent_hands.detection.frames import Box, LabelledHand
+from latent_hands.detection.frames import LabelledHand
 from latent_hands.detection.targets import Target
+from latent_hands.hand.boxes import Box
 
 MOST_ENLARGED = 3.0
 """Pixels of the new image for each pixel of the old one, at most."""
