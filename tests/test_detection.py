@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from latent_hands.detection import Detector
-from latent_hands.detection.detector import Settings
+from latent_hands.detection.detector import SHIPPED, Settings
 from latent_hands.detection.letterbox import letterbox, views
 from latent_hands.detection.network import DetectionNetwork, Maps
-from latent_hands.detection.peaks import boxes_of, peaks
+from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
 from latent_hands.networks.fusion import fused
 
@@ -18,7 +18,9 @@ from latent_hands.networks.fusion import fused
 @pytest.fixture(scope="module")
 def network() -> DetectionNetwork:
     torch.manual_seed(0)
-    return DetectionNetwork("float32").eval()
+    network = DetectionNetwork("float32").eval()
+    network.centres[1].bias.data.add_(3.0)  # peaks enough for a test
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +58,27 @@ def test_the_three_probabilities_of_a_cell_sum_to_one():
     torch.testing.assert_close(maps.right.sigmoid()[0], right / (left + right))
 
 
-def test_peaks_are_the_boxes_of_the_centres():
-    (rows,) = peaks(maps_of([(1, 6, 2.0), (5, 2, -3.0)]), 0.0)
+def test_candidates_are_the_boxes_of_the_centres():
+    (rows,) = candidates(maps_of([(1, 6, 2.0), (5, 2, -3.0)]))
     assert sorted(map(tuple, rows[:, :4].round(decimals=3).tolist())) == [(0, 44, 24, 16), (32, 12, 24, 16)]
-    assert sorted(rows[:, 5].tolist()) == pytest.approx([-3, 2])
+    assert sorted(rows[:, 4].tolist()) == pytest.approx([-3, 2])
+
+
+def test_cells_that_agree_on_a_box_support_it():
+    sides = torch.full((1, 2, 8, 8), -9.0)
+    sides[0, :, 3, 3], sides[0, :, 3, 4] = 1.0, 0.0
+    apart, together = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 8, 8)
+    together[0, 0, 3, 4] = -1.0  # the box of cell 3
+    size = torch.full((1, 2, 8, 8), 0.5)
+    (alone,), (supported,) = (candidates(Maps(sides, place, size)) for place in (apart, together))
+    logits = torch.tensor([1.0, 0.0]) + torch.tensor(2.0).log()
+    assert alone[0, 6].exp() == pytest.approx(float(logits[0].sigmoid()), abs=1e-3)
+    assert supported[0, 6].exp() == pytest.approx(float(logits.sigmoid().sum()), abs=1e-3)
 
 
 def test_a_hand_has_one_side_and_one_box():
-    sides = torch.full((1, 2, 8, 8), -9.0)
-    sides[0, 0, 3, 3], sides[0, 1, 3, 5] = 4.0, 6.0  # the left and the right map disagree on one hand
-    size = torch.full((1, 2, 8, 8), 1.8)
-    ((row,),) = peaks(Maps(sides, torch.zeros(1, 2, 8, 8), size), 0.0)
-    assert row[5] > 0
-    assert boxes_of(Maps(sides, torch.zeros(1, 2, 8, 8), size))[0, :, 3, 5].tolist() == row[:4].tolist()
+    boxes = torch.tensor([[0.0, 0, 40, 40], [8, 0, 40, 40], [100, 0, 40, 40], [10, 10, 12, 12]])
+    assert distinct(boxes, torch.tensor([0.3, 0.9, 0.5, 0.8])).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (1, 1), (37, 20), (900, 500), (3, 5)])
@@ -132,3 +142,13 @@ def test_missing_and_damaged_detectors_are_named(eager: Detector, tmp_path):
 def test_only_images_of_bytes_are_read(eager: Detector, wrong):
     with pytest.raises(HandsError, match="an image must be uint8"):
         eager.detect(wrong)
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (200, 300), (40, 400)])
+def test_the_shipped_detector_finds_no_hand_in_a_blank_image(grey: int, height: int, width: int):
+    assert Detector.load().detect(np.full((height, width, 3), grey, np.uint8)) == []
+
+
+def test_the_shipped_detector_is_small():
+    assert sum(path.stat().st_size for path in (SHIPPED / "detection").iterdir()) < 10_000_000

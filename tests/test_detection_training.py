@@ -14,7 +14,7 @@ from latent_hands.detection import Detector
 from latent_hands.detection.detector import Detection
 from latent_hands.detection.frames import Frame, LabelledHand, Mixture, frames_of, read_box_frames
 from latent_hands.detection.network import STRIDE, Maps
-from latent_hands.detection.peaks import boxes_of, peaks
+from latent_hands.detection.peaks import boxes_of, candidates
 from latent_hands.detection.pictures import draw_picture
 from latent_hands.detection.plan import Plan, read_plan, write_plan
 from latent_hands.detection.scoring import Match, choose_threshold, fit_logistic, matches, scores
@@ -47,8 +47,8 @@ def perfect(targets: Targets) -> Maps:
 
 
 def test_peaks_of_perfect_maps_are_the_hands():
-    (rows,) = peaks(perfect(draw_targets([HANDS], SIZE)), 0.0)
-    found = sorted((tuple(row[:4].round(decimals=2).tolist()), bool(row[5] > 0)) for row in rows)
+    (rows,) = candidates(perfect(draw_targets([HANDS], SIZE)))
+    found = sorted((tuple(row[:4].round(decimals=2).tolist()), bool(row[4] > 0)) for row in rows)
     assert found == [(hand.box, hand.side == "right") for hand in HANDS]
 
 
@@ -261,5 +261,5 @@ def test_calibration_recovers_the_logits_of_random_outcomes():
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(4000, generator=generator)
     truth = (torch.rand(4000, generator=generator) < torch.sigmoid(0.5 * logits - 1)).float()
-    assert fit_logistic(logits, truth, True) == pytest.approx((0.5, -1), abs=0.15)
-    assert fit_logistic(logits, torch.ones(4000), True) == (1.0, 0.0)
+    assert fit_logistic(logits[:, None], truth) == pytest.approx([0.5, -1], abs=0.15)
+    assert fit_logistic(logits[:, None], torch.ones(4000)) == [1.0, 0.0]

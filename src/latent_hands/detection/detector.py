@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from latent_hands.detection.letterbox import View, stacked, views
+from latent_hands.detection.letterbox import Rgb, View, stacked, views
 from latent_hands.detection.network import MULTIPLE, DetectionNetwork
-from latent_hands.detection.peaks import distinct, peaks
+from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text, write_whole
 from latent_hands.hand.boxes import Box
@@ -51,14 +51,17 @@ class Settings:
     Attributes:
         size_px: longer side of the network's images.
         threshold: smallest score of a detection.
-        score_scale, score_shift: calibration: score = sigmoid(scale * logit + shift).
+        peak, support, size, shift: calibration: the score is the sigmoid of the features of
+            `peaks.candidates` times the first three, plus `shift`.
         side_scale: calibration: right = sigmoid(scale * logit).
     """
 
     size_px: Annotated[int, Range(MULTIPLE, 1024)]
     threshold: Annotated[float, Range(0.0, 1.0)] = 0.5
-    score_scale: Annotated[float, Range(0.01, 100.0)] = 1.0
-    score_shift: Annotated[float, Range(-100.0, 100.0)] = 0.0
+    peak: Annotated[float, Range(-100.0, 100.0)] = 1.0
+    support: Annotated[float, Range(-100.0, 100.0)] = 1.0
+    size: Annotated[float, Range(-100.0, 100.0)] = 0.0
+    shift: Annotated[float, Range(-100.0, 100.0)] = 0.0
     side_scale: Annotated[float, Range(0.01, 100.0)] = 1.0
 
     def __post_init__(self) -> None:
@@ -67,10 +70,9 @@ class Settings:
             raise HandsError(f"size_px is {self.size_px}; it must be a multiple of {MULTIPLE}")
 
     @property
-    def least_logit(self) -> float:
-        """The network's logit of a hand at the threshold."""
-        odds = min(max(self.threshold, 1e-9), 1 - 1e-9)
-        return (math.log(odds / (1 - odds)) - self.score_shift) / self.score_scale
+    def weights(self) -> tuple[float, float, float]:
+        """The weights of the features."""
+        return self.peak, self.support, self.size
 
 
 class Detector:
@@ -142,25 +144,42 @@ class Detector:
         """
         if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,) or not rgb.size:
             raise HandsError(f"an image must be uint8 (height, width, 3), not {_kind(rgb)}")
-        height, width = rgb.shape[:2]
-        parts = views(rgb, self.settings.size_px, MULTIPLE)
-        found = [self._rows(parts[i : i + PARTS_AT_ONCE]) for i in range(0, len(parts), PARTS_AT_ONCE)]
-        rows = distinct(torch.cat([row for rows in found for row in rows]))
-        return [self._detection(row) for row in rows.tolist() if _inside(row, width, height)]
+        return self.choose(self.candidates(rgb), (rgb.shape[0], rgb.shape[1]))
 
-    def _rows(self, parts: list[View]) -> list[Float[Tensor, "n 6"]]:
-        """Return the rows of `peaks`, in pixels of the image."""
+    @torch.inference_mode()
+    def candidates(self, rgb: Rgb) -> Float[Tensor, "n 8"]:
+        """Return the rows of `peaks.candidates`, with boxes in pixels of the image."""
+        parts = views(rgb, self.settings.size_px, MULTIPLE)
+        return torch.cat(
+            [
+                rows
+                for i in range(0, len(parts), PARTS_AT_ONCE)
+                for rows in self._rows(parts[i : i + PARTS_AT_ONCE])
+            ]
+        )
+
+    def choose(self, rows: Float[Tensor, "n 8"], size_px: tuple[int, int]) -> list[Detection]:
+        """Return the detections among candidates in an image of (height, width) `size_px`."""
+        scores = (rows[:, 5:] @ rows.new_tensor(self.settings.weights) + self.settings.shift).sigmoid()
+        enough = scores >= self.settings.threshold
+        rows, scores = rows[enough], scores[enough]
+        kept = distinct(rows[:, :4], scores)
+        found = [
+            self._detection(*each) for each in zip(rows[kept].tolist(), scores[kept].tolist(), strict=True)
+        ]
+        return [each for each in found if _inside(each.box_px, *size_px)]
+
+    def _rows(self, parts: list[View]) -> list[Float[Tensor, "n 8"]]:
         pixels = stacked(parts).to(self.device, self._dtype)
-        rows = peaks(self._network(pixels), self.settings.least_logit)
+        rows = candidates(self._network(pixels))
         return [
             torch.cat([part.to_image(each[:, :4]), each[:, 4:]], dim=1).cpu()
             for part, each in zip(parts, rows, strict=True)
         ]
 
-    def _detection(self, row: list[float]) -> Detection:
-        x, y, width, height, hand, right = row
-        score = _sigmoid(self.settings.score_scale * hand + self.settings.score_shift)
-        right = _sigmoid(self.settings.side_scale * right)
+    def _detection(self, row: list[float], score: float) -> Detection:
+        x, y, width, height, right = row[:5]
+        right = 0.5 * (1 + math.tanh(self.settings.side_scale * right / 2))
         return Detection((x, y, width, height), "right" if right > 0.5 else "left", score, right)
 
 
@@ -177,11 +196,7 @@ def _kind(value: object) -> str:
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
-def _sigmoid(logit: float) -> float:
-    return 0.5 * (1 + math.tanh(logit / 2))
-
-
-def _inside(row: list[float], width: int, height: int) -> bool:
+def _inside(box: Box, height: int, width: int) -> bool:
     """Return whether a box reaches into the image."""
-    x, y, w, h = row[:4]
+    x, y, w, h = box
     return x < width and y < height and x + w > 0 and y + h > 0

@@ -13,14 +13,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.detection.detector import Detection, Detector
 from latent_hands.detection.frames import Frame, LabelledHand
+from latent_hands.detection.peaks import distinct
 from latent_hands.hand.boxes import iou
 
 FOUND_IOU = 0.5
 """A hand is found by a box with at least this intersection over union."""
-EVERY_SCORE = 0.02
-"""Smallest score of the detections that a threshold is chosen from."""
-MOST_FALSE = 0.01
-"""A chosen threshold gives false detections in at most this share of the images without hands."""
+NEARLY = 0.005
+"""F1 that a chosen threshold may give up for recall: what is no hand can still be dropped later."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,12 @@ class Match:
     empty: bool
 
 
-def matches(found: Sequence[Detection], hands: Sequence[LabelledHand]) -> list[Match]:
-    """Return each detection with the hand that it finds; detections of ignored hands are left out.
+def matches(
+    found: Sequence[Detection], hands: Sequence[LabelledHand], keep_ignored: bool = False
+) -> list[Match]:
+    """Return each detection with the hand that it finds.
+
+    Detections of ignored hands are left out unless `keep_ignored`.
 
     Detections choose their hands in order of their scores, and each hand is found once.
     """
@@ -65,20 +68,8 @@ def matches(found: Sequence[Detection], hands: Sequence[LabelledHand]) -> list[M
             result.append(Match(detection, None, not hands))
             continue
         left.remove(best)
-        if not best.ignored:
+        if keep_ignored or not best.ignored:
             result.append(Match(detection, best, False))
-    return result
-
-
-def all_matches(
-    detector: Detector, frames: Sequence[Frame], advance: Callable[[str, int, int], None] | None = None
-) -> list[list[Match]]:
-    """Return the matches of every frame."""
-    result = []
-    for done, frame in enumerate(frames, 1):
-        result.append(matches(detector.detect(read_rgb(frame.image)), frame.hands))
-        if advance is not None:
-            advance("measure", done, len(frames))
     return result
 
 
@@ -102,19 +93,15 @@ def scores(found: Sequence[Sequence[Match]], frames: Sequence[Frame], threshold:
 
 
 def choose_threshold(found: Sequence[Sequence[Match]], frames: Sequence[Frame]) -> float:
-    """Return the score with the best F1, raised until at most `MOST_FALSE` of the empty frames are wrong."""
+    """Return the smallest score whose F1, of precision and recall, is within `NEARLY` of the best."""
     flat = sorted((each for of in found for each in of), key=lambda each: -each.detection.score)
+    if not flat:
+        return 0.5
     hands = max(sum(not hand.ignored for frame in frames for hand in frame.hands), 1)
     hits = np.cumsum([each.hand is not None for each in flat])
     f1 = 2 * hits / (np.arange(1, len(flat) + 1) + hands)
-    best = flat[int(f1.argmax())].detection.score if flat else 0.5
-    worst = sorted(
-        (max((each.detection.score for each in of), default=0.0))
-        for of, frame in zip(found, frames, strict=True)
-        if not frame.hands
-    )
-    allowed = worst[math.ceil((1 - MOST_FALSE) * len(worst)) - 1] if worst else 0.0
-    return float(np.clip(max(best, allowed + 1e-4), EVERY_SCORE, 0.99))
+    last = int(np.flatnonzero(f1 >= f1.max() - NEARLY)[-1])
+    return float(np.clip(flat[last].detection.score, 0.02, 0.99))
 
 
 def calibrated(
@@ -122,53 +109,74 @@ def calibrated(
 ) -> tuple[Detector, Scores]:
     """Return the detector with calibrated scores and a chosen threshold, and its scores on the frames.
 
-    The scores are fitted by logistic regression on all detections above `EVERY_SCORE`.
+    The scores are fitted by logistic regression on the candidates' features.
     """
-    plain = replace(
-        detector.settings, threshold=EVERY_SCORE, score_scale=1.0, score_shift=0.0, side_scale=1.0
-    )
-    found = all_matches(detector.with_settings(plain), frames, advance)
-    flat = [each for of in found for each in of]
-    logits = torch.tensor([_logit(each.detection.score) for each in flat])
-    scale, shift = fit_logistic(logits, torch.tensor([float(each.hand is not None) for each in flat]), True)
-    sided = [each for each in flat if each.hand is not None and each.hand.side is not None]
-    sides = torch.tensor([_logit(each.detection.right) for each in sided])
-    is_right = [float(each.hand is not None and each.hand.side == "right") for each in sided]
-    side_scale, _ = fit_logistic(sides, torch.tensor(is_right), False)
-    threshold = choose_threshold(found, frames)
+    rows, sizes = [], []
+    for done, frame in enumerate(frames, 1):
+        rgb = read_rgb(frame.image)
+        rows.append(detector.candidates(rgb))
+        sizes.append((rgb.shape[0], rgb.shape[1]))
+        if advance is not None:
+            advance("calibrate", done, len(frames))
+    features, hits = zip(*(_hits(each, frame) for each, frame in zip(rows, frames, strict=True)), strict=True)
+    *weights, shift = fit_logistic(torch.cat(features), torch.cat(hits))
+    peak, support, size = weights
     settings = replace(
-        plain,
-        threshold=float(torch.sigmoid(torch.tensor(scale * _logit(threshold) + shift))),
-        score_scale=scale,
-        score_shift=shift,
-        side_scale=side_scale,
+        detector.settings, threshold=0.0, peak=peak, support=support, size=size, shift=shift, side_scale=1.0
     )
+    eager = detector.with_settings(settings)
+    found = [
+        matches(eager.choose(each, size_px), frame.hands)
+        for each, size_px, frame in zip(rows, sizes, frames, strict=True)
+    ]
+    threshold = choose_threshold(found, frames)
+    side_scale = _side_scale([each for of in found for each in of if each.detection.score >= threshold])
+    settings = replace(settings, threshold=threshold, side_scale=side_scale)
     return detector.with_settings(settings), scores(found, frames, threshold)
 
 
-def fit_logistic(
-    logits: Float[Tensor, " n"], truth: Float[Tensor, " n"], shifted: bool
-) -> tuple[float, float]:
-    """Return scale and shift with the least cross-entropy of sigmoid(scale * logits + shift).
+def _hits(rows: Float[Tensor, "n 8"], frame: Frame) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+    """Return the features of the candidates, the most probable box of a hand first, and which are hands."""
+    order = distinct(rows[:, :4], rows[:, 5] + rows[:, 6])
+    boxes = [(x, y, width, height) for x, y, width, height in rows[order, :4].tolist()]
+    found = matches([Detection(box, "left", 0.5, 0.5) for box in boxes], frame.hands, keep_ignored=True)
+    counted = [not (each.hand is not None and each.hand.ignored) for each in found]
+    hits = torch.tensor([float(each.hand is not None) for each in found])
+    return rows[order, 5:][counted], hits[counted]
 
-    The shift is 0 unless `shifted`. Without both outcomes the result is (1, 0).
+
+def _side_scale(found: Sequence[Match]) -> float:
+    """Return the factor of the sides' logits with the least cross-entropy."""
+    sided = [each for each in found if each.hand is not None and each.hand.side is not None]
+    logits = torch.tensor([_logit(each.detection.right) for each in sided])
+    right = torch.tensor([float(each.hand is not None and each.hand.side == "right") for each in sided])
+    if len(sided) < 2:
+        return 1.0
+    (scale, _) = fit_logistic(torch.cat([logits, -logits])[:, None], torch.cat([right, 1 - right]))
+    return float(np.clip(scale, 0.05, 20.0))
+
+
+def fit_logistic(features: Float[Tensor, "n k"], truth: Float[Tensor, " n"]) -> list[float]:
+    """Return the weights and the shift with the least cross-entropy of sigmoid(features @ weights + shift).
+
+    Weights are drawn to 1 a little. Without both outcomes they are 1, and the shift is 0.
     """
+    count = features.shape[1]
     if len(truth) < 2 or truth.min() == truth.max():
-        return 1.0, 0.0
-    parameters = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
+        return [1.0] * count + [0.0]
+    x = torch.cat([features, torch.ones(len(features), 1)], dim=1).double()
+    prior = torch.tensor([1.0] * count + [0.0], dtype=torch.float64)
+    w = torch.zeros(count + 1, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([w], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        scale, shift = parameters
-        predicted = scale * logits.double() + (shift if shifted else 0.0)
-        value = binary_cross_entropy_with_logits(predicted, truth.double()) + 1e-4 * (scale - 1).square()
+        value = binary_cross_entropy_with_logits(x @ w, truth.double()) + 1e-5 * (w - prior).square().sum()
         value.backward()
         return value
 
     optimiser.step(closure)  # pyright: ignore[reportArgumentType]
-    scale, shift = parameters.tolist()
-    return float(np.clip(scale, 0.05, 20.0)), shift if shifted else 0.0
+    return w.detach().clamp(-50, 50).tolist()
 
 
 def _logit(probability: float) -> float:

@@ -35,7 +35,7 @@ class Target(NamedTuple):
     ignored: bool = False
 
 
-def mirrored(hand: Target, width_px: float) -> Target:
+def mirrored(hand: Target, width_px: int) -> Target:
     """Return the hand in the mirror image of an image."""
     x, y, width, height = hand.box
     side = {"left": "right", "right": "left"}.get(hand.side or "")
