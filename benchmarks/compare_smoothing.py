@@ -41,7 +41,7 @@ from latent_hands.rendering.sets.moving import render_moving
 
 CUTOFFS, BETAS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0), (0.0, 0.003, 0.01, 0.02, 0.05)
 """One-Euro: hertz, and hertz per mm/s."""
-UV_BETAS = (0.0, 0.005, 0.02, 0.05)
+UV_BETAS = (0.0, 0.02, 0.1, 0.5)
 MOST_LATENCY = 8
 
 
@@ -125,11 +125,17 @@ def held(x: np.ndarray) -> np.ndarray:
 def best_euro(found: list[Series], truth: list[Sequence_], most: Score) -> tuple[float, float, tuple]:
     """Return the setting of least jitter whose error on moving hands is at most that of `most`."""
     settings = {s: score(euro(found, truth, *s, (s[0], 0.0)), truth) for s in product(CUTOFFS, BETAS)}
-    legal = [s for s, each in settings.items() if each.moving_mm <= most.moving_mm] or list(settings)
-    cutoff, beta = min(legal, key=lambda s: settings[s].jitter_mm)
+    cutoff, beta = steadiest(settings, most, "jitter_mm", "moving_mm")
     uv = {s: score(euro(found, truth, cutoff, beta, s), truth) for s in product(CUTOFFS, UV_BETAS)}
-    legal_uv = [s for s, each in uv.items() if each.moving_uv <= most.moving_uv] or list(uv)
-    return cutoff, beta, min(legal_uv, key=lambda s: uv[s].jitter_uv)
+    return cutoff, beta, steadiest(uv, most, "jitter_uv", "moving_uv")
+
+
+def steadiest(settings: dict[tuple, Score], most: Score, jitter: str, error: str) -> tuple:
+    """Return the setting of least jitter among those of no larger error, or else that of least error."""
+    legal = [s for s, each in settings.items() if getattr(each, error) <= getattr(most, error)]
+    if legal:
+        return min(legal, key=lambda s: getattr(settings[s], jitter))
+    return min(settings, key=lambda s: getattr(settings[s], error))
 
 
 def fit(model: Model, steps: list, truth: list[Sequence_]) -> None:
