@@ -182,3 +182,12 @@ def test_an_assessment_is_printed_with_half_intervals(capsys: pytest.CaptureFixt
     ):
         assert row in lines(printed)
     assert "z_u" not in printed
+
+
+def test_a_table_for_another_program_is_not_cut(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    row = ["a-long-name-of-an-image.jpg", "40.0 (assumed)", "65,104,109,175"]
+    print_table(["image", "bone mm", "box"], [row])
+    assert row in lines(capsys.readouterr().out)

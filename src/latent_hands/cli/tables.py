@@ -9,6 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 Rows = Sequence[Sequence[str]]
+LEAST_TEXT = 12
+"""Least width of a column of text, if a text is as long."""
+MOST_COLUMNS = 400
+"""Largest width of a table that is not written to a terminal."""
 
 
 def print_table(
@@ -21,18 +25,30 @@ def print_table(
         rows: one text a column.
         title: a line above the table.
         caption: lines below the table.
-        left: headings of columns of text, which are aligned left and may wrap, as the first column.
+        left: headings of columns of text, which are aligned left, as the first column. In a terminal, cells
+            wrap where the table is too wide.
     """
     table = Table(show_header=any(headings), title_justify="left", caption_justify="left")
     table.title = Text(title, style="bold") if title else None
     table.caption = Text(caption) if caption else None
     for i, heading in enumerate(headings):
         text = i == 0 or heading in left
+        longest = max(len(heading), *(len(row[i]) for row in rows), 0)
+        least = min(longest, LEAST_TEXT) if text else None
         justify = "left" if text else "right"
-        table.add_column(Text(heading), justify=justify, no_wrap=not text, overflow="fold")
+        table.add_column(Text(heading), justify=justify, overflow="fold", min_width=least)
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file or another program gets whole lines
+        console.width = max(console.width, _natural_width(console, table))
+    console.print(table)
+
+
+def _natural_width(console: Console, table: Table) -> int:
+    """Return the width that a table has without wrapping, up to `MOST_COLUMNS`."""
+    options = console.options.update(max_width=MOST_COLUMNS)
+    return console.measure(table, options=options).maximum
 
 
 def print_json(numbers: Any) -> None:
