@@ -15,6 +15,11 @@ from latent_hands.hand.skeleton import MIDDLE_MCP
 Box = tuple[float, float, float, float]
 FIRST_CROP = 1.25
 """Side of the first crop of a hand over the larger side of its box."""
+ROOM = 1.2
+"""Side of the crop around measured joints over that around true ones.
+
+The mean of an uncertain posterior shows a hand too small. The value is chosen on Ge et al. (2019).
+"""
 LEAST_SIDE_PX = 4.0
 """The smallest side of a crop: the joints of a hand of a few pixels may coincide."""
 
@@ -34,18 +39,19 @@ def crop_of_box(box: Sequence[float]) -> Box:
     return _square(x + width / 2, y + height / 2, FIRST_CROP * max(width, height))
 
 
-def crop_of_joints(uv_px: Float[np.ndarray, "21 2"], size_px: tuple[int, int]) -> Box:
+def crop_of_joints(uv_px: Float[np.ndarray, "21 2"], size_px: tuple[int, int], room: float = 1.0) -> Box:
     """Return the protocol's crop around joints in PALM form, as the box (x, y, side, side).
 
     The middle MCP is its centre. Half its side is the largest distance of a joint from that centre along
     either axis. Joints count as far as the image of (height, width) `size_px` reaches, as in
-    `camera.crop_box`; the limits in pixels of that function do not apply to photographs.
+    `camera.crop_box`; the limits in pixels of that function do not apply to photographs. The side is
+    multiplied by `room`, which is `ROOM` for measured joints.
     """
     height, width = size_px
     centre = uv_px[MIDDLE_MCP]
     low, high = uv_px.min(axis=0).clip(min=0), np.minimum(uv_px.max(axis=0), [width, height])
     half = max(float((high - centre).max()), float((centre - low).max()))
-    return _square(float(centre[0]) + 0.5, float(centre[1]) + 0.5, 2 * half)
+    return _square(float(centre[0]) + 0.5, float(centre[1]) + 0.5, 2 * room * half)
 
 
 def iou(a: Sequence[float], b: Sequence[float]) -> float:

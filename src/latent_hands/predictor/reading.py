@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latent_hands.data.image_files import cut_square
 from latent_hands.hand import camera, geometry
-from latent_hands.hand.boxes import Box, box_of_joints, crop_of_joints
+from latent_hands.hand.boxes import ROOM, Box, box_of_joints, crop_of_joints
 from latent_hands.pixels import from_bytes
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import disagreement
@@ -20,8 +20,8 @@ from latent_hands.predictor.trained_graph import TrainedGraph
 
 SCALE_TOLERANCE, SHIFT_TOLERANCE = 0.1, 0.05
 """A crop is read again if it differs from that of its joints by more, relative to its side."""
-MOST_CHANGE = 2.0
-"""The largest change of a crop's side at one refinement, as a factor."""
+MOST_CHANGE = 1.15
+"""The largest change of a crop's side at one refinement, as a factor. It is chosen on Ge et al. (2019)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,8 @@ class Reading:
 
     @property
     def next_crop(self) -> Box:
-        """The crop around the joints that this reading found, at most `MOST_CHANGE` times as large."""
-        x, y, side, _ = crop_of_joints(self.uv_px, self.photo.rgb.shape[:2])
+        """The crop around the joints that this reading found, with `ROOM`, and `MOST_CHANGE` at most."""
+        x, y, side, _ = crop_of_joints(self.uv_px, self.photo.rgb.shape[:2], ROOM)
         legal = min(max(side, self.photo.side_px / MOST_CHANGE), self.photo.side_px * MOST_CHANGE)
         return x + (side - legal) / 2, y + (side - legal) / 2, legal, legal
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 
 from latent_hands.hand import geometry
-from latent_hands.hand.boxes import Box, crop_of_joints
+from latent_hands.hand.boxes import ROOM, Box, crop_of_joints
 from latent_hands.predictor import smoothing
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.find import hand_of
@@ -119,7 +119,7 @@ class Track:
 
     def expected_crop(self, seconds: float, size_px: tuple[int, int]) -> Box:
         """Return the crop around the expected joints."""
-        return crop_of_joints(self.expected_uv_px(seconds), size_px)
+        return crop_of_joints(self.expected_uv_px(seconds), size_px, ROOM)
 
     def add(self, reading: Reading, seconds: float, camera: ImageCamera) -> Step:
         """Filter the reading of a frame, and return the step."""
