@@ -104,7 +104,7 @@ def compare(
             found[program].append(hands)
             seconds[program].append(duration)
     if not any(image.hands for image in images):
-        report: dict[str, Any] = {program: false_alarms(found[program]) for program in programs}
+        report: dict[str, Any] = {program: false_alarms(images, found[program]) for program in programs}
     else:
         report = {program: score(images, found[program]) for program in programs}
         if any(hand.sample for image in images for hand in image.hands):

@@ -84,7 +84,11 @@ def cut_photographs(options: argparse.Namespace, rng: np.random.Generator) -> No
     from mediapipe.python.solutions.face_detection import FaceDetection
 
     listed = json.loads((options.photos / "photographs.json").read_text())
-    photos = [each for each in listed if each["boxes"] is not None and held_out(each, options.by_file)]
+    photos = [
+        each
+        for each in listed
+        if each["boxes"] is not None and held_out(each, options.by_file) != options.development
+    ]
     with FaceDetection(model_selection=1, min_detection_confidence=0.3) as detector:
         for photo in photos:
             image = Image.open(options.photos / photo["file"]).convert("RGB")
@@ -127,6 +131,9 @@ def main() -> None:
     parser.add_argument("--textures", type=Path, help="a folder of images without hands")
     parser.add_argument("--cuts", type=int, default=10, help="number of cuts of each texture")
     parser.add_argument("--rendered", type=Path, nargs="*", default=[], help="rendered sets")
+    parser.add_argument(
+        "--development", action="store_true", help="cut the other photographs, to choose thresholds with"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -68,12 +68,21 @@ def score(images: Sequence[WholeImage], found: Sequence[Sequence[Found]]) -> dic
     return result | {"hands_too_many": int(total[:, 7].sum())}
 
 
-def false_alarms(found: Sequence[Sequence[Found]]) -> dict[str, Any]:
-    """Return the share of images without hands in which a program finds one, with its 95 % interval."""
+def false_alarms(images: Sequence[WholeImage], found: Sequence[Sequence[Found]]) -> dict[str, Any]:
+    """Return the share of images without hands in which a program finds one, with its 95 % interval.
+
+    "kinds" has the same for each kind of image, the name of its file up to the first underscore: (images
+    with hands, images).
+    """
     wrong = np.array([float(bool(each)) for each in found])
-    return {"images": len(found), "with_hands": int(wrong.sum())} | _ratio(
-        "share", wrong, np.ones(len(wrong))
-    )
+    kinds = np.array([image.file.stem.partition("_")[0] for image in images])
+    counts = {str(kind): [int(wrong[kinds == kind].sum()), int((kinds == kind).sum())] for kind in set(kinds)}
+    return {
+        "images": len(found),
+        "with_hands": int(wrong.sum()),
+        "kinds": counts,
+        "files": [image.file.name for image, each in zip(images, found, strict=True) if each],
+    } | _ratio("share", wrong, np.ones(len(wrong)))
 
 
 def joint_errors(images: Sequence[WholeImage], found: Sequence[Sequence[Found]]) -> np.ndarray:
