@@ -23,7 +23,7 @@ An installed package names the module that registers its things as an entry poin
 from latent_hands.beyond import OBJECTIVES, Recipe, objective
 from latent_hands.data.export.exporting import LAYOUTS
 from latent_hands.data.export.layout import Layout
-from latent_hands.data.labels import LABELS, ImageLabel, Label, Motion
+from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion
 from latent_hands.data.readers import READERS as DATA_SETS
 from latent_hands.data.sample import Sample
 from latent_hands.hand.conventions import register_convention
@@ -43,6 +43,7 @@ __all__ = [
     "LAYOUTS",
     "OBJECTIVES",
     "Bound",
+    "Crops",
     "DisentangledVAE",
     "Evaluation",
     "Feed",
