@@ -108,7 +108,7 @@ def test_the_readme_imports_nothing_but_the_package():
 def test_the_experiments_of_the_readme_can_be_built(tmp_path: Path):
     graph, experiment = snippets(ROOT / "README.md", "toml")
     (tmp_path / "graph.toml").write_text(
-        graph + '[algorithm]\nname = "algorithm_1"\nencode = ["cpose", "viewpoint"]'
+        graph + '[algorithm]\nname = "algorithm_1"\nencode = ["cpose", "viewpoint", "place"]'
     )
     (tmp_path / "mine.toml").write_text(experiment)
     for path in tmp_path.iterdir():
