@@ -321,7 +321,6 @@ def test_overrides_stand_apart_from_options():
 
 def test_boxes_are_four_numbers():
     assert parse_box("1,2.5,30,40") == (1.0, 2.5, 30.0, 40.0)
-    assert parse_box(None) is None
 
 
 def test_what_is_read_is_never_overwritten(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):

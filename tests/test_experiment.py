@@ -131,7 +131,7 @@ def test_flips_are_legal_for_models_of_both_hands():
     assert small('[data]\nright_hands = "condition"\n[augmentation]\nflip = 0.5').augmentation.flip == 0.5
 
 
-@pytest.mark.parametrize("weights", ["estimation", "synthesis", "synthesis_u"])
+@pytest.mark.parametrize("weights", ["synthesis", "synthesis_u"])
 def test_shipped_runs_were_trained_without_occluders_jpeg_and_flips(weights):
     path = files("latent_hands") / "weights" / weights / "experiment.toml"
     augmentation = load_experiment(str(path)).augmentation

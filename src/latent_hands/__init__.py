@@ -14,7 +14,7 @@ A model predicts the 3D pose of the hand in an image: 21 joints in millimetres. 
 image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what comes back.
 
 >>> lh.models()["estimation"]
-'3D pose of one hand from a cropped RGB image.'
+'3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
 >>> model = lh.load("estimation")
 >>> hand = model.estimate(samples[0].image, box=(8, 8, 40, 40), bone_mm=40.0)   # without a box it is found
 >>> hand.xyz_mm.shape

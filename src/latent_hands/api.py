@@ -38,7 +38,7 @@ def models() -> dict[str, str]:
     """Return the shipped models: what each one does, by name.
 
     >>> lh.models()["estimation"]
-    '3D pose of one hand from a cropped RGB image.'
+    '3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
     """
     return shipped_models()
 

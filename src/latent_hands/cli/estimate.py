@@ -63,8 +63,8 @@ def estimate(
     $ latent-hands estimate --camera 0 --out runs/webcam
     $ latent-hands estimate --data rhd --root RHD_published_v2 --ids 0 1 2
 
-    Output, in the folder of --out: NAME.json, the list of an image's hands, and NAME.png, the hands over the
-    image. For a video or a camera NAME.jsonl (one line a frame), NAME.npz and NAME.mp4. A table is printed.
+    Output: NAME.json, the list of an image's hands, and NAME.png, the hands over the image, in the folder of
+    --out. For a video or a camera NAME.jsonl (one line a frame), NAME.npz and NAME.mp4. A table is printed.
     docs/outputs.md describes all formats.
 
     The detector finds the hands and the model names their sides, unless you give them. "distance mm" is the

@@ -41,7 +41,7 @@ def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...
 def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()) -> tuple[str, ...]:
     """Copy the weights of the arrows that the graph and a run have in common; return their names.
 
-    An encoder may infer factors in addition to those of the run (`grown`).
+    An encoder may infer more or fewer factors than that of the run (`grown`).
 
     Args:
         only: the names of the arrows to copy, such as "decoders.rgb"; all common arrows by default.
@@ -72,18 +72,19 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
 
 
 def grown(arrow: nn.Module, given: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of `given` for `arrow`, which may be an encoder of more factors.
+    """Return the weights of `given` for `arrow`, which may be an encoder of more or fewer factors.
 
-    The outputs of the factors that both infer are copied. Those of the further factors stay as they are:
-    random, in a new graph.
+    The outputs of the factors that both infer are copied. Those of further factors stay as they are: random,
+    in a new graph.
     """
     weights = given.state_dict()
     if not isinstance(arrow, Encoder) or not isinstance(given, Encoder) or arrow.sizes == given.sizes:
         return weights
-    if any(arrow.sizes.get(factor) != size for factor, size in given.sizes.items()):
+    shared = arrow.sizes.keys() & given.sizes.keys()
+    if not shared or any(arrow.sizes[factor] != given.sizes[factor] for factor in shared):
         return weights
-    to, of = (torch.tensor(output_rows(each.sizes, given.sizes)) for each in (arrow, given))
-    outputs = len(of)
+    to, of = (torch.tensor(output_rows(each.sizes, sorted(shared))) for each in (arrow, given))
+    outputs = 2 * sum(given.sizes.values())
     for name, own in arrow.state_dict().items():
         if own.shape != weights[name].shape and len(weights[name]) == outputs:
             weights[name] = own.index_copy(0, to, weights[name][of])
