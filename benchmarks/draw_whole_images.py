@@ -21,11 +21,11 @@ from latent_hands.draw import SIDES, Mark, grid, whole_image
 from latent_hands.predictor import Model
 
 COLUMNS = 8
-COLOURS = 64
+COLOURS = 256
 """Colours of the PNG file: few keep it small."""
 
 
-def drawn(model: Model, image: WholeImage, rotations: int) -> np.ndarray:
+def drawn(model: Model, image: WholeImage, rotations: int, cell_px: int) -> np.ndarray:
     """Return an image with its labelled boxes and the hands that the run finds."""
     rgb = read_rgb(image.file)
     marks = [
@@ -37,12 +37,13 @@ def drawn(model: Model, image: WholeImage, rotations: int) -> np.ndarray:
         )
         for hand in model.find(rgb, rotations=rotations)
     ]
-    sheet = Image.fromarray(whole_image(rgb, marks))
-    zoom = sheet.width / rgb.shape[1]
+    zoom = cell_px / max(rgb.shape)
+    size = round(zoom * rgb.shape[1]), round(zoom * rgb.shape[0])
+    sheet = Image.fromarray(whole_image(rgb, marks, size))
     lines = ImageDraw.Draw(sheet)
     for hand in image.hands:
         x, y, width, height = (zoom * value for value in hand.box)
-        lines.rectangle([x, y, x + width, y + height], outline="white" if hand.counts else "grey", width=2)
+        lines.rectangle([x, y, x + width, y + height], outline="white" if hand.counts else "grey")
     return np.asarray(sheet)
 
 
@@ -60,7 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     model, rng = load_model(options.run, options.detector), random.Random(options.seed)
     cells = [
-        drawn(model, image, options.rotations)
+        drawn(model, image, options.rotations, options.cell_px)
         for images in chosen_sets(options).values()
         for image in rng.sample(images, min(options.per_set, len(images)))
     ]
