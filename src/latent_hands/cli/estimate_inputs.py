@@ -1,4 +1,4 @@
-"""What the command estimate works on: images with their boxes, samples of data sets, videos and cameras."""
+"""The inputs of the command estimate: images with their boxes, samples of data sets, videos and cameras."""
 
 import sys
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def _is_run(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Given:
-    """What the user gives for all images; None if not given.
+    """Labels that the user gives for all images; None if not given.
 
     Attributes:
         handedness: the side of all hands.

@@ -14,7 +14,7 @@ ALL = "hands"
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where and what to write.
+    """The folder and the formats of the outputs.
 
     Attributes:
         out: the folder.

@@ -1,4 +1,4 @@
-"""What the command estimate prints: a table, or JSON, and one line for each problem."""
+"""The printed output of the command estimate: a table, or JSON, and one line for each problem."""
 
 import sys
 from collections.abc import Sequence

@@ -57,7 +57,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class Crops:
-    """What labels that are computed from others (`Label.derive`) need to know about a batch of crops.
+    """Facts about a batch of crops, for labels that are computed from others (`Label.derive`).
 
     Attributes:
         px: side of the crops in pixels.

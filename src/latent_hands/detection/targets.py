@@ -1,4 +1,4 @@
-"""What the network must predict, and the loss.
+"""The targets of the network, and the loss.
 
 The centre of each hand is a peak of 1 in a map of Gaussians (CenterNet, Zhou et al. 2019). Boxes are learnt
 at all cells near the centre, weighted by the Gaussian (TTFNet, Liu et al. 2020). A hand whose side is unknown

@@ -32,7 +32,7 @@ Rows = list[tuple[dict[str, float], float]]
 
 @dataclass
 class Observations:
-    """What was measured on labelled hands: features with the target of each rule.
+    """Measurements on labelled hands: features with the target of each rule.
 
     handedness: target 1 (features are turned such that the truth is a right hand).
     presence: target 1 for a detection that is a labelled hand, 0 for any other.

@@ -21,14 +21,14 @@ from latent_hands.predictor.reading import Reading, read_twice
 from latent_hands.predictor.trained_graph import TrainedGraph
 
 UNCERTAIN = (0.1, 0.9)
-"""Where the detector's probability of a right hand is between these, the crop is read as both hands."""
+"""Probabilities of a right hand by the detector between which a crop is read as both hands."""
 SAME_IOU, SAME_DISTANCE = 0.7, 0.15
 """Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box."""
 
 
 @runtime_checkable
 class HandDetector(Protocol):
-    """What finds hands in an image."""
+    """A detector of hands in an image."""
 
     def detect(self, rgb: Rgb) -> Sequence[Detection]:
         """Return the hands of an image, the highest score first."""

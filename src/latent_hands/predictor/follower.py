@@ -25,7 +25,7 @@ UNSEEN = 2
 SAME_IOU = 0.2
 """A detection belongs to a track if their boxes overlap by more."""
 TWICE_IOU = 0.5
-"""Of two hands whose boxes overlap by more, the later one is no hand of its own."""
+"""Largest overlap of the boxes of two hands; with more, the later one is dropped."""
 SAME_HAND_IOU = 0.75
 """Two tracks whose boxes overlap by more follow one hand; the older one is kept."""
 LEAST_IOU = 0.05
@@ -44,7 +44,7 @@ MOST_ODDS = 8.0
 
 @dataclass(frozen=True)
 class Settings:
-    """What is given for all frames; see `Model.follow`."""
+    """Labels of all frames; see `Model.follow`."""
 
     handedness: Handedness | None
     bone_mm: float | None

@@ -26,7 +26,7 @@ MOST_CHANGE = 1.15
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a model predicts for a crop of an image, read as a hand of one side.
+    """The prediction of a model for a crop of an image, read as a hand of one side.
 
     Attributes:
         photo: the image with crop, handedness and camera.

@@ -47,7 +47,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Belief:
-    """What is known of the state at one time: a Gaussian.
+    """The state at one time: a Gaussian.
 
     Args:
         values: (n,) mean of the numbers.

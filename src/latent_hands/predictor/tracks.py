@@ -40,7 +40,7 @@ LEAST_VARIANCE = 1e-8
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one reading measures of the state, with variances; `unit_px` is the unit of the palm."""
+    """A measurement of the state by one reading, with variances; `unit_px` is the unit of the palm."""
 
     values: Float[np.ndarray, " n"]
     rotation: Float[np.ndarray, "3 3"]

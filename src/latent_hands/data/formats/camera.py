@@ -8,7 +8,7 @@ from latent_hands.data.formats.video import Frame, decode, import_av
 from latent_hands.errors import HandsError
 
 PREFIX = "camera:"
-"""What stands before the device among names of files, as in camera:0."""
+"""Prefix of a device among names of files, as in camera:0."""
 _INPUTS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 """Operating system -> FFmpeg's input for cameras."""
 

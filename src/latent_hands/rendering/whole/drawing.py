@@ -1,4 +1,4 @@
-"""What all kinds of whole images share while they are drawn: random numbers, camera, light and people."""
+"""The parts that all kinds of whole images share: random numbers, camera, light and people."""
 
 from dataclasses import dataclass, field
 
