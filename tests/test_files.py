@@ -1,8 +1,11 @@
 """Files are whole or not there."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from latent_hands.files import write_bytes, write_text, write_whole
+from latent_hands.files import new_temporary, write_bytes, write_text, write_whole
 
 
 def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
@@ -22,10 +25,31 @@ def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_under_the_temporary_name_is_not_followed(tmp_path):
-    precious = tmp_path / "precious.txt"
-    precious.write_text("precious")
-    (tmp_path / ".part-hands.txt").symlink_to(precious)
+def test_threads_that_write_one_file_leave_one_of_their_versions(tmp_path):
+    path, versions = tmp_path / "hands.bin", [bytes([value]) * 100_000 for value in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write_bytes, [path] * 64, versions * 4))
+    assert path.read_bytes() in versions
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_temporary_names_cannot_be_foreseen_and_modes_follow_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        first, second = new_temporary(tmp_path / "a.png"), new_temporary(tmp_path / "a.png")
+        write_text(tmp_path / "b.txt", "left")
+    finally:
+        os.umask(before)
+    assert first != second
+    assert first.suffix == ".png"
+    modes = {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    assert modes == {0o640}
+
+
+def test_only_old_temporary_files_are_removed(tmp_path):
+    new, old, other = (tmp_path / name for name in (".part-1.png", ".part-2.png", "part-3.png"))
+    for each in (new, old, other):
+        each.write_bytes(b"half")
+        os.utime(each, (0, 0) if each != new else None)
     write_text(tmp_path / "hands.txt", "left")
-    assert (tmp_path / "hands.txt").read_text() == "left"
-    assert precious.read_text() == "precious"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".part-1.png", "hands.txt", "part-3.png"]

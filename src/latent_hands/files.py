@@ -1,17 +1,37 @@
 """Atomic writing: files are written under a temporary name and then renamed, so none is ever incomplete."""
 
+import os
+import secrets
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+
+_TEMPORARY = ".part-"
+_LEFT_SECONDS = 24 * 3600
+"""A temporary file that nobody has written to for so long was left by a killed process."""
+
+
+def new_temporary(path: Path) -> Path:
+    """Create an empty file beside `path`, with its suffix, under a name that no other call returns.
+
+    The caller renames it to `path` or removes it. Temporary files that killed processes left in the folder
+    a day ago are removed.
+    """
+    _remove_left(path.parent)
+    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return temporary
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` create a file under a temporary name with the same suffix, and rename it to `path`.
+    """Let `write` fill a file with a temporary name and the same suffix, and rename it to `path`.
 
-    If `write` raises, the temporary file is removed. Its name is always the same, so that the next call
-    overwrites what a killed process left.
+    Several threads or processes may write the same file at once: it is one of theirs, and whole.
+    If `write` raises, the temporary file is removed.
     """
-    temporary = path.with_name(f".part-{path.name}")
-    temporary.unlink(missing_ok=True)  # a link there is not followed
+    temporary = new_temporary(path)
     try:
         write(temporary)
         temporary.replace(path)
@@ -28,3 +48,12 @@ def write_bytes(path: Path, data: bytes) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write a text file in UTF-8 atomically."""
     return write_bytes(path, text.encode())
+
+
+@lru_cache(maxsize=1024)
+def _remove_left(folder: Path) -> None:
+    """Remove old temporary files of a folder, once a process."""
+    for each in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(FileNotFoundError):  # another process was faster
+            if time.time() - each.lstat().st_mtime > _LEFT_SECONDS:
+                each.unlink()

@@ -11,6 +11,7 @@ from PIL import Image
 from latent_hands.data.formats.video import import_av
 from latent_hands.draw.skeletons import ImageArray
 from latent_hands.errors import HandsError
+from latent_hands.files import new_temporary
 
 CODECS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
 """Encoders in the order of preference, with their options. PyAV may be built without the first."""
@@ -34,7 +35,7 @@ class VideoWriter:
     def __init__(self, path: Path):
         self.path = path
         self.av = import_av(f"{path}: writing a video")
-        self.part = path.with_name(f".part-{path.name}")
+        self.part: Path | None = None
         self.container: Any = None
         self.stream: Any = None
         self.ticks = -1
@@ -66,7 +67,10 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the file and give it its name."""
+        if self.part is None:
+            return
         if self.container is None:
+            self.part.unlink()
             return
         try:
             self.container.mux(self.stream.encode())
@@ -76,10 +80,10 @@ class VideoWriter:
 
     def _open(self, image: ImageArray) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.part.unlink(missing_ok=True)
         codec = next((name for name in CODECS if name in self.av.codecs_available), None)
         if codec is None:
             raise HandsError(f"{self.path} cannot be written: PyAV has none of {', '.join(CODECS)}")
+        self.part = new_temporary(self.path)
         self.container = self.av.open(str(self.part), "w", "mp4")
         self.stream = self.container.add_stream(codec, rate=USUAL_FPS, options=CODECS[codec])
         self.stream.height, self.stream.width = (size + size % 2 for size in image.shape[:2])

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
-from latent_hands.files import write_text
+from latent_hands.files import new_temporary, write_text
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
 
@@ -45,7 +45,7 @@ class LineWriter:
 
     def __init__(self, path: Path):
         self.path = path
-        self.part = path.with_name(f".part-{path.name}")
+        self.part: Path | None = None
         self.file: TextIO | None = None
 
     def __enter__(self) -> "LineWriter":
@@ -56,13 +56,13 @@ class LineWriter:
         """Add the line of a frame."""
         if self.file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.part.unlink(missing_ok=True)
+            self.part = new_temporary(self.path)
             self.file = self.part.open("w", encoding="utf-8")
         self.file.write(frame_line(image) + "\n")
 
     def __exit__(self, *error: object) -> None:
         """Close the file and give it its name."""
-        if self.file is not None:
+        if self.file is not None and self.part is not None:
             self.file.close()
             self.part.replace(self.path)
 
