@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from latent_hands.data.formats.image import open_image
 from latent_hands.hand.camera import centred_camera
 from latent_hands.predictor.checks import ImageSource, camera_of
 from latent_hands.predictor.hand_fields import Camera
@@ -82,7 +83,7 @@ def _exif(image: ImageSource) -> Mapping[int, Any]:
         if isinstance(image, Image.Image):
             return image.getexif().get_ifd(_EXIF_IFD)
         if isinstance(image, str | Path):
-            with Image.open(image) as opened:
+            with open_image(image) as opened:
                 return opened.getexif().get_ifd(_EXIF_IFD)
     except Exception:  # a photograph with broken EXIF data is still a photograph
         return {}

@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from latent_hands.data import Sample, open_data, read_rgb
+from latent_hands.data.formats.image import open_image
 from latent_hands.data.palm import crop_square, palm_uv_px, palm_xyz_mm
 from latent_hands.draw.skeletons import INK, PALETTE
 from latent_hands.hand.geometry import canonicalise, mirror, to_wrist
@@ -109,7 +110,7 @@ def flexions_deg(cpose: Float[Tensor, "n 21 3"]) -> dict[str, np.ndarray]:
 def side_px(sample: Sample) -> float:
     """Return the side of the ground-truth crop. The centre of a missing image is its principal point."""
     if sample.image.is_file():
-        with Image.open(sample.image) as image:
+        with open_image(sample.image) as image:
             width, height = image.size
     else:
         assert sample.K is not None

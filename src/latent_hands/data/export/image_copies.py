@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from latent_hands.data.formats.image import open_image
 from latent_hands.data.formats.rhd_files import write_image
 from latent_hands.files import write_bytes
 
@@ -20,7 +21,7 @@ def own_suffix(path: Path) -> str | None:
 
     Other images give None: they must be encoded again.
     """
-    with Image.open(path) as image:
+    with open_image(path) as image:
         plain = image.mode == "RGB" and image.getexif().get(_ORIENTATION, 1) == 1
         return _FORMATS.get(image.format or "") if plain else None
 

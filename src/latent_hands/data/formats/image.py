@@ -1,5 +1,6 @@
 """Reading image files: upright, with 8 bits a channel, opaque, and never larger than memory allows."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ MAX_SIDE = 65_535
 """Longer sides are refused: decoders need memory for every line. No camera makes them."""
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 """The formats of Pillow that are read. Others start programs (EPS), or are not images of cameras."""
+MAX_PAGES = 10_000
+"""Files with more pages or frames are refused: counting them takes seconds."""
+_DEFLATE_RATIO = 1032
+"""The largest compression of a PNG file."""
+_ORIENTATION = 0x0112
 BEHIND_TRANSPARENCY = (128, 128, 128)
 """Transparent pixels are composited on this mid-grey, the colour outside an image."""
 _HEIF = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
@@ -35,9 +41,10 @@ def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
 def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
     """Read an image file in an 8-bit mode of Pillow ("RGB": (height, width, 3), "L": (height, width)).
 
+    All threads together decode at most MAX_PIXELS at once; further ones wait.
     Raises HandsError as `read_rgb` does.
     """
-    with open_image(path) as image:
+    with open_image(path) as image, _DECODING.reserve(image.width * image.height):
         return to_pixels(image, mode)
 
 
@@ -53,9 +60,9 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=_formats())
+            image = Image.open(path, formats=_formats())  # noqa: TID251
         with image:
-            _check_size(image)
+            _check_size(image, path.stat().st_size)
             yield image
     except HandsError as error:
         raise HandsError(f"{path}: {error}") from error
@@ -71,10 +78,17 @@ def count_pages(path: str | Path) -> int:
     """Return the number of pages or frames of an image file; `read_rgb` reads the first.
 
     The second image of a phone's JPEG (MPO), for example its depth, does not count.
-    Raises HandsError as `read_rgb` does.
+    Raises HandsError as `read_rgb` does, and above MAX_PAGES.
     """
     with open_image(path) as image:
-        return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if image.format == "MPO":
+            return 1
+        for page in range(1, MAX_PAGES + 1):
+            try:
+                image.seek(page)
+            except EOFError:
+                return page
+        raise HandsError(f"it has more than {MAX_PAGES:,} pages or frames, which is the limit")
 
 
 def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
@@ -84,7 +98,8 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
     mid-grey, so the colours hidden under them do not matter.
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
@@ -92,7 +107,32 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
     if mode == "RGB" and image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BEHIND_TRANSPARENCY), image)
-    return np.array(image.convert(mode))
+    return np.array(image if image.mode == mode else image.convert(mode))
+
+
+class _Budget:
+    """Pixels that all threads may decode at once. A thread waits until those of its image are free."""
+
+    def __init__(self, pixels: int):
+        self._limit = self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def reserve(self, pixels: int) -> Iterator[None]:
+        """Hold some pixels during the block; a larger image than the budget takes all of it."""
+        pixels = min(pixels, self._limit)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_DECODING = _Budget(MAX_PIXELS)
 
 
 def _formats() -> list[str]:
@@ -100,11 +140,17 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _check_size(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
+def _check_size(image: Image.Image, file_bytes: int) -> None:
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
         raise HandsError(f"it has {image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
     if max(image.size) > MAX_SIDE:
         raise HandsError(f"it has {image.width}x{image.height} pixels; the limit of a side is {MAX_SIDE:,}")
+    least_bytes = pixels / 8 / _DEFLATE_RATIO  # at one bit a pixel
+    if image.format == "PNG" and file_bytes < least_bytes:
+        raise HandsError(
+            f"it has {file_bytes} bytes, too few for its {image.width}x{image.height} pixels: it is truncated"
+        )
 
 
 def _reason(path: Path, error: Exception) -> str:

