@@ -19,6 +19,7 @@ from latent_hands.cli import estimate_videos, main
 from latent_hands.cli.estimate_inputs import Given
 from latent_hands.data import READERS, open_data
 from latent_hands.data.formats.video import Frame, read_video
+from latent_hands.errors import HandsError
 from latent_hands.predictions import read_json, read_npz
 from latent_hands.predictor import Hand, Model, Photo
 
@@ -331,6 +332,66 @@ def test_limit_keeps_the_first_frames(run, followed, tmp_path):
     assert len((out / "clip.jsonl").read_text().splitlines()) == 2
 
 
+def test_an_error_while_following_keeps_what_was_read(run, hand, tmp_path, monkeypatch, capsys):
+    clip, out = film(tmp_path / "clip.mp4"), tmp_path / "out"
+
+    def follow(model: Model, frames, given, smooth) -> object:
+        yield from ([hand] for _, _ in zip(range(2), frames, strict=False))
+        raise HandsError("K is of another shape")
+
+    monkeypatch.setattr(estimate_videos, "follow", follow)
+    assert estimate(run, clip, "--out", out) == 1
+    assert len((out / "clip.jsonl").read_text().splitlines()) == 2
+    assert len(read_npz(out / "clip.npz")) == len(list(read_video(out / "clip.mp4"))) == 2
+    assert re.search(
+        r"skipped: .*clip\.mp4: K is of another shape; the frames until there are used",
+        capsys.readouterr().err,
+    )
+
+
+def test_frames_that_change_their_size_are_announced(run, tmp_path, monkeypatch, capsys):
+    clip, out = film(tmp_path / "clip.mp4"), tmp_path / "out"
+    frames = [
+        Frame(noise_image(64, 80), 0.0),
+        Frame(noise_image(32, 40), 0.2),
+        Frame(noise_image(32, 40), 0.4),
+    ]
+    monkeypatch.setattr(estimate_videos, "read_video", lambda path: iter(frames))
+    options = ["--handedness", "left", "--out", out, "--no-overlays"]
+    assert estimate(run, clip, "--box", BOX, *options) == 1
+    error = capsys.readouterr().err
+    assert error.count("change from 80x64 to 40x32 pixels at frame 1;") == 1
+    assert "--box and --focal are those of one size" in error
+    assert len((out / "clip.jsonl").read_text().splitlines()) == 1
+
+
+def test_smoothing_is_chosen(run, followed_by_model, tmp_path, monkeypatch, capsys):
+    calls, model = followed_by_model
+    monkeypatch.setattr(Model, "load", lambda run: model)
+    clip = film(tmp_path / "clip.mp4")
+    for options, smooth in (
+        ([], "offline"),
+        (["--smooth", "online"], "online"),
+        (["--smooth", "none"], "none"),
+    ):
+        assert estimate(clip, "--out", tmp_path / "out", "--no-overlays", *options) == 0
+        assert calls[-1]["smooth"] == smooth
+    capsys.readouterr()
+    for wrong, message in (
+        ([clip, "--smooth", "online", "--box", BOX], "each frame is estimated alone"),
+        (["--camera", "0", "--smooth", "offline"], "a camera needs online or none"),
+    ):
+        assert estimate(*wrong) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_progress_counts_frames_and_hands(run, followed, tmp_path, capsys):
+    assert estimate(run, film(tmp_path / "clip.mp4"), "--out", tmp_path / "out") == 0
+    error = capsys.readouterr().err
+    assert re.search(r"clip: frames.* 3/3", error)
+    assert re.search(r"clip: hands.* 3/3.* 2 hands", error)
+
+
 def test_a_missing_camera_is_one_line(run, tmp_path, capsys):
     pytest.importorskip("av", reason="PyAV is not installed: pip install 'latent-hands[video]'")
     assert estimate(run, "--camera", "97", "--out", tmp_path / "out") == 2
@@ -449,7 +510,7 @@ def test_files_of_one_name_in_a_data_set_have_outputs_of_their_own(run, found, p
 def test_names_that_are_too_long_or_not_utf_8_do_not_end_the_batch(run, found, photos, tmp_path, capsys):
     found(1)
     name = os.fsdecode(b"latin1\xe9.png")
-    (photos / "0.png").rename(photos / ("x" * 245 + ".png"))
+    (photos / "0.png").rename(photos / ("x" * 251 + ".png"))
     (photos / "1.png").write_bytes((photos / "2.png").read_bytes())
     try:
         (photos / "2.png").rename(photos / name)

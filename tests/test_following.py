@@ -223,6 +223,32 @@ def test_frames_of_another_size_end_all_tracks(run):
     assert tracks(run(world, images)) == [[1]] * 3 + [[2]] * 3
 
 
+@pytest.mark.parametrize("smooth", ["none", "online", "offline"])
+def test_a_camera_is_resized_with_the_frames(run, smooth):
+    """A frame of half the size with half the focal length has the same rays."""
+    K = np.array([[300.0, 0, 149.5], [0, 300.0, 99.5], [0, 0, 1]])
+    world = World([(True_(100),)] * 4)
+    images = list(world.images(2)) + [np.ascontiguousarray(image[::2, ::2]) for image in world.images(4)][2:]
+    found = [hand.K for hands in run(world, images, K=K, smooth=smooth) for hand in hands]
+    np.testing.assert_allclose(found[:2], [K] * 2)
+    np.testing.assert_allclose(found[2:], [[[150.0, 0, 74.5], [0, 150.0, 49.5], [0, 0, 1]]] * 2)
+
+
+@pytest.mark.parametrize("smooth", ["none", "online", "offline"])
+def test_hands_before_a_frame_of_another_shape_are_kept(run, smooth):
+    """A cropped frame has no K. Without K it has an assumed camera."""
+    world = World([(True_(100),)] * 4)
+    images = list(world.images())
+    images[2:] = [image[:150] for image in images[2:]]
+    found = []
+    with pytest.raises(
+        HandsError, match="K is the camera of images of 320x200 pixels, but an image of 320x1"
+    ):
+        found.extend(run(world, images, K=np.diag([300.0, 300.0, 1.0]), smooth=smooth))
+    assert tracks(found) == [[1]] * 2
+    assert len(list(run(world, images, smooth=smooth))) == 4
+
+
 def test_times_are_given_or_counted(run):
     world = World([(True_(100),)] * 4)
     given = [hands[0].seconds for hands in run(world, seconds=[0.5, None, 0.7])]

@@ -23,6 +23,10 @@ def test_each_work_has_a_bar_with_its_amount():
     assert "2/3" in text
 
 
+def test_the_number_of_all_items_may_be_unknown():
+    assert "3/?" in printed(("reading", 1, None), ("reading", 3, None))
+
+
 def test_shares_are_shown_in_percent():
     assert " 25 %" in printed(("phase", 0.25, 1.0))
 

@@ -35,9 +35,10 @@ class ProgressBars:
         self._progress = Progress(*columns, console=console, transient=transient, disable=hidden)
         self._tasks: dict[str, TaskID] = {}
 
-    def advance(self, work: str, done: int | float, count: int | float, text: str = "") -> None:
+    def advance(self, work: str, done: int | float, count: int | float | None, text: str = "") -> None:
         """Set the bar of some work to `done` of `count`, which are items or, as floats, shares.
 
+        `count` is None if it is not known.
         `text` appears after the bar until another text replaces it.
         """
         if work not in self._tasks:
@@ -46,7 +47,7 @@ class ProgressBars:
             self._tasks[work] = self._progress.add_task(
                 work, total=count, completed=first, amount="", text=""
             )
-        amount = f"{100 * done / count:3.0f} %" if isinstance(count, float) else f"{done}/{count}"
+        amount = f"{100 * done / count:3.0f} %" if isinstance(count, float) else f"{done}/{count or '?'}"
         self._progress.update(self._tasks[work], completed=done, total=count, amount=amount)
         if text:
             self._progress.update(self._tasks[work], text=text)

@@ -29,6 +29,9 @@ OneBox = Annotated[
     UseAppendAction[tuple[str, ...]], arg(metavar="X,Y,W,H", help_behavior_hint="(may be repeated)")
 ]
 Formats = Annotated[tuple[Literal["json", "csv", "npz", "coco"], ...], arg(metavar="{json,csv,npz,coco} ...")]
+Smooth = Annotated[
+    Literal["online", "offline", "none"] | None, unset("offline; a camera: online", "{online,offline,none}")
+]
 Limit = Annotated[int | None, unset("all", "N")]
 
 
@@ -43,6 +46,7 @@ def estimate(
     rotations: Rotations = 1,
     draws: Annotated[int, arg(metavar="N")] = 16,
     camera: Annotated[str | None, unset("none", "DEVICE")] = None,
+    smooth: Smooth = None,
     limit: Limit = None,
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs/estimates"),
     formats: Formats = ("json",),
@@ -83,6 +87,8 @@ def estimate(
             file,x,y,width,height[,handedness], COCO's annotations (.json), or a folder of YOLO's text files.
         draws: Number of hands to draw from the posterior for spreads, sides and confidence: 0, or 2 to 1000.
         camera: Read a camera until Ctrl-C: 0 is the first one.
+        smooth: Smoothing of the hands of a video: with the frames so far (online), with all frames (offline),
+            or none.
         limit: Use only the first N images, or frames of each video.
         out: The folder of the outputs.
         formats: What to write: json; csv, npz: all hands in one file; coco: a data set of keypoints.
@@ -101,7 +107,7 @@ def estimate(
     named = (*images, *([] if camera is None else [f"camera:{camera}"]))
     if bool(named) == (data is not None):
         raise HandsError("give images, videos or a camera, or --data NAME --root DIR --ids ID ...")
-    given = Given.typed(handedness, box, boxes, bone_mm, focal, rotations, draws)
+    given = Given.typed(handedness, box, boxes, bone_mm, focal, rotations, draws, smooth)
     outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
     if data is None:
         inputs, videos = split_inputs(named, limit, broken.append)
@@ -109,6 +115,7 @@ def estimate(
     else:
         given.refuse_labels()
         inputs, videos = inputs_of_samples(find_samples(data, root, split, ids, limit=limit or 8)), []
+    given.check_smooth(videos)
     check_outputs([*outputs.inputs(inputs, videos)], outputs.samples(inputs), outputs.paths(inputs, videos))
     model = Model.load(run)
     done = estimate_images(model, inputs, given, outputs, broken.append)

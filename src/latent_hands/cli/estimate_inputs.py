@@ -39,7 +39,7 @@ def _is_run(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Given:
-    """Labels that the user gives for all images; None if not given.
+    """What the user gives for all images and videos; None if not given.
 
     Attributes:
         handedness: the side of all hands.
@@ -47,6 +47,7 @@ class Given:
         bone_mm: the length of the middle MCP-PIP bone.
         focal_px: the focal length in pixels.
         rotations, draws: as in `Model.find`.
+        smooth: as in `Model.follow`; by default "offline" for videos and "online" for cameras.
     """
 
     handedness: str | None = None
@@ -55,6 +56,7 @@ class Given:
     focal_px: float | None = None
     rotations: int = 1
     draws: int = 16
+    smooth: str | None = None
 
     @classmethod
     def typed(
@@ -66,6 +68,7 @@ class Given:
         focal_px: float | None,
         rotations: int,
         draws: int,
+        smooth: str | None,
     ) -> "Given":
         """Return the options as they were typed. Raises HandsError for values that no image allows."""
         if box and boxes is not None:
@@ -81,7 +84,18 @@ class Given:
             )
         side = None if handedness is None else check_handedness(handedness)
         bone = None if bone_mm is None else bone_of(bone_mm)
-        return cls(side, tuple(map(parse_box, box)) or None, bone, focal_px, rotations, draws)
+        return cls(side, tuple(map(parse_box, box)) or None, bone, focal_px, rotations, draws, smooth)
+
+    def check_smooth(self, videos: Sequence["Video"]) -> None:
+        """Raise HandsError if --smooth is given and cannot be used."""
+        if self.smooth is None:
+            return
+        if not videos:
+            raise HandsError(f"--smooth is {self.smooth}; it needs a video or a camera")
+        if self.boxes is not None:
+            raise HandsError(f"--smooth is {self.smooth}; with --box each frame is estimated alone")
+        if self.smooth == "offline" and any(each.camera is not None for each in videos):
+            raise HandsError("--smooth is offline, which needs all frames; a camera needs online or none")
 
     def refuse_labels(self) -> None:
         """Raise HandsError if a label is given: those of a data set are used."""

@@ -2,24 +2,27 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from threading import Event
+
+import numpy as np
 
 from latent_hands import draw
 from latent_hands.cli.estimate_inputs import Given, Video
 from latent_hands.cli.estimate_outputs import Outputs
 from latent_hands.data import OnBroken
 from latent_hands.data.formats.camera import read_camera
-from latent_hands.data.formats.video import Frame, read_video
+from latent_hands.data.formats.video import Frame, count_frames, read_video
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.hand.camera import centred_camera
 from latent_hands.interrupt import on_interrupt
 from latent_hands.predictions import ImageHands, LineWriter, count_hands, drawing
 from latent_hands.predictor import Hand, Model
+from latent_hands.progress import progress_bars
 
 
 @dataclass(frozen=True)
@@ -78,45 +81,81 @@ def record(
 ) -> None:
     """Append the hands of each frame to `recorded`, and write them as lines of JSON and as a video.
 
-    Ctrl-C ends the reading; what was read until then is written. A second Ctrl-C, and the end of a video that
-    Ctrl-C stopped, raise KeyboardInterrupt.
+    An error ends the reading and goes to `on_broken`, and so does Ctrl-C; what was read until then is
+    written. A second Ctrl-C, and the end of a video that Ctrl-C stopped, raise KeyboardInterrupt.
     """
     video, read = recorded.video, deque[Read]()
-    live = video.camera is not None
+    live, found = video.camera is not None, 0
     path = outputs.path(video.name, "mp4")
-    with on_interrupt() as stop, ExitStack() as files:
+    count = limit if video.file is None else least(limit, count_frames(video.file))
+    with on_interrupt() as stop, progress_bars() as advance, ExitStack() as files:
         lines = files.enter_context(LineWriter(outputs.path(video.name, "jsonl")))
         drawn = files.enter_context(draw.VideoWriter(path)) if live and outputs.overlays else None
-        frames = islice(reading(video, read, stop, on_broken), limit)
-        for number, hands in enumerate(follow(model, frames, given, "online" if live else "offline")):
+        frames = islice(
+            reading(video, read, stop, lambda n: advance(f"{video.name}: frames", n, count)), limit
+        )
+        hands_of_frames = follow(model, frames, given, "online" if live else "offline")
+        for number, hands in enumerate(until_broken(hands_of_frames, video, on_broken), 1):
             frame = read.popleft()
-            image = image_of(video, number, frame, hands)
+            image = image_of(video, number - 1, frame, hands)
             lines.add(image)
             recorded.frames.append(image)
+            found += len(hands)
+            advance(f"{video.name}: hands", number, number + len(read) if read else number, f"{found} hands")
             if drawn is not None and frame.rgb is not None:
                 drawn.add(drawing(frame.rgb, image.hands), frame.seconds)
         if outputs.overlays and video.file is not None:
             with draw.VideoWriter(path) as again:
-                for image, frame in zip(recorded.frames, read_video(video.file), strict=False):
+                for number, (image, frame) in enumerate(
+                    zip(recorded.frames, read_video(video.file), strict=False), 1
+                ):
                     again.add(drawing(frame.rgb, image.hands), frame.seconds)
+                    advance(f"{video.name}: video", number, len(recorded.frames))
     if stop.is_set() and not live:
         raise KeyboardInterrupt
 
 
-def reading(video: Video, read: deque[Read], stop: Event, on_broken: OnBroken) -> Iterator[Frame]:
+def least(limit: int | None, count: int | None) -> int | None:
+    """Return the smaller number of those that are known; None if the number of frames is not known."""
+    return count if limit is None or count is None else min(limit, count)
+
+
+def until_broken(
+    hands_of_frames: Iterator[list[Hand]], video: Video, on_broken: OnBroken
+) -> Iterator[list[Hand]]:
+    """Yield the hands of each frame until an error, which goes to `on_broken` with the name of the video."""
+    try:
+        yield from hands_of_frames
+    except HandsError as error:
+        named = video.file is None or str(video.file) in str(error)
+        on_broken(error if named else HandsError(f"{video.file}: {error}; the frames until there are used"))
+
+
+def reading(video: Video, read: deque[Read], stop: Event, advance: Callable[[int], None]) -> Iterator[Frame]:
     """Yield the frames of a video or a camera until `stop`, and append each to `read`.
 
-    An error ends them and goes to `on_broken`.
+    A message names the first frame of another size.
     """
-    try:
-        for frame in frames_of(video):
-            height, width = frame.rgb.shape[:2]
-            read.append(Read((width, height), frame.seconds, frame.rgb if video.file is None else None))
-            yield frame
-            if stop.is_set():
-                return
-    except HandsError as error:
-        on_broken(error)
+    size_px = None
+    for number, frame in enumerate(frames_of(video), 1):
+        height, width = frame.rgb.shape[:2]
+        read.append(Read((width, height), frame.seconds, frame.rgb if video.file is None else None))
+        if size_px is not None and size_px != (width, height):
+            print(f"latent-hands: {changed(video, number - 1, size_px, (width, height))}", file=sys.stderr)
+        size_px = width, height
+        yield frame
+        advance(number)
+        if stop.is_set():
+            return
+
+
+def changed(video: Video, number: int, old: tuple[int, int], new: tuple[int, int]) -> str:
+    """Return a message about frames that change their size."""
+    (a, b), (c, d) = old, new
+    return (
+        f"{video.name}: the frames change from {a}x{b} to {c}x{d} pixels at frame {number}; hands get new "
+        "numbers there, and the focal length of --focal is that of the first frame, resized"
+    )
 
 
 def frames_of(video: Video) -> Iterator[Frame]:
@@ -128,7 +167,7 @@ def frames_of(video: Video) -> Iterator[Frame]:
 
 
 def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> Iterator[list[Hand]]:
-    """Yield the hands of each frame, in order.
+    """Yield the hands of each frame, in order; `smooth` is used if none is given.
 
     Each frame is estimated alone if boxes are given, which hold for every frame, and by a model that does not
     measure where joints are.
@@ -140,16 +179,7 @@ def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> 
     K = None if given.focal_px is None else centred_camera(given.focal_px, size_px).numpy()
     frames = chain([first], frames)
     if given.boxes is not None or not measures_places(model):
-        for rgb, _ in frames:
-            yield model.find(
-                rgb,
-                boxes=given.boxes,
-                handedness=given.handedness,
-                bone_mm=given.bone_mm,
-                K=K,
-                rotations=given.rotations,
-                draws=given.draws,
-            )
+        yield from each_alone(model, frames, given, K, size_px)
         return
     times: deque[float | None] = deque()
 
@@ -164,8 +194,29 @@ def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> 
         handedness=given.handedness,
         bone_mm=given.bone_mm,
         K=K,
-        smooth=smooth,
+        smooth=given.smooth or smooth,
     )
+
+
+def each_alone(
+    model: Model, frames: Iterator[Frame], given: Given, K: np.ndarray | None, size_px: tuple[int, int]
+) -> Iterator[list[Hand]]:
+    """Yield the hands of each frame without those of other frames.
+
+    Raises HandsError if boxes or a camera are given, and a frame is not of (height, width) `size_px`.
+    """
+    for rgb, _ in frames:
+        if rgb.shape[:2] != size_px and (given.boxes is not None or K is not None):
+            raise HandsError("the size of its frames changes, but --box and --focal are those of one size")
+        yield model.find(
+            rgb,
+            boxes=given.boxes,
+            handedness=given.handedness,
+            bone_mm=given.bone_mm,
+            K=K,
+            rotations=given.rotations,
+            draws=given.draws,
+        )
 
 
 def measures_places(model: Model) -> bool:

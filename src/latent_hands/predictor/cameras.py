@@ -11,6 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from latent_hands.data.formats.image import open_image
+from latent_hands.errors import HandsError
 from latent_hands.hand.camera import centred_camera
 from latent_hands.predictor.checks import ImageSource, camera_of
 from latent_hands.predictor.hand_fields import Camera
@@ -20,6 +21,8 @@ FIELD_OF_VIEW_DEG = 60.0
 FOCAL_SPREAD = 0.2
 """Relative standard deviation of an assumed focal length: fields of view from 50 to 72 degrees."""
 FILM_DIAGONAL_MM = math.hypot(36, 24)
+SHAPE_TOLERANCE = 0.02
+"""Images are resized copies of each other if their aspect ratios differ by less."""
 LEGAL_FOCAL = (0.3, 30.0)
 """The focal length over the longer side of the image; EXIF data beyond are not believed."""
 _EXIF_IFD, _FOCAL_MM, _FOCAL_35MM, _PLANE_X, _PLANE_UNIT, _WIDTH, _HEIGHT = (
@@ -54,6 +57,24 @@ def camera_of_image(image: ImageSource, size_px: tuple[int, int], K: np.ndarray 
         return ImageCamera(centred_camera(focal_px, size_px).numpy(), "exif")
     focal_px = max(size_px) / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEG / 2))
     return ImageCamera(centred_camera(focal_px, size_px).numpy(), "assumed", FOCAL_SPREAD)
+
+
+def resized_camera(
+    K: Float[np.ndarray, "3 3"], size_px: tuple[int, int], new_px: tuple[int, int]
+) -> Float[np.ndarray, "3 3"]:
+    """Return the camera of an image of (height, width) `size_px` after it was resized to `new_px`.
+
+    Raises HandsError if the new size has another shape: the image was cropped or turned, nobody knows how.
+    """
+    (height, width), (new_height, new_width) = size_px, new_px
+    x, y = new_width / width, new_height / height
+    if abs(x / y - 1) > SHAPE_TOLERANCE:
+        raise HandsError(
+            f"K is the camera of images of {width}x{height} pixels, but an image of {new_width}x{new_height} "
+            "pixels has another shape: use one K for each size of the images"
+        )
+    # Pixel centres are at integers, so the upper left corner of an image is at (-0.5, -0.5).
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]]) @ K
 
 
 def exif_focal_px(exif: Mapping[int, Any], size_px: tuple[int, int]) -> float | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from latent_hands.detection import Detection
 from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
-from latent_hands.predictor.cameras import ImageCamera, camera_of_image
+from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized_camera
 from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
@@ -44,7 +44,7 @@ MOST_ODDS = 8.0
 
 @dataclass(frozen=True)
 class Settings:
-    """Labels of all frames; see `Model.follow`."""
+    """Labels of all frames; see `Model.follow`. K is the camera of the first frame."""
 
     handedness: Handedness | None
     bone_mm: float | None
@@ -70,11 +70,12 @@ class Follower:
     count: int = 0
     detect_next: bool = True
     size_px: tuple[int, int] | None = None
+    first_px: tuple[int, int] | None = None
 
     def step(self, image: ImageSource, seconds: float) -> list[Step]:
         """Continue all tracks in the next frame, and return their steps in the order of their numbers."""
         rgb = pixels_of(image)
-        camera = camera_of_image(image, rgb.shape[:2], self.settings.K)
+        camera = self._camera(image, (rgb.shape[0], rgb.shape[1]))
         gap = any(seconds - track.last.seconds > MOST_GAP_S for track in self.tracks)
         if gap or rgb.shape[:2] != self.size_px:
             self.tracks, self.size_px, self.detect_next = [], rgb.shape[:2], True
@@ -87,6 +88,14 @@ class Follower:
         self.detect_next = not self.tracks or any(track.unseen for track in self.tracks)
         self.frames += 1
         return steps
+
+    def _camera(self, image: ImageSource, size_px: tuple[int, int]) -> ImageCamera:
+        """Return the camera of a frame; a K that is given follows the size of the frames."""
+        self.first_px = self.first_px or size_px
+        K = self.settings.K
+        if K is not None and size_px != self.first_px:
+            K = resized_camera(np.asarray(K), self.first_px, size_px)
+        return camera_of_image(image, size_px, K)
 
     def _continued(self, rgb: Rgb, camera: ImageCamera, seconds: float) -> list[Step]:
         """Read all tracks at their expected places, and drop those that are lost."""

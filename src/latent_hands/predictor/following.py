@@ -34,7 +34,7 @@ def follow(
     follower = Follower(graph, detector, settings)
     steps = (follower.step(image, time) for image, time in zip(frames, _times(seconds, fps), strict=False))
     if smooth == "offline":
-        yield from _offline(graph, [[step.without_image() for step in each] for each in steps])
+        yield from _offline(graph, ([step.without_image() for step in each] for each in steps))
         return
     for each in steps:
         yield [hand_of_step(graph, step, step.belief if smooth == "online" else None) for step in each]
@@ -54,8 +54,14 @@ def checked_settings(
     return Settings(side, None if bone_mm is None else bone_of(bone_mm), K, most)
 
 
-def _offline(graph: TrainedGraph, frames: Sequence[Sequence[Step]]) -> Iterator[list[Hand]]:
-    """Yield the hands of each frame, given all frames."""
+def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterator[list[Hand]]:
+    """Yield the hands of each frame, given all frames. An error is raised after those that came before it."""
+    frames: list[Sequence[Step]] = []
+    broken = None
+    try:
+        frames.extend(followed)
+    except HandsError as error:
+        broken = error
     parts: dict[tuple[int, int], list[Step]] = {}
     for step in chain.from_iterable(frames):
         parts.setdefault((step.track, step.part), []).append(step)
@@ -66,6 +72,8 @@ def _offline(graph: TrainedGraph, frames: Sequence[Sequence[Step]]) -> Iterator[
     }
     for steps in frames:
         yield [hand_of_step(graph, step, beliefs[id(step)]) for step in steps]
+    if broken is not None:
+        raise broken
 
 
 def _times(seconds: Iterable[float | None], fps: float) -> Iterator[float]:

@@ -180,14 +180,16 @@ class Model(TrainedGraph):
             fps: frames per second, for frames whose time is not known.
             seconds: the time of each frame in seconds, increasing; None where it is not known. A time is
                 taken after its frame.
-            handedness, bone_mm, K: as in `find`, for all hands and frames.
+            handedness, bone_mm, K: as in `find`, for all hands and frames. K is the camera of the first
+                frame, and is resized with later frames of another size.
             smooth: "online" filters with the frames so far, "offline" smooths with all frames. It yields
                 nothing before the last frame was read. "none" gives the prediction of each frame alone.
             most: largest number of hands at a time.
 
         Yields the hands of each frame. `Hand.track` is the number of the hand in the video; a hand that was
         lost and found again gets a new number. `Hand.seconds` is the time of the frame.
-        Raises HandsError for an image or a value that is not valid.
+        Raises HandsError for an image or a value that is not valid, and for a frame that is not of the first
+        one's shape if K is given; with every `smooth`, the hands of the frames before it are yielded first.
         """
         settings = checked_settings(handedness, bone_mm, K, most, smooth, fps)
         return follow(self, self.detector, frames, settings, seconds, fps, smooth)

@@ -72,6 +72,20 @@ def read_video(path: Path) -> Iterator[Frame]:
         raise HandsError(f"{path} has no frames")
 
 
+def count_frames(path: Path) -> int | None:
+    """Return the number of frames that the header of a video states; None if it states none."""
+    try:
+        with (
+            path.open("rb") as file,
+            import_av(str(path)).open(file, "r", FORMATS[path.suffix.lower()]) as video,
+        ):
+            stream = video.streams.video[0]
+            length = float((stream.duration or 0) * (stream.time_base or 0))
+            return stream.frames or round(length * float(stream.average_rate or 0)) or None
+    except Exception:  # FFmpeg's readers raise almost every type on broken files
+        return None
+
+
 def import_av(purpose: str) -> Any:
     """Return PyAV. Raises HandsError that names the purpose if it is not installed."""
     try:
