@@ -1,5 +1,6 @@
 """The detector: its network, letterbox, peaks, and answers on any image."""
 
+import copy
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from latent_hands.detection.network import DetectionNetwork, Maps
 from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
 from latent_hands.networks.fusion import fused
+from latent_hands.networks.packing import packed
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,20 @@ def test_folded_batchnorm_and_strides_change_nothing(network: DetectionNetwork):
         whole, folded = network(image), fused(network)(image)
     for name in ("sides", "place", "size"):
         torch.testing.assert_close(getattr(folded, name), getattr(whole, name), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
+def test_packed_layers_change_nothing(network: DetectionNetwork, dtype: torch.dtype, tolerance: float):
+    folded = fused(network).to(dtype)
+    layers = packed(copy.deepcopy(folded))
+    for each in (layers, copy.deepcopy(layers)):  # weights are packed for images of the first size
+        for size in ((2, 3, 96, 64), (1, 3, 64, 64), (2, 3, 96, 64)):
+            image = (torch.rand(size) * 2 - 1).to(dtype)
+            with torch.inference_mode():
+                one, other = folded(image), each(image)
+            for name in ("sides", "place", "size"):
+                parts = getattr(other, name), getattr(one, name)
+                torch.testing.assert_close(*parts, rtol=tolerance, atol=tolerance)
 
 
 def test_the_three_probabilities_of_a_cell_sum_to_one():

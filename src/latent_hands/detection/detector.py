@@ -19,6 +19,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_text, write_whole
 from latent_hands.hand.boxes import Box
 from latent_hands.networks.fusion import fused
+from latent_hands.networks.packing import fastest_type, packed
 from latent_hands.typed_toml import Range, parse, read, to_table, write
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -92,9 +93,10 @@ class Detector:
     ):
         self.settings = settings
         self.device = torch.device(device or "cpu")
-        self._dtype = _fastest_type(self.device)
+        self._dtype = fastest_type(self.device)
         self._fused = fused(network)
-        self._network = fused(self._fused).to(self.device, self._dtype)
+        faster = fused(self._fused).to(self.device, self._dtype)
+        self._network = packed(faster) if self.device.type == "cpu" else faster
         self._network.precision = "float32"  # the weights already have the type of the computation
 
     @classmethod
@@ -181,15 +183,6 @@ class Detector:
         x, y, width, height, right = row[:5]
         right = 0.5 * (1 + math.tanh(self.settings.side_scale * right / 2))
         return Detection((x, y, width, height), "right" if right > 0.5 else "left", score, right)
-
-
-def _fastest_type(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the device computes with it, float32 elsewhere."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    capable = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    fast = capable.get("avx512_bf16") or capable.get("amx_bf16")
-    return torch.bfloat16 if device.type == "cpu" and fast else torch.float32
 
 
 def _kind(value: object) -> str:

@@ -1,0 +1,89 @@
+"""Fused networks on a CPU: weights in the layout of the kernels, and the nonlinearity inside the kernel.
+
+PyTorch reorders the weights of a convolution at every call. For a batch of one, that takes half of the time.
+"""
+
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from latent_hands.networks.fusion import StridedConv
+
+Network = TypeVar("Network", bound=nn.Module)
+KEPT_BYTES = 31 << 20
+"""Freed blocks below this size stay with the process. It is the most that glibc accepts."""
+
+
+class PackedLayer(nn.Module):
+    """A convolution and ReLU6 or nothing, for inference on a CPU.
+
+    Args:
+        conv: the convolution, of stride 1, or one of stride 2 as in `fusion`.
+        bounded: whether ReLU6 follows.
+    """
+
+    def __init__(self, conv: nn.Conv2d | StridedConv, bounded: bool):
+        super().__init__()
+        plain = conv.conv if isinstance(conv, StridedConv) else conv
+        strided = isinstance(conv, StridedConv)
+        # A kernel with a row and a column of zeros in front makes the padding of stride 2 symmetric.
+        self.weight = nn.Parameter(pad(plain.weight.detach(), (1, 0, 1, 0)) if strided else plain.weight)
+        self.bias = plain.bias
+        self.padding, self.stride, self.groups = plain.kernel_size[0] // 2, plain.stride[0], plain.groups
+        self.bounded = bounded
+        self._packed: Tensor | None = None
+
+    def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch _ _ _"]:
+        """Return the layer's output in the type of its weights."""
+        x = x.to(self.weight.dtype)
+        padding, stride = [self.padding] * 2, [self.stride] * 2
+        if self._packed is None:  # the layout depends on the size of the images
+            plain = self.weight.detach().to_mkldnn()
+            options = (padding, stride, [1, 1], self.groups, list(x.shape))
+            self._packed = torch.ops.aten.mkldnn_reorder_conv2d_weight(plain, *options)
+        name, limits = ("hardtanh", [0.0, 6.0]) if self.bounded else ("none", [])
+        return torch.ops.mkldnn._convolution_pointwise(
+            x, self._packed, self.bias, padding, stride, [1, 1], self.groups, name, limits, ""
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without packed weights, which cannot be copied."""
+        return {**self.__dict__, "_packed": None}
+
+
+def packed(network: Network) -> Network:
+    """Replace the layers of a network of `fusion.fused` by packed ones where PyTorch can, and return it.
+
+    The result is equal up to rounding.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return network
+    _keep_freed_memory()
+    for name, part in list(network.named_modules()):
+        match list(part.children()) if isinstance(part, nn.Sequential) else []:
+            case [nn.Conv2d() | StridedConv() as conv, nn.ReLU6() | nn.Identity() as nonlinearity]:
+                parent, _, own = name.rpartition(".")
+                layer = PackedLayer(conv, isinstance(nonlinearity, nn.ReLU6))
+                setattr(network.get_submodule(parent), own, layer)
+    return network.requires_grad_(False)
+
+
+def fastest_type(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes with it, float32 elsewhere."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    capable = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    fast = capable.get("avx512_bf16") or capable.get("amx_bf16")
+    return torch.bfloat16 if device.type == "cpu" and fast else torch.float32
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next image.
+
+    It returns large blocks to the system, and the pages of the next ones are then faulted in again: a fifth
+    of the time of the detector. It stops after it has freed one large block. No page of the block is used.
+    """
+    torch.empty(KEPT_BYTES, dtype=torch.uint8)
