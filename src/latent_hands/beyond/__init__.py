@@ -3,7 +3,17 @@
 from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.features import Features
 from latent_hands.beyond.objective import OBJECTIVES, Recipe, objective
+from latent_hands.beyond.other_side import OtherSide
 from latent_hands.beyond.painter import PaintedDecoder
 from latent_hands.beyond.rereading import Rereading
 
-__all__ = ["OBJECTIVES", "Agreement", "Features", "PaintedDecoder", "Recipe", "Rereading", "objective"]
+__all__ = [
+    "OBJECTIVES",
+    "Agreement",
+    "Features",
+    "OtherSide",
+    "PaintedDecoder",
+    "Recipe",
+    "Rereading",
+    "objective",
+]

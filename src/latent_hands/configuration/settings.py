@@ -217,6 +217,11 @@ class Experiment:
         """Raise HandsError for settings that contradict each other."""
         for name in self.objectives:
             OBJECTIVES.find(name)
+        if self.objectives.get("other_side") and self.data.right_hands != "mirror":
+            raise HandsError(
+                f'[objectives] other_side needs [data] right_hands = "mirror", not '
+                f'"{self.data.right_hands}", which reads hands of both sides as they are'
+            )
         if is_finished(self.algorithm) and not self.training.start:
             raise HandsError(
                 "[algorithm] finished needs [training] start, the run that holds the finished latent"
