@@ -15,11 +15,13 @@ from latent_hands.hand.boxes import crop_of_box, crop_of_joints
 from latent_hands.hand.camera import project
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.latent import Gaussian, draw
 from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.find import distinct, hand_of
 from latent_hands.predictor.judging import confidence, presence, right_probability
 from latent_hands.predictor.reading import MOST_CHANGE, Reading, mirrored, read, read_twice
+from latent_hands.predictor.spreads import drawn
 
 BOX, OTHER = (20.0, 16.0, 24.0, 30.0), (50.0, 10.0, 26.0, 20.0)
 
@@ -295,3 +297,25 @@ def test_the_fast_graph_predicts_the_same(image):
     assert model.fast.vae.encoders["rgb"] is not encoder
     assert model.fast.vae.decoders is model.vae.decoders
     assert model.vae.encoder("rgb") is encoder
+
+
+def test_draws_are_those_of_each_posterior_alone():
+    posterior = {f: Gaussian(torch.randn(3, size), torch.randn(3, size)) for f, size in (("a", 4), ("b", 2))}
+    together = drawn(posterior, 5)
+    for i in range(3):
+        alone = {
+            f: Gaussian(*(t[i].expand(5, -1) for t in (q.mean, q.log_var))) for f, q in posterior.items()
+        }
+        expected = draw(alone, torch.Generator().manual_seed(0))
+        for factor, z in expected.items():
+            torch.testing.assert_close(together[factor][5 * i : 5 * i + 5], z)
+
+
+def test_the_first_reading_decodes_only_the_joints_in_the_image(model, image, monkeypatch):
+    written, decode = [], DisentangledVAE.decode
+    monkeypatch.setattr(
+        DisentangledVAE, "decode", lambda self, name, *rest: written.append(name) or decode(self, name, *rest)
+    )
+    read_twice(model, [Photo.open(image, "left", BOX)], draws=4)
+    assert written[0] == "uv"
+    assert sorted(written[1:]) == sorted(model.vae.decoders)

@@ -1,17 +1,18 @@
 """Readings: crops of one image, read as hands of a side, all in one batch, and again around the joints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from latent_hands.data.image_files import cut_square
 from latent_hands.hand import camera, geometry
 from latent_hands.hand.boxes import ROOM, Box, box_of_joints, crop_of_joints
+from latent_hands.paper.latent import Gaussian, Posterior
 from latent_hands.pixels import from_bytes
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import disagreement
@@ -74,32 +75,20 @@ def read(graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws
     """
     if not photos:
         return []
+    if rotations == 1:
+        return _decoded(graph, photos, _encoded(graph, photos), draws)
     size = window_px(graph.crop_px, rotations)
-    margin, data = size / graph.crop_px, graph.experiment.data
-    right = torch.tensor([photo.handedness == "right" for photo in photos])
-    flip = right & (data.right_hands == "mirror")
-    squares = zip(photos, flip.tolist(), strict=True)
-    windows = [cut_square(p.rgb, p.centre_px, p.side_px * margin, size, mirrored) for p, mirrored in squares]
-    K = _cameras(photos, flip, size, margin)
-    sides = right if data.right_hands == "condition" else None
-    prediction = (
-        _unrotated(graph.fast, torch.stack(windows), K, sides, draws)
-        if rotations == 1
-        else graph.fast.predict_images(
-            torch.stack(windows),
-            K,
-            sides,
-            margin=margin,
-            rotations=rotations,
-            draws=draws,
-            frame="camera" if K is None else None,
-        ).known()
+    margin, K = size / graph.crop_px, _cameras(graph, photos, size)
+    prediction = graph.fast.predict_images(
+        _windows(graph, photos, size),
+        K,
+        _sides(graph, photos),
+        margin=margin,
+        rotations=rotations,
+        draws=draws,
+        frame="camera" if K is None else None,
     )
-    outputs = [{name: value[i] for name, value in prediction.items()} for i in range(len(photos))]
-    return [
-        Reading(photo, mirrored(each) if flipped else each)
-        for photo, each, flipped in zip(photos, outputs, flip.tolist(), strict=True)
-    ]
+    return _readings(graph, photos, prediction.known())
 
 
 def read_twice(
@@ -108,16 +97,23 @@ def read_twice(
     """Read every photo, then read it again in the crop around the joints that were found.
 
     A crop that was right is not read again, and no crop by a graph that does not measure the joints in the
-    image. Rotations are averaged in the last reading only.
+    image. Rotations are averaged in the last reading only. The first reading decodes only what the second
+    crop needs.
     """
     if not photos or "uv" not in {graph.vae.decoder(name).writes for name in graph.vae.decoders}:
         return read(graph, photos, rotations, draws)
-    readings = read(graph, photos, draws=draws)
-    again = [i for i, reading in enumerate(readings) if rotations > 1 or reading.is_off]
-    crops = [replace(photos[i], box_px=readings[i].next_crop) for i in again]
-    for i, reading in zip(again, read(graph, crops, rotations, draws), strict=True):
-        readings[i] = reading
-    return readings
+    posterior = _encoded(graph, photos)
+    first = _readings(graph, photos, graph.fast.uv_of(posterior, _sides(graph, photos)))
+    again = [i for i, reading in enumerate(first) if rotations != 1 or reading.is_off]
+    crops = [replace(photos[i], box_px=first[i].next_crop) for i in again]
+    if rotations != 1:
+        return read(graph, crops, rotations, draws)
+    if crops:
+        photos = list(photos)
+        for i, crop in zip(again, crops, strict=True):
+            photos[i] = crop
+        posterior = _replaced(posterior, again, _encoded(graph, crops))
+    return _decoded(graph, photos, posterior, draws)
 
 
 def mirrored(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -132,24 +128,73 @@ def mirrored(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: change[name](value) if name in change else value for name, value in outputs.items()}
 
 
-def _unrotated(
-    graph: TrainedGraph, windows: Tensor, K: Tensor | None, right: Tensor | None, draws: int
-) -> dict[str, Tensor]:
-    """Return what `predict_images` predicts for windows that are crops, without resampling them."""
-    outputs = graph.outputs(from_bytes(windows.to(graph.device)), right, draws=draws)
+def _encoded(graph: TrainedGraph, photos: Sequence[Photo]) -> Posterior:
+    """Return q(z | crop) of the photos' crops."""
+    crops = from_bytes(_windows(graph, photos, graph.crop_px).to(graph.device))
+    return graph.fast.infer(crops, _sides(graph, photos))
+
+
+def _decoded(graph: TrainedGraph, photos: Sequence[Photo], posterior: Posterior, draws: int) -> list[Reading]:
+    """Return the readings of photos whose crops have this posterior, in the camera frame if there is one."""
+    outputs = graph.fast.hands_of(posterior, _sides(graph, photos), draws)
     prediction = {name: value.cpu() for name, value in outputs.items()}
+    K = _cameras(graph, photos, graph.crop_px)
     if K is not None and graph.experiment.data.frame == "ray":
-        centre = K.new_full((len(K), 2), (windows.shape[-1] - 1) / 2)
+        centre = K.new_full((len(K), 2), (graph.crop_px - 1) / 2)
         to_camera = geometry.ray_rotation(K, centre).mT
         prediction |= {name: prediction[name] @ to_camera for name in ("pose", "viewpoint")}
-    return prediction
+    return _readings(graph, photos, prediction)
 
 
-def _cameras(photos: Sequence[Photo], flip: Tensor, size: int, margin: float) -> Tensor | None:
-    """Return the cameras of the windows, mirrored where `flip`; None if the image has no camera."""
+def _replaced(posterior: Posterior, rows: Sequence[int], others: Posterior) -> Posterior:
+    """Return the posterior with the Gaussians of some rows replaced by others."""
+    index = torch.tensor(rows, device=next(iter(posterior.values())).mean.device)
+
+    def part(name: str, factor: str) -> Tensor:
+        return getattr(posterior[factor], name).index_copy(0, index, getattr(others[factor], name))
+
+    return {factor: Gaussian(part("mean", factor), part("log_var", factor)) for factor in posterior}
+
+
+def _readings(
+    graph: TrainedGraph, photos: Sequence[Photo], prediction: Mapping[str, Tensor]
+) -> list[Reading]:
+    """Return the predictions for the windows as predictions for the hands, which may be mirrored."""
+    outputs = [{name: value[i].cpu() for name, value in prediction.items()} for i in range(len(photos))]
+    flip = _flipped(graph, photos).tolist()
+    return [
+        Reading(photo, mirrored(each) if flipped else each)
+        for photo, each, flipped in zip(photos, outputs, flip, strict=True)
+    ]
+
+
+def _windows(graph: TrainedGraph, photos: Sequence[Photo], size: int) -> UInt8[Tensor, "n 3 {size} {size}"]:
+    """Return the windows around the crops, of `size` pixels, mirrored where the model expects that."""
+    margin, flip = size / graph.crop_px, _flipped(graph, photos).tolist()
+    squares = zip(photos, flip, strict=True)
+    return torch.stack([cut_square(p.rgb, p.centre_px, p.side_px * margin, size, f) for p, f in squares])
+
+
+def _cameras(graph: TrainedGraph, photos: Sequence[Photo], size: int) -> Tensor | None:
+    """Return the cameras of these windows; None if the image has no camera."""
     if photos[0].K is None:
         return None
     K = torch.stack([torch.from_numpy(photo.K) for photo in photos])
     centre = torch.tensor([photo.centre_px for photo in photos])
-    side = torch.tensor([photo.side_px for photo in photos]) * margin
-    return camera.warp_camera(K, camera.warp_matrix(centre, side, size, flip=flip))
+    side = torch.tensor([photo.side_px for photo in photos]) * size / graph.crop_px
+    W = camera.warp_matrix(centre, side, size, flip=_flipped(graph, photos))
+    return camera.warp_camera(K, W)
+
+
+def _is_right(photos: Sequence[Photo]) -> Bool[Tensor, " n"]:
+    return torch.tensor([photo.handedness == "right" for photo in photos])
+
+
+def _flipped(graph: TrainedGraph, photos: Sequence[Photo]) -> Bool[Tensor, " n"]:
+    """Return which photos the model reads as mirror images."""
+    return _is_right(photos) & (graph.experiment.data.right_hands == "mirror")
+
+
+def _sides(graph: TrainedGraph, photos: Sequence[Photo]) -> Bool[Tensor, " n"] | None:
+    """Return which hands are right ones, for models that are given that."""
+    return _is_right(photos) if graph.experiment.data.right_hands == "condition" else None

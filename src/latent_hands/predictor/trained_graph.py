@@ -15,15 +15,19 @@ from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.paper.latent import Gaussian, Latent, Posterior, draw, means
+from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.fast import fast_graph
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.rotations import Prediction, predict_rotated, window_px
 from latent_hands.predictor.sources import Source, as_batch
+from latent_hands.predictor.spreads import drawn, spread
 
 DECODED = ("pose", "cpose", "viewpoint", "uv", "place")
 """The modalities that describe a hand."""
+SPREADS = {"pose": "spread", "uv": "uv_spread"}
+"""The modalities of joints that are decoded from draws, and the names of their spreads."""
+MOMENTS = ("mean", "log_var")
 
 
 class TrainedGraph:
@@ -87,8 +91,6 @@ class TrainedGraph:
         Raises HandsError for a graph that cannot predict a pose from the crops, and for `draws` of 1 or below
         0.
         """
-        if draws == 1 or draws < 0:
-            raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
         return self.hands_of(self.infer(crops, right, encoder), right, draws)
 
     @torch.inference_mode()
@@ -107,10 +109,34 @@ class TrainedGraph:
     def hands_of(
         self, posterior: Posterior, right: Bool[Tensor, " batch"] | None = None, draws: int = 0
     ) -> dict[str, Tensor]:
-        """Decode the mean of a posterior, and draws of it, into the hands of `outputs`."""
+        """Decode the mean of a posterior, and draws of it, into the hands of `outputs`.
+
+        Draws are from q(z | image) widened by [sampling] temperature. They are the same for the same image,
+        whatever else is in the batch. The spreads do not depend on the frame.
+        """
+        if draws == 1 or draws < 0:
+            raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
         right = None if right is None else right.to(self.device)
-        outputs = with_canonical(synthesis.decode(self.vae, means(posterior), right, DECODED), right)
-        return outputs | self._spreads(posterior, right, draws) if draws else outputs
+        if not draws:
+            return with_canonical(synthesis.decode(self.vae, means(posterior), right, DECODED), right)
+        wide = synthesis.widened(posterior, self.experiment.sampling.temperature)
+        mean, draw = means(posterior), drawn(wide, draws)
+        sides = None if right is None else torch.cat([right, right.repeat_interleave(draws)])
+        joined = synthesis.decode(self.vae, synthesis.stack([mean, draw]), sides, tuple(SPREADS))
+        count = len(next(iter(mean.values())))
+        decoded = {name: value[:count] for name, value in joined.items()}
+        decoded |= synthesis.decode(self.vae, mean, right, [name for name in DECODED if name not in decoded])
+        each = {
+            SPREADS[name]: spread(value[count:].float().unflatten(0, (count, draws)))
+            for name, value in joined.items()
+        }
+        return with_canonical(decoded, right) | each | self._numbers(posterior, wide)
+
+    @torch.inference_mode()
+    def uv_of(self, posterior: Posterior, right: Bool[Tensor, " batch"] | None = None) -> dict[str, Tensor]:
+        """Decode the mean of a posterior into "uv" alone."""
+        right = None if right is None else right.to(self.device)
+        return synthesis.decode(self.vae, means(posterior), right, ("uv",))
 
     @torch.inference_mode()
     def hands_at(
@@ -238,30 +264,11 @@ class TrainedGraph:
         }
         return (*pose, *sorted(placed - set(pose))) if placed <= inferred else pose
 
-    def _spreads(self, posterior: Posterior, right: Tensor | None, draws: int) -> dict[str, Tensor]:
-        """Return the spreads of joints over decoded draws, and how far the posterior is from the prior.
-
-        Draws are from q(z | image) widened by [sampling] temperature. They are the same for the same image,
-        whatever else is in the batch. The spreads do not depend on the frame.
-        """
-        wide = synthesis.widened(posterior, self.experiment.sampling.temperature)
-        count = len(next(iter(wide.values())).mean)
-        rows = []
-        for i in range(count):
-            many = {
-                f: Gaussian(*(t[i].expand(draws, -1) for t in (q.mean, q.log_var))) for f, q in wide.items()
-            }
-            rows.append(draw(many, torch.Generator(self.device).manual_seed(0)))
-        sides = None if right is None else right.repeat_interleave(draws)
-        decoded = synthesis.decode(self.vae, synthesis.stack(rows), sides, ("pose", "uv"))
-        each = {name: _spread(value.float().unflatten(0, (count, draws))) for name, value in decoded.items()}
+    def _numbers(self, posterior: Posterior, wide: Posterior) -> dict[str, Tensor]:
+        """Return how far a posterior is from the prior, and its widened moments as in `Prediction`."""
         nats = torch.stack([posterior[factor].kl() for factor in self.factors_of("pose")]).sum(dim=0)
-        named = {"pose": "spread", "uv": "uv_spread"}
-        latent, variance = (
-            torch.cat([getattr(q, part) for q in wide.values()], dim=1) for part in ("mean", "log_var")
-        )
-        numbers = {"nats": nats, "latent": latent.float(), "latent_variance": variance.float().exp()}
-        return {named[name]: value for name, value in each.items()} | numbers
+        mean, log_var = (torch.cat([getattr(q, part) for q in wide.values()], dim=1) for part in MOMENTS)
+        return {"nats": nats, "latent": mean.float(), "latent_variance": log_var.float().exp()}
 
     def factors_of(self, written: str) -> synthesis.Factors:
         """Return the factors that the decoder of this modality reads. Raises HandsError if there is none."""
@@ -278,9 +285,3 @@ def with_canonical(decoded: Batch, right: Bool[Tensor, " batch"] | None) -> dict
         decoded = {"cpose": cpose, "viewpoint": viewpoint} | decoded
     decoded["viewpoint"] = geometry.nearest_rotation(decoded["viewpoint"])
     return {name: decoded[name].float() for name in DECODED if name in decoded}
-
-
-def _spread(draws: Float[Tensor, "n draws 21 c"]) -> Float[Tensor, "n 21"]:
-    """Return the root mean square distance of the draws of each joint from their mean."""
-    away = draws - draws.mean(dim=1, keepdim=True)
-    return away.square().sum(dim=(1, 3)).div(draws.shape[1] - 1).sqrt()
