@@ -13,7 +13,9 @@ from latent_hands.build import build_vae
 from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.runs import folder as checkpoint
-from latent_hands.runs.folder import Place, cut_metrics, find_run, load_run, save_run, start_run
+from latent_hands.runs import tensors
+from latent_hands.runs.folder import Place, find_run, load_run, save_run, start_run
+from latent_hands.runs.metrics import cut_metrics
 from latent_hands.runs.shipped import shipped_models, shipped_runs
 from latent_hands.runs.shrink import shrink
 from latent_hands.training.beginning import start_with
@@ -88,7 +90,7 @@ def test_broken_weights_are_refused(run, broken):
 
 
 def test_huge_weights_are_not_read(run, monkeypatch):
-    monkeypatch.setattr(checkpoint, "MAX_BYTES", 100)
+    monkeypatch.setattr(tensors, "MAX_BYTES", 100)
     with pytest.raises(HandsError, match=r"at most 100 are read"):
         load_run(run)
 
@@ -112,7 +114,7 @@ def test_the_weights_of_another_graph_are_refused(run):
 def test_a_graph_larger_than_its_weights_allocates_nothing(run):
     path = run / "experiment.toml"
     path.write_text(
-        path.read_text().replace("hidden = 16", "hidden = 4096").replace("width = 4\n", "width = 4096\n")
+        path.read_text().replace("hidden = 16", "hidden = 2048").replace("width = 4\n", "width = 128\n")
     )
     with pytest.raises(HandsError, match=r"a graph with .* weights, weights.safetensors holds"):
         load_run(run)

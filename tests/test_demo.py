@@ -14,7 +14,8 @@ from tiny_models import ESTIMATION, SYNTHESIS, tiny_model
 from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import METRICS, start_run
+from latent_hands.runs.folder import start_run
+from latent_hands.runs.metrics import METRICS
 from latent_hands.studies.demo import evaluate_and_report, learning, run_demo
 from latent_hands.studies.demo.stages import Stages
 

@@ -15,7 +15,8 @@ from tiny_hands import windows
 
 from latent_hands.build import Hands, build_phases, build_vae
 from latent_hands.configuration import load_experiment
-from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run, write_tensors
+from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run
+from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
 
 EARLIER = Path(__file__).parent / "earlier_runs"

@@ -12,7 +12,7 @@ from painted_hands import painted_hands
 
 from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import read_metrics
+from latent_hands.runs.metrics import read_metrics
 
 FOREIGN = Path(__file__).parent / "foreign"
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import write_tensors
+from latent_hands.runs.tensors import write_tensors
 from latent_hands.studies.assess import Judge, load_judge, save_judge
 
 

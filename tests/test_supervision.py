@@ -16,7 +16,8 @@ from latent_hands.configuration.algorithm import Alternating
 from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import METRICS, load_run, read_metrics
+from latent_hands.runs.folder import load_run
+from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.runs.shrink import shrink
 from latent_hands.training import train
 from latent_hands.training.feeds import share, stream

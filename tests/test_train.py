@@ -14,7 +14,8 @@ from latent_hands.configuration import load_experiment
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.networks.efficientnet import EfficientNetLite0
-from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run, write_tensors
+from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run
+from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
 from latent_hands.training.progress import Reporter
 from latent_hands.training.schedule import learning_rate

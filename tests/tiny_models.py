@@ -10,7 +10,8 @@ from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment, write_experiment
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
-from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, write_tensors
+from latent_hands.runs.folder import EXPERIMENT, WEIGHTS
+from latent_hands.runs.tensors import write_tensors
 from latent_hands.typed_toml import Table, parse, read
 
 PX = 32

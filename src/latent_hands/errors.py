@@ -1,15 +1,48 @@
 """Errors that a user can act on."""
 
+import struct
+import unicodedata
+import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+BROKEN = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(EOFError, RecursionError, MemoryError, struct.error, zlib.error),
+)
+"""What code raises that reads malformed content: a reader turns each of them into a HandsError."""
+_LONGEST = 2000
+"""Longer messages are cut in the middle: a value in them may have any length."""
 
 
 class HandsError(ValueError):
     """Wrong input. The message names it in one line: the thing, its value, what is legal, and where it is."""
 
+    def __str__(self) -> str:
+        """Return the message, printable and of limited length, whatever the names and values in it."""
+        text = super().__str__()
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+        return printable(text)
+
 
 class AbsentError(HandsError):
     """A file or folder that does not exist. One that exists but is broken raises a plain HandsError."""
+
+
+def printable(text: str) -> str:
+    """Return a text in which a terminal sees no command: control characters are escaped.
+
+    Line ends and tabs stay. Surrogates, which stand for bytes that are not UTF-8, are escaped too.
+
+    >>> printable("a\\x1b[31m.png")
+    'a\\\\x1b[31m.png'
+    """
+    return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_plain(character: str) -> bool:
+    return character in "\n\t\u200c\u200d" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
 
 
 def did_you_mean(name: str, legal: Iterable[str]) -> str:

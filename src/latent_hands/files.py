@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,11 +30,13 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a file with a temporary name and the same suffix, and rename it to `path`.
 
     Several threads or processes may write the same file at once: it is one of theirs, and whole.
-    If `write` raises, the temporary file is removed.
+    If `write` raises, the temporary file is removed. The mode of the file follows the umask.
     """
     temporary = new_temporary(path)
     try:
+        mode = temporary.stat().st_mode
         write(temporary)
+        temporary.chmod(stat.S_IMODE(mode))  # safetensors creates it again, for its owner only
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

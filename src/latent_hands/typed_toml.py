@@ -5,10 +5,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import BROKEN, HandsError, did_you_mean
 
 Table = dict[str, Any]
 T = TypeVar("T")
@@ -24,11 +25,35 @@ class Range:
     high: int | float
 
 
+MAX_BYTES = 1_000_000
+MAX_PARTS = 16
+"""Parts of a dotted key. The time and the memory of the parser grow with their square."""
+_TEXTS = re.compile(
+    r"""#[^\n]*|\"{3}(?:\\.|[^\\])*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'""", re.DOTALL
+)
+"""Comments and texts, in which dots mean nothing."""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_PARTS},}}")
+
+
+def read_toml(path: Path) -> Table:
+    """Parse a TOML file in UTF-8. Raises HandsError if it is missing, too large or not valid."""
+    if not path.is_file():
+        raise HandsError(f"no file at {path}")
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise HandsError(f"{path} has {size:,} bytes; it must have at most {MAX_BYTES:,}")
+    try:
+        return parse(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise HandsError(f"{path} is not a text in UTF-8: {error}") from error
+
+
 def parse(text: str, where: str) -> Table:
     """Parse a TOML text. Raises HandsError with line and column if it is not valid."""
+    if _LONG_KEY.search(_TEXTS.sub("x", text)):
+        raise HandsError(f"{where} has a key of more than {MAX_PARTS} parts, joined by dots")
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except BROKEN as error:
         raise HandsError(f"{where} is not valid TOML: {error}") from error
 
 
@@ -152,7 +177,7 @@ def value_of(text: str) -> Any:
     """Parse a TOML value. Return the text itself if it is not TOML."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except BROKEN:
         return text
 
 

@@ -13,13 +13,27 @@ from latent_hands.networks import DECODERS, ENCODERS, Factory, Networks, Request
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder, check_factors
 from latent_hands.registry import Registry
 
+MAX_WEIGHTS = 500_000_000
+"""2 GB of weights; a training needs four times as much."""
+
 
 def build_vae(experiment: Experiment) -> DisentangledVAE:
     """Return the graph; the same seed gives the same initial weights.
 
-    Raises HandsError for unknown factors, modalities and networks, and for a decoder that cannot be painted
-    over another one.
+    Raises HandsError for unknown factors, modalities and networks, for a decoder that cannot be painted over
+    another one, and for more than MAX_WEIGHTS weights, before they take memory.
     """
+    with torch.device("meta"):
+        weights = sum(parameter.numel() for parameter in _graph(experiment).parameters())
+    if weights > MAX_WEIGHTS:
+        raise HandsError(
+            f"the graph has {weights:,} weights; it can have at most {MAX_WEIGHTS:,}: make hidden, layers, "
+            "width or decoder_width of [networks] smaller"
+        )
+    return _graph(experiment)
+
+
+def _graph(experiment: Experiment) -> DisentangledVAE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(experiment.training.seed)
         encoders = {name: build_encoder(experiment, name, a) for name, a in experiment.encoders.items()}

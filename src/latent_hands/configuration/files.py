@@ -7,9 +7,7 @@ from pathlib import Path
 from latent_hands.configuration.renamed import converted, refuse_renamed
 from latent_hands.configuration.settings import Experiment
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.typed_toml import override, parse, read, to_table, write
-
-MAX_TOML_BYTES = 1_000_000
+from latent_hands.typed_toml import override, read, read_toml, to_table, write
 
 
 def load_experiment(
@@ -25,15 +23,7 @@ def load_experiment(
     Raises HandsError for a missing file, text that is not TOML, and unknown, missing or illegal values.
     """
     path = find_experiment(path_or_name)
-    if path.stat().st_size > MAX_TOML_BYTES:
-        raise HandsError(
-            f"{path} has {path.stat().st_size} bytes; an experiment has at most {MAX_TOML_BYTES}"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise HandsError(f"{path} is not text: {error}") from error
-    table = parse(text, str(path))
+    table = read_toml(path)
     table = override(converted(table) if earlier else table, overrides)
     refuse_renamed(table, str(path))
     return read(Experiment, table, str(path))

@@ -10,6 +10,7 @@ from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError
 from latent_hands.networks import Networks
 from latent_hands.networks.spec import Size
+from latent_hands.paper.graph import check_names
 from latent_hands.typed_toml import Range
 
 Rate = Annotated[float, Range(1e-8, 10.0)]
@@ -215,6 +216,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         """Raise HandsError for settings that contradict each other."""
+        for what, named in (("factor", self.latent), ("encoder", self.encoders), ("decoder", self.decoders)):
+            check_names(what, named)
         for name in self.objectives:
             OBJECTIVES.find(name)
         if self.objectives.get("other_side") and self.data.right_hands != "mirror":

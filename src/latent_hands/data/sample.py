@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 FAR_PX = 1e6
 """Limit of coordinates in an image. Beyond it, Pillow's integers overflow."""
@@ -116,7 +116,7 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 def _array(value: Any, kind: type[np.generic], shape: tuple[int, ...], what: str) -> np.ndarray:
     try:
         array = np.asarray(value, kind)
-    except (ValueError, TypeError) as error:
+    except BROKEN as error:
         raise HandsError(f"{what} is not an array of numbers: {error}") from error
     if array.shape != shape:
         raise HandsError(f"{what} has the shape {array.shape}; it must be {shape}")

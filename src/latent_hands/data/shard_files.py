@@ -19,7 +19,7 @@ from latent_hands.data.labels import LABELS, Label, image_keys, image_label
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.store import Cut, check_cut, find_split, shard_path
 from latent_hands.data.windows import Windows
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 DTYPES = {torch.float32: "F32", torch.bool: "BOOL", torch.int64: "I64"}
 INDEX = ".index"
@@ -76,7 +76,7 @@ def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
             tensors = {name: file.get_tensor(name) for name in held}
             names = _names(file.metadata()["names"], samples)
         _check_content(tensors)
-    except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (SafetensorError, *BROKEN) as error:
         raise HandsError(f"{path} is not a shard of a packed store: {error}") from error
     return Part(path, tensors, names)
 

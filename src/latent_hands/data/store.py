@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.typed_toml import Range, read, to_table
 
 MANIFEST = "store.json"
@@ -116,7 +116,7 @@ def read_manifest(root: str | Path) -> Manifest:
         raise HandsError(f"{path} has {path.stat().st_size} bytes; it must have at most {MAX_MANIFEST_BYTES}")
     try:
         table = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+    except BROKEN as error:
         raise HandsError(f"{path} is broken ({error}); prepare the store in a new folder") from error
     version = table.get("format") if isinstance(table, dict) else None
     if version == 2:  # format 3 differs in these keys only

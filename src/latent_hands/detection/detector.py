@@ -8,8 +8,7 @@ from typing import Annotated
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from latent_hands.detection.letterbox import Rgb, View, stacked, views
@@ -20,7 +19,8 @@ from latent_hands.files import write_text, write_whole
 from latent_hands.hand.boxes import Box
 from latent_hands.networks.fusion import fused
 from latent_hands.networks.packing import fastest_type, packed
-from latent_hands.typed_toml import Range, parse, read, to_table, write
+from latent_hands.runs.tensors import load_weights, read_tensors
+from latent_hands.typed_toml import Range, read, read_toml, to_table, write
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 SETTINGS, WEIGHTS = "detector.toml", "weights.safetensors"
@@ -113,13 +113,13 @@ class Detector:
                 f'no detector "{name_or_path}": a detector is a folder with {SETTINGS} and {WEIGHTS}; '
                 "give the boxes of the hands, or train one with `latent-hands detector train`"
             )
-        text = (folder / SETTINGS).read_text(encoding="utf-8")
-        table = parse(text, str(folder / SETTINGS)).get("detector", {})
+        table = read_toml(folder / SETTINGS).get("detector", {})
         settings = read(Settings, table, str(folder / SETTINGS), "detector")
         network = fused(DetectionNetwork())
         try:
-            network.load_state_dict({n: t.float() for n, t in load_file(folder / WEIGHTS).items()})
-        except (SafetensorError, RuntimeError) as error:
+            weights, _ = read_tensors(folder / WEIGHTS)
+            load_weights(network, {n: t.float() for n, t in weights.items()}, str(folder / WEIGHTS))
+        except HandsError as error:
             raise HandsError(
                 f"{folder / WEIGHTS} does not hold the weights of a detector: {error}"
             ) from error

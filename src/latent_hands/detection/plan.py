@@ -14,7 +14,7 @@ from latent_hands.detection.frames import (
 )
 from latent_hands.detection.network import MULTIPLE
 from latent_hands.errors import HandsError
-from latent_hands.typed_toml import Range, parse, read, to_table, write
+from latent_hands.typed_toml import Range, read, read_toml, to_table, write
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,7 @@ class Plan:
 
 def read_plan(path: Path) -> Plan:
     """Read a plan. Raises HandsError naming the place in the file."""
-    if not path.is_file():
-        raise HandsError(f"there is no file {path}")
-    return read(Plan, parse(path.read_text(encoding="utf-8"), str(path)), str(path))
+    return read(Plan, read_toml(path), str(path))
 
 
 def write_plan(plan: Plan) -> str:

@@ -22,7 +22,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.interrupt import on_interrupt
 from latent_hands.networks.fusion import fused
-from latent_hands.runs.folder import read_tensors, write_tensors
+from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 
 PLAN, STATE, METRICS, DETECTOR = "training.toml", "state.safetensors", "metrics.jsonl", "detector"
 REPORT_EVERY = 50
@@ -99,8 +99,8 @@ def _start(network: DetectionNetwork, state: Mapping[str, Tensor], training: Tra
         network.pretrained()
         return
     try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
+        load_weights(network, weights, "the saved state")
+    except HandsError as error:
         raise HandsError(f"the saved state is that of another network: {error}") from error
 
 

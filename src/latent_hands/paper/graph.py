@@ -1,6 +1,7 @@
 """The model as a bipartite graph (Fig. 2): encoders map modality -> factors, decoders factors -> modality."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.paper.latent import LOG_VAR_RANGE, Gaussian, Latent, Posterior, product
 from latent_hands.paper.modality import Batch, Modality
+
+MAX_NAMES = 64
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 def side_one_hot(right: Bool[Tensor, " batch"]) -> Float[Tensor, "batch 2"]:
@@ -144,6 +148,18 @@ def check_factors(role: str, arrow: str, factors: Iterable[str], latent: Iterabl
         if factor not in latent:
             raise HandsError(
                 f'{role} "{arrow}" names unknown factor "{factor}"; {did_you_mean(factor, latent)}'
+            )
+
+
+def check_names(role: str, names: Collection[str]) -> None:
+    """Raise HandsError for too many factors or arrows, and for names that PyTorch cannot give to modules."""
+    if len(names) > MAX_NAMES:
+        raise HandsError(f"there are {len(names):,} {role}s; there can be at most {MAX_NAMES}")
+    for name in names:
+        if not _NAME.fullmatch(name) or hasattr(nn.ModuleDict(), name):
+            raise HandsError(
+                f'a {role} cannot have the name "{name}"; a name is a letter and up to 63 letters, digits, '
+                '"_" or "-", but no word that PyTorch uses, such as "keys" or "values"'
             )
 
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
 from latent_hands.predictions.image_hands import ImageHands
@@ -66,7 +67,7 @@ def read_hands(path: str | Path) -> list[Hand]:
     hands = []
     for number, line in enumerate(read_limited(path, MAX_BYTES).splitlines(), 1):
         try:
-            hands += [Hand.from_json(json.dumps(each)) for each in json.loads(line)["hands"]]
-        except (HandsError, ValueError, KeyError, TypeError, RecursionError) as error:
+            hands += [Hand.from_json(json.dumps(each)) for each in parse_json(line, "it")["hands"]]
+        except BROKEN as error:
             raise HandsError(f"{path}, line {number}, has no hands of a frame: {error}") from error
     return hands

@@ -1,6 +1,7 @@
 """Hands as arrays: one NPZ file for all hands of all images."""
 
 import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
+from latent_hands.predictor.hand_fields import check_geometry
+
+MAX_BYTES = 2**30
 
 OF_HANDS: dict[str, tuple[int, ...]] = {
     "pose": (21, 3),
@@ -64,6 +68,9 @@ def read_npz(path: str | Path) -> list[ImageHands]:
     """Read a file that `write_npz` wrote. Raises HandsError for any other file."""
     path = Path(path)
     try:
+        with zipfile.ZipFile(path) as archive:
+            if (size := sum(part.file_size for part in archive.infolist())) > MAX_BYTES:
+                raise HandsError(f"it has {size:,} bytes when decompressed; the limit is {MAX_BYTES:,}")
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         hands = [_hand(arrays, i) for i in range(len(arrays["image"]))]
@@ -78,6 +85,8 @@ def read_npz(path: str | Path) -> list[ImageHands]:
             )
             for i, name in enumerate(arrays["names"])
         ]
+    except HandsError as error:
+        raise HandsError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise HandsError(f"no file at {path}") from error
     except Exception as error:  # zipfile and numpy raise almost every type on other files
@@ -102,6 +111,7 @@ def _hand(arrays: dict[str, Any], i: int) -> Hand:
     fields |= {name: str(arrays[name][i]) or None for name in _TEXTS}
     image = int(arrays["image"][i])
     x, y, width, height = (float(number) for number in fields.pop("crop_px"))
+    check_geometry(fields)
     return Hand(
         **fields,
         crop_px=(x, y, width, height),

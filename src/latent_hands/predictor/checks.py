@@ -7,7 +7,7 @@ from jaxtyping import Float32, Float64, UInt8
 from PIL import Image
 
 from latent_hands.data.formats.image import read_rgb, to_pixels
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.boxes import Box
 
 Rgb = UInt8[np.ndarray, "height width 3"]
@@ -78,5 +78,5 @@ def _numbers(value: object) -> Float64[np.ndarray, "..."]:
     """Return an array of numbers, or an empty one if the value is not numeric."""
     try:
         return np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+    except BROKEN:
         return np.empty(0)

@@ -1,13 +1,13 @@
 """The fields of a hand's JSON: their shapes, and the checks of what is read."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.data.formats.json_file import parse_json
+from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.conventions import RHD
 
@@ -29,6 +29,10 @@ OPTIONAL_ARRAYS = {
     "K": "K",
 }
 """Arrays that are absent from the JSON where they are None."""
+LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0
+"""The legal extent of a pose, in bone lengths. Poses of an untrained model are small."""
+ROTATION_ERROR = 0.01
+"""A rotation is written with six decimals; those of other programs may have fewer."""
 SHAPES = {
     "pose": (21, 3),
     "cpose": (21, 3),
@@ -45,7 +49,7 @@ SHAPES = {
 def read_fields(text: str) -> dict[str, Any]:
     """Return the attributes of a hand from its JSON. Raises HandsError for a missing or malformed field."""
     try:
-        fields = json.loads(text)
+        fields = parse_json(text, "the text")
         frame, bone_mm = fields["frame"].split(":")[0], float(fields["bone_mm"])
         if frame not in FRAMES:
             raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
@@ -62,7 +66,7 @@ def read_fields(text: str) -> dict[str, Any]:
             **_arrays(fields),
             **_optional(fields),
         }
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except BROKEN as error:
         raise HandsError(f"not the JSON of a hand: {error!r}") from error
 
 
@@ -86,7 +90,29 @@ def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
     for name, array in arrays.items():
         if array.shape != SHAPES[name] or not np.isfinite(array).all():
             raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
+    check_geometry(arrays)
     return arrays
+
+
+def check_geometry(arrays: Mapping[str, Any]) -> None:
+    """Raise HandsError if the arrays of a hand, by attribute, are finite but describe no hand.
+
+    Poses have an extent, the viewpoint is a rotation, standard deviations are not negative, K is a camera.
+    """
+    for name in ("pose", "cpose"):
+        extent = float(np.ptp(arrays[name], axis=0).max())
+        if not LEAST_EXTENT < extent < MOST_EXTENT:
+            legal = f"between {LEAST_EXTENT} and {MOST_EXTENT}"
+            raise HandsError(f'"{name}" of a hand extends over {extent:g} bone lengths, but must be {legal}')
+    V = arrays["viewpoint"].astype(float)
+    if np.abs(V @ V.T - np.eye(3)).max() > ROTATION_ERROR or np.linalg.det(V) < 0:
+        raise HandsError(f'"viewpoint" of a hand is {V.round(3).tolist()}, but must be a rotation')
+    for name in ("spread", "uv_spread", "palm_spread_mm"):
+        if (array := arrays.get(name)) is not None and array.min() < 0:
+            raise HandsError(f'"{name}" of a hand is {array.min():g}, but a standard deviation is 0 or more')
+    if (K := arrays.get("K")) is not None and (min(K[0, 0], K[1, 1]) <= 0 or K[2].tolist() != [0, 0, 1]):
+        form = "[[fx, s, cx], [0, fy, cy], [0, 0, 1]] with fx and fy above 0"
+        raise HandsError(f'"K" of a hand is {K.tolist()}, but must be {form}')
 
 
 def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,5 +134,7 @@ def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _four(numbers: Sequence[float]) -> Box:
-    x, y, width, height = (float(number) for number in numbers)
+    x, y, width, height = box = tuple(float(number) for number in numbers)
+    if not all(map(math.isfinite, box)) or min(width, height) <= 0:
+        raise HandsError(f'"crop_px" of a hand is {box}, but must be finite, with a width and height above 0')
     return x, y, width, height

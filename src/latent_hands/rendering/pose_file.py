@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.collision import penetration_mm
@@ -110,7 +110,7 @@ def read_poses(path: str | Path) -> Float32[np.ndarray, "n 24"]:
     try:
         with safe_open(path, framework="numpy") as file:
             poses = file.get_tensor("articulations")
-    except (SafetensorError, TypeError, ValueError) as error:
+    except (SafetensorError, *BROKEN) as error:
         raise HandsError(
             f"{path} is no file of poses; `latent-hands retarget` writes them: {error}"
         ) from error

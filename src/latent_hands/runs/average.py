@@ -9,7 +9,8 @@ from torch import Tensor
 from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
+from latent_hands.runs.folder import WEIGHTS, load_run, start_run
+from latent_hands.runs.tensors import load_weights, write_tensors
 
 INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")
 """The settings of [data] that decide what a network reads and writes."""
@@ -33,7 +34,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
     loaded = [load_run(run) for run in runs]
     experiment = loaded[-1][1]
     for run, (vae, other) in zip(runs, loaded, strict=True):
-        restore_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
+        load_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
         check_inputs(experiment, other, f"{runs[-1]} and {run}")
     mean = mean_weights([vae.state_dict() for vae, _ in loaded])
     out = start_run(Path(out), experiment)

@@ -13,28 +13,23 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
 from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.files import write_text, write_whole
+from latent_hands.data.formats.json_file import parse_json
+from latent_hands.errors import BROKEN, HandsError, did_you_mean
+from latent_hands.files import write_text
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.shipped import shipped_runs
+from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
+from latent_hands.typed_toml import Range, read
 
-EXPERIMENT, WEIGHTS, RESUME, METRICS = (
-    "experiment.toml",
-    "weights.safetensors",
-    "resume.safetensors",
-    "metrics.jsonl",
-)
-MAX_BYTES = 4 * 2**30
+EXPERIMENT, WEIGHTS, RESUME = "experiment.toml", "weights.safetensors", "resume.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -42,40 +37,14 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 class Place:
     """How far a training has come: its phase, and the updates and seconds that are done."""
 
-    phase: int = 0
-    update: int = 0
-    phase_update: int = 0
-    phase_seconds: float = 0.0
+    phase: Annotated[int, Range(0, 10_000)] = 0
+    update: Annotated[int, Range(0, 2**53)] = 0
+    phase_update: Annotated[int, Range(0, 2**53)] = 0
+    phase_seconds: Annotated[float, Range(0.0, 1e10)] = 0.0
 
     def advance(self) -> None:
         """Count one more update."""
         self.update, self.phase_update = self.update + 1, self.phase_update + 1
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file, complete or not at all. Raises HandsError if it cannot be written."""
-    saved = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    try:
-        write_whole(path, lambda temporary: save_file(saved, temporary, metadata))
-    except (SafetensorError, OSError) as error:
-        raise HandsError(f"{path} cannot be written: {error}") from error
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors and the metadata of a safetensors file.
-
-    Raises HandsError if the file is missing, damaged or larger than `MAX_BYTES`.
-    """
-    if not path.is_file():
-        raise HandsError(f"{path} is missing")
-    if path.stat().st_size > MAX_BYTES:
-        raise HandsError(f"{path} has {path.stat().st_size} bytes; at most {MAX_BYTES} are read")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return load_file(path), metadata
-    except SafetensorError as error:
-        raise HandsError(f"{path} is not a readable safetensors file: {error}") from error
 
 
 def check_new(out: Path) -> None:
@@ -131,22 +100,9 @@ def load_place(out: Path) -> tuple[dict[str, Tensor], Place]:
     """Return the state that a resumed training continues from, and its place."""
     state, metadata = read_tensors(out / RESUME)
     try:
-        return state, Place(**json.loads(metadata["place"]))
-    except (KeyError, TypeError, ValueError) as error:
+        return state, read(Place, parse_json(metadata["place"], "the metadata"), "the place of the training")
+    except BROKEN as error:
         raise HandsError(f"{out / RESUME} does not hold the place of the training: {error!r}") from error
-
-
-def restore_weights(vae: DisentangledVAE, state: Mapping[str, Tensor], where: str) -> None:
-    """Set the weights of a graph. Raises HandsError, naming `where`, if they belong to another graph."""
-    expected = vae.state_dict()
-    for name in sorted(expected.keys() ^ state.keys()):
-        difference = "lacks" if name in expected else "has the unknown"
-        raise HandsError(f"{where} {difference} weight {name}: it belongs to another graph")
-    for name, tensor in state.items():
-        if tensor.shape != expected[name].shape:
-            shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
-            raise HandsError(f"{where}: weight {name} has shape {shapes}: it belongs to another graph")
-    vae.load_state_dict(state)
 
 
 def moments_of(optimiser: Optimizer, names: Iterable[str]) -> dict[str, Tensor]:
@@ -156,13 +112,26 @@ def moments_of(optimiser: Optimizer, names: Iterable[str]) -> dict[str, Tensor]:
     return {f"{moment}/{name}": each for name, p in named for moment, each in optimiser.state[p].items()}
 
 
+def check_moment(moment: str, name: str, value: Tensor, parameter: Tensor) -> None:
+    """Raise HandsError if a saved moment of Adam has another shape than its parameter, or illegal values."""
+    shape = () if moment == "step" else parameter.shape
+    if value.shape != shape or not value.is_floating_point() or not value.isfinite().all():
+        raise HandsError(f"{RESUME}: {moment} of {name} is {value.dtype} {tuple(value.shape)}, or not finite")
+    if moment != "exp_avg" and value.numel() and value.min() < 0:
+        raise HandsError(f"{RESUME}: {moment} of {name} is {value.min().item():g}; it must be 0 or more")
+
+
 def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[str, Tensor]) -> None:
-    """Set Adam's moments from a state. A phase that has not begun has none."""
+    """Set Adam's moments from a state. A phase that has not begun has none.
+
+    Raises HandsError as `check_moment` does.
+    """
     (group,) = optimiser.param_groups
     for name, p in zip(names, group["params"], strict=True):
         for moment in MOMENTS:
             if f"{moment}/{name}" in state:
                 each = state[f"{moment}/{name}"].to(p.device)
+                check_moment(moment, name, each, p)
                 kept = each if moment == "step" else torch.empty_like(p).copy_(each)
                 optimiser.state[p][moment] = kept
 
@@ -201,7 +170,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     with torch.device("meta"):
         check_size(build_vae(experiment), weights, path)
     vae = build_vae(experiment)
-    restore_weights(
+    load_weights(
         vae, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}, str(path)
     )
     return vae.eval().requires_grad_(False), experiment
@@ -216,32 +185,3 @@ def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) 
             f"{path}: {EXPERIMENT} describes a graph with {expected} weights, {WEIGHTS} holds {found}: "
             "they belong to different graphs"
         )
-
-
-def append_metrics(out: Path, line: Mapping[str, Any]) -> None:
-    """Add one line to the metrics of a run."""
-    with (out / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def cut_metrics(out: Path, update: int) -> None:
-    """Remove the lines after an update: a resumed run writes them again."""
-    path = out / METRICS
-    if path.exists():
-        kept = [line for line in read_metrics(path) if line["update"] <= update]
-        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a metrics file, without lines that are incomplete or damaged."""
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    return [line for line in map(_parse_line, lines) if line is not None]
-
-
-def _parse_line(text: bytes) -> dict[str, Any] | None:
-    """Return one line of metrics, or None if it is damaged."""
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return line if isinstance(line, dict) and isinstance(line.get("update"), int) else None

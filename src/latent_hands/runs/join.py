@@ -12,7 +12,8 @@ from latent_hands.configuration import EncoderArrow, Experiment
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.average import check_inputs
-from latent_hands.runs.folder import WEIGHTS, load_run, restore_weights, start_run, write_tensors
+from latent_hands.runs.folder import WEIGHTS, load_run, start_run
+from latent_hands.runs.tensors import load_weights, write_tensors
 
 
 def join(runs: Sequence[str | Path], out: str | Path) -> Path:
@@ -45,7 +46,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
             weights |= {f"encoders.{name}.{key}": tensor for key, tensor in state.items()}
     networks = replace(loaded[-1][1].networks, image_encoder=first.networks.image_encoder)
     experiment = replace(first, encoders=first.encoders | encoders, networks=networks)
-    restore_weights(build_vae(experiment), weights, " with ".join(map(str, runs)))
+    load_weights(build_vae(experiment), weights, " with ".join(map(str, runs)))
     out = start_run(Path(out), experiment)
     write_tensors(out / WEIGHTS, weights, {"joined": " ".join(Path(run).name for run in runs)})
     return out

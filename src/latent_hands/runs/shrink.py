@@ -5,7 +5,8 @@ from pathlib import Path
 
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
-from latent_hands.runs.folder import WEIGHTS, load_run, start_run, write_tensors
+from latent_hands.runs.folder import WEIGHTS, load_run, start_run
+from latent_hands.runs.tensors import write_tensors
 
 
 def shrink(run: str | Path, out: str | Path) -> Path:

@@ -49,7 +49,9 @@ from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.modality import UnitGaussian
 from latent_hands.predictor import Model
-from latent_hands.runs.folder import WEIGHTS, Place, append_metrics, start_run, write_tensors
+from latent_hands.runs.folder import WEIGHTS, Place, start_run
+from latent_hands.runs.metrics import append_metrics
+from latent_hands.runs.tensors import write_tensors
 from latent_hands.training.feeds import check_data
 from latent_hands.training.schedule import learning_rate
 

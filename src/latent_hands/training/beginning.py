@@ -13,15 +13,8 @@ from latent_hands.configuration.algorithm import is_finished
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE, Encoder
-from latent_hands.runs.folder import (
-    EXPERIMENT,
-    RESUME,
-    Place,
-    find_run,
-    load_place,
-    load_run,
-    restore_weights,
-)
+from latent_hands.runs.folder import EXPERIMENT, RESUME, Place, find_run, load_place, load_run
+from latent_hands.runs.tensors import load_weights
 
 
 def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
@@ -98,11 +91,14 @@ def output_rows(sizes: Mapping[str, int], factors: Iterable[str]) -> list[int]:
     return means + [sum(sizes.values()) + row for row in means]
 
 
-def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tuple[Place, dict[str, Tensor]]:
+def continue_run(
+    out: Path, experiment: Experiment, vae: DisentangledVAE, phases: int
+) -> tuple[Place, dict[str, Tensor]]:
     """Set the weights of a stopped run; return its place and its state, which holds Adam's moments.
 
     A run that was never saved continues from its beginning, with an empty state. Raises HandsError if the
-    folder holds the run of another experiment; the place of the data may differ.
+    folder holds the run of another experiment, or a state that does not fit its number of phases. The place
+    of the data may differ.
     """
     saved = load_experiment(find_run(out) / EXPERIMENT, earlier=True)
     saved = replace(
@@ -117,8 +113,10 @@ def continue_run(out: Path, experiment: Experiment, vae: DisentangledVAE) -> tup
     if not (out / RESUME).exists():
         return Place(), {}
     state, place = load_place(out)
+    if place.phase > phases:
+        raise HandsError(f"{out / RESUME} is in phase {place.phase}, but the experiment has {phases}")
     weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
-    restore_weights(vae, weights, str(out))
+    load_weights(vae, weights, str(out))
     return place, state
 
 

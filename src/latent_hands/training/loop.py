@@ -13,7 +13,8 @@ from latent_hands.interrupt import on_interrupt
 from latent_hands.paper.algorithms import Feed
 from latent_hands.paper.bound import Term
 from latent_hands.paper.modality import Batch
-from latent_hands.runs.folder import Place, check_new, cut_metrics, start_run
+from latent_hands.runs.folder import Place, check_new, start_run
+from latent_hands.runs.metrics import cut_metrics
 from latent_hands.training.beginning import begin, continue_run
 from latent_hands.training.feeds import check_data
 from latent_hands.training.learning import take_step
@@ -41,7 +42,7 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
     if resume:
-        place, state = continue_run(out, experiment, vae)
+        place, state = continue_run(out, experiment, vae, len(phases))
     else:
         check_new(out)
         place, state = Place(), {}

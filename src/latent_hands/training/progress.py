@@ -8,7 +8,8 @@ from rich.console import Console
 
 from latent_hands.paper.bound import Term
 from latent_hands.progress import ProgressBars
-from latent_hands.runs.folder import Place, append_metrics
+from latent_hands.runs.folder import Place
+from latent_hands.runs.metrics import append_metrics
 
 REPORT_EVERY = 50
 """Updates between two reports."""

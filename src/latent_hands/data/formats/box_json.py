@@ -7,7 +7,7 @@ from typing import Any
 
 from latent_hands.data.formats.box_label import BoxLabel, Side, check_box, check_side, hand_classes
 from latent_hands.data.formats.json_file import load_json
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 _WHOLE_BODY: tuple[tuple[Side, str], ...] = (("left", "lefthand"), ("right", "righthand"))
 
@@ -36,7 +36,7 @@ def _layout(path: Path) -> Iterator[None]:
         yield
     except HandsError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except BROKEN as error:
         raise HandsError(
             f"{path} has neither COCO's layout nor that of a list of files: {error!r}"
         ) from error

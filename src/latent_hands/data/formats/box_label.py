@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 Box = tuple[float, float, float, float]
 Side = Literal["left", "right"]
@@ -41,7 +41,7 @@ def check_box(numbers: object, where: str, size_px: tuple[int, int] | None = Non
     """
     try:
         x, y, width, height = (float(number) for number in numbers)  # pyright: ignore[reportGeneralTypeIssues]
-    except (TypeError, ValueError, OverflowError) as error:
+    except BROKEN as error:
         raise HandsError(f"{where} is {numbers}; it must be {FORM}") from error
     box = x, y, width, height
     if not all(map(math.isfinite, box)):

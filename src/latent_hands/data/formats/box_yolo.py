@@ -9,7 +9,7 @@ from PIL import Image
 from latent_hands.data.formats.box_label import Box, BoxLabel, Side, check_box, hand_classes
 from latent_hands.data.formats.image import open_image
 from latent_hands.data.formats.limited import read_limited
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 MAX_BYTES = 2**20
 _OTHERS = ("classes.txt", "obj.names", "readme.txt", "readme.roboflow.txt", "readme.dataset.txt")
@@ -101,7 +101,7 @@ def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
     try:
         kind, shares = int(words[0]), [float(word) for word in words[1:5]]
         x, y, width, height = shares
-    except (ValueError, IndexError) as error:
+    except BROKEN as error:
         raise HandsError(f'{where} is "{line.strip()[:60]}"; it must be {_FORM}') from error
     if not all(0 <= share <= 1 for share in shares):
         raise HandsError(

@@ -1,21 +1,36 @@
-"""JSON files of labels."""
+"""JSON that is not trusted."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.limited import read_limited
-from latent_hands.errors import HandsError
+from latent_hands.data.formats.limited import check_depth, read_limited
+from latent_hands.errors import BROKEN, HandsError
 
 MAX_BYTES = 256 * 2**20
 """FreiHAND's largest label file has 45 MB."""
+MAX_CONTAINERS = 20_000_000
+"""Lists and tables of a file. The annotations of COCO-WholeBody have about 2,000,000."""
 
 
 def load_json(path: Path) -> Any:
-    """Read a JSON file. Raises HandsError naming the file if it is larger than MAX_BYTES or not JSON."""
+    """Read a JSON file. Raises HandsError as `parse_json` does, and for more than MAX_BYTES."""
+    return parse_json(read_limited(path, MAX_BYTES), str(path))
+
+
+def parse_json(text: str | bytes, where: str) -> Any:
+    """Parse a JSON text. `where` names it in errors.
+
+    Raises HandsError if it is not JSON, has more than MAX_CONTAINERS lists and tables, or nests too deep.
+    """
     try:
-        return json.loads(read_limited(path, MAX_BYTES))
-    except HandsError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise HandsError(f"{path} is not a JSON file: {error}") from error
+        text = text if isinstance(text, str) else text.decode()
+        if text.count("[") + text.count("{") > MAX_CONTAINERS:
+            raise HandsError(f"it has more than {MAX_CONTAINERS:,} lists and tables")
+        content = json.loads(text)
+        check_depth(content)
+    except HandsError as error:
+        raise HandsError(f"{where}: {error}") from error
+    except BROKEN as error:
+        raise HandsError(f"{where} is not a JSON file: {error}") from error
+    return content

@@ -18,6 +18,8 @@ from latent_hands.errors import HandsError
 
 MAX_BYTES = 64 * 2**20
 """STB's largest label file has 760 kB."""
+MAX_PARTS = 1000
+"""Limit of the variables and their parts. Each takes time, and an empty one has 8 bytes."""
 _HEADER, _TAG, _COMPRESSED = 128, 8, 15
 _NUMBERS = {"double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
@@ -60,6 +62,8 @@ def _decompressed(data: bytes) -> bytes:
         part = _inflate(data[start + _TAG : end], left) if kind == _COMPRESSED else data[start:end]
         parts.append(part)
         start, left = end, left - len(part)
+        if len(parts) > MAX_PARTS:
+            raise HandsError(f"it has more than {MAX_PARTS:,} variables, which is the limit")
     return b"".join(parts)
 
 

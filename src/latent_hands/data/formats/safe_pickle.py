@@ -6,34 +6,43 @@ its table of instructions can be restricted, and it never allocates memory that 
 """
 
 import io
+import itertools
 import math
 import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
-from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.formats.limited import check_depth, read_limited
 from latent_hands.errors import HandsError
 
-MAX_BYTES = 256 * 2**20
-"""RHD's largest annotation file has 50 MB."""
+MAX_BYTES = 128 * 2**20
+"""Limit of the file, and again of the arrays and texts that it builds. RHD's largest file has 50 MB."""
+MAX_READS = 20_000_000
+"""Limit of the instructions and their arguments. RHD's largest file has about 6,000,000."""
+MAX_ITEMS = 10_000_000
+"""Limit of the items in all containers, where one that is shared counts each time."""
 
 
 def load_pickle(path: str | Path) -> Any:
     """Read a pickle of plain containers and numeric numpy arrays.
 
-    Raises HandsError naming the file if it is truncated, is larger than MAX_BYTES, or asks for anything else.
-    The error then names the refused global, and nothing of it has run.
+    Raises HandsError naming the file if it is truncated, exceeds a limit of this module, or asks for anything
+    else. The error then names the refused global, and nothing of it has run.
     """
     path = Path(path)
     if not path.is_file():
         raise HandsError(f"no annotation file at {path}")
     content = read_limited(path, MAX_BYTES)
     try:
-        return _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        plain = _Unpickler(_Program(content), encoding="latin1").load()
+        check_depth(plain)
+        _count_items(plain, {})
+        return plain
     except HandsError as error:
         raise HandsError(f"{path} is not a plain annotation file: {error}") from error
     except (Exception, MemoryError) as error:  # a broken program may fail in any way
@@ -108,9 +117,33 @@ _GLOBALS: dict[str, Callable] = {
 }
 
 _OPCODES = (
-    b"\x80 \x95 . 0 1 2 ( ) t \x85 \x86 \x87 } d s u ] l a e N \x88 \x89 I L J K M \x8a \x8b F G "
+    b"\x80 . 0 1 2 ( ) t \x85 \x86 \x87 } d s u ] l a e N \x88 \x89 I L J K M \x8a \x8b F G "
     b"S U T X \x8c V B C c \x93 R b p q r g h j \x94"
 ).split(b" ")
+
+
+_KEYS = (str, bytes, int, float, NoneType)
+
+
+def _count_items(value: Any, known: dict[int, int]) -> int:
+    """Return the number of items in nested containers.
+
+    Raises HandsError above MAX_ITEMS, and for a number of more than 64 bits. Few bytes can describe lists
+    that share lists, and so any number of items.
+    """
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise HandsError(f"a number of {value.bit_length()} bits is refused; it must have at most 64")
+    if not isinstance(value, dict | list | tuple):
+        return 1
+    if id(value) not in known:
+        inner = itertools.chain(value, value.values()) if isinstance(value, dict) else value
+        count = 1
+        for each in inner:
+            count += _count_items(each, known)
+            if count > MAX_ITEMS:
+                raise HandsError(f"its containers have more than {MAX_ITEMS:,} items")
+        known[id(value)] = count
+    return known[id(value)]
 
 
 def _build(unpickler: Any) -> None:
@@ -118,6 +151,35 @@ def _build(unpickler: Any) -> None:
     if not isinstance(unpickler.stack[-2], _Array | _Type):
         raise HandsError("it changes an object that is not an array")
     unpickler.load_build()
+    unpickler.spend(unpickler.stack[-1])
+
+
+def _reduce(unpickler: Any) -> None:
+    unpickler.load_reduce()
+    unpickler.spend(unpickler.stack[-1])
+
+
+def _set_item(unpickler: Any) -> None:
+    value, key = unpickler.stack.pop(), unpickler.stack.pop()
+    _put(unpickler, [key, value])
+
+
+def _set_items(unpickler: Any) -> None:
+    _put(unpickler, unpickler.pop_mark())
+
+
+def _dict(unpickler: Any) -> None:
+    items = unpickler.pop_mark()
+    unpickler.append({})
+    _put(unpickler, items)
+
+
+def _put(unpickler: Any, items: list[Any]) -> None:
+    """Allow plain keys only: the hash of tuples that share tuples never ends."""
+    target = unpickler.stack[-1]
+    if not isinstance(target, dict) or not all(isinstance(key, _KEYS) for key in items[::2]):
+        raise HandsError("it has keys that are neither text nor numbers")
+    target.update(zip(items[::2], items[1::2], strict=True))
 
 
 def _byte_array(unpickler: Any) -> None:
@@ -126,13 +188,46 @@ def _byte_array(unpickler: Any) -> None:
     unpickler.append(unpickler.read(length))
 
 
+def _skip_frame(unpickler: Any) -> None:
+    """Read the instructions of a frame from the file, one by one, so that they are counted."""
+    unpickler.read(8)
+
+
+class _Program(io.BytesIO):
+    """The bytes of a pickle, of which only a limited number of pieces is read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read a piece. Raises HandsError after MAX_READS."""
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise HandsError(f"it has more than {MAX_READS:,} instructions")
+        return super().read(size)
+
+
 class _Unpickler(pickle._Unpickler):
     """Python's unpickler, restricted to the instructions that containers and arrays need."""
 
     dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES} | {
+        pickle.FRAME[0]: _skip_frame,
         pickle.BUILD[0]: _build,
+        pickle.REDUCE[0]: _reduce,
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_items,
+        pickle.DICT[0]: _dict,
         pickle.BYTEARRAY8[0]: _byte_array,
     }
+    left = MAX_BYTES
+
+    def spend(self, built: object) -> None:
+        """Count the bytes of an array or text that an instruction has built."""
+        if isinstance(built, np.ndarray):
+            self.left -= built.nbytes
+        elif isinstance(built, bytes):
+            self.left -= len(built)
+        if self.left < 0:
+            raise HandsError(f"it builds arrays and texts of more than {MAX_BYTES:,} bytes")
 
     def find_class(self, module: str, name: str) -> Callable:
         """Return the stand-in for a global. Raises HandsError if it has none."""

@@ -22,7 +22,7 @@ from jaxtyping import Float32
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample, project
-from latent_hands.errors import AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST, reorder
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
@@ -74,7 +74,7 @@ def _coco_layout(path: Path) -> Iterator[None]:
         yield
     except HandsError:
         raise
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except BROKEN as error:
         raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
 
 

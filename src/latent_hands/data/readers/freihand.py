@@ -21,7 +21,7 @@ from latent_hands.data.readers.reading import (
     read_each,
 )
 from latent_hands.data.sample import Sample, project
-from latent_hands.errors import AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.hand.skeleton import reorder
 
 VERSIONS = {"training": 4, "evaluation": 1}
@@ -106,7 +106,7 @@ def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]
         array = np.array(load_json(path), np.float32)
     except HandsError:
         raise
-    except (ValueError, TypeError, OverflowError) as error:
+    except BROKEN as error:
         raise HandsError(
             f"{path} must have {shape[0]} x {shape[1]} numbers for each label: {error}"
         ) from error

@@ -10,7 +10,7 @@ from latent_hands.data.formats.rhd_files import FACTOR_TAGS
 from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
 from latent_hands.data.readers.rhd import read_rhd, split_folder
 from latent_hands.data.sample import FAR_PX, Sample
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_IMAGE = ("name", "index", "articulation", "rotation")
@@ -62,7 +62,7 @@ def _read_convention(path: Path) -> str:
         return str(load_json(path)["joints"])
     except HandsError:
         raise
-    except (LookupError, TypeError) as error:
+    except BROKEN as error:
         raise HandsError(f"{path} does not name the convention of its joints: {error!r}") from error
 
 
@@ -84,7 +84,7 @@ def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str,
                 shared = scenes.setdefault(record["scene"], shared)
                 if (name := record["name"]) in names:
                     factors[name] = shared | {key: record[key] for key in own}
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except BROKEN as error:
                 on_broken(HandsError(f"line {number} of {path} is broken: {error!r}"))
     return factors
 

@@ -14,7 +14,7 @@ import numpy as np
 from latent_hands.data.readers.reading import MM_PER_METRE, OnBroken, raise_error
 from latent_hands.data.readers.rhd import split_folder
 from latent_hands.data.sample import Sample
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 
@@ -38,7 +38,7 @@ def read_rendered_hands(
             samples += hands_of(split_folder(root, split), record)
         except HandsError as error:
             on_broken(error)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except BROKEN as error:
             on_broken(HandsError(f"image {record.get('name')} of {root} has broken labels: {error!r}"))
     return samples[:limit]
 
@@ -54,7 +54,7 @@ def read_records(root: str | Path, split: str, on_broken: OnBroken = raise_error
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-            except (ValueError, RecursionError) as error:
+            except BROKEN as error:
                 on_broken(HandsError(f"line {number} of {path} is broken: {error!r}"))
                 continue
             if isinstance(record, dict):

@@ -28,7 +28,7 @@ from latent_hands.data.readers.reading import (
     read_each,
 )
 from latent_hands.data.sample import Sample
-from latent_hands.errors import AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError
 
 HANDS = {"left": slice(0, 21), "right": slice(21, 42)}
 """Rows of each hand's joints in the labels of an image."""
@@ -234,7 +234,7 @@ def _arrays(label: object, where: str) -> list[Shaped[np.ndarray, "..."]]:
     for key, shape in _SHAPES.items():
         try:
             array = np.array(label[key], np.float32)
-        except (ValueError, TypeError) as error:
+        except BROKEN as error:
             raise HandsError(f'"{key}" of {where} is not an array of numbers: {error}') from error
         if array.shape != shape:
             raise HandsError(f'"{key}" of {where} has the shape {array.shape}; it must be {shape}')

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.rhd_files import encode_annotations
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.progress import progress_bars
 from latent_hands.rendering.scene import SPLITS
@@ -57,7 +57,7 @@ def _claim(out: Path, plan: Plan) -> None:
         write_bytes(path, (json.dumps(wanted, indent=2) + "\n").encode())
     try:
         found = current_names(dict(json.loads(path.read_text())))
-    except (ValueError, TypeError) as error:
+    except BROKEN as error:
         raise HandsError(f"{path} is broken ({error}); give another folder") from error
     for name in dict.fromkeys([*wanted, *found]):
         if found.get(name) != wanted.get(name):
@@ -135,7 +135,7 @@ def _read_records(path: Path) -> dict[int, dict[str, Any]]:
     """Return records by image number; skip the last line of a killed run, which may be incomplete."""
     records = {}
     for line in path.read_text().splitlines() if path.is_file() else ():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(*BROKEN):
             record = json.loads(line)
             records[record["index"]] = record
     return records

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.data.sample import Sample
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 
 GROUPS = {
     "identity": slice(0, 12),
@@ -35,7 +35,7 @@ def _numbers(sample: Sample) -> list[float]:
         skin, light, background = (factors["look"][part] for part in ("skin", "light", "background"))
         values = [*factors["identity"], skin["melanin"], skin["blood"], *light["tint"]]
         numbers = [float(value) for value in (*values, background["gain"], background["blur"])]
-    except (KeyError, TypeError, ValueError) as error:
+    except BROKEN as error:
         raise HandsError(
             f"{sample.image} has no factors of its scene ({error!r}); use a set that "
             "`latent-hands render` wrote"

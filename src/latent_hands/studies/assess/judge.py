@@ -23,7 +23,7 @@ from latent_hands.errors import HandsError
 from latent_hands.networks import ENCODERS, Networks, Request
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.progress import Advance
-from latent_hands.runs.folder import read_tensors, write_tensors
+from latent_hands.runs.tensors import read_tensors, write_tensors
 from latent_hands.studies.assess.content import NUMBERS, content_of
 
 WIDTH, FEATURES, THUMBNAIL_PX, HIDDEN = 32, 128, 8, 256

@@ -8,7 +8,7 @@ import numpy as np
 from latent_hands import draw
 from latent_hands.data import Sample, read_rgb
 from latent_hands.predictor import Model, Photo, photo_of, tag_of
-from latent_hands.runs.folder import METRICS, read_metrics
+from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.demo.learning import error_of
 from latent_hands.studies.demo.stages import Results
 from latent_hands.studies.gallery import (

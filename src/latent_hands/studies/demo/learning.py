@@ -23,7 +23,8 @@ from rich.console import Console
 from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.progress import progress_bars
-from latent_hands.runs.folder import EXPERIMENT, METRICS, RESUME, WEIGHTS, read_metrics
+from latent_hands.runs.folder import EXPERIMENT, RESUME, WEIGHTS
+from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.training import train
 
 BONE_MM = 40.0

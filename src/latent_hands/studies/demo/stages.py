@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import write_text
 
 Results = dict[str, Any]
@@ -30,7 +30,7 @@ class Stages:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self.known: dict[str, Any] = json.loads(self.path.read_text()) if self.path.exists() else {}
-        except ValueError as error:
+        except BROKEN as error:
             raise HandsError(f"{self.path} is broken ({error}); remove it to run all stages again") from error
 
     def run(self, name: str, settings: Results, files: list[str], work: Callable[[], Results]) -> Results:

@@ -12,7 +12,8 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
-from latent_hands.runs.folder import EXPERIMENT, METRICS, RESUME, read_metrics
+from latent_hands.runs.folder import EXPERIMENT, RESUME
+from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.reproduce.curves import Line, Spent, clock
 from latent_hands.studies.reproduce.sets import Sets, Source
 from latent_hands.training import train

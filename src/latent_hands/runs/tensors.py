@@ -1,0 +1,66 @@
+"""Files of weights and other tensors. Loading executes nothing, and what is loaded is checked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from latent_hands.errors import HandsError
+from latent_hands.files import write_whole
+
+MAX_BYTES = 4 * 2**30
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, complete or not at all. Raises HandsError if it cannot be written."""
+    saved = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    try:
+        write_whole(path, lambda temporary: save_file(saved, temporary, metadata))
+    except (SafetensorError, OSError) as error:
+        raise HandsError(f"{path} cannot be written: {error}") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a safetensors file.
+
+    Raises HandsError if the file is missing, damaged or larger than `MAX_BYTES`.
+    """
+    if not path.is_file():
+        raise HandsError(f"{path} is missing")
+    if path.stat().st_size > MAX_BYTES:
+        raise HandsError(f"{path} has {path.stat().st_size} bytes; at most {MAX_BYTES} are read")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return load_file(path), metadata
+    except SafetensorError as error:
+        raise HandsError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def load_weights(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Set the weights of a network.
+
+    Raises HandsError, naming `where`, if they belong to another network, are not finite, or are whole numbers
+    instead of floating point or the reverse.
+    """
+    expected = network.state_dict()
+    for name in sorted(expected.keys() ^ state.keys()):
+        difference = "lacks" if name in expected else "has the unknown"
+        raise HandsError(f"{where} {difference} weight {name}: it belongs to another graph")
+    for name, tensor in state.items():
+        if tensor.shape != expected[name].shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
+            raise HandsError(f"{where}: weight {name} has shape {shapes}: it belongs to another graph")
+        if tensor.is_floating_point() != expected[name].is_floating_point() or not is_finite(tensor):
+            raise HandsError(
+                f"{where}: weight {name} is {tensor.dtype} or not finite; it must be finite and "
+                f"{expected[name].dtype}"
+            )
+    network.load_state_dict(state)
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Return whether all numbers are real and finite."""
+    return not tensor.is_complex() and (not tensor.is_floating_point() or bool(tensor.isfinite().all()))
