@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_hands import TINY
 
-from latent_hands.build import build_vae
+from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.runs import folder as checkpoint
@@ -18,7 +18,7 @@ from latent_hands.runs.folder import Place, find_run, load_run, save_run, start_
 from latent_hands.runs.metrics import cut_metrics
 from latent_hands.runs.shipped import shipped_models, shipped_runs
 from latent_hands.runs.shrink import shrink
-from latent_hands.training.beginning import start_with
+from latent_hands.training.beginning import begin, start_with
 
 
 @pytest.fixture
@@ -166,6 +166,19 @@ def test_a_graph_starts_with_the_arrows_that_another_run_shares(run):
     ):
         start_with(other, run)
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
+
+
+def test_poses_do_not_stay_in_another_joint_convention(run):
+    def start(*more):
+        experiment = load_experiment("cross_modal", [*TINY, f"--training.start={run}", *more])
+        vae = build_vae(experiment)
+        begin(vae, experiment, build_phases(experiment, vae))
+
+    frozen = '--training.frozen=["decoders.pose"]'
+    start("--data.convention=mediapipe")
+    start(frozen)
+    with pytest.raises(HandsError, match=r'convention is "mediapipe", but .* with "rhd", and decoders.pose'):
+        start("--data.convention=mediapipe", frozen)
 
 
 def test_a_save_cut_short_leaves_no_state_ahead_of_the_weights(run, monkeypatch):

@@ -44,7 +44,7 @@ def test_a_plain_coco_file_gives_2d_joints(content, write):
     uv_px = reorder(sample.uv_px, "rhd", "snap")
     np.testing.assert_array_equal(np.delete(uv_px, 1, 0), np.delete(UV_PX, 1, 0))
     np.testing.assert_array_equal(uv_px[1], UV_PX[9])  # without label: on the middle knuckle
-    assert reorder(sample.visible[:, None], "rhd", "snap").ravel().tolist() == [False] * 2 + [True] * 19
+    assert reorder(sample.visible[:, None], "rhd", "snap").ravel().tolist() == [True, False, *[True] * 19]
     build_windows([sample], window_px=16)
 
 
@@ -88,7 +88,18 @@ BROKEN = {
     r'"keypoints" of annotation 3 of .*photo\.png must be 21 x 3 finite': change("keypoints", [1.0] * 62),
     r"must be 21 x 3 finite": change("keypoints", [float("nan")] * 63),
     r"is not in COCO's layout: ValueError": change("keypoints", ["many"] * 63),
-    r"is not in COCO's layout: KeyError\(8\)": change("image_id", 8),
+    r"annotation 3 of .*training\.json is of image 8; the 1 images have other ids, such as 7": change(
+        "image_id", 8
+    ),
+    r"photo\.png are at most 0\.9\d*, so they are shares of the image": lambda content: change(
+        "keypoints", np.column_stack([UV_PX / 64, np.full(21, 2)]).ravel().tolist()
+    )(content),
+    r'category "hand" of .*training\.json has no list "keypoints"': lambda content: content["categories"][
+        0
+    ].pop("keypoints"),
+    r"has the size \(0, 64\); width and height must be at least 1": lambda content: content["images"][
+        0
+    ].update(width=0),
     r"has the side 'both'; it must be left or right": change("side", "both"),
     r'"K" of annotation 3': lambda content: content["annotations"][0].update(xyz_mm=[[1.0] * 3] * 21, K=[1]),
     r"annotation 3 of .*photo\.png has no wrist": lambda content: unlabel(content, 0),
@@ -157,3 +168,54 @@ def test_every_hand_of_an_image_is_a_sample_of_its_own(content, write):
     assert [sample.name for sample in samples] == ["photo-left", "photo-right", "photo-left-2", "photo-hand"]
     assert len({sample.image for sample in samples}) == 1
     assert [sample.side for sample in samples] == ["left", "right", "left", None]
+
+
+def set_flags(content, flags):
+    content["annotations"][0]["keypoints"][2::3] = np.broadcast_to(flags, 21).tolist()
+
+
+@pytest.mark.parametrize("flags", [1, 2, 0.05, [1, 2, *[0.3] * 19], [True] * 21])
+def test_every_flag_above_0_counts_as_visible(content, write, flags, caplog):
+    set_flags(content, flags)
+    (sample,) = open_data("coco", write(content), "training")
+    assert sample.visible.all()
+    assert ("flags above 0 count as visible" in caplog.text) == (flags != 2)
+
+
+def test_only_an_exported_set_distinguishes_hidden_joints(content, write):
+    set_flags(content, [2, 1, *[2] * 19])
+    root = write(content)
+    assert open_data("coco", root, "training")[0].visible.sum() == 21
+    (root / "export.json").write_text(json.dumps({"layout": "coco"}))
+    assert open_data("coco", root, "training")[0].visible.sum() == 20
+    set_flags(content, 1)
+    assert open_data("coco", write(content), "training")[0].visible.sum() == 21
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), None])
+def test_a_joint_without_label_needs_no_coordinates(content, write, nothing):
+    content["annotations"][0]["keypoints"][60:63] = [nothing, nothing, 0]
+    (sample,) = open_data("coco", write(content), "training")
+    assert np.isfinite(sample.uv_px).all()
+    assert sample.visible.sum() == 19
+
+
+def test_annotations_of_other_categories_are_counted_and_left_out(content, write, caplog):
+    content["categories"] += [{"id": 2, "name": "face"}, {"id": 3, "name": "body", "keypoints": ["nose"]}]
+    content["annotations"] += [
+        {"id": 4, "image_id": 7, "category_id": 2},
+        {"id": 5, "image_id": 7, "category_id": 3, "keypoints": [1, 1, 2]},
+    ]
+    content["images"].append({"id": 8, "file_name": "empty.png"})
+    assert len(open_data("coco", write(content), "training")) == 1
+    assert 'not those of hands: 1 of category "face", 1 of category "body"' in caplog.text
+    assert "1 of 2 images have no annotation" in caplog.text
+
+
+def test_equal_file_names_in_folders_give_names_of_their_own(content, write):
+    root = write(content)
+    (root / "training/b").mkdir()
+    (root / "training/b/photo.png").write_bytes((root / "training/a/photo.png").read_bytes())
+    content["images"].append({"id": 8, "file_name": "b/photo.png"})
+    content["annotations"].append(content["annotations"][0] | {"id": 4, "image_id": 8})
+    assert [s.name for s in open_data("coco", write(content), "training")] == ["a-photo", "b-photo"]

@@ -212,7 +212,7 @@ def test_impossible_options_are_refused():
         predict_rotated(compass, images, None, 64, frame="rays")
     with pytest.raises(HandsError, match="needs the camera"):
         predict_rotated(compass, images, None, 64, frame="ray")
-    with pytest.raises(HandsError, match="rotations is 0, but must be 1 or more"):
+    with pytest.raises(HandsError, match="rotations is 0; it must be between 1 and 64"):
         predict_rotated(compass, images, None, 64, rotations=0)
 
 

@@ -175,13 +175,13 @@ def test_a_labelled_palm_is_replaced_by_the_wrist_of_its_rule(painted, tmp_path,
 def test_only_upright_rgb_images_are_copied(painted, tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)
     exif = Image.Exif()
-    exif[0x0112] = 3  # upside down
-    Image.fromarray(pixels).save(tmp_path / "rotated.jpg", exif=exif)
+    exif[0x0112] = 6  # on its side
+    Image.fromarray(pixels.transpose(1, 0, 2)).save(tmp_path / "rotated.jpg", exif=exif)
     Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
     Image.fromarray(pixels).save(tmp_path / "plain.jpg")
     Image.fromarray(pixels).save(tmp_path / "other.bmp")
     names = ("rotated.jpg", "grey.png", "plain.jpg", "other.bmp")
-    hands = [dataclasses.replace(painted[0], image=tmp_path / name) for name in names]
+    hands = [dataclasses.replace(painted[0], image=tmp_path / name, size_px=(240, 200)) for name in names]
     register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: hands)
     for layout in ("coco", "rhd"):
         export("painted", tmp_path, tmp_path / layout, layout, ["training"])

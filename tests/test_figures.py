@@ -153,6 +153,13 @@ def test_fig5_measures_how_far_the_pose_moves(tmp_path):
     assert ratios == pytest.approx([ratios[0]] * 6, rel=1e-3)
 
 
+@pytest.mark.parametrize("graph", [SYNTHESIS, ESTIMATION])
+def test_fig5_is_refused_for_poses_that_cannot_move(graph):
+    """Their decoder reads nothing but the pose, so the figure would show 0.0 mm."""
+    with pytest.raises(HandsError, match="no decoder of poses reads a factor besides the pose's"):
+        measure_fig5(tiny_model(graph), [])
+
+
 def test_fig6_is_a_grid_of_every_pose_in_every_scene(tmp_path):
     model, samples = tiny_model(SYNTHESIS), scene_samples(tmp_path)
     held = json.loads(save(measure_fig6(model, samples), draw_fig6, tmp_path / "fig6")[0].read_text())

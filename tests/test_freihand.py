@@ -103,7 +103,7 @@ BROKEN = {
     r"training_xyz\.json must have 21 x 3 numbers for each label": ("xyz", [[[1, 2, 3]] * 21, [[1, 2]] * 21]),
     r"21 x 3 numbers for each label: float": ("xyz", [{"a": 1}]),
     r"training_K\.json has 2 labels, but training_xyz\.json has 3": ("K", np.ones((2, 3, 3)).tolist()),
-    r"00000008\.jpg has no label; with 2 labels, numbers must be between 0 and 7": (
+    r"00000011\.jpg has no label; with 2 labels, numbers must be between 0 and 7": (
         "xyz",
         np.ones((2, 21, 3)).tolist(),
     ),
@@ -114,7 +114,7 @@ BROKEN = {
 def test_broken_labels_are_errors(root, labels, message):
     key, numbers = BROKEN[message]
     write(root, f"training_{key}", numbers)
-    if "00000008" in message:
+    if "00000011" in message:
         write(root, "training_K", labels["K"][:2].tolist())
     with pytest.raises(HandsError, match=message):
         open_data("freihand", root, "training")
@@ -128,3 +128,40 @@ def test_a_wrong_folder_or_split_is_an_error(root):
     (root / "training_K.json").unlink()
     with pytest.raises(HandsError, match=r"no label file at .*training_K\.json"):
         open_data("freihand", root, "training")
+
+
+def renumber(root, split, numbers):
+    images = sorted((root / split / "rgb").iterdir(), reverse=True)
+    for image, number in zip(images, sorted(numbers, reverse=True), strict=True):
+        image.rename(image.with_name(f"{number:08d}.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (range(1, LABELS + 1), "seem to begin with 1"),
+        (range(LABELS + 1), "labels are missing"),
+        (range(1, 4 * LABELS + 1), "numbers must be between 0 and 11; they seem to begin with 1"),
+    ],
+)
+def test_numbers_that_do_not_fit_the_labels_are_refused(root, numbers, message):
+    """Each image would have the label of another one."""
+    for i in range(len(numbers), 4 * LABELS):
+        (root / f"training/rgb/{i:08d}.jpg").unlink()
+    renumber(root, "training", numbers)
+    with pytest.raises(HandsError, match=message):
+        open_data("freihand", root, "training")
+
+
+def test_labels_without_image_are_counted(root, caplog):
+    (root / "evaluation/rgb/00000001.jpg").unlink()
+    assert len(open_data("freihand", root, "evaluation")) == 2
+    assert "1 of the 3 labels have no image" in caplog.text
+
+
+def test_images_of_another_size_are_refused(root):
+    for image in (root / "evaluation/rgb").iterdir():
+        Image.new("RGB", (448, 448)).save(image)
+    samples = open_data("freihand", root, "evaluation")
+    with pytest.raises(HandsError, match=r"for an image of 224x224 pixels, but the image has 448x448"):
+        build_windows(samples, window_px=16)

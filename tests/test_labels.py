@@ -11,6 +11,7 @@ import torch
 from painted_hands import painted_hands
 from tiny_models import ESTIMATION, tiny_model
 
+from latent_hands.api import evaluate
 from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
 from latent_hands.data.checks import LEGAL_BONE_MM, check_labels, check_unit
@@ -61,6 +62,16 @@ def test_hands_without_a_side_are_not_scored(tmp_path: Path):
     samples = [replace(sample, side=None) for sample in painted_hands(tmp_path, 3)]
     with pytest.raises(HandsError, match="none of the 3 hands is labelled as left or right"):
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
+
+
+def test_a_side_can_be_given_to_hands_without_one(tmp_path: Path, caplog):
+    model, samples = tiny_model(ESTIMATION), painted_hands(tmp_path, 4)
+    samples = [replace(sample, side="left") for sample in samples]
+    bare = [replace(sample, side=None) for sample in samples[:3]] + samples[3:]
+    assert evaluate(model, bare, handedness="left") == evaluate(model, samples)
+    assert "3 of 4 hands have no labelled side and count as left hands" in caplog.text
+    with pytest.raises(HandsError, match='unknown handedness "Left"; did you mean "left"'):
+        evaluate(model, bare, handedness="Left")
 
 
 def test_images_alone_need_neither(tmp_path: Path):

@@ -167,10 +167,13 @@ def test_other_json_is_no_hand(text: str):
         ({"bone_mm": 4.4}, r"bone_mm is 4\.4, but must be between 15 and 80 mm"),
         ({"bone_mm": 440.0}, "bone_mm is 440.0, but must be between 15 and 80 mm"),
         ({"bone_mm": float("nan")}, "bone_mm is nan"),
-        ({"box": (0.0, 0.0, 0.0, 10.0)}, "above 0"),
+        ({"box": (0.0, 0.0, 0.0, 10.0)}, "at least 1 pixel"),
+        ({"box": (0.1, 0.1, 0.8, 0.8)}, "shares of the image"),
+        ({"box": (10.0, 10.0, 1e9, 1e9)}, "too large for the image of 80x60"),
         ({"box": (900.0, 0.0, 10.0, 10.0)}, "lies outside the image of 80x60"),
-        ({"box": (1.0, 2.0, 3.0)}, "x, y, width, height"),
+        ({"box": (1.0, 2.0, 3.0)}, "x,y,width,height"),
         ({"rotations": 0}, "rotations"),
+        ({"rotations": 65}, "rotations is 65; it must be between 1 and 64"),
         ({"K": K[:2]}, r"must be \(3, 3\)"),
         ({"K": K * np.nan}, r"must be \(3, 3\)"),
         ({"K": -K}, "fx and fy above 0"),
@@ -195,7 +198,7 @@ def test_values_of_other_types_are_refused():
     with pytest.raises(HandsError, match="one at a time, not a list"):
         pixels_of([noise_image()])
     for box in (None, "10,6,44,40", [1, 2, 3, "x"], [1, [2], 3, 4]):
-        with pytest.raises(HandsError, match="x, y, width, height in pixels"):
+        with pytest.raises(HandsError, match="x,y,width,height in pixels"):
             box_of(box, 80, 60)
     for K in ("camera", [[1, 2], [3]]):
         with pytest.raises(HandsError, match="K is "):

@@ -7,12 +7,15 @@ import shutil
 import numpy as np
 import pytest
 from folders import contents
+from PIL import Image
 
 from latent_hands.data import open_data, read_rgb
+from latent_hands.data.crops import build_windows
 from latent_hands.data.formats.image import read_pixels
 from latent_hands.data.formats.rhd_files import encode_annotations, encode_depth, encode_mask
 from latent_hands.data.formats.safe_pickle import load_pickle
-from latent_hands.errors import HandsError
+from latent_hands.doctor import check_set
+from latent_hands.errors import AbsentError, HandsError
 from latent_hands.rendering.sets import set_writer
 from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.rendering.sets.plan import OLD_NAMES
@@ -158,9 +161,21 @@ def test_other_folders_and_settings_out_of_range_are_refused(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_evaluation_split_may_be_empty(tmp_path):
+def test_an_empty_evaluation_split_is_absent(tmp_path):
+    """So `check` and `export` use the set without it."""
     root = render_dataset(tmp_path / "hands", workers=1, **SMALL | {"count": 1, "evaluation_count": 0})
     assert len(open_data("rendered", root, "training")) == 1
+    with pytest.raises(AbsentError):
+        open_data("rendered", root, "evaluation")
+    assert check_set("rendered", root).counts.keys() == {"training"}
+
+
+def test_images_of_another_size_than_rendered_are_refused(root, tmp_path):
+    shutil.copytree(root, tmp_path / "hands")
+    (sample, *_) = open_data("rendered", tmp_path / "hands", "training")
+    Image.open(sample.image).resize((30, 30)).save(sample.image)
+    with pytest.raises(HandsError, match="but the image has 30x30"):
+        build_windows([sample], window_px=16)
 
 
 def test_depth_and_mask_codes():

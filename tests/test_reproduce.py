@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from folders import contents
 from interruption import ctrl_c_after
+from painted_hands import painted_hands
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
+from latent_hands.rendering.sets import dataset
 from latent_hands.studies.reproduce import FIGURES, Plan, Sets, Study, Trial, reproduce, sets, study
 from latent_hands.studies.reproduce.curves import clock, image_steps, information, learning_curve, loss_curve
 from latent_hands.studies.reproduce.sets import Source
@@ -177,3 +179,15 @@ def test_fig9_checks_the_training_set_and_renders_no_other(tmp_path, monkeypatch
     own.given = [Source("rhd", tmp_path, True, "rhd")]
     with pytest.raises(HandsError, match="300 training hands of RHD; this figure needs 2560 or more"):
         reproduce("fig9", Study(own))
+
+
+@pytest.mark.parametrize(
+    ("trained", "count", "folder"), [(True, 6000, "hands"), (False, 1, "evaluation_hands")]
+)
+def test_training_hands_are_rendered_only_for_training(tmp_path, monkeypatch, trained, count, folder):
+    rendered = []
+    monkeypatch.setattr(dataset, "render_dataset", lambda *args, **kwargs: rendered.append((*args, kwargs)))
+    monkeypatch.setattr(sets, "open_data", lambda *args: painted_hands(tmp_path, 1))
+    assert Sets(tmp_path, trained=trained).rendered.root == tmp_path / folder
+    ((root, images, _, settings),) = rendered
+    assert (root, images, settings["evaluation_count"]) == (tmp_path / folder, count, 1000)

@@ -11,7 +11,9 @@ from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, packaged_experiments
 from latent_hands.data import READERS, Sample
 from latent_hands.data.readers.reading import check_limit
+from latent_hands.data.sample import with_handedness
 from latent_hands.data.store import is_store
+from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.predictor import Model
@@ -144,6 +146,7 @@ def evaluate(
     exact: bool = False,
     encoder: str | None = None,
     convention: str | None = None,
+    handedness: str | None = None,
 ) -> dict[str, Any]:
     """Score a run on labelled hands, and return the scores with their 95 % intervals.
 
@@ -162,6 +165,7 @@ def evaluate(
         exact: integrate AUC 20-50 from 20 mm, not from the published 21.05 mm.
         encoder: the encoder that reads the images; by default one that reads rgb.
         convention: where the labels place the joints, if the data set does not name it.
+        handedness: the side of hands whose labels name none, "left" or "right".
 
     Raises HandsError for samples without 3D joints, for labels in a wrong unit, and as `open_data` does.
     """
@@ -175,6 +179,8 @@ def evaluate(
         hands = stored_windows(model, data, Path(root), split, rotations, limit, encoder)
     else:
         hands = open_data(data, root, split, limit)
+    if not isinstance(hands, Windows):
+        hands = with_handedness(hands, handedness)
     return score_run(model, hands, split, rotations, exact, encoder, convention)
 
 

@@ -10,6 +10,7 @@ from latent_hands.data import Sample, open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.data.labels import image_keys
+from latent_hands.data.sample import with_handedness
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut, is_store
 from latent_hands.data.windows import Windows
@@ -75,6 +76,7 @@ def build_hands(
             )
         progress = report and partial(report, f"reading {split}")
         samples = open_data(data.name, Path(data.root), split, limit) if given is None else given[:limit]
+        samples = with_handedness(samples, data.handedness or None)
         return build_windows(samples, data.crop, margin, px, data.right_hands, images, data.workers, progress)
 
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)

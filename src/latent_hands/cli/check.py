@@ -16,6 +16,7 @@ PRINTED = 20
 KINDS = {
     "convention": "wrong conventions",
     "file": "missing or broken files",
+    "frame": "images that may not be those that were labelled",
     "label": "labels without a hand",
     "outlier": "hands that differ from all others",
     "copy": "copies",

@@ -16,11 +16,12 @@ from latent_hands.data.readers.reading import check_limit
 from latent_hands.errors import HandsError
 from latent_hands.predictor.checks import bone_of
 from latent_hands.predictor.hand import check_handedness
+from latent_hands.predictor.rotations import MOST_ROTATIONS
 from latent_hands.runs.folder import EXPERIMENT
 from latent_hands.runs.shipped import shipped_runs
 
 DEFAULT_RUN = "estimation"
-MOST_ROTATIONS, MOST_DRAWS, MOST_FOCAL_PX = 64, 1000, 1_000_000
+MOST_DRAWS, MOST_FOCAL_PX = 1000, 1_000_000
 NAMED = 5
 """The largest number of images that a message names."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from latent_hands.cli.options import Data, Json, Limit, Root, Rotations, Run, Split, unset
+from latent_hands.cli.options import Data, Json, LabelledHandedness, Limit, Root, Rotations, Run, Split, unset
 from latent_hands.cli.tables import print_json, print_table
 
 SCORES = {
@@ -39,6 +39,7 @@ def evaluate(
     exact: bool = False,
     encoder: Annotated[str | None, unset("all that read rgb", "ARROW")] = None,
     convention: Annotated[str | None, unset("that of the data set", "NAME")] = None,
+    handedness: LabelledHandedness = None,
     json: Json = False,
 ) -> None:
     """Score a run on a labelled data set: pose and viewpoint, with 95 % intervals.
@@ -72,7 +73,7 @@ def evaluate(
     """
     from latent_hands import api
 
-    numbers = api.evaluate(run, data, root, split, rotations, limit, exact, encoder, convention)
+    numbers = api.evaluate(run, data, root, split, rotations, limit, exact, encoder, convention, handedness)
     if json:
         print_json(numbers)
     else:

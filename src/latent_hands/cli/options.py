@@ -48,6 +48,10 @@ OptionalHandedness = Annotated[
     str | None,
     unset("found in the image", "{left,right}", "The side of all hands in the images."),
 ]
+LabelledHandedness = Annotated[
+    Literal["left", "right"] | None,
+    unset("none", "{left,right}", "The side of hands whose labels name none."),
+]
 BoneMm = Annotated[
     float | None,
     unset(

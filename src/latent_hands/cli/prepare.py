@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import Data, Json, Root, Splits, Workers, unset
+from latent_hands.cli.options import Data, Json, LabelledHandedness, Root, Splits, Workers, unset
 from latent_hands.cli.tables import print_json, print_table
 from latent_hands.progress import progress_bars
 
@@ -28,6 +28,7 @@ def prepare(
     window_px: Annotated[int, arg(metavar="PX")] = 192,
     right_hands: Literal["mirror", "condition"] = "mirror",
     images: Annotated[tuple[str, ...], unset("none", "KEY ...")] = (),
+    handedness: LabelledHandedness = None,
     split: Splits = ("training", "evaluation"),
     workers: Workers = None,
     verify: bool = False,
@@ -68,7 +69,7 @@ def prepare(
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
         cuts = {each: Cut(data, crop, right_hands, *sizes[each], images) for each in split}
         with progress_bars() as advance:
-            pack(root, out, cuts, workers or os.cpu_count() or 1, advance)
+            pack(root, out, cuts, workers or os.cpu_count() or 1, advance, handedness)
     splits = read_manifest(out).splits
     if json:
         seconds = round(time.monotonic() - started, 3)

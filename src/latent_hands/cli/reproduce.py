@@ -54,5 +54,6 @@ def reproduce(
     from latent_hands.studies.reproduce import Sets, Study
     from latent_hands.studies.reproduce import reproduce as make
 
-    for file in make(what, Study(Sets(out, rendered, rhd, stb, count), effort, seeds, run, shares)):
+    sets = Sets(out, rendered, rhd, stb, count, trained=run is None)
+    for file in make(what, Study(sets, effort, seeds, run, shares)):
         print(file)

@@ -73,6 +73,7 @@ class Data:
         frame: frame of the predicted pose, "camera" or "ray" (docs/conventions.md).
         right_hands: "mirror" turns right hands into left ones; "condition" leaves them and gives the networks
             the side.
+        handedness: the side of hands whose labels name none, "left" or "right"; empty if all are labelled.
         convention: where the labels place the joints; it must be the labels' own.
         margin: side of the window kept in memory or in the store, over the side of the crop.
         window_px: side of that window in pixels.
@@ -90,6 +91,7 @@ class Data:
     crop_px: Annotated[int, Range(16, 512)] = 128
     frame: Literal["camera", "ray"] = "camera"
     right_hands: Literal["mirror", "condition"] = "mirror"
+    handedness: Literal["", "left", "right"] = ""
     convention: str = "rhd"
     margin: Annotated[float, Range(1.0, 4.0)] = 1.75
     window_px: Annotated[int, Range(16, 1024)] = 192

@@ -31,7 +31,8 @@ def check_labels(windows: Windows) -> None:
     if windows.right is None:
         raise HandsError(
             f"none of the {len(windows)} hands is labelled as left or right. A right hand treated as a "
-            'left one is trained on and scored wrongly: label the side of each hand, "left" or "right"'
+            'left one is trained on and scored wrongly: label the side of each hand, "left" or "right", or '
+            "give one for all: evaluate and prepare --handedness, train --data.handedness"
         )
 
 

@@ -11,9 +11,9 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.image_files import check_images, cut_images, cut_square, for_all, whole_square
 from latent_hands.data.image_stacks import ImageStack
+from latent_hands.data.labelled_images import check_places, read_labelled
 from latent_hands.data.labels import LABELS, Label, Motion, Square
 from latent_hands.data.palm import crop_square, scene_square
 from latent_hands.data.sample import FAR_PX, Sample
@@ -51,7 +51,8 @@ def build_windows(
         progress: function that is called with (number of windows done, number of all windows).
 
     Raises HandsError naming the sample if a label is not finite or degenerate, if some samples have a label
-    and others lack it, and if a scene box or an image is missing.
+    and others lack it, if a scene box or an image is missing, and if labels are not for their images
+    (`labelled_images`).
     """
     _check_options(samples, crop, right_hands, margin, window_px)
     check_images(samples, images)
@@ -65,15 +66,17 @@ def build_windows(
     if right is not None and right_hands == "mirror":
         flip = right
     pixels = torch.empty(len(samples), 3, window_px, window_px, dtype=torch.uint8)
-    squares = torch.empty(len(samples), 3)
+    squares, sizes = torch.empty(len(samples), 3), [(0, 0)] * len(samples)
 
     def cut(i: int) -> None:
-        rgb = read_rgb(samples[i].image)
+        rgb = read_labelled(samples[i])
+        sizes[i] = rgb.shape[1], rgb.shape[0]
         cx, cy, side_px = _crop(samples[i], crop, rgb.shape[:2])
         squares[i] = torch.tensor([cx, cy, side_px])
         pixels[i] = cut_square(rgb, (cx, cy), side_px * margin, window_px, bool(flip[i]))
 
     for_all(len(samples), cut, workers, progress)
+    check_places(samples, sizes)
     further = (key for key in images if key != "rgb")
     stacks = {key: cut_images(samples, key, squares, flip, margin, window_px, workers) for key in further}
     W = camera.warp_matrix(squares[:, :2], squares[:, 2] * margin, window_px, flip=flip)

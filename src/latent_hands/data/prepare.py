@@ -8,6 +8,7 @@ from pathlib import Path
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import build_windows, convention_of
 from latent_hands.data.image_files import check_images, file_of
+from latent_hands.data.sample import with_handedness
 from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
     MANIFEST,
@@ -37,6 +38,7 @@ def prepare(
     cuts: Mapping[str, Cut],
     workers: int = 2,
     report: Advance | None = None,
+    handedness: str | None = None,
 ) -> Manifest:
     """Cut splits of a data set into the store `out`.
 
@@ -49,6 +51,7 @@ def prepare(
         cuts: how to cut, by the name of the split.
         workers: number of threads that read images.
         report: function that is called with (name of the work, windows done, all windows).
+        handedness: the side of hands whose labels name none.
 
     Raises HandsError if `out` contains anything else, other windows or other data. Also raises the errors of
     `open_data` and `build_windows`.
@@ -59,7 +62,7 @@ def prepare(
         held = manifest.splits.get(split)
         if held:
             check_cut(f"{split} of {out}", held.cut, cut)
-        samples = open_data(cut.name, root, split)
+        samples = with_handedness(open_data(cut.name, root, split), handedness)
         check_images(samples, cut.images)
         found = Split(
             cut,

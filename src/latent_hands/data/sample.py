@@ -1,5 +1,7 @@
 """One labelled image of a hand, the same for all data sets."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -7,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, did_you_mean
 
 FAR_PX = 1e6
 """Limit of coordinates in an image. Beyond it, Pillow's integers overflow."""
@@ -45,6 +47,8 @@ class Sample:
         seconds: Time of the frame in its video, in seconds.
         block: Name of a block of samples that are alike, such as a scene or a part of a sequence. Bootstrap
             intervals resample whole blocks.
+        size_px: Width and height of the image that `uv_px` and `K` are for. None if the data set does not
+            name them. Images of another size are refused.
 
     Raises:
         HandsError: if a label is not an array of numbers of its shape.
@@ -70,6 +74,7 @@ class Sample:
     convention: str | None = None
     seconds: float | None = None
     block: str | None = None
+    size_px: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Convert labels to arrays of their types and check their shapes."""
@@ -101,6 +106,23 @@ class Sample:
             return self
         uv_px = project(self.xyz_mm, self.K) if self.uv_px is None else self.uv_px
         return replace(self, uv_px=uv_px, visible=self.visible_or_all)
+
+
+def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[Sample]:
+    """Return the samples with this side where their labels have none; a warning counts them.
+
+    Raises HandsError for anything but "left", "right" and None, which changes nothing.
+    """
+    if handedness is None:
+        return list(samples)
+    if handedness not in ("left", "right"):
+        raise HandsError(f'unknown handedness "{handedness}"; {did_you_mean(handedness, ("left", "right"))}')
+    if bare := sum(sample.side is None for sample in samples):
+        logging.getLogger(__name__).warning(
+            "%s of %s hands have no labelled side and count as %s hands",
+            *(f"{bare:,}", f"{len(samples):,}", handedness),
+        )
+    return [sample if sample.side else replace(sample, side=handedness) for sample in samples]
 
 
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {

@@ -11,10 +11,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from latent_hands.data import Sample, check_limit, find_reader
-from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.formats.image import decode, open_image, pages_of, read_pixels
 from latent_hands.data.image_files import file_of
+from latent_hands.data.labelled_images import check_size
 from latent_hands.data.labels import image_keys, image_label
 from latent_hands.doctor.images import colour_spread
 from latent_hands.errors import AbsentError, HandsError
@@ -24,7 +26,7 @@ from latent_hands.errors import AbsentError, HandsError
 class Problem:
     """Something wrong with a data set.
 
-    kind: "file", "label", "convention", "outlier" or "copy".
+    kind: "file", "frame", "label", "convention", "outlier" or "copy".
     where: the file, sample, split or convention.
     message: what is wrong.
     """
@@ -160,9 +162,13 @@ def _same_files(samples: Sequence[Sample], others: Sequence[Sample]) -> bool:
 
 
 def _inspect(split: str, sample: Sample) -> tuple[Inspected | None, list[Problem]]:
-    image, problems = _read(sample.image, "RGB")
-    if image is None:
-        return None, problems
+    problems = list[Problem]()
+    try:
+        with open_image(sample.image) as opened:
+            image = decode(opened)
+            problems += _problems_of_frame(sample, opened)
+    except HandsError as error:
+        return None, [Problem("file", str(sample.image), str(error))]
     height, width = image.shape[:2]
     for path in (sample.mask, sample.depth):
         if path is None:
@@ -175,6 +181,19 @@ def _inspect(split: str, sample: Sample) -> tuple[Inspected | None, list[Problem
     digest = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{width}x{height}".encode()).digest()
     spread = colour_spread(image, sample)
     return Inspected(f"{split}/{sample.name}", split, sample, (width, height), digest, spread), problems
+
+
+def _problems_of_frame(sample: Sample, image: Image.Image) -> list[Problem]:
+    """Return whether labels are for another size or orientation, and whether further pages are not read."""
+    problems = []
+    try:
+        check_size(sample, image)
+    except HandsError as error:
+        problems.append(Problem("frame", str(sample.image), str(error)))
+    if (pages := pages_of(image)) > 1:
+        message = f"{sample.where} has {pages} pages or frames; the first is read"
+        problems.append(Problem("frame", str(sample.image), message))
+    return problems
 
 
 def _read(path: Path, mode: str) -> tuple[np.ndarray | None, list[Problem]]:

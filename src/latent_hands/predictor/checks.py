@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from PIL import Image
 
+from latent_hands.data.formats.box_label import check_box
 from latent_hands.data.formats.image import read_rgb, to_pixels
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.boxes import Box
@@ -33,16 +34,8 @@ def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def box_of(numbers: object, width: int, height: int) -> Box:
-    """Return a box (x, y, width, height) in an image of that size. Raises HandsError for anything else."""
-    box = _numbers(numbers)
-    if box.shape != (4,) or not np.isfinite(box).all() or min(box[2:]) <= 0:
-        raise HandsError(
-            f"box is {numbers}, but must be x, y, width, height in pixels with width and height above 0"
-        )
-    x, y, w, h = box.tolist()
-    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise HandsError(f"box {(x, y, w, h)} lies outside the image of {width}x{height} pixels")
-    return x, y, w, h
+    """Return a box (x, y, width, height) in an image of that size. Raises HandsError as `check_box` does."""
+    return check_box(numbers, "box", (width, height))
 
 
 def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.image_files import cut_square
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.palm import crop_square, palm_xyz_mm, scene_square
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
@@ -144,7 +145,7 @@ def photo_of(sample: Sample, crop: str = "box") -> Photo:
 
     `crop="scene"` takes the square that does not depend on the pose (`palm.scene_square`) if it is known.
     """
-    rgb, xyz_mm = read_rgb(sample.image), palm_xyz_mm(sample)
+    rgb, xyz_mm = read_labelled(sample), palm_xyz_mm(sample)
     bone_mm = None if xyz_mm is None else float(geometry.normalise(xyz_mm)[1])
     box = _box(sample, crop, rgb.shape[:2])
     return replace(Photo.open(rgb, sample.side or "left", box, sample.K), bone_mm=bone_mm)

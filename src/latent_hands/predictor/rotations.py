@@ -17,6 +17,8 @@ from latent_hands.pixels import from_bytes
 
 Network = Callable[[Tensor], Mapping[str, Tensor]]
 """Crops (batch, 3, px, px) in [-1, 1] to any of the attributes of `Prediction`."""
+MOST_ROTATIONS = 64
+"""The largest number of rotated crops. More do not change the average."""
 ROTATED_MARGIN = 1.5
 """Side of a window over that of its crop if the crop is rotated; its corners reach sqrt(2) times as far."""
 
@@ -145,5 +147,5 @@ def _check_options(frame: str, K: Tensor | None, rotations: int) -> None:
             'a model of frame "ray" needs the camera K of every image, and these images have none: '
             'give K or use a model of frame "camera"'
         )
-    if rotations < 1:
-        raise HandsError(f"rotations is {rotations}, but must be 1 or more")
+    if not 1 <= rotations <= MOST_ROTATIONS:
+        raise HandsError(f"rotations is {rotations}; it must be between 1 and {MOST_ROTATIONS}")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.configuration.algorithm import is_finished
+from latent_hands.data.labels import image_keys
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE, Encoder
@@ -20,11 +21,13 @@ from latent_hands.runs.tensors import load_weights
 def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
     """Set the weights of [training] start, and the pretrained weights of other encoders that offer them.
 
-    A network offers pretrained weights by a method `pretrained()` that loads them.
+    A network offers pretrained weights by a method `pretrained()` that loads them. Raises HandsError as
+    `start_with`, `check_finished` and `check_convention` do.
     """
     training = experiment.training
     started = start_with(vae, training.start, training.start_with) if training.start else ()
     check_finished(experiment, phases, started)
+    check_convention(experiment, phases, started)
     for name in vae.encoders:
         pretrained = getattr(vae.encoder(name).network, "pretrained", None)
         if pretrained is not None and f"encoders.{name}" not in started:
@@ -133,4 +136,24 @@ def check_finished(experiment: Experiment, phases: tuple[Phase, ...], started: C
         raise HandsError(
             f"[algorithm] finished: {experiment.training.start} lacks {arrow}; it must have all arrows that "
             "the phases use and do not train"
+        )
+
+
+def check_convention(experiment: Experiment, phases: tuple[Phase, ...], started: Collection[str]) -> None:
+    """Raise HandsError if poses would stay in another joint convention than [data] names.
+
+    They do if a decoder of joints is that of a run of another convention and does not learn.
+    """
+    if not started:
+        return
+    start, own = experiment.training.start, experiment.data.convention
+    given = load_experiment(find_run(start) / EXPERIMENT, earlier=True).data.convention
+    learnt = {f"decoders.{arrow}" for phase in phases for step in phase.steps for arrow in step.theta}
+    joints = {f"decoders.{n}" for n, arrow in experiment.decoders.items() if arrow.writes not in image_keys()}
+    kept = sorted((joints & set(started)) - learnt)
+    if kept and given != own:
+        raise HandsError(
+            f'[data] convention is "{own}", but {start} was trained with "{given}", and {", ".join(kept)} of '
+            f'it would not learn, so that poses would stay in "{given}": use labels in "{given}", or an '
+            f"algorithm that trains {', '.join(kept)}"
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from latent_hands.data.export.image_copies import keep_image, own_suffix
 from latent_hands.data.export.layout import Layout, Record, joint_box, numbers, with_wrist
-from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
 from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
@@ -38,7 +38,7 @@ INFO = {
 
 
 def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
-    hand, rgb = with_wrist(sample), read_rgb(sample.image)
+    hand, rgb = with_wrist(sample), read_labelled(sample)
     assert hand.uv_px is not None
     name = f"{number:08d}{own_suffix(sample.image) or '.png'}"
     folder.mkdir(parents=True, exist_ok=True)

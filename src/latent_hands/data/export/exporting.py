@@ -21,6 +21,7 @@ from latent_hands.data.export.freihand import FREIHAND
 from latent_hands.data.export.layout import Layout, Record, with_wrist
 from latent_hands.data.export.rhd import RHD
 from latent_hands.data.prepare import source_digest
+from latent_hands.data.readers.export_record import RECORD
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
@@ -28,7 +29,6 @@ from latent_hands.registry import Registry
 
 LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
 """The layouts, by name."""
-RECORD = "export.json"
 
 Report = Callable[[str, int, int], None]
 """Receives what is being done, the number of hands that are done, and the number of all hands."""

@@ -18,21 +18,21 @@ import torch
 from latent_hands.data.crops import cut_square
 from latent_hands.data.export.image_copies import encode_image, keep_image
 from latent_hands.data.export.layout import Layout, Record, joint_box, numbers, with_wrist
-from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.labelled_images import read_labelled
+from latent_hands.data.readers.freihand import IMAGE_PX
 from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
 from latent_hands.hand import camera
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
 
-IMAGE_PX = 224
 HEADROOM = 1.5
 """Ratio of the side of the square to the longer side of the joints' box."""
 KEYS = ("xyz", "K", "scale")
 
 
 def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
-    sample, rgb = with_wrist(sample), read_rgb(sample.image)
+    sample, rgb = with_wrist(sample), read_labelled(sample)
     target, left = folder / "rgb" / f"{number:08d}.jpg", sample.side == "left"
     target.parent.mkdir(parents=True, exist_ok=True)
     centre, side_px = _square(sample, rgb.shape[:2])

@@ -7,12 +7,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from latent_hands.data.formats.image import open_image
+from latent_hands.data.formats.image import ORIENTATION, open_image
 from latent_hands.data.formats.rhd_files import write_image
 from latent_hands.files import write_bytes
 
 JPEG_QUALITY = 95
-_ORIENTATION = 0x0112
 _FORMATS = {"PNG": ".png", "JPEG": ".jpg"}
 
 
@@ -22,7 +21,7 @@ def own_suffix(path: Path) -> str | None:
     Other images give None: they must be encoded again.
     """
     with open_image(path) as image:
-        plain = image.mode == "RGB" and image.getexif().get(_ORIENTATION, 1) == 1
+        plain = image.mode == "RGB" and image.getexif().get(ORIENTATION, 1) == 1
         return _FORMATS.get(image.format or "") if plain else None
 
 

@@ -16,6 +16,7 @@ from latent_hands.data.export.image_copies import copy_file, keep_image
 from latent_hands.data.export.layout import Layout, Record, with_wrist
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.formats.rhd_files import encode_annotations
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
@@ -24,7 +25,7 @@ from latent_hands.files import write_bytes
 def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     sample = with_wrist(sample)
     assert sample.xyz_mm is not None
-    keep_image(_place(folder, "color", number), sample.image, read_rgb(sample.image))
+    keep_image(_place(folder, "color", number), sample.image, read_labelled(sample))
     for kind, source in (("mask", sample.mask), ("depth", sample.depth)):
         if source is not None:
             read_rgb(source)

@@ -22,9 +22,10 @@ MAX_PAGES = 10_000
 """Files with more pages or frames are refused: counting them takes seconds."""
 _DEFLATE_RATIO = 1032
 """The largest compression of a PNG file."""
-_ORIENTATION = 0x0112
 BEHIND_TRANSPARENCY = (128, 128, 128)
 """Transparent pixels are composited on this mid-grey, the colour outside an image."""
+ORIENTATION = 0x0112
+"""The EXIF tag of the orientation: 1 is upright, 2 to 8 are turned or mirrored."""
 _HEIF = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
@@ -41,11 +42,10 @@ def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
 def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
     """Read an image file in an 8-bit mode of Pillow ("RGB": (height, width, 3), "L": (height, width)).
 
-    All threads together decode at most MAX_PIXELS at once; further ones wait.
     Raises HandsError as `read_rgb` does.
     """
-    with open_image(path) as image, _DECODING.reserve(image.width * image.height):
-        return to_pixels(image, mode)
+    with open_image(path) as image:
+        return decode(image, mode)
 
 
 @contextmanager
@@ -75,20 +75,38 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 
 
 def count_pages(path: str | Path) -> int:
-    """Return the number of pages or frames of an image file; `read_rgb` reads the first.
+    """Return `pages_of` of an image file. Raises HandsError as `read_rgb` does."""
+    with open_image(path) as image:
+        return pages_of(image)
+
+
+def pages_of(image: Image.Image) -> int:
+    """Return the number of pages or frames of an open image; `to_pixels` reads the first.
 
     The second image of a phone's JPEG (MPO), for example its depth, does not count.
-    Raises HandsError as `read_rgb` does, and above MAX_PAGES.
+    It is the open page afterwards. Raises HandsError above MAX_PAGES.
     """
-    with open_image(path) as image:
-        if image.format == "MPO":
-            return 1
-        for page in range(1, MAX_PAGES + 1):
-            try:
-                image.seek(page)
-            except EOFError:
-                return page
-        raise HandsError(f"it has more than {MAX_PAGES:,} pages or frames, which is the limit")
+    if image.format == "MPO":
+        return 1
+    for page in range(1, MAX_PAGES + 1):
+        try:
+            image.seek(page)
+        except EOFError:
+            image.seek(0)
+            return page
+    raise HandsError(f"it has more than {MAX_PAGES:,} pages or frames, which is the limit")
+
+
+def shown_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height of an open image after its EXIF orientation is applied."""
+    width, height = image.size
+    return (height, width) if image.getexif().get(ORIENTATION) in range(5, 9) else (width, height)
+
+
+def decode(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
+    """Return `to_pixels` of an open file. All threads together decode at most MAX_PIXELS; others wait."""
+    with _DECODING.reserve(image.width * image.height):
+        return to_pixels(image, mode)
 
 
 def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
@@ -98,7 +116,7 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
     mid-grey, so the colours hidden under them do not matter.
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
-    if image.getexif().get(_ORIENTATION, 1) != 1:
+    if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -1,18 +1,22 @@
 """Reader of hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
 
-`ROOT/annotations/{training,evaluation}.json` has images, annotations and categories of 21 keypoints, (u, v, 0
-not labelled, 1 hidden, 2 visible). `ROOT/{training,evaluation}/FILE_NAME` are the images. Each hand of an
-image has an annotation.
+`ROOT/annotations/{training,evaluation}.json` has images, annotations and categories of 21 keypoints, (u, v,
+flag). `ROOT/{training,evaluation}/FILE_NAME` are the images. Each hand of an image has an annotation. The
+"width" and "height" of an image must be those of the file.
+
+A flag above 0 counts as visible: tools write 1, 2 or a score. In a set that `latent-hands export` wrote, 1 is
+hidden and 2 visible.
 
 Beyond COCO, an annotation may have the keys that `latent-hands export` writes: "side"; "xyz_mm" (21, 3) in
 the keypoints' order; "K" (3, 3); "convention", the joint convention; "palm_mm" (3) if the palm is labelled
 and a rule gives the wrist. Without "keypoints", the 2D joints are the projected "xyz_mm", all visible.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,6 +24,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import BROKEN, AbsentError, HandsError
@@ -28,22 +33,25 @@ from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST, reorder
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
 KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
 """COCO's names of the joints, in the order "snap": each finger from base to tip."""
-UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
+HIDDEN, VISIBLE = 1, 2
+"""Flags of labelled joints in an exported set. A flag of 0 or less means "not labelled" in every set."""
 _NEEDED = {WRIST: "wrist", MIDDLE_MCP: "middle_finger1"}
 """Joints without which a hand has neither a palm nor a crop."""
+_LOG = logging.getLogger(__name__)
 
 
 def read_coco(
     root: str | Path, split: str, limit: int | None = None, *, on_broken: OnBroken = raise_error
 ) -> list[Sample]:
-    """Read the annotations of a split, in their order.
+    """Read the annotations of hands of a split, in their order.
 
     A joint that is not labelled in 2D counts as invisible. It is placed where the camera projects its 3D
-    label, or without a 3D label on the middle knuckle.
+    label, or without a 3D label on the middle knuckle. Warnings count what is left out, and flags that are
+    neither 0 nor 2.
 
-    Raises HandsError if the split is unknown, the label file is missing or broken, or the keypoints have
-    other names. `on_broken` receives the errors of missing images, of broken labels, and of hands whose
-    wrist or middle knuckle is not labelled.
+    Raises HandsError if the split is unknown, the label file is missing or broken, or no category has the
+    keypoints of hands. `on_broken` receives the errors of missing images, of broken labels, of keypoints that
+    are not pixels, and of hands whose wrist or middle knuckle is not labelled.
     """
     check_split(split)
     path = Path(root) / "annotations" / f"{split}.json"
@@ -51,20 +59,46 @@ def read_coco(
         raise AbsentError(f"no label file at {path}")
     content = load_json(path)
     with _coco_layout(path):
-        _check_categories(content, path)
-        files = {image["id"]: _inside(Path(root) / split, image["file_name"]) for image in content["images"]}
-        annotations = content["annotations"]
-        if not annotations:
-            raise HandsError(f"{path} has no annotations; it must have one for each hand")
+        images = {image["id"]: _Image.read(Path(root) / split, image) for image in content["images"]}
+        annotations = _annotations_of_hands(content, path)
         names = _names(content["images"], annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
+    exported = read_record(Path(root), "coco") is not None
+    if not exported:
+        _warn_of_flags([label for _, label in items], path)
 
     def read(item: tuple[str, Any]) -> Sample:
         name, label = item
         with _coco_layout(path):
-            return _sample(name, files[label["image_id"]], label)
+            if label["image_id"] not in images:
+                raise HandsError(
+                    f"annotation {label['id']} of {path} is of image {label['image_id']!r}; the "
+                    f"{len(images)} images have other ids, such as {next(iter(images), None)!r}"
+                )
+            return _sample(name, images[label["image_id"]], label, exported)
 
     return list(read_each(read, items, on_broken))
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image of the label file: its file, and its width and height there, None if not named."""
+
+    file: Path
+    size_px: tuple[int, int] | None
+
+    @staticmethod
+    def read(folder: Path, image: dict[str, Any]) -> "_Image":
+        """Raise HandsError for a file outside the folder and for a size that is not positive."""
+        name = image["file_name"]
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise HandsError(f'file name "{name}" leads out of {folder}')
+        if image.get("width") is None or image.get("height") is None:
+            return _Image(folder / name, None)
+        size_px = int(image["width"]), int(image["height"])
+        if min(size_px) < 1:
+            raise HandsError(f"{folder / name} has the size {size_px}; width and height must be at least 1")
+        return _Image(folder / name, size_px)
 
 
 @contextmanager
@@ -98,21 +132,57 @@ def _names(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> l
     return names
 
 
-def _check_categories(content: Any, path: Path) -> None:
-    for category in content["categories"]:
-        if tuple(category["keypoints"]) != KEYPOINTS:
-            raise HandsError(f"{path} has other keypoints; they must be {', '.join(KEYPOINTS)}")
+def _annotations_of_hands(content: Any, path: Path) -> list[dict[str, Any]]:
+    """Return the annotations whose category has the keypoints of a hand; a warning counts the others."""
+    annotations, categories = content["annotations"], {each["id"]: each for each in content["categories"]}
+    if not annotations:
+        raise HandsError(f"{path} has no annotations; it must have one for each hand")
+    legal = f"they must be {', '.join(KEYPOINTS)}"
+    hands = {key for key, each in categories.items() if tuple(each.get("keypoints") or ()) == KEYPOINTS}
+    found, others = list[dict[str, Any]](), Counter[str]()
+    for label in annotations:
+        key = label.get("category_id", next(iter(categories), None) if len(categories) == 1 else None)
+        if key in hands:
+            found.append(label)
+            continue
+        category = categories.get(key, {})
+        name = f'category "{category.get("name", key)}"'
+        if label.get("keypoints") and not category.get("keypoints"):
+            raise HandsError(f'{name} of {path} has no list "keypoints", which names its joints; {legal}')
+        others[name] += 1
+    if not found:
+        raise HandsError(f"{path} has other keypoints; {legal}")
+    if others:
+        text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
+        _LOG.warning("%s: left out annotations whose keypoints are not those of hands: %s", path, text)
+    labelled = {label["image_id"] for label in annotations}
+    if bare := sum(image["id"] not in labelled for image in content["images"]):
+        _LOG.warning("%s: %d of %d images have no annotation", path, bare, len(content["images"]))
+    return found
 
 
-def _inside(folder: Path, name: str) -> Path:
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise HandsError(f'file name "{name}" leads out of {folder}')
-    return folder / name
+def _warn_of_flags(annotations: list[dict[str, Any]], path: Path) -> None:
+    """Announce flags whose meaning is guessed. Labels that are not numbers are left to `_sample`."""
+    flags = np.array(
+        [
+            flag
+            for label in annotations
+            if isinstance(keypoints := label.get("keypoints"), list)
+            for flag in keypoints[2::3]
+            if isinstance(flag, int | float)
+        ]
+    )
+    guessed = flags[(flags > 0) & (flags != VISIBLE)]
+    if len(guessed):
+        _LOG.warning(
+            "%s: %d of %d visibility flags are neither 0 nor 2, but %g to %g; flags above 0 count as visible",
+            *(path, len(guessed), len(flags), guessed.min(), guessed.max()),
+        )
 
 
-def _sample(name: str, image: Path, label: dict[str, Any]) -> Sample:
-    where = f"annotation {label['id']} of {image}"
-    if not image.is_file():
+def _sample(name: str, image: _Image, label: dict[str, Any], exported: bool) -> Sample:
+    where = f"annotation {label['id']} of {image.file}"
+    if not image.file.is_file():
         raise HandsError(f"{where}: the image is missing")
     side = label.get("side")
     if side not in (None, "left", "right"):
@@ -124,24 +194,46 @@ def _sample(name: str, image: Path, label: dict[str, Any]) -> Sample:
     xyz_mm = None
     if "xyz_mm" in label:
         xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
-    sample = Sample(name, image, side, xyz_mm, K=K, convention=convention).projected()
+    sample = Sample(
+        name, image.file, side, xyz_mm, K=K, convention=convention, size_px=image.size_px
+    ).projected()
     if "keypoints" in label or sample.uv_px is None:
-        sample = _with_keypoints(sample, label, where)
+        sample = _with_keypoints(sample, label, where, exported)
     return _with_palm(sample, label, where) if "palm_mm" in label else sample
 
 
-def _with_keypoints(sample: Sample, label: dict[str, Any], where: str) -> Sample:
+def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported: bool) -> Sample:
     """Return the sample with the labelled 2D joints.
 
     A joint without label stays at the projection of its 3D label, or moves to the middle knuckle.
     """
-    keypoints = reorder(_numbers(label, "keypoints", (21, 3), where), "snap", "rhd")
+    keypoints = reorder(_keypoints(label, where), "snap", "rhd")
+    uv_px, flags = keypoints[:, :2], keypoints[:, 2]
     for joint, name in _NEEDED.items():
-        if keypoints[joint, 2] == UNLABELLED:
+        if flags[joint] <= 0:
             raise HandsError(f"{where} has no {name}, which its palm and its crop need; it must be labelled")
-    substitute = keypoints[[MIDDLE_MCP], :2] if sample.uv_px is None else sample.uv_px
-    uv_px = np.where(keypoints[:, 2:] == UNLABELLED, substitute, keypoints[:, :2])
-    return replace(sample, uv_px=uv_px, visible=keypoints[:, 2] == VISIBLE)
+    if uv_px[flags > 0].max() <= 1:
+        raise HandsError(
+            f"the keypoints of {where} are at most {uv_px[flags > 0].max():.3g}, so they are shares of the "
+            "image; they must be pixels: multiply u by the image's width and v by its height"
+        )
+    substitute = uv_px[[MIDDLE_MCP]] if sample.uv_px is None else sample.uv_px
+    hidden = exported and bool((flags == VISIBLE).any())
+    return replace(
+        sample,
+        uv_px=np.where(flags[:, None] > 0, uv_px, substitute),
+        visible=flags == VISIBLE if hidden else flags > 0,
+    )
+
+
+def _keypoints(label: dict[str, Any], where: str) -> Float32[np.ndarray, "21 3"]:
+    """Return the keypoints. The coordinates of a joint that is not labelled may be NaN or null."""
+    keypoints = np.array(label["keypoints"], np.float32)
+    if keypoints.size == 63:
+        keypoints = keypoints.reshape(21, 3)
+        unlabelled = keypoints[:, 2] <= 0
+        keypoints[unlabelled, :2] = 0
+    return _finite(keypoints, "keypoints", (21, 3), where)
 
 
 def _with_palm(sample: Sample, label: dict[str, Any], where: str) -> Sample:
@@ -163,7 +255,10 @@ def _with_palm(sample: Sample, label: dict[str, Any], where: str) -> Sample:
 def _numbers(
     label: dict[str, Any], key: str, shape: tuple[int, int], where: str
 ) -> Float32[np.ndarray, "_ _"]:
-    array = np.array(label[key], np.float32)
+    return _finite(np.array(label[key], np.float32), key, shape, where)
+
+
+def _finite(array: np.ndarray, key: str, shape: tuple[int, int], where: str) -> Float32[np.ndarray, "_ _"]:
     if array.size != shape[0] * shape[1] or not np.isfinite(array).all():
         raise HandsError(f'"{key}" of {where} must be {shape[0]} x {shape[1]} finite numbers')
     return array.reshape(shape)

@@ -6,12 +6,14 @@ camera frame: the wrist, then thumb to little finger, each from base to tip. `RO
 n.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import (
     MM_PER_METRE,
     SPLITS,
@@ -25,7 +27,11 @@ from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.hand.skeleton import reorder
 
 VERSIONS = {"training": 4, "evaluation": 1}
-"""Number of images with the same label."""
+"""Largest number of images with the same label."""
+TRAINING_LABELS = 32_560
+"""The number of labels of the published training split. Any of its images may be missing."""
+IMAGE_PX = 224
+"""The side of the images that the labels are for."""
 
 
 def read_freihand(
@@ -34,10 +40,12 @@ def read_freihand(
     """Read the images that exist, in order of their numbers. All joints count as visible.
 
     If both label files are missing, the samples have no label except the side. The joint convention is
-    "mano", or the one in export.json, which `latent-hands export` writes.
+    "mano", or the one in export.json, which `latent-hands export` writes. A warning counts labels without
+    image.
 
-    Raises HandsError if the folder is missing or has no images, the split is unknown, or a label file is
-    broken. `on_broken` receives the errors of labels that are not finite and of images without label.
+    Raises HandsError if the folder is missing or has no images, the split is unknown, a label file is broken,
+    or the numbers of the images do not fit the number of labels. `on_broken` receives the errors of labels
+    that are not finite.
     """
     check_split(split)
     root = Path(root)
@@ -49,20 +57,18 @@ def read_freihand(
     K = _numbers(files["K"], (3, 3))
     if len(K) != len(xyz_mm):
         raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")
-    uv_px, count = project(xyz_mm, K), len(xyz_mm) * VERSIONS[split]
-    convention = _convention(root / "export.json")
+    _check_numbers(images, len(xyz_mm), split)
+    uv_px, record = project(xyz_mm, K), read_record(root, "freihand")
+    convention = "mano" if record is None else record.get("convention", "mano")
 
     def read(image: Path) -> Sample:
-        if int(image.stem) >= count:
-            raise HandsError(
-                f"{image} has no label; with {len(xyz_mm)} labels, numbers must be between 0 and {count - 1}"
-            )
         i = int(image.stem) % len(xyz_mm)
         for key, array in (("xyz", xyz_mm), ("K", K)):
             if not np.isfinite(array[i]).all():
                 raise HandsError(f"label {i} of {files[key]} contains values that are not finite")
         labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
-        return Sample(image.stem, image, "right", *labels, convention=convention)
+        size_px = (IMAGE_PX, IMAGE_PX)
+        return Sample(image.stem, image, "right", *labels, convention=convention, size_px=size_px)
 
     return list(read_each(read, images[:limit], on_broken))
 
@@ -85,17 +91,30 @@ def _images(root: Path, split: str) -> list[Path]:
     return images
 
 
-def _convention(record: Path) -> str | None:
-    """Return the joint convention: that of the export's record, or "mano" if there is no record."""
-    if not record.is_file():
-        return "mano"
-    content = load_json(record)
-    if not isinstance(content, dict):
-        raise HandsError(f"{record} is not a record of an export: it must be a table")
-    convention = content.get("convention", "mano")
-    if not isinstance(convention, str | None):
-        raise HandsError(f"{record} has the convention {convention!r}; it must be a name or null")
-    return convention
+def _check_numbers(images: list[Path], labels: int, split: str) -> None:
+    """Raise HandsError if images would be paired with labels of others; count labels without image.
+
+    Image i has label i modulo `labels`, so label files that are too short, and numbers that begin with 1,
+    would shift all labels.
+    """
+    numbers, most = [int(image.stem) for image in images], labels * VERSIONS[split]
+    first, last = numbers[0], numbers[-1]
+    if last >= most:
+        hint = "; they seem to begin with 1, but must begin with 0" if first == 1 and last == most else ""
+        raise HandsError(
+            f"{images[-1]} has no label; with {labels} labels, numbers must be between 0 and {most - 1}{hint}"
+        )
+    if last >= labels and (last + 1) % labels and (split, labels) != ("training", TRAINING_LABELS):
+        hint = "they seem to begin with 1, but must begin with 0" if first == 1 else "labels are missing"
+        folder = images[0].parent
+        raise HandsError(
+            f"the images of {folder} are numbered {first} to {last}, but there are {labels} labels: "
+            f"one for each image, or one for each {VERSIONS[split]} images {labels} apart; {hint}"
+        )
+    if bare := labels - len({number % labels for number in numbers}):
+        logging.getLogger(__name__).warning(
+            "%s of the %s labels have no image in %s", f"{bare:,}", f"{labels:,}", images[0].parent
+        )
 
 
 def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]:

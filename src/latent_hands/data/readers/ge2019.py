@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.formats.mat_file import load_mat
-from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
+from latent_hands.data.readers.reading import OnBroken, raise_error, read_each, warn_of_unlabelled
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.hand.skeleton import reorder
@@ -38,6 +38,7 @@ def read_ge2019(
     xyz_mm = reorder(xyz_cm, "snap", "rhd") * np.float32(MM_PER_CM)
     K = _crop_cameras(params["cam_param"], params["bbox"])
     uv_px = project(xyz_mm, K)
+    warn_of_unlabelled(root / "images", "[!.]*.jpg", {f"{i:05d}" for i in range(count)})
 
     def read(i: int) -> Sample:
         name = f"{i:05d}"
@@ -45,7 +46,7 @@ def read_ge2019(
         if not image.is_file():
             raise HandsError(f"image {name} of {root} has labels but no image: {image} is missing")
         labels = xyz_mm[i], uv_px[i], np.ones(21, bool), K[i]
-        return Sample(name, image, "left", *labels, convention="ge2019")
+        return Sample(name, image, "left", *labels, convention="ge2019", size_px=(CROP_PX, CROP_PX))
 
     return list(read_each(read, range(count)[:limit], on_broken))
 

@@ -1,6 +1,8 @@
 """Functions that all readers share: splits, limits, and going on after a broken sample."""
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from latent_hands.errors import HandsError, did_you_mean
@@ -24,6 +26,15 @@ def check_split(split: str, splits: Iterable[str] = SPLITS) -> None:
     """Raise HandsError if a split is unknown."""
     if split not in splits:
         raise HandsError(f'unknown split "{split}"; {did_you_mean(split, splits)}')
+
+
+def warn_of_unlabelled(folder: Path, pattern: str, labelled: Collection[str]) -> None:
+    """Log how many files of a folder have a name without ending that is not `labelled`."""
+    bare = sum(file.stem not in labelled for file in folder.glob(pattern))
+    if bare:
+        logging.getLogger(__name__).warning(
+            "%s images of %s have no label and are left out", f"{bare:,}", folder
+        )
 
 
 def raise_error(error: HandsError) -> NoReturn:

@@ -30,7 +30,7 @@ def read_rendered(
     """
     folder = split_folder(root, split)
     samples = read_rhd(root, split, limit, on_broken=on_broken)
-    convention = _read_convention(Path(root) / "rendered.json")
+    convention, size_px = _read_settings(Path(root) / "rendered.json")
     names = {sample.name for sample in samples}
     factors_of = _read_factors(folder / f"factors_{split}.jsonl", names, on_broken)
 
@@ -47,6 +47,7 @@ def read_rendered(
             scene_box=(cx, cy, side_px),
             factors=factors,
             convention=convention,
+            size_px=size_px or sample.size_px,
             block=scene,
             seconds=factors.get("seconds"),
             **{kind: file for kind, file in factor_tags.items() if file.is_file()},
@@ -55,11 +56,14 @@ def read_rendered(
     return list(read_each(complete, samples, on_broken))
 
 
-def _read_convention(path: Path) -> str:
+def _read_settings(path: Path) -> tuple[str, tuple[int, int] | None]:
+    """Return the joint convention, and width and height of the images, None if they are not named."""
     if not path.is_file():
-        return "rhd"
+        return "rhd", None
     try:
-        return str(load_json(path)["joints"])
+        settings = load_json(path)
+        side_px = settings.get("size_px", settings.get("size"))  # "size" in earlier versions
+        return str(settings["joints"]), None if side_px is None else (int(side_px), int(side_px))
     except HandsError:
         raise
     except BROKEN as error:

@@ -26,6 +26,7 @@ from latent_hands.data.readers.reading import (
     check_split,
     raise_error,
     read_each,
+    warn_of_unlabelled,
 )
 from latent_hands.data.sample import Sample
 from latent_hands.errors import BROKEN, AbsentError, HandsError
@@ -34,6 +35,8 @@ HANDS = {"left": slice(0, 21), "right": slice(21, 42)}
 """Rows of each hand's joints in the labels of an image."""
 FIRST_PART, PARTS = {"left": 2, "right": 18}, 16
 """Number of each hand's first part in a mask, and the number of its parts."""
+IMAGE_PX, PRINCIPAL_PX = 320, 160.0
+"""The side of RHD's images, and the principal point of all its cameras, by which its labels are known."""
 _SHAPES = {"xyz": (42, 3), "uv_vis": (42, 3), "K": (3, 3)}
 
 
@@ -92,6 +95,8 @@ def _read_images(
     folder = split_folder(root, split)
     labels = _read_labels(folder / f"anno_{split}.pickle")
     chosen = _choose(labels, ids, folder)
+    if ids is None:
+        warn_of_unlabelled(folder / "color", "[!.]*.png", {f"{index:05d}" for index in labels})
     if ids is None and on_broken is raise_error:
         chosen = _with_images(chosen, folder)
 
@@ -224,6 +229,7 @@ class _LabelledImage:
             mask=mask if mask.is_file() else None,
             depth=depth if depth.is_file() else None,
             convention="rhd",
+            size_px=(IMAGE_PX, IMAGE_PX) if (self.K[:2, 2] == PRINCIPAL_PX).all() else None,
         )
 
 

@@ -19,6 +19,8 @@ from latent_hands.data.sample import Sample, project
 from latent_hands.errors import AbsentError, HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM, reorder
 
+IMAGE_PX = (640, 480)
+"""Width and height of all images."""
 FRAMES = 1500
 BLOCK = 50
 """Number of consecutive frames in a block of samples that are alike."""
@@ -145,6 +147,7 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
             tag=tag,
             convention="stb",
             block=f"{name} {i // BLOCK}",
+            size_px=IMAGE_PX,
         )
         for i, image in enumerate(images)
     ]

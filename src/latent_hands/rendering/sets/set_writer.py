@@ -31,9 +31,10 @@ def write_set(out: Path, plan: Plan, workers: int | None, progress: bool) -> Pat
         raise HandsError(f"workers is {workers}; it must be 1 or more")
     try:
         _claim(out, plan)
-        finished = {split: _finished_jobs(out / split, split, plan) for split in SPLITS}
+        splits = [split for split in SPLITS if len(plan.jobs(split))]
+        finished = {split: _finished_jobs(out / split, split, plan) for split in splits}
         _render_missing(out, plan, finished, workers, progress)
-        for split in SPLITS:
+        for split in splits:
             _write_annotations(out / split, split)
     except OSError as error:
         raise HandsError(f"cannot write rendered hands to {out}: {error}") from error
@@ -66,7 +67,7 @@ def _claim(out: Path, plan: Plan) -> None:
                 "use the same settings again or give another folder"
             )
     for split in SPLITS:
-        for kind in (*KINDS, *plan.tags()):
+        for kind in (*KINDS, *plan.tags()) if len(plan.jobs(split)) else ():
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
@@ -89,7 +90,7 @@ def _finished_jobs(folder: Path, split: str, plan: Plan) -> set[int]:
 def _render_missing(
     out: Path, plan: Plan, finished: dict[str, set[int]], workers: int, progress: bool
 ) -> None:
-    every = [(split, job) for split in SPLITS for job in plan.jobs(split)]
+    every = [(split, job) for split in finished for job in plan.jobs(split)]
     jobs = [(split, job) for split, job in every if job not in finished[split]]
     total, missing = (sum(len(plan.images(*job)) for job in some) for some in (every, jobs))
     done, started = 0, time.monotonic()

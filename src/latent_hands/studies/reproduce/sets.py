@@ -47,9 +47,9 @@ class Sets:
     """The data sets for training and evaluation. Windows are cut once and kept.
 
     `rendered`, `rhd` and `stb` are folders, `count` the number of training hands. Without `rendered`, hands
-    are rendered into `out`/hands when they are needed. RHD and STB are used for evaluation, and for
-    training if they have a training split. Raises HandsError for a count below FEWEST_TO_TRAIN, and for a
-    folder in another layout.
+    are rendered into `out`/hands when they are needed, or into `out`/evaluation_hands with hardly any hand
+    for training if nothing is `trained`. RHD and STB are used for evaluation, and for training if they have a
+    training split. Raises HandsError for a count below FEWEST_TO_TRAIN, and for a folder in another layout.
     """
 
     def __init__(
@@ -59,10 +59,11 @@ class Sets:
         rhd: Path | None = None,
         stb: Path | None = None,
         count: int = 6000,
+        trained: bool = True,
     ):
         if count < FEWEST_TO_TRAIN:
             raise HandsError(f"count is {count}; it must be {FEWEST_TO_TRAIN} or more")
-        self.out, self.rendered_root, self.count = out, rendered, count
+        self.out, self.rendered_root, self.count, self.trained = out, rendered, count, trained
         self.console = Console(stderr=True)
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
         self._training: dict[Any, Hands] = {}
@@ -74,11 +75,12 @@ class Sets:
         """The rendered set. Its missing images are rendered first."""
         if self.rendered_root is not None:
             return open_source("rendered", self.rendered_root)
-        root, evaluation = self.out / "hands", self.count // 6
-        self.console.print(f"rendering the missing ones of {self.count + evaluation} hands into {root}")
+        root = self.out / ("hands" if self.trained else "evaluation_hands")
+        count, evaluation = self.count if self.trained else 1, self.count // 6
+        self.console.print(f"rendering the missing ones of {count + evaluation} hands into {root}")
         from latent_hands.rendering.sets.dataset import render_dataset
 
-        render_dataset(root, self.count, IMAGE_PX, evaluation_count=evaluation, scene_size=SCENE_SIZE)
+        render_dataset(root, count, IMAGE_PX, evaluation_count=evaluation, scene_size=SCENE_SIZE)
         return open_source("rendered", root)
 
     def scored(self) -> list[Source]:

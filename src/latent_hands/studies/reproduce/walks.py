@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
+from latent_hands.errors import HandsError
 from latent_hands.predictor import Model, Walk, photo_of, tag_of
 from latent_hands.studies.gallery import labelled_pose
 from latent_hands.studies.reproduce.drawing import (
@@ -128,8 +129,10 @@ def draw_fig4(results: Results) -> Figure:
 def measure_fig5(model: Model, samples: Sequence[Sample]) -> Results:
     """Walk along z_u between images of different places, and measure how far the decoded pose moves.
 
-    Raises HandsError for a graph without a factor other than the pose's.
+    Raises HandsError for a graph whose decoder of poses does not read z_u: its poses could not move.
     """
+    check_graph(model)
+    check_graph(model)
     chosen = spread(samples, 2 * ROWS)
     pairs = zip(chosen[:ROWS], chosen[ROWS:], strict=True)
     moved = [moves_mm(model, *pair) for pair in others(samples)]
@@ -137,6 +140,18 @@ def measure_fig5(model: Model, samples: Sequence[Sample]) -> Results:
         "walks": [_walk_u(model, *pair) for pair in pairs],
         "moves_mm": {"walks": len(moved), "mean": float(np.mean(moved)), "largest": max(moved)},
     }
+
+
+def check_graph(model: Model) -> None:
+    """Raise HandsError if no decoder of poses reads a factor that no encoder of poses infers (z_u)."""
+    arrows = model.experiment.encoders.values(), model.experiment.decoders.values()
+    inferred = {factor for arrow in arrows[0] if arrow.reads == "pose" for factor in arrow.factors}
+    read = {factor for arrow in arrows[1] if arrow.writes == "pose" for factor in arrow.factors}
+    if not read - inferred:
+        raise HandsError(
+            "fig5 shows that decoded poses do not move with z_u, but in this run no decoder of poses reads "
+            "a factor besides the pose's; give a run of algorithm 2, or none to train one"
+        )
 
 
 def _walk_u(model: Model, start: Sample, end: Sample) -> Results:

@@ -1,0 +1,99 @@
+"""Labels that are for another image than the file: EXIF orientation, size, camera."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from posed_hands import SIZE_PX, posed_hands
+
+from latent_hands.data.crops import build_windows
+from latent_hands.data.labelled_images import MANY, read_labelled
+from latent_hands.doctor import check
+from latent_hands.errors import HandsError
+from latent_hands.predictor.photo import photo_of
+
+WIDTH, HEIGHT = SIZE_PX
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that gives each sample an image of a size, stored with an EXIF orientation."""
+
+    def write(samples, size_px=SIZE_PX, orientation=1):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        written = []
+        for sample in samples:
+            file = tmp_path / f"{sample.name}.png"
+            Image.new("RGB", size_px).save(file, exif=exif)
+            written.append(replace(sample, image=file))
+        return written
+
+    return write
+
+
+def named(samples):
+    return [replace(sample, size_px=SIZE_PX) for sample in samples]
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_labels_of_the_upright_image_are_used(write, orientation):
+    (sample,) = write(named(posed_hands(1)), (HEIGHT, WIDTH), orientation)
+    assert read_labelled(sample).shape == (HEIGHT, WIDTH, 3)
+
+
+REFUSED = {
+    "240x200 pixels, but the image has 200x240 after its EXIF orientation": (SIZE_PX, 6),
+    "EXIF orientation 3 turns or mirrors the image, and it is not known": (SIZE_PX, 3),
+    "but the image has 480x400; multiply the 2D joints and the first two rows of K by 2": ((480, 400), 1),
+    "but the image has 240x240; use the images in the size that was labelled": ((240, 240), 1),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_labels_of_another_frame_are_refused_and_reported(write, message):
+    (sample,) = write(named(posed_hands(1)), *REFUSED[message])
+    for use in (read_labelled, photo_of, lambda each: build_windows([each])):
+        with pytest.raises(HandsError, match=message):
+            use(sample)
+    (problem,) = [each for each in check([sample]).problems if each.kind == "frame"]
+    assert message in problem.message
+
+
+def test_an_orientation_without_a_labelled_size_is_refused(write):
+    (sample,) = write(posed_hands(1), (HEIGHT, WIDTH), 6)
+    with pytest.raises(HandsError, match="EXIF orientation 6 turns or mirrors"):
+        read_labelled(sample)
+    unlabelled = replace(sample, uv_px=None, K=None)
+    assert read_labelled(unlabelled).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_images_of_several_frames_are_reported(tmp_path, caplog):
+    frames = [Image.new("RGB", SIZE_PX, colour) for colour in ("white", "black")]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    sample = replace(posed_hands(1)[0], image=tmp_path / "a.png")
+    assert (read_labelled(sample) == 255).all()
+    assert "has 2 pages or frames; the first is read" in caplog.text
+    (problem,) = [each for each in check([sample]).problems if each.kind == "frame"]
+    assert "has 2 pages or frames; the first is read" in problem.message
+
+
+def scaled(sample, factor):
+    K = np.diag([factor, factor, 1]).astype(np.float32) @ sample.K
+    return replace(sample, uv_px=sample.uv_px * np.float32(factor), K=K)
+
+
+CONTRADICTIONS = {
+    "of the visible 2D joints lie in them": lambda sample: scaled(sample, 4),
+    "the projected 3D joints miss the 2D joints": lambda sample: replace(sample, uv_px=sample.uv_px / 2),
+    "the principal points are 0.5 times": lambda sample: scaled(sample, 0.5),
+}
+
+
+@pytest.mark.parametrize("message", CONTRADICTIONS)
+def test_labels_that_most_hands_contradict_are_refused(write, message):
+    samples = write(posed_hands(MANY))
+    build_windows(samples, window_px=16)
+    with pytest.raises(HandsError, match=message):
+        build_windows([CONTRADICTIONS[message](sample) for sample in samples], window_px=16)
