@@ -17,7 +17,7 @@ SAME_HAND = 0.5
 
 @dataclass(frozen=True)
 class Limits:
-    """What two detections of a hand may differ by.
+    """The largest differences of two detections of one hand.
 
     px_share: mean distance of the 2D joints over the larger side of their box.
     mm: mean distance of the 3D joints after centring, in millimetres.

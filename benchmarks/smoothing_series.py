@@ -62,7 +62,7 @@ def sequences(root: Path, split: str) -> list[Sequence_]:
 
 @dataclass(frozen=True)
 class Series:
-    """What a program finds in the frames of a sequence; NaN where it finds no hand.
+    """The hands that a program finds in the frames of a sequence; NaN where it finds no hand.
 
     Attributes:
         xyz_mm: (frames, 21, 3) joints relative to the palm, camera frame, with the true bone.

@@ -156,7 +156,7 @@ _HOMES = {
     **{name: f"predictions.{name}" for name in ("ImageHands", "read_hands", "write_hands")},
     **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},
 }
-"""Where the names are defined that are not in `api`."""
+"""The modules of the names that are not in `api`."""
 
 
 def __getattr__(name: str) -> Any:

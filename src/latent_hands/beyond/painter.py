@@ -25,7 +25,7 @@ THICKNESS = 0.22
 FEWEST_PX = 0.6
 """Smallest width of a drawn bone, in pixels: a thinner one would fall between the pixels of a coarse grid."""
 FAINT = 0.1
-"""Where the drawn bones sum to less than this, the depth fades to zero, the depth of the palm."""
+"""Sum of the drawn bones below which the depth fades to zero, the depth of the palm."""
 ARM = 2.5
 """Length of the drawn arm, in distances from palm to wrist: it leaves the image."""
 

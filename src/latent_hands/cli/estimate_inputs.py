@@ -40,7 +40,7 @@ def _is_run(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Given:
-    """What the user gives for all images and videos; None if not given.
+    """The options that hold for all images and videos; None if not given.
 
     Attributes:
         handedness: the side of all hands.

@@ -33,7 +33,7 @@ Pixels = UInt8[np.ndarray, "height width *channels"]
 
 @dataclass(frozen=True)
 class Motion:
-    """How pixels and camera frames of source images become those of crops.
+    """The map from pixels and camera frames of source images to those of crops.
 
     Attributes:
         W: the warp of pixels, which may mirror (`camera.warp_matrix`).

@@ -93,7 +93,7 @@ class Sample:
 
     @property
     def visible_or_all(self) -> Bool[np.ndarray, "21"]:
-        """Which joints are visible; all of them if this is not known."""
+        """Return the visible joints as a mask; all of them if this is not known."""
         return np.ones(21, bool) if self.visible is None else self.visible
 
     def projected(self) -> "Sample":

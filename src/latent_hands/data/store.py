@@ -34,7 +34,7 @@ Count = Annotated[int, Range(1, 10**15)]
 
 @dataclass(frozen=True)
 class Cut:
-    """How windows are cut: the name of the data set, and the arguments of `build_windows`."""
+    """The cut of windows: the name of the data set, and the arguments of `build_windows`."""
 
     name: str
     crop: Literal["box", "scene"]

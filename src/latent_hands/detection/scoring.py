@@ -1,4 +1,4 @@
-"""How well a detector finds hands, and the threshold and calibration that follow from labelled frames."""
+"""Scores of a detector, and the threshold and calibration that follow from labelled frames."""
 
 import math
 from collections.abc import Callable, Sequence

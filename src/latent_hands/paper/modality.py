@@ -55,7 +55,7 @@ class Modality:
 
     @property
     def is_image(self) -> bool:
-        """Whether convolutional networks read and write this modality."""
+        """Return whether convolutional networks read and write this modality."""
         return self.kind == "image"
 
     @property

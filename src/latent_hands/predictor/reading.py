@@ -49,7 +49,7 @@ class Reading:
 
     @cached_property
     def disagreement(self) -> float:
-        """How far the pose is from the joints in the image, in bone lengths (`placing.disagreement`)."""
+        """Return the distance of pose and joints in the image, in bone lengths (`placing.disagreement`)."""
         return disagreement(self.photo.along_ray(self.outputs["pose"]).numpy(), self.uv_px)
 
     @property
@@ -61,7 +61,7 @@ class Reading:
 
     @property
     def is_off(self) -> bool:
-        """Whether the crop differs so much from that around its joints that the hand must be read again."""
+        """Return whether the crop differs so much from `next_crop` that the hand must be read again."""
         x, y, side, _ = self.photo.crop_box_px
         u, v, wanted, _ = self.next_crop
         shift = max(abs(u + wanted / 2 - x - side / 2), abs(v + wanted / 2 - y - side / 2))

@@ -13,7 +13,7 @@ from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo, photo_of, tag_of
 
 Source = Photo | Sample | Hand | ImageSource
-"""Where a factor comes from: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit."""
+"""Source of a factor: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit."""
 ContentReads = Literal["rgb", "tag"]
 """The modality of an image that gives the content: an image of a hand, or a tag image of a scene."""
 

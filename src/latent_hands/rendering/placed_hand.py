@@ -27,7 +27,7 @@ NEAREST_M = 0.12
 ARM_M = 0.07
 """Thickness of an arm, and least distance of its axis from the lens."""
 FOREARM_M, FOREARM_RADIUS_M = (0.03, 0.25), 0.033
-"""Where the forearm begins and ends, from the wrist, and its radius, when it is tested what it hides."""
+"""Beginning and end of the forearm, from the wrist, and its radius, for the test of what it hides."""
 MOST_HIDDEN = 5
 """At most this many of the 20 finger joints lie behind the forearm."""
 WIDEST = 3.0

@@ -35,7 +35,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 @dataclass
 class Place:
-    """How far a training has come: its phase, and the updates and seconds that are done."""
+    """The progress of a training: its phase, and the updates and seconds that are done."""
 
     phase: Annotated[int, Range(0, 10_000)] = 0
     update: Annotated[int, Range(0, 2**53)] = 0

@@ -1,4 +1,4 @@
-"""How well the arrows of a phase explain validation data from the posterior mean."""
+"""Validation: errors of the arrows of a phase on validation data, from the posterior mean."""
 
 import torch
 from torch import Tensor

@@ -13,7 +13,7 @@ _LEGAL_RANGES |= {"occluder_number": (1, 8), "occluder_size": (0.01, 1)}
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far training crops may differ from the ground-truth crop. All values are drawn uniformly.
+    """Largest differences of training crops from the ground-truth crop. All values are drawn uniformly.
 
     The first group moves the crop, and labels move with it. The second group changes the colours of image and
     tag alike. The third group changes only the image, in this order; all labels stay as they are, also

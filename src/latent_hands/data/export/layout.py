@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """How to write data sets in a published layout.
+    """A writer of data sets in a published layout.
 
     Attributes:
         needs: Fields of Sample that the layout cannot do without.

@@ -88,7 +88,7 @@ class Thing:
 
     @property
     def grasp(self) -> str:
-        """How a hand holds it; "wrap" for a kind without a form."""
+        """Return the grasp of its kind; "wrap" for a kind without a form."""
         return FORMS[self.kind].grasp if self.kind in FORMS else "wrap"
 
 

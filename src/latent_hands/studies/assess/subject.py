@@ -17,7 +17,7 @@ from latent_hands.paper.modality import Batch
 PART = 64
 """Samples run at once."""
 Right = Tensor | None
-"""Which hands are right hands (n,), for graphs that get the handedness as an input."""
+"""Mask (n,) of the right hands, for graphs that get the handedness as an input."""
 
 
 def shared_images() -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class Subject:
 
     @property
     def tagged(self) -> bool:
-        """Whether tag images (Fig. 2a) determine the whole content. Otherwise it includes z_u (Fig. 2b)."""
+        """Return whether tag images (Fig. 2a) determine the content. If not, it includes z_u (Fig. 2b)."""
         return not self.free()
 
     def tags(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Trial:
 
     @property
     def finished(self) -> bool:
-        """Whether the training has finished."""
+        """Return whether the training has finished."""
         return (self.folder / FINISHED).exists()
 
     def lines(self) -> list[Line]:
