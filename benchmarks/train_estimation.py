@@ -1,0 +1,117 @@
+"""Train the shipped estimator on, with rendered hands, hands of whole rendered images, and photographs.
+
+    python benchmarks/train_estimation.py OUT --start RUN --minutes 75 --seed 14 \\
+        --hands hands --scenes scenes scenes_b --photographs PHOTOS LAID
+
+`hands` is a set of `latent-hands render`, `scenes` are sets of `render --whole-images`. PHOTOS is the COCO
+set that `label_photographs.py` wrote, and LAID the one of `cut_out_hands.py`. Photographs of hands before
+plain paper (their names contain "digits") are drawn once an epoch, other photographs twice.
+
+RUN has the graph of the experiment `placement`, whose latent is finished: only the encoder of images learns
+(Eq. 8). A training that was stopped continues if it is started again with the same arguments.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from latent_hands.build import Hands
+from latent_hands.configuration import load_experiment
+from latent_hands.data import open_data
+from latent_hands.data.crops import build_windows
+from latent_hands.data.sample import Sample
+from latent_hands.data.windows import Windows
+from latent_hands.training import train
+
+LEAST_PX, LEAST_VISIBLE, LEAST_INSIDE = 36, 12, 17
+"""Hands of whole images and photographs have at least this size, and so many joints visible and inside."""
+MARGIN = 2.0
+PLAIN = "digits"
+HELD_OUT_PLAIN = 60
+"""Number of held-out photographs before plain paper that count for validation; there are many of them."""
+
+
+def main() -> None:
+    """Train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--start", required=True, help="the run whose latent and encoders are continued")
+    parser.add_argument("--minutes", type=float, required=True, help="duration of the training")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--other-side", type=float, default=0.0, help="weight of the objective other_side")
+    for name, text in (("hands", "rendered hands"), ("scenes", "whole rendered images")):
+        parser.add_argument(f"--{name}", nargs="+", required=True, help=f"folders of {text}")
+    parser.add_argument(
+        "--photographs", nargs="+", required=True, help="COCO sets; the first is validated on"
+    )
+    chosen = parser.parse_args()
+    experiment = load_experiment("placement", settings(chosen))
+    data = experiment.data
+    photographs = [
+        each for root in chosen.photographs for each in inside(open_data("coco", root, "training"))
+    ]
+    samples = [each for root in chosen.hands for each in open_data("rendered", root, "training")]
+    samples += [
+        each for root in chosen.scenes for each in inside(open_data("rendered-hands", root, "training"))
+    ]
+    samples += photographs + [each for each in photographs if PLAIN not in each.name]
+    order = np.random.default_rng(chosen.seed).permutation(len(samples))
+    held_out = open_data("coco", chosen.photographs[0], "evaluation")
+    plain = [each for each in held_out if PLAIN in each.name][:HELD_OUT_PLAIN]
+    hands = Hands(
+        windows([samples[i] for i in order], data.margin, data.window_px, data.right_hands),
+        windows([e for e in held_out if PLAIN not in e.name] + plain, 1.0, data.crop_px, data.right_hands),
+    )
+    train(experiment, chosen.out, hands=hands, resume=chosen.out.exists())
+
+
+def settings(chosen: argparse.Namespace) -> list[str]:
+    """Return the settings that differ from the experiment `placement`."""
+    other_side = [f"--objectives.other_side={{rgb={chosen.other_side}}}"] if chosen.other_side else []
+    return [
+        *other_side,
+        f"--training.start={chosen.start}", f"--training.seed={chosen.seed}", "--training.warmup=50",
+        "--training.weight_decay=0.01", "--training.validate_every=1500",
+        "--encoders.place.hidden=128", "--decoders.place.hidden=128", "--networks.width=64",
+        "--networks.image_encoder=efficientnet_lite0", "--networks.stem=conv",
+        f"--data.margin={MARGIN}", "--data.window_px=216",
+        "--augmentation.scale=[0.8,1.2]", "--augmentation.shift=0.1", "--augmentation.grey=0.1",
+        "--augmentation.jpeg=0.3", "--augmentation.occluders=0.15",
+        "--objectives.agreement={cpose=0.05,viewpoint=0.05}",
+        "--algorithm.finished=true", '--algorithm.embed=["rgb"]', "--phases.embed_rgb.epochs=10000",
+        f"--phases.embed_rgb.minutes={chosen.minutes}", "--phases.embed_rgb.batch_size=64",
+        f"--phases.embed_rgb.learning_rate={chosen.learning_rate}",
+        "--phases.embed_rgb.lam={uv=40,place=40}",
+    ]  # fmt: skip
+
+
+def inside(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the hands that are large, visible, and inside the image."""
+    return [each for each in samples if _is_inside(each)]
+
+
+def _is_inside(sample: Sample) -> bool:
+    uv_px = sample.uv_px
+    if uv_px is None or sample.visible_or_all.sum() < LEAST_VISIBLE or np.ptp(uv_px, axis=0).max() < LEAST_PX:
+        return False
+    with Image.open(sample.image) as image:
+        within = ((uv_px >= 0) & (uv_px < image.size)).all(axis=1)
+    return int(within.sum()) >= LEAST_INSIDE
+
+
+def windows(samples: Sequence[Sample], margin: float, window_px: int, right_hands: str) -> Windows:
+    """Return the windows of hands, with nothing that only synthesis needs."""
+    plain = [
+        replace(each, block=None, mask=None, depth=None, tag=None, factors=None, scene_box=None)
+        for each in samples
+    ]
+    return build_windows(plain, "box", margin, window_px, right_hands)
+
+
+if __name__ == "__main__":
+    main()
