@@ -1,5 +1,6 @@
 """Finding hands: candidates, two readings in batches, sides, and what is one hand."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import crop_of_box, crop_of_joints
 from latent_hands.hand.camera import project
 from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.networks.mlp import MLP
+from latent_hands.networks.packing import packed_mlp
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian, draw
 from latent_hands.predictor import Model, Photo
@@ -295,8 +298,18 @@ def test_the_fast_graph_predicts_the_same(image):
     for name, value in slow.items():
         torch.testing.assert_close(fast[name], value, atol=1e-3, rtol=1e-3)
     assert model.fast.vae.encoders["rgb"] is not encoder
-    assert model.fast.vae.decoders is model.vae.decoders
     assert model.vae.encoder("rgb") is encoder
+
+
+def test_packed_decoders_are_as_exact_as_their_numbers():
+    layers = MLP(12, (21, 3)).eval()
+    x = torch.randn(64, 12)
+    with torch.inference_mode():
+        exact = layers(x)
+        for dtype, tolerance in ((torch.float32, 1e-5), (torch.bfloat16, 0.1)):
+            for each in (faster := packed_mlp(layers, dtype), copy.deepcopy(faster)):
+                for rows in (64, 1):
+                    torch.testing.assert_close(each(x[:rows]), exact[:rows], rtol=0, atol=tolerance)
 
 
 def test_draws_are_those_of_each_posterior_alone():

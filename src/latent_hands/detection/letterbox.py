@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from latent_hands.pixels import from_bytes
 
@@ -46,10 +46,9 @@ def letterbox(rgb: Rgb, size_px: int, multiple: int) -> View:
     factor = size_px / max(height, width)
     inner = (max(1, round(width * factor)), max(1, round(height * factor)))
     padded = np.full((*(multiple * math.ceil(side / multiple) for side in inner[::-1]), 3), GREY, np.uint8)
-    image = Image.fromarray(rgb)
-    shrink = max(1, int(1 / factor / 2))
-    image = image.reduce(shrink) if shrink > 1 else image
-    padded[: inner[1], : inner[0]] = np.asarray(image.resize(inner, Image.Resampling.BILINEAR))
+    image = torch.from_numpy(np.require(rgb, requirements=["C", "W"])).permute(2, 0, 1)[None]
+    resized = interpolate(image, inner[::-1], mode="bilinear", antialias=True)
+    padded[: inner[1], : inner[0]] = resized[0].permute(1, 2, 0).numpy()
     return View(0, 0, (inner[0] / width, inner[1] / height), padded)
 
 

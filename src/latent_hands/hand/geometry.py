@@ -128,7 +128,7 @@ def in_plane(angle: float | Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 3 
 
 def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Return the rotation R that minimises the Frobenius norm of R - matrix (Procrustes problem)."""
-    return roma.special_procrustes(matrix)  # pyright: ignore[reportReturnType]
+    return roma.special_procrustes_naive(matrix)  # pyright: ignore[reportReturnType]
 
 
 def geodesic_deg(a: Float[Tensor, "*batch 3 3"], b: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:

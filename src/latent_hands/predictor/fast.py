@@ -1,36 +1,50 @@
-"""Graphs for inference only: image encoders with folded BatchNorm and weights for the device's kernels."""
+"""Graphs for inference only: folded BatchNorm, weights in the types and layouts of the device's kernels."""
 
 import copy
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.fusion import fused
-from latent_hands.networks.packing import fastest_type, packed
-from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.networks.mlp import MLP
+from latent_hands.networks.packing import fastest_type, packed, packed_mlp
+from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
+
+Arrow = TypeVar("Arrow", Encoder, Decoder)
 
 
 def fast_graph(vae: DisentangledVAE) -> DisentangledVAE:
-    """Return the graph with faster image encoders. All other arrows are shared with `vae`.
+    """Return the graph with faster networks; those that have no faster form are shared with `vae`.
 
-    The outputs are equal up to rounding. Convolutions whose precision is "bf16" use bfloat16 where the device
-    computes with it, and float32 elsewhere; the last layer is float32.
+    The outputs are equal up to rounding. EfficientNet-Lite0 whose precision is "bf16" uses bfloat16 where the
+    device computes with it, and float32 elsewhere; its last layer is float32. Fully connected decoders of
+    such a graph do the same on a CPU.
     """
-    fast = copy.copy(vae)
-    fast._modules = dict(vae._modules)
-    fast.encoders = torch.nn.ModuleDict(dict(vae.encoders.items()))
-    for name in fast.encoders:
-        encoder = vae.encoder(name)
-        if isinstance(encoder.network, EfficientNetLite0):
-            own = copy.copy(encoder)
-            own._modules = dict(encoder._modules)
-            own.network = _fast_network(encoder.network)
-            fast.encoders[name] = own
-    return fast.eval()
+    encoders = {name: vae.encoder(name) for name in vae.encoders}
+    decoders = {name: vae.decoder(name) for name in vae.decoders}
+    networks = [arrow.network for arrow in encoders.values() if isinstance(arrow.network, EfficientNetLite0)]
+    device = next(vae.parameters()).device
+    half = any(each.precision == "bf16" for each in networks) and fastest_type(device) == torch.bfloat16
+    for name, arrow in encoders.items():
+        if isinstance(arrow.network, EfficientNetLite0):
+            encoders[name] = _with_network(arrow, _faster(arrow.network, device))
+    for name, arrow in decoders.items():
+        if half and device.type == "cpu" and isinstance(arrow.network, MLP):
+            decoders[name] = _with_network(arrow, packed_mlp(arrow.network, torch.bfloat16))
+    return DisentangledVAE(vae.latent, encoders, decoders).eval()
 
 
-def _fast_network(network: EfficientNetLite0) -> EfficientNetLite0:
-    faster, device = fused(network), network.head.weight.device
+def _with_network(arrow: Arrow, network: nn.Module) -> Arrow:
+    """Return an arrow like this one with another network."""
+    other = copy.copy(arrow)
+    other._modules = arrow._modules | {"network": network}
+    return other
+
+
+def _faster(network: EfficientNetLite0, device: torch.device) -> EfficientNetLite0:
+    faster = fused(network)
     dtype = fastest_type(device) if faster.precision == "bf16" else torch.float32
     faster.precision = "float32" if dtype == torch.float32 else "bf16"
     for part in (faster.fixed, faster.blocks, faster.features):

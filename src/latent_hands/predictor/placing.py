@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float64
-
-from latent_hands.hand.camera import project
 
 BONE_SPREAD = 0.1
 """Relative standard deviation of an assumed bone: that of RHD's people is 3.9 mm around 36 mm."""
@@ -124,9 +121,10 @@ def _linearised(
     zero = np.zeros(21)
     by_t = np.stack([np.stack([1 / Z, zero, -X / Z**2], -1), np.stack([zero, 1 / Z, -Y / Z**2], -1)], axis=1)
     J = K[:2, :2] @ by_t
-    projected = project(torch.from_numpy(points + t), torch.from_numpy(K)).numpy()
+    projected = (points + t) @ K.T
     weight = 1 / sigma
-    return (J * weight[:, None, None]).reshape(42, 3), ((uv - projected) * weight[:, None]).ravel()
+    residual = uv - projected[:, :2] / projected[:, 2:]
+    return (J * weight[:, None, None]).reshape(42, 3), (residual * weight[:, None]).ravel()
 
 
 def _size(points: np.ndarray) -> float:

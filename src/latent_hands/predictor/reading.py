@@ -169,10 +169,18 @@ def _readings(
 
 
 def _windows(graph: TrainedGraph, photos: Sequence[Photo], size: int) -> UInt8[Tensor, "n 3 {size} {size}"]:
-    """Return the windows around the crops, of `size` pixels, mirrored where the model expects that."""
-    margin, flip = size / graph.crop_px, _flipped(graph, photos).tolist()
-    squares = zip(photos, flip, strict=True)
-    return torch.stack([cut_square(p.rgb, p.centre_px, p.side_px * margin, size, f) for p, f in squares])
+    """Return the windows around the crops, of `size` pixels, mirrored where the model expects that.
+
+    A square that is read as both hands is cut once.
+    """
+    margin, cuts = size / graph.crop_px, dict[tuple[int, Box], Tensor]()
+    for photo in photos:
+        key = id(photo.rgb), photo.box_px
+        if key not in cuts:
+            cuts[key] = cut_square(photo.rgb, photo.centre_px, photo.side_px * margin, size, False)
+    upright = [cuts[id(photo.rgb), photo.box_px] for photo in photos]
+    flip = _flipped(graph, photos).tolist()
+    return torch.stack([each.flip(-1) if f else each for each, f in zip(upright, flip, strict=True)])
 
 
 def _cameras(graph: TrainedGraph, photos: Sequence[Photo], size: int) -> Tensor | None:
