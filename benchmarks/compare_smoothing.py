@@ -8,14 +8,16 @@ The set is rendered into --root first, unless it is there. Settings (of One-Euro
 --fit) are chosen on its training sequences; the table is of its evaluation sequences. Side, bone and camera
 are given.
 
-* jitter: root mean square of the displacement of joints from frame to frame while the hand rests, and of the
-  second difference, in mm; also in the image, in % of the side of the hand's box.
+* jitter: root mean square of the displacement of joints from frame to frame while the hand rests, its
+  median over the sequences, and the same of the second difference, in mm; also in the image, in % of the
+  side of the hand's box.
 * moving: mean error of the joints relative to the palm while the hand moves, in mm; also in the image.
+* found: share of all frames with a hand. All other numbers are of the frames in which every way has one.
 * latency: the shift of the velocities that correlates best with the true ones, in frames.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -50,6 +52,7 @@ class Score:
     """The numbers of one way of smoothing, over all sequences."""
 
     jitter_mm: float
+    median_mm: float
     acceleration_mm: float
     jitter_uv: float
     moving_mm: float
@@ -74,12 +77,11 @@ def score(found: list[Series], truth: list[Sequence_]) -> Score:
         errors_uv.append((np.linalg.norm(each.uv_px - true.uv_px, axis=-1) / side)[~still])
         seen.append(np.isfinite(each.xyz_mm[:, 0, 0]))
         correlation += correlations(np.nan_to_num(step[1:]), np.diff(true.xyz_mm, axis=0))
-    rms, mean = (
-        (lambda x: float(np.sqrt(np.nanmean(np.concatenate(x))))),
-        lambda x: float(np.nanmean(np.concatenate(x))),
-    )
+    mean = lambda x: float(np.nanmean(np.concatenate(x)))  # noqa: E731
+    rms = lambda x: float(np.sqrt(mean(x)))  # noqa: E731
     return Score(
         rms(steps),
+        float(np.median([rms([each]) for each in steps if np.isfinite(each).any()])),
         rms(bends),
         100 * rms(steps_uv),
         mean(errors),
@@ -106,11 +108,27 @@ def peak(correlation: np.ndarray) -> float:
 
 
 def euro(found: list[Series], truth: list[Sequence_], cutoff: float, beta: float, uv: tuple) -> list[Series]:
-    """Filter the series; a frame without a hand repeats the one before."""
+    """Filter the series; in a frame without a hand the filter sees the one before."""
     return [
-        Series(one_euro(held(each.xyz_mm), true.fps, cutoff, beta), one_euro(held(each.uv_px), true.fps, *uv))
+        Series(
+            one_euro(held(each.xyz_mm), true.fps, cutoff, beta) + 0 * each.xyz_mm,
+            one_euro(held(each.uv_px), true.fps, *uv) + 0 * each.uv_px,
+        )
         for each, true in zip(found, truth, strict=True)
     ]
+
+
+def compared(ways: dict[str, list[Series]]) -> dict[str, list[Series]]:
+    """Return the series of all ways without the frames in which one of them has no hand."""
+    seen = [
+        np.logical_and.reduce([np.isfinite(x.xyz_mm) for x in same])
+        for same in zip(*ways.values(), strict=True)
+    ]
+    blank = [np.where(each, 0.0, np.nan) for each in seen]
+    return {
+        name: [Series(x.xyz_mm + nan, x.uv_px + nan[..., :2]) for x, nan in zip(way, blank, strict=True)]
+        for name, way in ways.items()
+    }
 
 
 def held(x: np.ndarray) -> np.ndarray:
@@ -192,7 +210,7 @@ def main() -> None:
         return
     chosen = {}
     for split in ("training", "evaluation"):
-        truth, rows = sequences(options.root, split)[: options.sequences], {}
+        truth, every = sequences(options.root, split)[: options.sequences], {}
         steps = follow(truth, f"{split}: follow")
         ways = {
             smooth: [series(hands_of(model, a, smooth), t) for a, t in zip(steps, truth, strict=True)]
@@ -204,12 +222,14 @@ def main() -> None:
             raw["frame by frame"] = [series(*pair) for pair in zip(single, truth, strict=True)]
             raw["followed, not smoothed"] = ways["none"]
         for name, found in raw.items():
-            rows[name] = score(found, truth)
             if split == "training":
-                chosen[name] = best_euro(found, truth, rows[name])
-            rows[f"{name}, One-Euro"] = score(euro(found, truth, *chosen[name]), truth)
-        for smooth in ("online", "offline"):
-            rows[f"followed, {smooth}"] = score(ways[smooth], truth)
+                chosen[name] = best_euro(found, truth, score(found, truth))
+            every[name] = found
+            every[f"{name}, One-Euro"] = euro(found, truth, *chosen[name])
+        every |= {f"followed, {smooth}": ways[smooth] for smooth in ("online", "offline")}
+        rows = {name: score(way, truth) for name, way in compared(every).items()}
+        for name, way in every.items():
+            rows[name] = replace(rows[name], found=score(way, truth).found)
         print_rows(f"{split}: {len(truth)} sequences", rows)
     print("\nOne-Euro: cutoff in hertz, beta, and both in the image:", chosen)
 
@@ -220,7 +240,16 @@ def progress(truth: list[Sequence_], title: str):
 
 def print_rows(title: str, rows: dict[str, Score]) -> None:
     """Print a table in Markdown."""
-    names = ("jitter mm", "acceleration mm", "jitter uv %", "moving mm", "moving uv %", "latency", "found")
+    names = (
+        "jitter mm",
+        "median mm",
+        "acceleration mm",
+        "jitter uv %",
+        "moving mm",
+        "moving uv %",
+        "latency",
+        "found",
+    )
     lines = [["", *names], ["---"] * (len(names) + 1)]
     lines += [[name, *(f"{value:.2f}" for value in vars(row).values())] for name, row in rows.items()]
     print(f"\n{title}\n", *(f"| {' | '.join(line)} |" for line in lines), sep="\n", flush=True)

@@ -1,5 +1,6 @@
 """A film of followed hands: the frames of rendered sequences, with joints, box, side and number."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from latent_hands import draw
 from latent_hands.data import read_rgb
 from latent_hands.draw.video import VideoWriter
 from latent_hands.draw.whole_images import SIDES, Mark, whole_image
-from latent_hands.predictor import Model
+from latent_hands.predictor import Hand, Model
 
 SIDE_PX = 320
 MOST_SEQUENCES = 3
@@ -22,18 +23,19 @@ def film(model: Model, truth: list[Sequence_], path: Path) -> str:
     for each in truth[:MOST_SEQUENCES]:
         images = [read_rgb(sample.image) for sample in each.samples]
         for image, hands in zip(images, model.follow(images, fps=fps, K=each.samples[0].K), strict=True):
-            marks = [
-                Mark(
-                    hand.uv_wrist_form_px,
-                    hand.box_px,
-                    SIDES[hand.handedness],
-                    f"{hand.handedness} {hand.track}",
-                )
-                for hand in hands
-            ]
-            frames.append(whole_image(image, marks, (SIDE_PX, SIDE_PX)))
+            frames.append(drawn(image, hands))
     write(frames, path, fps)
     return f"{path}: {len(frames)} frames, {path.stat().st_size / 1e6:.2f} MB"
+
+
+def drawn(image: np.ndarray, hands: Sequence[Hand]) -> np.ndarray:
+    """Draw followed hands: joints, box, side and number."""
+    marks = [
+        Mark(hand.uv_wrist_form_px, hand.box_px, SIDES[hand.handedness], f"{hand.handedness} {hand.track}")
+        for hand in hands
+    ]
+    height, width = image.shape[:2]
+    return whole_image(image, marks, (SIDE_PX, round(SIDE_PX * height / width)))
 
 
 def write(frames: list[np.ndarray], path: Path, fps: float) -> None:

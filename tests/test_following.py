@@ -199,7 +199,7 @@ def test_smoothed_palms_follow_a_line_and_lose_noise(run, smooth):
     noisy = [(True_(x + rng.normal(0, 0.5)),) for x in clean]
     offset = True_(0).uv_px[0, 0]
     found = np.array(
-        [hands[0].uv_px[0, 0] - offset for hands in run(World(noisy, uv_spread=0.3), smooth=smooth)]
+        [hands[0].uv_px[0, 0] - offset for hands in run(World(noisy, uv_spread=0.15), smooth=smooth)]
     )
     raw = np.array([hands[0].x for hands in noisy])
     assert np.abs(found - clean).max() < 4
@@ -213,6 +213,17 @@ def test_a_hand_at_rest_stays_where_it_is(run):
     for hands in zip(*frames, strict=True):
         for hand in hands:
             np.testing.assert_allclose(hand[0].uv_px[0], True_(100).uv_px[0], atol=1e-2)
+
+
+def test_the_crop_stays_while_it_is_right(run):
+    """Noise of the joints does not move the crop, and so adds no noise to the next joints."""
+    rng = np.random.default_rng(0)
+    noisy = [(True_(100 + rng.normal(0, 0.3), 100 + rng.normal(0, 0.3)),) for _ in range(12)]
+    crops = [hands[0].crop_px for hands in run(World(noisy))]
+    assert len(set(crops[1:])) == 1
+    crops = [hands[0].crop_px[0] for hands in run(World([(hand,) for hand in line(60, 260, 31)]))]
+    assert np.ptp(np.diff(crops[5:])) < 12
+    assert crops[-1] - crops[0] == pytest.approx(200, abs=5)
 
 
 def test_frames_of_another_size_end_all_tracks(run):

@@ -1,10 +1,13 @@
 """Laws of the filter and the smoother: closed forms, least squares, limits, and causality."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from latent_hands.predictor.smoothing import Process, begin, predict, smooth, update
+from latent_hands.predictor import smoothing
+from latent_hands.predictor.smoothing import Motion, Process, begin, predict, smooth, update
 
 STILL = Process(np.zeros(5), 0.1)
 MOVING = Process(np.array([1.0, 2.0, 1.0, 1.0, 1.0]), 0.2)
@@ -119,3 +122,53 @@ def test_the_smoother_is_surer_than_the_filter_and_ends_with_it():
     assert after[-1] is beliefs[-1]
     for belief, smoothed in zip(beliefs, after, strict=True):
         assert (smoothed.variance <= belief.variance + 1e-12).all()
+
+
+REST = Process(0.01 * MOVING.speed, 0.02)
+VARIANCE = np.full(5, 0.01)
+
+
+def followed(values, motion, rotations=None):
+    rotations = [EYE] * len(values) if rotations is None else rotations
+    beliefs = [begin(values[0], rotations[0], VARIANCE, motion.moving)]
+    for value, rotation in zip(values[1:], rotations[1:], strict=True):
+        beliefs.append(smoothing.filtered(beliefs[-1], 1 / 30, value, rotation, VARIANCE, motion))
+    return beliefs
+
+
+def test_two_equal_processes_are_one():
+    values, rotations, _ = measurements(12)
+    once = filtered(values, rotations, VARIANCE, [i / 30 for i in range(12)], MOVING)
+    twice = followed(values, Motion(MOVING, MOVING, 0.5), rotations)
+    np.testing.assert_allclose(twice[-1].values, once[-1].values)
+    np.testing.assert_allclose(twice[-1].rotation, once[-1].rotation)
+    np.testing.assert_allclose(twice[-1].covariance, once[-1].covariance)
+    assert twice[-1].moving == pytest.approx(0.5)
+
+
+def test_a_hand_at_rest_is_recognised_and_so_is_its_start():
+    rng = np.random.default_rng(0)
+    still = rng.normal(0, 0.03, (30, 2))
+    moves = still[-1] + np.linspace(0, 2, 15)[:, None] * [1, -1]
+    beliefs = followed(np.concatenate([still, moves]), Motion(REST, MOVING, 0.5))
+    assert max(belief.moving for belief in beliefs[10:30]) < 0.5
+    assert min(belief.moving for belief in beliefs[34:]) > 0.7
+    found = np.stack([belief.values for belief in beliefs])
+    assert np.abs(np.diff(found[15:30], axis=0)).max() < 0.02
+    np.testing.assert_allclose(found[-1], moves[-1], atol=0.15)
+
+
+def test_a_mixture_is_joined_with_its_mean_and_its_covariance():
+    rng = np.random.default_rng(0)
+    beliefs = [
+        replace(begin(rng.normal(size=2), EYE, rng.uniform(1, 2, 5), MOVING), velocity=rng.normal(size=5))
+        for _ in range(2)
+    ]
+    joined = smoothing._joined(*beliefs, 0.3)
+    means = [np.stack([[*b.values, 0, 0, 0], b.velocity], axis=1) for b in beliefs]
+    mean = 0.7 * means[0] + 0.3 * means[1]
+    moments = [b.covariance + m[:, :, None] * m[:, None] for b, m in zip(beliefs, means, strict=True)]
+    covariance = 0.7 * moments[0] + 0.3 * moments[1] - mean[:, :, None] * mean[:, None]
+    np.testing.assert_allclose(joined.values, mean[:2, 0])
+    np.testing.assert_allclose(joined.velocity, mean[:, 1])
+    np.testing.assert_allclose(joined.covariance, covariance)

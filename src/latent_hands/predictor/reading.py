@@ -62,10 +62,14 @@ class Reading:
     @property
     def is_off(self) -> bool:
         """Return whether the crop differs so much from `next_crop` that the hand must be read again."""
-        x, y, side, _ = self.photo.crop_box_px
-        u, v, wanted, _ = self.next_crop
-        shift = max(abs(u + wanted / 2 - x - side / 2), abs(v + wanted / 2 - y - side / 2))
-        return abs(wanted / side - 1) > SCALE_TOLERANCE or shift > SHIFT_TOLERANCE * side
+        return is_off(self.photo.crop_box_px, self.next_crop)
+
+
+def is_off(crop: Box, wanted: Box) -> bool:
+    """Return whether a square crop differs from a wanted one by more than the tolerances."""
+    (x, y, side, _), (u, v, wanted_side, _) = crop, wanted
+    shift = max(abs(u + wanted_side / 2 - x - side / 2), abs(v + wanted_side / 2 - y - side / 2))
+    return abs(wanted_side / side - 1) > SCALE_TOLERANCE or shift > SHIFT_TOLERANCE * side
 
 
 def read(graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws: int = 0) -> list[Reading]:

@@ -6,6 +6,8 @@ Each number x moves with a velocity v of its own, which forgets itself (an Ornst
 
 `speed` is the standard deviation of v. The rotation moves in the same way along the three axes of the frame
 into which it rotates. Numbers and axes are independent of each other, so all matrices are 2x2, for x and v.
+
+A hand rests and moves by turns. `filtered` weighs a process of each by how well it explains the measurements.
 """
 
 import math
@@ -19,6 +21,8 @@ from scipy.spatial.transform import Rotation
 Numbers = Float[np.ndarray, " n"]
 Axes = Float[np.ndarray, " d"]
 """An entry for each number, followed by three for the axes of the rotation: d = n + 3."""
+LEAST_SHARE = 1e-3
+"""Smallest probability of rest and of movement."""
 Matrix = Float[np.ndarray, "3 3"]
 
 
@@ -46,6 +50,20 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Motion:
+    """A hand that rests and moves by turns.
+
+    Args:
+        rest, moving: The process of each.
+        change_s: Mean time until the other one may begin.
+    """
+
+    rest: Process
+    moving: Process
+    change_s: float
+
+
+@dataclass(frozen=True)
 class Belief:
     """The state at one time: a Gaussian.
 
@@ -54,12 +72,14 @@ class Belief:
         rotation: Mean of the rotation, applied to rows.
         velocity: (d,) mean of the velocities.
         covariance: (d, 2, 2) covariance of x and v of each number and axis.
+        moving: Probability that the hand moves, not rests.
     """
 
     values: Numbers
     rotation: Matrix
     velocity: Axes
     covariance: Float[np.ndarray, " d 2 2"]
+    moving: float = 0.5
 
     @property
     def variance(self) -> Axes:
@@ -98,6 +118,40 @@ def update(belief: Belief, values: Numbers, rotation: Matrix, variance: Axes) ->
     later = belief.moved(gain[:, 0] * innovation)
     covariance = P - gain[:, :, None] * P[:, None, 0, :]
     return replace(later, velocity=belief.velocity + gain[:, 1] * innovation, covariance=covariance)
+
+
+def filtered(
+    belief: Belief, dt: float, values: Numbers, rotation: Matrix, variance: Axes, motion: Motion
+) -> Belief:
+    """Return the belief after `dt` seconds and a measurement, of a hand that may rest or move.
+
+    Each process predicts and is updated. The beliefs are weighted by their likelihood, and joined into one
+    Gaussian of the same mean and covariance (generalised pseudo-Bayes of the first order, Ackerson and Fu
+    1970).
+    """
+    stays = 0.5 + 0.5 * math.exp(-dt / motion.change_s)
+    prior = stays * belief.moving + (1 - stays) * (1 - belief.moving)
+    expected = [predict(belief, dt, process) for process in (motion.rest, motion.moving)]
+    rest, moving = (update(each, values, rotation, variance) for each in expected)
+    evidence = [_log_likelihood(each, values, rotation, variance) for each in expected]
+    odds = math.log(prior / (1 - prior)) + evidence[1] - evidence[0]
+    share = 0.5 * (1 + math.tanh(odds / 2))
+    share = min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
+    return replace(_joined(rest, moving, share), moving=share)
+
+
+def _log_likelihood(expected: Belief, values: Numbers, rotation: Matrix, variance: Axes) -> float:
+    total = expected.variance + variance
+    return float(-0.5 * (expected.step_to(values, rotation) ** 2 / total + np.log(total)).sum())
+
+
+def _joined(first: Belief, second: Belief, share: float) -> Belief:
+    """Return the Gaussian of the mean and the covariance of a mixture with `share` of the second belief."""
+    step = np.stack([first.step_to(second.values, second.rotation), second.velocity - first.velocity], axis=1)
+    covariance = (1 - share) * first.covariance + share * second.covariance
+    covariance = covariance + share * (1 - share) * step[:, :, None] * step[:, None, :]
+    mean = first.moved(share * step[:, 0])
+    return replace(mean, velocity=first.velocity + share * step[:, 1], covariance=covariance)
 
 
 def smooth(filtered: Sequence[Belief], seconds: Sequence[float], process: Process) -> list[Belief]:

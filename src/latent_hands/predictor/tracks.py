@@ -7,7 +7,7 @@ The state consists of numbers and one rotation (`smoothing`), in frames that do 
 * the viewpoint, as a rotation into the camera frame.
 
 The variances of a measurement are those of q(z | image), widened by [sampling] temperature, and the spreads
-that they cause. Most of an error is the same from frame to frame; `NOISE_SHARE` is the part that is not.
+that they cause. Much of an error is the same from frame to frame; `NOISE_SHARE` is the part that is not.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,22 @@ from latent_hands.predictor import smoothing
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.hand import Hand, Handedness
-from latent_hands.predictor.reading import Reading, mirrored
-from latent_hands.predictor.smoothing import Belief, Process
+from latent_hands.predictor.reading import Reading, is_off, mirrored
+from latent_hands.predictor.smoothing import Belief, Motion, Process
 from latent_hands.predictor.trained_graph import TrainedGraph
 
-SPEED = {"latent": 1.0, "palm": 4.0, "size": 0.5, "rotation": 0.5}
+SPEED = {"latent": 2.0, "palm": 8.0, "size": 1.0, "rotation": 1.0}
 """Standard deviations of velocities, per second: of z, palm (bone lengths), ln size, rotation (radians).
 
 With MEMORY_S and NOISE_SHARE they are chosen on rendered sequences (benchmarks/compare_smoothing.py --fit).
 """
 MEMORY_S = 0.1
-NOISE_SHARE = {"latent": 0.11, "palm": 0.12, "size": 0.12, "rotation": 0.25}
-"""Share of the variance of an error that changes from frame to frame."""
+REST_SPEED, REST_MEMORY_S = 0.01, 0.02
+"""Speeds of a hand at rest, relative to SPEED, and the time in which a velocity ends there."""
+CHANGE_S = 0.5
+"""Mean time until a hand at rest may begin to move, and the reverse."""
+NOISE_SHARE = {"latent": 0.44, "palm": 0.48, "size": 0.48, "rotation": 1.0}
+"""Share of the variance of an error that counts as noise of one frame."""
 LEAST_VARIANCE = 1e-8
 
 
@@ -86,6 +90,7 @@ class Track:
         number: Its number, never used twice.
         log_odds: Accumulated log odds of a right hand.
         score: The score of its last detection.
+        handedness: Its side. It changes where the log odds of the other side are clear.
         steps: Its last step; empty before the first one.
         unseen: Number of detections in a row that did not find it.
         part: Number of changes of the side.
@@ -94,14 +99,10 @@ class Track:
     number: int
     log_odds: float
     score: float | None
+    handedness: Handedness = "left"
     steps: list[Step] = field(default_factory=list)
     unseen: int = 0
     part: int = 0
-
-    @property
-    def handedness(self) -> Handedness:
-        """The more probable side."""
-        return "right" if self.log_odds > 0 else "left"
 
     @property
     def last(self) -> Step:
@@ -118,8 +119,13 @@ class Track:
         return (uv - uv[0]) * scale + later.values[-3:-1] * step.unit_px
 
     def expected_crop(self, seconds: float, size_px: tuple[int, int]) -> Box:
-        """Return the crop around the expected joints."""
-        return crop_of_joints(self.expected_uv_px(seconds), size_px, ROOM)
+        """Return the crop around the expected joints; the last one again if it is still right.
+
+        A crop that moved with the noise of the last joints would add noise to the next ones.
+        """
+        last = self.last.reading.photo.crop_box_px
+        wanted = crop_of_joints(self.expected_uv_px(seconds), size_px, ROOM)
+        return wanted if is_off(last, wanted) else last
 
     def add(self, reading: Reading, seconds: float, camera: ImageCamera) -> Step:
         """Filter the reading of a frame, and return the step."""
@@ -133,10 +139,8 @@ class Track:
         else:
             step = self.last
             found = measure(reading, step.unit_px)
-            expected = step.belief
-            if seconds > step.seconds:
-                expected = smoothing.predict(expected, seconds - step.seconds, process_of(expected))
-            belief = smoothing.update(expected, found.values, found.rotation, found.variance)
+            dt, motion = seconds - step.seconds, motion_of_length(len(found.variance))
+            belief = smoothing.filtered(step.belief, dt, found.values, found.rotation, found.variance, motion)
         self.steps = [
             Step(self.number, self.part, reading, belief, seconds, camera, found.unit_px, self.score)
         ]
@@ -147,6 +151,12 @@ def process_of_length(count: int) -> Process:
     """Return the process of a state of `count` numbers and axes."""
     groups = ("latent", count - 6), ("palm", 2), ("size", 1), ("rotation", 3)
     return Process(np.concatenate([np.full(n, SPEED[name]) for name, n in groups]), MEMORY_S)
+
+
+def motion_of_length(count: int) -> Motion:
+    """Return the movement of a state of `count` numbers and axes."""
+    moving = process_of_length(count)
+    return Motion(Process(REST_SPEED * moving.speed, REST_MEMORY_S), moving, CHANGE_S)
 
 
 def process_of(belief: Belief) -> Process:
@@ -195,9 +205,17 @@ def hand_of_step(graph: TrainedGraph, step: Step, belief: Belief | None) -> Hand
 
 
 def smoothed(steps: Sequence[Step]) -> list[Belief]:
-    """Return the states of all frames of one part of a track, each given all frames."""
-    beliefs, seconds = [step.belief for step in steps], [step.seconds for step in steps]
-    return smoothing.smooth(beliefs, seconds, process_of(beliefs[0]))
+    """Return the states of all frames of one part of a track, each given all frames.
+
+    One process suffices: the frames after a rest say when it ended.
+    """
+    found = [measure(step.reading, step.unit_px) for step in steps]
+    seconds, process = [step.seconds for step in steps], process_of(steps[0].belief)
+    beliefs = [smoothing.begin(found[0].values, found[0].rotation, found[0].variance, process)]
+    for dt, each in zip(np.diff(seconds), found[1:], strict=True):
+        expected = smoothing.predict(beliefs[-1], float(dt), process)
+        beliefs.append(smoothing.update(expected, each.values, each.rotation, each.variance))
+    return smoothing.smooth(beliefs, seconds, process)
 
 
 def _reading_of(graph: TrainedGraph, step: Step, belief: Belief) -> Reading:
