@@ -91,8 +91,8 @@ BROKEN = {
     r"annotation 3 of .*training\.json is of image 8; the 1 images have other ids, such as 7": change(
         "image_id", 8
     ),
-    r"photo\.png are at most 0\.9\d*, so they are shares of the image": lambda content: change(
-        "keypoints", np.column_stack([UV_PX / 64, np.full(21, 2)]).ravel().tolist()
+    r"photo\.png are at most 1\.2, so they are shares of the image": lambda content: change(
+        "keypoints", np.column_stack([1.2 * UV_PX / UV_PX.max(), np.full(21, 2)]).ravel().tolist()
     )(content),
     r'category "hand" of .*training\.json has no list "keypoints"': lambda content: content["categories"][
         0

@@ -14,6 +14,7 @@ from latent_hands.doctor import anatomy, cameras
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.images import READINGS, best_reading
 from latent_hands.doctor.labels import labels_of
+from latent_hands.hand.bending import left_bend
 from latent_hands.hand.skeleton import JOINTS, reorder
 
 
@@ -111,7 +112,7 @@ def test_wrong_sides_are_named(labels):
 
 
 def test_one_wrong_side_is_that_hands_problem(labels):
-    bent = int(np.abs(anatomy.left_bend(labels.xyz_mm)).argmax())
+    bent = int(np.abs(left_bend(labels.xyz_mm)).argmax())
     left = labels.left.copy()
     left[bent] ^= True
     verdicts, outliers = diagnose(replace(labels, left=left))
@@ -235,9 +236,7 @@ def test_bends_are_the_same_from_everywhere_and_for_mirror_images(labels):
     here = anatomy.bend_deg(labels.xyz_mm, labels.left)
     np.testing.assert_allclose(anatomy.bend_deg(labels.xyz_mm @ R, labels.left), here, atol=1e-3)
     np.testing.assert_allclose(anatomy.bend_deg(labels.xyz_mm * [-1, 1, 1], ~labels.left), here, atol=1e-3)
-    np.testing.assert_allclose(
-        anatomy.left_bend(labels.xyz_mm * [-1, 1, 1]), -anatomy.left_bend(labels.xyz_mm), atol=1e-9
-    )
+    np.testing.assert_allclose(left_bend(labels.xyz_mm * [-1, 1, 1]), -left_bend(labels.xyz_mm), atol=1e-9)
 
 
 @pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from posed_hands import SIZE_PX, posed_hands
+from posed_hands import SIZE_PX, posed_hands, write_rhd
 
+from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
 from latent_hands.data.labelled_images import MANY, read_labelled
-from latent_hands.doctor import check
+from latent_hands.doctor import check, check_set
 from latent_hands.errors import HandsError
 from latent_hands.predictor.photo import photo_of
 
@@ -59,6 +60,15 @@ def test_labels_of_another_frame_are_refused_and_reported(write, message):
             use(sample)
     (problem,) = [each for each in check([sample]).problems if each.kind == "frame"]
     assert message in problem.message
+
+
+def test_images_of_rhd_that_were_resized_are_refused(tmp_path):
+    """All cameras of RHD have the principal point (160, 160), the centre of its images of 320 pixels."""
+    K = np.array([[300.0, 0, 160], [0, 300, 160], [0, 0, 1]], np.float32)
+    root = write_rhd(tmp_path, posed_hands(2, K=K))
+    assert {each.kind for each in check_set("rhd", root, ["evaluation"]).problems} >= {"frame"}
+    with pytest.raises(HandsError, match="for an image of 320x320 pixels, but the image has 240x200"):
+        build_windows(open_data("rhd", root, "evaluation"))
 
 
 def test_an_orientation_without_a_labelled_size_is_refused(write):

@@ -9,6 +9,7 @@ import pytest
 import tiny_hands
 import torch
 from painted_hands import painted_hands
+from posed_hands import posed_hands
 from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands.api import evaluate
@@ -62,6 +63,16 @@ def test_hands_without_a_side_are_not_scored(tmp_path: Path):
     samples = [replace(sample, side=None) for sample in painted_hands(tmp_path, 3)]
     with pytest.raises(HandsError, match="none of the 3 hands is labelled as left or right"):
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
+
+
+def test_swapped_sides_are_refused():
+    hands = posed_hands(24)
+    xyz_mm = torch.from_numpy(np.stack([h.xyz_mm for h in hands if h.xyz_mm is not None]))
+    right = torch.tensor([hand.side == "right" for hand in hands])
+    windows = replace(tiny_hands.windows(24), right_hands="condition")
+    check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right))
+    with pytest.raises(HandsError, match="bend like hands of the other side than labelled"):
+        check_labels(windows.with_labels(xyz_mm=xyz_mm, right=~right))
 
 
 def test_a_side_can_be_given_to_hands_without_one(tmp_path: Path, caplog):

@@ -4,11 +4,17 @@
 numbers that look right.
 """
 
+import numpy as np
+
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
+from latent_hands.hand.bending import against_side
 
 LEGAL_BONE_MM = (15.0, 80.0)
 """Range of the middle MCP-PIP bone of any hand, by any definition of its joints."""
+MANY, MOST_AGAINST = 8, 0.8
+"""The least number of bent hands of which wrong sides are found, and the largest share of them that bends to
+the back of the hand."""
 UNITS = {
     3: "metres, not millimetres",
     2: "decimetres, not millimetres",
@@ -21,9 +27,10 @@ UNITS = {
 
 
 def check_labels(windows: Windows) -> None:
-    """Raise HandsError if the 3D labels have a wrong unit, or if no hand's side is labelled.
+    """Raise HandsError if the 3D labels have a wrong unit, or if sides are not labelled or wrong.
 
-    A wrong unit would cancel: predicted and labelled poses are both in lengths of the middle bone.
+    A wrong unit would cancel: predicted and labelled poses are both in lengths of the middle bone. Sides are
+    wrong if most fingers bend to the back of the hand.
     """
     if windows.bone_mm is None:
         return
@@ -33,6 +40,16 @@ def check_labels(windows: Windows) -> None:
             f"none of the {len(windows)} hands is labelled as left or right. A right hand treated as a "
             'left one is trained on and scored wrongly: label the side of each hand, "left" or "right", or '
             "give one for all: evaluate and prepare --handedness, train --data.handedness"
+        )
+    if windows.xyz_mm is None:
+        return
+    handed = windows.handed
+    left = np.ones(len(windows), bool) if handed is None else ~handed.cpu().numpy()
+    against, bent = against_side(windows.xyz_mm.cpu().double().numpy(), left)
+    if bent.sum() >= MANY and against.sum() > MOST_AGAINST * bent.sum():
+        raise HandsError(
+            f"{against.sum()} of {bent.sum()} hands with bent fingers bend like hands of the other side than "
+            "labelled: sides are swapped, or joints are mirrored; run `latent-hands check` on the set"
         )
 
 

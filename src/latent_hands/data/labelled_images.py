@@ -5,7 +5,7 @@ not. Such a set gives numbers that look right, so it is refused. `latent-hands c
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -37,8 +37,15 @@ def read_labelled(sample: Sample) -> UInt8[np.ndarray, "height width 3"]:
         check_size(sample, image)
         pixels = decode(image)
         if (pages := pages_of(image)) > 1:
-            _LOG.warning("%s has %d pages or frames; the first is read", sample.where, pages)
+            _LOG.warning("%s has %d pages or frames; the first is read", sample.image, pages)
         return pixels
+
+
+def check_files(samples: Iterable[Sample]) -> None:
+    """Raise HandsError if labels are not for the image of their sample; pixels are not decoded."""
+    for sample in samples:
+        with open_image(sample.image) as image:
+            check_size(sample, image)
 
 
 def check_size(sample: Sample, image: Image.Image) -> None:
@@ -47,12 +54,12 @@ def check_size(sample: Sample, image: Image.Image) -> None:
         return
     shown, orientation = shown_size(image), image.getexif().get(ORIENTATION, 1)
     if sample.size_px is not None and sample.size_px != shown:
-        raise HandsError(f"{sample.where}: {_other_size(sample.size_px, shown, image.size)}")
+        raise HandsError(_other_size(sample.size_px, shown, image.size))
     if orientation in range(2, 9) and (
         sample.size_px is None or image.width == image.height or shown == image.size
     ):
         raise HandsError(
-            f"{sample.where}: the EXIF orientation {orientation} turns or mirrors the image, and it is not "
+            f"the EXIF orientation {orientation} turns or mirrors the image, and it is not "
             "known whether the labels are for the stored or for the turned image; save the one that was "
             "labelled without an EXIF orientation"
         )

@@ -9,6 +9,7 @@ from jaxtyping import Float32
 
 from latent_hands.data import open_data
 from latent_hands.data.formats.boxes import read_boxes
+from latent_hands.data.labelled_images import check_files
 from latent_hands.data.readers.images import list_images
 from latent_hands.data.sample import Sample
 from latent_hands.data.whole_images import hands_by_image, images_of
@@ -67,8 +68,10 @@ def frames_of(samples: Iterable[Sample], images: Iterable[Path] = ()) -> list[Fr
     """Return a frame for each image of samples that have `uv_px`, and for each of `images`.
 
     Frames with a rendered hand in the background that has no labels are left out.
+    Raises HandsError for labels of another image than the file (`check_files`).
     """
     grouped = hands_by_image(samples, images)
+    check_files(hands[0] for hands in grouped.values() if hands)
     return [
         Frame(image, tuple(_hand_of(sample) for sample in hands))
         for image, hands in grouped.items()

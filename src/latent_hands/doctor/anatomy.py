@@ -90,21 +90,6 @@ def thumb_base(xyz: Hands) -> Float[np.ndarray, " n"]:
     return along / np.maximum((way * way).sum(axis=-1), 1e-12)
 
 
-def left_bend(xyz: Hands) -> Float[np.ndarray, " n"]:
-    """Return how far the four fingers bend towards the palm of a LEFT hand, in finger lengths, -1 to 1.
-
-    Fingers bend to the palm and hardly backwards. So it is positive for left hands, negative for right hands,
-    and near 0 for flat hands, which do not decide.
-    """
-    normal = _unit(np.cross(xyz[:, LITTLE_MCP] - xyz[:, _INDEX_MCP], xyz[:, MIDDLE_MCP] - xyz[:, 0]))
-    bends = []
-    for chain in list(FINGERS.values())[1:]:
-        points = xyz[:, chain]
-        length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(axis=1)
-        bends.append(((points[:, -1] - points[:, 0]) * normal).sum(axis=-1) / np.maximum(length, 1e-9))
-    return np.mean(bends, axis=0)
-
-
 def bend_deg(xyz: Hands, left: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n 4 3"]:
     """Return the angles of MCP, PIP and DIP of index to little finger, positive towards the palm."""
     across = _unit(xyz[:, LITTLE_MCP] - xyz[:, _INDEX_MCP]) * np.where(left, 1.0, -1.0)[:, None]

@@ -189,9 +189,9 @@ def _problems_of_frame(sample: Sample, image: Image.Image) -> list[Problem]:
     try:
         check_size(sample, image)
     except HandsError as error:
-        problems.append(Problem("frame", str(sample.image), str(error)))
+        problems.append(Problem("frame", str(sample.image), f"{sample.image}: {error}"))
     if (pages := pages_of(image)) > 1:
-        message = f"{sample.where} has {pages} pages or frames; the first is read"
+        message = f"{sample.image} has {pages} pages or frames; the first is read"
         problems.append(Problem("frame", str(sample.image), message))
     return problems
 

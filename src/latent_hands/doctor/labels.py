@@ -8,9 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from latent_hands.data import Sample
-from latent_hands.doctor import anatomy
-
-_BENT = 0.3
+from latent_hands.hand import bending
 
 
 @dataclass(frozen=True)
@@ -85,14 +83,13 @@ def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels 
 def against_side(labels: Labels) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Return which hands bend like hands of the other side, and which are bent enough to decide."""
     assert labels.left is not None
-    bend = anatomy.left_bend(labels.xyz_mm) * np.where(labels.left, 1, -1)
-    return bend < -_BENT, np.abs(bend) > _BENT
+    return bending.against_side(labels.xyz_mm, labels.left)
 
 
 def count_sides(labels: Labels) -> tuple[int, int]:
     """Return the numbers of hands that bend like left and like right hands."""
-    bend = anatomy.left_bend(labels.xyz_mm)
-    return int((bend > _BENT).sum()), int((bend < -_BENT).sum())
+    bend = bending.left_bend(labels.xyz_mm)
+    return int((bend > bending.BENT).sum()), int((bend < -bending.BENT).sum())
 
 
 def figures(value: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.palm import palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detection
@@ -69,7 +70,7 @@ def observe(
     seen = Observations([], [], [], [])
     for done, (path, labelled) in enumerate(images.items(), 1):
         hands = [hand for hand in labelled if hand.visible_or_all.sum() >= LEAST_VISIBLE]
-        rgb = read_rgb(path)
+        rgb = read_labelled(labelled[0]) if labelled else read_rgb(path)
         K = next((hand.K for hand in hands if hand.K is not None), None)
         camera = camera_of_image(rgb, rgb.shape[:2], K)
         detections = model.detector.detect(rgb) if use_detector else []

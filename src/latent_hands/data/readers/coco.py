@@ -35,6 +35,8 @@ KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 
 """COCO's names of the joints, in the order "snap": each finger from base to tip."""
 HIDDEN, VISIBLE = 1, 2
 """Flags of labelled joints in an exported set. A flag of 0 or less means "not labelled" in every set."""
+SHARES = 3.0
+"""Keypoints that are all smaller are not pixels but shares of the image, which may reach beyond it."""
 _NEEDED = {WRIST: "wrist", MIDDLE_MCP: "middle_finger1"}
 """Joints without which a hand has neither a palm nor a crop."""
 _LOG = logging.getLogger(__name__)
@@ -212,10 +214,10 @@ def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported:
     for joint, name in _NEEDED.items():
         if flags[joint] <= 0:
             raise HandsError(f"{where} has no {name}, which its palm and its crop need; it must be labelled")
-    if uv_px[flags > 0].max() <= 1:
+    if (most := float(np.abs(uv_px[flags > 0]).max())) <= SHARES:
         raise HandsError(
-            f"the keypoints of {where} are at most {uv_px[flags > 0].max():.3g}, so they are shares of the "
-            "image; they must be pixels: multiply u by the image's width and v by its height"
+            f"the keypoints of {where} are at most {most:.3g}, so they are shares of the image; they must be "
+            "pixels: multiply u by the image's width and v by its height"
         )
     substitute = uv_px[[MIDDLE_MCP]] if sample.uv_px is None else sample.uv_px
     hidden = exported and bool((flags == VISIBLE).any())
