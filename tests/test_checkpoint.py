@@ -39,6 +39,14 @@ def test_a_run_loads_as_it_was_saved(run):
     assert not list(run.glob(".*"))
 
 
+def test_networks_that_are_loaded_are_not_filled_with_random_numbers():
+    with checkpoint._Unfilled():
+        weight = torch.nn.init.normal_(torch.zeros(3))
+        meta = torch.nn.init.kaiming_uniform_(torch.empty(3, 2, device="meta"))
+    assert torch.equal(weight, torch.zeros(3))
+    assert meta.shape == (3, 2)
+
+
 def test_a_shrunk_run_is_small_and_loads_as_float32(run, tmp_path):
     small = shrink(run, tmp_path / "small")
     sizes = [(folder / "weights.safetensors").stat().st_size for folder in (run, small)]

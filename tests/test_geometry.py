@@ -158,6 +158,8 @@ def test_the_nearest_rotation_keeps_rotations_and_repairs_noise():
     repaired = geo.nearest_rotation(rotations + 0.05 * torch.randn(20, 3, 3, dtype=torch.float64))
     torch.testing.assert_close(repaired.det(), torch.ones(20, dtype=torch.float64))
     assert geo.geodesic_deg(repaired, rotations).max() < 20
+    any_matrices = torch.randn(50, 3, 3, dtype=torch.float64)  # half of them have a negative determinant
+    torch.testing.assert_close(geo.nearest_rotation(any_matrices), roma.special_procrustes(any_matrices))
 
 
 def test_the_geodesic_measures_the_angle_of_a_turn():

@@ -12,7 +12,6 @@ give the statistic itself; `bootstrap_counts` give its distribution.
 
 from typing import Any
 
-import roma
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -95,6 +94,8 @@ def procrustes_align(
 
     Hands that are not `alignable` are aligned on all joints; scores leave them out.
     """
+    import roma  # takes more than a second, and estimates do without it
+
     chosen = alignable(visible)
     chosen = (chosen | ~chosen.any(dim=1, keepdim=True)).double()
     source, target = prediction_mm.double(), truth_mm.double()

@@ -10,7 +10,6 @@ convention with its formula.
 
 import math
 
-import roma
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -127,12 +126,19 @@ def in_plane(angle: float | Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 3 
 
 
 def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Return the rotation R that minimises the Frobenius norm of R - matrix (Procrustes problem)."""
-    return roma.special_procrustes_naive(matrix)  # pyright: ignore[reportReturnType]
+    """Return the rotation R that minimises the Frobenius norm of R - matrix (Procrustes problem).
+
+    R = U diag(1, 1, det(U V^T)) V^T, where matrix = U S V^T is the singular value decomposition.
+    """
+    U, _, Vt = torch.linalg.svd(matrix)
+    last = (U @ Vt).det()[..., None, None] * Vt[..., 2:, :]
+    return U @ torch.cat([Vt[..., :2, :], last], dim=-2)
 
 
 def geodesic_deg(a: Float[Tensor, "*batch 3 3"], b: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
     """Return the angle of the rotation from `a` to `b`, in degrees from 0 to 180."""
+    import roma  # takes more than a second, and estimates do without it
+
     return roma.rotmat_geodesic_distance(a, b) * (180 / math.pi)
 
 

@@ -10,14 +10,15 @@ A run keeps the latest weights, not the best on validation data, because schedul
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.overrides import TorchFunctionMode
 
 from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
@@ -167,9 +168,10 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     path = find_run(run)
     experiment = load_experiment(path / EXPERIMENT, earlier=True)
     weights, _ = read_tensors(path / WEIGHTS)
-    with torch.device("meta"):
-        check_size(build_vae(experiment), weights, path)
-    vae = build_vae(experiment)
+    with _Unfilled():
+        with torch.device("meta"):
+            check_size(build_vae(experiment), weights, path)
+        vae = build_vae(experiment)
     load_weights(
         vae, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}, str(path)
     )
@@ -185,3 +187,17 @@ def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) 
             f"{path}: {EXPERIMENT} describes a graph with {expected} weights, {WEIGHTS} holds {found}: "
             "they belong to different graphs"
         )
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leave parameters without their random start, because they are loaded.
+
+    Random numbers take a tenth of a second, and on the device "meta" they import PyTorch's compiler, which
+    takes more than a second.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of PyTorch, unless it fills a tensor with random numbers."""
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
