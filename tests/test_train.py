@@ -117,8 +117,10 @@ def test_a_stopped_and_resumed_run_equals_an_undisturbed_run(steps, name, more, 
     assert train(experiment, tmp_path / "parts", resume=True, hands=hands())
     whole, parts = (load_run(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    validated = [[m for m in metrics(tmp_path / n) if "epe_mm" in m] for n in ("whole", "parts")]
-    assert validated[0] == validated[1]
+    lines = [metrics(tmp_path / n) for n in ("whole", "parts")]
+    for line in (*lines[0], *lines[1]):
+        line.pop("samples_per_s", None)
+    assert lines[0] == lines[1]
 
 
 def test_a_run_that_never_saved_resumes_from_its_beginning(tmp_path):
@@ -163,12 +165,12 @@ def test_the_cosine_schedule_ends_at_zero():
     assert rates[-1] == pytest.approx(0, abs=1e-12)
 
 
-def test_nan_is_reported_with_its_place_and_nothing_is_saved(tmp_path):
+def test_infinite_terms_are_reported_with_their_place_and_nothing_is_saved(tmp_path):
     broken = start_run(tmp_path / "broken", tiny())
     vae = build_vae(tiny())
-    torch.nn.init.constant_(vae.decoder("pose").network.layers[-1].bias, torch.nan)
+    torch.nn.init.constant_(vae.decoder("pose").network.layers[-1].bias, 1e30)
     write_tensors(broken / WEIGHTS, vae.state_dict(), {})
-    with pytest.raises(HandsError, match='"disentangle", update 0: term log_p_pose is nan'):
+    with pytest.raises(HandsError, match='"disentangle", update 0: term log_p_pose is -inf'):
         train(tiny("estimation", f"--training.start={broken}"), tmp_path / "run", hands=hands())
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 

@@ -4,8 +4,8 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,7 +35,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     temporary = new_temporary(path)
     try:
         mode = temporary.stat().st_mode
-        write(temporary)
+        with naming(path):
+            write(temporary)
         temporary.chmod(stat.S_IMODE(mode))  # safetensors creates it again, for its owner only
         temporary.replace(path)
     finally:
@@ -51,6 +52,29 @@ def write_bytes(path: Path, data: bytes) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write a text file in UTF-8 atomically."""
     return write_bytes(path, text.encode())
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add a text in UTF-8 to the end of a file."""
+    with naming(path), path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let the operating system's errors in the block name this file: those of a full disk name none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the temporary files in a folder and its folders, whose writers have ended."""
+    for each in folder.rglob(f"{_TEMPORARY}*"):
+        each.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1024)

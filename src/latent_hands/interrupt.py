@@ -1,28 +1,89 @@
-"""Ctrl-C that waits for the end of an update."""
+"""Signals that stop a program: Ctrl-C, SIGTERM (kill) and SIGHUP (a closed terminal).
 
+This module imports nothing heavy, so that a new process can use it before it loads anything else.
+"""
+
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
+from types import FrameType
+from typing import NoReturn
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_last: int = signal.SIGINT
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+def exit_code() -> int:
+    """Return the exit code of a stopped program: 128 and the number of the last signal, 130 for Ctrl-C."""
+    return 128 + _last
+
+
+@contextmanager
+def stopping_signals() -> Iterator[None]:
+    """Let each signal of STOPPING raise KeyboardInterrupt, so that everything is cleaned up."""
+    with _handled(_raise):
+        yield
 
 
 @contextmanager
 def on_interrupt() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets. The second one raises KeyboardInterrupt as usual.
+    """Yield an event that the first signal of STOPPING sets. The second one raises KeyboardInterrupt.
 
     Only the main thread receives signals: in another thread the event is never set.
     """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
 
-    def note(*_: object) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
+        if event.is_set():
+            _raise(number, frame)
+        _remember(number)
         event.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with _handled(note):
         yield event
+
+
+def follow_parent(end: Callable[[], object]) -> None:
+    """Call `end`, in a thread, as soon as the process that started this one has ended."""
+
+    def follow() -> None:
+        if (parent := parent_process()) is not None:
+            parent.join()
+            end()
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def stop_with_parent() -> None:
+    """Send this process SIGTERM as soon as the process that started it has ended: a training then saves."""
+    follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _raise(number: int, _: FrameType | None) -> NoReturn:
+    _remember(number)
+    raise KeyboardInterrupt
+
+
+def _remember(number: int) -> None:
+    global _last
+    _last = number
+
+
+@contextmanager
+def _handled(handler: Handler) -> Iterator[None]:
+    """Handle the signals of STOPPING in the block, except those that the program was started to ignore."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    chosen = [number for number in STOPPING if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, handler) for number in chosen}
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, former in before.items():
+            signal.signal(number, former)

@@ -1,5 +1,6 @@
 """Progress bars of long work."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,41 @@ from rich.table import Column
 
 Advance = Callable[[str, int, int], None]
 """A function that takes the name of some work, the number of items done and the number of all items."""
+
+
+class _Lossy:
+    """A text stream whose reader may go: what is written after that is lost, and nothing is raised.
+
+    So `latent-hands train ... | head` trains to its end.
+    """
+
+    def __init__(self, stream: Any):
+        self.stream, self.lost = stream, False
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream."""
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text; return its length."""
+        self._try(lambda: self.stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._try(self.stream.flush)
+
+    def _try(self, work: Callable[[], object]) -> None:
+        if not self.lost:
+            try:
+                work()
+            except OSError:
+                self.lost = True
+
+
+def lossy(stream: Any) -> Any:
+    """Return a stream that goes on when its reader has gone."""
+    return _Lossy(stream)
 
 
 class ProgressBars:
@@ -31,7 +67,7 @@ class ProgressBars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[text]}", markup=False),
         )
-        console = console or Console(stderr=True)
+        console = console or Console(file=lossy(sys.stderr))
         self._progress = Progress(*columns, console=console, transient=transient, disable=hidden)
         self._tasks: dict[str, TaskID] = {}
 

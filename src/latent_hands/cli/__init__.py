@@ -14,7 +14,8 @@ from inspect import getdoc
 
 from latent_hands.cli.extensions import import_extension, split_imports
 from latent_hands.cli.old_options import refuse_old
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, did_you_mean, printable
+from latent_hands.interrupt import exit_code, stopping_signals
 
 GROUPS = {
     "Start": ("demo", "models"),
@@ -26,7 +27,7 @@ GROUPS = {
 }
 """Purpose -> commands. "estimate" is in the module estimate, "runs join" in the module runs."""
 COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
-OK, PROBLEMS, FAILED, INTERRUPTED = 0, 1, 2, 130
+OK, PROBLEMS, FAILED = 0, 1, 2
 """Exit codes."""
 OPTIONS = """\
 Options of every command:
@@ -37,7 +38,8 @@ Options of every command:
   --debug                Show the traceback of an error.
   --version              Print the version and exit.
 
-Exit codes: 0 success, 1 a check found problems or an image was skipped, 2 an error, 130 interrupted."""
+Exit codes: 0 success, 1 a check found problems or an image was skipped, 2 an error, 130 Ctrl-C
+(129 SIGHUP, 143 SIGTERM)."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,16 +51,21 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in arguments
     _escape_unprintable()
     try:
-        return _dispatch([argument for argument in arguments if argument != "--debug"])
+        with stopping_signals():
+            code = _dispatch([argument for argument in arguments if argument != "--debug"])
+            sys.stdout.flush()
+            return code
     except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+        return _complain("interrupted", exit_code())
     except BrokenPipeError:  # for example `latent-hands ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except MemoryError:
+        return _complain("out of memory", FAILED)
     except (HandsError, OSError) as error:
         if debug:
             raise
-        return _complain(" ".join(str(error).split()), FAILED)
+        return _complain(printable(" ".join(str(error).split())), FAILED)
 
 
 def _escape_unprintable() -> None:

@@ -38,7 +38,7 @@ def train(
     Output: DIR/detector, which `estimate --detector` and `Detector.load` read, DIR/training.toml with all
     settings, and DIR/metrics.jsonl with the terms of the loss.
 
-    Ctrl-C saves the training; --resume continues it with the same result, bit for bit.
+    Ctrl-C, SIGTERM and SIGHUP save the training; --resume continues it with the same result, bit for bit.
 
     Args:
         plan: A TOML file.
@@ -51,6 +51,8 @@ def train(
     out = out or Path("runs") / plan.stem
     with progress_bars() as advance:
         scores = train_detector(read_plan(plan), out, resume, advance)
+    if not (out / DETECTOR).is_dir():
+        raise KeyboardInterrupt
     if scores is not None:
         print(
             f"{out / DETECTOR}: recall {scores.recall:.3f} of {scores.hands} hands, precision "

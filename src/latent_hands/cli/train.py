@@ -26,8 +26,8 @@ def train(
     --section.key VALUE changes any value of the experiment, as in --data.root hands. An unknown key is an
     error that names the nearest known key.
 
-    Ctrl-C saves the training; --resume continues it with the same result, bit for bit. A warning names a
-    factor of the latent that carries no information.
+    Ctrl-C, SIGTERM and SIGHUP save the training; --resume continues it with the same result, bit for bit.
+    A warning names a factor of the latent that carries no information.
 
     Args:
         experiment: A TOML file, or the name of a shipped experiment.
@@ -37,4 +37,5 @@ def train(
     from latent_hands.training import train as run_training
 
     chosen = load_experiment(experiment, overrides)
-    run_training(chosen, out or Path("runs") / Path(experiment).stem, resume=resume)
+    if not run_training(chosen, out or Path("runs") / Path(experiment).stem, resume=resume):
+        raise KeyboardInterrupt

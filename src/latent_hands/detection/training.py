@@ -1,6 +1,5 @@
 """Training of a detector. A resumed training continues bit for bit."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,11 +20,15 @@ from latent_hands.detection.targets import Losses, Targets, draw_targets, loss, 
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.interrupt import on_interrupt
+from latent_hands.lock import one_writer
 from latent_hands.networks.fusion import fused
+from latent_hands.runs.metrics import append_metrics, cut_metrics
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 
-PLAN, STATE, METRICS, DETECTOR = "training.toml", "state.safetensors", "metrics.jsonl", "detector"
+PLAN, STATE, DETECTOR = "training.toml", "state.safetensors", "detector"
 REPORT_EVERY = 50
+UNREPORTED = "unreported"
+"""The key of the losses summed since the last report."""
 LONGEST_GRADIENT = 10.0
 PARTS = 8
 """Images whose appearance changes at once: eight stay in a processor's cache."""
@@ -39,11 +42,18 @@ def train_detector(
 ) -> Scores | None:
     """Train a detector into the folder `out`; return its scores on the validation frames.
 
-    Ctrl-C saves the state and returns None; `resume` continues it. The finished detector is in
-    `out`/detector, with a threshold and a calibration from the validation frames if there are any.
+    Ctrl-C, SIGTERM and SIGHUP save the state and return None; `resume` continues it. The finished detector is
+    in `out`/detector, with a threshold and a calibration from the validation frames if there are any.
 
-    Raises HandsError if the folder holds a training and `resume` is not set, or holds another plan.
+    Raises HandsError if the folder holds a training and `resume` is not set, holds another plan, or is
+    written by another process.
     """
+    with one_writer(out):
+        return _train(plan, out, resume, advance)
+
+
+def _train(plan: Plan, out: Path, resume: bool, advance: Advance | None) -> Scores | None:
+    """Train in a folder that no other process writes to."""
     _begin(plan, out, resume)
     mixture = plan.mixture()
     torch.manual_seed(plan.training.seed)
@@ -51,9 +61,10 @@ def train_detector(
     state = _load_state(out, plan.training)
     _start(network, state, plan.training)
     optimiser = _optimiser(network, state, plan.training)
-    done = _run(
-        network, optimiser, mixture, plan.training, out, int(state.get("update", torch.tensor(0))), advance
-    )
+    first = int(state.get("update", torch.tensor(0)))
+    cut_metrics(out, first if first else -1)
+    sums = state.get(UNREPORTED, torch.zeros(len(Losses._fields)))
+    done = _run(network, optimiser, mixture, plan.training, out, first, sums, advance)
     return finish(network, plan, out, advance) if done else None
 
 
@@ -125,12 +136,13 @@ def _run(
     training: Training,
     out: Path,
     first: int,
+    sums: Tensor,
     advance: Advance | None,
 ) -> bool:
     """Take the remaining steps; return whether all are done."""
     network.train()
     frozen = fused(network.fixed).bfloat16()
-    sums, counted = torch.zeros(len(Losses._fields)), 0
+    counted = first % REPORT_EVERY
     with on_interrupt() as interrupted:
         for update in range(first, training.updates):
             images, targets = draw_batch(mixture, training, update)
@@ -150,7 +162,7 @@ def _run(
                 _report(out, done, sums / counted, training, advance)
                 sums, counted = torch.zeros_like(sums), 0
             if done % training.save_every == 0 or done == training.updates or interrupted.is_set():
-                _save(network, optimiser, done, out)
+                _save(network, optimiser, done, sums, out)
             if interrupted.is_set() and done < training.updates:
                 return False
     return True
@@ -189,17 +201,18 @@ def _check(losses: Losses, update: int) -> None:
             )
 
 
-def _save(network: DetectionNetwork, optimiser: torch.optim.AdamW, update: int, out: Path) -> None:
+def _save(
+    network: DetectionNetwork, optimiser: torch.optim.AdamW, update: int, sums: Tensor, out: Path
+) -> None:
     state = {f"weights/{name}": tensor for name, tensor in network.state_dict().items()}
     for name, p in network.named_parameters():
         state |= {f"{moment}/{name}": optimiser.state[p][moment] for moment in MOMENTS}
-    write_tensors(out / STATE, state | {"update": torch.tensor(update)}, {})
+    write_tensors(out / STATE, state | {"update": torch.tensor(update), UNREPORTED: sums}, {})
 
 
 def _report(out: Path, update: int, means: Tensor, training: Training, advance: Advance | None) -> None:
     values = dict(zip(Losses._fields, means.tolist(), strict=True))
-    with (out / METRICS).open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps({"update": update} | values) + "\n")
+    append_metrics(out, {"update": update} | values)
     if advance is not None:
         text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
         advance("train", update, training.updates, text)

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.errors import BROKEN
-from latent_hands.files import write_text
+from latent_hands.files import append_text, write_text
 
 METRICS = "metrics.jsonl"
 
 
 def append_metrics(out: Path, line: Mapping[str, Any]) -> None:
     """Add one line to the metrics of a run."""
-    with (out / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    append_text(out / METRICS, json.dumps(line) + "\n")
 
 
 def cut_metrics(out: Path, update: int) -> None:

@@ -1,5 +1,6 @@
 """The training loop: for every phase, for every update, for every step. The model does not depend on it."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
 from latent_hands.interrupt import on_interrupt
-from latent_hands.paper.algorithms import Feed
+from latent_hands.lock import one_writer
+from latent_hands.paper.algorithms import Feed, Phase
 from latent_hands.paper.bound import Term
+from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
 from latent_hands.runs.folder import Place, check_new, start_run
 from latent_hands.runs.metrics import cut_metrics
@@ -23,11 +26,11 @@ from latent_hands.training.run import Run
 
 
 def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: Hands | None = None) -> bool:
-    """Train an experiment into a run folder; return True at its end and False if Ctrl-C stopped it.
+    """Train an experiment into a run folder; return True at its end and False if a signal stopped it.
 
     On one machine the same experiment and data give the same weights, whether the run was stopped and resumed
-    or not, unless [phases] limits the minutes. Ctrl-C saves and stops. Under `accelerate launch` each process
-    learns from its own share of the data, and the gradients are averaged.
+    or not, unless [phases] limits the minutes. Ctrl-C, SIGTERM and SIGHUP save and stop. Under
+    `accelerate launch` each process learns from its own share of the data, and the gradients are averaged.
 
     Args:
         experiment: what to train; with `resume` it must be the experiment of the run folder.
@@ -36,11 +39,27 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         hands: the hands to learn from, instead of those that [data] names.
 
     Raises HandsError before the first update if the graph or the data do not fit the experiment, and if the
-    folder already holds a run. Raises HandsError with the phase and the update if a term is not finite.
+    folder already holds a run or is written by another process. Raises HandsError with the phase and the
+    update if a term is not finite.
     """
     out = Path(out)
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
+    accelerator = Accelerator()
+    with one_writer(out) if accelerator.is_main_process else nullcontext():
+        return _train(experiment, out, resume, hands, vae, phases, accelerator)
+
+
+def _train(
+    experiment: Experiment,
+    out: Path,
+    resume: bool,
+    hands: Hands | None,
+    vae: DisentangledVAE,
+    phases: tuple[Phase, ...],
+    accelerator: Accelerator,
+) -> bool:
+    """Train a graph into a folder that no other process writes to."""
     if resume:
         place, state = continue_run(out, experiment, vae, len(phases))
     else:
@@ -48,7 +67,6 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         place, state = Place(), {}
     if place.update == 0:
         begin(vae, experiment, phases)
-    accelerator = Accelerator()
     with Reporter(out, accelerator.is_main_process) as reporter:
         hands = hands or build_hands(experiment, vae, phases, reporter.advance)
         check_data(experiment, vae, phases, hands)

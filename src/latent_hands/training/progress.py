@@ -1,18 +1,24 @@
 """Reports of a training: progress on the console, and one line per report in metrics.jsonl."""
 
+import math
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from latent_hands.paper.bound import Term
-from latent_hands.progress import ProgressBars
+from latent_hands.progress import ProgressBars, lossy
 from latent_hands.runs.folder import Place
 from latent_hands.runs.metrics import append_metrics
 
 REPORT_EVERY = 50
 """Updates between two reports."""
+UPDATES, TERM = "unreported/updates", "unreported/term/"
+"""Keys of a saved training for what the next report is made of."""
 SETTLED_UPDATES = 1000
 """Updates of a phase after which a factor without active units is reported."""
 
@@ -27,7 +33,7 @@ class Reporter:
 
     def __init__(self, out: Path, main: bool = True):
         self.out, self.main = out, main
-        self.console = Console(quiet=not main)
+        self.console = Console(file=lossy(sys.stdout), quiet=not main)
         self.bars = ProgressBars(self.console, hidden=not main)
         self.advance = self.bars.advance
         self.dead: set[str] = set()
@@ -66,12 +72,29 @@ class Reporter:
             return
         values = torch.stack([torch.stack([t.value for t in each]).mean() for each in self.terms.values()])
         means = dict(zip(self.terms, values.tolist(), strict=True))
-        bound = sum(self.terms[name][0].weight * value for name, value in means.items())
+        bound = math.fsum(self.terms[name][0].weight * value for name, value in means.items())
         per_s = self.samples * self.updates / max(time.monotonic() - self.since, 1e-9)
         self.advance(self.phase, done, 1.0, f"{per_s:.0f}/s  {as_text(means)}")
         line = {"phase": self.phase, "update": place.update, "bound": bound, **means}
         self.write(line | {"learning_rate": rate, "samples_per_s": round(per_s, 1)})
         self.restart()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the number of updates since the last report, and their terms: weight, then values."""
+        state = {UPDATES: torch.tensor(self.updates)}
+        for name, each in self.terms.items():
+            numbers = [each[0].weight, *(term.value.item() for term in each)]
+            state[f"{TERM}{name}"] = torch.tensor(numbers, dtype=torch.float64)
+        return state
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue the interval of `state`: a resumed training reports what an undisturbed one does."""
+        self.updates = int(state.get(UPDATES, torch.tensor(0)))
+        for key, numbers in state.items():
+            if key.startswith(TERM):
+                weight, *values = numbers.tolist()
+                name = key.removeprefix(TERM)
+                self.terms[name] = [Term(name, torch.tensor(value), weight) for value in values]
 
     def validated(self, place: Place, result: dict[str, float], ended: bool) -> None:
         """Report the results of a validation. Report a factor without active units once."""

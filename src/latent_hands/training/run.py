@@ -104,9 +104,10 @@ class Run:
         fused = accelerator.device.type in ("cpu", "cuda")
         self.optimiser = AdamW(learned.values(), weight_decay=training.weight_decay, fused=fused)
         restore_moments(self.optimiser, self.names, self.state)
-        self.state = {}
+        state, self.state = self.state, {}
         self.started = time.monotonic() - self.place.phase_seconds
         self.reporter.begin(phase.name, phase.batch_size * accelerator.num_processes)
+        self.reporter.restore(state)
 
     def updates(self) -> Iterator[dict[Feed, Batch]]:
         """Yield the batches of each update, by feed, until the phase is done; set the learning rate."""
@@ -169,8 +170,8 @@ class Run:
         self.reporter.since += spent
 
     def save(self) -> None:
-        """Write the run folder in the middle of a phase, with Adam's moments."""
-        self._save(moments_of(self.optimiser, self.names))
+        """Write the run folder in the middle of a phase, with Adam's moments and the unreported terms."""
+        self._save(moments_of(self.optimiser, self.names) | self.reporter.state())
 
     def _save(self, moments: Mapping[str, Tensor]) -> None:
         """Write the run folder from the main process."""

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -16,12 +16,13 @@ from typing import Any
 
 from latent_hands.data.formats.rhd_files import encode_annotations
 from latent_hands.errors import BROKEN, HandsError
-from latent_hands.files import write_bytes
+from latent_hands.files import append_text, remove_temporary, write_bytes
+from latent_hands.lock import one_writer
 from latent_hands.progress import progress_bars
 from latent_hands.rendering.scene import SPLITS
 from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.shots import KINDS
-from latent_hands.rendering.sets.workers import start_worker
+from latent_hands.rendering.sets.workers import start_worker, stop_workers
 
 
 def write_set(out: Path, plan: Plan, workers: int | None, progress: bool) -> Path:
@@ -29,13 +30,16 @@ def write_set(out: Path, plan: Plan, workers: int | None, progress: bool) -> Pat
     workers = os.cpu_count() or 1 if workers is None else workers
     if workers < 1:
         raise HandsError(f"workers is {workers}; it must be 1 or more")
+    if out.exists() and not out.is_dir():
+        raise HandsError(f"{out} is a file; give a new or an empty folder")
     try:
-        _claim(out, plan)
-        splits = [split for split in SPLITS if len(plan.jobs(split))]
-        finished = {split: _finished_jobs(out / split, split, plan) for split in splits}
-        _render_missing(out, plan, finished, workers, progress)
-        for split in splits:
-            _write_annotations(out / split, split)
+        with one_writer(out):
+            _claim(out, plan)
+            splits = [split for split in SPLITS if len(plan.jobs(split))]
+            finished = {split: _finished_jobs(out / split, split, plan) for split in splits}
+            _render_missing(out, plan, finished, workers, progress)
+            for split in splits:
+                _write_annotations(out / split, split)
     except OSError as error:
         raise HandsError(f"cannot write rendered hands to {out}: {error}") from error
     return out
@@ -94,10 +98,10 @@ def _render_missing(
     jobs = [(split, job) for split, job in every if job not in finished[split]]
     total, missing = (sum(len(plan.images(*job)) for job in some) for some in (every, jobs))
     done, started = 0, time.monotonic()
-    with progress_bars(hidden=not progress) as advance:
-        for split, records in _results(out, plan, jobs, min(workers, len(jobs))):
-            with (out / split / f"factors_{split}.jsonl").open("a") as file:
-                file.write(_lines(records))
+    rendered = _results(out, plan, jobs, min(workers, len(jobs)))
+    with progress_bars(hidden=not progress) as advance, contextlib.closing(rendered):
+        for split, records in rendered:
+            append_text(out / split / f"factors_{split}.jsonl", _lines(records))
             done += len(records)
             per_s = done / max(time.monotonic() - started, 1e-9)
             advance("rendering", total - missing + done, total, f"{per_s:.1f} images/s")
@@ -105,23 +109,29 @@ def _render_missing(
 
 def _results(
     out: Path, plan: Plan, jobs: list[tuple[str, int]], workers: int
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+) -> Generator[tuple[str, list[dict[str, Any]]]]:
     """Yield the split and the records of each job when it is done."""
     if workers <= 1:
         for split, job in jobs:
             yield split, render_job(out / split, plan, split, job)
         return
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker)
+    finished = False
     try:
         futures = {pool.submit(render_job, out / split, plan, split, job): split for split, job in jobs}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
+        finished = True
     except BrokenProcessPool as error:
         raise HandsError(
             "a rendering process died (out of memory?); start again with fewer workers"
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        if finished:
+            pool.shutdown()
+        else:
+            stop_workers(pool)
+            remove_temporary(out)
 
 
 def _write_annotations(folder: Path, split: str) -> None:

@@ -8,7 +8,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from rich.console import Console
 
 from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.errors import HandsError
+from latent_hands.interrupt import stop_with_parent
 from latent_hands.progress import progress_bars
 from latent_hands.runs.folder import EXPERIMENT, RESUME, WEIGHTS
 from latent_hands.runs.metrics import METRICS, read_metrics
@@ -61,15 +61,15 @@ def train_runs(folder: Path, experiments: Mapping[str, Experiment], restart: boo
         run: spawn.Process(target=_process, args=(experiment, folder / run, threads), daemon=True)
         for run, experiment in experiments.items()
     }
-    for process in processes.values():
-        process.start()
     try:
+        for process in processes.values():
+            process.start()
         _show_progress(folder, experiments, processes, console)
     except KeyboardInterrupt:
         for process in processes.values():
-            if process.pid is not None and process.is_alive():
-                os.kill(process.pid, signal.SIGINT)
-            process.join()
+            if process.pid is not None:
+                process.terminate()
+                process.join()
         raise
     for run, process in processes.items():
         if process.exitcode == STOPPED:
@@ -81,6 +81,7 @@ def train_runs(folder: Path, experiments: Mapping[str, Experiment], restart: boo
 
 def _process(experiment: Experiment, out: Path, threads: int) -> None:
     """Train in a process of its own process group, so that the terminal's Ctrl-C reaches only the parent."""
+    stop_with_parent()
     if hasattr(os, "setpgrp"):
         os.setpgrp()
     torch.set_num_threads(threads)

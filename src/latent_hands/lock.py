@@ -1,0 +1,50 @@
+"""One writer a folder."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from latent_hands.errors import HandsError
+
+
+@contextmanager
+def one_writer(folder: Path) -> Iterator[None]:
+    """Hold the right to write into a folder, which is created; if it is empty at the end, it is removed.
+
+    The lock is one of the operating system: it leaves no file, and it ends with its process, however that
+    ends. Where there are no such locks (Windows, some network file systems), nothing is locked.
+    Raises HandsError if another process holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HandsError(f"{folder} cannot be a folder: {error.strerror}") from error
+    handle = _lock(folder)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock(folder: Path) -> int | None:
+    """Return the open folder, which is locked until it is closed; None where folders cannot be locked."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        flock(handle, LOCK_EX | LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise HandsError(
+            f"another process is writing to {folder}: wait for its end, or choose another folder"
+        ) from error
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
