@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
@@ -189,6 +189,12 @@ def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) 
         )
 
 
+_FILLING = (
+    *(Tensor.normal_, Tensor.uniform_),
+    *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_),  # these pass on themselves
+)
+
+
 class _Unfilled(TorchFunctionMode):
     """Leave parameters without their random start, because they are loaded.
 
@@ -200,4 +206,5 @@ class _Unfilled(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Call a function of PyTorch, unless it fills a tensor with random numbers."""
-        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        return (args or tuple(kwargs.values()))[0] if func in _FILLING else func(*args, **kwargs)
