@@ -17,7 +17,7 @@ are given.
 """
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from one_euro import one_euro
 from rich.console import Console
 from rich.progress import track
 from smoothing_film import film
+from smoothing_scores import Score, compared, score
 from smoothing_series import (
     Sequence_,
     Series,
@@ -44,67 +45,17 @@ from latent_hands.rendering.sets.moving import render_moving
 CUTOFFS, BETAS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0), (0.0, 0.003, 0.01, 0.02, 0.05)
 """One-Euro: hertz, and hertz per mm/s."""
 UV_BETAS = (0.0, 0.02, 0.1, 0.5)
-MOST_LATENCY = 8
-
-
-@dataclass(frozen=True)
-class Score:
-    """The numbers of one way of smoothing, over all sequences."""
-
-    jitter_mm: float
-    median_mm: float
-    acceleration_mm: float
-    jitter_uv: float
-    moving_mm: float
-    moving_uv: float
-    latency: float
-    found: float
-
-
-def score(found: list[Series], truth: list[Sequence_]) -> Score:
-    """Score the series of all sequences together."""
-    steps, bends, steps_uv, errors, errors_uv, seen = [], [], [], [], [], []
-    correlation = np.zeros(2 * MOST_LATENCY + 1)
-    for each, true in zip(found, truth, strict=True):
-        side = np.ptp(true.uv_px, axis=1).max(axis=1)[:, None]
-        still, still_twice = true.still, true.still & np.append(False, true.still[:-1])
-        step = np.diff(each.xyz_mm, axis=0, prepend=np.nan)
-        steps.append((step[still] ** 2).sum(-1))
-        bends.append((np.diff(step, axis=0, prepend=np.nan)[still_twice] ** 2).sum(-1))
-        step_uv = np.diff(each.uv_px, axis=0, prepend=np.nan)
-        steps_uv.append(((step_uv**2).sum(-1) / side**2)[still])
-        errors.append(np.linalg.norm(each.xyz_mm - true.xyz_mm, axis=-1)[~still])
-        errors_uv.append((np.linalg.norm(each.uv_px - true.uv_px, axis=-1) / side)[~still])
-        seen.append(np.isfinite(each.xyz_mm[:, 0, 0]))
-        correlation += correlations(np.nan_to_num(step[1:]), np.diff(true.xyz_mm, axis=0))
-    mean = lambda x: float(np.nanmean(np.concatenate(x)))  # noqa: E731
-    rms = lambda x: float(np.sqrt(mean(x)))  # noqa: E731
-    return Score(
-        rms(steps),
-        float(np.median([rms([each]) for each in steps if np.isfinite(each).any()])),
-        rms(bends),
-        100 * rms(steps_uv),
-        mean(errors),
-        100 * mean(errors_uv),
-        peak(correlation),
-        mean(seen),
-    )
-
-
-def correlations(velocity: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return the products of the velocities with the true ones, shifted by -8 .. 8 frames."""
-    n = len(true)
-    shifts = range(-MOST_LATENCY, MOST_LATENCY + 1)
-    return np.array(
-        [(velocity[max(s, 0) : n + min(s, 0)] * true[max(-s, 0) : n - max(s, 0)]).sum() for s in shifts]
-    )
-
-
-def peak(correlation: np.ndarray) -> float:
-    """Return the place of the maximum, in frames, from the parabola through it and its neighbours."""
-    k = int(np.clip(correlation.argmax(), 1, len(correlation) - 2))
-    a, b, c = correlation[k - 1 : k + 2]
-    return float(k - MOST_LATENCY + 0.5 * (a - c) / (a - 2 * b + c))
+TRIALS = {
+    "as it is": (1, 1, 1, False),
+    "one process": (1, 1, 1, True),
+    "noise x 0.25, speed x 0.5": (0.5, 0.25, 1, False),
+    "noise x 4, speed x 2": (2, 4, 1, False),
+    "speed x 0.5": (0.5, 1, 1, False),
+    "speed x 2": (2, 1, 1, False),
+    "memory x 0.5": (1, 1, 0.5, False),
+    "memory x 2": (1, 1, 2, False),
+}
+"""Factors of SPEED, NOISE_SHARE and MEMORY_S, and whether the hand only moves, to try with --fit."""
 
 
 def euro(found: list[Series], truth: list[Sequence_], cutoff: float, beta: float, uv: tuple) -> list[Series]:
@@ -116,19 +67,6 @@ def euro(found: list[Series], truth: list[Sequence_], cutoff: float, beta: float
         )
         for each, true in zip(found, truth, strict=True)
     ]
-
-
-def compared(ways: dict[str, list[Series]]) -> dict[str, list[Series]]:
-    """Return the series of all ways without the frames in which one of them has no hand."""
-    seen = [
-        np.logical_and.reduce([np.isfinite(x.xyz_mm) for x in same])
-        for same in zip(*ways.values(), strict=True)
-    ]
-    blank = [np.where(each, 0.0, np.nan) for each in seen]
-    return {
-        name: [Series(x.xyz_mm + nan, x.uv_px + nan[..., :2]) for x, nan in zip(way, blank, strict=True)]
-        for name, way in ways.items()
-    }
 
 
 def held(x: np.ndarray) -> np.ndarray:
@@ -157,23 +95,18 @@ def steadiest(settings: dict[tuple, Score], most: Score, jitter: str, error: str
 
 
 def fit(model: Model, steps: list, truth: list[Sequence_]) -> None:
-    """Print how scores change with the constants of the process, one group at a time."""
+    """Print the scores of the filter and the smoother with other constants of the process."""
     speed, share, memory = dict(tracks.SPEED), dict(tracks.NOISE_SHARE), tracks.MEMORY_S
-    trials = [("memory_s", memory * f, speed, share) for f in (0.5, 1, 2)]
-    for name, factor in product(speed, (0.25, 0.5, 2, 4)):
-        trials.append((f"{name} speed x{factor}", memory, speed | {name: speed[name] * factor}, share))
-    for title, tau, speeds, shares in trials:
-        again = [refiltered(each, speeds, shares, tau) for each in steps]
+    rest = tracks.REST_SPEED, tracks.REST_MEMORY_S
+    rows = {}
+    for title, (v, r, tau, one) in TRIALS.items():
+        tracks.REST_SPEED, tracks.REST_MEMORY_S = (1.0, memory * tau) if one else rest
+        speeds, shares = ({k: x * f for k, x in old.items()} for old, f in ((speed, v), (share, r)))
+        again = [refiltered(each, speeds, shares, memory * tau) for each in steps]
         for smooth in ("online", "offline"):
-            got = score(
-                [series(hands_of(model, a, smooth), t) for a, t in zip(again, truth, strict=True)], truth
-            )
-            print(
-                f"{title:24s} {tau:.3f} {smooth:8s}",
-                *(f"{value:7.3f}" for value in vars(got).values()),
-                flush=True,
-            )
-    tracks.SPEED, tracks.NOISE_SHARE, tracks.MEMORY_S = speed, share, memory
+            found = [series(hands_of(model, a, smooth), t) for a, t in zip(again, truth, strict=True)]
+            rows[f"{title}, {smooth}"] = score(found, truth)
+    print_rows(f"training: {len(truth)} sequences", rows)
 
 
 def main() -> None:
