@@ -323,7 +323,7 @@ def test_a_damaged_video_keeps_its_frames(run, followed, tmp_path, capsys):
     assert estimate(run, clip, "--out", out, "--no-overlays") == 1
     count = len((out / "clip.jsonl").read_text().splitlines())
     assert 1 <= count < 12
-    assert f"clip.mp4 is damaged after frame {count}" in capsys.readouterr().err
+    assert f"clip.mp4 is damaged or cut off after frame {count}" in capsys.readouterr().err
 
 
 def test_limit_keeps_the_first_frames(run, followed, tmp_path):

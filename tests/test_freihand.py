@@ -9,6 +9,7 @@ from PIL import Image
 
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
+from latent_hands.doctor import check_set
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import reorder
 
@@ -151,6 +152,7 @@ def test_numbers_that_do_not_fit_the_labels_are_refused(root, numbers, message):
     renumber(root, "training", numbers)
     with pytest.raises(HandsError, match=message):
         open_data("freihand", root, "training")
+    assert any(message in each.message for each in check_set("freihand", root, ["training"]).problems)
 
 
 def test_labels_without_image_are_counted(root, caplog):

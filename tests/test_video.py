@@ -156,9 +156,28 @@ def test_frames_before_the_damage_are_kept(tmp_path):
     errors = []
     samples = read_images(damaged(tmp_path / "clip.mp4"), on_broken=errors.append)
     assert 1 <= len(samples) < 12
-    pattern = rf"clip\.mp4 is damaged after frame {len(samples)} at .* s; the frames until there are used"
+    pattern = rf"clip\.mp4 is damaged or cut off after frame {len(samples)} at .* s; the frames until there"
     assert re.search(pattern, str(errors[0]))
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".avi"])
+def test_a_video_that_was_cut_off_says_where_it_ends(tmp_path, suffix):
+    """The decoder of Matroska ends such a file without an error."""
+    path, noise = tmp_path / f"clip{suffix}", np.random.default_rng(0)
+    with av.open(str(path), "w") as video:
+        stream = video.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for _ in range(30):
+            rgb = noise.integers(0, 256, (32, 64, 3)).astype(np.uint8)
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24")))
+        video.mux(stream.encode())
+    assert len(list(read_video(path))) == 30
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    frames = []
+    with pytest.raises(HandsError, match=r"is damaged or cut off after frame \d+ at .* s; the frames until"):
+        frames.extend(read_video(path))
+    assert 5 < len(frames) < 25
 
 
 def test_broken_videos_are_errors(tmp_path):

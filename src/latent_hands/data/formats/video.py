@@ -1,6 +1,7 @@
 """The frames of videos: upright, with square pixels, and their times."""
 
 import atexit
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ FORMATS = {
 MAX_FRAMES = 3000
 MAX_PIXELS = 10**9
 """Limit of all frames that are written: 480 frames of 1920x1080, or 1000 frames of 1280x720."""
+CUT_SECONDS = 1.0
+"""A video that ends so much earlier than its header states is cut off."""
 MAX_ASPECT = 4.0
 """Limit of the width of a pixel over its height, and of the inverse."""
 
@@ -53,12 +56,16 @@ def read_video(path: Path) -> Iterator[Frame]:
     file; the message says where the readable part ends.
     """
     av = import_av(f"{path} is a video, and reading videos")
-    count, last = 0, None
+    count, last, gap = 0, None, 0.0
     try:
         with path.open("rb") as file, av.open(file, "r", FORMATS[path.suffix.lower()]) as video:
             for frame in decode(video):
                 yield frame
+                gap = max(gap, (frame.seconds or 0.0) - (last or 0.0))
                 count, last = count + 1, frame.seconds
+            end = stated_end(video)
+            if end is not None and last is not None and end - last > max(CUT_SECONDS, 3 * gap):
+                raise EOFError(f"the file states {end:.2f} s")
     except HandsError as error:
         raise HandsError(f"{path}: {error}") from error
     except Exception as error:  # FFmpeg's decoders raise almost every type on broken files
@@ -66,7 +73,7 @@ def read_video(path: Path) -> Iterator[Frame]:
             raise HandsError(f"{path} is not a readable video: {error}") from error
         time = "" if last is None else f" at {last:.2f} s"
         raise HandsError(
-            f"{path} is damaged after frame {count}{time}; the frames until there are used"
+            f"{path} is damaged or cut off after frame {count}{time}; the frames until there are used"
         ) from error
     if not count:
         raise HandsError(f"{path} has no frames")
@@ -84,6 +91,15 @@ def count_frames(path: Path) -> int | None:
             return stream.frames or round(length * float(stream.average_rate or 0)) or None
     except Exception:  # FFmpeg's readers raise almost every type on broken files
         return None
+
+
+def stated_end(video: Any) -> float | None:
+    """Return the time at which the header of a container says that its images end, in seconds."""
+    stream = video.streams.video[0]
+    if stream.duration and stream.time_base:
+        return float((stream.start_time or 0) + stream.duration) * float(stream.time_base)
+    clock = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))  # Matroska
+    return None if clock is None else 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3])
 
 
 def import_av(purpose: str) -> Any:
