@@ -67,19 +67,29 @@ def test_a_longer_focal_length_changes_the_depth_as_much():
     np.testing.assert_allclose(spread, [0, 0, 50], atol=0.1)
 
 
-def test_the_spread_is_that_of_the_errors():
-    """Joints that err together within a finger move the palm as much as its spread states."""
-    xyz, palm, rng = joints_mm(), np.array([80.0, -40, 500]), np.random.default_rng(2)
-    uv, finger = image_of(xyz, palm), np.repeat(np.arange(5), 4)
-    away, spread = [], None
+def test_the_spread_is_that_of_joints_that_err_together():
+    """Depth and direction do not mix if the hand is around the optical axis."""
+    xyz, rng = joints_mm(), np.random.default_rng(2)
+    palm = np.array([0.0, 0, 500]) - xyz.mean(axis=0)
+    uv, away, spread = image_of(xyz, palm), [], None
     for _ in range(200):
-        noise = 3 * rng.normal(size=(5, 2))[finger]
+        found = place_palm(xyz, uv + 3 * rng.normal(size=2), K, np.full(21, 3.0))
+        away.append(found.xyz_mm - palm)
+        spread = found.spread_mm()
+    assert spread is not None
+    np.testing.assert_allclose(np.std(away, axis=0)[:2], spread[:2], rtol=0.15)
+
+
+def test_the_spread_bounds_the_errors_of_single_fingers():
+    xyz, palm, rng = joints_mm(), np.array([80.0, -40, 500]), np.random.default_rng(2)
+    uv, finger, away, spread = image_of(xyz, palm), np.repeat(np.arange(5), 4), [], None
+    for _ in range(200):
         moved = uv.copy()
-        moved[1:] += noise
+        moved[1:] += 3 * rng.normal(size=(5, 2))[finger]
         found = place_palm(xyz, moved, K, np.full(21, 3.0))
         away.append(found.xyz_mm - palm)
         spread = found.spread_mm()
-    np.testing.assert_allclose(np.std(away, axis=0), spread, rtol=0.4)
+    assert (np.std(away, axis=0) < spread).all()
 
 
 def test_an_uncertain_joint_counts_less():

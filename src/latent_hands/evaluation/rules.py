@@ -30,7 +30,7 @@ FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
 POSTERIOR_RIDGE = 10.0
 """Penalty of the many weights of `Handedness.posterior`."""
-LOST_SHARE = 0.1
+LOST_SHARE = 0.075
 """The share of detected hands that may be dropped to reach it."""
 
 

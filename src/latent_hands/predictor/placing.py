@@ -7,8 +7,8 @@ from jaxtyping import Float, Float64
 
 BONE_SPREAD = 0.1
 """Relative standard deviation of an assumed bone: that of RHD's people is 3.9 mm around 36 mm."""
-ALIKE = 4.2
-"""Joints of a finger err together: 21 joints tell as much as 5 independent ones."""
+ALIKE = 21.0
+"""The joints of a hand err together: 21 joints tell as much as one. Fitted to rendered hands."""
 STEPS = 6
 NEAREST_MM, FARTHEST_MM = 20.0, 1e5
 """Smallest depth of a joint, and largest distance of a palm, whatever the joints in the image."""
