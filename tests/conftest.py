@@ -1,6 +1,7 @@
 """Shape and type annotations are checked while tests run; real data sets are used where they are present."""
 
 import os
+import signal
 from pathlib import Path
 
 import torch
@@ -10,5 +11,8 @@ SHARED = Path(os.environ.get("LATENT_HANDS_DATA", Path(__file__).resolve().paren
 
 # Test workers share the cores: two threads each would wait for one another.
 torch.set_num_threads(1)
+
+# Processes in the background of a shell ignore Ctrl-C, and so would the programs under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _hook = install_import_hook("latent_hands", "beartype.beartype")

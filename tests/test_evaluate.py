@@ -232,7 +232,9 @@ def test_the_mean_pose_reference_on_rhd():
         return {name: each[: len(crops)] for name, each in reference.known().items()}
 
     again = score(predict_rotated(blind, windows.rgb, windows.K, 32), truth, "evaluation")
-    assert again == pytest.approx(result, abs=1e-3)
+    assert again.keys() == result.keys()
+    for name, value in result.items():
+        assert again[name] == (value if isinstance(value, str) else pytest.approx(value, abs=1e-3))
 
 
 def test_a_hand_with_one_visible_joint_is_left_out_of_the_aligned_error():

@@ -214,7 +214,7 @@ def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported:
     for joint, name in _NEEDED.items():
         if flags[joint] <= 0:
             raise HandsError(f"{where} has no {name}, which its palm and its crop need; it must be labelled")
-    if (most := float(np.abs(uv_px[flags > 0]).max())) <= SHARES:
+    if 0 < (most := float(np.abs(uv_px[flags > 0]).max())) <= SHARES:
         raise HandsError(
             f"the keypoints of {where} are at most {most:.3g}, so they are shares of the image; they must be "
             "pixels: multiply u by the image's width and v by its height"
