@@ -71,6 +71,11 @@ def naming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def is_temporary(path: Path) -> bool:
+    """Return whether a file has a temporary name."""
+    return path.name.startswith(_TEMPORARY)
+
+
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files in a folder and its folders, whose writers have ended."""
     for each in folder.rglob(f"{_TEMPORARY}*"):

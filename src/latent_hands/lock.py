@@ -9,8 +9,10 @@ from latent_hands.errors import HandsError
 
 
 @contextmanager
-def one_writer(folder: Path) -> Iterator[None]:
+def one_writer(folder: Path, shared: bool = False) -> Iterator[None]:
     """Hold the right to write into a folder, which is created; if it is empty at the end, it is removed.
+
+    With `shared`, other processes may hold a shared right at the same time: each writes other files.
 
     The lock is one of the operating system: it leaves no file, and it ends with its process, however that
     ends. Where there are no such locks (Windows, some network file systems), nothing is locked.
@@ -20,7 +22,7 @@ def one_writer(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HandsError(f"{folder} cannot be a folder: {error.strerror}") from error
-    handle = _lock(folder)
+    handle = _lock(folder, shared)
     try:
         yield
     finally:
@@ -30,15 +32,15 @@ def one_writer(folder: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def _lock(folder: Path) -> int | None:
+def _lock(folder: Path, shared: bool) -> int | None:
     """Return the open folder, which is locked until it is closed; None where folders cannot be locked."""
     try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
+        from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
     except ImportError:
         return None
     handle = os.open(folder, os.O_RDONLY)
     try:
-        flock(handle, LOCK_EX | LOCK_NB)
+        flock(handle, (LOCK_SH if shared else LOCK_EX) | LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
         raise HandsError(

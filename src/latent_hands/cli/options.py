@@ -42,6 +42,10 @@ NewData = Annotated[
     arg(metavar="OUT", help="A new folder, or an unfinished one with the same settings."),
 ]
 Workers = Annotated[int | None, unset("one for each core", "N", "Number of parallel workers.")]
+Shard = Annotated[
+    str | None,
+    unset("everything", "I/N", "Do the I-th of N portions, from 1; all together give what one call gives."),
+]
 
 Handedness = Annotated[Literal["left", "right"], arg(help="The hand that the images show.")]
 OptionalHandedness = Annotated[

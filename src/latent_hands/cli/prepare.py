@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import Data, Json, LabelledHandedness, Root, Splits, Workers, unset
+from latent_hands.cli.options import Data, Json, LabelledHandedness, Root, Shard, Splits, Workers, unset
 from latent_hands.cli.tables import print_json, print_table
 from latent_hands.progress import progress_bars
 
@@ -31,6 +31,7 @@ def prepare(
     handedness: LabelledHandedness = None,
     split: Splits = ("training", "evaluation"),
     workers: Workers = None,
+    shard: Shard = None,
     verify: bool = False,
     json: Json = False,
 ) -> None:
@@ -45,6 +46,8 @@ def prepare(
 
     The options have the meaning of the keys of [data] in an experiment; training with other values is an
     error. Training windows include the margin, which augmentation needs. Evaluation windows are the crops.
+
+    With --shard I/N it cuts the I-th of N portions, as in `latent-hands render`.
 
     Run the same command again to continue an interrupted packing. It also verifies all checksums and
     replaces damaged files.
@@ -65,12 +68,13 @@ def prepare(
     started = time.monotonic()
     if verify:
         verify_store(out)
+        manifest = read_manifest(out)
     else:
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
         cuts = {each: Cut(data, crop, right_hands, *sizes[each], images) for each in split}
         with progress_bars() as advance:
-            pack(root, out, cuts, workers or os.cpu_count() or 1, advance, handedness)
-    splits = read_manifest(out).splits
+            manifest = pack(root, out, cuts, workers or os.cpu_count() or 1, advance, handedness, shard)
+    splits = manifest.splits
     if json:
         seconds = round(time.monotonic() - started, 3)
         print_json({"out": str(out), "seconds": seconds, "splits": summary(splits)})
@@ -82,7 +86,7 @@ def summary(splits: Mapping[str, "Split"]) -> dict[str, dict[str, int]]:
     """Return the sizes of a packed store by split."""
     return {
         name: {
-            "samples": split.samples,
+            "samples": split.written,
             "shards": len(split.shards),
             "bytes": split.bytes,
             "source_bytes": split.source_bytes,
@@ -96,5 +100,5 @@ def print_store(splits: Mapping[str, "Split"], title: str) -> None:
     rows = []
     for name, split in splits.items():
         sizes = (f"{size / 1e6:.1f}" for size in (split.bytes, split.source_bytes))
-        rows.append([name, f"{split.samples}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes])
+        rows.append([name, f"{split.written}", f"{split.cut.window_px} px", f"{len(split.shards)}", *sizes])
     print_table(["split", "hands", "window", "shards", "store MB", "images MB"], rows, title)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import NewData, Workers, unset
+from latent_hands.cli.options import NewData, Shard, Workers, unset
 from latent_hands.errors import HandsError
 
 
@@ -19,6 +19,7 @@ def render(
     ] = None,
     seed: Annotated[int, arg(metavar="N")] = 0,
     workers: Workers = None,
+    shard: Shard = None,
     poses_per_scene: Annotated[int | None, unset("4", "N")] = None,
     evaluation_count: Annotated[int | None, unset("a tenth; with --counterfactual 1200", "N")] = None,
     scene_size: Annotated[
@@ -49,6 +50,7 @@ def render(
     $ latent-hands render benchmark --counterfactual
     $ latent-hands render videos --moving --count 900 --frames 90 --fps 30
     $ latent-hands render photographs --whole-images --count 4000 --no-hand 0.3
+    $ latent-hands render hands --count 1000000 --shard 3/200
     $ latent-hands render factors --count 8000 --size-px 80 --scene-size 0.85 1.0 --factor-tags
 
     Output: OUT/training and OUT/evaluation with colour images, masks, depth maps, content tags and labels.
@@ -63,6 +65,9 @@ def render(
 
     With --whole-images the images show people, objects and hands near and far, as the training of a detector
     needs them: no, one, two or more labelled hands an image. --data rendered-hands reads each of them.
+
+    With --shard I/N it renders the I-th of N portions. Portions may run at the same time, on any machines
+    (docs/many_machines.md). The last one to end completes the set.
 
     Run the same command again to continue an interrupted rendering. A folder that holds a set with other
     settings is an error. Rendering needs the extra `render`: pip install 'latent-hands[render]'.
@@ -96,7 +101,7 @@ def render(
     ordinary = {"poses_per_scene": poses_per_scene, "poses": poses, "poses_share": poses_share}
     ordinary |= {"variety": Variety.without(*without) if without else None}
     given: dict[str, Any] = {n: value for n, value in (shared | ordinary).items() if value is not None}
-    given |= {"seed": seed, "workers": workers, "convention": convention}
+    given |= {"seed": seed, "workers": workers, "convention": convention, "shard": shard}
     if counterfactual + moving + whole_images > 1:
         raise HandsError("--counterfactual, --moving and --whole-images are different sets; give one of them")
     sequences = {name: value for name, value in {"frames": frames, "fps": fps}.items() if value is not None}

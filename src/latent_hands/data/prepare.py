@@ -1,8 +1,13 @@
-"""Cut a data set into a packed store, shard by shard. Intact shards are never cut again."""
+"""Cut a data set into a packed store, shard by shard. Intact shards are never cut again.
+
+Several machines may each cut a portion of the shards (`store_portions`).
+"""
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from latent_hands.data import Sample, open_data
@@ -16,14 +21,15 @@ from latent_hands.data.store import (
     Manifest,
     Shard,
     Split,
-    check_cut,
+    has_manifest,
     is_intact,
-    is_store,
     read_manifest,
     shard_path,
 )
+from latent_hands.data.store_portions import join_portions, known_shards, manifest_folder, manifest_in
 from latent_hands.errors import HandsError
-from latent_hands.files import write_bytes
+from latent_hands.files import is_temporary, write_bytes
+from latent_hands.portions import FOLDER, Portion
 from latent_hands.progress import Advance
 
 SHARD_BYTES = 64 * 2**20
@@ -39,8 +45,9 @@ def prepare(
     workers: int = 2,
     report: Advance | None = None,
     handedness: str | None = None,
+    shard: str | None = None,
 ) -> Manifest:
-    """Cut splits of a data set into the store `out`.
+    """Cut splits of a data set into the store `out`; return the manifest of the store, or of the portion.
 
     Preparing again continues where an earlier call stopped, and gives the same bytes as one call. Existing
     shards are compared with their checksums, and cut again if they are damaged.
@@ -52,40 +59,46 @@ def prepare(
         workers: number of threads that read images.
         report: function that is called with (name of the work, windows done, all windows).
         handedness: the side of hands whose labels name none.
+        shard: "I/N" cuts the I-th of N portions of each split's shards; None cuts everything.
 
     Raises HandsError if `out` contains anything else, other windows or other data. Also raises the errors of
     `open_data` and `build_windows`.
     """
-    root, out = Path(root), Path(out)
-    manifest = _claim(out)
-    for split, cut in cuts.items():
-        held = manifest.splits.get(split)
-        if held:
-            check_cut(f"{split} of {out}", held.cut, cut)
-        samples = with_handedness(open_data(cut.name, root, split), handedness)
+    root, out, portion = Path(root), Path(out), Portion.parse(shard)
+    _claim(out)
+    splits: dict[str, tuple[Split, int]] = {}
+    for name, cut in cuts.items():
+        samples = with_handedness(open_data(cut.name, root, name), handedness)
         check_images(samples, cut.images)
-        found = Split(
+        split = Split(
             cut,
             source_digest(samples, cut.images),
             _source_bytes(samples, cut.images),
             len(samples),
             convention=convention_of(samples),
         )
-        if held and held.source != found.source:
-            raise HandsError(f"{split} of {out} was cut from other data than {root}; name another folder")
-        manifest = _cut_missing(out, manifest, split, held or found, samples, workers, report)
-    for split, cut in cuts.items():
-        open_windows(out, split, cut)
-    return manifest
+        splits[name] = split, len(range(0, len(samples), shard_samples(cut)))
+        _cut_missing(out, portion, name, *splits[name], samples, workers, report)
+    if portion.whole:
+        shutil.rmtree(out / FOLDER, ignore_errors=True)
+    elif not join_portions(out, portion, splits):
+        return read_manifest(manifest_folder(out, portion))
+    for name, cut in cuts.items():
+        open_windows(out, name, cut)
+    return read_manifest(out)
 
 
-def _claim(out: Path) -> Manifest:
-    """Return the manifest of an existing store, or that of a new one."""
-    if is_store(out):
-        return read_manifest(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+def _claim(out: Path) -> None:
+    """Raise HandsError if a folder holds anything but a store, or portions of one."""
+    if has_manifest(out) or (out / FOLDER).is_dir():
+        return
+    if out.exists() and (not out.is_dir() or any(not is_temporary(each) for each in out.iterdir())):
         raise HandsError(f"{out} exists and is not a packed store; name a new or an empty folder")
-    return Manifest()
+
+
+def shard_samples(cut: Cut) -> int:
+    """Return the number of samples of a full shard."""
+    return max(1, SHARD_BYTES // (3 * cut.window_px**2))
 
 
 def source_digest(samples: Sequence[Sample], images: Sequence[str] = ()) -> str:
@@ -111,41 +124,47 @@ def _source_bytes(samples: Sequence[Sample], images: Sequence[str]) -> int:
 
 def _cut_missing(
     out: Path,
-    manifest: Manifest,
+    portion: Portion,
     name: str,
     split: Split,
+    total: int,
     samples: Sequence[Sample],
     workers: int,
     report: Advance | None,
-) -> Manifest:
-    """Write every missing or damaged shard of a split, and after each of them the manifest."""
+) -> None:
+    """Write every missing or damaged shard of a portion, and after each of them the manifest."""
+    folder, numbers = manifest_folder(out, portion), portion.of(range(total))
+    known = known_shards(out, name, split, total, portion)
+    shards = [known[number] for number in takewhile(known.__contains__, numbers)]
+    for each in (folder, out / name):
+        each.mkdir(parents=True, exist_ok=True)
+    manifest = manifest_in(folder)
 
-    def keep(shards: Sequence[Shard]) -> Manifest:
+    def keep() -> None:
         splits = manifest.splits | {name: replace(split, shards=tuple(shards))}
-        kept = replace(manifest, splits=splits)
-        write_bytes(out / MANIFEST, kept.as_json().encode())
-        return kept
+        write_bytes(folder / MANIFEST, replace(manifest, splits=splits).as_json().encode())
 
-    out.mkdir(parents=True, exist_ok=True)
-    cut, shards, kept = split.cut, list(split.shards), keep(split.shards)
-    (out / name).mkdir(exist_ok=True)
-    step = max(1, SHARD_BYTES // (3 * cut.window_px**2))
-    for number, start in enumerate(range(0, len(samples), step)):
-        part, path = samples[start : start + step], shard_path(out, name, number)
+    keep()
+    cut, step = split.cut, shard_samples(split.cut)
+    for place, number in enumerate(numbers):
+        part, path = samples[number * step : (number + 1) * step], shard_path(out, name, number)
 
-        def advance(done: int, _: int, start: int = start) -> None:
+        def advance(done: int, _: int, before: int = place * step) -> None:
             if report:
-                report(f"cutting {name}", start + done, len(samples))
+                report(f"cutting {name}", before + done, min(len(numbers) * step, len(samples)))
 
-        if number < len(shards) and is_intact(path, shards[number]):
+        if number in known and is_intact(path, known[number]):
             advance(len(part), len(part))
-            continue
-        data = encode(
-            build_windows(
-                part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, advance
+            if place < len(shards):
+                continue
+            shard = known[number]
+        else:
+            data = encode(
+                build_windows(
+                    part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, advance
+                )
             )
-        )
-        write_bytes(path, data)
-        shards[number : number + 1] = [Shard(len(part), len(data), hashlib.sha256(data).hexdigest())]
-        kept = keep(shards)
-    return kept
+            write_bytes(path, data)
+            shard = Shard(len(part), len(data), hashlib.sha256(data).hexdigest())
+        shards[place : place + 1] = [shard]
+        keep()

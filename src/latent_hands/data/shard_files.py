@@ -17,7 +17,7 @@ from torch import Tensor
 from latent_hands.data.image_stacks import ImageStack, ShardedImages
 from latent_hands.data.labels import LABELS, Label, image_keys, image_label
 from latent_hands.data.readers.reading import check_limit
-from latent_hands.data.store import Cut, check_cut, find_split, shard_path
+from latent_hands.data.store import Cut, Split, check_cut, find_splits, shard_path
 from latent_hands.data.windows import Windows
 from latent_hands.errors import BROKEN, HandsError
 
@@ -47,19 +47,34 @@ def encode(windows: Windows) -> bytes:
 def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = None) -> Windows:
     """Return the windows of a split, equal to those of `build_windows`. `limit` keeps the first ones.
 
-    Raises HandsError if the store was not cut as `wanted`, lacks the split, or is not finished. The error
+    `root` is a store, or a folder of stores, whose windows follow each other by the names of the stores.
+    Raises HandsError if a store was not cut as `wanted`, lacks the split, or is not finished. The error
     names the file if a shard is missing, truncated or broken.
     """
-    root, held = Path(root), find_split(Path(root), split)
-    check_cut(f"{split} of {root}", held.cut, wanted)
+    stores = find_splits(root, split)
+    for store, held in stores.items():
+        check_cut(f"{split} of {store}", held.cut, wanted)
     check_limit(limit)
-    parts = [
-        read_part(shard_path(root, split, number), shard.samples, shard.bytes, held.cut.window_px)
-        for number, shard in enumerate(held.shards)
-    ]
-    windows = replace(join(parts, held.cut.margin, held.cut.right_hands), convention=held.convention)
+    parts = [part for store, held in stores.items() for part in _parts(store, split, held, len(stores) > 1)]
+    (convention,) = {held.convention for held in stores.values()}
+    windows = replace(join(parts, wanted.margin, wanted.right_hands), convention=convention)
     windows = windows.with_images(("rgb", *wanted.images))
     return windows if limit is None or limit >= len(windows) else windows.select(range(limit))
+
+
+def _parts(store: Path, split: str, held: Split, several: bool) -> list[Part]:
+    """Open the shards of a store. Blocks of `several` stores get numbers that the stores do not share."""
+    parts = [
+        read_part(shard_path(store, split, number), shard.samples, shard.bytes, held.cut.window_px)
+        for number, shard in enumerate(held.shards)
+    ]
+    if not several:
+        return parts
+    key = int(held.source[:14], 16)
+    return [
+        replace(part, tensors={n: t ^ key if n == "block" else t for n, t in part.tensors.items()})
+        for part in parts
+    ]
 
 
 def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:

@@ -79,9 +79,14 @@ class Split:
         return sum(shard.bytes for shard in self.shards)
 
     @property
+    def written(self) -> int:
+        """Return the number of samples in its shards."""
+        return sum(shard.samples for shard in self.shards)
+
+    @property
     def finished(self) -> bool:
         """Return whether every sample has its window."""
-        return sum(shard.samples for shard in self.shards) == self.samples
+        return self.written == self.samples
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,26 @@ class Manifest:
         return json.dumps(to_table(self), indent=1, sort_keys=True) + "\n"
 
 
+def has_manifest(folder: str | Path) -> bool:
+    """Return whether a folder is one packed store, finished or not."""
+    return (Path(folder) / MANIFEST).is_file()
+
+
+def stores_in(root: str | Path) -> tuple[Path, ...]:
+    """Return a packed store itself, or the stores in a folder of nothing but stores, by name; else nothing.
+
+    Links to stores count, so that one set may lie on several disks.
+    """
+    root = Path(root)
+    if has_manifest(root) or not root.is_dir():
+        return (root,) if has_manifest(root) else ()
+    inside = sorted(each for each in root.iterdir() if not each.name.startswith("."))
+    return tuple(inside) if all(map(has_manifest, inside)) else ()
+
+
 def is_store(root: str | Path) -> bool:
-    """Return whether a folder is a packed store, finished or not."""
-    return (Path(root) / MANIFEST).is_file()
+    """Return whether a folder is a packed store, finished or not, or contains nothing but stores."""
+    return bool(stores_in(root))
 
 
 def shard_path(root: Path, split: str, number: int) -> Path:
@@ -137,8 +159,25 @@ def _from_format_2(table: dict[str, Any]) -> dict[str, Any]:
     return {**table, "format": FORMAT}
 
 
+def find_splits(root: str | Path, name: str) -> dict[Path, Split]:
+    """Return a split of each store in `root` that has it, by the store's folder (see `stores_in`).
+
+    Raises HandsError if no store has it, if one is not finished, or if their joint conventions differ.
+    """
+    stores = stores_in(root) or (Path(root),)
+    having = [store for store in stores if len(stores) == 1 or name in read_manifest(store).splits]
+    if not having:
+        raise HandsError(f'none of the {len(stores)} stores in {root} has a split "{name}"')
+    found = {store: find_split(store, name) for store in having}
+    conventions = {split.convention: store for store, split in found.items()}
+    if len(conventions) > 1:
+        texts = (f"{convention or 'unknown'} in {store}" for convention, store in conventions.items())
+        raise HandsError(f"the stores in {root} have different joint conventions: {', '.join(texts)}")
+    return found
+
+
 def find_split(root: Path, name: str) -> Split:
-    """Return a split of a store. Raises HandsError if it is missing or not finished."""
+    """Return a split of one store. Raises HandsError if it is missing or not finished."""
     splits = read_manifest(root).splits
     if name not in splits:
         raise HandsError(f'{root} has no split "{name}"; it has: {", ".join(splits) or "none"}')
@@ -162,14 +201,15 @@ def check_cut(where: str, held: Cut, wanted: Cut) -> None:
 
 def verify(root: str | Path) -> None:
     """Read every byte of a store. Raises HandsError naming the first file with another checksum."""
-    manifest = read_manifest(root)
-    for name in manifest.splits:
-        for number, shard in enumerate(find_split(Path(root), name).shards):
-            path = shard_path(Path(root), name, number)
-            if not is_intact(path, shard):
-                raise HandsError(
-                    f"{path} is missing, or its SHA-256 differs from the manifest: prepare the store again"
-                )
+    for store in stores_in(root) or (Path(root),):
+        for name in read_manifest(store).splits:
+            for number, shard in enumerate(find_split(store, name).shards):
+                path = shard_path(store, name, number)
+                if not is_intact(path, shard):
+                    raise HandsError(
+                        f"{path} is missing, or its SHA-256 differs from the manifest: "
+                        "prepare the store again"
+                    )
 
 
 def is_intact(path: Path, shard: Shard) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
+from latent_hands.portions import Portion
 from latent_hands.rendering.scene import plain
 from latent_hands.rendering.sets.counterfactual import (
     BLOCK_IMAGES,
@@ -98,6 +99,7 @@ def render_counterfactual(
     convention: str = RHD,
     factor_tags: bool = False,
     defocus: tuple[float, float] | None = None,
+    shard: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Render groups and grids of counterfactual images into a folder, and return the folder.
@@ -121,4 +123,4 @@ def render_counterfactual(
         factor_tags=factor_tags,
     )
     plan.check()
-    return write_set(Path(out), plan.in_whole_blocks(), workers, progress)
+    return write_set(Path(out), plan.in_whole_blocks(), workers, progress, Portion.parse(shard))

@@ -12,6 +12,7 @@ from typing import Any
 from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
+from latent_hands.portions import Portion
 from latent_hands.rendering.pose_file import PoseSource
 from latent_hands.rendering.scene import defocused, sample_scene
 from latent_hands.rendering.sets.plan import Plan
@@ -80,6 +81,7 @@ def render_dataset(
     poses_share: float = 0.5,
     variety: Variety = EVERYTHING,
     factor_tags: bool = False,
+    shard: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Render labelled hands into a folder, and return the folder.
@@ -102,6 +104,7 @@ def render_dataset(
         poses_share: Share of images whose pose comes from that file, 0 .. 1.
         variety: Share of scenes with each kind of variety (see `varied`).
         factor_tags: Also write one image of each scene's person alone and one of its background alone.
+        shard: "I/N" renders the I-th of N portions (see `write_set`); None renders everything.
         progress: Show a progress bar.
 
     Raises HandsError if a setting is out of range or a file cannot be written. Also raises HandsError if the
@@ -121,4 +124,4 @@ def render_dataset(
         variety=variety,
     )
     plan.check()
-    return write_set(Path(out), plan, workers, progress)
+    return write_set(Path(out), plan, workers, progress, Portion.parse(shard))

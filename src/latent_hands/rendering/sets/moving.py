@@ -11,6 +11,7 @@ from typing import Any
 from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
+from latent_hands.portions import Portion
 from latent_hands.rendering.movement import sample_movement
 from latent_hands.rendering.scene import defocused, sample_scene, scene_rng
 from latent_hands.rendering.sets.plan import Plan
@@ -108,6 +109,7 @@ def render_moving(
     factor_tags: bool = False,
     defocus: tuple[float, float] | None = None,
     variety: Variety = EVERYTHING,
+    shard: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Render sequences of moving hands into a folder, and return the folder.
@@ -134,4 +136,4 @@ def render_moving(
         variety=variety,
     )
     plan.check()
-    return write_set(Path(out), plan.in_whole_sequences(), workers, progress)
+    return write_set(Path(out), plan.in_whole_sequences(), workers, progress, Portion.parse(shard))

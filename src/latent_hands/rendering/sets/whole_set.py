@@ -11,6 +11,7 @@ from typing import Any
 
 from latent_hands.data.formats.rhd_files import encode_depth, write_image
 from latent_hands.errors import HandsError
+from latent_hands.portions import Portion
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.rendering.sets.shots import KINDS
@@ -74,6 +75,7 @@ def render_whole_images(
     evaluation_count: int | None = None,
     no_hand: float = 0.25,
     convention: str = "rhd",
+    shard: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Render whole images with no, one, two or more labelled hands into a folder, and return the folder.
@@ -87,6 +89,7 @@ def render_whole_images(
         evaluation_count: Number of evaluation images, with other places; None takes a tenth of `count`.
         no_hand: Share of images that show no hand, 0 .. 1.
         convention: Convention of the labels: where the joints lie in the hand.
+        shard: "I/N" renders the I-th of N portions (see `write_set`); None renders everything.
         progress: Show a progress bar.
 
     Guarantees and errors are those of `render_dataset`.
@@ -103,4 +106,4 @@ def render_whole_images(
         no_hand=no_hand,
     )
     plan.check()
-    return write_set(Path(out), plan, workers, progress)
+    return write_set(Path(out), plan, workers, progress, Portion.parse(shard))
