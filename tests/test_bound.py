@@ -210,3 +210,40 @@ def test_rereading_borrows_factors_of_other_samples(monkeypatch):
     assert torch.equal(decoded[0]["pose"], z["pose"])
     assert not (decoded[0]["tag"] == z["tag"]).all(dim=1).any()
     assert torch.equal(decoded[0]["tag"].sort(dim=0)[0], z["tag"].sort(dim=0)[0])
+
+
+def with_weights(data, *weights):
+    return {**data, "weight": torch.tensor(weights)}
+
+
+ESTIMATES = Bound(
+    ("rgb",),
+    {"pose": 1.0, "cpose": 0.5},
+    0.1,
+    drawn=False,
+    extra=(Agreement({"cpose": 0.3, "viewpoint": 0.2}),),
+)
+
+
+def test_samples_of_weight_1_give_the_bound_without_weights_to_the_bit():
+    vae, data = estimation(), batch()
+    plain, weighted = (values(vae, ESTIMATES, each) for each in (data, with_weights(data, *[1.0] * 6)))
+    assert {name: term.value.item() for name, term in plain.items()} == {
+        name: term.value.item() for name, term in weighted.items()
+    }
+
+
+def test_samples_of_weight_0_are_left_out_of_every_sum():
+    vae, data = estimation().eval(), batch()
+    kept = {key: each[:4] for key, each in data.items()}
+    weighted = values(vae, ESTIMATES, with_weights(data, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0))
+    for name, term in values(vae, ESTIMATES, kept).items():
+        torch.testing.assert_close(weighted[name].value * 6, term.value * 4)
+
+
+def test_a_sample_of_weight_2_counts_like_two_samples():
+    vae, data = estimation().eval(), batch()
+    twice = {key: torch.cat([each, each[:1]]) for key, each in data.items()}
+    weighted = values(vae, ESTIMATES, with_weights(data, 2.0, *[1.0] * 5))
+    for name, term in values(vae, ESTIMATES, twice).items():
+        torch.testing.assert_close(weighted[name].value * 6, term.value * 7)

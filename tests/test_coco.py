@@ -219,3 +219,14 @@ def test_equal_file_names_in_folders_give_names_of_their_own(content, write):
     content["images"].append({"id": 8, "file_name": "b/photo.png"})
     content["annotations"].append(content["annotations"][0] | {"id": 4, "image_id": 8})
     assert [s.name for s in open_data("coco", write(content), "training")] == ["a-photo", "b-photo"]
+
+
+def test_weights_are_read_and_1_where_only_others_have_one(content, write):
+    second = {**content["annotations"][0], "id": 4}
+    content["annotations"] = [{**content["annotations"][0], "weight": 0.25}, second]
+    assert [each.weight for each in open_data("coco", write(content), "training")] == [0.25, 1.0]
+    del content["annotations"][0]["weight"]
+    assert [each.weight for each in open_data("coco", write(content), "training")] == [None, None]
+    second["weight"] = -1
+    with pytest.raises(HandsError, match=r'has the "weight" -1.0; it must be finite and 0 or more'):
+        open_data("coco", write(content), "training")

@@ -161,3 +161,17 @@ def test_a_set_larger_than_memory_opens(tmp_path):
     windows = open_windows(tmp_path, "training", cut)
     assert len(windows) == 19_200
     assert not windows.select(range(0, 19_200, 2)).rgb[torch.tensor([9_599, 0])].any()
+
+
+def test_weights_of_samples_reach_the_batch_through_the_store(samples, tmp_path, monkeypatch):
+    weighted = [replace(sample, weight=0.25 * (i % 4)) for i, sample in enumerate(samples)]
+    name_painted(weighted, monkeypatch)
+    prepare("images", tmp_path / "weighted", {"training": CUT})
+    windows = open_windows(tmp_path / "weighted", "training", CUT)
+    batch = Batches(windows, 32, 4).batch(0, 0, ("pose", "index"))
+    assert batch["weight"].tolist() == [0.25 * (i % 4) for i in batch["index"].tolist()]
+    assert "weight" not in Batches(direct(samples, CUT), 32, 4).batch(0, 0, ("pose",))
+    some = build_windows([replace(samples[0], weight=0.5), samples[1]], window_px=16)
+    assert some.labels["weight"].tolist() == [0.5, 1.0]
+    with pytest.raises(HandsError, match="has the weight -1.0; it must be finite and 0 or more"):
+        build_windows([replace(samples[0], weight=-1.0)], window_px=16)

@@ -10,7 +10,7 @@ from torch import Tensor
 from latent_hands.beyond.objective import Recipe, objective
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase, Step
-from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
 
 
@@ -31,7 +31,7 @@ class Agreement:
     def terms(self, evaluation: Evaluation) -> list[Term]:
         """Return `agree_<encoder>` for each label encoder."""
         return [
-            Term(f"agree_{arrow}", disagreement(evaluation, arrow).mean(), -weight)
+            Term(f"agree_{arrow}", average(disagreement(evaluation, arrow), evaluation.batch), -weight)
             for arrow, weight in self.weights.items()
         ]
 

@@ -13,7 +13,7 @@ from latent_hands.errors import HandsError
 from latent_hands.networks.efficientnet import EfficientNetLite0, imagenet_file
 from latent_hands.networks.spec import Precision, image_autocast
 from latent_hands.paper.algorithms import Phase, Step
-from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
 
 CONTRAST = 64.0
@@ -95,8 +95,8 @@ class Features:
             if arrow in evaluation.predictions:
                 image = evaluation.predictions[arrow]
                 network = perception(image.truth.device)
-                value = network.log_likelihood(image.truth, image.output, evaluation.generator).mean()
-                found.append(Term(f"features_{arrow}", value, weight))
+                value = network.log_likelihood(image.truth, image.output, evaluation.generator)
+                found.append(Term(f"features_{arrow}", average(value, evaluation.batch), weight))
         return found
 
     def encoders(self) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from torch import Tensor
 from latent_hands.beyond.objective import Recipe, objective
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase, Step
-from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.modality import Batch
 
 SHARE = 4
 """One image in so many is also shown as its mirror image."""
@@ -34,8 +35,9 @@ class OtherSide:
 
     def terms(self, evaluation: Evaluation) -> list[Term]:
         """Return `other_side_<encoder>` for each encoder."""
+        part = {key: each[::SHARE] for key, each in evaluation.batch.items()}
         return [
-            Term(f"other_side_{encoder}", divergence(evaluation, encoder).mean(), -weight)
+            Term(f"other_side_{encoder}", average(divergence(evaluation.vae, encoder, part), part), -weight)
             for encoder, weight in self.weights.items()
         ]
 
@@ -54,11 +56,10 @@ class OtherSide:
                 )
 
 
-def divergence(evaluation: Evaluation, encoder: str) -> Float[Tensor, " part"]:
-    """Return KL(q(z | mirrored x) || N(0, I)) of every fourth sample, summed over the encoder's factors."""
-    reads = evaluation.vae.encoder(encoder).reads
-    part = {key: each[::SHARE] for key, each in evaluation.batch.items()}
-    posterior = evaluation.vae.encode(encoder, {**part, reads: part[reads].flip(-1)})
+def divergence(vae: DisentangledVAE, encoder: str, batch: Batch) -> Float[Tensor, " batch"]:
+    """Return KL(q(z | mirrored x) || N(0, I)) of each sample, summed over the encoder's factors."""
+    reads = vae.encoder(encoder).reads
+    posterior = vae.encode(encoder, {**batch, reads: batch[reads].flip(-1)})
     return torch.stack([q.kl() for q in posterior.values()]).sum(dim=0)
 
 

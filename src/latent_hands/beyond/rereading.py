@@ -11,7 +11,7 @@ from latent_hands.beyond.objective import Recipe, objective
 from latent_hands.data.augmentation.appearance import soften
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase, Step
-from latent_hands.paper.bound import Bound, Evaluation, Feed, Term
+from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian, with_noise
 from latent_hands.synthesis import content_factors
@@ -41,7 +41,8 @@ class Rereading:
 
     def terms(self, evaluation: Evaluation) -> list[Term]:
         """Return `reread_<encoder>`."""
-        return [Term(f"reread_{self.encoder}", self.log_density(evaluation).mean(), self.weight)]
+        value = average(self.log_density(evaluation), evaluation.batch)
+        return [Term(f"reread_{self.encoder}", value, self.weight)]
 
     def log_density(self, evaluation: Evaluation) -> Float[Tensor, " batch"]:
         """Return log q(z' | m') of each sample up to a constant, summed over the encoder's factors."""

@@ -76,7 +76,10 @@ class Batches:
         return full + (rest > 0 and not self.shuffle)
 
     def batch(self, epoch: int, index: int, keys: Collection[str]) -> Batch:
-        """Return batch `index` of `epoch` with these keys. See `augment` for their shapes and units."""
+        """Return batch `index` of `epoch` with these keys, and the samples' weights if they have any.
+
+        See `augment` for shapes and units.
+        """
         if not 0 <= index < len(self):
             raise HandsError(f"batch index is {index}; it must be between 0 and {len(self) - 1}")
         plan = self._plan(epoch, frozenset(keys))
@@ -112,6 +115,7 @@ class Batches:
     def _draw(self, epoch: int, keys: frozenset[str]) -> _Epoch:
         windows, generator = self.windows, self._generator(epoch)
         check_keys(windows, keys, self.frame)
+        keys = keys | ({"weight"} & windows.labels.keys())
         count = len(self) * self.batch_size if self.shuffle else len(windows)
         device = windows.rgb.device
         order = torch.arange(len(windows), device=device)

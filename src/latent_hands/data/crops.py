@@ -88,7 +88,9 @@ def build_windows(
         labels=_move(labels, W, [sample.where for sample in samples]),
         convention=convention_of(samples),
     )
-    return windows.with_labels(crop_side_px=squares[:, 2], right=right, block=_blocks(samples))
+    return windows.with_labels(
+        crop_side_px=squares[:, 2], right=right, block=_blocks(samples), weight=_weights(samples)
+    )
 
 
 def convention_of(samples: Sequence[Sample]) -> str | None:
@@ -142,6 +144,18 @@ def _blocks(samples: Sequence[Sample]) -> Tensor | None:
     if len(digests) < len(names):
         return None
     return torch.tensor([int.from_bytes(digest) for digest in digests])
+
+
+def _weights(samples: Sequence[Sample]) -> Tensor | None:
+    """Return how much each sample counts in training, 1 where nothing is named; None if none names it."""
+    if all(sample.weight is None for sample in samples):
+        return None
+    for sample in samples:
+        if sample.weight is not None and not 0 <= sample.weight < math.inf:
+            raise HandsError(
+                f"{sample.where} has the weight {sample.weight}; it must be finite and 0 or more"
+            )
+    return torch.tensor([1.0 if sample.weight is None else sample.weight for sample in samples])
 
 
 def _right(samples: Sequence[Sample]) -> Tensor | None:

@@ -221,6 +221,7 @@ for _name, _label in {
         needs=("pose", "uv_px"),
         modality=Modality("place", "vector", (3,), sigma=0.03),
     ),
+    "weight": Label((), "how much the sample counts in training (`Sample.weight`)"),
     "crop_side_px": Label((), "pixels of the source image, side of the crop"),
     "block": Label((), "the same number for samples that are alike (`Sample.block`)", torch.int64),
 }.items():

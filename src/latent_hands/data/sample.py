@@ -47,6 +47,7 @@ class Sample:
         seconds: Time of the frame in its video, in seconds.
         block: Name of a block of samples that are alike, such as a scene or a part of a sequence. Bootstrap
             intervals resample whole blocks.
+        weight: How much the sample counts in training, 0 or more; None is 1. Pseudo-labels have their score.
         size_px: Width and height of the image that `uv_px` and `K` are for. None if the data set does not
             name them. Images of another size are refused.
 
@@ -74,6 +75,7 @@ class Sample:
     convention: str | None = None
     seconds: float | None = None
     block: str | None = None
+    weight: float | None = None
     size_px: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ Feed = Literal["labelled", "all", "rest", "photos"]
 
 @dataclass(frozen=True)
 class Term:
-    """One named summand of a bound: `weight * value`, the value averaged over the batch."""
+    """One named summand of a bound: `weight * value`, the value averaged over the batch (`average`)."""
 
     name: str
     value: Float[Tensor, ""]
@@ -145,20 +145,30 @@ class Bound:
         They are `log_p_<arrow>` for each decoder, `kl_<factor>` for each factor that the decoders read, and
         the terms of each objective.
 
+        A sample counts as often in all of them as the batch's "weight" says, by default once.
         Factors in `noise` are replaced (see `with_noise`) and have no KL term.
         """
         found = self.evaluate(vae, batch, generator, noise)
         explained = [
-            Term(f"log_p_{arrow}", found.predictions[arrow].log_likelihood().mean(), lam)
+            Term(f"log_p_{arrow}", average(found.predictions[arrow].log_likelihood(), batch), lam)
             for arrow, lam in self.decoders.items()
         ]
         divergence = [
-            Term(f"kl_{factor}", found.posterior[factor].kl().mean(), -self.beta)
+            Term(f"kl_{factor}", average(found.posterior[factor].kl(), batch), -self.beta)
             for factor in self.factors(vae)
             if factor not in (noise or {})
         ]
         further = [term for objective in self.extra for term in objective.terms(found)]
         return [*explained, *divergence, *further]
+
+
+def average(values: Float[Tensor, " batch"], batch: Batch) -> Float[Tensor, ""]:
+    """Return the mean over a batch, in which a sample of "weight" w counts w times, by default once.
+
+    The divisor is the number of samples, so a sample of weight 0 adds nothing to the sum.
+    """
+    weight = batch.get("weight")
+    return values.mean() if weight is None else (weight * values).mean()
 
 
 def total(terms: Iterable[Term]) -> Float[Tensor, ""]:

@@ -32,6 +32,7 @@ INFO = {
     "xyz_mm": "keypoints in millimetres, camera frame: x right, y down, z forward",
     "K": "the camera of the image: pixels (u, v, 1) are K xyz / z, pixel centres at integers",
     "convention": "where the joints lie in the hand, as in the data set of that name",
+    "weight": "how much the hand counts in training, 1 by default",
     "palm_mm": "the labelled centre of the palm, where the wrist follows from a rule",
     "bbox": "the box of the keypoints within the image, and area its area",
 }
@@ -61,6 +62,8 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
         label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
     if hand.convention is not None:
         label["convention"] = hand.convention
+    if hand.weight is not None:
+        label["weight"] = hand.weight
     if sample.root == "palm" and sample.xyz_mm is not None:
         label["palm_mm"] = numbers(sample.xyz_mm[PALM])
     return {"image": {"id": number, "file_name": name, "width": width, "height": height}, "annotation": label}

@@ -9,7 +9,8 @@ hidden and 2 visible.
 
 Beyond COCO, an annotation may have the keys that `latent-hands export` writes: "side"; "xyz_mm" (21, 3) in
 the keypoints' order; "K" (3, 3); "convention", the joint convention; "palm_mm" (3) if the palm is labelled
-and a rule gives the wrist. Without "keypoints", the 2D joints are the projected "xyz_mm", all visible.
+and a rule gives the wrist; "weight", how much the hand counts in training, 1 by default. Without "keypoints",
+the 2D joints are the projected "xyz_mm", all visible.
 """
 
 import logging
@@ -79,7 +80,14 @@ def read_coco(
                 )
             return _sample(name, images[label["image_id"]], label, exported)
 
-    return list(read_each(read, items, on_broken))
+    return _all_weighted(list(read_each(read, items, on_broken)))
+
+
+def _all_weighted(samples: list[Sample]) -> list[Sample]:
+    """Return the samples with the weight 1 where none is named, if any is named."""
+    if all(sample.weight is None for sample in samples):
+        return samples
+    return [replace(sample, weight=1.0 if sample.weight is None else sample.weight) for sample in samples]
 
 
 @dataclass(frozen=True)
@@ -192,12 +200,15 @@ def _sample(name: str, image: _Image, label: dict[str, Any], exported: bool) -> 
     convention = label.get("convention")
     if not isinstance(convention, str | None):
         raise HandsError(f"{where} has the convention {convention!r}; it must be a name")
+    weight = None if label.get("weight") is None else float(label["weight"])
+    if weight is not None and not 0 <= weight < np.inf:
+        raise HandsError(f'{where} has the "weight" {weight}; it must be finite and 0 or more')
     K = _numbers(label, "K", (3, 3), where) if "K" in label else None
     xyz_mm = None
     if "xyz_mm" in label:
         xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
     sample = Sample(
-        name, image.file, side, xyz_mm, K=K, convention=convention, size_px=image.size_px
+        name, image.file, side, xyz_mm, K=K, convention=convention, size_px=image.size_px, weight=weight
     ).projected()
     if "keypoints" in label or sample.uv_px is None:
         sample = _with_keypoints(sample, label, where, exported)
