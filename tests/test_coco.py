@@ -228,5 +228,5 @@ def test_weights_are_read_and_1_where_only_others_have_one(content, write):
     del content["annotations"][0]["weight"]
     assert [each.weight for each in open_data("coco", write(content), "training")] == [None, None]
     second["weight"] = -1
-    with pytest.raises(HandsError, match=r'has the "weight" -1.0; it must be finite and 0 or more'):
+    with pytest.raises(HandsError, match=r'has the "weight" -1\.0; it must be finite and 0 or more'):
         open_data("coco", write(content), "training")

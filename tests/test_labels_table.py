@@ -63,7 +63,7 @@ class Warped:
 def warped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Warped:
     frame, right_hands = request.param
     samples = painted_hands(tmp_path_factory.mktemp("hands"), 12)
-    samples = [replace(sample, block=f"block {i // 5}") for i, sample in enumerate(samples)]
+    samples = [replace(s, block=f"block {i // 5}", weight=i / 5) for i, s in enumerate(samples)]
     windows = build_windows(samples, right_hands=right_hands)
     dots = {key: ImageStack(windows.rgb[:, : modality(key).channels]) for key in image_keys()}
     windows = replace(windows, images=dots)
@@ -161,7 +161,7 @@ def image_moves_with_uv_px(key: str, each: Warped) -> None:
 
 LAWS: dict[str, tuple[Callable[[Warped], None], ...]] = {
     **{key: (partial(image_moves_with_uv_px, key),) for key in image_keys()},
-    **{key: (partial(unchanged, key),) for key in ("visible", "crop_side_px", "block")},
+    **{key: (partial(unchanged, key),) for key in ("visible", "crop_side_px", "block", "weight")},
     "xyz_mm": (projects, points_keep_their_shape),
     "uv_px": (projects, uv_px_moves_with_pixels),
     "K": (projects, pixels_stay_square),

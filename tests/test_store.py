@@ -173,5 +173,5 @@ def test_weights_of_samples_reach_the_batch_through_the_store(samples, tmp_path,
     assert "weight" not in Batches(direct(samples, CUT), 32, 4).batch(0, 0, ("pose",))
     some = build_windows([replace(samples[0], weight=0.5), samples[1]], window_px=16)
     assert some.labels["weight"].tolist() == [0.5, 1.0]
-    with pytest.raises(HandsError, match="has the weight -1.0; it must be finite and 0 or more"):
+    with pytest.raises(HandsError, match=r"has the weight -1\.0; it must be finite and 0 or more"):
         build_windows([replace(samples[0], weight=-1.0)], window_px=16)
