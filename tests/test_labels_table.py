@@ -211,7 +211,7 @@ def test_projection_commutes_with_random_warps_of_any_hand():
 @pytest.fixture
 def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "images").mkdir()
-    samples = painted_scenes(tmp_path / "images")
+    samples = [replace(sample, weight=0.5) for sample in painted_scenes(tmp_path / "images")]
     name_painted(samples, monkeypatch)
     return samples
 
@@ -279,7 +279,7 @@ def test_labels_of_other_packages_reach_windows_store_and_batches(samples, tmp_p
     augmentation = replace(WARPS, flip=0.5)
     keys = {*OUTSIDE, "rgb", "xyz_mm", "visible"}
     batch = Batches(windows, 16, 8, augmentation).batch(0, 0, keys)
-    assert batch.keys() == keys
+    assert batch.keys() == keys | {"weight"}
     tips = batch["xyz_mm"][:, FINGERTIPS]
     torch.testing.assert_close(batch["tips_mm"], tips)
     torch.testing.assert_close(batch["spread_mm"], (tips[:, 0] - tips[:, 4]).norm(dim=-1))
