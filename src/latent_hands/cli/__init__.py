@@ -21,7 +21,7 @@ GROUPS = {
     "Start": ("demo", "models"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
     "Train and evaluate": ("train", "evaluate", "assess", "reproduce", "detector train"),
-    "Use a model": ("estimate", "synthesise", "transfer", "walk"),
+    "Use a model": ("estimate", "label", "synthesise", "transfer", "walk"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Study joint conventions": ("conventions fit", "conventions draw"),
 }

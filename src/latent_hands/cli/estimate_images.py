@@ -4,6 +4,7 @@ import errno
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -91,22 +92,30 @@ def find_hands(model: Model, rgb: Rgb, given_image: Input, given: Given) -> list
             model.estimate(sample, rotations=given.rotations, draws=given.draws)
             for sample in given_image.samples
         ]
+    known = known_of(rgb, given_image, given)
+    if known["boxes"] == []:
+        return []
+    image = rgb if given.focal_px else given_image.image
+    return model.find(image, rotations=given.rotations, draws=given.draws, **known)
+
+
+def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
+    """Return what is given of an image's hands: boxes, handedness, bone_mm and K, as for `Model.find`.
+
+    Boxes and sides that the user gives take precedence over those of a file. `boxes` is an empty list for an
+    image that has no hand in the file, and None if the hands must be detected.
+    """
     height, width = rgb.shape[:2]
     boxes, sides = given.boxes, given.handedness
     if boxes is None and given_image.boxes is not None:
         boxes = tuple(label.box for label in given_image.boxes)
         sides = sides or [label.handedness for label in given_image.boxes]
-    if boxes is not None and not boxes:
-        return []
-    return model.find(
-        rgb if given.focal_px else given_image.image,
-        boxes=boxes and [check_box(box, "box", (width, height)) for box in boxes],
-        handedness=sides,
-        bone_mm=given.bone_mm,
-        K=centred_camera(given.focal_px, (height, width)).numpy() if given.focal_px is not None else None,
-        rotations=given.rotations,
-        draws=given.draws,
-    )
+    return {
+        "boxes": None if boxes is None else [check_box(box, "box", (width, height)) for box in boxes],
+        "handedness": sides,
+        "bone_mm": given.bone_mm,
+        "K": None if given.focal_px is None else centred_camera(given.focal_px, (height, width)).numpy(),
+    }
 
 
 def is_labelled(sample: Sample) -> bool:

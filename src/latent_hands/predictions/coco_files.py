@@ -50,15 +50,19 @@ def write_coco(folder: Path, images: Sequence[ImageHands], convention: str | Non
         name, (width, height) = _copy(folder / SPLIT, image), image.size_px
         records.append({"id": number, "file_name": name, "width": width, "height": height})
         for hand in image.hands:
-            labels.append(_label(hand, len(labels) + 1, number, image.size_px, convention))
-    sides = [CATEGORY | {"id": number, "name": f"{side}_hand"} for side, number in CATEGORIES.items()]
+            labels.append(annotation(hand, len(labels) + 1, number, image.size_px, convention))
     content = {
         "info": INFO | _INFO,
         "images": records,
         "annotations": labels,
-        "categories": sides,
+        "categories": categories(),
     }
     return write_text(folder / "annotations" / f"{SPLIT}.json", json.dumps(content))
+
+
+def categories() -> list[dict[str, Any]]:
+    """Return the categories left_hand and right_hand."""
+    return [CATEGORY | {"id": number, "name": f"{side}_hand"} for side, number in CATEGORIES.items()]
 
 
 def _copy(folder: Path, image: ImageHands) -> str:
@@ -69,9 +73,10 @@ def _copy(folder: Path, image: ImageHands) -> str:
     return name
 
 
-def _label(
+def annotation(
     hand: Hand, number: int, image: int, size_px: tuple[int, int], convention: str | None
 ) -> dict[str, Any]:
+    """Return the annotation of a hand: its number, its image's number, and the image's (width, height)."""
     uv_px = hand.uv_wrist_form_px
     inside = ((uv_px >= -0.5) & (uv_px <= np.array(size_px) - 0.5)).all(axis=1)
     keypoints = np.column_stack([uv_px, np.where(inside, VISIBLE, HIDDEN)])

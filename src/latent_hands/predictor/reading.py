@@ -81,7 +81,29 @@ def read(graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws
         return []
     if rotations == 1:
         return _decoded(graph, photos, _encoded(graph, photos), draws)
-    size = window_px(graph.crop_px, rotations)
+    return _read_windows(graph, photos, rotations, draws)
+
+
+def read_rotated(
+    graph: TrainedGraph, photos: Sequence[Photo], angle: float, encoder: str | None = None
+) -> list[Reading]:
+    """Predict the hand of every photo from crops that are rotated by an angle in radians, by one encoder.
+
+    The predictions are those for the photos: rotated back. All photos have a camera, or none has.
+    """
+    return _read_windows(graph, photos, angle=angle, encoder=encoder)
+
+
+def _read_windows(
+    graph: TrainedGraph,
+    photos: Sequence[Photo],
+    rotations: int = 1,
+    draws: int = 0,
+    angle: float = 0.0,
+    encoder: str | None = None,
+) -> list[Reading]:
+    """Predict the hands from windows with room for rotations."""
+    size = window_px(graph.crop_px, max(rotations, 2))
     margin, K = size / graph.crop_px, _cameras(graph, photos, size)
     prediction = graph.fast.predict_images(
         _windows(graph, photos, size),
@@ -89,7 +111,9 @@ def read(graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws
         _sides(graph, photos),
         margin=margin,
         rotations=rotations,
+        angle=angle,
         draws=draws,
+        encoder=encoder,
         frame="camera" if K is None else None,
     )
     return _readings(graph, photos, prediction.known())

@@ -67,14 +67,16 @@ def predict_rotated(
     margin: float = 1.0,
     frame: str = "camera",
     rotations: int = 1,
+    angle: float = 0.0,
     batch_size: int = 64,
     device: str | torch.device = "cpu",
     first: Network | None = None,
 ) -> Prediction:
     """Run a network on `rotations` rotated crops of every window and average the predictions.
 
-    Crop k is rotated by 2 pi k / rotations about its centre; its prediction is rotated back before averaging.
-    What only the network of the unrotated crop predicts (spreads) is that of this crop.
+    Crop k is rotated by angle + 2 pi k / rotations about its centre; its prediction is rotated back before
+    averaging.
+    What only the network of the first crop predicts (spreads) is that of this crop.
 
     Args:
         network: predicts from crops.
@@ -85,14 +87,15 @@ def predict_rotated(
         frame: "camera", or "ray" for a network that predicts along the ray through the crop's centre. Its
             predictions are rotated into the camera frame.
         rotations: number of crops for each window.
+        angle: rotation of the first crop, in radians.
         batch_size: number of windows in a batch.
         device: where the network runs; predictions are returned on the CPU.
-        first: network for the crops that are not rotated, if it predicts more than `network`.
+        first: network for the first crops, if it predicts more than `network`.
 
     Raises HandsError for an unknown frame, for "ray" without cameras, and for fewer than 1 rotation.
     """
     _check_options(frame, K, rotations)
-    angles = [2 * math.pi * k / rotations for k in range(rotations)]
+    angles = [angle + 2 * math.pi * k / rotations for k in range(rotations)]
     parts = []
     for start in range(0, len(images), batch_size):
         batch = slice(start, start + batch_size)
@@ -100,8 +103,8 @@ def predict_rotated(
         cameras = None if K is None else K[batch].to(device)
         networks = [first or network, *[network] * (rotations - 1)]
         views = [
-            _rotated(each, windows, cameras, crop_px, margin, frame, angle)
-            for each, angle in zip(networks, angles, strict=True)
+            _rotated(each, windows, cameras, crop_px, margin, frame, turned)
+            for each, turned in zip(networks, angles, strict=True)
         ]
         parts.append(_mean(views))
     return Prediction(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})

@@ -168,6 +168,7 @@ class TrainedGraph:
         *,
         margin: float = 1.0,
         rotations: int = 1,
+        angle: float = 0.0,
         draws: int = 0,
         encoder: str | None = None,
         frame: str | None = None,
@@ -178,8 +179,8 @@ class TrainedGraph:
             images: square windows, `margin` times as wide as the crops in their middle.
             K: the camera of each image.
             right: which images show right hands, for graphs that read the handedness.
-            margin, rotations: as in `predict_rotated`.
-            draws, encoder: as in `outputs`; the draws are those of the crop that is not rotated.
+            margin, rotations, angle: as in `predict_rotated`.
+            draws, encoder: as in `outputs`; the draws are those of the first crop.
             frame: frame in which the graph predicts, by default that of its training.
 
         Raises HandsError as `predict_rotated` and `outputs` do.
@@ -198,6 +199,7 @@ class TrainedGraph:
                 margin=margin,
                 frame=frame or self.experiment.data.frame,
                 rotations=rotations,
+                angle=angle,
                 device=self.device,
                 first=partial(network, draws=draws),
             )
