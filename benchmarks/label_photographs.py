@@ -29,9 +29,10 @@ import numpy as np
 from agreement import Limits, box_of, compare, iou
 from assumed_camera import assumed_camera
 from mediapipe_client import MediaPipe
-from translated_labels import Label, translated
+from translated_labels import TARGET, Label, translated
 
 from latent_hands.data.readers.coco import KEYPOINTS, VISIBLE
+from latent_hands.hand.conventions import recorded
 
 BORDERS = (0.0, 0.25)
 """Borders that the image is read with, as shares of its larger side: hands that fill an image need one."""
@@ -153,7 +154,7 @@ def annotation(number: int, hand: dict[str, Any], placed: Label, K: np.ndarray) 
         "side": hand["handedness"],
         "xyz_mm": placed.xyz_mm.round(3).tolist(),
         "K": K.round(4).tolist(),
-        "convention": "rhd",
+        "convention": recorded(TARGET),
     }
 
 

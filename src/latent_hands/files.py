@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,19 @@ def write_bytes(path: Path, data: bytes) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write a text file in UTF-8 atomically."""
     return write_bytes(path, text.encode())
+
+
+def link_files(source: Path, target: Path, wanted: Callable[[Path], bool]) -> None:
+    """Link the wanted files below a folder into another one, at the same paths; copy where links fail."""
+    for path in sorted(source.rglob("*")):
+        if not path.is_file() or not wanted(path):
+            continue
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, place)
+        except OSError:
+            shutil.copyfile(path, place)
 
 
 def append_text(path: Path, text: str) -> None:

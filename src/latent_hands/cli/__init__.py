@@ -23,7 +23,7 @@ GROUPS = {
     "Train and evaluate": ("train", "evaluate", "assess", "reproduce", "detector train"),
     "Use a model": ("estimate", "label", "synthesise", "transfer", "walk"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
-    "Study joint conventions": ("conventions fit", "conventions draw"),
+    "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),
 }
 """Purpose -> commands. "estimate" is in the module estimate, "runs join" in the module runs."""
 COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)

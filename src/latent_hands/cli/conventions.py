@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import arg
+from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import Data, Json, Split
 from latent_hands.cli.tables import print_json
@@ -16,7 +16,7 @@ def fit(
     split: Split = "training",
     order: Annotated[str, arg(metavar="NAME")] = "snap",
     penalty: Annotated[float, arg(metavar="WEIGHT")] = 0.2,
-    statistic: Literal["median", "mean"] = "median",
+    statistic: Literal["median", "mean"] = "mean",
     json: Json = False,
 ) -> None:
     """Fit a joint convention to the labels of a data set: where does it place the joints?
@@ -69,3 +69,35 @@ def draw(out: Annotated[Path, arg(metavar="FILE")] = Path("conventions.png")) ->
 
     draw_conventions(out)
     print(out)
+
+
+def relabel(
+    root: Annotated[
+        Path, Positional, arg(metavar="DIR", help="A rendered set, or a COCO set with 3D joints.")
+    ],
+    out: Annotated[Path, Positional, arg(metavar="OUT", help="A new folder.")],
+    convention: Annotated[str, arg(metavar="NAME")] = "rhd",
+    json: Json = False,
+) -> None:
+    """Write the labels of a set anew in another joint convention, without rendering an image.
+
+    $ latent-hands conventions relabel hands hands_stb --convention stb
+
+    Output: a set with the same images, which are links to those of DIR (or copies on another disk).
+
+    The labels of a rendered set are those of `latent-hands render --convention NAME`. Counterfactual sets are
+    refused: their images depend on the convention. The 3D joints of a COCO set are translated, which errs by
+    about a millimetre.
+
+    Args:
+        convention: The joint convention of the new labels.
+    """
+    from latent_hands.data.relabel_coco import relabel_coco
+    from latent_hands.rendering.sets.relabel import relabel_rendered
+
+    coco = not (root / "rendered.json").is_file() and (root / "annotations").is_dir()
+    count = (relabel_coco if coco else relabel_rendered)(root, out, convention)
+    if json:
+        print_json({"out": str(out), "labelled": count, "convention": convention})
+    else:
+        print(f"{out}: {count:,} {'hands' if coco else 'images'} in the convention {convention}")

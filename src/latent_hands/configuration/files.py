@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from latent_hands.configuration.renamed import converted, refuse_renamed
+from latent_hands.configuration.renamed import converted, named, refuse_renamed
 from latent_hands.configuration.settings import Experiment
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.typed_toml import override, read, read_toml, to_table, write
@@ -24,7 +24,8 @@ def load_experiment(
     """
     path = find_experiment(path_or_name)
     table = read_toml(path)
-    table = override(converted(table) if earlier else table, overrides)
+    table = named(converted(table) if earlier else table, str(path), earlier)
+    table = override(table, overrides)
     refuse_renamed(table, str(path))
     return read(Experiment, table, str(path))
 

@@ -5,6 +5,7 @@ from typing import Any, get_type_hints
 
 from latent_hands.configuration.algorithm import Algorithm
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import RHD, read_recorded
 from latent_hands.typed_toml import Table, variants
 
 MOVED = {
@@ -24,6 +25,18 @@ def refuse_renamed(table: Table, where: str) -> None:
     """Raise HandsError, naming the new key, if a table has a key of an earlier version."""
     for old, new in _renamed(table):
         raise HandsError(f"{where}: {old} was renamed: use {new}")
+
+
+def named(table: Table, where: str, earlier: bool) -> Table:
+    """Return the table with the name of its joint convention in the place of its recorded text.
+
+    `earlier` is true for run folders, where a name without a checksum is that of an earlier version.
+    """
+    data = _section(table, "data")
+    text = data.get("convention", RHD if earlier else None)
+    if not isinstance(text, str) or (":" not in text and not earlier):
+        return table
+    return table | {"data": data | {"convention": read_recorded(text, where)}}
 
 
 def converted(table: Table) -> Table:

@@ -25,6 +25,7 @@ from latent_hands.data.store import (
     is_intact,
     read_manifest,
     shard_path,
+    stated,
 )
 from latent_hands.data.store_portions import join_portions, known_shards, manifest_folder, manifest_in
 from latent_hands.errors import HandsError
@@ -75,7 +76,7 @@ def prepare(
             source_digest(samples, cut.images),
             _source_bytes(samples, cut.images),
             len(samples),
-            convention=convention_of(samples),
+            convention=stated(cut.name, convention_of(samples)),
         )
         splits[name] = split, len(range(0, len(samples), shard_samples(cut)))
         _cut_missing(out, portion, name, *splits[name], samples, workers, report)

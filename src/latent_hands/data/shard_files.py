@@ -56,7 +56,7 @@ def open_windows(root: str | Path, split: str, wanted: Cut, limit: int | None = 
         check_cut(f"{split} of {store}", held.cut, wanted)
     check_limit(limit)
     parts = [part for store, held in stores.items() for part in _parts(store, split, held, len(stores) > 1)]
-    (convention,) = {held.convention for held in stores.values()}
+    (convention,) = {held.labelled_in(f"{split} of {store}") for store, held in stores.items()}
     windows = replace(join(parts, wanted.margin, wanted.right_hands), convention=convention)
     windows = windows.with_images(("rgb", *wanted.images))
     return windows if limit is None or limit >= len(windows) else windows.select(range(limit))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.conventions import read_recorded, recorded
 from latent_hands.typed_toml import Range, read, to_table
 
 MANIFEST = "store.json"
@@ -63,7 +64,7 @@ class Split:
         source_bytes: size of their image files.
         samples: number of samples of the finished split.
         shards: its files, in order.
-        convention: joint convention of the labels, None if it is unknown.
+        convention: joint convention of the labels as `stated`, None if it is unknown.
     """
 
     cut: Cut
@@ -77,6 +78,12 @@ class Split:
     def bytes(self) -> int:
         """Return the size of its shards in bytes."""
         return sum(shard.bytes for shard in self.shards)
+
+    def labelled_in(self, where: str) -> str | None:
+        """Return the name of the joint convention of the labels; `where` names the store in errors."""
+        if self.convention is None or _defines(self.cut.name, self.convention):
+            return self.convention
+        return read_recorded(self.convention, where)
 
     @property
     def written(self) -> int:
@@ -119,9 +126,21 @@ def stores_in(root: str | Path) -> tuple[Path, ...]:
     return tuple(inside) if all(map(has_manifest, inside)) else ()
 
 
+def stated(name: str, convention: str | None) -> str | None:
+    """Return the text by which a store of the data set `name` states the joint convention of its labels.
+
+    It has no checksum if the data set defines the convention: then no table placed the joints.
+    """
+    return convention if convention is None or _defines(name, convention) else recorded(convention)
+
+
 def is_store(root: str | Path) -> bool:
     """Return whether a folder is a packed store, finished or not, or contains nothing but stores."""
     return bool(stores_in(root))
+
+
+def _defines(name: str, convention: str) -> bool:
+    return name.split("-")[0] == convention
 
 
 def shard_path(root: Path, split: str, number: int) -> Path:
@@ -169,7 +188,7 @@ def find_splits(root: str | Path, name: str) -> dict[Path, Split]:
     if not having:
         raise HandsError(f'none of the {len(stores)} stores in {root} has a split "{name}"')
     found = {store: find_split(store, name) for store in having}
-    conventions = {split.convention: store for store, split in found.items()}
+    conventions = {split.labelled_in(str(store)): store for store, split in found.items()}
     if len(conventions) > 1:
         texts = (f"{convention or 'unknown'} in {store}" for convention, store in conventions.items())
         raise HandsError(f"the stores in {root} have different joint conventions: {', '.join(texts)}")

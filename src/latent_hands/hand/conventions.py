@@ -8,10 +8,13 @@ The shipped conventions are the tables of `assets/conventions.toml`; `register_c
 outside. `latent_hands.hand.fitting` computes a table from labels. See docs/conventions.md.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,11 @@ from latent_hands.registry import Registry
 from latent_hands.typed_toml import parse, read
 
 RHD = "rhd"
-"""The convention that frames rendered images. Their labels use it, too, unless another is chosen."""
+"""The convention of rendered labels, unless another is chosen."""
+FRAMING = "rhd_bones"
+"""The convention that places rendered hands in their images. Its table never changes, so no image does."""
+EARLIER = {"rhd": "rhd_bones"}
+"""The present names of conventions that earlier versions recorded under another name, without a checksum."""
 PALMAR = "palmar"
 """The name of the palmar skin below a joint, as a target in `Convention.moves`."""
 FILE = "conventions.toml"
@@ -63,6 +70,10 @@ class Convention:
                 weights[row, 21 + row if target == PALMAR else _joint(target)] += share
         return weights
 
+    def checksum(self) -> str:
+        """Return eight hexadecimal digits that differ for tables of different moves."""
+        return hashlib.sha256(json.dumps(self.moves, sort_keys=True).encode()).hexdigest()[:8]
+
 
 CONVENTIONS = Registry[Convention]("joint convention")
 """The joint conventions by name; `register_convention` adds one."""
@@ -94,6 +105,32 @@ def keypoints(points: Float32[np.ndarray, "42 3"], convention: str) -> Float32[n
 def _maps(name: str) -> tuple[Float32[np.ndarray, "21 21"], Float32[np.ndarray, "21 21"]]:
     weights = CONVENTIONS.find(name).weights()
     return weights[:, :21].copy(), weights[:, 21:].copy()
+
+
+def recorded(name: str) -> str:
+    """Return the text by which files state a convention: NAME:CHECKSUM, or NAME if it has no table.
+
+    A table may be fitted anew under the same name. The checksum tells labels of the two tables apart.
+    """
+    return f"{name}:{CONVENTIONS[name].checksum()}" if name in CONVENTIONS else name
+
+
+def read_recorded(text: str, where: str | Path) -> str:
+    """Return the name of the convention that a file states: the inverse of `recorded`.
+
+    A name without a checksum is that of an earlier version (EARLIER). `where` names the file in errors.
+    Raises HandsError if no known convention has this checksum.
+    """
+    name, colon, checksum = text.partition(":")
+    if not colon:
+        return EARLIER.get(name, name)
+    known = [each for each, convention in CONVENTIONS.items() if convention.checksum() == checksum]
+    if not known:
+        raise HandsError(
+            f'{where}: another table of the convention "{name}" placed the joints (checksum {checksum}); '
+            "relabel a rendered set with `latent-hands conventions relabel`, or use the version that wrote it"
+        )
+    return name if name in known else known[0]
 
 
 def _joint(name: str) -> int:

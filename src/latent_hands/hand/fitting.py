@@ -22,7 +22,7 @@ Direction = tuple[str, str, str]
 """A keypoint, the target of a positive share, and the target of a negative share (may be the same joint)."""
 
 _LEAST_SHARE = 0.005
-_MOST_DORSAL = 0.1
+_MOST_DORSAL = 0.3
 _ACROSS_THE_PALM = {
     "index_mcp": "middle_mcp",
     "middle_mcp": "ring_mcp",
@@ -50,7 +50,7 @@ class Misfit:
 
 
 def fit_convention(
-    hands: Float[Tensor, "n 21 3"], penalty: float = 0.2, statistic: Literal["median", "mean"] = "median"
+    hands: Float[Tensor, "n 21 3"], penalty: float = 0.2, statistic: Literal["median", "mean"] = "mean"
 ) -> Convention:
     """Return the convention whose mean hand has the proportions of these labelled hands.
 
@@ -73,7 +73,7 @@ def fit_convention(
 
 
 def misfits(
-    hands: Float[Tensor, "n 21 3"], statistic: Literal["median", "mean"] = "median"
+    hands: Float[Tensor, "n 21 3"], statistic: Literal["median", "mean"] = "mean"
 ) -> dict[str, Misfit]:
     """Return how far each known convention is from these labelled hands (see `fit_convention`), by name."""
     wanted = Proportions.of(hands).reduced(statistic)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands.hand.conventions import CONVENTIONS, keypoints
-from latent_hands.hand.geometry import canonicalise, compose, mirror, normalise, to_palm
+from latent_hands.hand.geometry import canonicalise, compose, mirror, normalise, to_palm, to_wrist
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
@@ -41,6 +41,44 @@ def translate(
     weights, offset = (part.to(pose) for part in _translation(source, target))
     moved = cpose + (cpose.flatten(1) @ weights + offset).unflatten(1, (21, 3))
     return compose(moved, viewpoint, right)
+
+
+def translate_labels(
+    xyz_mm: Float[Tensor, "batch 21 3"],
+    source: str,
+    target: str,
+    right: Bool[Tensor, " batch"] | None = None,
+) -> Float[Tensor, "batch 21 3"]:
+    """Translate joints in millimetres, WRIST form, from the joint convention `source` to `target`.
+
+    The palm and the length of the middle bone change as on the mean of random hands (`_palm_shift`).
+    The frame is kept. `right` marks right hands. Raises HandsError for an unknown convention.
+    """
+    palm_form = to_palm(xyz_mm)
+    pose, bone_mm = normalise(palm_form)
+    _, viewpoint = canonicalise(pose, right)
+    offset, scale = (part.to(pose) for part in _palm_shift(source, target))
+    moved = translate(pose, source, target, right) * (bone_mm * scale)[:, None, None]
+    shift = compose(offset.expand(len(pose), 1, 3), viewpoint, right) * bone_mm[:, None, None]
+    return to_wrist(moved + palm_form[:, PALM : PALM + 1] + shift)
+
+
+@cache
+def _palm_shift(source: str, target: str) -> tuple[Float[Tensor, "3"], Float[Tensor, ""]]:
+    """Return the target's palm in the source's canonical frame, and the length of the target's middle bone.
+
+    Both are in the source's middle bones, for a left hand, averaged over random hands.
+    """
+    points = random_points(HANDS, seed=1).numpy()
+    old, new = (
+        to_palm(torch.from_numpy(np.stack([keypoints(each, name) for each in points])).double())
+        for name in (source, target)
+    )
+    pose, bone_mm = normalise(old)
+    _, viewpoint = canonicalise(pose)
+    apart = (new[:, PALM] - old[:, PALM]) / bone_mm[:, None]
+    bones = (new[:, MIDDLE_MCP] - new[:, MIDDLE_PIP]).norm(dim=-1) / bone_mm
+    return (apart[:, None] @ viewpoint.mT)[:, 0].mean(dim=0), bones.mean()
 
 
 @cache

@@ -15,6 +15,7 @@ from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
+from latent_hands.hand.conventions import recorded
 from latent_hands.hand.geometry import to_wrist
 from latent_hands.hand.skeleton import reorder
 from latent_hands.predictions.image_hands import ImageHands
@@ -97,4 +98,4 @@ def annotation(
     if hand.palm_mm is not None and hand.K is not None and hand.frame == "camera":
         xyz_mm = to_wrist(torch.from_numpy(hand.xyz_mm + hand.palm_mm)).numpy()
         label |= {"xyz_mm": numbers(reorder(xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
-    return label if convention is None else label | {"convention": convention}
+    return label if convention is None else label | {"convention": recorded(convention)}

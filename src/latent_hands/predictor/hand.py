@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import Box, box_of_joints
-from latent_hands.hand.conventions import RHD
+from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.skeleton import JOINTS
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand_fields import (
@@ -88,7 +88,7 @@ class Hand:
     camera: Camera | None = None
     seconds: float | None = None
     track: int | None = None
-    convention: str = RHD
+    convention: str = FRAMING
 
     @property
     def box_px(self) -> Box:
@@ -146,7 +146,7 @@ class Hand:
             **{key: value for key, value in optional.items() if value is not None},
             "frame": FRAMES[self.frame],
             "joints": ["palm", *JOINTS[1:]],
-            "convention": self.convention,
+            "convention": recorded(self.convention),
             "bone_mm": self.bone_mm,
             "bone_mm_assumed": self.bone_mm_assumed,
             "box_px": [round(number, 6) for number in self.box_px],

@@ -9,7 +9,7 @@ import numpy as np
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.hand.boxes import Box
-from latent_hands.hand.conventions import RHD
+from latent_hands.hand.conventions import RHD, read_recorded
 
 Handedness = Literal["left", "right"]
 HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
@@ -62,7 +62,7 @@ def read_fields(text: str) -> dict[str, Any]:
             "bone_mm_assumed": bool(fields["bone_mm_assumed"]),
             "crop_px": _four(crop),
             "frame": frame,
-            "convention": str(fields.get("convention", RHD)),
+            "convention": read_recorded(str(fields.get("convention", RHD)), "the JSON of a hand"),
             **_arrays(fields),
             **_optional(fields),
         }

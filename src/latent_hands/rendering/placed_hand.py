@@ -7,16 +7,17 @@ both sides. The camera frame is x right, y down, z forward.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from latent_hands.hand.conventions import RHD, keypoints
+from latent_hands.hand.conventions import FRAMING, keypoints
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.collision import segment_distance
-from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.model import HandModel, PosedHand
 from latent_hands.hand.rig.poses import sample_articulation, with_wrist
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 from latent_hands.rendering.grasp import closed_around
@@ -48,7 +49,7 @@ class PlacedHand:
         articulation: Its pose.
         rotation: Its rotation, left form.
         vertices_m: Vertices of the fine surface.
-        xyz_m, uv_px: Joints in RHD's convention, which decide whether the hand fits.
+        xyz_m, uv_px: Joints in the convention FRAMING, which decide whether the hand fits.
         label_m, label_px: Joints in the scene's convention.
     """
 
@@ -101,17 +102,46 @@ def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndar
     model = HandModel.load()
     posed = model.pose(model.identity(scene.identity), articulation)
     label = keypoints(posed.points, scene.convention)
-    palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
-    turn = MIRROR @ rotation @ (MIRROR if scene.side == "right" else np.eye(3))
     vertices, xyz, label = (
-        (points - palm) @ turn + scene.palm_m for points in (posed.vertices, posed.keypoints, label)
+        _to_camera(points, posed, rotation, scene.side, scene.palm_m)
+        for points in (posed.vertices, posed.keypoints, label)
     )
     arrays = vertices, xyz, _project(xyz, scene.K), label, _project(label, scene.K)
     return PlacedHand(articulation, rotation, *(array.astype(np.float32) for array in arrays))
 
 
+def labels_of_factors(
+    factors: dict[str, Any], K: Float[np.ndarray, "3 3"], convention: str
+) -> tuple[Float32[np.ndarray, "21 3"], Float32[np.ndarray, "21 2"]]:
+    """Return the labels (metres, pixels) of a hand in a convention, from its recorded factors.
+
+    `factors` has "identity", "articulation", "rotation", "side" and "palm_m", as a line of
+    factors_SPLIT.jsonl. The labels are those of `place_hand`. Raises KeyError, TypeError, ValueError or
+    HandsError if a factor is missing or broken.
+    """
+    model, articulation = HandModel.load(), Articulation.from_json(factors["articulation"])
+    posed = model.pose(model.identity(np.array(factors["identity"])), articulation)
+    rotation, palm_m = np.array(factors["rotation"]), np.array(factors["palm_m"])
+    label = keypoints(posed.points, convention)
+    xyz = _to_camera(label, posed, rotation, factors["side"], palm_m)
+    return xyz.astype(np.float32), _project(xyz, K).astype(np.float32)
+
+
+def _to_camera(
+    points: Float32[np.ndarray, "n 3"],
+    posed: PosedHand,
+    rotation: Float[np.ndarray, "3 3"],
+    side: str,
+    palm_m: Float[np.ndarray, "3"],
+) -> Float[np.ndarray, "n 3"]:
+    """Return points of the hand frame in the camera frame: rotated about the palm, and moved to its place."""
+    palm = (posed.keypoints[WRIST] + posed.keypoints[MIDDLE_MCP]) / 2
+    turn = MIRROR @ rotation @ (MIRROR if side == "right" else np.eye(3))
+    return (points - palm) @ turn + palm_m
+
+
 def upright(
-    identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = RHD
+    identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = FRAMING
 ) -> Float[np.ndarray, "3 3"]:
     """Return the rotation from left form into the canonical frame of a posed hand: its inverse viewpoint."""
     _, viewpoint = canonicalise(torch.from_numpy(left_form(identity, articulation, convention)))

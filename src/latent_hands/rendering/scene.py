@@ -10,7 +10,7 @@ from jaxtyping import Float
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.camera import SCENE_BONES
-from latent_hands.hand.conventions import RHD
+from latent_hands.hand.conventions import FRAMING, RHD
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
@@ -40,8 +40,8 @@ class Scene:
         K: Intrinsics.
         palm_m: Place of the palm in the camera frame.
         box: (cx, cy, side), pixels: the square around the palm, which synthesis crops.
-        convention: Convention of the labels. Joints in RHD's convention place the hand, so that no pixel
-            depends on it.
+        convention: Convention of the labels. Joints in the convention FRAMING place the hand, so that no
+            pixel depends on it.
     """
 
     split: str
@@ -184,7 +184,7 @@ def _sample_camera(
 
 
 def left_form(
-    identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = RHD
+    identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = FRAMING
 ) -> Float[np.ndarray, "21 3"]:
     """Return the joints of a posed hand in left form (x mirrored), relative to its palm, metres."""
     model = HandModel.load()

@@ -11,7 +11,7 @@ A run keeps the latest weights, not the best on validation data, because schedul
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ from latent_hands.configuration import Experiment, load_experiment, write_experi
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.files import write_text
+from latent_hands.hand.conventions import recorded
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.shipped import shipped_runs
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
@@ -63,7 +64,8 @@ def start_run(out: Path, experiment: Experiment) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HandsError(f"{out} cannot be a run folder: {error.strerror}") from error
-    write_text(out / EXPERIMENT, write_experiment(experiment))
+    stated = replace(experiment.data, convention=recorded(experiment.data.convention))
+    write_text(out / EXPERIMENT, write_experiment(replace(experiment, data=stated)))
     return out
 
 

@@ -16,6 +16,7 @@ from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
 from latent_hands.data.sample import Sample
 from latent_hands.files import write_bytes
+from latent_hands.hand.conventions import recorded
 from latent_hands.hand.skeleton import BONES, PALM, SNAP, reorder
 
 _PLACE = [SNAP.places.index(joint) + 1 for joint in range(21)]
@@ -31,7 +32,7 @@ INFO = {
     "side": "left or right",
     "xyz_mm": "keypoints in millimetres, camera frame: x right, y down, z forward",
     "K": "the camera of the image: pixels (u, v, 1) are K xyz / z, pixel centres at integers",
-    "convention": "where the joints lie in the hand, as in the data set of that name",
+    "convention": "where the joints lie in the hand: the name of a data set, a checksum of its table",
     "weight": "how much the hand counts in training, 1 by default",
     "palm_mm": "the labelled centre of the palm, where the wrist follows from a rule",
     "bbox": "the box of the keypoints within the image, and area its area",
@@ -61,7 +62,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     if hand.xyz_mm is not None and hand.K is not None:
         label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
     if hand.convention is not None:
-        label["convention"] = hand.convention
+        label["convention"] = recorded(hand.convention)
     if hand.weight is not None:
         label["weight"] = hand.weight
     if sample.root == "palm" and sample.xyz_mm is not None:

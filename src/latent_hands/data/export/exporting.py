@@ -25,6 +25,7 @@ from latent_hands.data.readers.export_record import RECORD
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
+from latent_hands.hand.conventions import recorded
 from latent_hands.registry import Registry
 
 LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
@@ -161,7 +162,8 @@ def _check(sample: Sample, needs: Sequence[str]) -> None:
 def _claim(out: Path, exported: Exported) -> Path:
     """Return the hidden folder that becomes `out`: a new one, or that of the same export, stopped."""
     part = out.absolute().with_name(f".{out.absolute().name}.part")
-    record = json.dumps(asdict(exported), indent=1).encode()
+    convention = None if exported.convention is None else recorded(exported.convention)
+    record = json.dumps(asdict(exported) | {"convention": convention}, indent=1).encode()
     if part.exists():
         if not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:
             raise HandsError(

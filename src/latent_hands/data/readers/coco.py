@@ -29,6 +29,7 @@ from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.hand.conventions import read_recorded
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST, reorder
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
@@ -200,6 +201,8 @@ def _sample(name: str, image: _Image, label: dict[str, Any], exported: bool) -> 
     convention = label.get("convention")
     if not isinstance(convention, str | None):
         raise HandsError(f"{where} has the convention {convention!r}; it must be a name")
+    if convention is not None:
+        convention = read_recorded(convention, where)
     weight = None if label.get("weight") is None else float(label["weight"])
     if weight is not None and not 0 <= weight < np.inf:
         raise HandsError(f'{where} has the "weight" {weight}; it must be finite and 0 or more')

@@ -5,6 +5,7 @@ from typing import Any
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import read_recorded
 
 RECORD = "export.json"
 
@@ -23,4 +24,6 @@ def read_record(root: Path, layout: str) -> dict[str, Any] | None:
     convention = content.get("convention")
     if not isinstance(convention, str | None):
         raise HandsError(f"{path} has the convention {convention!r}; it must be a name or null")
+    if convention is not None:
+        content = content | {"convention": read_recorded(convention, path)}
     return content if content.get("layout", layout) == layout else None

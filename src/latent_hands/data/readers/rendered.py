@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.formats.rhd_files import FACTOR_TAGS
 from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
+from latent_hands.data.readers.rendered_record import RenderedRecord
 from latent_hands.data.readers.rhd import read_rhd, split_folder
 from latent_hands.data.sample import FAR_PX, Sample
 from latent_hands.errors import BROKEN, HandsError
@@ -23,14 +23,14 @@ def read_rendered(
     """Read one split of a rendered set: RHD's labels, and `tag`, `scene_box` and `factors` of every image.
 
     `identity_tag` and `background_tag` are None in a set without them. The joint convention is the value
-    `joints` of rendered.json, or RHD's if that file is missing.
+    `joints` of rendered.json.
 
     Raises HandsError as `read_rhd` does, and if the folder has no factors. `on_broken` receives the errors of
     broken lines of factors and of images without a line.
     """
     folder = split_folder(root, split)
     samples = read_rhd(root, split, limit, on_broken=on_broken)
-    convention, size_px = _read_settings(Path(root) / "rendered.json")
+    record = RenderedRecord.read(root)
     names = {sample.name for sample in samples}
     factors_of = _read_factors(folder / f"factors_{split}.jsonl", names, on_broken)
 
@@ -46,28 +46,14 @@ def read_rendered(
             tag=folder / "tag" / scene,
             scene_box=(cx, cy, side_px),
             factors=factors,
-            convention=convention,
-            size_px=size_px or sample.size_px,
+            convention=record.convention,
+            size_px=record.size_px or sample.size_px,
             block=scene,
             seconds=factors.get("seconds"),
             **{kind: file for kind, file in factor_tags.items() if file.is_file()},
         )
 
     return list(read_each(complete, samples, on_broken))
-
-
-def _read_settings(path: Path) -> tuple[str, tuple[int, int] | None]:
-    """Return the joint convention, and width and height of the images, None if they are not named."""
-    if not path.is_file():
-        return "rhd", None
-    try:
-        settings = load_json(path)
-        side_px = settings.get("size_px", settings.get("size"))  # "size" in earlier versions
-        return str(settings["joints"]), None if side_px is None else (int(side_px), int(side_px))
-    except HandsError:
-        raise
-    except BROKEN as error:
-        raise HandsError(f"{path} does not name the convention of its joints: {error!r}") from error
 
 
 def _read_factors(path: Path, names: set[str], on_broken: OnBroken) -> dict[str, dict[str, Any]]:

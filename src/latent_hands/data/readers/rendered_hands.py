@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from latent_hands.data.readers.reading import MM_PER_METRE, OnBroken, raise_error
+from latent_hands.data.readers.rendered_record import RenderedRecord
 from latent_hands.data.readers.rhd import split_folder
 from latent_hands.data.sample import Sample
 from latent_hands.errors import BROKEN, HandsError
@@ -31,11 +32,12 @@ def read_rendered_hands(
     receives the errors of broken lines and of missing images.
     """
     samples: list[Sample] = []
+    convention = RenderedRecord.read(root).convention
     for record in read_records(root, split, on_broken):
         if limit is not None and len(samples) >= limit:
             break
         try:
-            samples += hands_of(split_folder(root, split), record)
+            samples += hands_of(split_folder(root, split), record, convention)
         except HandsError as error:
             on_broken(error)
         except BROKEN as error:
@@ -63,7 +65,7 @@ def read_records(root: str | Path, split: str, on_broken: OnBroken = raise_error
                 on_broken(HandsError(f"line {number} of {path} is broken: it must be a table"))
 
 
-def hands_of(folder: Path, record: dict[str, Any]) -> list[Sample]:
+def hands_of(folder: Path, record: dict[str, Any], convention: str) -> list[Sample]:
     """Return a sample for each hand of a record. Raises HandsError if the image is missing."""
     name = str(record["name"])
     image, mask, depth = (folder / kind / f"{name}.png" for kind in ("color", "mask", "depth"))
@@ -88,7 +90,7 @@ def hands_of(folder: Path, record: dict[str, Any]) -> list[Sample]:
                 depth=depth if depth.is_file() else None,
                 scene_box=(cx, cy, side_px),
                 factors=shared | {key: value for key, value in hand.items() if key not in _LABELS},
-                convention=str(record.get("convention", "rhd")),
+                convention=convention,
                 block=name if "hands" in record else f"{record['scene']:05d}",
             )
         )

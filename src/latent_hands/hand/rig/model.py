@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, Int32, UInt8
 from safetensors.numpy import load
 from scipy.sparse import csr_array
 
-from latent_hands.hand.conventions import RHD, keypoints
+from latent_hands.hand.conventions import FRAMING, keypoints
 from latent_hands.hand.rig.arm import shaped_arm
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.mesh import loop_subdivision, vertex_normals
@@ -144,7 +144,7 @@ class HandModel:
         points = self.mean + np.tensordot(coefficients.astype(np.float32), self.components, 1)
         return Shape(*np.split(points, np.cumsum([len(self.weights), len(PARENTS)])))
 
-    def pose(self, shape: Shape, articulation: Articulation, convention: str = RHD) -> PosedHand:
+    def pose(self, shape: Shape, articulation: Articulation, convention: str = FRAMING) -> PosedHand:
         """Pose a person's hand, by linear blend skinning of the coarse mesh and one Loop step.
 
         `convention` names the joint convention of the keypoints. Raises HandsError for an unknown one.

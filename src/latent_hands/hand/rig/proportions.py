@@ -1,7 +1,8 @@
 """The proportions of hands that no pose changes; joint conventions are fitted to them.
 
-They are the bone lengths and the places of wrist, thumb base and knuckles, because the palm is nearly rigid.
-The angles of the fingers are none of them, because the people of different data sets pose differently.
+They are the bone lengths, the places of wrist, thumb base and knuckles, because the palm is nearly rigid, and
+the tilt of the axes about which the fingers bend. How far fingers bend is none of them, because the people of
+different data sets pose differently.
 """
 
 from collections.abc import Sequence
@@ -12,18 +13,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from latent_hands.hand.bones import bone_vectors
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
-from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.hand.skeleton import FINGERS, JOINTS, WRIST
 
 PALM_JOINTS = (WRIST, *(chain[0] for chain in FINGERS.values()))
 """The joints of the palm: wrist, thumb base and the four knuckles."""
 CHAINS = tuple(joint - 1 for chain in FINGERS.values() for joint in chain)
 """The bones by finger, from the wrist to the tip, as indices of `skeleton.BONES`."""
-_POSES = 16
+BENT = 0.5
+"""The sine of the least PIP flexion that shows the axis of a finger."""
+_POSES = 128
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,13 @@ class Proportions:
 
     bones: bone lengths by finger, from the wrist to the tip (CHAINS).
     palm: the places of PALM_JOINTS in the canonical frame, in left form.
+    tilt: the tilt of the four fingers' bending axes about the canonical y axis, in radians (`bending_tilt`).
+        It is NaN for a finger that is too straight to have one.
     """
 
     bones: Float[np.ndarray, "*n 20"]
     palm: Float[np.ndarray, "*n 6 3"]
+    tilt: Float[np.ndarray, "*n 4"]
 
     @classmethod
     def of(cls, xyz: Float[Tensor, "n 21 3"]) -> "Proportions":
@@ -46,17 +53,32 @@ class Proportions:
         pose, _ = normalise(to_palm(xyz.double()))
         joints = to_wrist(canonicalise(pose)[0])
         lengths = bone_vectors(joints).norm(dim=-1)
-        return cls(lengths[:, CHAINS].numpy(), joints[:, PALM_JOINTS].numpy())
+        tilt = bending_tilt(joints)
+        return cls(lengths[:, CHAINS].numpy(), joints[:, PALM_JOINTS].numpy(), tilt.numpy())
 
     def reduced(self, statistic: str = "median") -> "Proportions":
         """Return the median or the "mean" over the hands."""
-        if statistic == "mean":
-            return Proportions(self.bones.mean(0), self.palm.mean(0))
-        return Proportions(np.median(self.bones, axis=0), np.median(self.palm, axis=0))
+        reduce = np.nanmean if statistic == "mean" else np.nanmedian
+        return Proportions(*(reduce(each, axis=0) for each in (self.bones, self.palm, self.tilt)))
 
-    def flat(self) -> Float[np.ndarray, "*n 38"]:
-        """Return all numbers as one vector per hand, bones first."""
-        return np.concatenate([self.bones, self.palm.reshape(*self.palm.shape[:-2], 18)], -1)
+    def flat(self) -> Float[np.ndarray, "*n 42"]:
+        """Return all numbers as one vector per hand: bones, palm, tilt."""
+        return np.concatenate([self.bones, self.palm.reshape(*self.palm.shape[:-2], 18), self.tilt], -1)
+
+
+def bending_tilt(cpose: Float[Tensor, "*batch 21 3"]) -> Float[Tensor, "*batch 4"]:
+    """Return how far the bending axes of the four fingers are tilted from the canonical frame's x axis.
+
+    `cpose` are LEFT hands in the canonical frame. The axis of a finger is the normal of the plane of its
+    first two phalanges. The tilt is its angle about the y axis, in radians, positive if the axis rises
+    towards the back of the hand on the side of the little finger. It is NaN for a PIP that is bent by less
+    than 30 degrees.
+    """
+    mcp, pip, dip = (cpose[..., [chain[i] for chain in list(FINGERS.values())[1:]], :] for i in range(3))
+    axis = torch.linalg.cross(normalize(pip - mcp, dim=-1), normalize(dip - pip, dim=-1))
+    axis = axis * axis[..., :1].sign()
+    tilt = torch.atan2(axis[..., 2], axis[..., 0])
+    return tilt.where(axis.norm(dim=-1) > BENT, torch.nan)
 
 
 def error(model: Proportions, bones: dict[str, Sequence[float]], palm: dict[str, Sequence[float]]) -> float:
@@ -73,20 +95,14 @@ def error(model: Proportions, bones: dict[str, Sequence[float]], palm: dict[str,
 
 
 @cache
-def mean_hand() -> Float32[np.ndarray, "16 42 3"]:
-    """Return the points of the mean hand, left form, metres, as it closes from flat to nearly a fist."""
-    model = HandModel.load()
+def mean_hand() -> Float32[np.ndarray, "128 42 3"]:
+    """Return the points of the mean hand in random poses (`poses.sample_articulation`), left form, metres."""
+    model, rng = HandModel.load(), np.random.default_rng(0)
     shape = model.identity(np.zeros(12))
-    poses = [model.pose(shape, _closed(closure)).points for closure in np.linspace(0, 1, _POSES)]
+    poses = [model.pose(shape, sample_articulation(rng)).points for _ in range(_POSES)]
     return np.stack(poses) * np.array([-1, 1, 1], np.float32)
 
 
 def of_model(weights: Float32[np.ndarray, "21 42"]) -> Proportions:
     """Measure the mean hand with the keypoints weights @ points; return the mean over its poses."""
     return Proportions.of(torch.from_numpy(weights @ mean_hand())).reduced("mean")
-
-
-def _closed(closure: float) -> Articulation:
-    fingers = np.tile(closure * np.array([60.0, 0, 80, 40]), (4, 1))
-    thumb = closure * np.array([20.0, -20, 0, 20, 30])
-    return Articulation(fingers, thumb, 10 * float(closure), np.zeros(2))

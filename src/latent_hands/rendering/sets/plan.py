@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.rhd_files import tag_kinds
+from latent_hands.data.readers.rendered_record import RECORD
 from latent_hands.errors import HandsError
-from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
 from latent_hands.rendering.scene import check_settings, plain
 
 MOST_DEFOCUS = 0.5
@@ -84,10 +85,12 @@ class Plan(ABC):
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of rendered.json, without settings that are None or False."""
-        settings = ABOUT | plain(self)
+        settings = ABOUT | plain(self) | {"joints": recorded(self.joints)}
         return {name: value for name, value in settings.items() if value is not None and value is not False}
 
 
 def current_names(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the content of a rendered.json under today's names; earlier versions used OLD_NAMES."""
-    return {OLD_NAMES.get(name, name): value for name, value in settings.items()}
+    named = {OLD_NAMES.get(name, name): value for name, value in settings.items()}
+    joints = recorded(read_recorded(str(named["joints"]), RECORD))
+    return named | {"joints": joints}
