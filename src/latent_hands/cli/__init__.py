@@ -20,7 +20,7 @@ from latent_hands.interrupt import exit_code, stopping_signals
 GROUPS = {
     "Start": ("demo", "models"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
-    "Train and evaluate": ("train", "evaluate", "assess", "reproduce", "detector train"),
+    "Train and evaluate": ("train", "evaluate", "benchmark", "assess", "reproduce", "detector train"),
     "Use a model": ("estimate", "label", "synthesise", "transfer", "walk"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),

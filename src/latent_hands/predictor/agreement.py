@@ -118,10 +118,15 @@ def check_agreement(model: Model, rotations: int) -> None:
         raise HandsError(
             f"rotations is {rotations}; it must be between 2 and {MOST_ROTATIONS}, to compare readings"
         )
+    check_measures_joints(model)
+
+
+def check_measures_joints(model: Model) -> None:
+    """Raise HandsError if a model does not measure the joints in the image, so that hands have no place."""
     if "uv" not in {model.vae.decoder(name).writes for name in model.vae.decoders}:
         raise HandsError(
-            "pseudo-labels need a run that measures the joints in the image, and this run has no decoder of "
-            '"uv"; the shipped run "estimation" has one'
+            "positions in the camera frame need a run that measures the joints in the image; this run has no "
+            'decoder of "uv", and the shipped run "estimation" has one'
         )
 
 

@@ -1,0 +1,58 @@
+"""The command benchmark."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from latent_hands.cli.options import Json, Limit, Root, Rotations, unset
+
+OneRun = Annotated[str, arg(metavar="RUN", help="A run folder, or the name of a shipped model.")]
+
+
+def benchmark(
+    protocol: Annotated[Literal["freihand", "ho3d"], Positional],
+    root: Root,
+    run: Annotated[
+        str, arg(metavar="RUN", help="A run folder, or the name of a shipped model.")
+    ] = "estimation",
+    rotations: Rotations = 1,
+    out: Annotated[Path, arg(metavar="FILE")] = Path("runs/pred.zip"),
+    predictions: Annotated[Path | None, unset("those of RUN", "FILE")] = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """Score a run by the official protocol of FreiHAND or HO-3D, and write the submission.
+
+    $ latent-hands benchmark freihand --root FreiHAND_pub_v2_eval --out runs/freihand/pred.zip
+    $ latent-hands benchmark ho3d --root HO3D_v3 --run runs/mine --rotations 8
+    $ latent-hands benchmark ho3d --root HO3D_v3 --predictions pred.json
+
+    Output: pred.zip, which the servers of the challenges read, and if ROOT has evaluation_xyz.json, the
+    scores. These are the keys of --json, all means over joints and hands.
+
+    camera_mpjpe_mm, camera_auc: error and area under the curve (0 to 50 mm) in the camera frame.
+    root_relative_..: with the wrist of the truth. scale_translation_..: also with its distance from wrist to
+    middle MCP. pa_..: after Procrustes alignment. mesh_.., pa_mesh_..: of vertices, with the F-scores at 5
+    and 15 mm (F@5, F@15), if the predictions have the vertices of evaluation_verts.json.
+
+    Models of this package predict joints and no mesh. They have no F-scores, and pred.zip has the 21 joints
+    in the place of vertices.
+
+    Args:
+        out: The submission to write.
+        predictions: Score this pred.json or pred.zip, of any method, instead of predicting.
+    """
+    from latent_hands.cli.benchmarking import predict, print_benchmark, score
+    from latent_hands.cli.tables import print_json
+
+    if predictions is None:
+        predictions = predict(protocol, root, run, rotations, out, limit)
+        made_by = run
+    else:
+        made_by = str(predictions)
+    numbers = score(protocol, root, predictions, limit)
+    if json:
+        print_json(numbers | {"predictions": str(predictions)})
+    else:
+        print_benchmark(numbers, protocol, made_by, predictions)

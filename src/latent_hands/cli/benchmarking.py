@@ -1,0 +1,112 @@
+"""The work of the command benchmark: predict all images, write the submission, score it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latent_hands.cli.tables import print_table
+from latent_hands.data import check_limit
+from latent_hands.errors import HandsError
+from latent_hands.evaluation.benchmarks import (
+    BENCHMARKS,
+    answers,
+    mesh_of,
+    read_submission,
+    write_submission,
+)
+from latent_hands.evaluation.camera_hands import LABELS, predict_frame
+from latent_hands.evaluation.camera_space import joint_scores, mesh_scores
+from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.predictor import Model
+from latent_hands.predictor.agreement import check_measures_joints
+from latent_hands.progress import progress_bars
+
+NAMES = {
+    "camera": "camera frame",
+    "root_relative": "wrist aligned",
+    "scale_translation": "scale and wrist aligned",
+    "pa": "Procrustes aligned",
+}
+
+
+def predict(protocol: str, root: Path, run: str, rotations: int, out: Path, limit: int | None) -> Path:
+    """Predict the images of a benchmark, write the submission, and return its path."""
+    check_limit(limit)
+    benchmark = BENCHMARKS.find(protocol)
+    frames = benchmark.frames(root)[:limit]
+    model = Model.load(run)
+    check_measures_joints(model)
+    own = model.experiment.data.convention
+    if own != LABELS and LABELS not in CONVENTIONS:
+        _warn(
+            f'the model places joints as "{own}", {protocol} as "{LABELS}", which has no table: much of the '
+            "error is this difference"
+        )
+    joints, missed = [], 0
+    with progress_bars() as advance:
+        for count, frame in enumerate(frames, 1):
+            try:
+                xyz_mm, found = predict_frame(model, frame, rotations)
+            except HandsError as error:
+                raise HandsError(f"{frame.name} ({frame.image}): {error}") from error
+            joints.append(xyz_mm)
+            missed += not found
+            advance("predicting", count, len(frames))
+    if missed:
+        _warn(f"no hand was found in {missed:,} of {len(frames):,} images; their middle was read")
+    xyz = benchmark.submitted(np.stack(joints))
+    return write_submission(out, xyz, xyz)
+
+
+def score(protocol: str, root: Path, predictions: Path, limit: int | None) -> dict[str, Any]:
+    """Return the scores of a submission; without published answers only the number of images.
+
+    Raises HandsError if answers and predictions are of different numbers of images.
+    """
+    benchmark = BENCHMARKS.find(protocol)
+    xyz, verts = read_submission(predictions)
+    count = len(xyz) if limit is None else min(limit, len(xyz))
+    numbers: dict[str, Any] = {"images": count, "given": benchmark.given}
+    truth = answers(root, "xyz", count, 21)
+    if truth is None:
+        return numbers
+    numbers |= joint_scores(xyz[:count], truth, benchmark.scale)
+    points = mesh_of(verts[:count], predictions)
+    if points.shape[1] <= 21:
+        return numbers
+    surface = answers(root, "verts", count, points.shape[1])
+    return numbers if surface is None else numbers | mesh_scores(points, surface)
+
+
+def print_benchmark(numbers: Mapping[str, Any], protocol: str, made_by: str, predictions: Path) -> None:
+    """Print the scores of a benchmark."""
+    rows = [
+        [name, f"{numbers[f'{key}_mpjpe_mm']:.2f} mm", f"{numbers[f'{key}_auc']:.3f}", "", ""]
+        for key, name in NAMES.items()
+        if f"{key}_mpjpe_mm" in numbers
+    ]
+    rows += [
+        [
+            name,
+            f"{numbers[f'{key}_mm']:.2f} mm",
+            f"{numbers[f'{key}_auc']:.3f}",
+            f"{numbers[f'{key}_f_5']:.3f}",
+            f"{numbers[f'{key}_f_15']:.3f}",
+        ]
+        for key, name in (("mesh", "vertices, camera frame"), ("pa_mesh", "vertices, Procrustes aligned"))
+        if f"{key}_mm" in numbers
+    ]
+    notes = [f"given: {numbers['given']}", f"submission: {predictions}"]
+    if not rows:
+        notes.append("ROOT has no evaluation_xyz.json: submit the file to the server for the scores")
+    elif "mesh_mm" not in numbers:
+        notes.append("F-scores need the vertices of a mesh; these predictions are joints only")
+    title = f"{made_by} by the protocol of {protocol}, {numbers['images']:,} images"
+    print_table(["", "MPJPE", "AUC 0-50 mm", "F@5", "F@15"], rows, title, "\n".join(notes))
+
+
+def _warn(text: str) -> None:
+    logging.getLogger(__name__).warning(text)

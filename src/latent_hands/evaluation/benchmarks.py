@@ -1,0 +1,204 @@
+"""The evaluation splits of FreiHAND and HO-3D: their images, what they give at test time, and their answers.
+
+    FreiHAND  ROOT/evaluation/rgb/%08d.jpg, ROOT/evaluation_K.json, ROOT/evaluation_scale.json
+    HO-3D     ROOT/evaluation.txt, ROOT/evaluation/SEQ/rgb/ID.{png,jpg}, ROOT/evaluation/SEQ/meta/ID.pkl
+    both      ROOT/evaluation_xyz.json and ROOT/evaluation_verts.json, the published answers
+
+FreiHAND gives the camera and the length of the middle MCP-PIP bone. HO-3D gives the camera, a box, and where
+the wrist is. Answers are metres, in the order "snap" (FreiHAND) or "mano" (HO-3D). HO-3D uses the axes of
+OpenGL: x right, y up, z backward.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from latent_hands.data.formats.json_file import parse_json
+from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.formats.safe_pickle import load_pickle
+from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.files import write_bytes
+from latent_hands.hand.boxes import Box
+from latent_hands.hand.skeleton import reorder
+from latent_hands.registry import Registry
+
+MM_PER_METRE = 1000.0
+MAX_BYTES = 2**31
+"""HO-3D's vertices are a text of 0.6 GB."""
+PREDICTIONS = "pred.json"
+"""The name of the file in a submission."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image of a benchmark, and what the benchmark gives. All hands are right hands.
+
+    Attributes:
+        name: its name, for messages.
+        image: its file.
+        K: (3, 3) the camera.
+        bone_mm: length of the middle MCP-PIP bone; None if it is not given.
+        box: box of the hand; None if it is not given.
+        wrist_mm: (3,) the wrist in the camera frame, x right, y down, z forward; None if it is not given.
+    """
+
+    name: str
+    image: Path
+    K: Float[np.ndarray, "3 3"]
+    bone_mm: float | None = None
+    box: Box | None = None
+    wrist_mm: Float[np.ndarray, "3"] | None = None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A challenge.
+
+    Attributes:
+        frames: reads the images of ROOT, in the order of the submission.
+        order: the order of the joints.
+        axes: factors of x, y and z from the camera frame to the frame of the submission.
+        scale: the two joints, in this order, whose distance is the scale of a hand.
+        given: what it gives at test time, in words.
+    """
+
+    frames: Callable[[Path], list[Frame]]
+    order: str
+    axes: tuple[float, float, float]
+    scale: tuple[int, int]
+    given: str
+
+    def submitted(self, xyz_mm: Float[np.ndarray, "n 21 3"]) -> Float[np.ndarray, "n 21 3"]:
+        """Return joints of the camera frame, in mm and RHD's order, as they are submitted: in metres."""
+        return reorder(xyz_mm, "rhd", self.order) * np.array(self.axes) / MM_PER_METRE
+
+
+def freihand_frames(root: Path) -> list[Frame]:
+    """Return the frames of FreiHAND. Raises HandsError for missing and broken files."""
+    K, scale = (_json(root / f"evaluation_{name}.json") for name in ("K", "scale"))
+    cameras = _array(K, (3, 3), root / "evaluation_K.json")
+    bones_mm = _array(scale, (), root / "evaluation_scale.json") * MM_PER_METRE
+    if len(cameras) != len(bones_mm):
+        raise HandsError(f"{root} has {len(cameras)} cameras, but {len(bones_mm)} scales")
+    images = [root / "evaluation" / "rgb" / f"{i:08d}.jpg" for i in range(len(cameras))]
+    return [
+        Frame(image.stem, _existing(image), camera, float(bone))
+        for image, camera, bone in zip(images, cameras, bones_mm, strict=True)
+    ]
+
+
+def ho3d_frames(root: Path) -> list[Frame]:
+    """Return the frames of HO-3D, version 2 or 3. Raises HandsError for missing and broken files."""
+    listed = root / "evaluation.txt"
+    if not listed.is_file():
+        raise AbsentError(f"no list of images at {listed}; give the folder of HO-3D with --root")
+    names = [line.strip() for line in listed.read_text("utf-8").splitlines() if line.strip()]
+    return [_ho3d_frame(root, name) for name in names]
+
+
+def _ho3d_frame(root: Path, name: str) -> Frame:
+    sequence, _, number = name.partition("/")
+    if not number or ".." in (sequence, number) or "/" in number:
+        raise HandsError(f'"{name}" in {root / "evaluation.txt"} must be SEQUENCE/NUMBER')
+    folder = root / "evaluation" / sequence
+    meta = folder / "meta" / f"{number}.pkl"
+    labels = load_pickle(meta)
+    files = [folder / "rgb" / f"{number}{ending}" for ending in (".png", ".jpg")]
+    try:
+        K, wrist, corners = (
+            np.array(labels[key], np.float32).reshape(shape)
+            for key, shape in (("camMat", (3, 3)), ("handJoints3D", (-1, 3)), ("handBoundingBox", (4,)))
+        )
+    except BROKEN as error:
+        raise HandsError(
+            f"{meta} must have camMat (3, 3), handJoints3D (3) and handBoundingBox (4): {error}"
+        ) from error
+    x, y, right, bottom = corners.tolist()
+    camera_mm = wrist[0] * np.float32(MM_PER_METRE) * np.array([1, -1, -1], np.float32)
+    image = next((file for file in files if file.is_file()), files[0])
+    return Frame(name, _existing(image), K, box=(x, y, right - x, bottom - y), wrist_mm=camera_mm)
+
+
+BENCHMARKS = Registry[Benchmark]("benchmark")
+BENCHMARKS.register(
+    "freihand", Benchmark(freihand_frames, "snap", (1.0, 1.0, 1.0), (0, 9), "camera and bone length")
+)
+BENCHMARKS.register(
+    "ho3d", Benchmark(ho3d_frames, "mano", (1.0, -1.0, -1.0), (0, 4), "camera, box and position of the wrist")
+)
+
+
+def answers(root: Path, name: str, count: int, points: int) -> Float[np.ndarray, "n k 3"] | None:
+    """Return the published "xyz" or "verts" of the first `count` images in mm, None if there is no file."""
+    path = root / f"evaluation_{name}.json"
+    if not path.is_file():
+        return None
+    array = _array(_json(path)[:count], (points, 3), path)
+    if len(array) < count:
+        raise HandsError(f"{path} has {len(array)} hands, but {count} are predicted")
+    return array * MM_PER_METRE
+
+
+def write_submission(path: Path, xyz: Float[np.ndarray, "n 21 3"], verts: Float[np.ndarray, "n k 3"]) -> Path:
+    """Write a zip with pred.json, [joints, vertices] of all images in metres, as the servers read it."""
+    text = json.dumps([np.round(xyz, 6).tolist(), np.round(verts, 6).tolist()])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(zipfile.ZipInfo(PREDICTIONS), text, zipfile.ZIP_DEFLATED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_bytes(path, buffer.getvalue())
+
+
+def read_submission(path: Path) -> tuple[Float[np.ndarray, "n 21 3"], list[Any]]:
+    """Return the joints of a pred.json, or of a zip with one, in mm, and its vertices as they are.
+
+    Raises HandsError for other files.
+    """
+    if not path.is_file():
+        raise HandsError(f"no predictions at {path}")
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as file:
+                if file.getinfo(PREDICTIONS).file_size > MAX_BYTES:
+                    raise HandsError(f"{PREDICTIONS} of {path} has more than {MAX_BYTES:,} bytes")
+                content = parse_json(file.read(PREDICTIONS), str(path))
+        else:
+            content = parse_json(read_limited(path, MAX_BYTES), str(path))
+        xyz, verts = content
+    except (zipfile.BadZipFile, *BROKEN) as error:
+        raise HandsError(f"{path} must be [joints, vertices] of all images: {error}") from error
+    return _array(xyz, (21, 3), path) * MM_PER_METRE, verts
+
+
+def mesh_of(verts: Sequence[Any], path: Path) -> Float[np.ndarray, "n k 3"]:
+    """Return the vertices of a submission in mm. Raises HandsError if not all hands have as many."""
+    return _array(verts, (len(verts[0]) if verts else 0, 3), path) * MM_PER_METRE
+
+
+def _existing(image: Path) -> Path:
+    if not image.is_file():
+        raise HandsError(f"no image at {image}")
+    return image
+
+
+def _json(path: Path) -> Any:
+    if not path.is_file():
+        raise AbsentError(f"no file at {path}; give the folder of the data set with --root")
+    return parse_json(read_limited(path, MAX_BYTES), str(path))
+
+
+def _array(content: Any, shape: tuple[int, ...], path: Path) -> Float[np.ndarray, "..."]:
+    try:
+        array = np.array(content, np.float32)
+    except BROKEN as error:
+        raise HandsError(f"{path} must have arrays of the shape {shape}: {error}") from error
+    if array.shape[1:] != shape or not len(array) or not np.isfinite(array).all():
+        raise HandsError(f"{path} has the shape {array.shape}; it must be finite numbers, n x {shape}")
+    return array

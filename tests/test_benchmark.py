@@ -1,0 +1,169 @@
+"""`latent-hands benchmark` on files in the layouts of FreiHAND and HO-3D."""
+
+import json
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
+
+from latent_hands.cli import main
+from latent_hands.detection import Detection, Detector
+from latent_hands.evaluation.benchmarks import BENCHMARKS, read_submission
+from latent_hands.evaluation.camera_hands import joints_mm
+from latent_hands.hand.skeleton import reorder
+
+COUNT, PX = 3, 96
+K = np.array([[120.0, 0, 48], [0, 120, 48], [0, 0, 1]])
+RNG = np.random.default_rng(0)
+XYZ = (RNG.normal(0, 0.03, (COUNT, 21, 3)) + np.array([0, 0, 0.5])).round(5)
+VERTS = (RNG.normal(0, 0.03, (COUNT, 778, 3)) + np.array([0, 0, 0.5])).round(4)
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def images(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True)
+    for i, name in enumerate(names):
+        Image.fromarray(noise_image(PX, PX, i)).save(folder / name)
+
+
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def freihand(tmp_path: Path) -> Path:
+    root = tmp_path / "freihand"
+    images(root / "evaluation/rgb", [f"{i:08d}.jpg" for i in range(COUNT)])
+    write(root / "evaluation_K.json", [K.tolist()] * COUNT)
+    write(root / "evaluation_scale.json", [0.03, 0.035, 0.04])
+    return root
+
+
+@pytest.fixture
+def ho3d(tmp_path: Path) -> Path:
+    root = tmp_path / "ho3d"
+    images(root / "evaluation/AP10/rgb", [f"{i:04d}.png" for i in range(COUNT)])
+    (root / "evaluation/AP10/meta").mkdir()
+    for i in range(COUNT):
+        labels = {
+            "camMat": K,
+            "handJoints3D": np.array([0.01, 0.02, -0.4]),  # OpenGL: y up, z backward
+            "handBoundingBox": [20, 24, 60, 70],
+            "objName": "bleach",
+        }
+        (root / f"evaluation/AP10/meta/{i:04d}.pkl").write_bytes(pickle.dumps(labels, protocol=2))
+    (root / "evaluation.txt").write_text("".join(f"AP10/{i:04d}\n" for i in range(COUNT)))
+    return root
+
+
+def answered(root: Path) -> Path:
+    write(root / "evaluation_xyz.json", XYZ.tolist())
+    write(root / "evaluation_verts.json", VERTS.tolist())
+    return root
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(
+        Detector, "detect", lambda *_: [Detection((20.0, 20.0, 50.0, 50.0), "right", 0.9, 0.9)]
+    )
+    return str(tiny_run(tmp_path / "run", PLACEMENT))
+
+
+def benchmark(protocol: str, root: Path, *options: object) -> int:
+    return main(["benchmark", protocol, "--root", str(root), *map(str, options)])
+
+
+def submitted(path: Path) -> np.ndarray:
+    with zipfile.ZipFile(path) as file:
+        assert file.namelist() == ["pred.json"]
+        xyz, verts = json.loads(file.read("pred.json"))
+    assert len(xyz) == len(verts)
+    return np.array(xyz)
+
+
+def test_freihand_is_submitted_in_metres_without_published_answers(freihand, run, tmp_path, capsys):
+    assert benchmark("freihand", freihand, "--run", run, "--out", tmp_path / "a/pred.zip") == 0
+    xyz = submitted(tmp_path / "a/pred.zip")
+    assert xyz.shape == (COUNT, 21, 3)
+    assert (xyz[..., 2].mean(axis=1) > 0).all()
+    assert "submit the file to the server" in " ".join(capsys.readouterr().out.split())
+
+
+def test_ho3d_has_the_given_wrist_in_the_axes_of_opengl(ho3d, run, tmp_path):
+    assert benchmark("ho3d", ho3d, "--run", run, "--out", tmp_path / "pred.zip", "--json") == 0
+    xyz = submitted(tmp_path / "pred.zip")
+    np.testing.assert_allclose(xyz[:, 0], [[0.01, 0.02, -0.4]] * COUNT, atol=1e-5)
+
+
+@pytest.mark.parametrize(("protocol", "order"), [("freihand", "snap"), ("ho3d", "mano")])
+def test_submitted_joints_are_those_of_the_camera_frame(protocol, order):
+    xyz_mm = RNG.normal(0, 100, (2, 21, 3)).astype(np.float32)
+    back = reorder(BENCHMARKS[protocol].submitted(xyz_mm) * 1000, order, "rhd")
+    sign = [1, -1, -1] if protocol == "ho3d" else [1, 1, 1]
+    np.testing.assert_allclose(back * sign, xyz_mm, rtol=1e-5)
+
+
+def test_the_given_wrist_gives_the_size_of_the_hand():
+    """A hand of twice the size at twice the distance looks the same."""
+    hand = tiny_model(PLACEMENT, frame="ray").find(
+        noise_image(PX, PX), boxes=[(20.0, 20.0, 50.0, 50.0)], handedness="right", K=K.astype(np.float32)
+    )[0]
+    placed = joints_mm(hand, None)
+    twice = joints_mm(hand, 2 * placed[0])
+    np.testing.assert_allclose(twice, 2 * placed, rtol=1e-4, atol=0.1)
+
+
+@pytest.mark.parametrize("protocol", ["freihand", "ho3d"])
+def test_the_published_answers_score_perfectly(protocol, freihand, ho3d, tmp_path, capsys):
+    root = answered({"freihand": freihand, "ho3d": ho3d}[protocol])
+    write(tmp_path / "pred.json", [XYZ.tolist(), VERTS.tolist()])
+    assert benchmark(protocol, root, "--predictions", tmp_path / "pred.json", "--json") == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-4)
+    assert numbers["camera_mpjpe_mm"] == numbers["mesh_mm"] == 0
+    assert numbers["mesh_f_5"] == numbers["pa_mesh_f_15"] == 1
+
+
+def test_predictions_of_joints_only_have_no_f_score(freihand, run, tmp_path, capsys):
+    assert benchmark("freihand", answered(freihand), "--run", run, "--out", tmp_path / "pred.zip") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Procrustes aligned" in out
+    assert "F-scores need the vertices of a mesh; these predictions are joints only" in out
+    xyz_mm, _ = read_submission(tmp_path / "pred.zip")
+    assert xyz_mm.shape == (COUNT, 21, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([XYZ.tolist()], r"must be \[joints, vertices\] of all images"),
+        ([XYZ[:, :20].tolist(), []], "has the shape"),
+        ("text", r"must be \[joints, vertices\] of all images"),
+    ],
+)
+def test_files_of_another_form_are_refused(freihand, tmp_path, capsys, content, message):
+    write(tmp_path / "pred.json", content)
+    assert benchmark("freihand", answered(freihand), "--predictions", tmp_path / "pred.json") == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_missing_files_and_unfit_runs_are_named(freihand, ho3d, tmp_path, capsys):
+    small = tiny_run(tmp_path / "small", ESTIMATION)
+    assert benchmark("freihand", freihand, "--run", small) == 2
+    assert 'no decoder of "uv"' in capsys.readouterr().err
+    (freihand / "evaluation_scale.json").unlink()
+    assert benchmark("freihand", freihand) == 2
+    assert "evaluation_scale.json" in capsys.readouterr().err
+    (ho3d / "evaluation.txt").write_text("../../secret\n")
+    assert benchmark("ho3d", ho3d) == 2
+    assert "must be SEQUENCE/NUMBER" in capsys.readouterr().err
