@@ -8,7 +8,7 @@ from PIL import Image
 
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
-from latent_hands.data.readers.coco import KEYPOINTS
+from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import reorder
 
@@ -43,9 +43,11 @@ def test_a_plain_coco_file_gives_2d_joints(content, write):
     assert (sample.name, sample.side, sample.xyz_mm, sample.K) == ("photo", None, None, None)
     uv_px = reorder(sample.uv_px, "rhd", "snap")
     np.testing.assert_array_equal(np.delete(uv_px, 1, 0), np.delete(UV_PX, 1, 0))
-    np.testing.assert_array_equal(uv_px[1], UV_PX[9])  # without label: on the middle knuckle
-    assert reorder(sample.visible[:, None], "rhd", "snap").ravel().tolist() == [True, False, *[True] * 19]
-    build_windows([sample], window_px=16)
+    for mask in (sample.visible, sample.labelled):
+        assert reorder(mask[:, None], "rhd", "snap").ravel().tolist() == [True, False, *[True] * 19]
+    windows = build_windows([sample], window_px=16)
+    known = ~windows.uv_px.isnan().any(dim=-1)
+    assert reorder(known[0, :, None].numpy(), "rhd", "snap").ravel().tolist() == [True, False, *[True] * 19]
 
 
 XYZ_MM = np.column_stack([UV_PX - 32, np.full(21, 500.0)]).tolist()
@@ -102,8 +104,9 @@ BROKEN = {
     ].update(width=0),
     r"has the side 'both'; it must be left or right": change("side", "both"),
     r'"K" of annotation 3': lambda content: content["annotations"][0].update(xyz_mm=[[1.0] * 3] * 21, K=[1]),
-    r"annotation 3 of .*photo\.png has no wrist": lambda content: unlabel(content, 0),
-    r"annotation 3 of .*photo\.png has no middle_finger1": lambda content: unlabel(content, 9),
+    r"annotation 3 of .*photo\.png has 2 labelled joints": lambda content: [
+        unlabel(content, joint) for joint in range(19)
+    ],
     r"KeyError\('keypoints'\)": lambda content: content["annotations"][0].pop("keypoints"),
     r'"palm_mm" without "xyz_mm" or without "K"': change("palm_mm", [0.0, 0.0, 500.0]),
     r"has no annotation": lambda content: content["annotations"].clear(),
@@ -131,7 +134,7 @@ def test_a_wrong_folder_split_or_file_is_an_error(content, write, tmp_path):
 
 
 def test_a_joint_without_label_does_not_move_the_crop(content, write):
-    """COCO gives it the coordinates (0, 0)."""
+    """COCO gives it the coordinates (0, 0). It moves among the labelled joints."""
     keypoints = content["annotations"][0]["keypoints"]
     keypoints[2::3] = [2] * 21
     keypoints[60:62] = [30.0, 30.0]
@@ -139,10 +142,12 @@ def test_a_joint_without_label_does_not_move_the_crop(content, write):
     unlabel(content, 20)
     (sample,) = open_data("coco", write(content), "training")
     assert sample.visible.sum() == complete.visible.sum() - 1
-    assert np.isin(sample.uv_px[~sample.visible], UV_PX[9]).all()
+    assert (sample.labelled == sample.visible).all()
+    np.testing.assert_allclose(sample.uv_px[~sample.visible][0], UV_PX[:20].mean(axis=0), rtol=1e-5)
     xyz_mm = np.column_stack([UV_PX, np.full(21, 500)])
     content["annotations"][0].update(xyz_mm=xyz_mm.tolist(), K=[[500, 0, 3], [0, 500, 4], [0, 0, 1]])
     (labelled,) = open_data("coco", write(content), "training")
+    assert labelled.labelled is None  # the camera projects it
     np.testing.assert_allclose(labelled.uv_px[~labelled.visible][0], UV_PX[20] + [3, 4], rtol=1e-5)
 
 
@@ -150,7 +155,8 @@ def test_hands_without_error_are_read(content, write):
     content["images"].append({"id": 8, "file_name": "photo.png"})
     content["annotations"].append({**content["annotations"][0], "id": 4, "image_id": 8})
     content["annotations"][1]["keypoints"] = [*content["annotations"][0]["keypoints"]]
-    unlabel(content, 0)
+    for joint in range(19):
+        unlabel(content, joint)
     root, errors = write(content), []
     (root / "training/photo.png").write_bytes((root / "training/a/photo.png").read_bytes())
     samples = open_data("coco", root, "training", on_broken=errors.append)
@@ -230,3 +236,35 @@ def test_weights_are_read_and_1_where_only_others_have_one(content, write):
     second["weight"] = -1
     with pytest.raises(HandsError, match=r'has the "weight" -1\.0; it must be finite and 0 or more'):
         open_data("coco", write(content), "training")
+
+
+def test_the_hands_of_whole_bodies_are_read(content, write, caplog):
+    """COCO-WholeBody: one annotation a person, hands that are not valid or not labelled are left out."""
+    keypoints = np.column_stack([UV_PX, np.full(21, 2)]).ravel().tolist()
+    person = {"id": 1, "image_id": 7, "category_id": 1, "keypoints": [0] * 51}
+    person |= {"lefthand_kpts": keypoints, "righthand_kpts": keypoints, "righthand_valid": True}
+    other = {**person, "id": 2, "lefthand_valid": False, "righthand_kpts": [0] * 63}
+    content |= {"annotations": [person, other], "categories": [{"id": 1, "name": "person"}]}
+    samples = open_data("coco", write(content), "training")
+    assert [(sample.name, sample.side) for sample in samples] == [
+        ("photo-left", "left"),
+        ("photo-right", "right"),
+    ]
+    np.testing.assert_array_equal(reorder(samples[0].uv_px, "rhd", "snap"), UV_PX)
+    assert "left out 2 hands of 2 persons" in caplog.text
+
+
+def test_the_layout_of_cvat_is_read(content, write):
+    """Other file names, names of joints with capitals, and the side as an attribute or in the category."""
+    root = write(content)
+    content["categories"][0]["keypoints"] = [name.title().replace("_", "-") for name in KEYPOINTS]
+    content["annotations"][0]["attributes"] = {"side": "right", "occluded": False}
+    content["annotations"].append({**content["annotations"][0], "id": 4, "category_id": 2, "attributes": {}})
+    content["categories"].append({**content["categories"][0], "id": 2, "name": "Left hand"})
+    (root / "annotations/training.json").unlink()
+    (root / "annotations/person_keypoints_training.json").write_text(json.dumps(content))
+    (root / "images").mkdir()
+    (root / "training").rename(root / "images/training")
+    samples = open_data("coco", root, "training")
+    assert [sample.side for sample in samples] == ["right", "left"]
+    build_windows(samples, window_px=16)

@@ -129,7 +129,6 @@ BROKEN = {
     "xyz_mm has values that are not finite": lambda s: {"xyz_mm": _nan(s.xyz_mm)},
     "uv_px has values that are not finite": lambda s: {"uv_px": _nan(s.uv_px)},
     "degenerate hand": lambda s: {"xyz_mm": np.ones_like(s.xyz_mm)},
-    "has no xyz_mm, but others have": lambda s: {"xyz_mm": None},
     "has the side None": lambda s: {"side": None},
     "has the crop": lambda s: {"uv_px": None, "scene_box": (0.0, 0.0, -1.0)},
     "has the crop .*must be pixels below 1e.06": lambda s: {"uv_px": s.uv_px * np.float32(1e6)},

@@ -15,7 +15,7 @@ from latent_hands.data import READERS, open_data, read_rgb
 from latent_hands.data.crops import cut_square
 from latent_hands.data.export import LAYOUTS, export
 from latent_hands.data.export.freihand import IMAGE_PX
-from latent_hands.data.readers.coco import KEYPOINTS
+from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.data.sample import project
 from latent_hands.hand.geometry import to_palm
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS, reorder

@@ -55,9 +55,9 @@ def test_fig9_takes_fewer_shares():
     assert chosen_shares(()) == SHARES
     assert chosen_shares((20, 5)) == (5, 20, 100)
     few = plans((5, 20, 100))
-    assert len(few) == 9
+    assert len(few) == 13
     assert few.items() <= plans().items()
-    scores = {name: [{"epe_mm": 30.0, "cpose_epe_mm": 10.0}] for name in few}
+    scores = {name: [{"epe_mm": 30.0, "cpose_epe_mm": 10.0, "viewpoint_deg": 9.0}] for name in few}
     assert measure_fig9(scores, (5, 20, 100))["labelled_percent"] == (5, 20, 100)
     with pytest.raises(HandsError, match="share of labelled hands is 0 %; it must be from 1 to 100"):
         chosen_shares((0, 5))
@@ -65,12 +65,13 @@ def test_fig9_takes_fewer_shares():
 
 def test_fig9_is_drawn_again_from_its_numbers(tmp_path):
     names = list(plans())
-    assert len(names) == 25
+    assert len(names) == 31
     assert {run_name(kind, share) for kind in KINDS for share in SHARES} == set(names)
-    gain = {"full": 0.0, "semi": 3.5, "weak": 1.0, "semi_weak": 7.5}
+    gain = {"full": 0.0, "semi": 3.5, "viewpoint": 1.0, "uv": 7.5, "all": 9.0, "images": 0.5}
     scores = {
         run_name(kind, share): [
-            {"epe_mm": m * (100 - percent * (share == 20)), "cpose_epe_mm": m} for m in (1, 2)
+            {"epe_mm": m * (100 - percent * (share == 20)), "cpose_epe_mm": m, "viewpoint_deg": m}
+            for m in (1, 2)
         ]
         for kind, percent in gain.items()
         for share in SHARES
@@ -82,7 +83,7 @@ def test_fig9_is_drawn_again_from_its_numbers(tmp_path):
         {kind: percent for kind, percent in gain.items() if kind != "full"}
     )
     assert held["up_to"]["semi"]["labelled_percent"] == 20
-    assert held["published_up_to_percent"] == UP_TO_PERCENT == {"semi": 3.5, "semi_weak": 7.5}
+    assert held["published_up_to_percent"] == UP_TO_PERCENT == {"semi": 3.5, "viewpoint": 7.5}
     drawn = [file.read_bytes() for file in files[1:]]
     redraw(files[0], draw_fig9)
     assert [file.read_bytes() for file in files[1:]] == drawn

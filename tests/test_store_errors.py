@@ -75,8 +75,8 @@ BROKEN = {
     "is not a shard .* points beyond the images": lambda path: rewrite(
         path, lambda d: set_payload(d, 3 * 8, 9, "<q")
     ),
-    "is not a shard .*K.* not finite": lambda path: rewrite(
-        path, lambda d: set_payload(d, 2 * 3 * 8, math.nan, "<f")
+    "is not a shard .*K.* infinite": lambda path: rewrite(
+        path, lambda d: set_payload(d, 2 * 3 * 8, math.inf, "<f")
     ),
 }
 

@@ -34,7 +34,7 @@ def tiny(*more, name="estimation"):
 
 def steps(experiment):
     phases = build_phases(experiment, build_vae(experiment))
-    return {p.name: [(s.feed, s.bound.encoders, tuple(s.bound.decoders)) for s in p.steps] for p in phases}
+    return {p.name: [(s.feed, s.bound.encoders, tuple(s.bound.decoders)) for s in p.parts] for p in phases}
 
 
 def weights(experiment, out, data):
@@ -66,9 +66,9 @@ def test_weak_labels_train_the_encoder_of_images_through_their_own_factor():
         ("rest", ("rgb",), ("viewpoint",)),
     ]
     phases = build_phases(experiment, build_vae(experiment))
-    weak = phases[-1].steps[1]
-    assert weak.bound.factors(build_vae(experiment)) == ("viewpoint",)
-    assert (weak.phi, weak.theta) == (("rgb",), ())
+    (step,) = phases[-1].steps
+    assert step.further[0].bound.factors(build_vae(experiment)) == ("viewpoint",)
+    assert (step.phi, step.theta) == (("rgb",), ())
 
 
 def of(windows: Windows, change: str) -> torch.Tensor:
@@ -190,7 +190,7 @@ def test_agreement_applies_to_fully_labelled_images_only():
     agree = "--objectives.agreement={tag=1.0}"
     experiment = tiny(agree, "--supervision.weak={pose=1.0}", "--supervision.photos=.", name="synthesis")
     phases = build_phases(experiment, build_vae(experiment))
-    extra = {step.feed: step.bound.extra for step in phases[-1].steps}
+    extra = {part.feed: part.bound.extra for part in phases[-1].parts}
     assert extra == {"labelled": (Agreement({"tag": 1.0}),), "rest": (), "photos": ()}
 
 

@@ -1,9 +1,11 @@
 """The hands that an experiment is trained and validated on, as windows and as batches."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import torch
 
 from latent_hands.configuration import Experiment
 from latent_hands.data import Sample, open_data
@@ -13,7 +15,7 @@ from latent_hands.data.labels import image_keys
 from latent_hands.data.sample import with_handedness
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut, is_store
-from latent_hands.data.windows import Windows
+from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Feed, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
@@ -28,21 +30,39 @@ class Hands:
     validation: Windows | None
     photos: Windows | None = None
 
-    def feeds(self, labelled: float) -> dict[Feed, Windows]:
-        """Return the windows of each feed. The first share `labelled` of the training hands has all labels.
+    def feeds(
+        self, labelled: float, needed: Collection[str] = (), frame: str = "camera"
+    ) -> dict[Feed, Windows]:
+        """Return the windows of each feed that is not empty.
 
-        "all" are all training hands, "labelled" those with all labels, "rest" the others, if there are any,
-        and "photos" the images without labels, if there are any.
+        "all" are the training hands of which all labels are known, "labelled" those of them that are among
+        the first share `labelled` of the training hands, "rest" all other training hands, and "photos" the
+        images without labels.
+
+        Args:
+            labelled: the share of the training hands whose labels are used.
+            needed: the batch keys that a hand with all labels has.
+            frame: frame of the predicted pose.
         """
         windows = self.training
-        count = max(1, round(labelled * len(windows)))
-        feeds: dict[Feed, Windows] = {"all": windows, "labelled": windows}
-        if count < len(windows):
-            feeds["labelled"] = windows.select(range(count))
-            feeds["rest"] = windows.select(range(count, len(windows)))
+        complete = torch.ones(len(windows), dtype=torch.bool)
+        for key in needed:
+            complete &= known_hands(windows, key, frame).cpu()
+        used = complete & (torch.arange(len(windows)) < share_of(labelled, len(windows)))
+        feeds: dict[Feed, Windows] = {}
+        for feed, chosen in (("all", complete), ("labelled", used), ("rest", ~used)):
+            if chosen.all():
+                feeds[feed] = windows
+            elif chosen.any():
+                feeds[feed] = windows.select(chosen.nonzero()[:, 0])
         if self.photos is not None:
             feeds["photos"] = self.photos
         return feeds
+
+
+def share_of(labelled: float, count: int) -> int:
+    """Return how many hands a share of them is: at least 1 if the share is above 0."""
+    return max(1, round(labelled * count)) if labelled > 0 else 0
 
 
 def build_hands(
@@ -62,7 +82,7 @@ def build_hands(
     `build_windows` and `open_windows`.
     """
     data = experiment.data
-    needed = frozenset().union(*(keys(vae, phase.steps) for phase in phases))
+    needed = frozenset().union(*(keys(vae, phase.parts) for phase in phases))
     images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
     if training is None and not data.root:
         raise HandsError(

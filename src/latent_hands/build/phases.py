@@ -187,7 +187,7 @@ def supervise(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase,
     """Return the phases with the steps that [supervision] adds."""
     supervision = experiment.supervision
     if supervision.weak:
-        phases = with_weak_labels(vae, phases, supervision.weak)
+        phases = with_weak_labels(vae, phases, supervision.weak, alone=supervision.labelled == 0)
     if supervision.semi:
         phases = with_unpaired_labels(vae, phases)
     return with_photographs(vae, phases) if supervision.photos else phases

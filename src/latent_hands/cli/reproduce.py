@@ -18,7 +18,7 @@ def reproduce(
     seeds: Annotated[int, arg(metavar="N")] = 3,
     count: Annotated[int, arg(metavar="N")] = 6000,
     run: Annotated[str | None, unset("train the run", "RUN")] = None,
-    shares: Annotated[tuple[int, ...], unset("5 10 20 40 60 80 100", "PERCENT ...")] = (),
+    shares: Annotated[tuple[int, ...], unset("1 5 10 20 50 100", "PERCENT ...")] = (),
 ) -> None:
     """Make a figure or table of the paper: train the missing runs, measure, draw.
 
@@ -38,7 +38,7 @@ def reproduce(
 
     Time on two processor cores: about 2 minutes for a run of estimation, 15 minutes for a run of synthesis.
     `all` takes about 5 hours, or half an hour with --seeds 1 --effort 0.25. Runs for each seed: table and
-    baselines 3, simultaneous 3, beta 6, dimension 5, fig9 25. The figures 4 to 8 need three runs in all.
+    baselines 3, simultaneous 3, beta 6, dimension 5, fig9 31. The figures 4 to 8 need three runs in all.
 
     Run the same command again to continue after Ctrl-C. Finished runs are kept and shared by the figures.
 

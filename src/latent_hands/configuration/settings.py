@@ -105,14 +105,16 @@ class Supervision:
     Epochs count all training hands, so these choices do not change the number of updates.
 
     Attributes:
-        labelled: the first share of the training hands, of which all labels are used.
+        labelled: the first share of the training hands, of which all labels are used. Hands that lack a
+            label count among the others, wherever they are. 0 learns from `weak` alone.
         semi: of the other hands, use the labels without the images, in steps that need no image.
-        weak: of the other hands, use the images with some labels, {decoder: lambda}, in the embedding.
+        weak: of the other hands, use the images with some labels, {decoder: lambda}, in the embedding. Labels
+            that a hand lacks are left out. The decoder of the images themselves reconstructs them.
         photos: folder of further images without any label, which train the embedding of images that a
             decoder writes. They are not cropped.
     """
 
-    labelled: Annotated[float, Range(1e-6, 1.0)] = 1.0
+    labelled: Annotated[float, Range(0.0, 1.0)] = 1.0
     semi: bool = False
     weak: dict[str, Weight] = field(default_factory=dict)
     photos: str = ""

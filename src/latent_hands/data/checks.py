@@ -6,7 +6,7 @@ numbers that look right.
 
 import numpy as np
 
-from latent_hands.data.windows import Windows
+from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.hand.bending import against_side
 
@@ -27,15 +27,14 @@ UNITS = {
 
 
 def check_labels(windows: Windows) -> None:
-    """Raise HandsError if the 3D labels have a wrong unit, or if sides are not labelled or wrong.
+    """Raise HandsError if 3D labels have a wrong unit, or if sides of labelled hands are missing or wrong.
 
     A wrong unit would cancel: predicted and labelled poses are both in lengths of the middle bone. Sides are
     wrong if most fingers bend to the back of the hand.
     """
-    if windows.bone_mm is None:
-        return
-    check_unit(float(windows.bone_mm.median()))
-    if windows.right is None:
+    if windows.bone_mm is not None:
+        check_unit(float(windows.bone_mm.nanmedian()))
+    if windows.right is None and (windows.bone_mm is not None or windows.uv_px is not None):
         raise HandsError(
             f"none of the {len(windows)} hands is labelled as left or right. A right hand treated as a "
             'left one is trained on and scored wrongly: label the side of each hand, "left" or "right", or '
@@ -45,7 +44,8 @@ def check_labels(windows: Windows) -> None:
         return
     handed = windows.handed
     left = np.ones(len(windows), bool) if handed is None else ~handed.cpu().numpy()
-    against, bent = against_side(windows.xyz_mm.cpu().double().numpy(), left)
+    known = known_hands(windows, "xyz_mm").cpu().numpy()
+    against, bent = against_side(windows.xyz_mm.cpu().double().numpy()[known], left[known])
     if bent.sum() >= MANY and against.sum() > MOST_AGAINST * bent.sum():
         raise HandsError(
             f"{against.sum()} of {bent.sum()} hands with bent fingers bend like hands of the other side than "

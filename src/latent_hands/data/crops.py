@@ -50,9 +50,9 @@ def build_windows(
         workers: number of threads that read images.
         progress: function that is called with (number of windows done, number of all windows).
 
-    Raises HandsError naming the sample if a label is not finite or degenerate, if some samples have a label
-    and others lack it, if a scene box or an image is missing, and if labels are not for their images
-    (`labelled_images`).
+    A label that some samples lack is NaN for them. Raises HandsError naming the sample if a label is not
+    finite or degenerate, if some samples have a side and others lack it, if a scene box or an image is
+    missing, and if labels are not for their images (`labelled_images`).
     """
     _check_options(samples, crop, right_hands, margin, window_px)
     check_images(samples, images)
@@ -118,23 +118,22 @@ def _stack(samples: Sequence[Sample], name: str, label: Label) -> Tensor | None:
     """Return one label of all samples, None if none of them has it."""
     assert label.read is not None
     labels = [label.read(sample) for sample in samples]
-    present = [label for label in labels if label is not None]
-    if not present:
+    if all(values is None for values in labels):
         return None
-    if len(present) < len(labels):
-        absent = next(sample for sample, label in zip(samples, labels, strict=True) if label is None)
-        raise HandsError(f"{absent.where} has no {name}, but others have; use them separately")
-    for sample, values in zip(samples, present, strict=True):
+    unknown = label.of_unknown()
+    for sample, values in zip(samples, labels, strict=True):
+        if values is None and unknown is None:
+            raise HandsError(f"{sample.where} has no {name}, but others have; use them separately")
+        if values is None:
+            continue
         if values.dtype != label.dtype or values.shape != label.shape:
             raise HandsError(
                 f"{sample.where}: {name} is {values.dtype} {tuple(values.shape)}; it must be {label.dtype} "
                 f"{label.shape}, as its entry of the table of labels states"
             )
-    stacked = torch.stack(present)
-    bad = ~stacked.isfinite().view(len(stacked), -1).all(dim=1)
-    if bad.any():
-        raise HandsError(f"{samples[int(bad.nonzero()[0])].where}: {name} has values that are not finite")
-    return stacked
+        if values.isinf().any() or (values.isnan().any() and not label.partial):
+            raise HandsError(f"{sample.where}: {name} has values that are not finite")
+    return torch.stack([values if values is not None else unknown for values in labels])
 
 
 def _blocks(samples: Sequence[Sample]) -> Tensor | None:

@@ -5,6 +5,7 @@ mirrored or turned towards a ray. Cutting, the packed store, augmentation, the g
 read this table. A new modality is one entry, also from another package: `LABELS.register(name, Label(...))`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,6 +115,9 @@ class Label:
             label's among them. Such labels are not stored.
         needs: the labels that `derive` uses.
         modality: set if an encoder may read the label or a decoder may write it.
+        unknown: the value of hands that lack the label, while other hands have it. None is NaN for float32;
+            labels of other types without such a value must be known of all hands.
+        partial: whether `read` returns NaN for single joints that are unknown.
     """
 
     shape: tuple[int, ...]
@@ -124,6 +128,15 @@ class Label:
     derive: Callable[[Batch, Crops], Mapping[str, Tensor]] | None = None
     needs: tuple[str, ...] = ()
     modality: Modality | None = None
+    unknown: float | None = None
+    partial: bool = False
+
+    def of_unknown(self) -> Tensor | None:
+        """Return the value of a hand that lacks the label; None if every hand must have it."""
+        value = self.unknown
+        if value is None and self.dtype.is_floating_point:
+            value = math.nan
+        return None if value is None else torch.full(self.shape, value, dtype=self.dtype)
 
 
 @dataclass(frozen=True)
@@ -177,8 +190,8 @@ for _name, _label in {
     "identity_tag": ImageLabel(_image("identity_tag"), lambda s: s.identity_tag, shared=True, whole=True),
     "background_tag": ImageLabel(_image("background_tag"), lambda s: s.background_tag, shared=True),
     "xyz_mm": Label((21, 3), "mm, camera frame", read=palm_xyz_mm, move=turn),
-    "uv_px": Label((21, 2), "pixels of the crop", read=palm_uv_px, move=follow_pixels),
-    "visible": Label((21,), "which joints are visible", torch.bool, read=palm_visible),
+    "uv_px": Label((21, 2), "pixels of the crop", read=palm_uv_px, move=follow_pixels, partial=True),
+    "visible": Label((21,), "which joints are visible", torch.bool, read=palm_visible, unknown=1),
     "K": Label(
         (3, 3),
         "camera of the crop",
@@ -221,9 +234,9 @@ for _name, _label in {
         needs=("pose", "uv_px"),
         modality=Modality("place", "vector", (3,), sigma=0.03),
     ),
-    "weight": Label((), "how much the sample counts in training (`Sample.weight`)"),
+    "weight": Label((), "how much the sample counts in training (`Sample.weight`)", unknown=1),
     "crop_side_px": Label((), "pixels of the source image, side of the crop"),
-    "block": Label((), "the same number for samples that are alike (`Sample.block`)", torch.int64),
+    "block": Label((), "the same number for alike samples (`Sample.block`)", torch.int64),
 }.items():
     LABELS.register(_name, _label)
 

@@ -27,7 +27,7 @@ class Sample:
         name: Name of the sample, unique in its split.
         image: File of the RGB image.
         side: "left" or "right" hand. Training and scoring need it.
-        xyz_mm: The joints in millimetres, in the camera frame, shape (21, 3). Training and scoring need them.
+        xyz_mm: The joints in millimetres, in the camera frame, shape (21, 3).
         uv_px: The joints in the image, (column, row) in pixels, shape (21, 2).
         visible: Whether each joint is visible in the image, shape (21,).
         K: Intrinsic matrix of the camera, in pixels, shape (3, 3): (u, v, 1) = K @ xyz / z.
@@ -50,6 +50,8 @@ class Sample:
         weight: How much the sample counts in training, 0 or more; None is 1. Pseudo-labels have their score.
         size_px: Width and height of the image that `uv_px` and `K` are for. None if the data set does not
             name them. Images of another size are refused.
+        labelled: Whether each joint of `uv_px` is labelled, shape (21,); None if all are. Joints without
+            label have any place in `uv_px`. They count neither in training nor in scores.
 
     Raises:
         HandsError: if a label is not an array of numbers of its shape.
@@ -77,6 +79,7 @@ class Sample:
     block: str | None = None
     weight: float | None = None
     size_px: tuple[int, int] | None = None
+    labelled: Bool[np.ndarray, "21"] | None = None
 
     def __post_init__(self) -> None:
         """Convert labels to arrays of their types and check their shapes."""
@@ -97,6 +100,11 @@ class Sample:
     def visible_or_all(self) -> Bool[np.ndarray, "21"]:
         """Return the visible joints as a mask; all of them if this is not known."""
         return np.ones(21, bool) if self.visible is None else self.visible
+
+    @property
+    def labelled_or_all(self) -> Bool[np.ndarray, "21"]:
+        """Return which joints of `uv_px` are labelled as a mask; all of them without `labelled`."""
+        return np.ones(21, bool) if self.labelled is None else self.labelled
 
     def projected(self) -> "Sample":
         """Return the sample with `uv_px` and `visible` filled in where they are not known.
@@ -131,6 +139,7 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "xyz_mm": (np.float32, (21, 3)),
     "uv_px": (np.float32, (21, 2)),
     "visible": (np.bool_, (21,)),
+    "labelled": (np.bool_, (21,)),
     "K": (np.float32, (3, 3)),
     "wrist_mm": (np.float32, (3,)),
     "wrist_px": (np.float32, (2,)),

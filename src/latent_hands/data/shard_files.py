@@ -97,19 +97,29 @@ def read_part(path: Path, samples: int, size: int, window_px: int) -> Part:
 
 
 def join(parts: Sequence[Part], margin: float, right_hands: str) -> Windows:
-    """Return the windows of several shards, in order. Labels are copied, images stay in their files."""
-    first = parts[0]
-    for part in parts:
-        if part.tensors.keys() != first.tensors.keys():
-            labels, others = (", ".join(sorted(each.tensors)) for each in (part, first))
-            raise HandsError(f"{part.path} contains {labels}, but {first.path.name} contains {others}")
-    columns: dict[str, list[Tensor]] = {
-        name: [part.tensors[name] for part in parts] for name in first.tensors
-    }
+    """Return the windows of several shards, in order. Labels are copied, images stay in their files.
+
+    A label that all hands of a shard lack is unknown (`Label.of_unknown`). Raises HandsError for a shard that
+    lacks anything else.
+    """
+    names = dict.fromkeys(name for part in parts for name in part.tensors)
+    columns = {name: [_column(part, name, parts) for part in parts] for name in names}
     images = {key: _join_images(key, columns) for key in columns if key in image_keys()}
     labels = {name: torch.cat(column) for name, column in columns.items() if _is_stored(name)}
     names = tuple(name for part in parts for name in part.names)
     return Windows(images, names, margin, right_hands, labels)
+
+
+def _column(part: Part, name: str, parts: Sequence[Part]) -> Tensor:
+    """Return a tensor of a shard."""
+    if name in part.tensors:
+        return part.tensors[name]
+    label = LABELS.get(name)
+    if isinstance(label, Label) and (unknown := label.of_unknown()) is not None:
+        return unknown.expand(len(part.names), *label.shape)
+    other = next(each for each in parts if name in each.tensors)
+    labels, others = (", ".join(sorted(each.tensors)) for each in (part, other))
+    raise HandsError(f"{part.path} contains {labels}, but {other.path.name} contains {others}")
 
 
 def _join_images(key: str, columns: dict[str, list[Tensor]]) -> ImageStack:
@@ -156,8 +166,8 @@ def _check_content(tensors: dict[str, Tensor]) -> None:
             f"it contains {', '.join(sorted(tensors)) or 'nothing'}; rgb and crop_side_px are needed"
         )
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise ValueError(f'"{name}" has values that are not finite')
+        if tensor.is_floating_point() and tensor.isinf().any():  # NaN is an unknown label
+            raise ValueError(f'"{name}" has infinite values')
         if name.endswith(INDEX):
             low, high = tensor.aminmax()
             if low < 0 or high >= len(tensors[name.removesuffix(INDEX)]):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
 from latent_hands.data.image_stacks import ImageStack, ShardedImages
@@ -16,7 +16,10 @@ FRAMES = ("camera", "ray")
 
 @dataclass(frozen=True)
 class Windows:
-    """N hands: square images and their labels. A label that is not known of all of them is absent.
+    """N hands: square images and their labels.
+
+    A label that no hand has is absent. The numbers that are unknown of some hands are NaN: all of a label, or
+    single joints of `uv_px`.
 
     The crop is the middle of the window, of side `size / margin` pixels.
 
@@ -94,6 +97,21 @@ def available(windows: Windows) -> tuple[str, ...]:
         if isinstance(label, Label) and label.derive and all(need in windows.labels for need in label.needs)
     )
     return (*windows.images, *windows.labels, *derived, "index")
+
+
+def known_hands(windows: Windows, key: str, frame: str = "camera") -> Bool[Tensor, " n"]:
+    """Return of which hands a batch key has only known numbers. An absent label is known of none."""
+    label = LABELS.get(key)
+    every = torch.ones(len(windows), dtype=torch.bool, device=windows.rgb.device)
+    if isinstance(label, Label):
+        for need in label.needs if label.derive else ():
+            every &= known_hands(windows, need, frame)
+        if label.move is turn_to_ray and frame == "ray":
+            every &= known_hands(windows, "K")
+        if not label.derive:
+            values = windows.labels.get(key)
+            return every & (~every if values is None else ~values.flatten(1).isnan().any(dim=1))
+    return every
 
 
 def check_keys(windows: Windows, keys: Collection[str], frame: str = "camera") -> None:

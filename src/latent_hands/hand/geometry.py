@@ -58,11 +58,13 @@ def normalise(
     the middle MCP-PIP bone and in the frame of `xyz_mm`; `bone_mm` is the length of that bone. The inverse is
     pose * bone_mm + palm_mm.
 
-    Raises HandsError, with the index of the sample, if the length of that bone is not finite and above 0.
+    An unknown hand, which is all NaN, stays unknown. Raises HandsError, with the index of the sample, if the
+    length of that bone is not finite and above 0.
     """
     relative_mm = xyz_mm - xyz_mm[..., PALM : PALM + 1, :]
     bone_mm = (relative_mm[..., MIDDLE_MCP, :] - relative_mm[..., MIDDLE_PIP, :]).norm(dim=-1)
-    _refuse(~(bone_mm > 0) | bone_mm.isinf(), "the middle MCP-PIP bone must have a finite length above 0 mm")
+    bad = (~(bone_mm > 0) | bone_mm.isinf()) & ~_unknown(xyz_mm)
+    _refuse(bad, "the middle MCP-PIP bone must have a finite length above 0 mm")
     return relative_mm / bone_mm[..., None, None], bone_mm
 
 
@@ -79,7 +81,8 @@ def canonicalise(
     `right` marks right hands. Their CPose is returned in left form, with z negated, so that left and right
     hands share one canonical frame: pose = cpose @ Mz @ V. `compose` is the inverse.
 
-    Raises HandsError, with the index of the sample, if palm, middle MCP and little MCP lie on one line.
+    An unknown hand, which is all NaN, stays unknown. Raises HandsError, with the index of the sample, if
+    palm, middle MCP and little MCP lie on one line.
     """
     middle, little = pose[..., MIDDLE_MCP, :], pose[..., LITTLE_MCP, :]
     length = middle.norm(dim=-1, keepdim=True)
@@ -87,7 +90,7 @@ def canonicalise(
     across = little - (little * e_y).sum(dim=-1, keepdim=True) * e_y
     width = across.norm(dim=-1, keepdim=True)
     flat = ~(width > _COLLINEAR * little.norm(dim=-1, keepdim=True)) | ~(length > 0)
-    _refuse(flat.squeeze(-1), "palm, middle MCP and little MCP must not lie on one line")
+    _refuse(flat.squeeze(-1) & ~_unknown(pose), "palm, middle MCP and little MCP must not lie on one line")
     e_x = across / width
     viewpoint = torch.stack([e_x, e_y, torch.linalg.cross(e_x, e_y)], dim=-2)
     return _left_form(pose @ viewpoint.mT, right), viewpoint
@@ -166,16 +169,24 @@ def place(pose: Float[Tensor, "*batch 21 3"], uv: Float[Tensor, "*batch 21 2"]) 
 
     `pose` is relative to the palm, in bone lengths; `uv` are its joints in the image, in any unit, with the
     palm as joint 0. The size s is the one of a camera without perspective: it minimises
-    sum_j |uv_j - uv_palm - s pose_j,xy|^2, and is bounded from below by 1e-3.
+    sum_j |uv_j - uv_palm - s pose_j,xy|^2 over the known joints, and is bounded from below by 1e-3. It is
+    unknown (NaN) if the pose or the palm is.
     """
     palm, offset = uv[..., PALM, :], uv - uv[..., PALM : PALM + 1, :]
-    flat = pose[..., :2]
+    known = ~uv.isnan() | palm.isnan().unsqueeze(-2)
+    flat = pose[..., :2].where(known, 0)
+    offset = offset.where(known, 0)
     size = (offset * flat).sum(dim=(-2, -1)) / flat.square().sum(dim=(-2, -1)).clamp(min=1e-12)
     return torch.cat([palm, size.clamp(min=1e-3).log()[..., None]], dim=-1)
 
 
 def _left_form(cpose: Tensor, right: Tensor | None) -> Tensor:
     return cpose if right is None else torch.where(right[..., None, None], cpose @ Mz.to(cpose), cpose)
+
+
+def _unknown(points: Tensor) -> Tensor:
+    """Return which hands are unknown, all NaN."""
+    return points.isnan().all(dim=-1).all(dim=-1)
 
 
 def _refuse(bad: Tensor, rule: str) -> None:

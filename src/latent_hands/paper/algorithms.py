@@ -4,13 +4,21 @@ Line numbers are those of the printed article: the first loop of Algorithm 1 is 
 8-13; the loops of Algorithm 2 are lines 2-13, 7-12 (inner) and 14-19.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from latent_hands.errors import HandsError
 from latent_hands.paper.bound import Bound, Feed
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Noise
+
+
+@dataclass(frozen=True)
+class Part:
+    """A bound, and the hands on which it is evaluated."""
+
+    bound: Bound
+    feed: Feed
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,7 @@ class Step:
         noise: factors replaced by noise before decoding.
         repeats: how often the step is taken on each batch.
         feed: which hands the batches come from.
+        further: bounds on other hands that are added to the first: the step maximises the sum.
     """
 
     bound: Bound
@@ -32,6 +41,12 @@ class Step:
     noise: Mapping[str, Noise] = field(default_factory=dict)
     repeats: int = 1
     feed: Feed = "labelled"
+    further: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Return all bounds of the step, each with its feed."""
+        return (Part(self.bound, self.feed), *self.further)
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,11 @@ class Phase:
     learning_rate: float = 1e-4
     minutes: float | None = None
     in_turn: bool = False
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Return the parts of all steps."""
+        return tuple(part for step in self.steps for part in step.parts)
 
     def due(self, update: int) -> list[tuple[int, Step]]:
         """Return the steps of an update, with their numbers from 1."""
@@ -120,13 +140,13 @@ def embed_only(bound: Bound) -> Step:
     return Step(bound, phi=bound.encoders)
 
 
-def keys(vae: DisentangledVAE, steps: Iterable[Step]) -> frozenset[str]:
-    """Return what a batch must hold for these steps: every modality that is read or written, and the side."""
+def keys(vae: DisentangledVAE, parts: Iterable[Part]) -> frozenset[str]:
+    """Return what a batch must hold for these parts: every modality that is read or written, and the side."""
     needed = set()
-    for step in steps:
-        further = [arrow for objective in step.bound.extra for arrow in objective.encoders()]
-        read = [vae.encoder(arrow) for arrow in (*step.bound.encoders, *further)]
-        written = [vae.decoder(arrow) for arrow in step.bound.decoders]
+    for bound in (part.bound for part in parts):
+        further = [arrow for objective in bound.extra for arrow in objective.encoders()]
+        read = [vae.encoder(arrow) for arrow in (*bound.encoders, *further)]
+        written = [vae.decoder(arrow) for arrow in bound.decoders]
         needed |= {arrow.reads for arrow in read} | {arrow.writes for arrow in written}
         needed |= {"right" for arrow in (*read, *written) if arrow.sided}
     return frozenset(needed)
@@ -139,16 +159,17 @@ def check(vae: DisentangledVAE, phases: Sequence[Phase]) -> None:
     for phase in phases:
         for number, step in enumerate(phase.steps, start=1):
             try:
-                check_step(vae, step)
-                for objective in step.bound.extra:
-                    objective.check(vae, step.bound, phase.batch_size)
+                for part in step.parts:
+                    check_bound(vae, part.bound, step.noise)
+                    for objective in part.bound.extra:
+                        objective.check(vae, part.bound, phase.batch_size)
+                check_learners(step)
             except HandsError as error:
                 raise HandsError(f'phase "{phase.name}", step {number}: {error}') from error
 
 
-def check_step(vae: DisentangledVAE, step: Step) -> None:
-    """Raise HandsError if a step names unknown arrows, lacks a factor, infers one twice or trains nothing."""
-    bound = step.bound
+def check_bound(vae: DisentangledVAE, bound: Bound, noise: Collection[str]) -> None:
+    """Raise HandsError if a bound names unknown arrows, lacks a factor or infers one twice."""
     inferred: dict[str, str] = {}
     for arrow in bound.encoders:
         for factor in vae.encoder(arrow).factors:
@@ -166,10 +187,9 @@ def check_step(vae: DisentangledVAE, step: Step) -> None:
                     f'decoder "{arrow}" reads factor "{factor}", which no encoder infers '
                     f"(encoders: {', '.join(bound.encoders) or 'none'})"
                 )
-    for factor in step.noise:
+    for factor in noise:
         if factor not in inferred:
             raise HandsError(f'noise replaces factor "{factor}", which no encoder infers')
-    check_learners(step)
 
 
 def check_learners(step: Step) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands.paper.graph import Decoder, DisentangledVAE, present
@@ -28,15 +29,25 @@ class Term:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The output of one decoder and the ground truth of its modality."""
+    """The output of one decoder and the ground truth of its modality, which is NaN where it is unknown."""
 
     decoder: Decoder
     truth: Float[Tensor, "batch *shape"]
     output: Float[Tensor, "batch *shape"]
 
+    @cached_property
+    def known(self) -> Bool[Tensor, " batch"] | None:
+        """Return of which samples any number is known; None for images, which are known of all samples."""
+        if self.decoder.modality.is_image:
+            return None
+        return ~self.truth.isnan().flatten(1).all(dim=1)
+
     def log_likelihood(self) -> Float[Tensor, " batch"]:
-        """Return log p(m | z) of each sample."""
-        return self.decoder.modality.likelihood(self.truth, self.output)
+        """Return log p(m | z) of each sample. Unknown numbers count as predicted without error."""
+        truth = self.truth
+        if self.known is not None:
+            truth = torch.where(truth.isnan(), self.output.detach().to(truth.dtype), truth)
+        return self.decoder.modality.likelihood(truth, self.output)
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,8 @@ class Bound:
     Eq. 3 and Eq. 7 say why Eq. 4 and Eq. 8 embed: with lam = beta = 1 and fixed decoders, the bound minus the
     log evidence is -KL(q || true posterior), so its maximum over q is the true posterior.
     Each expectation is one draw of z. The KL covers only the factors that the decoders read.
+    Numbers of m that are unknown (NaN) are left out of a sample's terms, and so is the KL of a factor from
+    which nothing known of the sample is decoded.
 
     Attributes:
         encoders: names of the arrows whose product is q; their factors are disjoint.
@@ -154,12 +167,19 @@ class Bound:
             for arrow, lam in self.decoders.items()
         ]
         divergence = [
-            Term(f"kl_{factor}", average(found.posterior[factor].kl(), batch), -self.beta)
+            Term(f"kl_{factor}", average(self._kl(found, factor), batch), -self.beta)
             for factor in self.factors(vae)
             if factor not in (noise or {})
         ]
         further = [term for objective in self.extra for term in objective.terms(found)]
         return [*explained, *divergence, *further]
+
+    def _kl(self, found: Evaluation, factor: str) -> Float[Tensor, " batch"]:
+        """Return the KL of a factor, 0 for samples of which nothing known is decoded from it."""
+        readers = [each for each in found.predictions.values() if factor in each.decoder.factors]
+        masks = [each.known for each in readers if each.known is not None]
+        kl = found.posterior[factor].kl()
+        return kl if len(masks) < len(readers) else kl.where(torch.stack(masks).any(dim=0), 0)
 
 
 def average(values: Float[Tensor, " batch"], batch: Batch) -> Float[Tensor, ""]:

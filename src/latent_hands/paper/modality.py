@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Batch = dict[str, Tensor]
-"""Observed values by modality name. An absent observation is an absent key."""
+"""Observed values by modality name. What no sample has is an absent key; what some samples lack is NaN."""
 Likelihood = Callable[[Tensor, Tensor], Tensor]
 """(ground truth, decoder output), both (batch, ...) -> log p(m | z) for each sample, (batch,)."""
 

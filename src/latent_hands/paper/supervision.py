@@ -23,15 +23,18 @@ def with_unpaired_labels(vae: DisentangledVAE, phases: Sequence[Phase]) -> tuple
 
 
 def with_weak_labels(
-    vae: DisentangledVAE, phases: Sequence[Phase], weak: Mapping[str, float]
+    vae: DisentangledVAE, phases: Sequence[Phase], weak: Mapping[str, float], alone: bool = False
 ) -> tuple[Phase, ...]:
     """Add weak supervision (Sec. 3.3): images with few labels (the viewpoint) also train their encoder.
 
-    Each step that embeds an image is followed by one on the rest of the hands that explains only the labels
-    which are known of them: E log p(y2 | z_y2) - beta KL(q(z_y2 | x)), through the fixed decoders.
+    Each step that embeds an image also maximises a bound on the rest of the hands, through the fixed
+    decoders. It explains only the labels which are known of them, for the viewpoint
+    E log p(y2 | z_y2) - beta KL(q(z_y2 | x)). So every kind of supervision takes the same number of steps, on
+    the same labelled images.
 
     Args:
-        weak: {decoder of a label: lam}.
+        weak: {decoder of a label, or of the image itself: lam}.
+        alone: whether this bound replaces that of the labelled hands, because there are none.
 
     Raises HandsError if no step embeds an image.
     """
@@ -39,15 +42,16 @@ def with_weak_labels(
     def also_weak(step: Step) -> list[Step]:
         if not embeds_image(vae, step):
             return [step]
-        return [step, on_feed(replace(step, bound=replace(step.bound, decoders=dict(weak))), "rest")]
+        rest = on_feed(replace(step, bound=replace(step.bound, decoders=dict(weak))), "rest")
+        return [rest if alone else replace(step, further=rest.parts)]
 
     return rewritten(phases, also_weak, "weak", "a step that embeds an image")
 
 
 def on_feed(step: Step, feed: Feed) -> Step:
-    """Return the step on other hands, without the objectives that are not defined on them."""
+    """Return the first bound of a step on other hands, without the objectives not defined on them."""
     extra = tuple(objective for objective in step.bound.extra if feed in objective.feeds)
-    return replace(step, bound=replace(step.bound, extra=extra), feed=feed)
+    return replace(step, bound=replace(step.bound, extra=extra), feed=feed, further=())
 
 
 def embeds_image(vae: DisentangledVAE, step: Step) -> bool:

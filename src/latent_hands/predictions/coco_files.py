@@ -12,7 +12,8 @@ from latent_hands.data.export.coco import CATEGORY, INFO
 from latent_hands.data.export.image_copies import keep_image, own_suffix
 from latent_hands.data.export.layout import numbers
 from latent_hands.data.formats.image import read_rgb
-from latent_hands.data.readers.coco import HIDDEN, KEYPOINTS, VISIBLE
+from latent_hands.data.readers.coco import HIDDEN, VISIBLE
+from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.hand.conventions import recorded

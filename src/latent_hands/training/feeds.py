@@ -1,6 +1,6 @@
 """Feeds: the hands that each step learns from, their check, and their batches."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count
 
 import torch
@@ -12,15 +12,25 @@ from latent_hands.data.batches import Batches
 from latent_hands.data.checks import check_labels
 from latent_hands.data.windows import Windows, check_keys
 from latent_hands.errors import HandsError
-from latent_hands.paper.algorithms import Feed, Phase, Step, keys
+from latent_hands.paper.algorithms import Feed, Part, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
 
 
-def by_feed(phase: Phase) -> dict[Feed, list[Step]]:
-    """Return the steps of a phase, grouped by feed."""
-    feeds: dict[Feed, None] = dict.fromkeys(step.feed for step in phase.steps)
-    return {feed: [step for step in phase.steps if step.feed == feed] for feed in feeds}
+def by_feed(parts: Iterable[Part]) -> dict[Feed, list[Part]]:
+    """Return the parts of a phase or of a step, grouped by feed."""
+    feeds: dict[Feed, list[Part]] = {}
+    for part in parts:
+        feeds.setdefault(part.feed, []).append(part)
+    return feeds
+
+
+def feeds_of(
+    experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands
+) -> dict[Feed, Windows]:
+    """Return the windows of each feed. Labelled hands have every label that any phase needs of them."""
+    parts = [part for phase in phases for part in phase.parts if part.feed in ("labelled", "all")]
+    return hands.feeds(experiment.supervision.labelled, keys(vae, parts), experiment.data.frame)
 
 
 def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...], hands: Hands) -> None:
@@ -32,21 +42,25 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     for windows in filter(None, (hands.training, hands.validation)):
         check_labels(windows)
     check_joints(experiment.data, hands.training.convention)
-    feeds = hands.feeds(experiment.supervision.labelled)
+    feeds = feeds_of(experiment, vae, phases, hands)
     for phase in phases:
         try:
-            for feed, steps in by_feed(phase).items():
+            for feed, parts in by_feed(phase.parts).items():
                 if feed not in feeds:
-                    raise HandsError(
-                        f'there are no hands for the feed "{feed}": [supervision] labelled is '
-                        f"{experiment.supervision.labelled}; it must be below 1"
-                    )
-                build_batches(experiment, feeds[feed], phase, 0).batch(0, 0, keys(vae, steps))
+                    raise HandsError(_no_hands(feed, experiment.supervision.labelled))
+                build_batches(experiment, feeds[feed], phase, 0).batch(0, 0, keys(vae, parts))
             if hands.validation is not None:
-                validated = [step for step in phase.steps if step.feed in ("labelled", "all")]
+                validated = [Part(s.bound, s.feed) for s in phase.steps if s.feed != "photos"]
                 check_keys(hands.validation, keys(vae, validated), experiment.data.frame)
         except HandsError as error:
             raise HandsError(f'phase "{phase.name}": {error}') from error
+
+
+def _no_hands(feed: Feed, labelled: float) -> str:
+    text = f'there are no hands for the feed "{feed}": [supervision] labelled is {labelled}'
+    if feed == "rest":
+        return f"{text}; it must be below 1, or some hands must lack labels"
+    return f"{text}; it must be above 0, and some of these hands must have all labels that are learnt from"
 
 
 def check_joints(data: Data, found: str | None) -> None:
@@ -91,12 +105,13 @@ def stream(
     if phase.in_turn:
         for update in count(start):
             ((_, step),) = phase.due(update)
-            source = batches[step.feed]
-            yield {
-                step.feed: to_device(source.batch(*divmod(update, len(source)), keys(vae, [step])), device)
-            }
-    feeds = by_feed(phase)
-    streams = [batches[feed].stream(keys(vae, steps), start) for feed, steps in feeds.items()]
+            drawn: dict[Feed, Batch] = {}
+            for feed, parts in by_feed(step.parts).items():
+                epoch, index = divmod(update, len(batches[feed]))
+                drawn[feed] = to_device(batches[feed].batch(epoch, index, keys(vae, parts)), device)
+            yield drawn
+    feeds = by_feed(phase.parts)
+    streams = [batches[feed].stream(keys(vae, parts), start) for feed, parts in feeds.items()]
     for parts in zip(*streams, strict=True):
         yield {feed: to_device(part, device) for feed, part in zip(feeds, parts, strict=True)}
 

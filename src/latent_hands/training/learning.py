@@ -1,12 +1,15 @@
 """One gradient step: which arrows learn, the loss, and the update of the weights."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from accelerate import Accelerator
 from torch import Generator, nn, stack
 from torch.optim import Optimizer
 
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase, Step
-from latent_hands.paper.bound import Term, total
+from latent_hands.paper.bound import Feed, Term, total
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
 
@@ -31,18 +34,22 @@ def parameters(vae: DisentangledVAE, phase: Phase) -> dict[str, nn.Parameter]:
 def take_step(
     vae: DisentangledVAE,
     step: Step,
-    batch: Batch,
+    batches: Mapping[Feed, Batch],
     optimiser: Optimizer,
     generator: Generator | None = None,
     accelerator: Accelerator | None = None,
 ) -> list[Term]:
-    """Ascend the step's bound once on a batch; return the terms before the step.
+    """Ascend the sum of the step's bounds once; return the terms before the step.
 
-    Several processes average their gradients. Raises HandsError, before anything changes, with the name of
-    the first term that is not finite.
+    `batches` has a batch for each feed of the step. Terms of further bounds are named after their feed, as
+    "rest_log_p_uv". Several processes average their gradients. Raises HandsError, before anything changes,
+    with the name of the first term that is not finite.
     """
     let_learn(vae, step)
-    terms = step.bound.terms(vae, batch, generator, step.noise)
+    terms: list[Term] = []
+    for number, part in enumerate(step.parts):
+        found = part.bound.terms(vae, batches[part.feed], generator, step.noise)
+        terms += found if number == 0 else [replace(t, name=f"{part.feed}_{t.name}") for t in found]
     check_finite(terms)
     optimiser.zero_grad(set_to_none=True)
     (-total(terms)).backward()

@@ -107,7 +107,7 @@ def run_phases(run: Run) -> bool:
 
 
 def update(run: Run, batches: dict[Feed, Batch]) -> list[Term]:
-    """Take every step that is due, each on the batch of its feed; return the terms of their bounds.
+    """Take every step that is due, on the batches of its feeds; return the terms of their bounds.
 
     Raises HandsError with the phase and the update if a term is not finite.
     """
@@ -116,9 +116,7 @@ def update(run: Run, batches: dict[Feed, Batch]) -> list[Term]:
         terms: list[Term] = []
         for _ in range(step.repeats):
             try:
-                terms = take_step(
-                    run.vae, step, batches[step.feed], run.optimiser, generator, run.accelerator
-                )
+                terms = take_step(run.vae, step, batches, run.optimiser, generator, run.accelerator)
             except HandsError as error:
                 raise HandsError(f'phase "{run.phase.name}", update {run.place.update}: {error}') from error
         reported += terms if number == 1 else [replace(t, name=f"step{number}_{t.name}") for t in terms]

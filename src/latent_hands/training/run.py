@@ -22,7 +22,7 @@ from latent_hands.paper.bound import Term
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
 from latent_hands.runs.folder import Place, moments_of, restore_moments, save_run
-from latent_hands.training.feeds import by_feed, share, stream
+from latent_hands.training.feeds import by_feed, feeds_of, share, stream
 from latent_hands.training.learning import parameters
 from latent_hands.training.progress import Reporter
 from latent_hands.training.schedule import learning_rate, share_done
@@ -75,8 +75,8 @@ class Run:
 
     def __post_init__(self) -> None:
         """Move this process's share of the hands to its device."""
-        used: set[Feed] = {feed for phase in self.phases[self.place.phase :] for feed in by_feed(phase)}
-        feeds = self.hands.feeds(self.experiment.supervision.labelled)
+        used: set[Feed] = {feed for phase in self.phases[self.place.phase :] for feed in by_feed(phase.parts)}
+        feeds = feeds_of(self.experiment, self.vae, self.phases, self.hands)
         self.windows = share(feeds, used, self.accelerator)
         held = self.hands.validation and self.hands.validation.to(self.accelerator.device)
         self.validation = build_validation(self.experiment, held) if held else None
@@ -96,7 +96,8 @@ class Run:
         training, accelerator = self.experiment.training, self.accelerator
         seed = training.seed * len(self.phases) + number
         self.batches = {
-            feed: build_batches(self.experiment, self.windows[feed], phase, seed) for feed in by_feed(phase)
+            feed: build_batches(self.experiment, self.windows[feed], phase, seed)
+            for feed in by_feed(phase.parts)
         }
         self.per_epoch = len(self.hands.training) // accelerator.num_processes // phase.batch_size
         learned = parameters(self.vae, phase)

@@ -7,7 +7,7 @@ from latent_hands.data.batches import Batches
 from latent_hands.data.windows import available
 from latent_hands.evaluation.metrics import epe, joint_errors
 from latent_hands.hand.geometry import geodesic_deg, nearest_rotation
-from latent_hands.paper.algorithms import Phase, Step, keys
+from latent_hands.paper.algorithms import Part, Phase, Step, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, active_units, means
 from latent_hands.paper.modality import Batch, Modality
@@ -32,13 +32,13 @@ def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch
     * `active_<factor>`: the number of units whose posterior mean varies (`active_units`).
 
     Names of further steps begin with their number ("step2_"). Steps with noise are left out, and so are steps
-    that learn from incomplete labels.
+    on photographs. Labels that are unknown (NaN) do not count.
     """
     training = vae.training
     vae.eval()
     result: dict[str, float] = {}
     for number, step in enumerate(phase.steps, start=1):
-        if step.noise or step.feed in ("rest", "photos"):
+        if step.noise or step.feed == "photos":
             continue
         found = validate_step(vae, step, batches, device)
         result |= found if number == 1 else {f"step{number}_{name}": value for name, value in found.items()}
@@ -50,7 +50,7 @@ def validate_step(
     vae: DisentangledVAE, step: Step, batches: Batches, device: torch.device
 ) -> dict[str, float]:
     """Return the errors and active units of one step's bound."""
-    needed = keys(vae, [step])
+    needed = keys(vae, [Part(step.bound, step.feed)])
     meta = {"bone_mm", "visible"} & set(available(batches.windows))
     latents: list[Latent] = []
     errors: dict[str, list[Tensor]] = {arrow: [] for arrow in step.bound.decoders}
@@ -84,11 +84,11 @@ def error_of(modality: Modality, prediction: Tensor, batch: Batch) -> Tensor:
     if measured == "deg":
         return geodesic_deg(nearest_rotation(prediction), truth)
     unit = GREY_LEVELS if modality.is_image else 1.0
-    return (unit * (prediction - truth)).square().flatten(1).mean(dim=1)
+    return (unit * (prediction - truth)).square().flatten(1).nanmean(dim=1)
 
 
 def summary(measured: str, errors: Tensor, visible: Tensor) -> Tensor:
     """Return one number for the errors of all samples."""
     if measured == "epe_mm":
-        return epe(errors, visible)
-    return errors.mean() if measured == "deg" else errors.mean().sqrt()
+        return epe(errors, visible & ~errors.isnan())
+    return errors.nanmean() if measured == "deg" else errors.nanmean().sqrt()

@@ -1,11 +1,12 @@
 """Reader of hands as COCO keypoints, in the order of COCO-WholeBody's hands and of OneHand10K.
 
 `ROOT/annotations/{training,evaluation}.json` has images, annotations and categories of 21 keypoints, (u, v,
-flag). `ROOT/{training,evaluation}/FILE_NAME` are the images. Each hand of an image has an annotation. The
-"width" and "height" of an image must be those of the file.
+flag). `ROOT/{training,evaluation}/FILE_NAME` are the images. The names of CVAT are read, too:
+`annotations/person_keypoints_SPLIT.json` and `images/SPLIT/FILE_NAME`. `coco_hands` has which annotations are
+hands. The "width" and "height" of an image must be those of the file.
 
-A flag above 0 counts as visible: tools write 1, 2 or a score. In a set that `latent-hands export` wrote, 1 is
-hidden and 2 visible.
+A joint with a flag of 0 or less is not labelled. A flag above 0 counts as visible: tools write 1, 2 or a
+score. In a set that `latent-hands export` wrote, 1 is hidden and 2 visible.
 
 Beyond COCO, an annotation may have the keys that `latent-hands export` writes: "side"; "xyz_mm" (21, 3) in
 the keypoints' order; "K" (3, 3); "convention", the joint convention; "palm_mm" (3) if the palm is labelled
@@ -25,22 +26,18 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.readers.coco_hands import LEAST_JOINTS, annotations_of_hands
 from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.hand.conventions import read_recorded
-from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST, reorder
+from latent_hands.hand.skeleton import WRIST, reorder
 
-_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
-KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
-"""COCO's names of the joints, in the order "snap": each finger from base to tip."""
 HIDDEN, VISIBLE = 1, 2
 """Flags of labelled joints in an exported set. A flag of 0 or less means "not labelled" in every set."""
 SHARES = 3.0
 """Keypoints that are all smaller are not pixels but shares of the image, which may reach beyond it."""
-_NEEDED = {WRIST: "wrist", MIDDLE_MCP: "middle_finger1"}
-"""Joints without which a hand has neither a palm nor a crop."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,21 +47,22 @@ def read_coco(
     """Read the annotations of hands of a split, in their order.
 
     A joint that is not labelled in 2D counts as invisible. It is placed where the camera projects its 3D
-    label, or without a 3D label on the middle knuckle. Warnings count what is left out, and flags that are
-    neither 0 nor 2.
+    label; without a 3D label it stays unlabelled (`Sample.labelled`). Warnings count what is left out, and
+    flags that are neither 0 nor 2.
 
     Raises HandsError if the split is unknown, the label file is missing or broken, or no category has the
     keypoints of hands. `on_broken` receives the errors of missing images, of broken labels, of keypoints that
-    are not pixels, and of hands whose wrist or middle knuckle is not labelled.
+    are not pixels, and of hands with fewer than `LEAST_JOINTS` labelled joints.
     """
     check_split(split)
-    path = Path(root) / "annotations" / f"{split}.json"
+    path = _existing(Path(root) / "annotations", f"{split}.json", f"person_keypoints_{split}.json")
     if not path.is_file():
         raise AbsentError(f"no label file at {path}")
+    folder = _existing(Path(root), split, f"images/{split}")
     content = load_json(path)
     with _coco_layout(path):
-        images = {image["id"]: _Image.read(Path(root) / split, image) for image in content["images"]}
-        annotations = _annotations_of_hands(content, path)
+        images = {image["id"]: _Image.read(folder, image) for image in content["images"]}
+        annotations = annotations_of_hands(content, path)
         names = _names(content["images"], annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
     exported = read_record(Path(root), "coco") is not None
@@ -89,6 +87,11 @@ def _all_weighted(samples: list[Sample]) -> list[Sample]:
     if all(sample.weight is None for sample in samples):
         return samples
     return [replace(sample, weight=1.0 if sample.weight is None else sample.weight) for sample in samples]
+
+
+def _existing(folder: Path, usual: str, other: str) -> Path:
+    """Return the second path if only that exists."""
+    return folder / other if (folder / other).exists() and not (folder / usual).exists() else folder / usual
 
 
 @dataclass(frozen=True)
@@ -143,35 +146,6 @@ def _names(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> l
     return names
 
 
-def _annotations_of_hands(content: Any, path: Path) -> list[dict[str, Any]]:
-    """Return the annotations whose category has the keypoints of a hand; a warning counts the others."""
-    annotations, categories = content["annotations"], {each["id"]: each for each in content["categories"]}
-    if not annotations:
-        raise HandsError(f"{path} has no annotations; it must have one for each hand")
-    legal = f"they must be {', '.join(KEYPOINTS)}"
-    hands = {key for key, each in categories.items() if tuple(each.get("keypoints") or ()) == KEYPOINTS}
-    found, others = list[dict[str, Any]](), Counter[str]()
-    for label in annotations:
-        key = label.get("category_id", next(iter(categories), None) if len(categories) == 1 else None)
-        if key in hands:
-            found.append(label)
-            continue
-        category = categories.get(key, {})
-        name = f'category "{category.get("name", key)}"'
-        if label.get("keypoints") and not category.get("keypoints"):
-            raise HandsError(f'{name} of {path} has no list "keypoints", which names its joints; {legal}')
-        others[name] += 1
-    if not found:
-        raise HandsError(f"{path} has other keypoints; {legal}")
-    if others:
-        text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
-        _LOG.warning("%s: left out annotations whose keypoints are not those of hands: %s", path, text)
-    labelled = {label["image_id"] for label in annotations}
-    if bare := sum(image["id"] not in labelled for image in content["images"]):
-        _LOG.warning("%s: %d of %d images have no annotation", path, bare, len(content["images"]))
-    return found
-
-
 def _warn_of_flags(annotations: list[dict[str, Any]], path: Path) -> None:
     """Announce flags whose meaning is guessed. Labels that are not numbers are left to `_sample`."""
     flags = np.array(
@@ -219,26 +193,24 @@ def _sample(name: str, image: _Image, label: dict[str, Any], exported: bool) -> 
 
 
 def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported: bool) -> Sample:
-    """Return the sample with the labelled 2D joints.
-
-    A joint without label stays at the projection of its 3D label, or moves to the middle knuckle.
-    """
+    """Return the sample with the labelled 2D joints."""
     keypoints = reorder(_keypoints(label, where), "snap", "rhd")
     uv_px, flags = keypoints[:, :2], keypoints[:, 2]
-    for joint, name in _NEEDED.items():
-        if flags[joint] <= 0:
-            raise HandsError(f"{where} has no {name}, which its palm and its crop need; it must be labelled")
-    if 0 < (most := float(np.abs(uv_px[flags > 0]).max())) <= SHARES:
+    labelled = flags > 0
+    if (count := int(labelled.sum())) < LEAST_JOINTS:
+        raise HandsError(f"{where} has {count} labelled joints; a crop needs {LEAST_JOINTS} or more")
+    if 0 < (most := float(np.abs(uv_px[labelled]).max())) <= SHARES:
         raise HandsError(
             f"the keypoints of {where} are at most {most:.3g}, so they are shares of the image; they must be "
             "pixels: multiply u by the image's width and v by its height"
         )
-    substitute = uv_px[[MIDDLE_MCP]] if sample.uv_px is None else sample.uv_px
+    substitute = uv_px[labelled].mean(axis=0) if sample.uv_px is None else sample.uv_px
     hidden = exported and bool((flags == VISIBLE).any())
     return replace(
         sample,
-        uv_px=np.where(flags[:, None] > 0, uv_px, substitute),
-        visible=flags == VISIBLE if hidden else flags > 0,
+        uv_px=np.where(labelled[:, None], uv_px, substitute),
+        visible=flags == VISIBLE if hidden else labelled,
+        labelled=None if sample.uv_px is not None or labelled.all() else labelled,
     )
 
 

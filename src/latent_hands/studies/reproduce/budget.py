@@ -1,4 +1,8 @@
-"""Fig. 9: error over the share of labelled hands, with full, semi- and weak supervision."""
+"""Fig. 9: error over the share of labelled hands, with full, semi- and weak supervision.
+
+All runs take equally many steps, on equally many crops of labelled images. Further images cost further crops
+in the same steps.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,23 +14,37 @@ from latent_hands.errors import HandsError
 from latent_hands.studies.reproduce.drawing import GREY, INK, INKS, SOFT_INK, Results, band, by_seed, tidy
 from latent_hands.studies.reproduce.study import Plan
 
-SHARES = (5, 10, 20, 40, 60, 80, 100)
-SEMI, WEAK = "--supervision.semi=true", "--supervision.weak.viewpoint=1.0"
-KINDS = {"full": (), "semi": (SEMI,), "weak": (WEAK,), "semi_weak": (SEMI, WEAK)}
-TITLES = {"full": "full", "semi": "semi", "weak": "weak", "semi_weak": "semi + weak"}
-WHOLE = "dvae"
-"""The run with all labels. All kinds of supervision and other figures share it."""
-UP_TO_PERCENT = {"semi": 3.5, "semi_weak": 7.5}
+EXPERIMENT = "study_weak"
+SHARES = (1, 5, 10, 20, 50, 100)
+SEMI, VIEWPOINT = "--supervision.semi=true", "--supervision.weak.viewpoint=1.0"
+UV, IMAGES = "--supervision.weak.uv=11.0", "--supervision.weak.rgb=0.04"
+KINDS = {
+    "full": Plan(EXPERIMENT),
+    "semi": Plan(EXPERIMENT, (SEMI,)),
+    "viewpoint": Plan(EXPERIMENT, (VIEWPOINT,)),
+    "uv": Plan(EXPERIMENT, (UV,)),
+    "all": Plan(EXPERIMENT, (SEMI, VIEWPOINT, UV)),
+    "images": Plan(f"{EXPERIMENT}_images", (IMAGES,)),
+}
+TITLES = {
+    "full": "full",
+    "semi": "semi: poses",
+    "viewpoint": "weak: viewpoint",
+    "uv": "weak: 2D joints",
+    "all": "semi + both weak",
+    "images": "images alone",
+}
+UP_TO_PERCENT = {"semi": 3.5, "viewpoint": 7.5}
 """The largest gains over full supervision, in percent, that the paper reports for Fig. 9."""
 
 
 def run_name(kind: str, share: int) -> str:
     """Return the name of the run with a kind of supervision and a share of labels in percent."""
-    return WHOLE if share == 100 else f"{kind}-{share:03d}"
+    return f"{'full' if share == 100 else kind}-{share:03d}"
 
 
 def chosen_shares(given: Sequence[int]) -> tuple[int, ...]:
-    """Return the shares of labels in percent: the given ones and 100, or those of the paper without any.
+    """Return the shares of labels in percent: the given ones and 100, or `SHARES` without any.
 
     Raises HandsError for a share that is not from 1 to 100.
     """
@@ -37,16 +55,12 @@ def chosen_shares(given: Sequence[int]) -> tuple[int, ...]:
 
 
 def plans(shares: Sequence[int] = SHARES) -> dict[str, Plan]:
-    """Return the experiments by run name: 25 for the shares of the paper.
-
-    All have the same number of updates, because an epoch counts all hands. An update of the embedding is one
-    step. With weak labels it is two, the second on the images without labels.
-    """
-    experiments = {WHOLE: Plan("study_estimation")}
+    """Return the experiments by run name: 31 for the usual shares. All kinds share the run of 100 %."""
+    experiments = {run_name("full", 100): KINDS["full"]}
     for share in shares[:-1]:
-        for kind, settings in KINDS.items():
+        for kind, plan in KINDS.items():
             labelled = f"--supervision.labelled={share / 100}"
-            experiments[run_name(kind, share)] = Plan("study_estimation", (labelled, *settings))
+            experiments[run_name(kind, share)] = Plan(plan.experiment, (labelled, *plan.overrides))
     return experiments
 
 
@@ -78,6 +92,9 @@ def measure_fig9(
         "labelled_percent": shares,
         "epe_mm": epe_mm,
         "cpose_epe_mm": cpose,
+        "viewpoint_deg": {
+            k: [[s["viewpoint_deg"] for s in scores[run_name(k, m)]] for m in shares] for k in KINDS
+        },
         "gain_percent": gains,
         "gain_percent_by_seed": each_seed,
         "up_to": {
@@ -113,7 +130,9 @@ def draw_fig9(results: Results) -> Figure:
     tidy(left, "labelled hands, %", "mean EPE, mm")
     tidy(right, "labelled hands, %", "relative gain over full, %")
     for axis, columns in ((left, 2), (right, 1)):
-        axis.set_xticks(x)
+        axis.set_xscale("log")
+        axis.set_xticks(x, [str(share) for share in x])
+        axis.minorticks_off()
         axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, alignment="left")
     left.get_legend().set_title(f"mean and range of {seeds} seed{'s' * (seeds > 1)}")
     return figure

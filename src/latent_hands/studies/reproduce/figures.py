@@ -27,6 +27,8 @@ from latent_hands.studies.reproduce.study import Plan, Scores, Study, Trial, che
 
 Trials = dict[str, list[Trial]]
 TrialScores = dict[str, list[Scores]]
+WHOLE = "dvae"
+"""The run of estimation with all labels, which several figures share."""
 SYNTHESIS, UNLABELLED, ESTIMATION = Plan("study_synthesis"), Plan("study_u"), Plan("study_estimation")
 
 
@@ -121,7 +123,7 @@ def fig7(study: Study) -> list[Path]:
     scores, titles = {}, {}
     for source in study.sets.scored():
         if study.run is None:
-            trial = study.first(budget.WHOLE, ESTIMATION, study.sets.training_source(source))
+            trial = study.first(WHOLE, ESTIMATION, study.sets.training_source(source))
             scores[source.name], titles[source.name] = study.scores(trial, source), trial.source.title
         else:
             model = Model.load(study.run)
@@ -134,13 +136,13 @@ def fig8(study: Study) -> list[Path]:
     """Make Fig. 8: predicted CPose and 3DPose of evaluation images next to the ground truth."""
     models = {}
     for source in study.sets.scored():
-        model = study.model(budget.WHOLE, ESTIMATION, study.sets.training_source(source))
+        model = study.model(WHOLE, ESTIMATION, study.sets.training_source(source))
         models[source.name] = (model, study.sets.samples(source))
     return save(options(study) | quintets.measure_fig8(models), quintets.draw_fig8, study.sets.out / "fig8")
 
 
 def fig9(study: Study) -> list[Path]:
-    """Make Fig. 9: errors over the share of labels with four kinds of supervision.
+    """Make Fig. 9: errors over the share of labels with six kinds of supervision.
 
     Raises HandsError before training if the smallest share of the hands is less than a batch.
     """

@@ -1,0 +1,98 @@
+"""The annotations of hands in a COCO label file, as the labelling tools and COCO-WholeBody write them.
+
+A category of 21 keypoints is a hand: `KEYPOINTS`, with any capitals and with "-" or " " for "_". Its side is
+the annotation's "side", an attribute "side" of it (CVAT), or "left" or "right" in the category's name.
+The persons of COCO-WholeBody have their hands in "lefthand_kpts" and "righthand_kpts".
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from latent_hands.errors import HandsError
+
+_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
+"""COCO's names of the joints, in the order "snap": each finger from base to tip."""
+LEAST_JOINTS = 3
+"""Fewer labelled joints determine no crop."""
+SIDES = ("left", "right")
+_WHOLE_BODY = {side: f"{side}hand_kpts" for side in SIDES}
+_LOG = logging.getLogger(__name__)
+Annotation = dict[str, Any]
+
+
+def annotations_of_hands(content: Any, path: Path) -> list[Annotation]:
+    """Return an annotation for each hand, with its "side" if that is known; warnings count what is left out.
+
+    Raises HandsError if there is no annotation, or none of a hand.
+    """
+    annotations, categories = content["annotations"], {each["id"]: each for each in content["categories"]}
+    if not annotations:
+        raise HandsError(f"{path} has no annotations; it must have one for each hand")
+    if any(key in label for label in annotations for key in _WHOLE_BODY.values()):
+        found = list(_of_persons(annotations, path))
+    else:
+        found = _of_categories(annotations, categories, path)
+    labelled = {label["image_id"] for label in annotations}
+    if bare := sum(image["id"] not in labelled for image in content["images"]):
+        _LOG.warning("%s: %d of %d images have no annotation", path, bare, len(content["images"]))
+    return found
+
+
+def _of_categories(
+    annotations: list[Annotation], categories: Mapping[Any, dict[str, Any]], path: Path
+) -> list[Annotation]:
+    legal = f"they must be {', '.join(KEYPOINTS)}"
+    hands = {key for key, each in categories.items() if _are_of_hands(each.get("keypoints"))}
+    found, others = list[Annotation](), Counter[str]()
+    for label in annotations:
+        key = label.get("category_id", next(iter(categories), None) if len(categories) == 1 else None)
+        category = categories.get(key, {})
+        if key in hands:
+            found.append(_with_side(label, str(category.get("name", ""))))
+            continue
+        name = f'category "{category.get("name", key)}"'
+        if label.get("keypoints") and not category.get("keypoints"):
+            raise HandsError(f'{name} of {path} has no list "keypoints", which names its joints; {legal}')
+        others[name] += 1
+    if not found:
+        raise HandsError(f"{path} has other keypoints; {legal}")
+    if others:
+        text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
+        _LOG.warning("%s: left out annotations whose keypoints are not those of hands: %s", path, text)
+    return found
+
+
+def _are_of_hands(names: Any) -> bool:
+    return tuple(str(n).lower().replace("-", "_").replace(" ", "_") for n in names or ()) == KEYPOINTS
+
+
+def _with_side(label: Annotation, category: str) -> Annotation:
+    """Return the annotation with the side that it names itself, in an attribute, or by its category."""
+    if label.get("side") is not None:
+        return label
+    attributes = label.get("attributes")
+    side = attributes.get("side") if isinstance(attributes, dict) else None
+    words = [each for each in SIDES if each in category.lower()]
+    if side is None and len(words) == 1:
+        side = words[0]
+    return label if side is None else {**label, "side": side}
+
+
+def _of_persons(persons: list[Annotation], path: Path) -> Iterator[Annotation]:
+    """Yield the labelled hands of persons; a warning counts the others."""
+    left_out = 0
+    for person in persons:
+        for side, key in _WHOLE_BODY.items():
+            flags = (person.get(key) or [])[2::3]
+            if not person.get(f"{side}hand_valid", True) or sum(f > 0 for f in flags) < LEAST_JOINTS:
+                left_out += 1
+                continue
+            kept = {name: person[name] for name in ("id", "image_id")}
+            yield {**kept, "side": side, "keypoints": person[key]}
+    if left_out:
+        text = "%s: left out %d hands of %d persons, which are not labelled"
+        _LOG.warning(text, path, left_out, len(persons))
