@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from latent_hands.configuration import Experiment
 from latent_hands.data import Sample, open_data
@@ -49,8 +51,9 @@ class Hands:
         for key in needed:
             complete &= known_hands(windows, key, frame).cpu()
         used = complete & (torch.arange(len(windows)) < share_of(labelled, len(windows)))
+        masks: dict[Feed, Bool[Tensor, " n"]] = {"all": complete, "labelled": used, "rest": ~used}
         feeds: dict[Feed, Windows] = {}
-        for feed, chosen in (("all", complete), ("labelled", used), ("rest", ~used)):
+        for feed, chosen in masks.items():
             if chosen.all():
                 feeds[feed] = windows
             elif chosen.any():

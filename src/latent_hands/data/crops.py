@@ -133,7 +133,8 @@ def _stack(samples: Sequence[Sample], name: str, label: Label) -> Tensor | None:
             )
         if values.isinf().any() or (values.isnan().any() and not label.partial):
             raise HandsError(f"{sample.where}: {name} has values that are not finite")
-    return torch.stack([values if values is not None else unknown for values in labels])
+    known = (unknown if values is None else values for values in labels)
+    return torch.stack([values for values in known if values is not None])
 
 
 def _blocks(samples: Sequence[Sample]) -> Tensor | None:

@@ -191,7 +191,7 @@ for _name, _label in {
     "background_tag": ImageLabel(_image("background_tag"), lambda s: s.background_tag, shared=True),
     "xyz_mm": Label((21, 3), "mm, camera frame", read=palm_xyz_mm, move=turn),
     "uv_px": Label((21, 2), "pixels of the crop", read=palm_uv_px, move=follow_pixels, partial=True),
-    "visible": Label((21,), "which joints are visible", torch.bool, read=palm_visible, unknown=1),
+    "visible": Label((21,), "which joints are visible", torch.bool, read=palm_visible, unknown=1.0),
     "K": Label(
         (3, 3),
         "camera of the crop",
@@ -234,7 +234,7 @@ for _name, _label in {
         needs=("pose", "uv_px"),
         modality=Modality("place", "vector", (3,), sigma=0.03),
     ),
-    "weight": Label((), "how much the sample counts in training (`Sample.weight`)", unknown=1),
+    "weight": Label((), "how much the sample counts in training (`Sample.weight`)", unknown=1.0),
     "crop_side_px": Label((), "pixels of the source image, side of the crop"),
     "block": Label((), "the same number for alike samples (`Sample.block`)", torch.int64),
 }.items():
