@@ -1,6 +1,7 @@
 """Extensions of the paper: one file for each objective, and a decoder that paints over a pose."""
 
 from latent_hands.beyond.agreement import Agreement
+from latent_hands.beyond.anatomy import Anatomy
 from latent_hands.beyond.features import Features
 from latent_hands.beyond.objective import OBJECTIVES, Recipe, objective
 from latent_hands.beyond.other_side import OtherSide
@@ -10,6 +11,7 @@ from latent_hands.beyond.rereading import Rereading
 __all__ = [
     "OBJECTIVES",
     "Agreement",
+    "Anatomy",
     "Features",
     "OtherSide",
     "PaintedDecoder",

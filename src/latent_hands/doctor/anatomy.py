@@ -6,6 +6,7 @@ Hands are (n, 21, 3) in RHD's order, in any unit and frame, with the wrist or th
 import numpy as np
 from jaxtyping import Bool, Float
 
+from latent_hands.hand.anatomy import MEAN_LENGTHS, RIGID
 from latent_hands.hand.skeleton import (
     BONES,
     FINGERS,
@@ -19,24 +20,7 @@ from latent_hands.hand.skeleton import (
 
 Hands = Float[np.ndarray, "n 21 3"]
 
-_KNUCKLES = [chain[0] for chain in FINGERS.values()]
-_THUMB_CMC, _INDEX_MCP, _RING_MCP = _KNUCKLES[0], _KNUCKLES[1], _KNUCKLES[3]
-_RIGID = (
-    *((chain[i], chain[i + 1]) for chain in FINGERS.values() for i in range(3)),
-    *((_INDEX_MCP, MIDDLE_MCP), (MIDDLE_MCP, _RING_MCP), (_RING_MCP, LITTLE_MCP)),
-    *((_THUMB_CMC, _INDEX_MCP), (_THUMB_CMC, LITTLE_MCP)),
-)
-_MEAN = np.array(
-    [
-        *(0.93, 1.02, 0.72),
-        *(0.83, 0.74, 0.63),
-        *(0.98, 0.75, 0.70),
-        *(0.86, 0.68, 0.73),
-        *(0.75, 0.44, 0.43),
-        *(0.72, 0.58, 0.60, 1.80, 2.14),
-    ]
-)
-"""The lengths of these distances in the renderer's mean hand, in middle bones; no pose changes them much."""
+_THUMB_CMC, _INDEX_MCP = FINGERS["thumb"][0], FINGERS["index"][0]
 
 LITTLE_FIRST = "little-first"
 """The order that results if joints in STB's order are read as if in the order "snap"."""
@@ -63,9 +47,9 @@ def misfit(xyz: Hands) -> Float[np.ndarray, " n"]:
 
     It is 0.06 to 0.17 for real hands of all data sets, and at least 0.25 if joints are in another order.
     """
-    ends = np.array(_RIGID)
+    ends = np.array(RIGID)
     lengths = np.linalg.norm(xyz[:, ends[:, 0]] - xyz[:, ends[:, 1]], axis=-1)
-    ratio = np.log(np.maximum(lengths, 1e-9)) - np.log(_MEAN)
+    ratio = np.log(np.maximum(lengths, 1e-9)) - np.log(MEAN_LENGTHS)
     return np.abs(ratio - ratio.mean(axis=1, keepdims=True)).mean(axis=1)
 
 
