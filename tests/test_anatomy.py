@@ -11,8 +11,8 @@ from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.hand.anatomy import flexion_deg, implausibility, log_proportions
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
-from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.articulation import Articulation, neutral
+from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.paper.bound import Bound
 
