@@ -153,10 +153,10 @@ def test_keypoints_lie_under_the_skin():
     assert np.mean(np.array(heights) < 0) > 0.98
 
 
-def test_proportions_of_the_rhd_convention():
+def test_proportions_of_the_convention_that_frames_images():
     middle_mm, ratios = [], []
     for identity, _ in people(200):
-        points = MODEL.pose(MODEL.identity(identity), neutral(), "rhd").keypoints
+        points = MODEL.pose(MODEL.identity(identity), neutral(), "rhd_bones").keypoints
         middle_mm.append(1000 * np.linalg.norm(points[MIDDLE_MCP] - points[MIDDLE_PIP]))
         ratios.append(1000 * np.linalg.norm(points[MIDDLE_MCP] - points[WRIST]) / middle_mm[-1])
     assert np.mean(ratios) == pytest.approx(2.71, abs=0.12)

@@ -27,8 +27,9 @@ def fit(
     Output: how much each known convention differs from the labels, and the fitted convention as TOML, for
     hand/assets/conventions.toml.
 
-    Only proportions that do not depend on the pose are compared, in lengths of the bone from MCP to PIP of
-    the middle finger. Check the set first (`latent-hands check`): a wrong joint order gives a wrong
+    Only proportions that do not depend on the pose are compared: bone lengths and places in the palm, in
+    lengths of the bone from MCP to PIP of the middle finger, and the tilt of the axes about which fingers
+    bend. Check the set first (`latent-hands check`): a wrong joint order gives a wrong
     convention. POINTS.npy has the shape (n, 21, 3): left hands, wrist first, in any unit. --data is then the
     name of the new convention.
 
@@ -48,7 +49,7 @@ def fit(
         )
         return
     for name, misfit in known.items():
-        print(f"# {name}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}")
+        print(f"# {name}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}, tilt {misfit.tilt_deg:.1f} deg")
     print(f"\n{to_toml(data, fitted)}")
 
 

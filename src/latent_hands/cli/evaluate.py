@@ -1,5 +1,6 @@
 """The command evaluate."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -61,6 +62,9 @@ def evaluate(
     with the labels' mean bone lengths. cpose_epe_mm, viewpoint_deg: errors of canonical pose and viewpoint.
     epe_composed_mm: EPE of the pose composed of these two.
 
+    constant: one offset of each joint in the labelled hand's own frame, the same for all hands, and the EPE
+    without it. It is a diagnosis of conventions and expected poses, and no score.
+
     Scores "without the camera" are those of the prediction in the ray frame. "Translated" predictions have
     the joint convention of the labels.
 
@@ -105,6 +109,8 @@ def notes(numbers: Mapping[str, Any]) -> list[str]:
         f"{numbers['frame']} frame, {numbers['rotations']} rotation(s); {given(numbers['frame'])} given",
         f"joint conventions: model {numbers['convention']}, labels {labels}",
     ]
+    if constant := numbers.get("constant"):
+        lines.append(constant_note(constant))
     if numbers["blocks"] < numbers["samples"]:
         lines.append(f"intervals by resampling {numbers['blocks']:,} scenes or sequences of similar images")
     if numbers["samples"] < ENOUGH_HANDS:
@@ -113,3 +119,15 @@ def notes(numbers: Mapping[str, Any]) -> list[str]:
             f"{ENOUGH_HANDS} hands are enough"
         )
     return lines
+
+
+def constant_note(constant: Mapping[str, Any]) -> str:
+    """Return what `evaluation.constant.constant_part` found, in one line."""
+    sizes = {name: math.hypot(*offset) for name, offset in constant["offset_mm"].items()}
+    worst = sorted(sizes, key=lambda name: -sizes[name])[:3]
+    text = ", ".join(f"{name.replace('_', ' ')} {sizes[name]:.1f}" for name in worst)
+    mean = sum(sizes.values()) / len(sizes)
+    return (
+        f"diagnosis: the error has a constant part of {mean:.1f} mm a joint (most: {text}); "
+        f"without it the EPE would be {constant['epe_mm']:.1f} mm"
+    )

@@ -16,6 +16,7 @@ from latent_hands.data.store import Cut
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.evaluation import protocol
+from latent_hands.evaluation.constant import constant_part
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.hand.translation import translate
@@ -53,6 +54,8 @@ def score_run(
         pck: the PCK curve, "thresholds_mm" and "shares".
         translated: the scores of the poses in the labels' joint convention (`hand.translation`), if the two
             conventions are known and differ.
+        constant: what one offset of each joint explains of the error, a diagnosis (`constant_part`); of the
+            translated poses if there are any.
         without_camera: for frame "ray", the scores without the camera (`without_camera`).
 
     Raises HandsError for samples without 3D labels or in a wrong unit (`check_labels`), and as cutting and
@@ -66,8 +69,12 @@ def score_run(
     scores = protocol.score(prediction, truth, split, exact)
     thresholds_mm, shares = protocol.pck_curve(prediction, truth)
     own = model.experiment.data.convention
+    moved = None
     if windows.convention not in (None, own):
-        scores |= translated(prediction, truth, (own, windows.convention), split, exact)
+        moved = in_labels_convention(prediction, truth, (own, windows.convention))
+    if moved is not None:
+        scores["translated"] = protocol.score(moved, truth, split, exact)
+    scores["constant"] = constant_part(prediction if moved is None else moved, truth)
     if model.experiment.data.frame == "ray":
         scores["without_camera"] = protocol.score(without_camera(prediction, windows), truth, split, exact)
     mean_pose = protocol.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
@@ -106,8 +113,18 @@ def translated(
 ) -> dict[str, Any]:
     """Return under "translated" the scores of the poses in the labels' joint convention.
 
-    `conventions` are those of the model and of the labels. Returns an empty dict and logs a warning if no
-    pose is predicted or a convention has no table.
+    Returns an empty dict where `in_labels_convention` returns None.
+    """
+    moved = in_labels_convention(prediction, truth, conventions)
+    return {} if moved is None else {"translated": protocol.score(moved, truth, split, exact)}
+
+
+def in_labels_convention(
+    prediction: Prediction, truth: protocol.Truth, conventions: tuple[str, str]
+) -> Prediction | None:
+    """Return the poses in the labels' joint convention; `conventions` are the model's and the labels'.
+
+    Returns None and logs a warning if no pose is predicted or a convention has no table.
     """
     model, labels = conventions
     if prediction.pose is None or not {model, labels} <= CONVENTIONS.keys():
@@ -116,9 +133,8 @@ def translated(
             "epe_bone_aligned_mm, with the labels' bone lengths, contains less of it",
             *conventions,
         )
-        return {}
-    moved = Prediction(pose=translate(prediction.pose, model, labels, truth.right))
-    return {"translated": protocol.score(moved, truth, split, exact)}
+        return None
+    return Prediction(pose=translate(prediction.pose, model, labels, truth.right))
 
 
 def without_camera(prediction: Prediction, windows: Windows) -> Prediction:

@@ -43,10 +43,12 @@ class Convention:
     about: the data set, in words.
     calibrated: the statistics and labels that the moves were fitted to.
     hands: the number of labelled hands.
-    error: the root mean square difference that the fit leaves, in lengths of the middle MCP-PIP bone.
+    error: the root mean square difference that the fit leaves, in lengths of the middle MCP-PIP bone and in
+        radians.
     moves: keypoint -> {joint or "palmar": share of the way}; a negative share moves away from the target.
     bones: finger -> its four bone lengths from the wrist to the tip, in middle MCP-PIP bones. May be empty.
     palm: wrist, thumb base and knuckles in the canonical frame, in middle MCP-PIP bones. May be empty.
+    tilt_deg: finger -> tilt of its bending axis in the canonical frame (`rig.proportions`). May be empty.
     """
 
     about: str
@@ -56,6 +58,7 @@ class Convention:
     moves: dict[str, dict[str, float]] = field(default_factory=dict)
     bones: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
     palm: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    tilt_deg: dict[str, float] = field(default_factory=dict)
 
     def weights(self) -> Float32[np.ndarray, "21 42"]:
         """Return the map: keypoints = weights @ points, with points = (21 joints, palmar skin of each).

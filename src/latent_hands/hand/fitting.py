@@ -1,8 +1,8 @@
 """Fitting a joint convention to labels: where does a data set place its joints?
 
-Only proportions that no pose changes are fitted (`hand.rig.proportions`). The moves of a convention are found
-by least squares on the mean hand of the model. A penalty on the distance that keypoints move decides what the
-proportions leave open.
+Only proportions that no pose changes are fitted (`hand.rig.proportions`), never predictions of a model. The
+moves of a convention are found by least squares on the mean hand of the model in random poses. A penalty on
+the distance that keypoints move decides what the proportions leave open.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from latent_hands.hand.conventions import CONVENTIONS, PALMAR, Convention
-from latent_hands.hand.rig.proportions import PALM_JOINTS, Proportions, mean_hand, of_model
+from latent_hands.hand.rig.proportions import BENDING, PALM_JOINTS, Proportions, mean_hand, of_model
 from latent_hands.hand.skeleton import FINGERS, JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS
 
 Moves = dict[str, dict[str, float]]
@@ -37,16 +37,19 @@ _ACROSS_THE_PALM = {
 class Misfit:
     """Root mean square differences of proportions, in lengths of the middle MCP-PIP bone.
 
-    bones: of the 20 bone lengths. palm: of the places of wrist, thumb base and knuckles.
+    bones: of the 20 bone lengths. palm: of the places of wrist, thumb base and knuckles. tilt_deg: of the
+    tilt of the bending axes, in degrees.
     """
 
     bones: float
     palm: float
+    tilt_deg: float
 
     @classmethod
     def between(cls, a: Proportions, b: Proportions) -> "Misfit":
         """Compare two sets of proportions of one hand each."""
-        return cls(_rms(a.bones - b.bones), _rms(a.palm - b.palm))
+        tilt_deg = float(np.degrees(_rms(a.tilt - b.tilt)))
+        return cls(_rms(a.bones - b.bones), _rms(a.palm - b.palm), tilt_deg)
 
 
 def fit_convention(
@@ -64,11 +67,13 @@ def fit_convention(
     fitted = of_model(convention.weights())
     bones = zip(FINGERS, wanted.bones.reshape(5, 4).round(3).tolist(), strict=True)
     palm = zip(PALM_JOINTS, wanted.palm.round(3).tolist(), strict=True)
+    tilts = zip(BENDING, np.degrees(wanted.tilt).round(1).tolist(), strict=True)
     return replace(
         convention,
         error=round(_rms(fitted.flat() - wanted.flat()), 3),
         bones={finger: tuple(lengths) for finger, lengths in bones},
         palm={JOINTS[joint]: tuple(place) for joint, place in palm},
+        tilt_deg={finger: tilt for finger, tilt in tilts if np.isfinite(tilt)},
     )
 
 
@@ -100,6 +105,7 @@ def to_toml(name: str, convention: Convention) -> str:
     ]
     for part, rows in (("bones", convention.bones), ("palm", convention.palm)):
         lines += [f"\n[{name}.{part}]", *(f"{key} = {list(values)}" for key, values in rows.items())]
+    lines += [f"\n[{name}.tilt_deg]", *(f"{key} = {tilt}" for key, tilt in convention.tilt_deg.items())]
     return "\n".join(lines).replace("-0.0,", "0.0,").replace("-0.0]", "0.0]")
 
 
@@ -141,7 +147,8 @@ def _residuals(shares: np.ndarray, wanted: Proportions, penalty: float) -> np.nd
     hand = mean_hand()
     bone = np.linalg.norm(hand[:, MIDDLE_MCP] - hand[:, MIDDLE_PIP], axis=-1).mean()
     movement = (weights @ hand - hand[:, :21])[::4] / bone / 2
-    return np.concatenate([of_model(weights).flat() - wanted.flat(), penalty * movement.ravel()])
+    differences = np.nan_to_num(of_model(weights).flat() - wanted.flat())  # NaN: no bent finger has a tilt
+    return np.concatenate([differences, penalty * movement.ravel()])
 
 
 def _fit_moves(wanted: Proportions, penalty: float) -> Moves:
@@ -160,4 +167,4 @@ def _fit_moves(wanted: Proportions, penalty: float) -> Moves:
 
 
 def _rms(differences: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(differences**2)))
+    return float(np.sqrt(np.nanmean(differences**2)))

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands.hand.conventions import CONVENTIONS, keypoints
-from latent_hands.hand.geometry import canonicalise, compose, mirror, normalise, to_palm, to_wrist
+from latent_hands.hand.geometry import Mz, canonicalise, compose, mirror, normalise, to_palm, to_wrist
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
@@ -56,11 +56,28 @@ def translate_labels(
     """
     palm_form = to_palm(xyz_mm)
     pose, bone_mm = normalise(palm_form)
-    _, viewpoint = canonicalise(pose, right)
-    offset, scale = (part.to(pose) for part in _palm_shift(source, target))
-    moved = translate(pose, source, target, right) * (bone_mm * scale)[:, None, None]
-    shift = compose(offset.expand(len(pose), 1, 3), viewpoint, right) * bone_mm[:, None, None]
-    return to_wrist(moved + palm_form[:, PALM : PALM + 1] + shift)
+    palm, ratio = palm_shift(pose, source, target, right)
+    moved = palm[:, None] + ratio * translate(pose, source, target, right)
+    return to_wrist(palm_form[:, PALM : PALM + 1] + bone_mm[:, None, None] * moved)
+
+
+def palm_shift(
+    pose: Float[Tensor, "batch 21 3"],
+    source: str,
+    target: str,
+    right: Bool[Tensor, " batch"] | None = None,
+) -> tuple[Float[Tensor, "batch 3"], float]:
+    """Return the palms of the convention `target`, and the length of its middle bone.
+
+    Both are in lengths of the middle bone of `source`; the palms are in the frame of `pose`, relative to its
+    own palm. They are those of the mean over random hands. Arguments and errors are those of `translate`.
+    """
+    offset, ratio = _palm_shift(source, target)
+    _, viewpoint = canonicalise(pose - pose[:, PALM : PALM + 1], right)
+    palm = offset.to(pose).expand(len(pose), 3)
+    if right is not None:
+        palm = torch.where(right[:, None], palm @ Mz.to(palm), palm)
+    return (palm[:, None] @ viewpoint)[:, 0], float(ratio)
 
 
 @cache

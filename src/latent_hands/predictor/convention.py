@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float64
 
 from latent_hands.hand import geometry
-from latent_hands.hand.translation import translate
+from latent_hands.hand.translation import palm_shift, translate
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.placing import place_palm
 
@@ -30,10 +29,11 @@ def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> 
     if convention == hand.convention:
         return hand
     right = torch.tensor([hand.handedness == "right"])
-    pose = translate(torch.from_numpy(hand.pose).float()[None], hand.convention, convention, right)
+    given = torch.from_numpy(hand.pose).float()[None]
+    pose = translate(given, hand.convention, convention, right)
     cpose, viewpoint = geometry.canonicalise(pose, right)
-    palm, ratio = _onto(pose[0].double().numpy(), hand.pose.astype(float))
-    moved = palm + ratio * pose[0].numpy() - hand.pose
+    palm, ratio = palm_shift(given, hand.convention, convention, right)
+    moved = palm[0].numpy() + ratio * pose[0].numpy() - hand.pose
     size_px = np.exp(float(geometry.place(*map(torch.from_numpy, (hand.pose, hand.uv_px)))[2]))
     uv_px = (hand.uv_px + size_px * moved[:, :2]).astype(np.float32)
     bone = ratio * hand.bone_mm if bone_mm is None else bone_mm
@@ -43,13 +43,3 @@ def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> 
     if hand.palm_mm is None or hand.K is None:
         return placed
     return replace(placed, palm_mm=place_palm(placed.xyz_mm, uv_px, hand.K).xyz_mm.astype(np.float32))
-
-
-def _onto(
-    pose: Float64[np.ndarray, "21 3"], given: Float64[np.ndarray, "21 3"]
-) -> tuple[Float64[np.ndarray, "3"], float]:
-    """Return offset c and scale r that put a pose onto the fingers of another: least |c + r pose - given|."""
-    fingers, seen = pose[1:], given[1:]
-    centre, mean = fingers.mean(axis=0), seen.mean(axis=0)
-    ratio = float(((fingers - centre) * (seen - mean)).sum() / ((fingers - centre) ** 2).sum())
-    return mean - ratio * centre, ratio

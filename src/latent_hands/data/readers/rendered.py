@@ -14,7 +14,7 @@ from latent_hands.errors import BROKEN, HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
 _OF_THE_IMAGE = ("name", "index", "articulation", "rotation")
-_OF_THE_IMAGE_IN_SOME_SETS = ("viewpoint", "counterfactual", "source_pose", "seconds", "still")
+_OF_THE_IMAGE_IN_SOME_SETS = ("palm_m", "viewpoint", "counterfactual", "source_pose", "seconds", "still")
 
 
 def read_rendered(

@@ -5,7 +5,7 @@ the tilt of the axes about which the fingers bend. How far fingers bend is none 
 different data sets pose differently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +25,8 @@ PALM_JOINTS = (WRIST, *(chain[0] for chain in FINGERS.values()))
 """The joints of the palm: wrist, thumb base and the four knuckles."""
 CHAINS = tuple(joint - 1 for chain in FINGERS.values() for joint in chain)
 """The bones by finger, from the wrist to the tip, as indices of `skeleton.BONES`."""
+BENDING = tuple(FINGERS)[1:]
+"""The fingers whose bending axes are measured: all but the thumb."""
 BENT = 0.5
 """The sine of the least PIP flexion that shows the axis of a finger."""
 _POSES = 128
@@ -57,9 +59,11 @@ class Proportions:
         return cls(lengths[:, CHAINS].numpy(), joints[:, PALM_JOINTS].numpy(), tilt.numpy())
 
     def reduced(self, statistic: str = "median") -> "Proportions":
-        """Return the median or the "mean" over the hands."""
-        reduce = np.nanmean if statistic == "mean" else np.nanmedian
-        return Proportions(*(reduce(each, axis=0) for each in (self.bones, self.palm, self.tilt)))
+        """Return the median or the "mean" over the hands; the tilt is that of the hands with bent fingers."""
+        reduce = np.mean if statistic == "mean" else np.median
+        bent = [column[np.isfinite(column)] for column in self.tilt.T]
+        tilt = np.array([reduce(column) if len(column) else np.nan for column in bent])
+        return Proportions(reduce(self.bones, axis=0), reduce(self.palm, axis=0), tilt)
 
     def flat(self) -> Float[np.ndarray, "*n 42"]:
         """Return all numbers as one vector per hand: bones, palm, tilt."""
@@ -74,23 +78,32 @@ def bending_tilt(cpose: Float[Tensor, "*batch 21 3"]) -> Float[Tensor, "*batch 4
     towards the back of the hand on the side of the little finger. It is NaN for a PIP that is bent by less
     than 30 degrees.
     """
-    mcp, pip, dip = (cpose[..., [chain[i] for chain in list(FINGERS.values())[1:]], :] for i in range(3))
+    mcp, pip, dip = (cpose[..., [FINGERS[finger][i] for finger in BENDING], :] for i in range(3))
     axis = torch.linalg.cross(normalize(pip - mcp, dim=-1), normalize(dip - pip, dim=-1))
     axis = axis * axis[..., :1].sign()
     tilt = torch.atan2(axis[..., 2], axis[..., 0])
     return tilt.where(axis.norm(dim=-1) > BENT, torch.nan)
 
 
-def error(model: Proportions, bones: dict[str, Sequence[float]], palm: dict[str, Sequence[float]]) -> float:
-    """Return the root mean square difference from the statistics of a convention, in middle bones.
+def error(
+    model: Proportions,
+    bones: Mapping[str, Sequence[float]],
+    palm: Mapping[str, Sequence[float]],
+    tilt_deg: Mapping[str, float],
+) -> float:
+    """Return the root mean square difference from a convention's statistics, in middle bones and radians.
 
-    `bones` and `palm` are those of `conventions.Convention`; an empty `palm` is left out.
+    `bones`, `palm` and `tilt_deg` are those of `conventions.Convention`; an empty one of the last two is left
+    out.
     """
     wanted_bones = np.array([bones[finger] for finger in FINGERS]).ravel()
     differences = model.bones - wanted_bones
     if palm:
         wanted_palm = np.array([palm[JOINTS[joint]] for joint in PALM_JOINTS])
         differences = np.concatenate([differences, (model.palm - wanted_palm).ravel()])
+    if tilt_deg:
+        wanted_tilt = np.radians([tilt_deg[finger] for finger in BENDING])
+        differences = np.concatenate([differences, model.tilt - wanted_tilt])
     return float(np.sqrt(np.mean(differences**2)))
 
 

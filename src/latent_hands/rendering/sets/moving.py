@@ -13,7 +13,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.rendering.movement import sample_movement
-from latent_hands.rendering.scene import defocused, sample_scene, scene_rng
+from latent_hands.rendering.scene import defocused, plain, sample_scene, scene_rng
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.rendering.sets.shots import write_shot
@@ -65,9 +65,10 @@ class MovingPlan(Plan):
         records = []
         for frame, number in enumerate(self.images(split, job)):
             seconds = frame / self.fps
-            _, hand = movement.at(seconds)
+            moved, hand = movement.at(seconds)
             record = write_shot(folder, scene, hand, number, noise=int(rng.integers(2**31)))
-            records.append(record | {"seconds": round(seconds, 6), "still": movement.rests(seconds)})
+            own = {"palm_m": plain(moved.palm_m), "seconds": round(seconds, 6)}
+            records.append(record | own | {"still": movement.rests(seconds)})
         return records
 
     def check(self) -> None:

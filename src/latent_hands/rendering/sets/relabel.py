@@ -114,6 +114,8 @@ def _relabel(folder: Path, record: Record, present: str | None, convention: str)
             if "box_px" in hand:
                 low, high = new_px.min(0), new_px.max(0)
                 hand["box_px"] = plain(np.concatenate([low + np.float32(0.5), high - low]))
+    except HandsError:
+        raise
     except BROKEN as error:
         raise HandsError(f"image {record.get('name')} of {folder} has broken factors: {error!r}") from error
 
