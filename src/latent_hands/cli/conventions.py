@@ -88,7 +88,7 @@ def relabel(
 
     The labels of a rendered set are those of `latent-hands render --convention NAME`. Counterfactual sets are
     refused: their images depend on the convention. The 3D joints of a COCO set are translated, which errs by
-    about a millimetre.
+    less than a millimetre.
 
     Args:
         convention: The joint convention of the new labels.

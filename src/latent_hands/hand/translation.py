@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands.hand.conventions import CONVENTIONS, keypoints
-from latent_hands.hand.geometry import Mz, canonicalise, compose, mirror, normalise, to_palm, to_wrist
+from latent_hands.hand.geometry import canonicalise, compose, mirror, normalise, to_palm, to_wrist
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
-from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
+from latent_hands.hand.skeleton import PALM
 
 HANDS = 600
 """The number of random hands that the map is fitted on."""
@@ -32,15 +32,11 @@ def translate(
     """Translate 3DPoses from the joint convention `source` to `target`.
 
     `pose` is in PALM form, in lengths of the middle MCP-PIP bone, in any frame; so is the result, relative to
-    its own palm and in lengths of its own middle bone. `right` marks right hands. The formula is
-    cpose + (cpose A + b) in the canonical frame of `source`.
+    its own palm and in lengths of its own middle bone. `right` marks right hands.
 
     Raises HandsError for an unknown convention.
     """
-    cpose, viewpoint = canonicalise(pose - pose[:, PALM : PALM + 1], right)
-    weights, offset = (part.to(pose) for part in _translation(source, target))
-    moved = cpose + (cpose.flatten(1) @ weights + offset).unflatten(1, (21, 3))
-    return compose(moved, viewpoint, right)
+    return normalise(moved_joints(pose, source, target, right))[0]
 
 
 def translate_labels(
@@ -51,51 +47,29 @@ def translate_labels(
 ) -> Float[Tensor, "batch 21 3"]:
     """Translate joints in millimetres, WRIST form, from the joint convention `source` to `target`.
 
-    The palm and the length of the middle bone change as on the mean of random hands (`_palm_shift`).
     The frame is kept. `right` marks right hands. Raises HandsError for an unknown convention.
     """
     palm_form = to_palm(xyz_mm)
     pose, bone_mm = normalise(palm_form)
-    palm, ratio = palm_shift(pose, source, target, right)
-    moved = palm[:, None] + ratio * translate(pose, source, target, right)
-    return to_wrist(palm_form[:, PALM : PALM + 1] + bone_mm[:, None, None] * moved)
+    moved_mm = bone_mm[:, None, None] * moved_joints(pose, source, target, right)
+    return to_wrist(palm_form[:, PALM : PALM + 1] + moved_mm)
 
 
-def palm_shift(
+def moved_joints(
     pose: Float[Tensor, "batch 21 3"],
     source: str,
     target: str,
     right: Bool[Tensor, " batch"] | None = None,
-) -> tuple[Float[Tensor, "batch 3"], float]:
-    """Return the palms of the convention `target`, and the length of its middle bone.
+) -> Float[Tensor, "batch 21 3"]:
+    """Return the joints of the convention `target`, relative to the palm of `source` and in its bones.
 
-    Both are in lengths of the middle bone of `source`; the palms are in the frame of `pose`, relative to its
-    own palm. They are those of the mean over random hands. Arguments and errors are those of `translate`.
+    The formula is cpose + (cpose A + b) in the canonical frame of `source`. Arguments are those of
+    `translate`, and so are errors.
     """
-    offset, ratio = _palm_shift(source, target)
-    _, viewpoint = canonicalise(pose - pose[:, PALM : PALM + 1], right)
-    palm = offset.to(pose).expand(len(pose), 3)
-    if right is not None:
-        palm = torch.where(right[:, None], palm @ Mz.to(palm), palm)
-    return (palm[:, None] @ viewpoint)[:, 0], float(ratio)
-
-
-@cache
-def _palm_shift(source: str, target: str) -> tuple[Float[Tensor, "3"], Float[Tensor, ""]]:
-    """Return the target's palm in the source's canonical frame, and the length of the target's middle bone.
-
-    Both are in the source's middle bones, for a left hand, averaged over random hands.
-    """
-    points = random_points(HANDS, seed=1).numpy()
-    old, new = (
-        to_palm(torch.from_numpy(np.stack([keypoints(each, name) for each in points])).double())
-        for name in (source, target)
-    )
-    pose, bone_mm = normalise(old)
-    _, viewpoint = canonicalise(pose)
-    apart = (new[:, PALM] - old[:, PALM]) / bone_mm[:, None]
-    bones = (new[:, MIDDLE_MCP] - new[:, MIDDLE_PIP]).norm(dim=-1) / bone_mm
-    return (apart[:, None] @ viewpoint.mT)[:, 0].mean(dim=0), bones.mean()
+    cpose, viewpoint = canonicalise(pose - pose[:, PALM : PALM + 1], right)
+    weights, offset = (part.to(pose) for part in _translation(source, target))
+    moved = cpose + (cpose.flatten(1) @ weights + offset).unflatten(1, (21, 3))
+    return compose(moved, viewpoint, right)
 
 
 @cache
@@ -104,10 +78,11 @@ def _translation(source: str, target: str) -> tuple[Float[Tensor, "63 63"], Floa
     for name in (source, target):
         CONVENTIONS.find(name)
     points = random_points(HANDS, seed=0)
-    given, wanted = (in_convention(points, name) for name in (source, target))
-    bone = (given[:, MIDDLE_MCP] - given[:, MIDDLE_PIP]).norm(dim=-1)[:, None, None]
-    cpose, viewpoint = canonicalise(given / bone)
-    change = (normalise(wanted)[0] @ viewpoint.mT - cpose).flatten(1)
+    given, wanted = (_palm_form(points, name) for name in (source, target))
+    pose, bone = normalise(given)
+    cpose, viewpoint = canonicalise(pose)
+    relative = (wanted - given[:, PALM : PALM + 1]) / bone[:, None, None]
+    change = (relative @ viewpoint.mT - cpose).flatten(1)
     centre, mean = cpose.flatten(1).mean(dim=0), change.mean(dim=0)
     inputs = cpose.flatten(1) - centre
     penalty = RIDGE * HANDS * torch.eye(63, dtype=inputs.dtype)
@@ -126,6 +101,10 @@ def random_points(count: int, seed: int) -> Float[Tensor, "count 42 3"]:
 
 def in_convention(points: Float[Tensor, "count 42 3"], convention: str) -> Float[Tensor, "count 21 3"]:
     """Return the joints of these hands in a convention, in PALM form, relative to the palm, in mm."""
-    xyz_mm = torch.stack([torch.from_numpy(keypoints(each, convention)) for each in points.numpy()])
-    palm = to_palm(xyz_mm.double())
+    palm = _palm_form(points, convention)
     return palm - palm[:, PALM : PALM + 1]
+
+
+def _palm_form(points: Float[Tensor, "count 42 3"], convention: str) -> Float[Tensor, "count 21 3"]:
+    xyz_mm = torch.stack([torch.from_numpy(keypoints(each, convention)) for each in points.numpy()])
+    return to_palm(xyz_mm.double())

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from latent_hands.hand import geometry
-from latent_hands.hand.translation import palm_shift, translate
+from latent_hands.hand.translation import moved_joints
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.placing import place_palm
 
@@ -30,10 +30,10 @@ def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> 
         return hand
     right = torch.tensor([hand.handedness == "right"])
     given = torch.from_numpy(hand.pose).float()[None]
-    pose = translate(given, hand.convention, convention, right)
+    joints = moved_joints(given, hand.convention, convention, right)
+    pose, bones = geometry.normalise(joints)
     cpose, viewpoint = geometry.canonicalise(pose, right)
-    palm, ratio = palm_shift(given, hand.convention, convention, right)
-    moved = palm[0].numpy() + ratio * pose[0].numpy() - hand.pose
+    ratio, moved = float(bones[0]), joints[0].numpy() - hand.pose
     size_px = np.exp(float(geometry.place(*map(torch.from_numpy, (hand.pose, hand.uv_px)))[2]))
     uv_px = (hand.uv_px + size_px * moved[:, :2]).astype(np.float32)
     bone = ratio * hand.bone_mm if bone_mm is None else bone_mm
