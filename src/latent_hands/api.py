@@ -167,7 +167,8 @@ def evaluate(
         convention: where the labels place the joints, if the data set does not name it.
         handedness: the side of hands whose labels name none, "left" or "right".
 
-    Raises HandsError for samples without 3D joints, for labels in a wrong unit, and as `open_data` does.
+    Samples without 3D joints are scored in the image ("in_image"). Raises HandsError if the run predicts no
+    joints in the image there, for labels in a wrong unit, and as `open_data` does.
     """
     check_limit(limit)
     model = run if isinstance(run, Model) else Model.load(run)

@@ -26,6 +26,14 @@ VARIANTS = {
     "translated": ("translated", ("epe_mm", "auc_20_50", "pa_epe_mm")),
 }
 """Scores under other conditions: key -> their name, the scores to print."""
+IN_IMAGE = {
+    "error": ("joints in the image, error", "% of the box", 1),
+    "error_px": ("joints in the image, error", "px", 1),
+    "pck_10": ("... within 10 % of the box", "%", 1),
+    "pck_20": ("... within 20 % of the box", "%", 1),
+    "auc_0_20": ("... AUC 0-20 % of the box", "", 3),
+}
+"""Key of a score of 2D joints -> its name, its unit, its number of decimals. Shares are in percent."""
 ENOUGH_HANDS = 50
 """With fewer hands, the score of their own mean pose is too good."""
 
@@ -68,7 +76,10 @@ def evaluate(
     Scores "without the camera" are those of the prediction in the ray frame. "Translated" predictions have
     the joint convention of the labels.
 
-    A data set without 3D labels, or with labels in a wrong unit, is an error: see `latent-hands check`.
+    in_image: scores of the joints in the image, of models that predict them. The box is the larger side of
+    the box around the labelled joints. A data set without 3D labels has these scores alone.
+
+    Labels in a wrong unit are an error: see `latent-hands check`.
 
     Args:
         exact: Integrate AUC 20-50 from 20 mm instead of 21.05 mm, the published lower limit.
@@ -80,8 +91,24 @@ def evaluate(
     numbers = api.evaluate(run, data, root, split, rotations, limit, exact, encoder, convention, handedness)
     if json:
         print_json(numbers)
-    else:
-        print_scores(numbers, f"{run} on {data}, {numbers['samples']} images of {split}")
+        return
+    title = f"{run} on {data}, {numbers['samples']} images of {split}"
+    if "mean_pose" in numbers:
+        print_scores(numbers, title)
+    if "in_image" in numbers:
+        print_in_image(numbers["in_image"], "" if "mean_pose" in numbers else title)
+
+
+def print_in_image(numbers: Mapping[str, Any], title: str) -> None:
+    """Print the scores of the joints in the image with their intervals."""
+    rows = []
+    for key, (name, unit, digits) in IN_IMAGE.items():
+        scale = 100 if unit.startswith("%") else 1
+        value, low, high = (scale * each for each in (numbers[key], *numbers[f"{key}_interval"]))
+        text = f"{value:.{digits}f} {unit}".strip()
+        rows.append([name, text, f"{low:.{digits}f} .. {high:.{digits}f}"])
+    caption = f"{numbers['samples']} hands with labelled 2D joints; the box is that of the labelled joints"
+    print_table(["", "value", "95 % interval"], rows, title, caption)
 
 
 def print_scores(numbers: Mapping[str, Any], title: str) -> None:

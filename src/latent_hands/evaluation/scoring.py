@@ -13,10 +13,11 @@ from latent_hands.data.crops import build_windows
 from latent_hands.data.sample import Sample
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
-from latent_hands.data.windows import Windows
+from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.evaluation import protocol
 from latent_hands.evaluation.constant import constant_part
+from latent_hands.evaluation.in_image import score_in_image
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.geometry import ray_rotation
 from latent_hands.hand.translation import translate
@@ -47,7 +48,12 @@ def score_run(
         encoder: the encoder that reads the crops; by default one that reads rgb.
         convention: where the labels place the joints, if the data set does not name it or names another one.
 
+    Sets without 3D labels have the scores of the joints in the image alone. Of other sets, the hands with 3D
+    labels are scored.
+
     Further keys:
+        in_image: the scores of the joints in the image (`in_image.score_in_image`), if the run predicts them
+            and they are labelled.
         frame, rotations: those of the run.
         convention, labels_convention: where the run and the labels place the joints.
         mean_pose: the scores of the labels' own mean pose.
@@ -58,14 +64,21 @@ def score_run(
             translated poses if there are any.
         without_camera: for frame "ray", the scores without the camera (`without_camera`).
 
-    Raises HandsError for samples without 3D labels or in a wrong unit (`check_labels`), and as cutting and
-    scoring do.
+    Raises HandsError for samples without labels that the run predicts or in a wrong unit (`check_labels`),
+    and as cutting and scoring do.
     """
     windows = hands if isinstance(hands, Windows) else evaluation_windows(model, hands, rotations, encoder)
     if convention is not None:
         windows = replace(windows, convention=known_convention(convention, model))
+    if windows.xyz_mm is None:
+        return score_flat(model, windows, split, rotations, encoder)
+    labelled = known_hands(windows, "xyz_mm")
+    flat = score_flat(model, windows, split, rotations, encoder) if not labelled.all() else {}
+    windows = windows.select(labelled.nonzero()[:, 0]) if flat else windows
     truth = truth_of(windows)
     prediction = model.predict(windows, rotations, encoder)
+    if not flat and prediction.uv is not None and windows.uv_px is not None:
+        flat = {"in_image": score_in_image(prediction, windows, split)}
     scores = protocol.score(prediction, truth, split, exact)
     thresholds_mm, shares = protocol.pck_curve(prediction, truth)
     own = model.experiment.data.convention
@@ -78,13 +91,51 @@ def score_run(
     if model.experiment.data.frame == "ray":
         scores["without_camera"] = protocol.score(without_camera(prediction, windows), truth, split, exact)
     mean_pose = protocol.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
-    return scores | {
-        "frame": model.experiment.data.frame,
+    return (
+        scores
+        | {key: flat[key] for key in ("in_image",) if key in flat}
+        | {
+            "frame": model.experiment.data.frame,
+            "rotations": rotations,
+            "convention": own,
+            "labels_convention": windows.convention,
+            "mean_pose": protocol.score(mean_pose, truth, split, exact),
+            "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
+        }
+    )
+
+
+def score_flat(
+    model: Model, windows: Windows, split: str, rotations: int, encoder: str | None
+) -> dict[str, Any]:
+    """Return the scores of the joints in the image, which need no camera, under "in_image".
+
+    Raises HandsError for a run that predicts none, and as `check_labels` does.
+    """
+    if "uv" not in {arrow.writes for arrow in model.experiment.decoders.values()}:
+        raise HandsError(
+            "the data have no 3D joints (xyz_mm) to score against, and the model predicts no joints in the "
+            'image (uv): use a model with a decoder of "uv", such as estimation, or label 3D joints'
+        )
+    check_labels(windows)
+    pixels = windows.images[model.reads(encoder)].pixels
+    prediction = model.predict_images(
+        pixels,
+        None,
+        windows.handed,
+        margin=windows.margin,
+        rotations=rotations,
+        encoder=encoder,
+        frame="camera",
+    )
+    scores = score_in_image(prediction, windows, split)
+    return {
+        "in_image": scores,
+        "samples": scores["samples"],
+        "split": split,
         "rotations": rotations,
-        "convention": own,
         "labels_convention": windows.convention,
-        "mean_pose": protocol.score(mean_pose, truth, split, exact),
-        "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
+        "convention": model.experiment.data.convention,
     }
 
 
