@@ -162,7 +162,7 @@ def test_the_cost_adds_up_over_lines_of_metrics():
 
 def test_fig9_refuses_hands_whose_smallest_share_is_less_than_a_batch(tmp_path):
     with pytest.raises(
-        HandsError, match="256 training hands of rendered hands; this figure needs 3200 or more"
+        HandsError, match="256 training hands of rendered hands; this figure needs 6000 or more"
     ):
         reproduce("fig9", tiny_study(tmp_path))
     assert not (tmp_path / "runs").exists()
@@ -177,7 +177,7 @@ def test_fig9_checks_the_training_set_and_renders_no_other(tmp_path, monkeypatch
     monkeypatch.setattr(sets, "open_data", lambda *args: ["a hand"] * min(args[-1], 300))
     own = OwnSets(tmp_path, count=6000)
     own.given = [Source("rhd", tmp_path, True, "rhd")]
-    with pytest.raises(HandsError, match="300 training hands of RHD; this figure needs 3200 or more"):
+    with pytest.raises(HandsError, match="300 training hands of RHD; this figure needs 6000 or more"):
         reproduce("fig9", Study(own))
 
 
