@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from latent_hands.progress import Advance
     from latent_hands.studies.assess.estimator import Estimator
     from latent_hands.studies.assess.judge import Judge
+    from latent_hands.studies.assess.kernel_distance import FeatureReader
 
 PROBE_IMAGES = 4000
 """Number of images that probes learn from."""
@@ -48,7 +49,7 @@ def assess(
 
     Output: tables with 95 % intervals, explained in docs/assess.md. The poses of synthesised images are read
     by the run itself, by the estimator, and with --scenes or --judge by a judge: a network that learns poses
-    and contents from rendered images.
+    and contents from rendered images. KID and diversity need the extra `imagenet`.
 
     Joints of SCENES in another convention than those of the run are an error. The judge is fairer if its
     backbone is not that of the run. For the shipped models that is efficientnet_lite0, which needs the extra
@@ -81,7 +82,14 @@ def assess(
             read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
         )
         numbers, images = assess_run(
-            subject, benchmark, reader, draws, progress=advance, probe_images=probe_images, estimator=other
+            subject,
+            benchmark,
+            reader,
+            draws,
+            progress=advance,
+            probe_images=probe_images,
+            estimator=other,
+            features=find_features(model),
         )
     text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
     if out is not None:
@@ -115,6 +123,17 @@ def find_estimator(data: "Data", run: str | None) -> "Estimator | None":
         print(f"No estimator reads poses: {error}", file=sys.stderr)
         return None
     return estimator
+
+
+def find_features(model: "Model") -> "FeatureReader | None":
+    """Return the reader of features for KID, or print why there is none and return None."""
+    from latent_hands.studies.assess import FeatureReader
+
+    try:
+        return FeatureReader(model.device)
+    except HandsError as error:
+        print(f"No KID and no diversity: {error}", file=sys.stderr)
+        return None
 
 
 def open_scenes(model: "Model", scenes: Path, limit: int | None = None) -> "list[Sample]":

@@ -31,6 +31,9 @@ def print_assessment(numbers: Numbers, title: str) -> None:
         f"{title}: {counts}, content from the {numbers['content_from']}": _pixels(rows),
         "Poses in the images: EPE in mm, and its ratio to the EPE of true images": _poses(rows),
     }
+    floor = rows["true_image"].get("features", {}).get("kid_floor")
+    chance = "" if floor is None else f" (two true sets: {1000 * floor:.1f})"
+    tables[f"Sharpness over that of the truth; KID times 1000{chance}; diversity"] = _sharpness(rows)
     if any("content" in row for row in rows.values()):
         tables["Content read by the judge: rank correlation with that of the scene"] = _contents(rows)
     leakage, swaps = numbers["leakage"], numbers["swap_consistency"]
@@ -47,15 +50,15 @@ def print_assessment(numbers: Numbers, title: str) -> None:
         print_table(headings, lines, name)
 
 
-def _cell(numbers: Numbers, key: str, digits: int, interval: bool = True) -> str:
-    """Return a number with its interval; empty without the key, "-" without a value."""
+def _cell(numbers: Numbers, key: str, digits: int, interval: bool = True, scale: float = 1) -> str:
+    """Return a number times `scale` with its interval; empty without the key, "-" without a value."""
     if key not in numbers:
         return ""
     value, (low, high) = numbers[key], numbers[f"{key}_interval"]
     if value is None:
         return "-"
     known = interval and low is not None and high is not None
-    return f"{value:.{digits}f}" + (f" ±{(high - low) / 2:.{digits}f}" if known else "")
+    return f"{scale * value:.{digits}f}" + (f" ±{scale * (high - low) / 2:.{digits}f}" if known else "")
 
 
 def _pixels(rows: Numbers) -> Lines:
@@ -66,6 +69,22 @@ def _pixels(rows: Numbers) -> Lines:
         cells += [_cell(row[region], "ssim", 2, interval=False) for region in REGIONS]
         lines.append([METHODS[name], *cells, _cell(row.get("inside_over_tag", {}), "gain_db", 1)])
     return [*headings, "over the tag"], lines
+
+
+def _sharpness(rows: Numbers) -> Lines:
+    """Return the gradient energy by region, the power by octaves, and the scores of features if present."""
+    shown = {n: rows[n] for n in METHODS if "power" in rows[n]}
+    octaves = [o for o in shown["pose_from_labels"]["power"] if not o.endswith("_interval")]
+    seen = any("features" in row for row in shown.values())
+    lines = []
+    for name, row in shown.items():
+        cells = [_cell(row[region], "energy_ratio", 2) for region in REGIONS]
+        cells += [_cell(row["power"], octave, 2, interval=False) for octave in octaves]
+        if seen:
+            cells += [_cell(row["features"], "kid", 1, scale=1000.0), _cell(row["features"], "diversity", 2)]
+        lines.append([METHODS[name], *cells])
+    readings = ["KID", "diversity"] if seen else []
+    return ["", "gradient energy", "inside", "outside", *(f"{o} cycles" for o in octaves), *readings], lines
 
 
 def _poses(rows: Numbers) -> Lines:

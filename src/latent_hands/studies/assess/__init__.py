@@ -3,6 +3,7 @@
 from latent_hands.studies.assess.benchmark import Benchmark, open_benchmark
 from latent_hands.studies.assess.estimator import Estimator
 from latent_hands.studies.assess.judge import Judge, load_judge, save_judge, train_judge
+from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.probe import ProbeImages, read_probe_images
 from latent_hands.studies.assess.run import assess_run
 from latent_hands.studies.assess.subject import Subject
@@ -11,6 +12,7 @@ from latent_hands.studies.assess.transfers import transfer_sheet
 __all__ = [
     "Benchmark",
     "Estimator",
+    "FeatureReader",
     "Judge",
     "ProbeImages",
     "Subject",

@@ -1,4 +1,4 @@
-"""Image quality: PSNR and SSIM of an image against its ground truth, over the whole image or a region.
+"""Image quality against the ground truth, over the whole image or a region: PSNR, SSIM, gradient energy.
 
 Images are compared as 8-bit RGB, 0 to 255, as a file holds them.
 """
@@ -31,18 +31,21 @@ def score_images(
     """Return {region: {statistic: value}} with 95 % intervals.
 
     `psnr_db` and `ssim` are means over images. `pooled_psnr_db` is the PSNR of the mean squared error over
-    all pixels of all images.
+    all pixels of all images. `energy_ratio` is the gradient energy of all images over that of the truth.
     """
     errors, similarity = quality_maps(images, truth)
+    energies = gradient_energy(images), gradient_energy(truth)
     weights = block_weights(blocks)
     scores = {}
     for name, region in regions.items():
         size = region.sum(dim=(1, 2)).double()
         pooled = weighted_mean((errors * region).sum(dim=(1, 2)), weights) / weighted_mean(size, weights)
+        energy, true_energy = (weighted_mean((e * region).sum(dim=(1, 2)), weights) for e in energies)
         scores[name] = (
             mean_of("psnr_db", psnr_db(mean_over(errors, region)), blocks)
             | stated("pooled_psnr_db", psnr_db(pooled))
             | mean_of("ssim", mean_over(similarity, region), blocks)
+            | stated("energy_ratio", energy / true_energy)
         )
     return scores
 
@@ -82,6 +85,17 @@ def squared_errors(images: Images, truth: Images) -> Map:
 def psnr_db(mean_squared_error: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Return the peak signal-to-noise ratio, 10 log10(255^2 / mean squared error), at most LARGEST_DB."""
     return (10 * torch.log10(255**2 / mean_squared_error)).clamp(max=LARGEST_DB)
+
+
+def gradient_energy(images: Images) -> Map:
+    """Return the squared differences to the next row and column in grey levels, averaged over the colours.
+
+    Blur lowers it, and noise raises it. The border repeats its pixels.
+    """
+    levels = grey_levels(images)
+    down = levels.diff(dim=2, append=levels[:, :, -1:])
+    right = levels.diff(dim=3, append=levels[:, :, :, -1:])
+    return (down.square() + right.square()).mean(dim=1)
 
 
 def ssim_map(images: Images, truth: Images) -> Map:

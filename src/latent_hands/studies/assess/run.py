@@ -11,6 +11,7 @@ from latent_hands.studies.assess.disentangling import measure_free, measure_grou
 from latent_hands.studies.assess.estimator import Estimator
 from latent_hands.studies.assess.image_quality import Images
 from latent_hands.studies.assess.judge import Judge
+from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.probe import ProbeImages, measure_probes
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.assess.transfers import measure_transfers, transfer_images
@@ -24,13 +25,14 @@ def assess_run(
     progress: Advance | None = None,
     probe_images: ProbeImages | None = None,
     estimator: Estimator | None = None,
+    features: FeatureReader | None = None,
 ) -> tuple[dict[str, Any], dict[str, Images]]:
     """Return all scores of docs/assess.md, and the images of every transfer by row.
 
-    The model's own decoder, the judge and the estimator read poses; only the judge reads content. `draws`
-    is the number of posterior draws per image. Probes train on `probe_images`, or without them on the
-    benchmark itself. Raises HandsError for fewer than two draws, and for a benchmark of fewer than two
-    blocks.
+    The model's own decoder, the judge and the estimator read poses; only the judge reads content. KID and
+    diversity need `features`. `draws` is the number of posterior draws per image. Probes train on
+    `probe_images`, or without them on the benchmark itself. Raises HandsError for fewer than two draws, and
+    for a benchmark of fewer than two blocks.
     """
     if draws < 2:
         raise HandsError(f"draws is {draws}; it must be 2 or more")
@@ -53,7 +55,7 @@ def assess_run(
         "blocks": blocks,
         "crop_px": benchmark.rgb.shape[-1],
         "content_from": "tag" if subject.tagged else "image",
-        "rows": measure_transfers(subject, benchmark, images, judge, estimator),
+        "rows": measure_transfers(subject, benchmark, images, judge, estimator, features),
     }
     for done, (name, measure) in enumerate(parts.items(), 1):
         advance("assessing", done, len(parts) + 1)

@@ -19,6 +19,8 @@ from latent_hands.studies.assess.estimator import Estimator
 from latent_hands.studies.assess.image_quality import Images, Region, gain_db, score_images
 from latent_hands.studies.assess.intervals import Blocks, block_weights, correlation, stated
 from latent_hands.studies.assess.judge import Judge
+from latent_hands.studies.assess.kernel_distance import FeatureReader, noise_floor, realism
+from latent_hands.studies.assess.spectrum import power_ratios
 from latent_hands.studies.assess.subject import Subject, observed
 
 TRANSFERRED = ("pose_from_labels", "pose_from_image")
@@ -71,8 +73,9 @@ def measure_transfers(
     images: dict[str, Images],
     judge: Judge | None = None,
     estimator: Estimator | None = None,
+    features: FeatureReader | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return {row of `transfer_images`: image quality, pose errors, kept content}."""
+    """Return {row of `transfer_images`: image quality, pose errors, kept content, realism}."""
     truth = benchmark.transfers.truth
     blocks, regions = benchmark.block[truth], regions_of(benchmark)
     readings = {} if judge is None else {name: judge.read(each) for name, each in images.items()}
@@ -83,9 +86,14 @@ def measure_transfers(
     rows = pose_errors(subject, benchmark, images, others)
     for name, reading in readings.items():
         rows[name]["content"] = kept_content(reading.content, benchmark.content[truth], blocks)
+    found = {} if features is None else {name: features.read(each) for name, each in images.items()}
+    for name, each in found.items():
+        scores = noise_floor(each, blocks) if name == TRUE else realism(each, found[TRUE], blocks)
+        rows[name]["features"] = scores
     for name, each in images.items():
         if name != TRUE:
             rows[name] |= score_images(each, images[TRUE], regions, blocks)
+            rows[name]["power"] = power_ratios(each, images[TRUE], blocks)
         if name in TRANSFERRED:
             gain = gain_db(each, images[TAG], images[TRUE], regions["inside"], blocks)
             rows[name]["inside_over_tag"] = gain
