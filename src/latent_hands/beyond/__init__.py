@@ -1,5 +1,6 @@
 """Extensions of the paper: one file for each objective, and a decoder that paints over a pose."""
 
+from latent_hands.beyond.adversarial import Adversarial
 from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.anatomy import Anatomy
 from latent_hands.beyond.features import Features
@@ -10,6 +11,7 @@ from latent_hands.beyond.rereading import Rereading
 
 __all__ = [
     "OBJECTIVES",
+    "Adversarial",
     "Agreement",
     "Anatomy",
     "Features",

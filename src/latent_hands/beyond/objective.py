@@ -4,8 +4,11 @@ An objective is one file: a frozen dataclass with the methods of `latent_hands.p
 function, registered by its name in [objectives], that adds it to the steps of an algorithm.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import nn
 
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
@@ -51,6 +54,27 @@ class Entry:
 
     attach: Attach
     adds_phases: bool = False
+
+
+@runtime_checkable
+class Opponent(Protocol):
+    """An objective with a network that learns in the same steps and is not part of the model."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which the network is saved."""
+        ...
+
+    @property
+    def network(self) -> nn.Module:
+        """Return the network."""
+        ...
+
+
+def networks(phases: Iterable[Phase]) -> dict[str, nn.Module]:
+    """Return the networks of the objectives of some phases, by name."""
+    objectives = [each for phase in phases for step in phase.steps for each in step.bound.extra]
+    return {each.name: each.network for each in objectives if isinstance(each, Opponent)}
 
 
 OBJECTIVES: Registry[Entry] = Registry("objective")

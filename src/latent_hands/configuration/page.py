@@ -67,6 +67,9 @@ def section(name: str, hint: Any) -> str:
             'side, tell nothing\n  about z (`[data] right_hands = "mirror"`).\n'
             "* `rereading`, {image encoder: weight}: a further phase `refine_<encoder>`. The decoder of the "
             "image learns on,\n  and the encoder rereads what it writes of one pose in another scene.\n"
+            "* `adversarial`, {image decoder: weight}: in phases where decoders learn alone, as that of "
+            "rereading, a discriminator\n  learns to tell decoded images from true ones, and the decoder to "
+            "deceive it.\n"
             "* `features`, {image decoder: weight}: images are also compared by features learnt on ImageNet "
             "(extra `imagenet`).\n"
         )

@@ -2,7 +2,7 @@
 
     experiment.toml       the experiment with all its settings: graph, networks, data conventions
     weights.safetensors   the latest weights, float32; every command but `train` reads them
-    resume.safetensors    weights, Adam's moments and the place in the training, in one file
+    resume.safetensors    weights, Adam's moments, networks of objectives and the place in the training
     metrics.jsonl         one line per report: phase, update, terms, rates, validation
 
 A run keeps the latest weights, not the best on validation data, because schedules end at learning rate 0.
@@ -137,6 +137,24 @@ def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[s
                 check_moment(moment, name, each, p)
                 kept = each if moment == "step" else torch.empty_like(p).copy_(each)
                 optimiser.state[p][moment] = kept
+
+
+def state_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Return the weights of the networks of objectives as {"objectives/network/weight": tensor}."""
+    return {
+        f"objectives/{n}/{own}": t for n, each in networks.items() for own, t in each.state_dict().items()
+    }
+
+
+def restore_networks(networks: Mapping[str, nn.Module], state: Mapping[str, Tensor]) -> None:
+    """Set the weights of the networks of objectives from a state; an empty one leaves them as they are.
+
+    Raises HandsError as `load_weights` does.
+    """
+    for name, network in networks.items() if state else ():
+        start = f"objectives/{name}/"
+        weights = {key.removeprefix(start): t for key, t in state.items() if key.startswith(start)}
+        load_weights(network, weights, f"{RESUME}: {name}")
 
 
 def find_run(run: str | Path) -> Path:

@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from torch import Generator, nn, stack
 from torch.optim import Optimizer
 
+from latent_hands.beyond.objective import networks
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase, Step
 from latent_hands.paper.bound import Feed, Term, total
@@ -25,10 +26,13 @@ def let_learn(vae: DisentangledVAE, step: Step) -> None:
 
 
 def parameters(vae: DisentangledVAE, phase: Phase) -> dict[str, nn.Parameter]:
-    """Return the parameters that any step of a phase trains, by name."""
+    """Return the parameters that any step of a phase trains, by name; those of objectives come last."""
     arrows = {f"encoders.{name}." for step in phase.steps for name in step.phi}
     arrows |= {f"decoders.{name}." for step in phase.steps for name in step.theta}
-    return {name: p for name, p in vae.named_parameters() if name.startswith(tuple(arrows))}
+    learned = {name: p for name, p in vae.named_parameters() if name.startswith(tuple(arrows))}
+    for name, network in networks([phase]).items():
+        learned |= {f"objectives.{name}.{own}": p for own, p in network.named_parameters()}
+    return learned
 
 
 def take_step(
@@ -54,14 +58,14 @@ def take_step(
     optimiser.zero_grad(set_to_none=True)
     (-total(terms)).backward()
     if accelerator is not None and accelerator.num_processes > 1:
-        average_gradients(vae, accelerator)
+        average_gradients(optimiser, accelerator)
     optimiser.step()
     return [Term(term.name, term.value.detach(), term.weight) for term in terms]
 
 
-def average_gradients(vae: DisentangledVAE, accelerator: Accelerator) -> None:
+def average_gradients(optimiser: Optimizer, accelerator: Accelerator) -> None:
     """Replace every gradient by its mean over the processes."""
-    for p in vae.parameters():
+    for p in (p for group in optimiser.param_groups for p in group["params"]):
         if p.grad is not None:
             p.grad = accelerator.reduce(p.grad, "mean")  # pyright: ignore[reportAttributeAccessIssue]
 

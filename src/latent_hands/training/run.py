@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
+from latent_hands.beyond.objective import networks
 from latent_hands.build import Hands, build_batches, build_validation
 from latent_hands.configuration import Experiment
 from latent_hands.data.batches import Batches
@@ -21,7 +22,7 @@ from latent_hands.paper.algorithms import Feed, Phase
 from latent_hands.paper.bound import Term
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
-from latent_hands.runs.folder import Place, moments_of, restore_moments, save_run
+from latent_hands.runs.folder import Place, moments_of, restore_moments, restore_networks, save_run, state_of
 from latent_hands.training.feeds import by_feed, feeds_of, share, stream
 from latent_hands.training.learning import parameters
 from latent_hands.training.progress import Reporter
@@ -43,6 +44,7 @@ class Run:
         interruption: set by Ctrl-C.
         windows: this process's share of the hands, by feed.
         validation: the validation batches, if there are validation hands.
+        networks: the networks of objectives, by name; they are saved with Adam's moments.
         phase, batches, optimiser, names: the current phase, its batches by feed, Adam, and the names of the
             parameters that learn.
         per_epoch: updates in an epoch of the current phase.
@@ -63,6 +65,7 @@ class Run:
     interruption: threading.Event
     windows: dict[Feed, Windows] = field(init=False)
     validation: Batches | None = field(init=False)
+    networks: Mapping[str, nn.Module] = field(init=False)
     phase: Phase = field(init=False)
     batches: dict[Feed, Batches] = field(init=False)
     optimiser: AdamW = field(init=False)
@@ -74,12 +77,16 @@ class Run:
     stopped: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        """Move this process's share of the hands to its device."""
+        """Move this process's share of the hands, and the networks of objectives, to its device."""
         used: set[Feed] = {feed for phase in self.phases[self.place.phase :] for feed in by_feed(phase.parts)}
         feeds = feeds_of(self.experiment, self.vae, self.phases, self.hands)
         self.windows = share(feeds, used, self.accelerator)
         held = self.hands.validation and self.hands.validation.to(self.accelerator.device)
         self.validation = build_validation(self.experiment, held) if held else None
+        self.networks = networks(self.phases)
+        restore_networks(self.networks, self.state)
+        for network in self.networks.values():
+            network.to(self.accelerator.device)
         self.saved = time.monotonic()
 
     def remaining_phases(self) -> Iterator[Phase]:
@@ -177,5 +184,6 @@ class Run:
     def _save(self, moments: Mapping[str, Tensor]) -> None:
         """Write the run folder from the main process."""
         if self.accelerator.is_main_process:
-            save_run(self.out, self.vae, moments, self.place)
+            further = {**moments, **state_of(self.networks)}
+            save_run(self.out, self.vae, further, self.place)
         self.saved = time.monotonic()
