@@ -83,6 +83,13 @@ def test_an_unknown_frozen_arrow_is_refused():
         build_phases(experiment, build_vae(experiment))
 
 
+def test_an_image_decoder_may_be_narrower():
+    small = load_experiment("synthesis", [*TINY, "--networks.decoder_width=4", "--decoders.tag.width=2"])
+    decoders = build_vae(small).decoders
+    assert decoders["tag"].network.growth[-1].weight.shape[0] == 2
+    assert decoders["rgb"].network.growth[-1].weight.shape[0] == 4
+
+
 def test_an_arrow_may_have_fewer_hidden_units():
     small = load_experiment("placement", [*TINY, "--decoders.place.hidden=4"])
     vae = build_vae(small)

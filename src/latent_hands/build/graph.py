@@ -75,7 +75,8 @@ def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Dec
 
 def sizes_of(networks: Networks, arrow: EncoderArrow | DecoderArrow) -> Networks:
     """Return the settings of an arrow's network."""
-    return networks if arrow.hidden is None else replace(networks, hidden=arrow.hidden)
+    given = {"hidden": arrow.hidden, "decoder_width": getattr(arrow, "width", None)}
+    return replace(networks, **{key: size for key, size in given.items() if size is not None})
 
 
 def build_network(where: str, factories: Registry[Factory], name: str, request: Request) -> nn.Module:

@@ -47,6 +47,7 @@ class DecoderArrow:
         network: name of the decoder network, in place of "painter" for images with `over`, [networks]
             image_decoder for other images, and "mlp" for anything else.
         hidden: units of a hidden layer of this arrow, in place of [networks] hidden.
+        width: channels of the last feature map of this arrow, in place of [networks] decoder_width.
     """
 
     writes: str
@@ -54,6 +55,7 @@ class DecoderArrow:
     over: str | None = None
     network: str | None = None
     hidden: Size | None = None
+    width: Size | None = None
 
 
 @dataclass(frozen=True)
