@@ -50,7 +50,7 @@ def test_one_step_moves_decoder_and_discriminator_and_nothing_else():
     phase = phase_of(objective)
     learned = parameters(vae, phase)
     before = {n: p.clone() for n, p in (*vae.named_parameters(), *objective.network.named_parameters())}
-    take_step(vae, phase.steps[0], batch(), torch.optim.AdamW(learned.values()))
+    take_step(vae, phase.steps[0], {"labelled": batch()}, torch.optim.AdamW(learned.values()))
     after = dict((*vae.named_parameters(), *objective.network.named_parameters()))
     own = {n for n, _ in objective.network.named_parameters()}
     for name, p in before.items():

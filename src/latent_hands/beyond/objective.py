@@ -73,7 +73,7 @@ class Opponent(Protocol):
 
 def networks(phases: Iterable[Phase]) -> dict[str, nn.Module]:
     """Return the networks of the objectives of some phases, by name."""
-    objectives = [each for phase in phases for step in phase.steps for each in step.bound.extra]
+    objectives = [each for phase in phases for part in phase.parts for each in part.bound.extra]
     return {each.name: each.network for each in objectives if isinstance(each, Opponent)}
 
 
