@@ -43,7 +43,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True, help="duration of the training")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--learning-rate", type=float, default=3e-4)
-    parser.add_argument("--other-side", type=float, default=0.0, help="weight of the objective other_side")
     for name, text in (("hands", "rendered hands"), ("scenes", "whole rendered images")):
         parser.add_argument(f"--{name}", nargs="+", required=True, help=f"folders of {text}")
     parser.add_argument(
@@ -72,9 +71,7 @@ def main() -> None:
 
 def settings(chosen: argparse.Namespace) -> list[str]:
     """Return the settings that differ from the experiment `placement`."""
-    other_side = [f"--objectives.other_side={{rgb={chosen.other_side}}}"] if chosen.other_side else []
     return [
-        *other_side,
         f"--training.start={chosen.start}", f"--training.seed={chosen.seed}", "--training.warmup=50",
         "--training.weight_decay=0.01", "--training.validate_every=1500",
         "--encoders.place.hidden=128", "--decoders.place.hidden=128", "--networks.width=64",

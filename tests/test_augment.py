@@ -131,7 +131,7 @@ def test_images_have_the_type_range_and_memory_format_of_networks(windows, dtype
         ({"keys": ["rgb", "tag"]}, 'have no "tag"; they have rgb, .*pose, .*cpose'),
         ({"frame": "rays"}, 'unknown frame "rays"'),
         (
-            {"augmentation": Augmentation(flip=0.5)},
+            {"augmentation": Augmentation(flip=0.5), "keys": ["rgb", "pose"]},
             'flip = 0.5, but right_hands="mirror" leaves only left hands',
         ),
     ],

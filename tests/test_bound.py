@@ -6,7 +6,7 @@ import pytest
 import torch
 from graphs import batch, estimation, synthesis
 
-from latent_hands.beyond import Agreement, Features, OtherSide, Rereading
+from latent_hands.beyond import Agreement, Features, Rereading
 from latent_hands.errors import HandsError
 from latent_hands.paper.bound import Bound, Evaluation, total
 from latent_hands.paper.graph import DisentangledVAE
@@ -117,25 +117,6 @@ def test_agreement_is_the_divergence_from_the_posterior_of_the_labels():
     both = sum(pose[f].kl_to(q[f]) for f in ("cpose", "viewpoint"))
     torch.testing.assert_close(found["agree_pose"].value, both.mean())
     assert (found["agree_cpose"].weight, found["agree_pose"].weight) == (-2.0, -0.5)
-
-
-def test_the_mirror_image_is_drawn_to_the_prior():
-    vae, data = estimation().eval(), batch()
-    bound = Bound(("rgb",), {"pose": 0.0}, 0.0, extra=(OtherSide({"rgb": 0.5}),))
-    found = values(vae, bound, data)["other_side_rgb"]
-    q = vae.infer(("rgb",), {"rgb": data["rgb"][::4].flip(-1)})
-    torch.testing.assert_close(found.value, sum(each.kl() for each in q.values()).mean())
-    assert found.weight == -0.5
-    twice = values(vae, bound, {**data, "rgb": data["rgb"].flip(-1)})["other_side_rgb"]
-    torch.testing.assert_close(
-        twice.value, sum(each.kl() for each in vae.infer(("rgb",), {"rgb": data["rgb"][::4]}).values()).mean()
-    )
-
-
-def test_only_images_have_another_side():
-    bound = Bound(("cpose",), {"cpose": 1.0}, 1.0, extra=(OtherSide({"cpose": 1.0}),))
-    with pytest.raises(HandsError, match='other_side names encoder "cpose", which reads cpose: only images'):
-        bound.extra[0].check(estimation(), bound, 4)
 
 
 def test_features_are_compared_where_an_image_is_decoded():

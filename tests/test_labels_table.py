@@ -154,6 +154,12 @@ def place_puts_the_pose_on_its_joints(each: Warped) -> None:
     assert (distance(size) < 0.1 * uv.sub(uv[:, :1]).square().sum(dim=(1, 2))).all()
 
 
+def side_is_known_where_hands_are_mirrored(each: Warped) -> None:
+    """A model that is given the side has none to find."""
+    assert ("side" in each.batch) == (each.windows.right_hands == "mirror")
+    assert (each.batch.get("side", torch.ones(1)) == 1).all()
+
+
 def image_moves_with_uv_px(key: str, each: Warped) -> None:
     dots = find_dots((each.batch[key] + 1) / 2)
     torch.testing.assert_close(dots, each.batch["uv_px"][:, DOT], rtol=0, atol=0.4)
@@ -172,6 +178,7 @@ LAWS: dict[str, tuple[Callable[[Warped], None], ...]] = {
     "viewpoint": (viewpoint_leads_to_the_pose,),
     "uv": (uv_spans_the_crop,),
     "place": (place_puts_the_pose_on_its_joints,),
+    "side": (side_is_known_where_hands_are_mirrored,),
 }
 
 
@@ -308,7 +315,7 @@ def test_a_label_that_differs_from_its_entry_is_an_error(samples, monkeypatch, l
 def test_an_unknown_modality_lists_the_known_ones():
     with pytest.raises(HandsError) as error:
         modality("pos")
-    legal = "background_tag, cpose, depth, identity_tag, place, pose, rgb, tag, uv, viewpoint"
+    legal = "background_tag, cpose, depth, identity_tag, place, pose, rgb, side, tag, uv, viewpoint"
     assert str(error.value) == f'unknown modality "pos"; did you mean "pose"? Legal: {legal}'
 
 
@@ -317,7 +324,7 @@ def test_a_label_without_modality_cannot_be_encoded():
         modality("bone_mm")
 
 
-@pytest.mark.parametrize("name", MODALITIES)
+@pytest.mark.parametrize("name", [name for name in MODALITIES if name != "side"])
 def test_a_likelihood_is_that_of_a_unit_gaussian_without_its_constant(name: str):
     m = modality(name)
     shape = (4, *(size or 8 for size in m.shape))

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from PIL import Image
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.beyond import Agreement, OtherSide
+from latent_hands.beyond import Agreement
 from latent_hands.build import Hands, build_batches, build_hands, build_phases, build_vae
 from latent_hands.configuration import load_experiment
 from latent_hands.configuration.algorithm import Alternating
@@ -202,19 +202,6 @@ def test_semi_supervision_keeps_the_objectives_that_are_defined_on_all_hands(fee
     assert embed_pose.steps[0].feed == "all"
     assert len(embed_pose.steps[0].bound.extra) == kept
     assert len(embed_rgb.steps[0].bound.extra) == 1
-
-
-def test_the_other_side_is_shown_to_the_embedded_encoder_alone():
-    experiment = tiny("--objectives.other_side={rgb=0.5}")
-    phases = build_phases(experiment, build_vae(experiment))
-    extra = {step.phi: step.bound.extra for phase in phases for step in phase.steps}
-    assert {phi for phi, terms in extra.items() if terms} == {("rgb",)}
-    assert extra["rgb",] == (OtherSide({"rgb": 0.5}),)
-    unknown = tiny("--objectives.other_side={cpose=0.5}")
-    with pytest.raises(HandsError, match='other_side names encoder "cpose", which is not embedded; legal: '):
-        build_phases(unknown, build_vae(unknown))
-    with pytest.raises(HandsError, match=r'other_side needs .data. right_hands = "mirror", not "condition"'):
-        tiny("--objectives.other_side={rgb=0.5}", "--data.right_hands=condition")
 
 
 def test_agreement_is_defined_on_all_labels():

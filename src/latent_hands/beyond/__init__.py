@@ -5,7 +5,6 @@ from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.anatomy import Anatomy
 from latent_hands.beyond.features import Features
 from latent_hands.beyond.objective import OBJECTIVES, Recipe, objective
-from latent_hands.beyond.other_side import OtherSide
 from latent_hands.beyond.painter import PaintedDecoder
 from latent_hands.beyond.rereading import Rereading
 
@@ -15,7 +14,6 @@ __all__ = [
     "Agreement",
     "Anatomy",
     "Features",
-    "OtherSide",
     "PaintedDecoder",
     "Recipe",
     "Rereading",

@@ -52,10 +52,16 @@ class Agreement:
 
 
 def disagreement(evaluation: Evaluation, arrow: str) -> Float[Tensor, " batch"]:
-    """Return KL(q(z_f | label) || posterior) of each sample, summed over the label encoder's factors f."""
+    """Return KL(q(z_f | label) || posterior) of each sample, summed over the label encoder's factors f.
+
+    It is 0 for samples whose label is unknown (NaN).
+    """
+    vae, batch, reads = evaluation.vae, evaluation.batch, evaluation.vae.encoder(arrow).reads
+    known = ~batch[reads].isnan().flatten(1).any(dim=1)
     with torch.no_grad():
-        label = evaluation.vae.infer((arrow,), evaluation.batch)
-    return torch.stack([q.kl_to(evaluation.posterior[factor]) for factor, q in label.items()]).sum(dim=0)
+        label = vae.infer((arrow,), {**batch, reads: batch[reads].nan_to_num()})
+    each = [q.kl_to(evaluation.posterior[factor]) for factor, q in label.items()]
+    return torch.stack(each).sum(dim=0).where(known, 0.0)
 
 
 @objective("agreement")

@@ -63,8 +63,6 @@ def section(name: str, hint: Any) -> str:
             "Objectives beyond the paper, each `{ arrow = weight }`:\n\n"
             "* `agreement`, {label encoder: weight}: the embedded posterior is drawn towards what the label "
             "encoders infer.\n"
-            "* `other_side`, {encoder of images: weight}: mirror images, which show a hand of the other "
-            'side, tell nothing\n  about z (`[data] right_hands = "mirror"`).\n'
             "* `rereading`, {image encoder: weight}: a further phase `refine_<encoder>`. The decoder of the "
             "image learns on,\n  and the encoder rereads what it writes of one pose in another scene.\n"
             "* `adversarial`, {image decoder: weight}: in phases where decoders learn alone, as that of "

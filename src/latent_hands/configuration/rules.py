@@ -12,11 +12,13 @@ Coefficient = Annotated[float, Range(-1000.0, 1000.0)]
 class Handedness:
     """The section [handedness]: which side a hand is read as, where the detector is not certain.
 
-    The crop is read as both hands. The log-odds of a right hand are the sum of these weights times the
-    difference of each feature, right hand minus left hand; without draws only the detector counts.
+    The log-odds of a right hand are the sum of these weights times features. The crop is read as both hands,
+    and features are differences, right hand minus left hand. A model that decodes `side` reads the crop as
+    one hand first, when only `detector` and `side` count; without draws that is so, too.
 
     Attributes:
         detector: weight of the log-odds of a right hand that the detector states.
+        side: weight of the log-odds of a right hand that the model decodes, their mean over the readings.
         spread: weight of the logarithm of the mean spread of the joints.
         uv_spread: weight of the logarithm of the mean spread of the joints in the image.
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
@@ -26,6 +28,7 @@ class Handedness:
     """
 
     detector: Coefficient = 1.0
+    side: Coefficient = 0.0
     spread: Coefficient = -6.0
     uv_spread: Coefficient = 0.0
     disagreement: Coefficient = 0.0

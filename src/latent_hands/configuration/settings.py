@@ -226,17 +226,21 @@ class Experiment:
             check_names(what, named)
         for name in self.objectives:
             OBJECTIVES.find(name)
-        if self.objectives.get("other_side") and self.data.right_hands != "mirror":
-            raise HandsError(
-                f'[objectives] other_side needs [data] right_hands = "mirror", not '
-                f'"{self.data.right_hands}", which reads hands of both sides as they are'
-            )
         if is_finished(self.algorithm) and not self.training.start:
             raise HandsError(
                 "[algorithm] finished needs [training] start, the run that holds the finished latent"
             )
-        if self.augmentation and self.augmentation.flip and self.data.right_hands == "mirror":
+        mirrors, sided = (
+            self.data.right_hands == "mirror",
+            any(each.writes == "side" for each in self.decoders.values()),
+        )
+        if self.augmentation and self.augmentation.flip and mirrors and not sided:
             raise HandsError(
                 f"[augmentation] flip is {self.augmentation.flip}, which turns left hands into right "
-                'ones; it must be 0 with [data] right_hands = "mirror", and 0 to 1 with "condition"'
+                'ones; with [data] right_hands = "mirror" it must be 0 unless a decoder writes "side"'
+            )
+        if sided and not mirrors:
+            raise HandsError(
+                'a decoder writes "side", the side that a model finds, but with [data] right_hands = '
+                f'"{self.data.right_hands}" the model is given it; use "mirror" or remove the decoder'
             )

@@ -23,7 +23,7 @@ from latent_hands.data.palm import palm_uv_px, palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
-from latent_hands.paper.modality import Batch, Modality, UnitGaussian
+from latent_hands.paper.modality import Batch, Modality, UnitGaussian, bernoulli
 from latent_hands.pixels import GREY_LEVELS
 from latent_hands.registry import Registry
 
@@ -63,10 +63,12 @@ class Crops:
     Attributes:
         px: side of the crops in pixels.
         right: which crops show right hands; None if all show left hands.
+        other_side: which crops show a hand of the side that the networks do not expect.
     """
 
     px: int
     right: Bool[Tensor, " batch"] | None = None
+    other_side: Bool[Tensor, " batch"] | None = None
 
 
 def stay(values: Tensor, motion: Motion) -> Tensor:
@@ -118,6 +120,7 @@ class Label:
         unknown: the value of hands that lack the label, while other hands have it. None is NaN for float32;
             labels of other types without such a value must be known of all hands.
         partial: whether `read` returns NaN for single joints that are unknown.
+        of_left_hands: whether the label exists only where right hands are mirrored into left ones.
     """
 
     shape: tuple[int, ...]
@@ -130,6 +133,7 @@ class Label:
     modality: Modality | None = None
     unknown: float | None = None
     partial: bool = False
+    of_left_hands: bool = False
 
     def of_unknown(self) -> Tensor | None:
         """Return the value of a hand that lacks the label; None if every hand must have it."""
@@ -176,6 +180,12 @@ def in_crop(batch: Batch, crops: Crops) -> dict[str, Tensor]:
 def placement(batch: Batch, crops: Crops) -> dict[str, Tensor]:
     """Return place: the hand's position and size in the crop."""
     return {"place": geometry.place(batch["pose"], in_crop(batch, crops)["uv"])}
+
+
+def expected_side(batch: Batch, crops: Crops) -> dict[str, Tensor]:
+    """Return side: 1 where a crop shows a hand of the expected side, 0 where it shows its mirror image."""
+    assert crops.other_side is not None
+    return {"side": (~crops.other_side).float()[:, None]}
 
 
 def _image(name: str, channels: int = 3) -> Modality:
@@ -235,6 +245,13 @@ for _name, _label in {
         modality=Modality("place", "vector", (3,), sigma=0.03),
     ),
     "weight": Label((), "how much the sample counts in training (`Sample.weight`)", unknown=1.0),
+    "side": Label(
+        (1,),
+        "1 if the crop shows a left hand, mirrored ones included, 0 if it shows a right hand",
+        derive=expected_side,
+        modality=Modality("side", "vector", (1,), sigma=0.1, likelihood=bernoulli),
+        of_left_hands=True,
+    ),
     "crop_side_px": Label((), "pixels of the source image, side of the crop"),
     "block": Label((), "the same number for alike samples (`Sample.block`)", torch.int64),
 }.items():

@@ -94,7 +94,10 @@ def available(windows: Windows) -> tuple[str, ...]:
     derived = (
         key
         for key, label in LABELS.items()
-        if isinstance(label, Label) and label.derive and all(need in windows.labels for need in label.needs)
+        if isinstance(label, Label)
+        and label.derive
+        and all(need in windows.labels for need in label.needs)
+        and (windows.right_hands == "mirror" or not label.of_left_hands)
     )
     return (*windows.images, *windows.labels, *derived, "index")
 

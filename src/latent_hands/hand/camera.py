@@ -119,6 +119,13 @@ def warp_matrix(
     return torch.cat([torch.cat([linear, offset[..., None]], dim=-1), last], dim=-2)
 
 
+def mirrored_warp(W: Float[Tensor, "*batch 3 3"], out_px: int) -> Float[Tensor, "*batch 3 3"]:
+    """Return the warp whose crop of `out_px` pixels a side is the mirror image of that of W."""
+    mirror = torch.eye(3).to(W)
+    mirror[0, 0], mirror[0, 2] = -1, out_px - 1
+    return mirror @ W
+
+
 def warp_points(
     uv_px: Float[Tensor, "*batch n 2"], W: Float[Tensor, "*batch 3 3"]
 ) -> Float[Tensor, "*batch n 2"]:

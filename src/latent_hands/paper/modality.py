@@ -7,6 +7,7 @@ from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 Batch = dict[str, Tensor]
 """Observed values by modality name. What no sample has is an absent key; what some samples lack is NaN."""
@@ -32,6 +33,14 @@ class UnitGaussian:
         """Return the log-likelihood of each sample, summed over all dimensions."""
         error = self.unit * (truth.float() - prediction.float())
         return -0.5 * error.square().flatten(1).sum(dim=1)
+
+
+def bernoulli(
+    truth: Float[Tensor, "batch *shape"], logits: Float[Tensor, "batch *shape"]
+) -> Float[Tensor, " batch"]:
+    """Return log p(m | z) of numbers 0 and 1, whose decoder output is the log-odds of 1."""
+    loss = binary_cross_entropy_with_logits(logits.float(), truth.float(), reduction="none")
+    return -loss.flatten(1).sum(dim=1)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Hand, Hande
 from latent_hands.predictor.judging import confidence, presence, right_probability
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm
-from latent_hands.predictor.reading import Reading, read_twice
+from latent_hands.predictor.reading import Reading, glance, measures, read_again, read_twice
 from latent_hands.predictor.trained_graph import TrainedGraph
 
 UNCERTAIN = (0.1, 0.9)
-"""Probabilities of a right hand by the detector between which a crop is read as both hands."""
+"""Probabilities of a right hand between which a crop is read as both hands."""
 SAME_IOU, SAME_DISTANCE = 0.7, 0.15
 """Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box."""
 
@@ -51,6 +51,11 @@ class Candidate:
     right: float = 0.5
     score: float | None = None
 
+    @property
+    def likelier(self) -> Handedness:
+        """The likelier of its sides, the right one of two that are equally likely."""
+        return "right" if "right" in self.sides and (self.right >= 0.5 or len(self.sides) == 1) else "left"
+
 
 def given_candidates(
     boxes: Sequence[Sequence[float]], handedness: str | Sequence[str | None] | None, rgb: Rgb
@@ -79,13 +84,10 @@ def detected_candidates(
     if handedness is not None and not isinstance(handedness, str):
         raise HandsError("several sides need boxes: give one box for each side, or one side for all hands")
     given = None if handedness is None else check_handedness(handedness)
-    low, high = UNCERTAIN
-    found = []
-    for each in detections:
-        likely: tuple[Handedness, ...] = ("right",) if each.right > 0.5 else ("left",)
-        sides = HANDEDNESS if low < each.right < high else likely
-        found.append(Candidate(each.box_px, (given,) if given else sides, each.right, each.score))
-    return found
+    return [
+        Candidate(each.box_px, (given,) if given else plausible(each.right), each.right, each.score)
+        for each in detections
+    ]
 
 
 def find_hands(
@@ -103,15 +105,10 @@ def find_hands(
     crops of all candidates are read in one batch, and those that must be read again in another.
     """
     bone = None if bone_mm is None else bone_of(bone_mm)
-    photos = [
-        Photo(rgb, side, crop_of_box(each.box_px), camera.K, bone)
-        for each in candidates
-        for side in each.sides
-    ]
-    readings = iter(read_twice(graph, photos, rotations, draws))
     found = []
-    for each in candidates:
-        by_side: dict[Handedness, Reading] = {side: next(readings) for side in each.sides}
+    for each, by_side in zip(
+        candidates, _read(graph, rgb, camera, candidates, bone, rotations, draws), strict=True
+    ):
         reading = choose(by_side, each.right, graph.experiment.handedness)
         rule = graph.experiment.presence
         if (
@@ -121,6 +118,56 @@ def find_hands(
         ):
             found.append(hand_of(graph, reading, camera, each.score))
     return found if all(each.score is None for each in candidates) else distinct(found)
+
+
+def _read(
+    graph: TrainedGraph,
+    rgb: Rgb,
+    camera: ImageCamera,
+    candidates: Sequence[Candidate],
+    bone_mm: float | None,
+    rotations: int,
+    draws: int,
+) -> list[dict[Handedness, Reading]]:
+    """Return the readings of each candidate, by side.
+
+    A graph that decodes `side` reads the likelier side first. Its log-odds decide as which sides the hand is
+    read again.
+    """
+
+    def photos(sides: Sequence[Sequence[Handedness]]) -> list[Photo]:
+        pairs = zip(candidates, sides, strict=True)
+        return [
+            Photo(rgb, side, crop_of_box(each.box_px), camera.K, bone_mm) for each, of in pairs for side in of
+        ]
+
+    sides = [each.sides for each in candidates]
+    if not measures(graph, "side") or all(len(of) == 1 for of in sides):
+        readings = iter(read_twice(graph, photos(sides), rotations, draws))
+    else:
+        likelier = [each.likelier for each in candidates]
+        first = glance(graph, photos([(side,) for side in likelier]))
+        sides = [
+            _sides_after(each, reading, graph.experiment.handedness)
+            for each, reading in zip(candidates, first.readings, strict=True)
+        ]
+        wanted = [(i, side) for i, of in enumerate(sides) for side in of]
+        readings = iter(read_again(graph, first, wanted, rotations, draws))
+    return [{side: next(readings) for side in of} for of in sides]
+
+
+def _sides_after(candidate: Candidate, first: Reading, rule: SideRule) -> tuple[Handedness, ...]:
+    """Return as which sides a candidate is read after its first reading."""
+    if len(candidate.sides) == 1:
+        return candidate.sides
+    left, right = (first if first.photo.handedness == side else None for side in HANDEDNESS)
+    return plausible(right_probability(rule, left, right, candidate.right))
+
+
+def plausible(right: float) -> tuple[Handedness, ...]:
+    """Return the sides that a hand may be of, given the probability of a right hand."""
+    low, high = UNCERTAIN
+    return HANDEDNESS if low < right < high else ("right",) if right > 0.5 else ("left",)
 
 
 def choose(readings: dict[Handedness, Reading], right: float, rule: SideRule) -> Reading:

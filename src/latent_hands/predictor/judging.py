@@ -19,16 +19,20 @@ def log_odds(probability: float) -> float:
     return math.log(p / (1 - p))
 
 
-def side_features(left: Reading, right: Reading, probability: float) -> dict[str, float]:
-    """Return the features of `Handedness` for one crop, read as both hands.
+def side_features(left: Reading | None, right: Reading | None, probability: float) -> dict[str, float]:
+    """Return the features of `Handedness` for one crop, read as both hands, or as one of them.
 
-    `probability` is that of a right hand by the detector, 0.5 if it is not known.
+    A crop that is read as one hand has the log-odds of its side alone. `probability` is that of a right hand
+    by the detector, 0.5 if it is not known.
     """
+    detector = {"detector": log_odds(probability)}
+    if left is None or right is None:
+        return detector | {"side": _side(right) - _side(left)}
     of_left, of_right = _features(left), _features(right)
     difference = {name: of_right[name] - of_left[name] for name in of_right}
     posterior = zip(_posterior(right), _posterior(left), strict=True)
     numbers = {f"posterior_{i}": a - b for i, (a, b) in enumerate(posterior)}
-    return difference | numbers | {"detector": log_odds(probability)}
+    return difference | numbers | detector | {"side": (_side(right) - _side(left)) / 2}
 
 
 def side_weights(rule: Handedness) -> dict[str, float]:
@@ -38,8 +42,10 @@ def side_weights(rule: Handedness) -> dict[str, float]:
     return scalars | posterior
 
 
-def right_probability(rule: Handedness, left: Reading, right: Reading, probability: float = 0.5) -> float:
-    """Return the probability that a hand is a right one, from its crop read as both hands."""
+def right_probability(
+    rule: Handedness, left: Reading | None, right: Reading | None, probability: float = 0.5
+) -> float:
+    """Return the probability that a hand is a right one, from its crop read as both hands, or as one."""
     features = side_features(left, right, probability)
     return _sigmoid(sum(weight * features.get(name, 0.0) for name, weight in side_weights(rule).items()))
 
@@ -92,6 +98,11 @@ def _features(reading: Reading) -> dict[str, float]:
         "disagreement": math.log(max(reading.disagreement, LEAST)) if measured else 0.0,
         "nats": float(outputs["nats"]) if "nats" in outputs else 0.0,
     }
+
+
+def _side(reading: Reading | None) -> float:
+    """Return the log-odds that a crop shows a hand of the side that it is read as, 0 if they are unknown."""
+    return 0.0 if reading is None or "side" not in reading.outputs else float(reading.outputs["side"])
 
 
 def _posterior(reading: Reading) -> list[float]:

@@ -14,6 +14,7 @@ from latent_hands.hand import camera, geometry
 from latent_hands.hand.boxes import ROOM, Box, box_of_joints, crop_of_joints
 from latent_hands.paper.latent import Gaussian, Posterior
 from latent_hands.pixels import from_bytes
+from latent_hands.predictor.hand import Handedness
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import disagreement
 from latent_hands.predictor.rotations import window_px
@@ -119,29 +120,74 @@ def _read_windows(
     return _readings(graph, photos, prediction.known())
 
 
+@dataclass(frozen=True)
+class Glance:
+    """A first reading of some crops, which finds the joints in the image and, if the graph can, the side.
+
+    Attributes:
+        readings: one for each crop.
+        posterior: q(z | crop), one row for each crop.
+    """
+
+    readings: list[Reading]
+    posterior: Posterior
+
+
+def measures(graph: TrainedGraph, name: str) -> bool:
+    """Return whether the graph decodes a modality."""
+    return name in {graph.vae.decoder(arrow).writes for arrow in graph.vae.decoders}
+
+
+def glance(graph: TrainedGraph, photos: Sequence[Photo]) -> Glance:
+    """Read every photo for the first time. It decodes only what decides how the hand is read again."""
+    posterior = _encoded(graph, photos)
+    outputs = graph.fast.decoded_of(posterior, ("uv", "side"), _sides(graph, photos))
+    return Glance(_readings(graph, photos, outputs), posterior)
+
+
+def read_again(
+    graph: TrainedGraph,
+    first: Glance,
+    wanted: Sequence[tuple[int, Handedness]],
+    rotations: int = 1,
+    draws: int = 0,
+) -> list[Reading]:
+    """Read photos again in the crops around the joints that were found.
+
+    A photo that is read as the same side is not read again where its crop was right.
+
+    Args:
+        graph: the model.
+        first: the first reading.
+        wanted: the number of each photo in it, and the side that it is read as.
+        rotations, draws: those of `TrainedGraph.predict_images`.
+    """
+    seen = [first.readings[i] for i, _ in wanted]
+    photos = [
+        replace(each.photo, handedness=side, box_px=each.next_crop if each.is_off else each.photo.box_px)
+        for each, (_, side) in zip(seen, wanted, strict=True)
+    ]
+    if rotations != 1:
+        return read(graph, photos, rotations, draws)
+    fresh = [k for k, each in enumerate(seen) if each.is_off or photos[k].handedness != each.photo.handedness]
+    posterior = _rows(first.posterior, [i for i, _ in wanted])
+    if fresh:
+        posterior = _replaced(posterior, fresh, _encoded(graph, [photos[k] for k in fresh]))
+    return _decoded(graph, photos, posterior, draws)
+
+
 def read_twice(
     graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws: int = 0
 ) -> list[Reading]:
-    """Read every photo, then read it again in the crop around the joints that were found.
+    """Read every photo, then read it again in the crop around the joints that were found (`read_again`).
 
-    A crop that was right is not read again, and no crop by a graph that does not measure the joints in the
-    image. Rotations are averaged in the last reading only. The first reading decodes only what the second
-    crop needs.
+    No crop is read again by a graph that does not measure the joints in the image. Rotations are averaged in
+    the last reading only.
     """
-    if not photos or "uv" not in {graph.vae.decoder(name).writes for name in graph.vae.decoders}:
+    if not photos or not measures(graph, "uv"):
         return read(graph, photos, rotations, draws)
-    posterior = _encoded(graph, photos)
-    first = _readings(graph, photos, graph.fast.uv_of(posterior, _sides(graph, photos)))
-    again = [i for i, reading in enumerate(first) if rotations != 1 or reading.is_off]
-    crops = [replace(photos[i], box_px=first[i].next_crop) for i in again]
-    if rotations != 1:
-        return read(graph, crops, rotations, draws)
-    if crops:
-        photos = list(photos)
-        for i, crop in zip(again, crops, strict=True):
-            photos[i] = crop
-        posterior = _replaced(posterior, again, _encoded(graph, crops))
-    return _decoded(graph, photos, posterior, draws)
+    own = [(i, photo.handedness) for i, photo in enumerate(photos)]
+    return read_again(graph, glance(graph, photos), own, rotations, draws)
 
 
 def mirrored(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -172,6 +218,11 @@ def _decoded(graph: TrainedGraph, photos: Sequence[Photo], posterior: Posterior,
         to_camera = geometry.ray_rotation(K, centre).mT
         prediction |= {name: prediction[name] @ to_camera for name in ("pose", "viewpoint")}
     return _readings(graph, photos, prediction)
+
+
+def _rows(posterior: Posterior, rows: Sequence[int]) -> Posterior:
+    """Return some rows of a posterior."""
+    return {factor: Gaussian(q.mean[rows], q.log_var[rows]) for factor, q in posterior.items()}
 
 
 def _replaced(posterior: Posterior, rows: Sequence[int], others: Posterior) -> Posterior:

@@ -31,6 +31,7 @@ class Prediction:
         pose, cpose, viewpoint: in lengths of the middle bone and the camera frame.
         uv: joints in the crop, which spans -1 to 1, x right and y down.
         place: palm (u, v) in these units, and the logarithm of a bone's length in them.
+        side: log-odds that the crop shows a hand of the side that it is read as.
         spread: standard deviation of each joint of `pose` over draws, in bone lengths.
         uv_spread: that of `uv`, in the units of the crop.
         nats: KL(q || prior) of the factors of the pose.
@@ -42,6 +43,7 @@ class Prediction:
     viewpoint: Float[Tensor, "n 3 3"] | None = None
     uv: Float[Tensor, "n 21 2"] | None = None
     place: Float[Tensor, "n 3"] | None = None
+    side: Float[Tensor, "n 1"] | None = None
     spread: Float[Tensor, "n 21"] | None = None
     uv_spread: Float[Tensor, "n 21"] | None = None
     nats: Float[Tensor, " n"] | None = None
@@ -129,7 +131,9 @@ def _rotated(
         "viewpoint": lambda viewpoint: nearest_rotation(viewpoint) @ back,
         "uv": lambda uv: uv @ upright,
         "place": lambda place: torch.cat([(place[:, None, :2] @ upright)[:, 0], place[:, 2:]], dim=-1),
-        **dict.fromkeys(("spread", "uv_spread", "nats", "latent", "latent_variance"), lambda same: same),
+        **dict.fromkeys(
+            ("side", "spread", "uv_spread", "nats", "latent", "latent_variance"), lambda same: same
+        ),
     }
     return {name: change(outputs[name].float()) for name, change in undo.items() if name in outputs}
 

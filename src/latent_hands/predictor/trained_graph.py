@@ -23,8 +23,10 @@ from latent_hands.predictor.rotations import Prediction, predict_rotated, window
 from latent_hands.predictor.sources import Source, as_batch
 from latent_hands.predictor.spreads import drawn, spread
 
-DECODED = ("pose", "cpose", "viewpoint", "uv", "place")
+DECODED = ("pose", "cpose", "viewpoint", "uv", "place", "side")
 """The modalities that describe a hand."""
+MEASURED = ("uv", "side")
+"""Those whose factors are inferred beside those of the pose, if the graph can."""
 SPREADS = {"pose": "spread", "uv": "uv_spread"}
 """The modalities of joints that are decoded from draws, and the names of their spreads."""
 MOMENTS = ("mean", "log_var")
@@ -85,7 +87,8 @@ class TrainedGraph:
 
         Returns "pose" and "cpose" (batch, 21, 3) in bone lengths, and "viewpoint" (batch, 3, 3), a rotation.
         Without decoders of their own, cpose and viewpoint are computed from the pose. Where the graph has
-        decoders for them: "uv" (batch, 21, 2) and "place" (batch, 3) in the units of the crop. With draws:
+        decoders for them: "uv" (batch, 21, 2) and "place" (batch, 3) in the units of the crop, and "side"
+        (batch, 1), the log-odds that the crop shows a hand of the side that it is read as. With draws:
         "spread", "uv_spread", "nats", "latent" and "latent_variance" as in `Prediction`.
 
         Raises HandsError for a graph that cannot predict a pose from the crops, and for `draws` of 1 or below
@@ -133,10 +136,12 @@ class TrainedGraph:
         return with_canonical(decoded, right) | each | self._numbers(posterior, wide)
 
     @torch.inference_mode()
-    def uv_of(self, posterior: Posterior, right: Bool[Tensor, " batch"] | None = None) -> dict[str, Tensor]:
-        """Decode the mean of a posterior into "uv" alone."""
+    def decoded_of(
+        self, posterior: Posterior, only: Sequence[str], right: Bool[Tensor, " batch"] | None = None
+    ) -> dict[str, Tensor]:
+        """Decode the mean of a posterior into the modalities in `only` that the graph decodes."""
         right = None if right is None else right.to(self.device)
-        return synthesis.decode(self.vae, means(posterior), right, ("uv",))
+        return synthesis.decode(self.vae, means(posterior), right, only)
 
     @torch.inference_mode()
     def hands_at(
@@ -253,18 +258,19 @@ class TrainedGraph:
         return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
 
     def _factors(self, encoder: str | None) -> synthesis.Factors:
-        """Return the factors of the pose, and those of uv if they can be inferred, too."""
+        """Return the factors of the pose, and those of `MEASURED` that can be inferred, too."""
         pose = self.factors_of("pose")
         names = [encoder] if encoder else self.vae.encoders
         arrows = [arrow for arrow in map(self.vae.encoder, names) if arrow.reads == self.reads(encoder)]
         inferred = {factor for arrow in arrows for factor in arrow.factors}
-        placed = {
-            f
-            for each in map(self.vae.decoder, self.vae.decoders)
-            if each.writes == "uv"
-            for f in each.factors
-        }
-        return (*pose, *sorted(placed - set(pose))) if placed <= inferred else pose
+        further = [self._read_by(written) for written in MEASURED]
+        able = {factor for factors in further if factors <= inferred for factor in factors}
+        return (*pose, *sorted(able - set(pose)))
+
+    def _read_by(self, written: str) -> set[str]:
+        """Return the factors that the decoders of a modality read."""
+        arrows = map(self.vae.decoder, self.vae.decoders)
+        return {factor for arrow in arrows if arrow.writes == written for factor in arrow.factors}
 
     def _numbers(self, posterior: Posterior, wide: Posterior) -> dict[str, Tensor]:
         """Return how far a posterior is from the prior, and its widened moments as in `Prediction`."""
@@ -278,7 +284,7 @@ class TrainedGraph:
 
 
 def with_canonical(decoded: Batch, right: Bool[Tensor, " batch"] | None) -> dict[str, Tensor]:
-    """Return pose, cpose and viewpoint, and uv and place if they are decoded.
+    """Return pose, cpose and viewpoint, and uv, place and side if they are decoded.
 
     Cpose and viewpoint are computed from the pose if not both are decoded.
     """

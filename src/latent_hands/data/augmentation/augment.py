@@ -4,13 +4,13 @@ import math
 from collections.abc import Collection
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from latent_hands.data.augmentation import Augmentation, appearance
 from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.data.augmentation.occluders import occlude
-from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion
+from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion, image_keys
 from latent_hands.data.windows import Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
@@ -51,20 +51,25 @@ def augment(
     """
     keys = available(windows) if keys is None else keys
     check_keys(windows, keys, frame)
-    W = draw_warps(windows, len(indices), crop_px, augmentation, generator)
+    W = draw_warps(windows, len(indices), crop_px, augmentation, generator, keys)
     batch = move_labels(windows, indices, W, crop_px, keys, frame)
     return batch | draw_images(windows, indices, W, crop_px, augmentation, generator, keys, pixel_dtype)
 
 
 def draw_warps(
-    windows: Windows, count: int, crop_px: int, augmentation: Augmentation, generator: torch.Generator
+    windows: Windows,
+    count: int,
+    crop_px: int,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    keys: Collection[str] = (),
 ) -> Float[Tensor, "count 3 3"]:
     """Return random warps from window to crop.
 
     Raises HandsError if flips or occluders need a label that the windows lack, and for flips of hands that
-    are all left ones.
+    are all left ones, unless `keys` ask for their side.
     """
-    _check(windows, augmentation)
+    _check(windows, augmentation, keys)
     window_px = windows.rgb.shape[-1]
     draw = torch.rand(count, 5, generator=generator, device=generator.device)
     low, high = augmentation.scale
@@ -87,21 +92,40 @@ def move_labels(
     keys: Collection[str],
     frame: str = "camera",
 ) -> Batch:
-    """Return the labels among `keys` for crops that are warped by W (`Label.move`, `Label.derive`)."""
+    """Return the labels among `keys` for crops that are warped by W (`Label.move`, `Label.derive`).
+
+    Where the windows show left hands alone (`right_hands="mirror"`), a warp that mirrors shows a hand of the
+    other side. Its labels are those of the mirror image. If `keys` include images, which do not show them,
+    everything that a network may predict is unknown (NaN) but the side.
+    """
     entries = {key: LABELS[key] for key in keys if key in LABELS}
     derived = {key: each for key, each in entries.items() if isinstance(each, Label) and each.derive}
     stored = {key for key, each in entries.items() if isinstance(each, Label)} - derived.keys()
+    handed, other_side = windows.handed, None
+    if windows.right_hands == "mirror":
+        other_side = W[:, :2, :2].det() < 0
+        W = torch.where(other_side[:, None, None], camera.mirrored_warp(W, crop_px), W)
     motion = Motion(W, _to_ray(windows, indices, W, crop_px) if frame == "ray" else None)
     batch: Batch = {}
     for key in {*stored, *(need for each in derived.values() for need in each.needs)}:
         label, values = LABELS[key], windows.labels.get(key)
         if values is not None and isinstance(label, Label):
             batch[key] = label.move(values[indices], motion)
-    handed = None if windows.handed is None else windows.handed[indices] ^ motion.flips
+    crops = Crops(crop_px, None if handed is None else handed[indices] ^ motion.flips, other_side)
     for derive in {each.derive for each in derived.values() if each.derive}:
-        batch |= derive(batch, Crops(crop_px, handed))
+        batch |= derive(batch, crops)
     found = {key: batch[key] for key in keys if key in batch}
+    if other_side is not None and not image_keys().isdisjoint(keys):
+        found = {key: _hidden(key, value, other_side) for key, value in found.items()}
     return found | ({"index": indices} if "index" in keys else {})
+
+
+def _hidden(key: str, values: Tensor, rows: Bool[Tensor, " batch"]) -> Tensor:
+    """Return the values with some rows unknown, if a network may predict them from an image of a hand."""
+    label = LABELS[key]
+    if key == "side" or not isinstance(label, Label) or label.modality is None:
+        return values
+    return values.masked_fill(rows.view(-1, *[1] * (values.dim() - 1)), math.nan)
 
 
 def _to_ray(windows: Windows, indices: Tensor, W: Tensor, crop_px: int) -> Tensor | None:
@@ -175,14 +199,15 @@ def _appearance(key: str) -> str:
     return label.appearance if isinstance(label, ImageLabel) else "values"
 
 
-def _check(windows: Windows, augmentation: Augmentation) -> None:
+def _check(windows: Windows, augmentation: Augmentation, keys: Collection[str]) -> None:
     """Raise HandsError if flips or occluders cannot be applied to these windows."""
     flip, occluders = augmentation.flip, augmentation.occluders
-    if flip and windows.right_hands == "mirror":
+    if flip and windows.right_hands == "mirror" and "side" not in keys and not image_keys().isdisjoint(keys):
         raise HandsError(
-            f'augmentation flip = {flip}, but right_hands="mirror" leaves only left hands; flip must be 0'
+            f'augmentation flip = {flip}, but right_hands="mirror" leaves only left hands, and no decoder '
+            "writes their side: flip must be 0, or the graph needs the modality side"
         )
-    if flip and windows.right is None:
+    if flip and windows.right_hands == "condition" and windows.right is None:
         raise HandsError(f"augmentation flip = {flip}, but the samples have no side; flip must be 0")
     if occluders and windows.uv_px is None:
         raise HandsError(
