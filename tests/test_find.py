@@ -22,7 +22,7 @@ from latent_hands.paper.latent import Gaussian, draw
 from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.find import distinct, hand_of
-from latent_hands.predictor.judging import confidence, presence, right_probability
+from latent_hands.predictor.judging import confidence, is_hand, right_probability
 from latent_hands.predictor.reading import MOST_CHANGE, Reading, mirrored, read, read_twice
 from latent_hands.predictor.spreads import drawn
 
@@ -272,7 +272,7 @@ def test_sides_are_judged_alike(model, image):
 
 def test_rules_that_are_not_fitted_judge_nothing(model, image):
     (reading,) = read(model, [Photo.open(image, "left", BOX)], draws=4)
-    assert presence(None, reading, BOX, 0.2) == 1
+    assert is_hand(None, reading, BOX, 0.2, PX)
     assert confidence(None, reading, 40.0, 0.9, PX) is None
 
 

@@ -102,7 +102,7 @@ def test_numbers_of_the_posterior_that_name_the_side_are_found():
 
 
 def test_few_images_without_hands_have_one():
-    names = ("spread", "disagreement", "score", "overlap")
+    names = ("spread", "disagreement", "score", "overlap", "side_px")
 
     def features(shift: float) -> dict[str, float]:
         return {name: float(RNG.normal() + shift) for name in names} | {"bias": 1.0}

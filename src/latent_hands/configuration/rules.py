@@ -49,6 +49,7 @@ class Presence:
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
         overlap: weight of the overlap (IoU) of the joints' box with the detector's box.
         threshold: smallest probability of a hand that is kept.
+        side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
     """
 
     bias: Coefficient
@@ -57,6 +58,7 @@ class Presence:
     disagreement: Coefficient
     overlap: Coefficient
     threshold: Annotated[float, Range(0.0, 1.0)] = 0.5
+    side_px: Coefficient = 0.0
 
 
 @dataclass(frozen=True)

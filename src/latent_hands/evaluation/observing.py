@@ -85,7 +85,7 @@ def observe(
         for i, (hand, detection) in enumerate(zip(hands, matched, strict=True)):
             _add_hand(seen, model, hand, detection, readings[2 * i], readings[2 * i + 1])
         false = [
-            presence_features(reading, each.box_px, each.score)
+            presence_features(reading, each.box_px, each.score, model.crop_px)
             for reading, each in zip(readings[2 * len(hands) :], others, strict=True)
         ]
         seen.presence.extend((each, 0.0) for each in false)
@@ -105,7 +105,9 @@ def _add_hand(
     features = side_features(left, right, detection.right if detection else 0.5)
     seen.handedness.append(({k: v if is_right else -v for k, v in features.items()}, 1.0))
     if detection is not None:
-        seen.presence.append((presence_features(reading, detection.box_px, detection.score), 1.0))
+        seen.presence.append(
+            (presence_features(reading, detection.box_px, detection.score, model.crop_px), 1.0)
+        )
     if (found := _share_right(model, hand, reading)) is not None:
         share, bone_mm = found
         score = detection.score if detection else None

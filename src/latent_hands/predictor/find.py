@@ -14,7 +14,7 @@ from latent_hands.hand.boxes import Box, crop_of_box, iou
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.checks import Rgb, bone_of, box_of
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Hand, Handedness, check_handedness
-from latent_hands.predictor.judging import confidence, presence, right_probability
+from latent_hands.predictor.judging import confidence, is_hand, right_probability
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm
 from latent_hands.predictor.reading import Reading, glance, measures, read_again, read_twice
@@ -110,12 +110,8 @@ def find_hands(
         candidates, _read(graph, rgb, camera, candidates, bone, rotations, draws), strict=True
     ):
         reading = choose(by_side, each.right, graph.experiment.handedness)
-        rule = graph.experiment.presence
-        if (
-            each.score is None
-            or rule is None
-            or presence(rule, reading, each.box_px, each.score) >= rule.threshold
-        ):
+        rule, score = graph.experiment.presence, each.score
+        if score is None or is_hand(rule, reading, each.box_px, score, graph.crop_px):
             found.append(hand_of(graph, reading, camera, each.score))
     return found if all(each.score is None for each in candidates) else distinct(found)
 

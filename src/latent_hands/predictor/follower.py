@@ -11,7 +11,7 @@ from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized
 from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
-from latent_hands.predictor.judging import confidence, log_odds, presence, right_probability
+from latent_hands.predictor.judging import confidence, is_hand, log_odds, right_probability
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, read, read_twice
 from latent_hands.predictor.tracks import Step, Track
@@ -203,8 +203,8 @@ class Follower:
         return float(reading.outputs["spread"].mean()) < MOST_SPREAD
 
     def _is_hand(self, reading: Reading, detection: Detection) -> bool:
-        rule = self.graph.experiment.presence
-        return rule is None or presence(rule, reading, detection.box_px, detection.score) >= rule.threshold
+        graph = self.graph
+        return is_hand(graph.experiment.presence, reading, detection.box_px, detection.score, graph.crop_px)
 
     def _is_new(self, reading: Reading) -> bool:
         boxes = [track.last.reading.box_px for track in self.tracks]

@@ -50,17 +50,24 @@ def right_probability(
     return _sigmoid(sum(weight * features.get(name, 0.0) for name, weight in side_weights(rule).items()))
 
 
-def presence_features(reading: Reading, box: Box, score: float) -> dict[str, float]:
-    """Return the features of `Presence` of a detection and its reading."""
+def presence_features(reading: Reading, box: Box, score: float, crop_px: int) -> dict[str, float]:
+    """Return the features of `Presence`: of a detection, its reading, and the side of network images."""
     found = _features(reading)
-    overlap = iou(reading.box_px, box)
-    names = ("spread", "disagreement")
-    return {name: found[name] for name in names} | {"bias": 1.0, "score": log_odds(score), "overlap": overlap}
+    return {
+        "bias": 1.0,
+        "score": log_odds(score),
+        "spread": found["spread"],
+        "disagreement": found["disagreement"],
+        "overlap": iou(reading.box_px, box),
+        "side_px": _enlarged(reading, crop_px),
+    }
 
 
-def presence(rule: Presence | None, reading: Reading, box: Box, score: float) -> float:
-    """Return the probability that a detection is a hand; 1 without a rule."""
-    return 1.0 if rule is None else _sigmoid(_sum(rule, presence_features(reading, box, score)))
+def is_hand(rule: Presence | None, reading: Reading, box: Box, score: float, crop_px: int) -> bool:
+    """Return whether a detection is probably a hand; without a rule, every one is."""
+    if rule is None:
+        return True
+    return _sigmoid(_sum(rule, presence_features(reading, box, score, crop_px))) >= rule.threshold
 
 
 def confidence_features(
@@ -73,7 +80,7 @@ def confidence_features(
         "spread": found["spread"] + math.log(bone_mm),
         "disagreement": found["disagreement"],
         "score": 0.0 if score is None else log_odds(score),
-        "side_px": math.log(min(reading.photo.side_px / crop_px, 1.0)),
+        "side_px": _enlarged(reading, crop_px),
     }
 
 
@@ -98,6 +105,11 @@ def _features(reading: Reading) -> dict[str, float]:
         "disagreement": math.log(max(reading.disagreement, LEAST)) if measured else 0.0,
         "nats": float(outputs["nats"]) if "nats" in outputs else 0.0,
     }
+
+
+def _enlarged(reading: Reading, crop_px: int) -> float:
+    """Return the logarithm of the crop's side over that of the network's images, at most 0."""
+    return math.log(min(reading.photo.side_px / crop_px, 1.0))
 
 
 def _side(reading: Reading | None) -> float:
