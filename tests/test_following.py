@@ -135,10 +135,18 @@ def test_hands_that_cross_keep_their_numbers(run):
         assert second == (pytest.approx(b.uv_px[0, 0], abs=1), "right")
 
 
-def test_a_number_is_never_used_twice(run):
+@pytest.mark.parametrize(("away", "second"), [(5, 1), (30, 2)])
+def test_a_hand_that_returns_soon_keeps_its_number(run, away, second):
     hand = True_(100)
-    frames = list(run(World([(hand,)] * 12 + [()] * 5 + [(hand,)] * 12)))
-    assert tracks(frames) == [[1]] * 12 + [[]] * 5 + [[2]] * 12
+    frames = tracks(run(World([(hand,)] * 12 + [()] * away + [(hand,)] * 12)))
+    assert frames[:12] == [[1]] * 12
+    assert frames[12 + away :] == [[second]] * 12
+    assert all(not numbers for numbers in frames[12 : 12 + away])
+
+
+def test_a_fast_hand_keeps_its_number(run):
+    frames = tracks(run(World([(hand,) for hand in line(20, 300, 8)])))
+    assert frames == [[1]] * 8
 
 
 def test_hands_are_detected_only_at_the_start_every_tenth_frame_and_when_lost(run):

@@ -5,6 +5,7 @@ around the 21 joints of a hand. Pixel i covers i to i + 1 in these coordinates. 
 centres at integers, so a joint at u lies at u + 0.5 of a box.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,6 +62,12 @@ def iou(a: Sequence[float], b: Sequence[float]) -> float:
     shared = max(across, 0.0) * max(down, 0.0)
     covered = a[2] * a[3] + b[2] * b[3] - shared
     return shared / covered if covered > 0 else 0.0
+
+
+def distance(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the distance of the centres of two boxes, in the largest of their sides."""
+    x, y = (a[i] + a[i + 2] / 2 - b[i] - b[i + 2] / 2 for i in range(2))
+    return math.hypot(x, y) / max(*a[2:], *b[2:], LEAST_SIDE_PX)
 
 
 def _square(x: float, y: float, side_px: float) -> Box:

@@ -1,12 +1,12 @@
 """Follower: tracks over frames; crops from the last joints, detection when needed, sides over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from latent_hands.detection import Detection
-from latent_hands.hand.boxes import box_of_joints, crop_of_box, iou
+from latent_hands.hand.boxes import box_of_joints, crop_of_box, distance, iou
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized_camera
 from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
 from latent_hands.predictor.find import HandDetector
@@ -40,7 +40,9 @@ LEAST_CONFIDENCE = 0.3
 """A track is lost if the expected share of joints within 30 mm is smaller."""
 LEAST_SIDE_PX = 8.0
 MOST_GAP_S = 0.5
-"""Tracks end in a gap between two frames that is longer."""
+"""Tracks end in a gap between two frames that is longer, and a lost track does not return later."""
+REACH = 1.5
+"""A lost track returns at a detection whose centre is nearer, in sides of the larger box."""
 SURE, READING_SHARE, DETECTION_SHARE = 4.0, 0.3, 0.5
 """Log odds at which a side is sure. The evidence of one frame counts less, because frames are alike."""
 MOST_ODDS = 8.0
@@ -72,6 +74,7 @@ class Follower:
     detector: HandDetector
     settings: Settings
     tracks: list[Track] = field(default_factory=list)
+    lost: list[Track] = field(default_factory=list)
     frames: int = 0
     count: int = 0
     detect_next: bool = True
@@ -84,13 +87,15 @@ class Follower:
         camera = self._camera(image, (rgb.shape[0], rgb.shape[1]))
         gap = any(seconds - track.last.seconds > MOST_GAP_S for track in self.tracks)
         if gap or rgb.shape[:2] != self.size_px:
-            self.tracks, self.size_px, self.detect_next = [], rgb.shape[:2], True
-        followed = len(self.tracks)
+            self.tracks, self.lost, self.size_px, self.detect_next = [], [], rgb.shape[:2], True
+        followed = self.tracks
         steps = self._continued(rgb, camera, seconds)
-        if self.detect_next or len(self.tracks) < followed or self.frames % EVERY == 0:
+        self._lose(followed, seconds)
+        if self.detect_next or len(self.tracks) < len(followed) or self.frames % EVERY == 0:
             steps += self._detected(rgb, camera, seconds)
+            self._lose(followed, seconds)
             alive = {track.number for track in self.tracks}
-            steps = [step for step in steps if step.track in alive]
+            steps = sorted((each for each in steps if each.track in alive), key=lambda each: each.track)
         self.detect_next = not self.tracks or any(track.unseen for track in self.tracks)
         self.frames += 1
         return steps
@@ -132,7 +137,7 @@ class Follower:
         self.tracks = [track for track in self.tracks if track.unseen < UNSEEN]
         begun = []
         for each in unmatched[: max(self.settings.most - len(self.tracks), 0)]:
-            track = self._begun(each)
+            track = self._returned(each) or self._begun(each)
             sides = self._sides(track)
             photos = [
                 Photo(rgb, side, crop_of_box(each.box_px), camera.K, self.settings.bone_mm) for side in sides
@@ -140,10 +145,30 @@ class Follower:
             readings = read_twice(self.graph, photos, draws=DRAWS)
             reading = self._chosen(track, dict(zip(sides, readings, strict=True)))
             if self._is_hand(reading, each) and self._is_new(reading):
-                self.count += 1
-                self.tracks.append(replace(track, number=self.count))
-                begun.append(self.tracks[-1].add(reading, seconds, camera))
+                if track in self.lost:
+                    self.lost.remove(track)
+                else:
+                    self.count += 1
+                    track.number = self.count
+                track.score, track.unseen = each.score, 0
+                self.tracks.append(track)
+                begun.append(track.add(reading, seconds, camera))
         return begun
+
+    def _lose(self, followed: Sequence[Track], seconds: float) -> None:
+        """Remember the tracks that were lost, as long as they may return."""
+        known = dict.fromkeys((*self.lost, *followed))
+        self.lost = [
+            track
+            for track in known
+            if track not in self.tracks and seconds - track.last.seconds <= MOST_GAP_S
+        ]
+
+    def _returned(self, detection: Detection) -> Track | None:
+        """Return the nearest lost track that a detection may continue; its filter learns the velocity."""
+        near = [(distance(detection.box_px, each.last.reading.box_px), each) for each in self.lost]
+        far, track = min(near, key=lambda each: each[0], default=(REACH, None))
+        return track if far < REACH else None
 
     def _confirmed(self, found: Sequence[Detection]) -> list[Detection]:
         """Match detections with tracks by the overlap of boxes, best first; return those that match none."""
