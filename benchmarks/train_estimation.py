@@ -7,8 +7,9 @@
 set that `label_photographs.py` wrote, and LAID the one of `cut_out_hands.py`. Photographs of hands before
 plain paper (their names contain "digits") are drawn once an epoch, other photographs twice.
 
-RUN has the graph of the experiment `placement`, whose latent is finished: only the encoder of images learns
-(Eq. 8). A training that was stopped continues if it is started again with the same arguments.
+RUN has the graph of the experiment `placement`, or a part of it. Its latent learns on for some minutes from
+labels alone, so that new factors and a new joint convention find their place; then the encoder of images
+learns (Eq. 8). A training that was stopped continues if it is started again with the same arguments.
 """
 
 import argparse
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", required=True, help="the run whose latent and encoders are continued")
     parser.add_argument("--minutes", type=float, required=True, help="duration of the training")
+    parser.add_argument("--latent-minutes", type=float, default=4.0, help="duration of the latent's part")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     for name, text in (("hands", "rendered hands"), ("scenes", "whole rendered images")):
@@ -75,15 +77,19 @@ def settings(chosen: argparse.Namespace) -> list[str]:
         f"--training.start={chosen.start}", f"--training.seed={chosen.seed}", "--training.warmup=50",
         "--training.weight_decay=0.01", "--training.validate_every=1500",
         "--encoders.place.hidden=128", "--decoders.place.hidden=128", "--networks.width=64",
+        "--encoders.side.hidden=64", "--decoders.side.hidden=64",
         "--networks.image_encoder=efficientnet_lite0", "--networks.stem=conv",
         f"--data.margin={MARGIN}", "--data.window_px=216",
         "--augmentation.scale=[0.8,1.2]", "--augmentation.shift=0.1", "--augmentation.grey=0.1",
         "--augmentation.jpeg=0.3", "--augmentation.occluders=0.15",
         "--objectives.agreement={cpose=0.05,viewpoint=0.05}",
-        "--algorithm.finished=true", '--algorithm.embed=["rgb"]', "--phases.embed_rgb.epochs=10000",
+        "--phases.disentangle.epochs=10000", f"--phases.disentangle.minutes={chosen.latent_minutes}",
+        "--phases.disentangle.batch_size=256",
+        "--phases.embed_pose.epochs=10000", f"--phases.embed_pose.minutes={chosen.latent_minutes / 3}",
+        "--phases.embed_rgb.epochs=10000",
         f"--phases.embed_rgb.minutes={chosen.minutes}", "--phases.embed_rgb.batch_size=64",
         f"--phases.embed_rgb.learning_rate={chosen.learning_rate}",
-        "--phases.embed_rgb.lam={uv=40,place=40}",
+        "--phases.embed_rgb.lam={uv=40,place=40,side=2}",
     ]  # fmt: skip
 
 
