@@ -46,6 +46,7 @@ def relabel_coco(root: Path, out: Path, convention: str) -> int:
         except BROKEN as error:
             raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
         count += len(content["annotations"])
+    (out / "annotations").mkdir(parents=True, exist_ok=True)
     link_files(root, out, lambda path: path not in contents and path != root / RECORD)
     (out / "annotations").mkdir(parents=True, exist_ok=True)
     for path, content in contents.items():

@@ -65,6 +65,7 @@ def relabel_rendered(
             if progress is not None:
                 progress(done, total)
     for split in splits:
+        (out / split).mkdir(parents=True, exist_ok=True)  # a split may have no image
         link_files(root / split, out / split, lambda path: not path.name.startswith(_LABELS))
         lines = "".join(json.dumps(record) + "\n" for record in records[split])
         write_bytes(out / split / f"factors_{split}.jsonl", lines.encode())
