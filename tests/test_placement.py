@@ -73,8 +73,8 @@ def test_steps_and_phases_that_train_nothing_are_left_out(finished):
     experiment = load_experiment("placement", options)
     phases = build_phases(experiment, build_vae(experiment))
     assert [phase.name for phase in phases] == ["disentangle", "embed_rgb"]
-    assert phases[0].steps[0].phi == ("place",)
-    assert phases[0].steps[0].theta == ("place", "uv")
+    assert phases[0].steps[0].phi == ("place", "side")
+    assert phases[0].steps[0].theta == ("place", "side", "uv")
 
 
 def test_an_unknown_frozen_arrow_is_refused():

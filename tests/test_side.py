@@ -10,14 +10,17 @@ from tiny_hands import hands, windows
 from tiny_models import PLACEMENT, noise_image, tiny_model
 
 from latent_hands.build.graph import build_vae
+from latent_hands.build.phases import build_phases
 from latent_hands.configuration import Handedness, load_experiment
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.augmentation.augment import augment, draw_warps
+from latent_hands.data.batches import Batches
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.modality import bernoulli
 from latent_hands.training import train
+from latent_hands.training.validation import validate
 
 PX = 16
 FLIPS = replace(Augmentation.none(), flip=0.5, rotation_deg=90.0, shift=0.1)
@@ -113,9 +116,23 @@ def test_a_mirrored_crop_moves_nothing_but_the_factor_of_the_side():
         assert moved[side].sum() > 0
 
 
-def test_a_training_with_the_side_and_agreement_stays_finite(tmp_path):
+def test_a_training_with_the_side_and_agreement_stays_finite(tmp_path, capsys):
     experiment = load_experiment("placement", [*TINY, "--objectives.agreement={cpose=0.1,viewpoint=0.1}"])
     assert train(experiment, tmp_path / "run", hands=hands())
+    assert "nan" not in (tmp_path / "run" / "metrics.jsonl").read_text().lower()
+
+
+def test_validation_counts_crops_and_their_mirror_images():
+    experiment = load_experiment("placement", TINY)
+    vae = build_vae(experiment)
+    last = [m for m in vae.decoder("side").network.modules() if isinstance(m, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.fill_(3.0)
+    batches = Batches(windows(count=12, px=PX), PX, 8, shuffle=False)
+    found = validate(vae, build_phases(experiment, vae)[-1], batches, torch.device("cpu"))
+    assert found["side_wrong"] == 0.5
+    assert np.isfinite(list(found.values())).all()
 
 
 @pytest.fixture

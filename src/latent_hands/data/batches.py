@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -74,6 +74,20 @@ class Batches:
         """Return the number of batches in an epoch."""
         full, rest = divmod(len(self.windows), self.batch_size)
         return full + (rest > 0 and not self.shuffle)
+
+    def mirrored(self) -> "Batches":
+        """Return the batches of the mirror images."""
+        flipped = replace(self.augmentation, flip=1.0)
+        return Batches(
+            self.windows,
+            self.crop_px,
+            self.batch_size,
+            flipped,
+            self.frame,
+            self.seed,
+            self.shuffle,
+            self.pixel_dtype,
+        )
 
     def batch(self, epoch: int, index: int, keys: Collection[str]) -> Batch:
         """Return batch `index` of `epoch` with these keys, and the samples' weights if they have any.

@@ -44,10 +44,11 @@ class Prediction:
 
     def log_likelihood(self) -> Float[Tensor, " batch"]:
         """Return log p(m | z) of each sample. Unknown numbers count as predicted without error."""
-        truth = self.truth
-        if self.known is not None:
-            truth = torch.where(truth.isnan(), self.output.detach().to(truth.dtype), truth)
-        return self.decoder.modality.likelihood(truth, self.output)
+        likelihood, truth = self.decoder.modality.likelihood, self.truth
+        if self.known is None:
+            return likelihood(truth, self.output)
+        truth = torch.where(truth.isnan(), self.output.detach().to(truth.dtype), truth)
+        return likelihood(truth, self.output).where(self.known, 0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Validation: errors of the arrows of a phase on validation data, from the posterior mean."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -10,12 +12,17 @@ from latent_hands.hand.geometry import geodesic_deg, nearest_rotation
 from latent_hands.paper.algorithms import Part, Phase, Step, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, active_units, means
-from latent_hands.paper.modality import Batch, Modality
+from latent_hands.paper.modality import Batch, Modality, bernoulli
 from latent_hands.pixels import GREY_LEVELS
 
 
 def measure(modality: Modality) -> str:
-    """Return how errors of a modality are measured: "epe_mm", "deg", "rmse_levels", or "rmse" for others."""
+    """Return how errors of a modality are measured.
+
+    They are "epe_mm", "deg", "rmse_levels", "wrong" for numbers 0 and 1, or "rmse" for others.
+    """
+    if modality.likelihood is bernoulli:
+        return "wrong"
     if modality.shape == (21, 3) and modality.kind == "points":
         return "epe_mm"
     return {"matrix": "deg", "image": "rmse_levels"}.get(modality.kind, "rmse")
@@ -29,6 +36,7 @@ def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch
       true bone length;
     * `viewpoint_deg`: geodesic angle in degrees;
     * `rgb_rmse_levels`: root mean square error in grey levels;
+    * `side_wrong`: share of the crops, and of their mirror images, whose side is wrong;
     * `active_<factor>`: the number of units whose posterior mean varies (`active_units`).
 
     Names of further steps begin with their number ("step2_"). Steps with noise are left out, and so are steps
@@ -55,7 +63,7 @@ def validate_step(
     latents: list[Latent] = []
     errors: dict[str, list[Tensor]] = {arrow: [] for arrow in step.bound.decoders}
     visible: list[Tensor] = []
-    for batch in batches.epoch(0, needed | meta):
+    for batch in _shown(batches, needed | meta):
         batch = {key: value.to(device) for key, value in batch.items()}
         z = means(vae.infer(step.bound.encoders, batch))
         latents.append(z)
@@ -75,6 +83,13 @@ def validate_step(
     }
 
 
+def _shown(batches: Batches, wanted: frozenset[str]) -> Iterator[Batch]:
+    """Yield the batches of validation, mirrored ones as well if the side is wanted."""
+    yield from batches.epoch(0, wanted)
+    if "side" in wanted:
+        yield from batches.mirrored().epoch(0, wanted)
+
+
 def error_of(modality: Modality, prediction: Tensor, batch: Batch) -> Tensor:
     """Return the errors of one modality: mm per joint, degrees or squared errors per sample."""
     measured, truth = measure(modality), batch[modality.name]
@@ -83,6 +98,8 @@ def error_of(modality: Modality, prediction: Tensor, batch: Batch) -> Tensor:
         return joint_errors(prediction * bone_mm, truth * bone_mm)
     if measured == "deg":
         return geodesic_deg(nearest_rotation(prediction), truth)
+    if measured == "wrong":
+        return ((prediction > 0) != (truth > 0.5)).float().flatten(1).mean(dim=1)
     unit = GREY_LEVELS if modality.is_image else 1.0
     return (unit * (prediction - truth)).square().flatten(1).nanmean(dim=1)
 
@@ -91,4 +108,4 @@ def summary(measured: str, errors: Tensor, visible: Tensor) -> Tensor:
     """Return one number for the errors of all samples."""
     if measured == "epe_mm":
         return epe(errors, visible & ~errors.isnan())
-    return errors.nanmean() if measured == "deg" else errors.nanmean().sqrt()
+    return errors.nanmean() if measured in ("deg", "wrong") else errors.nanmean().sqrt()
