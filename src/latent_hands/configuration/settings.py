@@ -230,14 +230,12 @@ class Experiment:
             raise HandsError(
                 "[algorithm] finished needs [training] start, the run that holds the finished latent"
             )
-        mirrors, sided = (
-            self.data.right_hands == "mirror",
-            any(each.writes == "side" for each in self.decoders.values()),
-        )
+        mirrors = self.data.right_hands == "mirror"
+        sided = any(each.writes == "side" for each in self.decoders.values())
         if self.augmentation and self.augmentation.flip and mirrors and not sided:
             raise HandsError(
                 f"[augmentation] flip is {self.augmentation.flip}, which turns left hands into right "
-                'ones; with [data] right_hands = "mirror" it must be 0 unless a decoder writes "side"'
+                'ones; it must be 0 with [data] right_hands = "mirror", unless a decoder writes "side"'
             )
         if sided and not mirrors:
             raise HandsError(

@@ -135,7 +135,9 @@ class Batches:
         order = torch.arange(len(windows), device=device)
         if self.shuffle:
             order = torch.randperm(len(windows), generator=generator, device=device)[:count]
-        W = draw_warps(windows, count, self.crop_px, self.augmentation, generator, keys)
+        learnt = "side" in keys or windows.right_hands == "condition"
+        augmentation = self.augmentation if learnt else replace(self.augmentation, flip=0.0)
+        W = draw_warps(windows, count, self.crop_px, augmentation, generator, keys)
         return _Epoch(order, W, move_labels(windows, order, W, self.crop_px, keys, self.frame))
 
     def _generator(self, *place: int) -> torch.Generator:
