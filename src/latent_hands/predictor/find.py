@@ -141,13 +141,13 @@ def _read(
     if not measures(graph, "side") or all(len(of) == 1 for of in sides):
         readings = iter(read_twice(graph, photos(sides), rotations, draws))
     else:
-        likelier = [each.likelier for each in candidates]
-        first = glance(graph, photos([(side,) for side in likelier]))
+        likelier: list[tuple[Handedness, ...]] = [(each.likelier,) for each in candidates]
+        first = glance(graph, photos(likelier))
         sides = [
             _sides_after(each, reading, graph.experiment.handedness)
             for each, reading in zip(candidates, first.readings, strict=True)
         ]
-        wanted = [(i, side) for i, of in enumerate(sides) for side in of]
+        wanted: list[tuple[int, Handedness]] = [(i, side) for i, of in enumerate(sides) for side in of]
         readings = iter(read_again(graph, first, wanted, rotations, draws))
     return [{side: next(readings) for side in of} for of in sides]
 

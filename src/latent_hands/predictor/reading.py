@@ -186,7 +186,7 @@ def read_twice(
     """
     if not photos or not measures(graph, "uv"):
         return read(graph, photos, rotations, draws)
-    own = [(i, photo.handedness) for i, photo in enumerate(photos)]
+    own: list[tuple[int, Handedness]] = [(i, photo.handedness) for i, photo in enumerate(photos)]
     return read_again(graph, glance(graph, photos), own, rotations, draws)
 
 
