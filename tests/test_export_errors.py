@@ -62,6 +62,7 @@ def test_nothing_is_overwritten(hands, tmp_path):
         with pytest.raises(HandsError, match="is not empty; give a new or an empty folder"):
             export("painted", tmp_path, tmp_path / out, "coco")
     (tmp_path / ".out.part").mkdir()
+    (tmp_path / ".out.part/letter.txt").write_text("mine")
     with pytest.raises(HandsError, match=r"\.out\.part is left from another export"):
         export("painted", tmp_path, tmp_path / "out", "coco")
     (tmp_path / "empty").mkdir()

@@ -14,15 +14,20 @@ import pytest
 import torch
 
 from latent_hands import cli
+from latent_hands.data.export import export
+from latent_hands.data.prepare import prepare
+from latent_hands.data.store import Cut
 from latent_hands.errors import HandsError
 from latent_hands.files import append_text, new_temporary, remove_temporary, write_bytes
 from latent_hands.interrupt import STOPPING, exit_code, on_interrupt, stopping_signals
 from latent_hands.lock import one_writer
 from latent_hands.paper.bound import Term
 from latent_hands.progress import lossy
+from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.rendering.sets.workers import start_worker, stop_workers
 from latent_hands.runs.folder import Place
 from latent_hands.runs.metrics import read_metrics
+from latent_hands.studies.reproduce import Sets, Study, reproduce
 from latent_hands.training.progress import Reporter
 
 
@@ -89,6 +94,26 @@ def test_a_folder_that_was_not_used_is_not_left(tmp_path: Path):
     with pytest.raises(HandsError, match="no data"), one_writer(tmp_path / "run"):
         raise HandsError("no data")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_stores_exports_and_reproductions_have_one_writer(tmp_path: Path):
+    root = render_dataset(tmp_path / "hands", 2, 32, workers=1, evaluation_count=1, progress=False)
+    cut = Cut("rendered", "box", "mirror", 1.0, 32)
+    work = {
+        "store": lambda: prepare(root, tmp_path / "store", {"training": cut}),
+        ".out.part": lambda: export("rendered", root, tmp_path / "out", "coco"),
+        "figures": lambda: reproduce("fig5", Study(Sets(tmp_path / "figures"))),
+    }
+    for folder, start in work.items():
+        with one_writer(tmp_path / folder), pytest.raises(HandsError, match="another process is writing"):
+            start()
+
+
+def test_the_next_writer_removes_temporary_files_of_a_killed_one(tmp_path: Path):
+    (tmp_path / "run/images").mkdir(parents=True)
+    new_temporary(tmp_path / "run/images/0.png")
+    with one_writer(tmp_path / "run"):
+        assert not list(tmp_path.rglob(".part-*"))
 
 
 HOLD = """

@@ -21,10 +21,7 @@ def new_temporary(path: Path) -> Path:
     The caller renames it to `path` or removes it. Temporary files that killed processes left in the folder
     a day ago are removed.
     """
-    _remove_left(path.parent)
-    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    return temporary
+    return _create(_new_name(path))
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -33,12 +30,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     Several threads or processes may write the same file at once: it is one of theirs, and whole.
     If `write` raises, the temporary file is removed. The mode of the file follows the umask.
     """
-    temporary = new_temporary(path)
+    temporary = _new_name(path)
     try:
-        mode = temporary.stat().st_mode
+        mode = _create(temporary).stat().st_mode
         with naming(path):
             write(temporary)
-        temporary.chmod(stat.S_IMODE(mode))  # safetensors creates it again, for its owner only
+        temporary.chmod(stat.S_IMODE(mode))  # `write` may have created it again, for its owner only
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -94,6 +91,18 @@ def remove_temporary(folder: Path) -> None:
     """Remove the temporary files in a folder and its folders, whose writers have ended."""
     for each in folder.rglob(f"{_TEMPORARY}*"):
         each.unlink(missing_ok=True)
+
+
+def _new_name(path: Path) -> Path:
+    """Return a name beside `path`, with its suffix, that cannot be predicted."""
+    return path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
+
+
+def _create(temporary: Path) -> Path:
+    """Create an empty file that did not exist, after the removal of old ones beside it."""
+    _remove_left(temporary.parent)
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return temporary
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from latent_hands.errors import HandsError
+from latent_hands.files import remove_temporary
 
 
 @contextmanager
@@ -13,6 +14,7 @@ def one_writer(folder: Path, shared: bool = False) -> Iterator[None]:
     """Hold the right to write into a folder, which is created; if it is empty at the end, it is removed.
 
     With `shared`, other processes may hold a shared right at the same time: each writes other files.
+    Without, temporary files that a killed process left in the folder are removed.
 
     The lock is one of the operating system: it leaves no file, and it ends with its process, however that
     ends. Where there are no such locks (Windows, some network file systems), nothing is locked.
@@ -24,6 +26,8 @@ def one_writer(folder: Path, shared: bool = False) -> Iterator[None]:
         raise HandsError(f"{folder} cannot be a folder: {error.strerror}") from error
     handle = _lock(folder, shared)
     try:
+        if not shared:
+            remove_temporary(folder)
         yield
     finally:
         with suppress(OSError):  # it is not empty

@@ -30,6 +30,7 @@ from latent_hands.data.store import (
 from latent_hands.data.store_portions import join_portions, known_shards, manifest_folder, manifest_in
 from latent_hands.errors import HandsError
 from latent_hands.files import is_temporary, write_bytes
+from latent_hands.lock import one_writer
 from latent_hands.portions import FOLDER, Portion
 from latent_hands.progress import Advance
 
@@ -62,11 +63,25 @@ def prepare(
         handedness: the side of hands whose labels name none.
         shard: "I/N" cuts the I-th of N portions of each split's shards; None cuts everything.
 
-    Raises HandsError if `out` contains anything else, other windows or other data. Also raises the errors of
-    `open_data` and `build_windows`.
+    Raises HandsError if `out` contains anything else, other windows or other data, or if another process
+    writes to it. Also raises the errors of `open_data` and `build_windows`.
     """
     root, out, portion = Path(root), Path(out), Portion.parse(shard)
     _claim(out)
+    with one_writer(out, shared=not portion.whole):
+        return _prepare(root, out, cuts, portion, workers, report, handedness)
+
+
+def _prepare(
+    root: Path,
+    out: Path,
+    cuts: Mapping[str, Cut],
+    portion: Portion,
+    workers: int,
+    report: Advance | None,
+    handedness: str | None,
+) -> Manifest:
+    """Cut a portion into a store that no other process writes to, except other portions."""
     splits: dict[str, tuple[Split, int]] = {}
     for name, cut in cuts.items():
         samples = with_handedness(open_data(cut.name, root, name), handedness)

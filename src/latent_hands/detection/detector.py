@@ -8,18 +8,17 @@ from typing import Annotated
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor
 
 from latent_hands.detection.letterbox import Rgb, View, stacked, views
 from latent_hands.detection.network import MULTIPLE, DetectionNetwork
 from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
-from latent_hands.files import write_text, write_whole
+from latent_hands.files import write_text
 from latent_hands.hand.boxes import Box
 from latent_hands.networks.fusion import fused
 from latent_hands.networks.packing import fastest_type, packed
-from latent_hands.runs.tensors import load_weights, read_tensors
+from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 from latent_hands.typed_toml import Range, read, read_toml, to_table, write
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -132,8 +131,8 @@ class Detector:
     def save(self, folder: Path) -> Path:
         """Write the folder of the detector, with weights in float16; return it."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {n: t.half().cpu().contiguous() for n, t in self._fused.state_dict().items()}
-        write_whole(folder / WEIGHTS, lambda temporary: save_file(weights, temporary))
+        weights = {n: t.half() for n, t in self._fused.state_dict().items()}
+        write_tensors(folder / WEIGHTS, weights, {})
         write_text(folder / SETTINGS, write({"detector": to_table(self.settings)}))
         return folder
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from latent_hands.errors import HandsError
-from latent_hands.files import write_whole
+from latent_hands.files import write_bytes
 
 MAX_BYTES = 4 * 2**30
 
@@ -17,7 +17,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     """Write a safetensors file, complete or not at all. Raises HandsError if it cannot be written."""
     saved = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        write_whole(path, lambda temporary: save_file(saved, temporary, metadata))
+        write_bytes(path, save(saved, metadata))  # save_file would leave temporary names of its own
     except (SafetensorError, OSError) as error:
         raise HandsError(f"{path} cannot be written: {error}") from error
 

@@ -26,6 +26,7 @@ from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
+from latent_hands.lock import one_writer
 from latent_hands.registry import Registry
 
 LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
@@ -80,7 +81,8 @@ def export(
 
     Raises:
         HandsError: if the layout is unknown, `out` has content, the rest of another export is in the
-            way, labels are missing or not finite, or the source cannot be read.
+            way, another process writes the same export, labels are missing or not finite, or the source
+            cannot be read.
     """
     chosen = LAYOUTS.find(layout)
     out = Path(out)
@@ -100,13 +102,15 @@ def export(
             for note in _notes(samples, len(read[split]), chosen, name)
         ],
     )
-    part = _claim(out, exported)
-    for split, samples in hands.items():
-        labels = _write_hands(part / split, samples, chosen, workers, report)
-        chosen.write_labels(part, split, labels)
-    if out.is_dir():
-        out.rmdir()
-    part.replace(out)
+    part = out.absolute().with_name(f".{out.absolute().name}.part")
+    with one_writer(part):
+        _claim(part, exported)
+        for split, samples in hands.items():
+            labels = _write_hands(part / split, samples, chosen, workers, report)
+            chosen.write_labels(part, split, labels)
+        if out.is_dir():
+            out.rmdir()
+        part.replace(out)
     return exported
 
 
@@ -159,20 +163,14 @@ def _check(sample: Sample, needs: Sequence[str]) -> None:
     with_wrist(sample)
 
 
-def _claim(out: Path, exported: Exported) -> Path:
-    """Return the hidden folder that becomes `out`: a new one, or that of the same export, stopped."""
-    part = out.absolute().with_name(f".{out.absolute().name}.part")
+def _claim(part: Path, exported: Exported) -> None:
+    """Start the hidden folder of an export, or check that it is that of the same export, stopped."""
     convention = None if exported.convention is None else recorded(exported.convention)
     record = json.dumps(asdict(exported) | {"convention": convention}, indent=1).encode()
-    if part.exists():
-        if not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:
-            raise HandsError(
-                f"{part} is left from another export, or from another state of the data; remove it"
-            )
-        return part
-    part.mkdir(parents=True)
-    write_bytes(part / RECORD, record)
-    return part
+    if not any(part.iterdir()):
+        write_bytes(part / RECORD, record)
+    elif not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:
+        raise HandsError(f"{part} is left from another export, or from another state of the data; remove it")
 
 
 def _write_hands(

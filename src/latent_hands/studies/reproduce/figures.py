@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.files import write_text
+from latent_hands.lock import one_writer
 from latent_hands.predictor import Model
 from latent_hands.studies.reproduce import (
     budget,
@@ -238,8 +239,8 @@ ONE_MODEL = ("fig4", "fig5", "fig6", "fig7", "fig8")
 def reproduce(what: str, study: Study) -> list[Path]:
     """Make a figure by name, or "all" of them. Return the written files.
 
-    Raises HandsError for an unknown name, and for a `run` with a figure that compares several runs. Raises
-    KeyboardInterrupt after a stopped training is saved.
+    Raises HandsError for an unknown name, for a `run` with a figure that compares several runs, and if
+    another process writes to the folder. Raises KeyboardInterrupt after a stopped training is saved.
     """
     if what not in (*FIGURES, "all"):
         raise HandsError(f'unknown figure "{what}"; {did_you_mean(what, (*FIGURES, "all"))}')
@@ -248,7 +249,8 @@ def reproduce(what: str, study: Study) -> list[Path]:
             f"run is {study.run}, but {what} compares several runs; use run with {', '.join(ONE_MODEL)}"
         )
     files = []
-    for name in FIGURES if what == "all" else [what]:
-        study.print(f"[bold]{name}[/]")
-        files += FIGURES[name](study)
+    with one_writer(study.sets.out):
+        for name in FIGURES if what == "all" else [what]:
+            study.print(f"[bold]{name}[/]")
+            files += FIGURES[name](study)
     return files

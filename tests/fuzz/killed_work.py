@@ -1,0 +1,165 @@
+"""The work that `killer` stops; each takes well under a second."""
+
+import argparse
+import itertools
+import random
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib.pyplot  # noqa: F401
+import torch
+import torch._dynamo  # forks then need not import it
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from killer import Killer, Work, become_reaper
+from tiny_hands import TINY, hands, windows
+
+from latent_hands.configuration import load_experiment
+from latent_hands.data import open_data
+from latent_hands.data import prepare as preparing
+from latent_hands.data.export import export
+from latent_hands.data.shard_files import open_windows
+from latent_hands.data.store import Cut
+from latent_hands.rendering.sets.dataset import render_dataset
+from latent_hands.runs.folder import EXPERIMENT, load_run
+from latent_hands.studies.reproduce import Plan, Sets, Study, figures, reproduce
+from latent_hands.studies.reproduce.sets import Source
+from latent_hands.training import run, train
+
+SMALL = (
+    *TINY,
+    "--networks.layers=2",
+    "--training.batch-size=16",
+    "--training.warmup=2",
+    "--phases.disentangle.batch-size=16",
+    "--phases.embed-pose.batch-size=16",
+)
+HANDS = {"count": 4, "size_px": 32, "seed": 3, "poses_per_scene": 2, "evaluation_count": 1, "progress": False}
+CUT = Cut("rendered", "box", "mirror", 1.0, 16)
+RENDERED = Source("rendered", Path("hands"), True, "rhd")
+SPLITS = ("training", "evaluation")
+
+
+def save_at_every_update() -> None:
+    """Let a quarter of an hour pass between any two looks at the clock of a training."""
+    run.time = SimpleNamespace(monotonic=itertools.count(0, 1000).__next__)  # type: ignore[assignment]
+
+
+def train_tiny(folder: Path) -> bool:
+    save_at_every_update()
+    experiment = load_experiment("study_estimation", [*SMALL, "--training.epochs=1"])
+    phases = {name: replace(plan, epochs=1) for name, plan in experiment.phases.items()}
+    out = folder / "run"
+    if not train(replace(experiment, phases=phases), out, (out / EXPERIMENT).exists(), hands(24)):
+        raise KeyboardInterrupt
+    return True
+
+
+def loaded(folder: Path) -> str:
+    """Return the shapes of the weights: their values are checked as versions."""
+    return str({name: tuple(t.shape) for name, t in load_run(folder / "run")[0].state_dict().items()})
+
+
+class TinySets(Sets):
+    """Sets of noise in memory."""
+
+    @cached_property
+    def rendered(self) -> Source:
+        return RENDERED
+
+    def training(self, experiment):
+        return hands(24)
+
+    def evaluation(self, model, source):
+        return windows(12, 16, seed=1)
+
+
+def reproduce_tiny(folder: Path) -> None:
+    save_at_every_update()
+    figures.ESTIMATION = Plan("study_estimation", SMALL)
+    reproduce("fig7", Study(TinySets(folder / "out", count=256), 0.03, 1))
+
+
+def render_tiny(folder: Path, workers: int = 1) -> None:
+    render_dataset(folder / "hands", workers=workers, **HANDS)
+
+
+def labels(name: str, root: Path) -> list[str]:
+    return [repr((s.name, s.xyz_mm)) for split in SPLITS for s in open_data(name, root, split)]
+
+
+def rendered(folder: Path) -> list[str]:
+    return labels("rendered", folder / "hands")
+
+
+def prepare_tiny(folder: Path, root: Path) -> None:
+    preparing.SHARD_BYTES = 2 * 3 * 16**2
+    preparing.prepare(root, folder / "store", dict.fromkeys(SPLITS, CUT), workers=1)
+
+
+def prepared(folder: Path) -> list[object]:
+    return [open_windows(folder / "store", split, CUT).rgb[:].sum() for split in SPLITS]
+
+
+def export_tiny(folder: Path, root: Path, layout: str) -> None:
+    export("rendered", root, folder / "out", layout, workers=1)
+
+
+def exported(folder: Path, layout: str) -> list[str]:
+    return labels(layout, folder / "out")
+
+
+def all_work(root: Path) -> dict[str, Work]:
+    """Return the work by name; `root` has hands that `render_tiny` wrote."""
+    exports = {
+        f"export-{each}": Work(partial(export_tiny, root=root, layout=each), partial(exported, layout=each))
+        for each in ("rhd", "coco", "freihand")
+    }
+    return {
+        "train": Work(train_tiny, loaded),
+        "prepare": Work(partial(prepare_tiny, root=root), prepared),
+        "render": Work(render_tiny, rendered),
+        "reproduce": Work(reproduce_tiny),
+        "render-parallel": Work(partial(render_tiny, workers=2), rendered, parallel=True),
+        **exports,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, help="random stops of each work, by default all there are")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    become_reaper()
+    torch.set_num_threads(1)
+    scratch = Path(tempfile.mkdtemp(prefix="killer-"))
+    try:
+        hands_only = Killer(Work(render_tiny), scratch / "hands")
+        works = all_work(hands_only.scratch / "1/hands")
+        for name in options.names or works:
+            started = time.monotonic()
+            killer = Killer(works[name], scratch / name)
+            stops = killer.stops(random.Random(f"{options.seed} {name}"), options.count)
+            failures = []
+            for each in stops:
+                try:
+                    killer.check(*each)
+                except AssertionError as error:
+                    failures.append(str(error))
+                    print(f"FAILED {name}: {error}", flush=True)
+            seconds = time.monotonic() - started
+            print(
+                f"{name}: {killer.changes} changes of files, {len(stops)} stops, {len(failures)} failures, "
+                f"{seconds:.0f} s",
+                flush=True,
+            )
+    finally:
+        shutil.rmtree(scratch)
