@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from latent_hands.progress import progress_bars
+from latent_hands.progress import messages, progress_bars, say
 
 
 def printed(*steps: tuple, **options: bool) -> str:
@@ -45,3 +45,10 @@ def test_names_are_printed_as_they_are():
 def test_without_progress_nothing_is_printed():
     assert printed() == ""
     assert printed(("a", 1, 2), hidden=True) == ""
+
+
+def test_names_are_printed_as_they_are_and_without_commands_to_the_terminal():
+    stream = io.StringIO()
+    say(messages(stream), "runs/[bold]a[/]:hand:\x1b[2J\udce9", "bold")
+    assert stream.getvalue() == "runs/[bold]a[/]:hand:\\x1b[2J\\udce9\n"
+    assert "cutting [red]\\x07" in printed(("cutting [red]\x07", 1, 3))

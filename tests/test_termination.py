@@ -74,6 +74,19 @@ def test_a_training_that_was_stopped_and_saved_does_not_exit_with_0(command, mon
     assert cli.main(command) == 130
 
 
+def test_commands_print_any_name(monkeypatch, capsys):
+    from rich.console import Console
+
+    def work(_):
+        print("a\x1b[2K\x07\u202e.png")
+        Console(force_terminal=True, color_system="standard").print("title", style="bold")
+        return cli.OK
+
+    monkeypatch.setattr(cli, "_dispatch", work)
+    assert cli.main([]) == cli.OK
+    assert capsys.readouterr().out == "a\\x1b[2K\\x07\\u202e.png\n\x1b[1mtitle\x1b[0m\n"
+
+
 # One writer
 
 

@@ -1,5 +1,6 @@
 """Errors that a user can act on."""
 
+import re
 import struct
 import unicodedata
 import zlib
@@ -13,6 +14,9 @@ BROKEN = (
 """What code raises that reads malformed content: a reader turns each of them into a HandsError."""
 _LONGEST = 2000
 """Longer messages are cut in the middle: a value in them may have any length."""
+
+
+_PLAIN = re.compile(r"[\n\t -~]*")
 
 
 class HandsError(ValueError):
@@ -38,6 +42,8 @@ def printable(text: str) -> str:
     >>> printable("a\\x1b[31m.png")
     'a\\\\x1b[31m.png'
     """
+    if _PLAIN.fullmatch(text):
+        return text
     return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in text)
 
 

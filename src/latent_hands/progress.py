@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from latent_hands.errors import printable
+
 Advance = Callable[[str, int, int], None]
 """A function that takes the name of some work, the number of items done and the number of all items."""
 
@@ -20,7 +22,7 @@ class _Lossy:
     """
 
     def __init__(self, stream: Any):
-        self.stream, self.lost = stream, False
+        self.stream, self.lost = getattr(stream, "unfiltered", stream), False  # bars move the cursor
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the stream."""
@@ -48,6 +50,20 @@ def lossy(stream: Any) -> Any:
     return _Lossy(stream)
 
 
+def messages(stream: Any = None, quiet: bool = False) -> Console:
+    """Return a console for progress and messages, by default on the error stream.
+
+    It prints names as they are: brackets and colons have no meaning. It goes on when its reader has gone.
+    """
+    file = lossy(sys.stderr if stream is None else stream)
+    return Console(file=file, quiet=quiet, markup=False, emoji=False, highlight=False)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a message, with control characters in its names escaped."""
+    console.print(printable(text), style=style or None)
+
+
 class ProgressBars:
     """One bar for each named piece of work, with the remaining time.
 
@@ -67,7 +83,7 @@ class ProgressBars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[text]}", markup=False),
         )
-        console = console or Console(file=lossy(sys.stderr))
+        console = console or messages()
         self._progress = Progress(*columns, console=console, transient=transient, disable=hidden)
         self._tasks: dict[str, TaskID] = {}
 
@@ -81,12 +97,12 @@ class ProgressBars:
             self._progress.start()
             first: Any = done  # rich annotates int, but accepts float
             self._tasks[work] = self._progress.add_task(
-                work, total=count, completed=first, amount="", text=""
+                printable(work), total=count, completed=first, amount="", text=""
             )
         amount = f"{100 * done / count:3.0f} %" if isinstance(count, float) else f"{done}/{count or '?'}"
         self._progress.update(self._tasks[work], completed=done, total=count, amount=amount)
         if text:
-            self._progress.update(self._tasks[work], text=text)
+            self._progress.update(self._tasks[work], text=printable(text))
 
     def stop(self) -> None:
         """Stop drawing; the bars stay on the console unless they are transient."""

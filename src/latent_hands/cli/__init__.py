@@ -14,6 +14,7 @@ from inspect import getdoc
 
 from latent_hands.cli.extensions import import_extension, split_imports
 from latent_hands.cli.old_options import refuse_old
+from latent_hands.cli.safe_output import safe_output
 from latent_hands.errors import HandsError, did_you_mean, printable
 from latent_hands.interrupt import exit_code, stopping_signals
 
@@ -49,9 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
-    _escape_unprintable()
     try:
-        with stopping_signals():
+        with safe_output(), stopping_signals():
             code = _dispatch([argument for argument in arguments if argument != "--debug"])
             sys.stdout.flush()
             return code
@@ -66,13 +66,6 @@ def main(arguments: list[str] | None = None) -> int:
         if debug:
             raise
         return _complain(printable(" ".join(str(error).split())), FAILED)
-
-
-def _escape_unprintable() -> None:
-    """Make file names printable that the terminal cannot encode."""
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:

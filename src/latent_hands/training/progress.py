@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from latent_hands.paper.bound import Term
-from latent_hands.progress import ProgressBars, lossy
+from latent_hands.progress import ProgressBars, messages, say
 from latent_hands.runs.folder import Place
 from latent_hands.runs.metrics import append_metrics
 
@@ -33,7 +32,7 @@ class Reporter:
 
     def __init__(self, out: Path, main: bool = True):
         self.out, self.main = out, main
-        self.console = Console(file=lossy(sys.stdout), quiet=not main)
+        self.console = messages(sys.stdout, quiet=not main)
         self.bars = ProgressBars(self.console, hidden=not main)
         self.advance = self.bars.advance
         self.dead: set[str] = set()
@@ -98,21 +97,23 @@ class Reporter:
 
     def validated(self, place: Place, result: dict[str, float], ended: bool) -> None:
         """Report the results of a validation. Report a factor without active units once."""
-        self.console.print(f"{self.phase}, update {place.update}: {as_text(result)}", highlight=False)
+        say(self.console, f"{self.phase}, update {place.update}: {as_text(result)}")
         self.write({"phase": self.phase, "update": place.update, **result})
         for name, value in result.items():
             dead = "active_" in name and value == 0 and (ended or place.phase_update >= SETTLED_UPDATES)
             if dead and name not in self.dead:
                 self.dead.add(name)
                 factor = name.rpartition("active_")[2]
-                self.console.print(
-                    f'[bold red]Factor "{factor}" is DEAD in phase {self.phase}: it has no active unit.[/] '
-                    "Lower beta, or raise lam of the modalities that it explains."
+                say(
+                    self.console,
+                    f'Factor "{factor}" is DEAD in phase {self.phase}: it has no active unit. '
+                    "Lower beta, or raise lam of the modalities that it explains.",
+                    "bold red",
                 )
 
     def stopped(self, place: Place) -> None:
         """Report that the training stopped, and how to continue it."""
-        self.console.print(f"Stopped at update {place.update} and saved; continue with --resume.")
+        say(self.console, f"Stopped at update {place.update} and saved; continue with --resume.")
 
     def write(self, line: dict[str, float | str]) -> None:
         """Add a line to the metrics of the run."""

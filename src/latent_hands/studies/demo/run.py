@@ -9,6 +9,7 @@ from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.predictor import Model
+from latent_hands.progress import say
 from latent_hands.runs.folder import WEIGHTS
 from latent_hands.runs.shipped import shipped_runs
 from latent_hands.studies.demo.images import DemoImages, Models
@@ -114,11 +115,11 @@ def _score(models: Models, samples: Sequence[Sample]) -> Results:
 
 
 def _print_summary(stages: Stages, results: Results, report: Path) -> None:
-    write = partial(stages.console.print, highlight=False)
+    write = partial(say, stages.console)
     for data in ("rendered", "rhd"):
         for who, scores in results.get(data, {}).items():
             mean_pose_mm = scores["mean_pose"]["epe_mm"]
             text = f"{data}, {who}: {scores['epe_mm']:.1f} mm mean error, AUC {scores['auc_20_50']:.3f}"
             write(f"{text}   (the mean pose: {mean_pose_mm:.1f} mm)")
-    write(f"all stages took {stages.seconds() / 60:.1f} minutes; open [bold]{report}[/]")
+    write(f"all stages took {stages.seconds() / 60:.1f} minutes; open {report}")
     print(report)

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import write_text
+from latent_hands.progress import messages, say
 
 Results = dict[str, Any]
 
@@ -23,7 +22,7 @@ class Stages:
 
     def __init__(self, folder: Path, count: int):
         self.folder, self.count = folder, count
-        self.console = Console(stderr=True)
+        self.console = messages()
         self.path = folder / "demo.json"
         self.number = 0
         self.before: dict[str, float] = {}
@@ -40,18 +39,18 @@ class Stages:
         kept = self.known.get(name, {})
         unchanged = {key: kept.get(key) for key in current} == current
         done = unchanged and all((self.folder / file).exists() for file in files)
-        heading = f"[bold]{self.number}/{self.count}[/] {name}"
+        heading = f"{self.number}/{self.count} {name}"
         if done:
-            self.console.print(f"{heading}: already done")
+            say(self.console, f"{heading}: already done", "bold")
         else:
-            self.console.print(heading)
+            say(self.console, heading, "bold")
             started = time.time()
             results = work()
             seconds = time.time() - started
             kept = current | {"results": results, "seconds": seconds, "at": started}
             self.known[name] = kept
             write_text(self.path, json.dumps(self.known, indent=1))
-            self.console.print(f"    {seconds:.0f} s", highlight=False)
+            say(self.console, f"    {seconds:.0f} s")
         self.before[name] = kept["at"]
         return kept["results"]
 

@@ -251,6 +251,6 @@ def reproduce(what: str, study: Study) -> list[Path]:
     files = []
     with one_writer(study.sets.out):
         for name in FIGURES if what == "all" else [what]:
-            study.print(f"[bold]{name}[/]")
+            study.print(name, "bold")
             files += FIGURES[name](study)
     return files

@@ -5,8 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.data import Sample, open_data
@@ -15,7 +13,7 @@ from latent_hands.data.windows import Windows
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
 from latent_hands.predictor import Model
-from latent_hands.progress import progress_bars
+from latent_hands.progress import messages, progress_bars, say
 from latent_hands.studies.demo import IMAGE_PX, SCENE_SIZE
 
 FEWEST_TO_TRAIN = 256
@@ -64,7 +62,7 @@ class Sets:
         if count < FEWEST_TO_TRAIN:
             raise HandsError(f"count is {count}; it must be {FEWEST_TO_TRAIN} or more")
         self.out, self.rendered_root, self.count, self.trained = out, rendered, count, trained
-        self.console = Console(stderr=True)
+        self.console = messages()
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
         self._training: dict[Any, Hands] = {}
         self._evaluation: dict[Any, Windows] = {}
@@ -77,7 +75,7 @@ class Sets:
             return open_source("rendered", self.rendered_root)
         root = self.out / ("hands" if self.trained else "evaluation_hands")
         count, evaluation = self.count if self.trained else 1, self.count // 6
-        self.console.print(f"rendering the missing ones of {count + evaluation} hands into {root}")
+        say(self.console, f"rendering the missing ones of {count + evaluation} hands into {root}")
         from latent_hands.rendering.sets.dataset import render_dataset
 
         render_dataset(root, count, IMAGE_PX, evaluation_count=evaluation, scene_size=SCENE_SIZE)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
+from latent_hands.progress import say
 from latent_hands.runs.folder import EXPERIMENT, RESUME
 from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.reproduce.curves import Line, Spent, clock
@@ -79,7 +81,7 @@ class Study:
         self.sets, self.effort, self.seeds, self.run = sets, effort, seeds, run
         self.shares = shares
         self.runs = sets.out / "runs"
-        self.print = sets.console.print
+        self.print = partial(say, sets.console)
 
     def trial(self, name: str, plan: Plan, seed: int, training_source: Source) -> Trial:
         """Return the folder and the experiment of a training."""
@@ -110,7 +112,7 @@ class Study:
             left = (time.monotonic() - started) / number * (len(missing) - number) / 60 if number else None
             about = "" if left is None else f", about {left:.0f} minutes left"
             place = f"{len(order) - len(missing) + number + 1}/{len(order)}"
-            self.print(f"[bold]run {place}[/] {trial.folder.name}{about}", highlight=False)
+            self.print(f"run {place} {trial.folder.name}{about}", "bold")
             self.train(trial)
         return trials
 
