@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from tiny_hands import TINY
 
 from latent_hands.build import build_phases, build_vae
+from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.runs import folder as checkpoint
@@ -40,7 +41,7 @@ def test_a_run_loads_as_it_was_saved(run):
 
 
 def test_networks_that_are_loaded_are_not_filled_with_random_numbers():
-    with checkpoint._Unfilled():
+    with Unfilled():
         weight = torch.nn.init.normal_(torch.zeros(3))
         meta = torch.nn.init.kaiming_uniform_(torch.empty(3, 2, device="meta"))
     assert torch.equal(weight, torch.zeros(3))

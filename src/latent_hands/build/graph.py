@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from latent_hands.beyond.painter import PaintedDecoder, check_over
+from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import DecoderArrow, EncoderArrow, Experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
@@ -23,7 +24,7 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
     Raises HandsError for unknown factors, modalities and networks, for a decoder that cannot be painted over
     another one, and for more than MAX_WEIGHTS weights, before they take memory.
     """
-    with torch.device("meta"):
+    with Unfilled(), torch.device("meta"):
         weights = sum(parameter.numel() for parameter in _graph(experiment).parameters())
     if weights > MAX_WEIGHTS:
         raise HandsError(

@@ -10,17 +10,17 @@ A run keeps the latest weights, not the best on validation data, because schedul
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.overrides import TorchFunctionMode
 
 from latent_hands.build import build_vae
+from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
@@ -188,7 +188,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     path = find_run(run)
     experiment = load_experiment(path / EXPERIMENT, earlier=True)
     weights, _ = read_tensors(path / WEIGHTS)
-    with _Unfilled():
+    with Unfilled():
         with torch.device("meta"):
             check_size(build_vae(experiment), weights, path)
         vae = build_vae(experiment)
@@ -207,24 +207,3 @@ def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) 
             f"{path}: {EXPERIMENT} describes a graph with {expected} weights, {WEIGHTS} holds {found}: "
             "they belong to different graphs"
         )
-
-
-_FILLING = (
-    *(Tensor.normal_, Tensor.uniform_),
-    *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_),  # these pass on themselves
-)
-
-
-class _Unfilled(TorchFunctionMode):
-    """Leave parameters without their random start, because they are loaded.
-
-    Random numbers take a tenth of a second, and on the device "meta" they import PyTorch's compiler, which
-    takes more than a second.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Call a function of PyTorch, unless it fills a tensor with random numbers."""
-        kwargs = kwargs or {}
-        return (args or tuple(kwargs.values()))[0] if func in _FILLING else func(*args, **kwargs)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from latent_hands.build import build_phases, build_vae
+from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment
 
 Line = dict[str, Any]
@@ -34,7 +35,7 @@ class ImageStep(NamedTuple):
 
 def image_steps(experiment: Experiment) -> dict[str, ImageStep]:
     """Return for each phase its first step that reads only labelled images, if it has one."""
-    with torch.device("meta"):
+    with Unfilled(), torch.device("meta"):
         vae = build_vae(experiment)
     steps: dict[str, ImageStep] = {}
     for phase in build_phases(experiment, vae):
