@@ -74,8 +74,8 @@ def own_mb() -> float:
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
 
-def write_stores(folder: Path, sizes: list[int]) -> None:
-    """Write a store for each size."""
+def write_stores(folder: Path, sizes: list[int], experiment: str = "paper_rhd") -> None:
+    """Write a store for each size, with the windows of an experiment."""
     from tiled_store import write_tiled_store
 
     from latent_hands.configuration import load_experiment
@@ -84,7 +84,7 @@ def write_stores(folder: Path, sizes: list[int]) -> None:
     from latent_hands.data.store import Cut
     from latent_hands.rendering.sets.dataset import render_dataset
 
-    data = load_experiment("paper_rhd").data
+    data = load_experiment(experiment).data
     cut = Cut("rendered", data.crop, data.right_hands, data.margin, data.window_px)
     hands = render_dataset(folder / "hands", 16, 64, 0, 1, evaluation_count=0, progress=False)
     samples = open_data("rendered", hands, "training")

@@ -11,6 +11,7 @@ thread, the step. "bare networks" is the same step on one constant batch.
 import argparse
 import itertools
 import json
+import math
 import os
 import tempfile
 import time
@@ -136,7 +137,7 @@ def measured(rounds: int, seconds: float, px: int, workers: int) -> tuple[dict[s
             PLAIN: lambda: training.plain(workers),
             BARE: training.bare,
             EPOCH: training.epoch,
-            "augmented batches alone": training.augmented,
+            AUGMENTED: training.augmented,
             PEAK: multiplications,
         }
         rows = {name: Row(work()) for name, work in works.items()}
@@ -150,6 +151,7 @@ def summary(rows: dict[str, Row], flops: float) -> dict[str, dict[str, float]]:
     """Return the numbers of each row by the name of the column."""
     peak = 2 * MATMUL**3 / min(rows[PEAK].wall_s)
     table = {}
+    operations = dict.fromkeys(rows, flops) | {PEAK: 2 * MATMUL**3, AUGMENTED: math.nan}
     for name, row in rows.items():
         rates = [1 / each for each in row.wall_s]
         pairs = zip(row.wall_s, rows[PLAIN].wall_s, strict=True)
@@ -161,7 +163,7 @@ def summary(rows: dict[str, Row], flops: float) -> dict[str, dict[str, float]]:
             "system, ms": 1000 * median(row.system_s),
             "over plain": median(plain / own for own, plain in pairs),
             "over bare": median(other / own for own, other in bare),
-            "share of peak": (2 * MATMUL**3 if name == PEAK else flops) * max(rates) / peak,
+            "share of peak": operations[name] * max(rates) / peak,
         }
     return table
 

@@ -12,6 +12,7 @@ from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
 from latent_hands.interrupt import on_interrupt
 from latent_hands.lock import one_writer
+from latent_hands.memory import keep_freed_memory
 from latent_hands.paper.algorithms import Feed, Phase
 from latent_hands.paper.bound import Term
 from latent_hands.paper.graph import DisentangledVAE
@@ -43,6 +44,7 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     update if a term is not finite.
     """
     out = Path(out)
+    keep_freed_memory()
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
     accelerator = Accelerator()
