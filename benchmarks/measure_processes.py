@@ -41,7 +41,11 @@ def rate(store: Path, out: Path, processes: int, threads: int, updates: int) -> 
     command += [str(processes), str(program), "train", "study_estimation", "--out", str(out), *options]
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": str(threads)}
     subprocess.run(command, check=True, env=environment, capture_output=True)
-    lines = [line for line in read_metrics(out) if line["phase"] == "embed_rgb" and "samples_per_s" in line]
+    lines = [
+        line
+        for line in read_metrics(out / "metrics.jsonl")
+        if line["phase"] == "embed_rgb" and "samples_per_s" in line
+    ]
     return median(float(line["samples_per_s"]) for line in lines)
 
 
