@@ -46,7 +46,7 @@ def measure(store: Path, batches: int) -> dict[str, float]:
     opened = time.perf_counter()
     check_data(experiment, vae, phases, hands)
     phase = phases[-1]
-    loader = build_batches(experiment, hands.training, phase, seed=0).epoch(0, keys(vae, phase.steps))
+    loader = build_batches(experiment, hands.training, phase, seed=0).epoch(0, keys(vae, phase.parts))
     next(loader)
     ready, cpu = time.perf_counter(), time.process_time()
     for _ in range(batches):

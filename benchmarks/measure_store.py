@@ -75,13 +75,14 @@ def waiting(windows: Windows) -> dict[str, float]:
     torch.set_num_threads(THREADS)
     vae = build_vae(EXPERIMENT)
     phase = next(phase for phase in build_phases(EXPERIMENT, vae) if phase.name == PHASE)
+    step = phase.steps[0]
     optimiser = AdamW(parameters(vae, phase).values(), fused=True)
     batches = build_batches(EXPERIMENT, windows, phase, seed=0)
-    needed, waits, steps = keys(vae, phase.steps), [], []
+    needed, waits, steps = keys(vae, phase.parts), [], []
     clock = time.perf_counter()
     for batch in batches.epoch(0, needed):
         waits.append(time.perf_counter() - clock)
-        take_step(vae, phase.steps[0], batch, optimiser)
+        take_step(vae, step, {step.parts[0].feed: batch}, optimiser)
         steps.append(time.perf_counter() - clock - waits[-1])
         clock = time.perf_counter()
     waited, worked = sum(waits[1:]), sum(steps[1:])

@@ -35,16 +35,13 @@ from latent_hands.data.crops import build_windows
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.paper.algorithms import keys
+from latent_hands.paper.modality import Batch
 from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.training.learning import parameters, take_step
 
 HANDS, MATMUL = 64, 2048
-PLAIN, BARE, EPOCH, PEAK = (
-    "plain implementation",
-    "bare networks",
-    "epoch from a packed store",
-    "matmul, bf16",
-)
+PLAIN, BARE, EPOCH = "plain implementation", "bare networks", "epoch from a packed store"
+AUGMENTED, PEAK = "augmented batches alone, one thread", "matmul, bf16"
 
 
 @dataclass
@@ -88,19 +85,24 @@ class Training:
         self.phase = build_phases(self.experiment, self.vae)[-1]
         self.optimiser = AdamW(parameters(self.vae, self.phase).values(), fused=True)
         self.batches = build_batches(self.experiment, self.windows, self.phase, seed=0)
-        self.keys = keys(self.vae, self.phase.steps)
+        self.keys = keys(self.vae, self.phase.parts)
+
+    def update(self, batch: Batch) -> None:
+        """Take one step on a batch."""
+        step = self.phase.steps[0]
+        take_step(self.vae, step, {step.parts[0].feed: batch}, self.optimiser)
 
     def bare(self) -> Iterator[int]:
         """Take the step on one constant batch."""
         batch = self.batches.batch(0, 0, self.keys)
         while True:
-            take_step(self.vae, self.phase.steps[0], batch, self.optimiser)
+            self.update(batch)
             yield self.phase.batch_size
 
     def epoch(self) -> Iterator[int]:
         """Take the step on augmented batches of the store."""
         for batch in self.batches.stream(self.keys):
-            take_step(self.vae, self.phase.steps[0], batch, self.optimiser)
+            self.update(batch)
             yield self.phase.batch_size
 
     def augmented(self) -> Iterator[int]:
@@ -117,7 +119,7 @@ class Training:
         """Return the floating-point operations of a step for one image, twice the multiplications."""
         batch = self.batches.batch(0, 0, self.keys)
         with FlopCounterMode(display=False) as counter:
-            take_step(self.vae, self.phase.steps[0], batch, self.optimiser)
+            self.update(batch)
         return counter.get_total_flops() / self.phase.batch_size
 
 
