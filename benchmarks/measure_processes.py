@@ -40,7 +40,9 @@ def rate(store: Path, out: Path, processes: int, threads: int, updates: int) -> 
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
     command += [str(processes), str(program), "train", "study_estimation", "--out", str(out), *options]
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": str(threads)}
-    subprocess.run(command, check=True, env=environment, capture_output=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
     lines = [
         line
         for line in read_metrics(out / "metrics.jsonl")
