@@ -29,10 +29,17 @@ PROGRAM = "import sys; from latent_hands.cli import main; sys.exit(main())"
 
 def rate(store: Path, out: Path, processes: int, threads: int, updates: int) -> float:
     """Return the images per second of the embedding of images."""
+    from tiled_store import convention_option
+
     from latent_hands.runs.metrics import read_metrics
 
     epochs = max(1, updates * BATCH * processes // 1212)
-    options = [f"--data.root={store}", "--data.validation_share=0.01", "--training.validate_every=100000"]
+    options = [
+        f"--data.root={store}",
+        convention_option(store),
+        "--data.validation_share=0.01",
+        "--training.validate_every=100000",
+    ]
     options += ["--phases.disentangle.epochs=1", "--phases.embed_pose.epochs=1"]
     options += [f"--phases.embed_rgb.epochs={epochs}", f"--phases.embed_rgb.batch_size={BATCH}"]
     program = out.parent / "program.py"

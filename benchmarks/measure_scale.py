@@ -31,6 +31,7 @@ COLUMNS = {
 def measure(store: Path, batches: int) -> dict[str, float]:
     """Measure one store: from the imported program to the first batch, then augmented batches of 64."""
     import torch
+    from tiled_store import convention_option
 
     from latent_hands.build import build_batches, build_hands, build_phases, build_vae
     from latent_hands.configuration import load_experiment
@@ -38,7 +39,8 @@ def measure(store: Path, batches: int) -> dict[str, float]:
     from latent_hands.training.feeds import check_data
 
     torch.set_num_threads(1)
-    experiment = load_experiment("paper_rhd", [f"--data.root={store}", "--data.name=rendered", *SHARE])
+    options = [f"--data.root={store}", "--data.name=rendered", convention_option(store), *SHARE]
+    experiment = load_experiment("paper_rhd", options)
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
     before_mb, started = own_mb(), time.perf_counter()
