@@ -325,3 +325,5 @@ def test_training_refuses_labels_of_another_convention():
         check_joints(Data(), found)
     with pytest.raises(HandsError, match=r"train with --data\.convention stb"):
         check_joints(Data(name="stb"), "stb")
+    with pytest.raises(HandsError, match="`latent-hands fine-tune estimation` translates the labels"):
+        check_joints(Data(name="stb"), "stb", start="estimation")

@@ -21,7 +21,8 @@ from latent_hands.interrupt import exit_code, stopping_signals
 GROUPS = {
     "Start": ("demo", "models"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
-    "Train and evaluate": ("train", "evaluate", "benchmark", "assess", "reproduce", "detector train"),
+    "Train": ("train", "fine-tune", "detector train"),
+    "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
     "Use a model": ("estimate", "label", "synthesise", "transfer", "walk"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),
@@ -117,7 +118,7 @@ def _run(name: str, arguments: list[str]) -> int:
 
 def find_command(name: str) -> Callable[..., bool | None]:
     """Return the function of a command."""
-    module, _, function = name.partition(" ")
+    module, _, function = name.replace("-", "_").partition(" ")
     return getattr(import_module(f"latent_hands.cli.{module}"), function or module)
 
 

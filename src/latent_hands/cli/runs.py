@@ -8,7 +8,6 @@ from tyro.conf import arg
 
 from latent_hands.cli.options import Data, Json, Limit, Root, Run, Runs, Split, unset
 from latent_hands.cli.tables import print_json, print_table
-from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
     from latent_hands.evaluation.calibration import Calibration
@@ -100,7 +99,7 @@ def calibrate(
         detector: Read the hands at their labels for the rules, without the detector.
         picture: File of the reliability diagram of the confidence.
     """
-    from latent_hands.cli.sources import find_samples
+    from latent_hands.cli.sources import find_samples, parse_set
     from latent_hands.draw import save_figure
     from latent_hands.draw.reliability import reliability_diagram
     from latent_hands.evaluation.calibration import calibrate as fit
@@ -110,7 +109,7 @@ def calibrate(
     result = fit(run, find_samples(data, root, split, (), limit), write)
     fitted = None
     if rules:
-        named = {data: root} | dict(map(_named, also))
+        named = {data: root} | dict(parse_set(text, "--also") for text in also)
         sets = [_labelled(name, folder, split, limit) for name, folder in named.items()]
         with progress_bars() as advance:
             fitted = calibrate_rules(run, sets, result.temperature, detector, write, advance)
@@ -141,14 +140,6 @@ def print_rules(rules: "FittedRules") -> None:
     rows = [[f"{p:.2f}", f"{o:.2f}", str(n)] for p, o, n in found["reliability"]]
     title = f"share of joints within 30 mm; mean difference {found['calibration_error']:.3f}"
     print_table(["expected", "observed", "hands"], rows, title)
-
-
-def _named(text: str) -> tuple[str, Path]:
-    """Return name and folder of NAME=DIR. Raises HandsError for another text."""
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise HandsError(f'--also is "{text}", but must be NAME=DIR, such as ge2019=FOLDER')
-    return name, Path(folder)
 
 
 def _labelled(name: str, root: Path, split: str, limit: int | None) -> "LabelledImages":

@@ -23,6 +23,14 @@ def parse_box(text: str) -> Box:
     return x, y, width, height
 
 
+def parse_set(text: str, option: str) -> tuple[str, Path]:
+    """Return name and folder of "NAME=DIR". Raises HandsError for another text."""
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise HandsError(f'{option} is "{text}", but must be NAME=DIR, such as ge2019=FOLDER')
+    return name, Path(folder)
+
+
 def find_samples(
     data: str, root: Path | None, split: str, ids: Sequence[str], limit: int | None = None
 ) -> list[Sample]:

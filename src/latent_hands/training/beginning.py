@@ -154,6 +154,6 @@ def check_convention(experiment: Experiment, phases: tuple[Phase, ...], started:
     if kept and given != own:
         raise HandsError(
             f'[data] convention is "{own}", but {start} was trained with "{given}", and {", ".join(kept)} of '
-            f'it would not learn, so that poses would stay in "{given}": use labels in "{given}", or an '
-            f"algorithm that trains {', '.join(kept)}"
+            f'it would not learn, so that poses would stay in "{given}": translate the labels, as '
+            f"`latent-hands fine-tune {start}` does"
         )

@@ -41,7 +41,7 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     """
     for windows in filter(None, (hands.training, hands.validation)):
         check_labels(windows)
-    check_joints(experiment.data, hands.training.convention)
+    check_joints(experiment.data, hands.training.convention, experiment.training.start)
     feeds = feeds_of(experiment, vae, phases, hands)
     for phase in phases:
         try:
@@ -63,12 +63,19 @@ def _no_hands(feed: Feed, labelled: float) -> str:
     return f"{text}; it must be above 0, and some of these hands must have all labels that are learnt from"
 
 
-def check_joints(data: Data, found: str | None) -> None:
-    """Raise HandsError if the labels have another joint convention than [data] states."""
+def check_joints(data: Data, found: str | None, start: str = "") -> None:
+    """Raise HandsError if the labels have another joint convention than [data] states.
+
+    A run that starts with the weights of another keeps the convention of that one, so its labels must be
+    translated. A new run can learn the convention of its labels.
+    """
     if found not in (None, data.convention):
+        advice = f"train with --data.convention {found}"
+        if start:
+            advice = f"`latent-hands fine-tune {start}` translates the labels"
         raise HandsError(
             f'[data] convention is "{data.convention}", but the joints of "{data.name}" are in "{found}": '
-            f"train with --data.convention {found}"
+            f"{advice}"
         )
 
 

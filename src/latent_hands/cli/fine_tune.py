@@ -1,0 +1,116 @@
+"""The command fine-tune."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import Data, Json, LabelledHandedness, Limit, Root, Run, Split, unset
+
+NAMES = {"learnt": "learnt from", "held_out": "held out", "control": "control"}
+
+
+def fine_tune(
+    run: Run,
+    data: Data,
+    root: Root,
+    out: Annotated[Path, arg(metavar="DIR", help="The new run folder.")] = Path("runs/tuned"),
+    split: Split = "training",
+    groups: Annotated[Path | None, unset("by names", "FILE")] = None,
+    held_out: Annotated[float, arg(metavar="SHARE")] = 0.3,
+    updates: Annotated[int, arg(metavar="N")] = 300,
+    learning_rate: Annotated[float, arg(metavar="RATE")] = 1e-4,
+    convention: Annotated[str | None, unset("that of the data set", "NAME")] = None,
+    handedness: LabelledHandedness = None,
+    control: Annotated[str | None, unset("none", "NAME=DIR")] = None,
+    limit: Limit = None,
+    seed: Annotated[int, arg(metavar="N")] = 0,
+    json: Json = False,
+) -> bool:
+    """Fine-tune a run on a few labelled hands of your own, and measure the gain on held-out ones.
+
+    $ latent-hands fine-tune estimation --data coco --root mine --groups persons.csv
+    $ latent-hands fine-tune estimation --data coco --root mine --control rendered=hands --out runs/tuned
+
+    Output: a run folder, and the scores before and after on the hands that were learnt from, on held-out
+    hands, and on the control. Only the encoder of images learns.
+
+    Hold out people or places: frames of one person resemble each other. Without --groups, the group of a hand
+    is its block, or its name without the number at its end. With a single group, images are held out, and a
+    warning says so. A warning also says if the model only learnt the people of its labels.
+
+    Labels in another joint convention are translated into that of the run.
+
+    The exit code is 1 if there is a warning.
+
+    Args:
+        groups: A CSV file with the columns name,group: the person or place of each hand.
+        held_out: Share of the hands to hold out, from 0.1 to 0.9.
+        updates: Number of updates of 16 hands each.
+        learning_rate: Learning rate at the beginning.
+        convention: The joint convention of the labels: rhd, mediapipe and more (docs/data.md).
+        control: A labelled data set of other people, whose evaluation split is scored before and after.
+    """
+    from dataclasses import replace
+
+    from latent_hands.cli.sources import parse_set
+    from latent_hands.cli.tables import print_json
+    from latent_hands.data import open_data
+    from latent_hands.data.sample import with_handedness
+    from latent_hands.errors import HandsError
+    from latent_hands.studies import fine_tuning
+
+    if not 0.1 <= held_out <= 0.9 or updates < 1:
+        raise HandsError(
+            f"--held-out is {held_out:g} and --updates {updates}; the share must be between 0.1 and 0.9, "
+            "and the updates 1 or more"
+        )
+    samples = with_handedness(open_data(data, root, split, limit), handedness)
+    if convention is not None:
+        samples = [replace(sample, convention=convention) for sample in samples]
+    others = [] if control is None else open_data(*parse_set(control, "--control"), "evaluation", limit)
+    found = fine_tuning.fine_tune(
+        run,
+        samples,
+        out,
+        groups=None if groups is None else read_groups(groups),
+        held_out=held_out,
+        updates=updates,
+        learning_rate=learning_rate,
+        seed=seed,
+        control=others,
+    )
+    if json:
+        print_json(found)
+    else:
+        print_gain(found)
+    return not found["warnings"]
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Return the group of each name in a CSV file. Raises HandsError for other columns."""
+    import csv
+
+    from latent_hands.errors import BROKEN, HandsError
+
+    try:
+        rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
+        return {row["name"]: row["group"] for row in rows}
+    except BROKEN as error:
+        raise HandsError(f"{path} must be a CSV file with the columns name,group: {error}") from error
+
+
+def print_gain(found: dict) -> None:
+    """Print the scores before and after."""
+    from latent_hands.cli.evaluate import SCORES
+    from latent_hands.cli.tables import print_table
+
+    rows = []
+    for part, name in NAMES.items():
+        for key, before in found.get(part, {}).get("before", {}).items():
+            after, (title, unit, digits) = found[part]["after"][key], SCORES[key]
+            cells = [f"{value:.{digits}f} {unit}" for value in (before, after, after - before)]
+            rows.append([f"{name}, {found[part]['samples']} hands: {title}", *cells])
+    notes = [f"split by {found['split_by']}", *(f"warning: {text}" for text in found["warnings"])]
+    title = f"{found['run']} -> {found['out']}"
+    print_table(["", "before", "after", "change"], rows, title, "\n".join(notes))
