@@ -23,6 +23,7 @@ def fine_tune(
     convention: Annotated[str | None, unset("that of the data set", "NAME")] = None,
     handedness: LabelledHandedness = None,
     control: Annotated[str | None, unset("none", "NAME=DIR")] = None,
+    rehearsal: Annotated[str | None, unset("none", "NAME=DIR")] = None,
     limit: Limit = None,
     seed: Annotated[int, arg(metavar="N")] = 0,
     json: Json = False,
@@ -50,6 +51,8 @@ def fine_tune(
         learning_rate: Learning rate at the beginning.
         convention: The joint convention of the labels: rhd, mediapipe and more (docs/data.md).
         control: A labelled data set of other people, whose evaluation split is scored before and after.
+        rehearsal: Labelled hands, such as rendered ones, that are learnt together with yours, three for each
+            of them, so that the model does not forget.
     """
     from dataclasses import replace
 
@@ -79,6 +82,7 @@ def fine_tune(
         learning_rate=learning_rate,
         seed=seed,
         control=others,
+        rehearsal=[] if rehearsal is None else open_data(*parse_set(rehearsal, "--rehearsal"), "training"),
     )
     if json:
         print_json(found)

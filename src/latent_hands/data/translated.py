@@ -1,58 +1,31 @@
-"""Labels in another joint convention: where another data set would place the joints of the same hands."""
+"""Samples with their labels in another joint convention."""
 
 from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float64
 
-from latent_hands.data.palm import palm_xyz_mm
+from latent_hands.data.export.layout import with_wrist
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
-from latent_hands.hand import geometry
-from latent_hands.hand.conventions import CONVENTIONS
-from latent_hands.hand.skeleton import MIDDLE_MCP
-from latent_hands.hand.translation import translate
+from latent_hands.hand.translation import translate_labels
 
 
 def translated_sample(sample: Sample, convention: str) -> Sample:
-    """Return a sample with its joints in another joint convention, in palm form.
+    """Return a sample with its joints in another joint convention; joint 0 is then the wrist.
 
-    The pose is moved by `hand.translation`, and put onto the fingers of the label. The 2D joints are the
-    projected joints. Raises HandsError if the convention of the sample, or the other one, has no table, and
-    for a sample without 3D joints, side or camera.
+    The 3D joints are translated (`hand.translation`), and the 2D joints move as their projections do. A
+    sample in this convention is returned as it is. Raises HandsError for a convention without a table, and
+    for a sample without 3D joints, side, camera or wrist.
     """
     if sample.convention == convention:
         return sample
-    if sample.convention is None:
-        raise HandsError(f"{sample.where} names no joint convention, so it cannot be translated; name it")
-    xyz_mm = palm_xyz_mm(sample)
-    if xyz_mm is None or sample.side is None or sample.K is None:
-        raise HandsError(f"{sample.where} needs xyz_mm, side and K to be translated into {convention}")
-    CONVENTIONS.find(sample.convention)
-    right = torch.tensor([sample.side == "right"])
-    pose, bone_mm = geometry.normalise(xyz_mm)
-    moved = translate(pose[None], sample.convention, convention, right)[0].double().numpy()
-    offset, ratio = onto(moved, pose.double().numpy())
-    joints = xyz_mm[0].double().numpy() + float(bone_mm) * (offset + ratio * moved)
-    with_wrist = np.concatenate([joints, 2 * joints[:1] - joints[MIDDLE_MCP : MIDDLE_MCP + 1]])
-    uv_px = project(with_wrist, sample.K.astype(float)).astype(np.float32)
-    return replace(
-        sample,
-        root="palm",
-        xyz_mm=with_wrist[:21].astype(np.float32),
-        uv_px=uv_px[:21],
-        wrist_mm=with_wrist[21].astype(np.float32),
-        wrist_px=uv_px[21],
-        convention=convention,
-    )
-
-
-def onto(
-    pose: Float64[np.ndarray, "21 3"], given: Float64[np.ndarray, "21 3"]
-) -> tuple[Float64[np.ndarray, "3"], float]:
-    """Return offset c and scale r that put a pose onto the fingers of another: least |c + r pose - given|."""
-    fingers, seen = pose[1:], given[1:]
-    centre, mean = fingers.mean(axis=0), seen.mean(axis=0)
-    ratio = float(((fingers - centre) * (seen - mean)).sum() / ((fingers - centre) ** 2).sum())
-    return mean - ratio * centre, ratio
+    hand = with_wrist(sample).projected()
+    if hand.convention is None or hand.xyz_mm is None or hand.K is None or hand.side is None:
+        raise HandsError(f"{sample.where} needs convention, xyz_mm, side and K to be in {convention}")
+    right = torch.tensor([hand.side == "right"])
+    xyz_mm = torch.from_numpy(hand.xyz_mm)[None].double()
+    moved = translate_labels(xyz_mm, hand.convention, convention, right)[0].numpy().astype(np.float32)
+    shift_px = project(moved, hand.K) - project(hand.xyz_mm, hand.K)
+    uv_px = None if hand.uv_px is None else hand.uv_px + shift_px
+    return replace(hand, xyz_mm=moved, uv_px=uv_px, wrist_mm=None, wrist_px=None, convention=convention)

@@ -97,10 +97,10 @@ def canonicalise(
 
 
 def compose(
-    cpose: Float[Tensor, "*batch 21 3"],
+    cpose: Float[Tensor, "*batch points 3"],
     viewpoint: Float[Tensor, "*batch 3 3"],
     right: Bool[Tensor, "*batch"] | None = None,
-) -> Float[Tensor, "*batch 21 3"]:
+) -> Float[Tensor, "*batch points 3"]:
     """Return the 3DPose of a canonical pose and a viewpoint V: cpose @ V, or cpose @ Mz @ V where `right`.
 
     The 3DPose has the unit of `cpose` and is relative to the palm. `canonicalise` is the inverse.

@@ -21,6 +21,7 @@ from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.readers.export_record import RECORD
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import append_text, write_text
+from latent_hands.hand.conventions import recorded
 from latent_hands.predictions.coco_files import annotation, categories
 from latent_hands.predictor.agreement import AGREE_MM, Agreed
 from latent_hands.progress import Advance
@@ -142,6 +143,7 @@ class PseudoLabels:
             "categories": categories(),
         }
         record = {"layout": "coco", "data": "images", **self.made_by}  # its flags: 1 is hidden, 2 visible
+        record["convention"] = recorded(self.made_by["convention"])
         write_text(self.folder / RECORD, json.dumps(record))
         write_text(self.folder / "annotations" / f"{split}.json", json.dumps(content))
         return {

@@ -29,6 +29,7 @@ LEAST = 8
 UPDATES, BATCH = 300, 16
 """Updates of a fine-tuning, and hands in a batch."""
 LEARNING_RATE = 1e-4
+REHEARSED = 3
 WORTH_MM = 0.3
 """Smaller changes of the error are no gain."""
 _ENDING = re.compile(r"[-_./ ]*\d*$")
@@ -45,6 +46,7 @@ def fine_tune(
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
     control: Sequence[Sample] = (),
+    rehearsal: Sequence[Sample] = (),
 ) -> dict[str, Any]:
     """Fine-tune the encoder of images of a run, and return scores before and after.
 
@@ -58,6 +60,8 @@ def fine_tune(
         learning_rate: learning rate of Adam at the beginning; it falls to zero.
         seed: seed of the order and the augmentation.
         control: labelled hands of other people, which are scored, too.
+        rehearsal: further hands to learn from, such as rendered ones, `REHEARSED` for each hand that is
+            learnt: so the model does not forget what the labels do not show.
 
     Returns "split_by", the numbers of hands, "learnt", "held_out" and maybe "control", each with the scores
     "before" and "after", and "warnings". Raises HandsError for labels that do not fit the run.
@@ -70,8 +74,10 @@ def fine_tune(
     if control:
         parts["control"] = in_latent(control, convention, run)
     before = {name: _scores(model, part, name) for name, part in parts.items()}
-    experiment = tuned_experiment(model.experiment, run, len(learnt), updates, learning_rate, seed)
-    tuned = api.train(experiment, out, samples=learnt)
+    further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
+    count = len(learnt) + len(further)
+    experiment = tuned_experiment(model.experiment, run, count, updates, learning_rate, seed)
+    tuned = api.train(experiment, out, samples=[*learnt, *further])
     found: dict[str, Any] = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
     for name, part in parts.items():
         found[name] = {
@@ -171,7 +177,7 @@ def tuned_experiment(
         schedule="cosine",
         warmup=min(20, updates // 10),
         seed=seed,
-        validate_every=10**9,
+        validate_every=10_000_000,
     )
     return replace(
         experiment,
