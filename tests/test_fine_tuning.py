@@ -17,7 +17,7 @@ from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.sample import Sample, project
 from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
-from latent_hands.hand.geometry import normalise
+from latent_hands.hand.geometry import normalise, to_wrist
 from latent_hands.hand.translation import in_convention, random_points
 from latent_hands.runs.folder import load_run
 from latent_hands.studies.fine_tuning import LEAST, in_latent, split_samples, tuned_experiment, warnings
@@ -26,7 +26,8 @@ K = np.array([[500.0, 0, 128], [0, 500, 128], [0, 0, 1]], np.float32)
 
 
 def hand(convention: str, name: str = "a", row: int = 0, **labels: object) -> Sample:
-    xyz_mm = in_convention(random_points(8, seed=2), convention)[row].numpy() + np.array([0, 0, 600])
+    points = to_wrist(in_convention(random_points(8, seed=2), convention))[row]
+    xyz_mm = points.numpy() + np.array([0, 0, 600])
     sample = Sample(name, Path("a.png"), "left", xyz_mm.astype(np.float32), K=K, convention=convention)
     return replace(sample.projected(), **labels)
 
@@ -63,7 +64,7 @@ def test_labels_in_the_convention_of_the_latent_stay_as_they_are():
 )
 def test_labels_that_cannot_be_translated_are_refused_with_what_can_be_done(convention, message):
     with pytest.raises(HandsError, match=f"{message}.*rhd.*must be translated: name their convention"):
-        in_latent([hand("rhd", convention=convention)], "rhd", "estimation")
+        in_latent([replace(hand("rhd"), convention=convention)], "rhd", "estimation")
 
 
 def test_whole_groups_are_held_out():
