@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from latent_hands.build import build_vae
