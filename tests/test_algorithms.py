@@ -100,8 +100,8 @@ def test_cross_modal_trains_every_arrow_of_eq_1():
 def test_a_phase_requests_only_the_labels_that_it_uses():
     phases = algorithm_1(EQ_2, (EQ_4, EQ_8), 1, 1)
     poses = {"pose", "cpose", "viewpoint"}
-    assert [keys(estimation(), phase.steps) for phase in phases] == [poses, poses, poses | {"rgb"}]
-    assert [keys(estimation(sided=True), p.steps) for p in phases][1] == poses | {"right"}
+    assert [keys(estimation(), phase.parts) for phase in phases] == [poses, poses, poses | {"rgb"}]
+    assert [keys(estimation(sided=True), p.parts) for p in phases][1] == poses | {"right"}
 
 
 def test_a_term_that_is_not_finite_is_named_and_changes_no_weight():

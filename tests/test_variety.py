@@ -117,8 +117,8 @@ def test_an_object_is_no_part_of_the_hand_and_hides_points_behind_it(index):
     assert (image.depth_m[hides] < plain.depth_m[hides]).all()
     visible, was = visible_joints(hand, image), visible_joints(hand, plain)
     assert not (visible & ~was).any()
-    column, row = np.round(hand.uv_px).astype(int).T.clip(0, SIZE - 1)
-    before = thing[row, column] & (image.depth_m[row, column] < hand.xyz_m[:, 2])
+    column, row = np.round(hand.label_px).astype(int).T.clip(0, SIZE - 1)
+    before = thing[row, column] & (image.depth_m[row, column] < hand.label_m[:, 2])
     np.testing.assert_array_equal(visible, was & ~before)
 
 

@@ -51,7 +51,7 @@ def test_the_2d_joints_are_the_projected_3d_joints(hands):
 
 def test_left_and_right_hands_close_to_the_palm_on_opposite_sides():
     signs = {"left": [], "right": []}
-    for index in range(6):
+    for index in range(12):
         for hand in whole_image(9, "training", index, 64, 0.0).record["hands"]:
             xyz = np.array(hand["xyz_m"])
             normal = np.cross(xyz[INDEX_MCP] - xyz[WRIST], xyz[LITTLE_MCP] - xyz[WRIST])

@@ -33,9 +33,7 @@ def assess(
         Literal["resnet18", "efficientnet_lite0"] | None, unset("resnet18", "{resnet18,efficientnet_lite0}")
     ] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
-    estimator: Annotated[
-        str | None, unset("the shipped `estimation`, if its joint convention is that of the run", "RUN")
-    ] = None,
+    estimator: Annotated[str | None, unset("the shipped `estimation`", "RUN")] = None,
     draws: Annotated[int, arg(metavar="N")] = 16,
     limit: Annotated[int | None, unset("all", "N", "Use only the first N groups and grids.")] = None,
     out: Annotated[Path | None, unset("none", "DIR")] = None,

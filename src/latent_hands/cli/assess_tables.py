@@ -74,7 +74,7 @@ def _pixels(rows: Numbers) -> Lines:
 def _sharpness(rows: Numbers) -> Lines:
     """Return the gradient energy by region, the power by octaves, and the scores of features if present."""
     shown = {n: rows[n] for n in METHODS if "power" in rows[n]}
-    octaves = [o for o in shown["pose_from_labels"]["power"] if not o.endswith("_interval")]
+    octaves = [o for row in [*shown.values()][:1] for o in row["power"] if not o.endswith("_interval")]
     seen = any("features" in row for row in shown.values())
     lines = []
     for name, row in shown.items():

@@ -22,7 +22,7 @@ def benchmark(
     limit: Limit = None,
     json: Json = False,
 ) -> None:
-    """Score a run by the official protocol of FreiHAND or HO-3D, and write the submission.
+    """Score a run by the official protocols of FreiHAND and HO-3D.
 
     $ latent-hands benchmark freihand --root FreiHAND_pub_v2_eval --out runs/freihand/pred.zip
     $ latent-hands benchmark ho3d --root HO3D_v3 --run runs/mine --rotations 8

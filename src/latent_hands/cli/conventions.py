@@ -80,7 +80,7 @@ def relabel(
     convention: Annotated[str, arg(metavar="NAME")] = "rhd",
     json: Json = False,
 ) -> None:
-    """Write the labels of a set anew in another joint convention, without rendering an image.
+    """Write the labels of a set anew in another joint convention; images stay.
 
     $ latent-hands conventions relabel hands hands_stb --convention stb
 

@@ -28,7 +28,7 @@ def fine_tune(
     seed: Annotated[int, arg(metavar="N")] = 0,
     json: Json = False,
 ) -> bool:
-    """Fine-tune a run on a few labelled hands of your own, and measure the gain on held-out ones.
+    """Fine-tune a run on a few labelled hands of your own; measure the gain on others.
 
     $ latent-hands fine-tune estimation --data coco --root mine --groups persons.csv
     $ latent-hands fine-tune estimation --data coco --root mine --control rendered=hands --out runs/tuned

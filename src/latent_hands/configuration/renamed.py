@@ -34,7 +34,8 @@ def named(table: Table, where: str, earlier: bool) -> Table:
     """
     data = _section(table, "data")
     text = data.get("convention", RHD if earlier else None)
-    if not isinstance(text, str) or (":" not in text and not earlier):
+    broken = not isinstance(table.get("data", {}), dict) or not isinstance(text, str)
+    if broken or (":" not in text and not earlier):
         return table
     return table | {"data": data | {"convention": read_recorded(text, where)}}
 

@@ -47,6 +47,7 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
         try:
             for feed, parts in by_feed(phase.parts).items():
                 if feed not in feeds:
+                    check_keys(hands.training, keys(vae, parts), experiment.data.frame)
                     raise HandsError(_no_hands(feed, experiment.supervision.labelled))
                 build_batches(experiment, feeds[feed], phase, 0).batch(0, 0, keys(vae, parts))
             if hands.validation is not None:

@@ -16,6 +16,7 @@ from latent_hands.data.formats.image import read_pixels
 from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import RHD
 from latent_hands.studies.assess.content import content_of
 
 Indices = Int64[Tensor, " some"]
@@ -50,6 +51,7 @@ class Benchmark:
     * `block` numbers the group or grid. The images of one block share people and places.
     * `right` marks right hands, for models that get the handedness as an input.
     * `uv_px` and `K` are in pixels of the cut images.
+    * `convention` is the joint convention of all joints.
     """
 
     rgb: Float[Tensor, "n 3 px px"]
@@ -67,6 +69,7 @@ class Benchmark:
     right: Bool[Tensor, " n"] | None = None
     uv_px: Float[Tensor, "n 21 2"] | None = None
     K: Float[Tensor, "n 3 3"] | None = None
+    convention: str = RHD
 
     @property
     def tag(self) -> Float[Tensor, "n 3 px px"]:
@@ -99,7 +102,8 @@ def open_benchmark(
     windows = build_windows(samples, "scene", 1.0, px, right_hands, kinds)
     if windows.convention != convention:
         raise HandsError(
-            f'the joint convention of {root} is "{windows.convention}"; this run needs "{convention}"'
+            f'the joint convention of {root} is "{windows.convention}"; this run needs "{convention}": '
+            f"render it with --convention {convention}"
         )
 
     def labels(frame: str, *keys: str) -> dict[str, Tensor]:
@@ -120,6 +124,7 @@ def open_benchmark(
         transfers=_transfers(truth, number),
         groups=_groups(truth, number),
         right=windows.handed,
+        convention=convention,
     )
 
 

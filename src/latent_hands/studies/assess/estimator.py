@@ -10,6 +10,7 @@ from latent_hands.configuration import Data
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera
 from latent_hands.hand.geometry import ray_rotation
+from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model
 from latent_hands.studies.assess.benchmark import Benchmark, Indices
 from latent_hands.studies.assess.image_quality import Images
@@ -28,11 +29,10 @@ class Estimator:
     def check(self, data: Data) -> None:
         """Raise HandsError unless this run can estimate the hands of a run with these settings.
 
-        Both must have the same joint convention. The estimator must read box crops of left hands.
+        The estimator must read box crops of left hands, and the run must show hands as left ones.
         """
         own = self.model.experiment.data
         for whose, what, value, needed in (
-            ("estimator's", "convention", own.convention, data.convention),
             ("estimator's", "side", own.right_hands, "mirror"),
             ("estimator's", "crop", own.crop, "box"),
             ("run's", "side", data.right_hands, "mirror"),
@@ -44,13 +44,16 @@ class Estimator:
     def read(self, images: Images, benchmark: Benchmark, index: Indices) -> Float[Tensor, "n 21 3"]:
         """Estimate 3DPoses in bones, camera frame, from images with the labels of benchmark[index].
 
+        They are translated into the joint convention of the benchmark.
         The labels give the crop and the camera. Raises HandsError for a benchmark without them.
         """
         if benchmark.uv_px is None or benchmark.K is None:
             raise HandsError("an estimator needs a benchmark with 2D joints (uv_px) and cameras (K)")
         labels = (benchmark.uv_px[index], benchmark.visible[index], benchmark.K[index])
         parts = zip(*(tensor.split(PART) for tensor in (images, *labels)), strict=True)
-        return torch.cat([self._read(*part) for part in parts])
+        pose = torch.cat([self._read(*part) for part in parts])
+        own = self.model.experiment.data.convention
+        return pose if benchmark.convention == own else translate(pose, own, benchmark.convention)
 
     def _read(
         self,
