@@ -19,7 +19,7 @@ def fit(
     statistic: Literal["median", "mean"] = "mean",
     json: Json = False,
 ) -> None:
-    """Fit a joint convention to the labels of a data set: where does it place the joints?
+    """Fit a joint convention to the labels of a data set.
 
     $ latent-hands conventions fit --data stb --root STB
     $ latent-hands conventions fit --data mine --root points.npy --order stb

@@ -13,7 +13,7 @@ def demo(
     count: Annotated[int, arg(metavar="N", help="Number of training images to render.")] = 1600,
     rhd: Annotated[Path | None, unset("no evaluation on RHD", "DIR", "Also evaluate on RHD in DIR.")] = None,
 ) -> None:
-    """Run the whole path in minutes: render, train, evaluate, estimate, transfer, report.
+    """Run the whole path in minutes: render, train, evaluate, estimate, transfer.
 
     $ latent-hands demo
     $ latent-hands demo --out runs/small --count 400

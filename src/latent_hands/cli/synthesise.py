@@ -19,7 +19,7 @@ def synthesise(
     split: Split = "evaluation",
     content_reads: ContentReads = None,
 ) -> None:
-    """Make an image with the hand pose of A and the scene of B (skin, light, background).
+    """Make an image with the hand pose of A and the scene of B.
 
     $ latent-hands synthesise synthesis --pose a.png --content b.png
     $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
