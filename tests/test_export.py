@@ -17,6 +17,7 @@ from latent_hands.data.export import LAYOUTS, export
 from latent_hands.data.export.freihand import IMAGE_PX
 from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.data.sample import project
+from latent_hands.hand.conventions import recorded
 from latent_hands.hand.geometry import to_palm
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS, reorder
 from latent_hands.rendering.sets.dataset import render_dataset
@@ -62,7 +63,8 @@ def test_rendered_hands_keep_every_label_and_every_byte(rendered, tmp_path, layo
             if layout == "rhd":
                 assert a.mask.read_bytes() == b.mask.read_bytes()
                 assert a.depth.read_bytes() == b.depth.read_bytes()
-    assert json.loads((tmp_path / "out/export.json").read_text()) == dataclasses.asdict(exported)
+    stated = dataclasses.asdict(exported) | {"convention": recorded("rhd")}
+    assert json.loads((tmp_path / "out/export.json").read_text()) == stated
 
 
 def test_rendered_hands_become_right_hands_in_freihand(rendered, tmp_path):

@@ -11,6 +11,7 @@ from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
 from latent_hands.doctor import check_set
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import recorded
 from latent_hands.hand.skeleton import reorder
 
 LABELS = 3
@@ -76,9 +77,11 @@ def test_the_record_of_an_export_names_the_joint_convention(root):
         return open_data("freihand", root, "evaluation")[0].convention
 
     assert read() == "mano"
-    for record, convention in (({"convention": "rhd"}, "rhd"), ({"convention": None}, None), ({}, "mano")):
-        write(root, "export", record)
+    for text, convention in ((recorded("rhd"), "rhd"), ("rhd", "rhd_bones"), (None, None)):
+        write(root, "export", {"convention": text})
         assert read() == convention
+    write(root, "export", {})
+    assert read() == "mano"
     for record, message in (([], "is not a record"), ({"convention": 3}, "has the convention 3")):
         write(root, "export", record)
         with pytest.raises(HandsError, match=rf"export\.json {message}"):

@@ -14,6 +14,7 @@ from latent_hands import doctor
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.formats.boxes import read_boxes
 from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import recorded
 from latent_hands.predictions import (
     ImageHands,
     drawing,
@@ -98,8 +99,16 @@ def test_npz_keeps_everything(images, hands, tmp_path):
         assert all(map(same, before.hands, after.hands))
     with np.load(tmp_path / "hands.npz") as arrays:
         assert arrays["image"].tolist() == [0, 0, 2, 3]
+        assert set(arrays["convention"]) == {recorded("rhd")}
         assert arrays["xyz_mm"].shape == (4, 21, 3)
         np.testing.assert_allclose(arrays["xyz_mm"][1], hands[1].xyz_mm, atol=1e-4)
+
+
+def test_npz_of_earlier_versions_states_no_convention_and_has_the_earlier_one(images, tmp_path):
+    with np.load(write_npz(tmp_path / "hands.npz", images)) as arrays:
+        np.savez(tmp_path / "earlier.npz", **{key: arrays[key] for key in arrays if key != "convention"})
+    earlier = [hand for image in read_npz(tmp_path / "earlier.npz") for hand in image.hands]
+    assert [hand.convention for hand in earlier] == ["rhd_bones"] * 3
 
 
 def test_npz_without_any_hand(images, tmp_path):

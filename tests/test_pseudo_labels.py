@@ -115,7 +115,8 @@ def test_a_labelled_set_is_read_and_weighted_by_its_scores(folder, capsys):
     assert [sample.side for sample in samples] == ["right", "left", "left"]
     lines = [json.loads(line) for line in (folder / "out/labels.jsonl").read_text().splitlines()]
     assert [sample.weight for sample in samples] == [line["hands"][0]["score"] for line in lines[1:]]
-    assert all(sample.convention == "rhd" and sample.xyz_mm is not None for sample in samples)
+    convention = Model.load(RUN).experiment.data.convention
+    assert all(sample.convention == convention and sample.xyz_mm is not None for sample in samples)
     scores = np.array([line["hands"][0]["joint_scores"] for line in lines[1:]])
     np.testing.assert_allclose(scores.mean(axis=1), [s.weight for s in samples], atol=1e-3)
     assert build_windows(samples, window_px=16).labels["weight"].shape == (3,)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from latent_hands.api import experiments
+from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import load_experiment, write_experiment
 from latent_hands.data import open_data
 from latent_hands.data.relabel_coco import relabel_coco
@@ -19,6 +21,7 @@ from latent_hands.hand.rig.proportions import bending_tilt
 from latent_hands.hand.translation import in_convention, random_points, translate_labels
 from latent_hands.predictor.rotations import Prediction
 from latent_hands.runs.folder import EXPERIMENT, start_run
+from latent_hands.training.beginning import check_convention, start_with
 
 
 def test_what_is_recorded_reads_back():
@@ -43,6 +46,19 @@ def test_tables_of_different_moves_have_different_checksums():
     tables = [Convention("", "", moves={"wrist": {"middle_mcp": share}}) for share in (0.1, 0.2)]
     assert tables[0].checksum() != tables[1].checksum()
     assert tables[0].checksum() == Convention("other words", "", moves=tables[0].moves).checksum()
+
+
+STARTED = [name for name in experiments() if load_experiment(name).training.start]
+"""The shipped experiments that begin with the weights of a shipped model."""
+
+
+@pytest.mark.parametrize("name", STARTED)
+def test_shipped_experiments_name_the_convention_of_the_latent_that_they_keep(name):
+    experiment = load_experiment(name)
+    vae = build_vae(experiment)
+    phases = build_phases(experiment, vae)
+    started = start_with(vae, experiment.training.start, experiment.training.start_with)
+    check_convention(experiment, phases, started)  # raises HandsError for another convention
 
 
 def test_the_table_that_frames_images_never_changes():

@@ -158,6 +158,7 @@ def test_each_hand_declares_what_is_known_of_it(mixed):
     assert known_hands(data, "uv").tolist() == [True, True, False, False]
     assert known_hands(data, "place").tolist() == [True, False, False, False]
     assert known_hands(data, "rgb").all()
+    assert known_hands(data, "right").all()  # one number a hand
     assert data.uv_px[2].isnan().any(dim=-1).nonzero().ravel().tolist() == [6]
 
 

@@ -113,7 +113,7 @@ def known_hands(windows: Windows, key: str, frame: str = "camera") -> Bool[Tenso
             every &= known_hands(windows, "K")
         if not label.derive:
             values = windows.labels.get(key)
-            return every & (~every if values is None else ~values.flatten(1).isnan().any(dim=1))
+            return every & (~every if values is None else ~values.unsqueeze(1).flatten(1).isnan().any(dim=1))
     return every
 
 

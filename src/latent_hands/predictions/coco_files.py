@@ -40,7 +40,7 @@ def write_coco(folder: Path, images: Sequence[ImageHands], convention: str | Non
     "side", "xyz_mm", "K" and "convention" are the keys of `latent-hands export`; "xyz_mm" and "K" need the
     palm's place in the camera frame. "score" and "confidence" are those of `Hand`.
 
-    `convention` is the joint convention of the model. Raises HandsError for frames of videos and cameras,
+    `convention` is the joint convention of the hands. Raises HandsError for frames of videos and cameras,
     which have no image file.
     """
     records, labels = [], []

@@ -25,7 +25,7 @@ def write_hands(path: str | Path, images: Sequence[ImageHands], convention: str 
     * `.csv`: one line a hand.
     * `.npz`: arrays of all hands.
     * without ending: a folder of COCO keypoints with copies of the images. `convention` is the joint
-      convention of the model, such as "rhd".
+      convention of the hands, such as `hands[0].convention`.
 
     Raises HandsError for another ending, for several images in `.json`, and as `write_coco` does.
     """

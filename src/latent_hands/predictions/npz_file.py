@@ -10,6 +10,7 @@ import numpy as np
 
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
+from latent_hands.hand.conventions import RHD, read_recorded, recorded
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
 from latent_hands.predictor.hand_fields import check_geometry
@@ -42,7 +43,8 @@ def write_npz(path: Path, images: Sequence[ImageHands]) -> Path:
 
     Arrays of m images: "names", "files", "sizes_px" (width, height), "frames" (-1: no video), "seconds".
     Arrays of n hands: "image" (index of the image), the attributes of `OF_HANDS`, "xyz_mm", "box_px",
-    "handedness", "frame" (of the axes), "camera" (empty: none), "bone_mm_assumed" and "track" (-1: none).
+    "handedness", "frame" (of the axes), "camera" (empty: none), "convention" (as `recorded` writes it),
+    "bone_mm_assumed" and "track" (-1: none).
     """
     hands = [hand for image in images for hand in image.hands]
     arrays: dict[str, Any] = {
@@ -59,6 +61,7 @@ def write_npz(path: Path, images: Sequence[ImageHands]) -> Path:
         arrays[name] = _stacked([getattr(hand, name) for hand in hands], shape)
     for name in _TEXTS:
         arrays[name] = np.array([getattr(hand, name) or "" for hand in hands], np.str_)
+    arrays["convention"] = np.array([recorded(hand.convention) for hand in hands], np.str_)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return write_bytes(path, buffer.getvalue())
@@ -110,6 +113,7 @@ def _hand(arrays: dict[str, Any], i: int) -> Hand:
     fields: dict[str, Any] = {name: _known(arrays[name][i]) for name in OF_HANDS}
     fields |= {name: str(arrays[name][i]) or None for name in _TEXTS}
     image = int(arrays["image"][i])
+    text = str(arrays["convention"][i]) if "convention" in arrays else RHD  # earlier versions wrote none
     x, y, width, height = (float(number) for number in fields.pop("crop_px"))
     check_geometry(fields)
     return Hand(
@@ -118,4 +122,5 @@ def _hand(arrays: dict[str, Any], i: int) -> Hand:
         bone_mm_assumed=bool(arrays["bone_mm_assumed"][i]),
         track=None if arrays["track"][i] == _UNKNOWN else int(arrays["track"][i]),
         seconds=_known(arrays["seconds"][image]),
+        convention=read_recorded(text, "the hands"),
     )

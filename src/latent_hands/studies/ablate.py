@@ -1,6 +1,6 @@
 """Ablation: what each kind of variety and of augmentation contributes, one change at a time.
 
-    latent-hands render HANDS --count 24000 --evaluation-count 1000 --size-px 160
+    latent-hands render HANDS --count 24000 --evaluation-count 1000 --size-px 160 --convention rhd_bones
     python -m latent_hands.studies.ablate HANDS OUT --ge2019 GE [--rhd RHD] [--only NAME ...] [--seeds N]
 
 Every variant trains a small image encoder for the finished latent of `estimation`.

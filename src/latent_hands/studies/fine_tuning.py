@@ -5,7 +5,9 @@ Labels of another joint convention are translated into that of the latent.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,8 @@ def fine_tune(
     further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
     count = len(learnt) + len(further)
     experiment = tuned_experiment(model.experiment, run, count, updates, learning_rate, seed)
-    tuned = api.train(experiment, out, samples=[*learnt, *further])
+    with redirect_stdout(sys.stderr):  # the output of the command is the scores
+        tuned = api.train(experiment, out, samples=[*learnt, *further])
     found: dict[str, Any] = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
     for name, part in parts.items():
         found[name] = {
