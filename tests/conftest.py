@@ -12,7 +12,8 @@ SHARED = Path(os.environ.get("LATENT_HANDS_DATA", Path(__file__).resolve().paren
 # Test workers share the cores: two threads each would wait for one another.
 torch.set_num_threads(1)
 
-# Processes in the background of a shell ignore Ctrl-C, and so would the programs under test.
+# Background processes of a shell ignore Ctrl-C, those of nohup SIGHUP; so would programs under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _hook = install_import_hook("latent_hands", "beartype.beartype")
