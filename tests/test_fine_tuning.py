@@ -9,9 +9,10 @@ import pytest
 import torch
 from painted_hands import painted_hands
 from registries import register
-from tiny_models import ESTIMATION, tiny_experiment, tiny_run
+from tiny_models import ESTIMATION, PLACEMENT, tiny_model, tiny_run
 
 from latent_hands.cli import main
+from latent_hands.configuration.algorithm import Algorithm1
 from latent_hands.data import READERS
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.data.sample import Sample, project
@@ -20,7 +21,9 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import normalise, to_wrist
 from latent_hands.hand.translation import in_convention, random_points
 from latent_hands.runs.folder import load_run
-from latent_hands.studies.fine_tuning import LEAST, in_latent, split_samples, tuned_experiment, warnings
+from latent_hands.studies.fine_tuning import DEFAULT, Tuning, in_latent, notes, tuned_experiment
+from latent_hands.studies.gain import warnings
+from latent_hands.studies.held_out import LEAST, split_samples
 
 K = np.array([[500.0, 0, 128], [0, 500, 128], [0, 0, 1]], np.float32)
 
@@ -30,6 +33,11 @@ def hand(convention: str, name: str = "a", row: int = 0, **labels: object) -> Sa
     xyz_mm = points.numpy() + np.array([0, 0, 600])
     sample = Sample(name, Path("a.png"), "left", xyz_mm.astype(np.float32), K=K, convention=convention)
     return replace(sample.projected(), **labels)
+
+
+def flat(convention: str | None = None, name: str = "a") -> Sample:
+    """Return a hand with 2D labels alone."""
+    return replace(hand("rhd", name), xyz_mm=None, K=None, convention=convention)
 
 
 def samples(*names: str) -> list[Sample]:
@@ -67,6 +75,15 @@ def test_labels_that_cannot_be_translated_are_refused_with_what_can_be_done(conv
         in_latent([replace(hand("rhd"), convention=convention)], "rhd", "estimation")
 
 
+def test_2d_labels_of_another_convention_are_refused_and_unnamed_ones_are_noted():
+    with pytest.raises(HandsError, match=r'2D joints in "stb".*cannot be translated.*--convention stb'):
+        in_latent([flat("stb")], "rhd", "estimation")
+    given = [flat(), flat("rhd")]
+    assert in_latent(given, "rhd", "estimation") == given
+    assert "2D joints of 1 hands name no joint convention" in notes(given, "rhd")[0]
+    assert notes([flat("rhd"), hand("rhd")], "rhd") == []
+
+
 def test_whole_groups_are_held_out():
     names = [f"{person}_{i:03d}" for person in ("ann", "bob", "cid") for i in range(10)]
     learnt, held, split_by = split_samples(samples(*names), None, 0.3)
@@ -76,6 +93,18 @@ def test_whole_groups_are_held_out():
     places = {name: "day" if i % 2 else "night" for i, name in enumerate(names)}
     learnt, held, _ = split_samples(samples(*names), places, 0.3)
     assert {places[s.name] for s in learnt}.isdisjoint({places[s.name] for s in held})
+
+
+def test_hands_of_one_image_and_images_of_one_folder_are_one_group():
+    """The reader `coco` adds the side to the names of hands that share an image."""
+    names = [f"p{i // 10}_{i % 10}-{side}" for i in range(20) for side in ("left", "right-2")]
+    _, held, split_by = split_samples(samples(*names), None, 0.3)
+    assert (split_by, {s.name[:2] for s in held}) == ("group", {"p1"})
+    folders = [
+        replace(hand("rhd", f"IMG_{i}"), image=Path(f"{'ab'[i // 10]}/IMG_{i}.png")) for i in range(20)
+    ]
+    _, held, split_by = split_samples(folders, None, 0.3)
+    assert (split_by, {s.image.parent.name for s in held}) == ("group", {"b"})
 
 
 def test_a_single_group_is_split_by_image_into_neighbours():
@@ -93,10 +122,32 @@ def test_too_few_hands_and_missing_groups_are_named():
 
 
 def test_only_the_encoder_of_images_learns():
-    experiment = tuned_experiment(tiny_experiment(ESTIMATION), "run", 100, 60, 1e-4, 0)
+    hands = samples(*map(str, range(100)))
+    experiment = tuned_experiment(tiny_model(ESTIMATION), "run", hands, Tuning(updates=60))
+    assert isinstance(experiment.algorithm, Algorithm1)
     assert (experiment.algorithm.finished, experiment.algorithm.embed) == (True, ("rgb",))
     assert experiment.phases["embed_rgb"].epochs == 60 // (100 // 16)
-    assert experiment.training.start == "run"
+    assert (experiment.training.start, experiment.supervision.labelled) == ("run", 1.0)
+    assert experiment.supervision.weak == experiment.objectives == {}
+
+
+@pytest.mark.parametrize(
+    ("solid", "plain", "labelled", "weak", "batch"),
+    [(0, 20, 0, True, 16), (20, 10, 1, True, 10), (3, 20, 0, True, 16), (20, 3, 1, False, 16)],
+)
+def test_2d_labels_learn_by_uv_and_anatomy(solid, plain, labelled, weak, batch):
+    """Too few hands of a kind fill no batch."""
+    hands = samples(*map(str, range(solid))) + [flat()] * plain
+    experiment = tuned_experiment(tiny_model(PLACEMENT), "run", hands, DEFAULT)
+    assert experiment.supervision.labelled == labelled
+    assert experiment.supervision.weak == ({"uv": 1.0} if weak else {})
+    assert experiment.objectives == {"anatomy": {"cpose": 0.01}}
+    assert experiment.phases["embed_rgb"].batch_size == batch
+
+
+def test_2d_labels_need_a_run_that_predicts_joints_in_the_image():
+    with pytest.raises(HandsError, match="cannot learn from 2D joints: fine-tune a run that does"):
+        tuned_experiment(tiny_model(ESTIMATION), "run", [flat()] * 20, DEFAULT)
 
 
 def scored(learnt: float, held_out: float, control: float, split_by: str = "group") -> dict:
@@ -113,17 +164,29 @@ def test_warnings_say_what_was_learnt():
     assert "one person or place only" in warnings(scored(3, 2, 0, "image"))[0]
 
 
-def test_the_command_writes_a_run_whose_latent_is_that_of_the_first(tmp_path, monkeypatch, capsys):
-    hands = [
-        replace(s, convention="rhd", name=f"p{i // 10}_{i}")
-        for i, s in enumerate(painted_hands(tmp_path, 30))
-    ]
+def test_the_gain_of_2d_labels_is_one_of_the_box():
+    parts = {"learnt": 0.05, "held_out": 0.001}
+    found = {name: {"before": {"error": 0.1}, "after": {"error": 0.1 - g}} for name, g in parts.items()}
+    assert "only learnt the people" in warnings(found | {"split_by": "group"})[0]
+    found["held_out"]["after"]["error"] = 0.09
+    worse = {"control": {"before": {"error": 0.1}, "after": {"error": 0.12}}}
+    assert warnings(found | {"split_by": "group"}) == []
+    assert "worse by 2.0% of the box" in warnings(found | worse | {"split_by": "group"})[0]
+
+
+@pytest.mark.parametrize("labels", ["3d", "2d"])
+def test_the_command_writes_a_run_whose_latent_is_that_of_the_first(tmp_path, monkeypatch, capsys, labels):
+    hands = [replace(s, name=f"p{i // 10}_{i}") for i, s in enumerate(painted_hands(tmp_path, 30))]
+    changes = {"3d": {"convention": "rhd"}, "2d": {"xyz_mm": None, "K": None}}[labels]
+    hands = [replace(s, **changes) for s in hands]
     register(monkeypatch, READERS, "mine", lambda *_, **__: hands)
-    run, out = tiny_run(tmp_path / "run", ESTIMATION), tmp_path / "tuned"
+    run, out = tiny_run(tmp_path / "run", PLACEMENT), tmp_path / "tuned"
     command = ["fine-tune", str(run), "--data", "mine", "--root", str(tmp_path), "--out", str(out)]
     assert main([*command, "--updates", "2", "--json"]) in (0, 1)
     found = json.loads(capsys.readouterr().out)
     assert (found["split_by"], found["learnt"]["samples"], found["held_out"]["samples"]) == ("group", 20, 10)
+    assert ("epe_mm" in found["held_out"]["before"]) == (labels == "3d")
+    assert "error" in found["held_out"]["after"]
     before, after = (load_run(each)[0].state_dict() for each in (run, out))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed

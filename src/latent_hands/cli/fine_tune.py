@@ -40,7 +40,8 @@ def fine_tune(
     is its block, or its name without the number at its end. With a single group, images are held out, and a
     warning says so. A warning also says if the model only learnt the people of its labels.
 
-    Labels in another joint convention are translated into that of the run.
+    Labels are 3D joints, 2D joints, or both. The scores of 2D joints are shares of the box's larger side. 3D
+    labels in another joint convention are translated into that of the run. 2D labels cannot be translated.
 
     The exit code is 1 if there is a warning.
 
@@ -78,9 +79,7 @@ def fine_tune(
         out,
         groups=None if groups is None else read_groups(groups),
         held_out=held_out,
-        updates=updates,
-        learning_rate=learning_rate,
-        seed=seed,
+        tuning=fine_tuning.Tuning(updates, learning_rate, seed),
         control=others,
         rehearsal=[] if rehearsal is None else open_data(*parse_set(rehearsal, "--rehearsal"), "training"),
     )
@@ -106,15 +105,17 @@ def read_groups(path: Path) -> dict[str, str]:
 
 def print_gain(found: dict) -> None:
     """Print the scores before and after."""
-    from latent_hands.cli.evaluate import SCORES
+    from latent_hands.cli.evaluate import IN_IMAGE, SCORES
     from latent_hands.cli.tables import print_table
 
     rows = []
     for part, name in NAMES.items():
         for key, before in found.get(part, {}).get("before", {}).items():
-            after, (title, unit, digits) = found[part]["after"][key], SCORES[key]
-            cells = [f"{value:.{digits}f} {unit}" for value in (before, after, after - before)]
+            after, (title, unit, digits) = found[part]["after"][key], (SCORES | IN_IMAGE)[key]
+            scale = 100 if unit.startswith("%") else 1
+            cells = [f"{scale * value:.{digits}f} {unit}" for value in (before, after, after - before)]
             rows.append([f"{name}, {found[part]['samples']} hands: {title}", *cells])
-    notes = [f"split by {found['split_by']}", *(f"warning: {text}" for text in found["warnings"])]
+    notes = [f"split by {found['split_by']}", *found["notes"]]
+    notes += [f"warning: {text}" for text in found["warnings"]]
     title = f"{found['run']} -> {found['out']}"
     print_table(["", "before", "after", "change"], rows, title, "\n".join(notes))

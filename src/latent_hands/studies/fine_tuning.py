@@ -1,40 +1,55 @@
 """Fine-tuning a run on a few labels, and the gain on hands that it did not learn from.
 
 Only the encoder of images learns: the latent and its decoders stay, so a few labels cannot destroy them.
-Labels of another joint convention are translated into that of the latent.
+3D labels of another joint convention are translated into that of the latent. Hands with 2D labels alone learn
+by p(uv | z), with a prior over anatomy, because 2D joints do not determine depth.
 """
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from latent_hands import api
+from latent_hands.build.phases import bound
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
-from latent_hands.configuration.settings import PhasePlan
+from latent_hands.configuration.settings import PhasePlan, Supervision
 from latent_hands.data import Sample
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
-from latent_hands.evaluation.scoring import score_run
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
+from latent_hands.studies.gain import scores_of, warnings
+from latent_hands.studies.held_out import LEAST, split_samples
 
-SCORES = ("epe_mm", "pa_epe_mm", "epe_bone_aligned_mm", "cpose_epe_mm", "viewpoint_deg")
-"""The scores that are compared."""
-LEAST = 8
-"""The least number of hands to learn from, and to be held out."""
 UPDATES, BATCH = 300, 16
 """Updates of a fine-tuning, and hands in a batch."""
 LEARNING_RATE = 1e-4
 REHEARSED = 3
-WORTH_MM = 0.3
-"""Smaller changes of the error are no gain."""
-_ENDING = re.compile(r"[-_./ ]*\d*$")
+ANATOMY = 0.01
+"""The weight of the objective `anatomy` where 2D labels are learnt."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a run is fine-tuned.
+
+    Attributes:
+        updates: number of updates.
+        learning_rate: learning rate of Adam at the beginning; it falls to zero.
+        seed: seed of the order and the augmentation.
+    """
+
+    updates: int = UPDATES
+    learning_rate: float = LEARNING_RATE
+    seed: int = 0
+
+
+DEFAULT = Tuning()
 
 
 def fine_tune(
@@ -44,9 +59,7 @@ def fine_tune(
     *,
     groups: Mapping[str, str] | None = None,
     held_out: float = 0.3,
-    updates: int = UPDATES,
-    learning_rate: float = LEARNING_RATE,
-    seed: int = 0,
+    tuning: Tuning = DEFAULT,
     control: Sequence[Sample] = (),
     rehearsal: Sequence[Sample] = (),
 ) -> dict[str, Any]:
@@ -54,19 +67,17 @@ def fine_tune(
 
     Args:
         run: the run to begin with.
-        samples: labelled hands. A share of their groups is held out.
+        samples: hands with 3D labels, with 2D labels, or with both. A share of their groups is held out.
         out: the new run folder.
         groups: the person or the place of each sample, by name; see `split_samples`.
         held_out: share of the hands to hold out.
-        updates: number of updates.
-        learning_rate: learning rate of Adam at the beginning; it falls to zero.
-        seed: seed of the order and the augmentation.
+        tuning: number of updates, learning rate and seed.
         control: labelled hands of other people, which are scored, too.
         rehearsal: further hands to learn from, such as rendered ones, `REHEARSED` for each hand that is
             learnt: so the model does not forget what the labels do not show.
 
     Returns "split_by", the numbers of hands, "learnt", "held_out" and maybe "control", each with the scores
-    "before" and "after", and "warnings". Raises HandsError for labels that do not fit the run.
+    "before" and "after", "notes" and "warnings". Raises HandsError for labels that do not fit the run.
     """
     model = Model.load(run)
     convention = model.experiment.data.convention
@@ -75,10 +86,9 @@ def fine_tune(
     parts = {"learnt": learnt, "held_out": held}
     if control:
         parts["control"] = in_latent(control, convention, run)
-    before = {name: _scores(model, part, name) for name, part in parts.items()}
     further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
-    count = len(learnt) + len(further)
-    experiment = tuned_experiment(model.experiment, run, count, updates, learning_rate, seed)
+    experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
+    before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores
         tuned = api.train(experiment, out, samples=[*learnt, *further])
     found: dict[str, Any] = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
@@ -86,73 +96,59 @@ def fine_tune(
         found[name] = {
             "samples": len(part),
             "before": before[name],
-            "after": _scores(tuned, part, name),
+            "after": scores_of(tuned, part, name),
         }
-    return found | {"warnings": warnings(found)}
+    return found | {"notes": notes(samples, convention), "warnings": warnings(found)}
 
 
 def in_latent(samples: Sequence[Sample], convention: str, run: str) -> list[Sample]:
     """Return samples in the joint convention of a latent.
 
-    Raises HandsError, with what can be done, for labels whose convention is unknown or has no table.
+    2D labels that name no convention are taken as they are. Raises HandsError, with what can be done, for
+    other labels that cannot be translated.
     """
     for sample in samples:
-        known = sample.convention in (*CONVENTIONS, convention)
-        if sample.convention == convention or (known and convention in CONVENTIONS):
+        if sample.convention == convention:
             continue
-        named = "name no joint convention" if sample.convention is None else f'are in "{sample.convention}"'
-        raise HandsError(
-            f'the labels {named}, and the latent of {run} is in "{convention}". It does not change in '
-            "fine-tuning, so the labels must be translated: name their convention with --convention, one of "
-            f"{', '.join(CONVENTIONS)}, or fit its table with `latent-hands conventions fit`. Do not name "
-            "the latent's own convention unless the labels are in it: the difference would be learnt as error"
-        )
-    return [translated_sample(sample, convention) for sample in samples]
+        if sample.xyz_mm is None and sample.convention is not None:
+            raise HandsError(
+                f'{sample.where} has 2D joints in "{sample.convention}", and the latent of {run} is in '
+                f'"{convention}". 2D joints cannot be translated without depth: label 3D joints as well, or '
+                f'fine-tune a run in "{sample.convention}", trained on hands that were rendered with '
+                f"`--convention {sample.convention}`. Do not rename the labels: the difference would be "
+                "learnt as pose"
+            )
+        if sample.xyz_mm is not None and not {sample.convention, convention} <= {*CONVENTIONS}:
+            none = sample.convention is None
+            named = "name no joint convention" if none else f'are in "{sample.convention}"'
+            raise HandsError(
+                f'the labels {named}, and the latent of {run} is in "{convention}". It does not change in '
+                "fine-tuning, so the labels must be translated: name their convention with --convention, one "
+                f"of {', '.join(CONVENTIONS)}, or fit its table with `latent-hands conventions fit`. Do not "
+                "name the latent's own convention unless the labels are in it: the difference would be "
+                "learnt as error"
+            )
+    return [sample if sample.xyz_mm is None else translated_sample(sample, convention) for sample in samples]
 
 
-def split_samples(
-    samples: Sequence[Sample], groups: Mapping[str, str] | None, held_out: float
-) -> tuple[list[Sample], list[Sample], str]:
-    """Return the hands to learn from, those that are held out, and "group" or "image".
-
-    A group is that of `groups`, else the sample's block, else its name without the number at its end. Whole
-    groups are held out, the last ones in the order of their first samples. If there is only one group, the
-    last images are held out: neighbours in a sequence are then in the same part, but for two.
-    Raises HandsError if a part has fewer than `LEAST` hands, or if `groups` lacks a sample.
-    """
-    keys = [_group(sample, groups) for sample in samples]
-    order = list(dict.fromkeys(keys))
-    split_by, wanted = "image", round(len(samples) * held_out)
-    held = set(range(len(samples) - wanted, len(samples)))
-    if 1 < len(order) <= len(samples) / 2:
-        split_by, held = "group", set[int]()
-        while order[1:] and len(held) < wanted:
-            last = order.pop()
-            held |= {i for i, key in enumerate(keys) if key == last}
-    parts = [[s for i, s in enumerate(samples) if (i in held) == kept] for kept in (False, True)]
-    if min(map(len, parts)) < LEAST:
-        raise HandsError(
-            f"{len(parts[0])} hands would be learnt and {len(parts[1])} held out, of {len(samples)}; both "
-            f"must be {LEAST} or more: label more hands, or change --held-out"
-        )
-    return parts[0], parts[1], split_by
+def notes(samples: Sequence[Sample], convention: str) -> list[str]:
+    """Return what was assumed of the labels."""
+    count = sum(sample.convention is None for sample in samples)
+    if not count:
+        return []
+    return [
+        f"the 2D joints of {count:,} hands name no joint convention; they were taken as joints of "
+        f'"{convention}" (docs/joint_conventions.md), and a constant difference is learnt as pose'
+    ]
 
 
-def _group(sample: Sample, groups: Mapping[str, str] | None) -> str:
-    if groups is None:
-        return sample.block or _ENDING.sub("", sample.name)
-    if sample.name not in groups:
-        raise HandsError(f"{sample.where} has no group; the file of groups must name all samples")
-    return groups[sample.name]
-
-
-def tuned_experiment(
-    experiment: Experiment, run: str, count: int, updates: int, learning_rate: float, seed: int
-) -> Experiment:
+def tuned_experiment(model: Model, run: str, samples: Sequence[Sample], tuning: Tuning) -> Experiment:
     """Return the experiment of a run, changed so that only its encoder of images learns, from its weights.
 
-    Raises HandsError for a run without a finished latent, or without exactly one embedded encoder of images.
+    Raises HandsError for a run without a finished latent, without exactly one embedded encoder of images, or
+    without a decoder of 2D joints where labels have no others.
     """
+    experiment = model.experiment
     algorithm = experiment.algorithm
     if not isinstance(algorithm, Algorithm1 | Algorithm2):
         raise HandsError(
@@ -162,15 +158,19 @@ def tuned_experiment(
     images = [name for name in algorithm.embed if experiment.encoders[name].reads == "rgb"]
     if len(images) != 1:
         raise HandsError(f"{run} embeds {len(images)} encoders of images; it must be 1 to be fine-tuned")
-    batch = min(BATCH, count)
     phase = f"embed_{images[0]}"
-    kept = experiment.phases.get(phase) or PhasePlan()
+    flat = sum(sample.xyz_mm is None for sample in samples)
+    solid = len(samples) - flat
+    experiment = replace(experiment, supervision=Supervision())
+    if flat:
+        experiment = weakly_supervised(model, run, images[0], flat, solid)
+    batch = min([BATCH, len(samples), *(count for count in (flat, solid) if count >= LEAST)])
     plan = replace(
-        kept,
-        epochs=max(1, round(updates / (count // batch))),
+        experiment.phases.get(phase) or PhasePlan(),
+        epochs=max(1, round(tuning.updates / (len(samples) // batch))),
         minutes=None,
         batch_size=batch,
-        learning_rate=learning_rate,
+        learning_rate=tuning.learning_rate,
     )
     training = replace(
         experiment.training,
@@ -178,8 +178,8 @@ def tuned_experiment(
         start_with=(),
         frozen=(),
         schedule="cosine",
-        warmup=min(20, updates // 10),
-        seed=seed,
+        warmup=min(20, tuning.updates // 10),
+        seed=tuning.seed,
         validate_every=10_000_000,
     )
     return replace(
@@ -191,31 +191,23 @@ def tuned_experiment(
     )
 
 
-def _scores(model: Model, samples: Sequence[Sample], split: str) -> dict[str, float]:
-    scores = score_run(model, list(samples), split)
-    return {name: round(float(scores[name]), 3) for name in SCORES if name in scores}
+def weakly_supervised(model: Model, run: str, encoder: str, flat: int, solid: int) -> Experiment:
+    """Return the experiment of a run in which hands with 2D labels learn by p(uv | z) and anatomy.
 
-
-def gain_mm(part: Mapping[str, Any]) -> float:
-    """Return by how much the error fell, in mm."""
-    return part["before"]["epe_mm"] - part["after"]["epe_mm"]
-
-
-def warnings(found: Mapping[str, Any]) -> list[str]:
-    """Return what speaks against using a fine-tuned run."""
-    warned = []
-    if found["split_by"] == "image":
-        warned.append(
-            "the labels name one person or place only, so the held-out images may show the people that were "
-            "learnt: the gain on other people is unknown. Name persons or places with --groups"
+    The weight of p(uv | z) is that of the run itself. Of hands with 2D and with 3D labels, those of which
+    there are fewer than `LEAST` count as hands with 2D labels, or are not learnt from.
+    """
+    experiment = model.experiment
+    written = {arrow.writes: name for name, arrow in experiment.decoders.items()}
+    if "uv" not in written:
+        raise HandsError(
+            f'{run} predicts no joints in the image (a decoder of "uv"), so it cannot learn from 2D joints: '
+            "fine-tune a run that does, such as estimation, or label 3D joints"
         )
-    if gain_mm(found["learnt"]) > WORTH_MM >= gain_mm(found["held_out"]):
-        warned.append("the model only learnt the people or places of its labels: others gain nothing")
-    elif gain_mm(found["held_out"]) <= WORTH_MM:
-        warned.append("the held-out hands gain nothing: keep the run as it was")
-    if "control" in found and gain_mm(found["control"]) < -WORTH_MM:
-        warned.append(
-            f"hands of other people became worse by {-gain_mm(found['control']):.1f} mm: the model learnt "
-            "the people or places of its labels at their expense"
-        )
-    return warned
+    lam = bound(experiment, model.vae, (encoder,), f"embed_{encoder}").decoders[written["uv"]]
+    labelled = float(solid >= LEAST)
+    weak = {written["uv"]: lam} if flat >= LEAST or not labelled else {}
+    objectives = experiment.objectives
+    if "cpose" in written:
+        objectives = {"anatomy": {written["cpose"]: ANATOMY}, **objectives}
+    return replace(experiment, supervision=Supervision(labelled, weak=weak), objectives=objectives)

@@ -1,0 +1,48 @@
+"""Held-out hands: whole people or places, so that a gain is one on others."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from latent_hands.data import Sample
+from latent_hands.errors import HandsError
+
+LEAST = 8
+"""The least number of hands to learn from, and to be held out."""
+_ENDING = re.compile(r"[-_./ ]*\d*(-(left|right|hand)(-\d+)?)?$")
+"""The number at the end of a name, and the hand of an image with several hands (`readers.coco`)."""
+
+
+def split_samples(
+    samples: Sequence[Sample], groups: Mapping[str, str] | None, held_out: float
+) -> tuple[list[Sample], list[Sample], str]:
+    """Return the hands to learn from, those that are held out, and "group" or "image".
+
+    A group is that of `groups`, else the sample's block, else the folder of its image with its name without
+    the number at its end. Whole groups are held out, the last ones in the order of their first samples. If
+    there is only one group, the last images are held out: neighbours in a sequence are then in the same part,
+    but for two. Raises HandsError if a part has fewer than `LEAST` hands, or if `groups` lacks a sample.
+    """
+    keys = [_group(sample, groups) for sample in samples]
+    order = list(dict.fromkeys(keys))
+    split_by, wanted = "image", round(len(samples) * held_out)
+    held = set(range(len(samples) - wanted, len(samples)))
+    if 1 < len(order) <= len(samples) / 2:
+        split_by, held = "group", set[int]()
+        while order[1:] and len(held) < wanted:
+            last = order.pop()
+            held |= {i for i, key in enumerate(keys) if key == last}
+    parts = [[s for i, s in enumerate(samples) if (i in held) == kept] for kept in (False, True)]
+    if min(map(len, parts)) < LEAST:
+        raise HandsError(
+            f"{len(parts[0])} hands would be learnt and {len(parts[1])} held out, of {len(samples)}; both "
+            f"must be {LEAST} or more: label more hands, or change --held-out"
+        )
+    return parts[0], parts[1], split_by
+
+
+def _group(sample: Sample, groups: Mapping[str, str] | None) -> str:
+    if groups is None:
+        return sample.block or f"{sample.image.parent}/{_ENDING.sub('', sample.name)}"
+    if sample.name not in groups:
+        raise HandsError(f"{sample.where} has no group; the file of groups must name all samples")
+    return groups[sample.name]
