@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from latent_hands.predictor.agreement import AGREE_MM
+
 Hand = dict[str, Any]
 SAME_HAND = 0.5
 """Least IoU of the joints' boxes of two detections of one hand."""
@@ -73,6 +75,34 @@ def compare(images: list[list[Hand]], limits: Limits) -> tuple[list[Hand], list[
             )
         unsure += [_described(hand) | {"reason": "found in one reading only"} for hand in rest]
     return _distinct(sure, unsure)
+
+
+def reread(hand: Hand, readings: list[list[Hand]]) -> Hand:
+    """Return a hand with its agreement over several readings of an image.
+
+    "joint_mm" (21) is the root mean square distance of each 3D joint from the mean of the readings, which are
+    centred first. "found" is the share of the readings that find the hand, with the same handedness.
+    """
+    box, found = box_of(hand["uv_px"]), []
+    for hands in readings:
+        same = [each for each in hands if each["handedness"] == hand["handedness"]]
+        best = max(same, key=lambda each: iou(box_of(each["uv_px"]), box), default=None)
+        if best is not None and iou(box_of(best["uv_px"]), box) >= SAME_HAND:
+            found.append(np.asarray(best["world_mm"]) - np.mean(best["world_mm"], axis=0))
+    if not found:
+        return hand | {"found": 0.0, "joint_mm": [0.0] * len(hand["uv_px"])}
+    apart = np.linalg.norm(np.array(found) - np.mean(found, axis=0), axis=-1)
+    joint_mm = np.sqrt((apart**2).mean(axis=0))
+    return hand | {"found": len(found) / len(readings), "joint_mm": joint_mm.round(2).tolist()}
+
+
+def joint_scores(hand: Hand) -> np.ndarray:
+    """Return the score of each joint of a hand that `reread` returned, from 0 to 1.
+
+    It is that of `latent-hands label`, 1 / (1 + (distance / 10 mm)^2), times the share of readings that find
+    the hand.
+    """
+    return hand["found"] / (1 + (np.asarray(hand["joint_mm"]) / AGREE_MM) ** 2)
 
 
 def _disagreement(a: Hand, b: Hand, limits: Limits) -> str:

@@ -9,6 +9,11 @@ MediaPipe reads each photograph and its mirror image, as they are and with a bor
 readings agree: opposite handedness, 2D joints within 6 % of the box, 3D joints within 12 mm. These are
 pseudo-labels: both readings can be wrong in the same way, and fingertips that are hidden often are.
 
+Kept hands are read again after one, two and three quarter turns. How well these five readings agree is their
+score, by the formula of `latent-hands label`, and the score of each joint. `write` adds them to the
+annotations, with MediaPipe's handedness score ("side_score") and the weight in training ("weight"), which is
+the product of the score and the handedness score.
+
 PHOTOS has `photographs.json`: a list of {"file", "boxes", "group"}, boxes as [x, y, width, height] or null.
 Without it, all JPEG and PNG files below PHOTOS are used. A fifth of the groups becomes the split
 "evaluation": frames of one group are alike.
@@ -26,16 +31,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from agreement import Limits, box_of, compare, iou
+from agreement import Limits, box_of, compare, iou, joint_scores, reread
 from assumed_camera import assumed_camera
 from mediapipe_client import MediaPipe
 from translated_labels import TARGET, Label, translated
 
-from latent_hands.data.readers.coco import KEYPOINTS, VISIBLE
+from latent_hands.data.readers.coco import VISIBLE
+from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.hand.conventions import recorded
 
 BORDERS = (0.0, 0.25)
 """Borders that the image is read with, as shares of its larger side: hands that fill an image need one."""
+TURNS = (1, 2, 3)
+"""Quarter turns after which the image is read again, with the last border."""
 THRESHOLD = 0.3
 SMALL_PX = 128
 """Images up to this side show a single hand, and are read with a border only."""
@@ -66,6 +74,9 @@ def label(photo: dict[str, Any], folder: Path, mediapipe: MediaPipe) -> dict[str
     for border in BORDERS[small:]:
         readings += [mediapipe.read(file, mirror=mirror, pad=border)["hands"] for mirror in (False, True)]
     sure, unsure = compare(readings, Limits())
+    if sure:
+        turned = [mediapipe.read(file, turns=turns, pad=BORDERS[-1])["hands"] for turns in TURNS]
+        sure = [reread(hand, readings[-2:] + turned) for hand in sure]
     for hand in sure + unsure:
         hand["drawn_box"] = drawn_box(hand, photo.get("boxes") or [])
     return {
@@ -155,6 +166,19 @@ def annotation(number: int, hand: dict[str, Any], placed: Label, K: np.ndarray) 
         "xyz_mm": placed.xyz_mm.round(3).tolist(),
         "K": K.round(4).tolist(),
         "convention": recorded(TARGET),
+        **(scores(hand) if "joint_mm" in hand else {}),
+    }
+
+
+def scores(hand: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores of a hand and its weight in training, as keys of an annotation."""
+    joints = joint_scores(hand)
+    score = float(joints.mean())
+    return {
+        "score": round(score, 4),
+        "joint_scores": joints.round(4).tolist(),
+        "side_score": round(hand["score"], 4),
+        "weight": round(score * hand["score"], 4),
     }
 
 

@@ -4,12 +4,13 @@
     python mediapipe_worker.py [--threshold 0.5] [--most 2]
 
 Reads a request per line from the standard input and writes an answer per line to the standard output, both
-as JSON. A request has "file", and it may have "mirror" (read the image mirrored left to right), "enlarge" (a
-factor) and "pad" (a border that repeats the edge, as a share of the larger side). The answer has "hands",
-"width", "height" and "seconds", the time of MediaPipe alone.
+as JSON. A request has "file", and it may have "mirror" (read the image mirrored left to right), "turns" (read
+it after so many quarter turns counter-clockwise), "enlarge" (a factor) and "pad" (a border that repeats the
+edge, as a share of the larger side). The answer has "hands", "width", "height" and "seconds", the time of
+MediaPipe alone.
 
 A hand has "handedness", "score", "uv_px" (21, 2) and "world_mm" (21, 3), joints from the wrist to the tip of
-the little finger. All of them belong to the image of the request: not mirrored, not enlarged, not padded.
+the little finger. All of them belong to the image of the file: not mirrored, turned, enlarged or padded.
 Pixel centres are at integers. The axes of world_mm point right, down and forward.
 """
 
@@ -32,10 +33,26 @@ def read(request: dict) -> tuple[np.ndarray, int]:
     image = ImageOps.exif_transpose(Image.open(request["file"])).convert("RGB")
     if request.get("mirror"):
         image = ImageOps.mirror(image)
+    if turns := request.get("turns", 0):
+        image = Image.fromarray(np.rot90(np.asarray(image), turns))
     if (factor := request.get("enlarge", 1)) != 1:
         image = image.resize((round(image.width * factor), round(image.height * factor)), Image.BICUBIC)
     border = round(request.get("pad", 0) * max(image.size))
     return np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)), "edge"), border
+
+
+def turned_back(
+    points: np.ndarray, world: np.ndarray, turns: int, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return 2D and 3D points of an image that was turned, before that, and the width of the image then.
+
+    `size` is (width, height) of the turned image. 2D points are measured from its upper left corner.
+    """
+    for _ in range(turns):
+        points = np.column_stack([size[1] - points[:, 1], points[:, 0]])
+        world = np.column_stack([-world[:, 1], world[:, 0], world[:, 2]])
+        size = size[1], size[0]
+    return points, world, size[0]
 
 
 def hands_of(result, shape: tuple[int, ...], border: int, request: dict) -> list[dict]:
@@ -52,8 +69,10 @@ def hands_of(result, shape: tuple[int, ...], border: int, request: dict) -> list
     for landmarks, world, sides in found:
         corner = np.array([[point.x * width, point.y * height] for point in landmarks.landmark]) - border
         world_mm = np.array([[point.x, point.y, point.z] for point in world.landmark]) * MM_PER_METRE
+        size = width - 2 * border, height - 2 * border
+        corner, world_mm, across = turned_back(corner, world_mm, request.get("turns", 0), size)
         if mirror:
-            corner[:, 0] = width - 2 * border - corner[:, 0]
+            corner[:, 0] = across - corner[:, 0]
             world_mm[:, 0] *= -1
         seen = OPPOSITE[sides.classification[0].label.lower()]  # MediaPipe expects mirrored images
         hands.append(

@@ -73,6 +73,8 @@ def fine_tune(
     if convention is not None:
         samples = [replace(sample, convention=convention) for sample in samples]
     others = [] if control is None else open_data(*parse_set(control, "--control"), "evaluation", limit)
+    most = fine_tuning.REHEARSED * len(samples)
+    rehearsed = [] if rehearsal is None else open_data(*parse_set(rehearsal, "--rehearsal"), "training", most)
     found = fine_tuning.fine_tune(
         run,
         samples,
@@ -81,7 +83,7 @@ def fine_tune(
         held_out=held_out,
         tuning=fine_tuning.Tuning(updates, learning_rate, seed),
         control=others,
-        rehearsal=[] if rehearsal is None else open_data(*parse_set(rehearsal, "--rehearsal"), "training"),
+        rehearsal=rehearsed,
     )
     if json:
         print_json(found)
