@@ -289,6 +289,14 @@ def test_rules_of_the_experiment_drop_hands_and_state_confidence(model, image):
     assert len(model.find(image, boxes=[BOX])) == 1  # a given box is a hand
 
 
+def test_the_rule_of_presence_reads_improbable_detections(model):
+    own = model.detector.settings.threshold
+    rule = Presence(bias=0.0, score=1.0, spread=0.0, disagreement=0.0, overlap=0.0, least_score=own / 4)
+    for presence, threshold in ((None, own), (rule, own / 4), (replace(rule, least_score=1.0), own)):
+        other = Model(model.vae, replace(model.experiment, presence=presence))
+        assert other.detector.settings.threshold == threshold
+
+
 def test_the_fast_graph_predicts_the_same(image):
     model = tiny_model(PLACEMENT)
     encoder = model.vae.encoder("rgb")

@@ -26,6 +26,7 @@ from latent_hands.evaluation.rules import (
     report,
 )
 from latent_hands.hand.boxes import box_of_joints
+from latent_hands.predictor.judging import probability
 from latent_hands.runs.folder import load_run
 
 SCALARS = [name for name in asdict(Handedness()) if name != "posterior"]
@@ -115,6 +116,20 @@ def test_few_images_without_hands_have_one():
     assert (predictions(rule, hands) >= rule.threshold).mean() > 0.9
     assert fit_presence(Observations([], hands, [], [])) is None
     assert fit_presence(Observations([], [], [], [])) is None
+
+
+def test_numbers_of_the_posterior_that_name_a_hand_are_found():
+    """Detector, spread and overlap say nothing here; one number of the posterior says all."""
+    rows = []
+    for target in (0.0, 1.0) * 400:
+        others = {name: float(RNG.normal()) for name in ("score", "spread", "disagreement", "overlap")}
+        numbers = RNG.normal([0, 6 * target - 3, 0])
+        rows.append((others | {f"posterior_{i}": float(x) for i, x in enumerate(numbers)}, target))
+    rows = [(features | {"bias": 1.0, "side_px": 0.0}, target) for features, target in rows]
+    rule = fit_presence(Observations([], rows, [], []))
+    assert np.argmax(np.abs(rule.posterior)) == 1
+    assert ((predictions(rule, rows) > 0.5) == [target == 1 for _, target in rows]).mean() > 0.98
+    assert probability(rule, rows[0][0]) == pytest.approx(predictions(rule, rows[:1])[0])
 
 
 class Labelled:

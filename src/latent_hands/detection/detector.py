@@ -1,7 +1,7 @@
 """Detection of hands in whole images: where they are, and which of them are right hands."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -127,6 +127,11 @@ class Detector:
     def with_settings(self, settings: Settings) -> "Detector":
         """Return a detector with the same network and other settings."""
         return Detector(self._fused, settings, self.device)
+
+    def with_least_score(self, score: float) -> "Detector":
+        """Return a detector that returns all hands of this score, or of its own threshold if that is less."""
+        settings = replace(self.settings, threshold=min(score, self.settings.threshold))
+        return self.with_settings(settings)
 
     def save(self, folder: Path) -> Path:
         """Write the folder of the detector, with weights in float16; return it."""

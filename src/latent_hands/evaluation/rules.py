@@ -1,7 +1,7 @@
 """Fitting the rules that judge found hands (`configuration.rules`) to labelled hands in whole images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from latent_hands.configuration import (
     write_experiment,
 )
 from latent_hands.data.sample import Sample
+from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
 from latent_hands.evaluation.observing import Observations, Rows, observe
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
-from latent_hands.predictor.judging import side_weights
+from latent_hands.predictor.judging import LIMITS, Rule, weights_of
 from latent_hands.progress import Advance
 from latent_hands.runs.folder import EXPERIMENT, find_run
 
@@ -30,6 +31,8 @@ FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
 POSTERIOR_RIDGE = 10.0
 """Penalty of the many weights of `Handedness.posterior`."""
+LEAST_SCORE = 0.03
+"""Smallest score of detections that the rule of presence decides about."""
 LOST_SHARE = 0.075
 """The share of detected hands that may be dropped to reach it."""
 
@@ -44,19 +47,12 @@ class LabelledImages:
 
 def fit_handedness(rows: Rows) -> Handedness:
     """Fit the rule of the side. What the hands do not decide keeps its default."""
-    scalars, numbers = side_weights(Handedness()), sum(n.startswith("posterior_") for n in rows[0][0])
-    default = scalars | {f"posterior_{i}": 0.0 for i in range(numbers)}
-    features, start = _matrix(list(default), rows), np.array(list(default.values()))
-    ridge = np.where([name in scalars for name in default], 1.0, POSTERIOR_RIDGE)
-    weights = _rounded(list(default), fit_logistic(features, _targets(rows), ridge, start))
-    posterior = tuple(value for name, value in weights.items() if name not in scalars)
-    return Handedness(**{name: weights[name] for name in scalars}, posterior=posterior)
+    return Handedness(**_fitted(Handedness, rows, 1.0, weights_of(Handedness())))
 
 
 def fit_confidence(rows: Rows) -> Confidence:
     """Fit the expected share of joints within 30 mm."""
-    names = [each.name for each in fields(Confidence)]
-    return Confidence(**_rounded(names, fit_logistic(_matrix(names, rows), _targets(rows), 0.1)))
+    return Confidence(**_fitted(Confidence, rows, 0.1))
 
 
 def fit_presence(seen: Observations) -> Presence | None:
@@ -68,9 +64,7 @@ def fit_presence(seen: Observations) -> Presence | None:
     targets = _targets(seen.presence)
     if len(seen.presence) == 0 or targets.min() == targets.max():
         return None
-    names = [each.name for each in fields(Presence) if each.name != "threshold"]
-    weights = fit_logistic(_matrix(names, seen.presence), targets, 0.1)
-    rule = Presence(**_rounded(names, weights))
+    rule = Presence(**_fitted(Presence, seen.presence, 0.1), least_score=LEAST_SCORE)
     if not seen.images_without:
         return rule
     highest = [max(_probabilities(rule, each), default=0.0) for each in seen.images_without]
@@ -82,7 +76,7 @@ def fit_presence(seen: Observations) -> Presence | None:
 
 @dataclass(frozen=True)
 class FittedRules:
-    """The rules of a run, and how well they do on images that they were not fitted to.
+    """The rules of a run, fitted to all images, and how well those fitted to one half do on the other.
 
     Attributes:
         handedness, presence, confidence: the rules.
@@ -101,7 +95,10 @@ class FittedRules:
 
 
 def fit_rules(fitted: Observations, other: Observations) -> FittedRules:
-    """Fit all rules to some observations, measure them on others. Raises HandsError if one has no hand."""
+    """Fit all rules to some observations and measure them on others; the rules returned are fitted to both.
+
+    Raises HandsError if one of them has no hand.
+    """
     for seen in (fitted, other):
         if not seen.confidence:
             raise HandsError("there is no hand with 3D joints to fit the rules to; give more labelled images")
@@ -110,9 +107,10 @@ def fit_rules(fitted: Observations, other: Observations) -> FittedRules:
     sides = [float((predictions(each, other.handedness) > 0.5).mean()) for each in (Handedness(), handedness)]
     hands = [row for row in other.presence if row[1] == 1]
     kept = float((predictions(rule, hands) >= rule.threshold).mean()) if rule and hands else None
-    return FittedRules(
-        handedness, rule, confidence, (sides[0], sides[1]), report(confidence, other.confidence), kept
-    )
+    measured = (sides[0], sides[1]), report(confidence, other.confidence), kept
+    both = fitted + other
+    rules = fit_handedness(both.handedness), fit_presence(both), fit_confidence(both.confidence)
+    return FittedRules(*rules, *measured)
 
 
 def calibrate_rules(
@@ -123,7 +121,7 @@ def calibrate_rules(
     write: bool = False,
     progress: Advance | None = None,
 ) -> FittedRules:
-    """Fit the rules of a run to one half of the images, and measure them on the other half.
+    """Fit the rules of a run to labelled images. They are measured by halves (`FittedRules`).
 
     Args:
         run: a run folder or the name of a shipped model.
@@ -136,6 +134,8 @@ def calibrate_rules(
     Raises HandsError if a half has no hand with 3D joints, and as `Model.load` does.
     """
     model = Model.load(run)
+    if use_detector:
+        model.detector = Detector.load(device=model.device).with_least_score(LEAST_SCORE)
     if temperature is not None:
         sampling = replace(model.experiment.sampling, temperature=temperature)
         model.experiment = replace(model.experiment, sampling=sampling)
@@ -167,7 +167,7 @@ def write_rules(run: str | Path, rules: FittedRules) -> None:
     write_text(path, write_experiment(changed))
 
 
-def predictions(rule: Handedness | Confidence | Presence, rows: Rows) -> np.ndarray:
+def predictions(rule: Rule, rows: Rows) -> np.ndarray:
     """Return the probability that a rule gives each row."""
     return np.array(_probabilities(rule, [features for features, _ in rows]))
 
@@ -184,11 +184,23 @@ def report(rule: Confidence, rows: Rows) -> dict[str, Any]:
     }
 
 
-def _probabilities(rule: Handedness | Confidence | Presence, rows: Sequence[dict[str, float]]) -> list[float]:
-    if isinstance(rule, Handedness):
-        weights = side_weights(rule)
-    else:
-        weights = {name: value for name, value in asdict(rule).items() if name != "threshold"}
+def _fitted(
+    kind: type[Rule], rows: Rows, ridge: float, default: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Return the fitted weights of a rule by field. What the rows do not decide keeps its default, or 0."""
+    scalars = [name for each in fields(kind) if (name := each.name) not in (*LIMITS, "posterior")]
+    posterior = "posterior" in {each.name for each in fields(kind)}
+    numbers = [name for name in rows[0][0] if posterior and name.startswith("posterior_")]
+    start = np.array([(default or {}).get(name, 0.0) for name in (*scalars, *numbers)])
+    penalty = np.repeat([ridge, POSTERIOR_RIDGE], [len(scalars), len(numbers)])
+    weights = fit_logistic(_matrix([*scalars, *numbers], rows), _targets(rows), penalty, start)
+    rounded = [round(float(weight), 4) for weight in weights]
+    found: dict[str, Any] = dict(zip(scalars, rounded, strict=False))
+    return found | ({"posterior": tuple(rounded[len(scalars) :])} if posterior else {})
+
+
+def _probabilities(rule: Rule, rows: Sequence[dict[str, float]]) -> list[float]:
+    weights = weights_of(rule)
     features = _matrix(list(weights), [(row, 0.0) for row in rows])
     return sigmoid(features @ np.array(list(weights.values()))).tolist()
 
@@ -199,7 +211,3 @@ def _matrix(names: Sequence[str], rows: Rows) -> np.ndarray:
 
 def _targets(rows: Rows) -> np.ndarray:
     return np.array([target for _, target in rows])
-
-
-def _rounded(names: Sequence[str], weights: np.ndarray) -> dict[str, float]:
-    return {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}

@@ -1,7 +1,7 @@
 """Judging found hands: which side, whether it is a hand, and how many joints are right."""
 
 import math
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 
 from latent_hands.configuration.rules import Confidence, Handedness, Presence
 from latent_hands.hand.boxes import Box, iou
@@ -9,6 +9,9 @@ from latent_hands.predictor.reading import Reading
 
 LEAST = 1e-3
 """Smallest value of a feature whose logarithm counts, in bone lengths."""
+LIMITS = ("threshold", "least_score")
+"""Settings of rules that are no weights."""
+Rule = Handedness | Presence | Confidence
 CERTAIN = 0.999
 """Probabilities of a detector are taken for at most as certain."""
 
@@ -19,35 +22,42 @@ def log_odds(probability: float) -> float:
     return math.log(p / (1 - p))
 
 
-def side_features(left: Reading | None, right: Reading | None, probability: float) -> dict[str, float]:
+def side_features(left: Reading | None, right: Reading | None, detected: float) -> dict[str, float]:
     """Return the features of `Handedness` for one crop, read as both hands, or as one of them.
 
-    A crop that is read as one hand has the log-odds of its side alone. `probability` is that of a right hand
-    by the detector, 0.5 if it is not known.
+    A crop that is read as one hand has the log-odds of its side alone. `detected` is the probability of a
+    right hand by the detector, 0.5 if it is not known.
     """
-    detector = {"detector": log_odds(probability)}
+    detector = {"detector": log_odds(detected)}
     if left is None or right is None:
         return detector | {"side": _side(right) - _side(left)}
     of_left, of_right = _features(left), _features(right)
     difference = {name: of_right[name] - of_left[name] for name in of_right}
-    posterior = zip(_posterior(right), _posterior(left), strict=True)
-    numbers = {f"posterior_{i}": a - b for i, (a, b) in enumerate(posterior)}
+    of_both = zip(_posterior(right).items(), _posterior(left).values(), strict=True)
+    numbers = {name: a - b for (name, a), b in of_both}
     return difference | numbers | detector | {"side": (_side(right) - _side(left)) / 2}
 
 
-def side_weights(rule: Handedness) -> dict[str, float]:
-    """Return the weight of each feature of `side_features` that a rule uses."""
-    posterior = {f"posterior_{i}": weight for i, weight in enumerate(rule.posterior)}
-    scalars = {each.name: getattr(rule, each.name) for each in fields(rule) if each.name != "posterior"}
-    return scalars | posterior
+def weights_of(rule: Rule) -> dict[str, float]:
+    """Return the weight of each feature that a rule uses."""
+    table = {name: value for name, value in vars(rule).items() if name not in LIMITS}
+    posterior = _numbered(table.pop("posterior", ()))
+    return table | posterior
+
+
+def probability(rule: Rule, features: Mapping[str, float]) -> float:
+    """Return the probability that a rule gives. Features that are absent are 0."""
+    return _sigmoid(sum(weight * features.get(name, 0.0) for name, weight in weights_of(rule).items()))
 
 
 def right_probability(
-    rule: Handedness, left: Reading | None, right: Reading | None, probability: float = 0.5
+    rule: Handedness, left: Reading | None, right: Reading | None, detected: float = 0.5
 ) -> float:
-    """Return the probability that a hand is a right one, from its crop read as both hands, or as one."""
-    features = side_features(left, right, probability)
-    return _sigmoid(sum(weight * features.get(name, 0.0) for name, weight in side_weights(rule).items()))
+    """Return the probability that a hand is a right one, from its crop read as both hands, or as one.
+
+    `detected` is that of the detector, 0.5 if it is not known.
+    """
+    return probability(rule, side_features(left, right, detected))
 
 
 def presence_features(reading: Reading, box: Box, score: float, crop_px: int) -> dict[str, float]:
@@ -60,6 +70,7 @@ def presence_features(reading: Reading, box: Box, score: float, crop_px: int) ->
         "disagreement": found["disagreement"],
         "overlap": iou(reading.box_px, box),
         "side_px": _enlarged(reading, crop_px),
+        **_posterior(reading),
     }
 
 
@@ -67,7 +78,7 @@ def is_hand(rule: Presence | None, reading: Reading, box: Box, score: float, cro
     """Return whether a detection is probably a hand; without a rule, every one is."""
     if rule is None:
         return True
-    return _sigmoid(_sum(rule, presence_features(reading, box, score, crop_px))) >= rule.threshold
+    return probability(rule, presence_features(reading, box, score, crop_px)) >= rule.threshold
 
 
 def confidence_features(
@@ -90,7 +101,7 @@ def confidence(
     """Return the expected share of joints within 30 mm; None without a rule or without draws."""
     if rule is None or "spread" not in reading.outputs:
         return None
-    return _sigmoid(_sum(rule, confidence_features(reading, bone_mm, score, crop_px)))
+    return probability(rule, confidence_features(reading, bone_mm, score, crop_px))
 
 
 def _features(reading: Reading) -> dict[str, float]:
@@ -117,18 +128,16 @@ def _side(reading: Reading | None) -> float:
     return 0.0 if reading is None or "side" not in reading.outputs else float(reading.outputs["side"])
 
 
-def _posterior(reading: Reading) -> list[float]:
+def _posterior(reading: Reading) -> dict[str, float]:
     """Return the means of the posterior, then the logarithms of its variances; none without draws."""
     if "latent_variance" not in reading.outputs:
-        return []
+        return {}
     log_variance = reading.outputs["latent_variance"].clamp(min=LEAST**2).log()
-    return [*reading.outputs["latent"].tolist(), *log_variance.tolist()]
+    return _numbered([*reading.outputs["latent"].tolist(), *log_variance.tolist()])
 
 
-def _sum(rule: Presence | Confidence, features: dict[str, float]) -> float:
-    return sum(
-        getattr(rule, each.name) * features[each.name] for each in fields(rule) if each.name in features
-    )
+def _numbered(values: Sequence[float]) -> dict[str, float]:
+    return {f"posterior_{i}": value for i, value in enumerate(values)}
 
 
 def _sigmoid(logit: float) -> float:

@@ -64,8 +64,13 @@ class Model(TrainedGraph):
 
     @cached_property
     def detector(self) -> HandDetector:
-        """The detector that finds hands in whole images: the shipped one, unless another one is set."""
-        return Detector.load(device=self.device)
+        """The detector that finds hands in whole images: the shipped one, unless another one is set.
+
+        Where the model has a rule of presence, the shipped one also returns improbable hands
+        (`Presence.least_score`), because the rule decides about them.
+        """
+        detector, rule = Detector.load(device=self.device), self.experiment.presence
+        return detector.with_least_score(rule.least_score) if rule else detector
 
     def find(
         self,
