@@ -268,3 +268,29 @@ def test_the_layout_of_cvat_is_read(content, write):
     samples = open_data("coco", root, "training")
     assert [sample.side for sample in samples] == ["right", "left"]
     build_windows(samples, window_px=16)
+
+
+OUTSIDE = ((-3.0, 5.0), (5.0, 64.2), (1e4, -1e4))
+"""Places outside an image of 64x64 pixels, whose joints have the flag 2."""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_joints_outside_the_image_are_invisible_and_counted(content, write, caplog, named):
+    if not named:  # the size is then that of the file
+        del content["images"][0]["width"]
+    keypoints = np.column_stack([UV_PX, [2] * 21])
+    keypoints[[3, 8, 20], :2] = OUTSIDE
+    content["annotations"][0]["keypoints"] = keypoints.ravel().tolist()
+    (sample,) = open_data("coco", write(content), "training")
+    expected = ~np.isin(np.arange(21), [3, 8, 20])
+    np.testing.assert_array_equal(reorder(sample.visible[:, None], "rhd", "snap").ravel(), expected)
+    assert sample.labelled is None
+    assert "3 of 21 visible joints lie outside their images; they count as invisible" in caplog.text
+
+
+def test_joints_of_other_images_are_left_to_the_check_of_the_set(content, write, caplog):
+    keypoints = np.column_stack([UV_PX + 60, [2] * 21])
+    content["annotations"][0]["keypoints"] = keypoints.ravel().tolist()
+    (sample,) = open_data("coco", write(content), "training")
+    assert sample.visible.all()
+    assert "outside" not in caplog.text

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from latent_hands.data import read_images, read_rgb
-from latent_hands.data.formats.image import count_pages, read_pixels
+from latent_hands.data.formats.image import open_image, pages_of, read_pixels
 from latent_hands.errors import HandsError
+from latent_hands.predictor import Photo
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
@@ -78,17 +79,26 @@ def test_tiny_and_panoramic_images_are_read(size, tmp_path):
     assert read_rgb(tmp_path / "a.png").shape == (size[1], size[0], 3)
 
 
+def count(path):
+    with open_image(path) as image:
+        return pages_of(image)
+
+
 @pytest.mark.parametrize("suffix", ["gif", "webp", "tif", "png"])
-def test_the_first_page_is_read_and_pages_are_counted(suffix, tmp_path):
+def test_the_first_page_is_read_and_pages_are_counted(suffix, tmp_path, caplog):
     pages = [Image.new("RGB", (8, 8), (level,) * 3) for level in (200, 100, 0)]
     path = tmp_path / f"a.{suffix}"
     pages[0].save(
         path, save_all=True, append_images=pages[1:], **({"lossless": True} if suffix == "webp" else {})
     )
-    assert count_pages(path) == 3
-    assert (read_rgb(path) == 200).all()
+    assert count(path) == 3
+    for read in (read_rgb, read_rgb, lambda file: Photo.open(file).rgb):
+        assert (read(path) == 200).all()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path} has 3 pages or frames; the first is read"
+    ]
     pages[0].save(tmp_path / f"one.{suffix}")
-    assert count_pages(tmp_path / f"one.{suffix}") == 1
+    assert count(tmp_path / f"one.{suffix}") == 1
 
 
 def thin_png(width: int, height: int) -> bytes:

@@ -1,5 +1,6 @@
 """Labels that are for another image than the file: EXIF orientation, size, camera."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from posed_hands import SIZE_PX, posed_hands, write_rhd
 
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
-from latent_hands.data.labelled_images import MANY, read_labelled
+from latent_hands.data.label_places import MANY
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.doctor import check, check_set
 from latent_hands.errors import HandsError
 from latent_hands.predictor.photo import photo_of
@@ -107,3 +109,37 @@ def test_labels_that_most_hands_contradict_are_refused(write, message):
     build_windows(samples, window_px=16)
     with pytest.raises(HandsError, match=message):
         build_windows([CONTRADICTIONS[message](sample) for sample in samples], window_px=16)
+
+
+def with_camera(sample, factor, part):
+    """Return the sample with a camera that is wrong by a factor: all of it, or its focal length."""
+    K = sample.K.copy()
+    K[:2, : 3 if part == "K" else 2] *= np.float32(factor)
+    return replace(sample, K=K)
+
+
+@pytest.mark.parametrize(("part", "what"), [("K", "rows of K are"), ("focal", "focal lengths are")])
+@pytest.mark.parametrize("factor", [0.9, 1.04, 1.1])
+def test_a_camera_that_is_wrong_by_a_factor_is_refused_and_reported(write, part, what, factor):
+    samples = [with_camera(sample, factor, part) for sample in write(posed_hands(MANY))]
+    with pytest.raises(HandsError, match=f"{what} multiplied by {str(1 / factor)[:4]}"):
+        build_windows(samples, window_px=16)
+    (problem,) = [each for each in check(samples).problems if each.kind == "convention"]
+    assert problem.where == "camera"
+    assert re.search(f"(by|times) {str(1 / factor)[:4]}", problem.message)
+
+
+def test_2d_joints_marked_by_hand_are_used(write):
+    """They miss the projections by 0.05 sizes of the hand, which is about 35 pixels."""
+    rng = np.random.default_rng(0)
+    samples = [
+        replace(each, uv_px=each.uv_px + rng.normal(0, 1.5, (21, 2)).astype(np.float32))
+        for each in write(posed_hands(MANY))
+    ]
+    build_windows(samples, window_px=16)
+
+
+def test_the_hands_that_have_a_camera_are_checked(write):
+    samples = [with_camera(sample, 1.15, "K") for sample in write(posed_hands(MANY + 1))]
+    with pytest.raises(HandsError, match="of 8 hands contradict each other"):
+        build_windows([replace(samples[0], K=None), *samples[1:]], window_px=16)

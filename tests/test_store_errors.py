@@ -40,6 +40,10 @@ def test_folders_with_other_windows_data_or_files_are_refused(samples, store, tm
     register(monkeypatch, READERS, "painted", lambda *_, **__: other_tags)
     with pytest.raises(HandsError, match="was cut from other data"):
         prepare("others", store, {"training": CUT})
+    other_sizes = [replace(sample, size_px=(64, 48)) for sample in samples]
+    register(monkeypatch, READERS, "painted", lambda *_, **__: other_sizes)
+    with pytest.raises(HandsError, match="the labels are for an image of 64x48 pixels, but the image has"):
+        prepare("images", store, {"training": CUT})
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(HandsError, match="exists and is not a packed store"):
         prepare("images", tmp_path, {"training": CUT})

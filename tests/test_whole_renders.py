@@ -1,13 +1,17 @@
 """Rendered whole images: labels agree with pixels, and the set is read as it was written."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("warp")
 
 from latent_hands.cli.render import render
 from latent_hands.data import open_data
 from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.whole_images import hands_by_image, images_of
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import INDEX_MCP, LITTLE_MCP, WRIST
@@ -47,6 +51,14 @@ def test_the_2d_joints_are_the_projected_3d_joints(hands):
     for hand in hands:
         uvw = hand.xyz_mm @ hand.K.T
         np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], hand.uv_px, atol=0.05)
+
+
+def test_resized_images_are_refused(root, hands, tmp_path):
+    assert {hand.size_px for hand in hands} == {(SIZE, SIZE)}
+    smaller = tmp_path / "smaller.png"
+    Image.new("RGB", (SIZE // 2, SIZE // 2)).save(smaller)
+    with pytest.raises(HandsError, match="for an image of 96x96 pixels, but the image has 48x48"):
+        read_labelled(replace(hands[0], image=smaller))
 
 
 def test_left_and_right_hands_close_to_the_palm_on_opposite_sides():

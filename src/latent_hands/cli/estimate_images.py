@@ -1,7 +1,6 @@
 """The work of the command estimate on images: open one after the other, find its hands, write them."""
 
 import errno
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from latent_hands.cli.estimate_inputs import Given, Input
 from latent_hands.cli.estimate_outputs import Outputs
 from latent_hands.data import OnBroken, Sample, read_rgb
 from latent_hands.data.formats.box_label import check_box
-from latent_hands.data.formats.image import count_pages
 from latent_hands.errors import HandsError
 from latent_hands.hand.camera import centred_camera
 from latent_hands.predictions import ImageHands, drawing
@@ -65,8 +63,6 @@ def estimate_image(model: Model, given_image: Input, given: Given, outputs: Outp
     path = given_image.image
     try:
         rgb = read_rgb(path)
-        if (pages := count_pages(path)) > 1:
-            print(f"latent-hands: {path} has {pages} pages or frames; the first is used", file=sys.stderr)
         hands = find_hands(model, rgb, given_image, given)
     except HandsError as error:
         if str(path) in str(error):

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from latent_hands.data.image_files import check_images, cut_images, cut_square, for_all, whole_square
 from latent_hands.data.image_stacks import ImageStack
-from latent_hands.data.labelled_images import check_places, read_labelled
+from latent_hands.data.label_places import check_places
+from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.labels import LABELS, Label, Motion, Square
 from latent_hands.data.palm import crop_square, scene_square
 from latent_hands.data.sample import FAR_PX, Sample

@@ -13,6 +13,7 @@ from pathlib import Path
 from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import build_windows, convention_of
 from latent_hands.data.image_files import check_images, file_of
+from latent_hands.data.labelled_images import check_files
 from latent_hands.data.sample import with_handedness
 from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
@@ -52,7 +53,8 @@ def prepare(
     """Cut splits of a data set into the store `out`; return the manifest of the store, or of the portion.
 
     Preparing again continues where an earlier call stopped, and gives the same bytes as one call. Existing
-    shards are compared with their checksums, and cut again if they are damaged.
+    shards are compared with their checksums, and cut again if they are damaged. The sizes of their images are
+    compared with the labels, as when windows are cut.
 
     Args:
         root: folder of the data set.
@@ -171,6 +173,7 @@ def _cut_missing(
                 report(f"cutting {name}", before + done, min(len(numbers) * step, len(samples)))
 
         if number in known and is_intact(path, known[number]):
+            check_files(part)
             advance(len(part), len(part))
             if place < len(shards):
                 continue

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from latent_hands.data.camera_factor import CameraFactor, camera_factor, hand_size_px
 from latent_hands.data.sample import project
 from latent_hands.doctor.labels import Labels, Verdict, against_side, figures
 
@@ -57,6 +58,9 @@ def find_camera(labels: Labels) -> tuple[list[Verdict], Labels]:
         evidence = "no image has four visible joints in front of the camera"
         return [Verdict("camera", "unknown", evidence)], labels
     evidence = _evidence(fits)
+    factor = camera_factor(labels.xyz_mm, labels.K, labels.uv_px, labels.visible)
+    if factor is not None and (factor.part == "focal" or factor.before < _TOLERANCE):
+        return _by_a_factor(labels, factor, evidence)
     good = [fit for fit in fits if fit.error < _TOLERANCE]
     if not good:
         wrong = f"{evidence}; no other axes and no other camera explain it"
@@ -95,15 +99,6 @@ def reprojection_px(labels: Labels) -> Float[np.ndarray, "n 21"]:
     with np.errstate(invalid="ignore"):
         distance = np.linalg.norm(projected - labels.uv_px, axis=-1)
     return np.where(labels.visible, distance, np.nan)
-
-
-def hand_size_px(uv_px: Float[np.ndarray, "n 21 2"]) -> Float[np.ndarray, " n"]:
-    """Return the root mean square distance of the joints to their mean: about a quarter of the hand's length.
-
-    NaN are left out.
-    """
-    centred = uv_px - np.nanmean(uv_px, axis=1, keepdims=True)
-    return np.sqrt(np.nanmean((centred**2).sum(axis=-1), axis=1))
 
 
 def _usable(labels: Labels, axes: str) -> tuple[np.ndarray, np.ndarray, float]:
@@ -172,6 +167,19 @@ def _wrong_axes(fit: Fit, evidence: str) -> str:
     if fit.axes == AS_LABELLED:
         return ""
     return f"{fit.axes}: {evidence}; after a correction they miss by {figures(fit.error_px)} px"
+
+
+def _by_a_factor(labels: Labels, found: CameraFactor, evidence: str) -> tuple[list[Verdict], Labels]:
+    """Return the verdict on cameras that are wrong by one factor, and the labels with corrected cameras."""
+    assert labels.K is not None
+    what = "the first two rows of K" if found.part == "K" else "fx and fy"
+    wrong = f"{evidence}, {found.before:.2g} sizes of the hand; multiply {what} by {found.factor:.4g}: "
+    wrong += f"they then miss by {found.after:.2g} sizes"
+    K = labels.K.copy()
+    K[:, :2, : 3 if found.part == "K" else 2] *= found.factor
+    name = "K of another resolution" if found.part == "K" else "another focal length"
+    verdicts = [Verdict("axes", AS_LABELLED, evidence), Verdict("camera", name, evidence, wrong)]
+    return verdicts, replace(labels, K=K)
 
 
 def _camera_name(fit: Fit) -> str:

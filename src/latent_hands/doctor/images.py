@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageFilter
 
 from latent_hands.data import Sample
-from latent_hands.data.labelled_images import centres, common_scale, inside_share
+from latent_hands.data.label_places import centres, common_scale, inside_share
 from latent_hands.data.sample import project
 from latent_hands.doctor.cameras import AS_LABELLED, MIRRORED, SWAPPED, with_axes
 from latent_hands.doctor.labels import Labels, Verdict

@@ -1,17 +1,24 @@
 """Reading image files: upright, with 8 bits a channel, opaque, and never larger than memory allows."""
 
+import logging
+import math
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
+from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
 
+_LOG = logging.getLogger(__name__)
 MAX_PIXELS = 89_000_000
 """Larger images are refused before they are decoded. No photograph of a hand needs more."""
 MAX_SIDE = 65_535
@@ -19,9 +26,13 @@ MAX_SIDE = 65_535
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 """The formats of Pillow that are read. Others start programs (EPS), or are not images of cameras."""
 MAX_PAGES = 10_000
-"""Files with more pages or frames are refused: counting them takes seconds."""
+"""Files with more pages or frames are refused."""
 _DEFLATE_RATIO = 1032
 """The largest compression of a PNG file."""
+_JPEG_BYTES = 4096
+"""JPEG files are decoded in portions of so many bytes: a few bytes may be a scan of the whole image."""
+_TILE_SIDES = (322, 323)
+"""The TIFF tags of the width and height of a tile."""
 BEHIND_TRANSPARENCY = (128, 128, 128)
 """Transparent pixels are composited on this mid-grey, the colour outside an image."""
 ORIENTATION = 0x0112
@@ -32,11 +43,12 @@ _HEIF = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     """Read an image file as 8-bit RGB, rotated by its EXIF orientation.
 
-    Transparent pixels are composited on mid-grey. The first page or frame of a file with several is read; see
-    `count_pages`. Raises HandsError naming the file if it is missing, empty, truncated, not an image of
-    FORMATS, or above MAX_PIXELS or MAX_SIDE.
+    Transparent pixels are composited on mid-grey. The first page or frame of a file with several is read, and
+    a warning says so once. Raises HandsError naming the file if it is missing, empty, truncated, not an image
+    of FORMATS, above MAX_PIXELS or MAX_SIDE, or takes too long (`timed_file`).
     """
-    return read_pixels(path, "RGB")
+    with open_image(path) as image:
+        return decode_first(Path(path), image)
 
 
 def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
@@ -58,10 +70,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise HandsError(f"no image file at {path}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=_formats())  # noqa: TID251
-        with image:
+        with TimedFile(path) as file, _open(file) as image:
             _check_size(image, path.stat().st_size)
             yield image
     except HandsError as error:
@@ -74,27 +83,26 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         ) from error
 
 
-def count_pages(path: str | Path) -> int:
-    """Return `pages_of` of an image file. Raises HandsError as `read_rgb` does."""
-    with open_image(path) as image:
-        return pages_of(image)
+def _open(file: TimedFile) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(file, formats=_formats())  # noqa: TID251
+    if isinstance(image, JpegImageFile):
+        image.decodermaxblock = _JPEG_BYTES
+    return image
 
 
 def pages_of(image: Image.Image) -> int:
     """Return the number of pages or frames of an open image; `to_pixels` reads the first.
 
-    The second image of a phone's JPEG (MPO), for example its depth, does not count.
-    It is the open page afterwards. Raises HandsError above MAX_PAGES.
+    The second image of a phone's JPEG (MPO), for example its depth, does not count. No page is decoded.
+    Raises HandsError above MAX_PAGES.
     """
     if image.format == "MPO":
         return 1
-    for page in range(1, MAX_PAGES + 1):
-        try:
-            image.seek(page)
-        except EOFError:
-            image.seek(0)
-            return page
-    raise HandsError(f"it has more than {MAX_PAGES:,} pages or frames, which is the limit")
+    if (pages := int(getattr(image, "n_frames", 1))) > MAX_PAGES:
+        raise HandsError(f"it has {pages:,} pages or frames; the limit is {MAX_PAGES:,}")
+    return pages
 
 
 def shown_size(image: Image.Image) -> tuple[int, int]:
@@ -107,6 +115,20 @@ def decode(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
     """Return `to_pixels` of an open file. All threads together decode at most MAX_PIXELS; others wait."""
     with _DECODING.reserve(image.width * image.height):
         return to_pixels(image, mode)
+
+
+def decode_first(path: Path, image: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
+    """Return `decode` of an open file; a warning counts its pages or frames if there are more than one."""
+    pixels = decode(image)
+    if (pages := pages_of(image)) > 1:
+        _announce(path, pages)
+    return pixels
+
+
+@lru_cache(1000)
+def _announce(path: Path, pages: int) -> None:
+    """Log it once a file: some files are read several times."""
+    _LOG.warning("%s has %d pages or frames; the first is read", path, pages)
 
 
 def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
@@ -162,6 +184,9 @@ def _check_size(image: Image.Image, file_bytes: int) -> None:
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise HandsError(f"it has {image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
+    tile = [image.tag_v2.get(tag, 0) for tag in _TILE_SIDES] if isinstance(image, TiffImageFile) else [0]
+    if math.prod(tile) > MAX_PIXELS:
+        raise HandsError(f"its tiles have {tile[0]}x{tile[1]} pixels; the limit is {MAX_PIXELS:,}")
     if max(image.size) > MAX_SIDE:
         raise HandsError(f"it has {image.width}x{image.height} pixels; the limit of a side is {MAX_SIDE:,}")
     least_bytes = pixels / 8 / _DEFLATE_RATIO  # at one bit a pixel

@@ -28,6 +28,7 @@ from jaxtyping import Float32
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS, annotations_of_hands
 from latent_hands.data.readers.export_record import read_record
+from latent_hands.data.readers.outside import hide_outside
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import BROKEN, AbsentError, HandsError
@@ -47,8 +48,8 @@ def read_coco(
     """Read the annotations of hands of a split, in their order.
 
     A joint that is not labelled in 2D counts as invisible. It is placed where the camera projects its 3D
-    label; without a 3D label it stays unlabelled (`Sample.labelled`). Warnings count what is left out, and
-    flags that are neither 0 nor 2.
+    label; without a 3D label it stays unlabelled (`Sample.labelled`). A joint outside the image counts as
+    invisible, too. Warnings count what is left out, these joints, and flags that are neither 0 nor 2.
 
     Raises HandsError if the split is unknown, the label file is missing or broken, or no category has the
     keypoints of hands. `on_broken` receives the errors of missing images, of broken labels, of keypoints that
@@ -79,7 +80,7 @@ def read_coco(
                 )
             return _sample(name, images[label["image_id"]], label, exported)
 
-    return _all_weighted(list(read_each(read, items, on_broken)))
+    return _all_weighted(hide_outside(list(read_each(read, items, on_broken)), path))
 
 
 def _all_weighted(samples: list[Sample]) -> list[Sample]:

@@ -32,12 +32,12 @@ def read_rendered_hands(
     receives the errors of broken lines and of missing images.
     """
     samples: list[Sample] = []
-    convention = RenderedRecord.read(root).convention
+    of_the_set = RenderedRecord.read(root)
     for record in read_records(root, split, on_broken):
         if limit is not None and len(samples) >= limit:
             break
         try:
-            samples += hands_of(split_folder(root, split), record, convention)
+            samples += hands_of(split_folder(root, split), record, of_the_set)
         except HandsError as error:
             on_broken(error)
         except BROKEN as error:
@@ -65,7 +65,7 @@ def read_records(root: str | Path, split: str, on_broken: OnBroken = raise_error
                 on_broken(HandsError(f"line {number} of {path} is broken: it must be a table"))
 
 
-def hands_of(folder: Path, record: dict[str, Any], convention: str) -> list[Sample]:
+def hands_of(folder: Path, record: dict[str, Any], of_the_set: RenderedRecord) -> list[Sample]:
     """Return a sample for each hand of a record. Raises HandsError if the image is missing."""
     name = str(record["name"])
     image, mask, depth = (folder / kind / f"{name}.png" for kind in ("color", "mask", "depth"))
@@ -90,7 +90,8 @@ def hands_of(folder: Path, record: dict[str, Any], convention: str) -> list[Samp
                 depth=depth if depth.is_file() else None,
                 scene_box=(cx, cy, side_px),
                 factors=shared | {key: value for key, value in hand.items() if key not in _LABELS},
-                convention=convention,
+                convention=of_the_set.convention,
+                size_px=of_the_set.size_px,
                 block=name if "hands" in record else f"{record['scene']:05d}",
             )
         )

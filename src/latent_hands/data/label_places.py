@@ -1,0 +1,131 @@
+"""Checks of a whole set: do 2D joints lie in their images, and do 3D joints and cameras agree with them?
+
+`latent-hands check` examines the same in more detail.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from latent_hands.data.camera_factor import camera_factor, misfit
+from latent_hands.data.sample import Sample, project
+from latent_hands.errors import HandsError
+
+SizePx = tuple[int, int]
+"""Width and height."""
+MANY = 8
+"""The least number of hands of which a common error of the labels is found."""
+MOST_MISFIT = 0.5
+"""The largest median distance of a 2D joint to the projected 3D joint, in sizes of the hand. Usual are 0 to
+0.05."""
+LEAST_INSIDE = 0.5
+"""The least mean share of visible joints that lie in their images."""
+_ADVICE = "run `latent-hands check` on the set"
+_SAME_RATIO, _OTHER_RATIO, _CENTRED, _MIDDLE = 1.15, 1.2, 0.3, 0.1
+
+
+def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
+    """Raise HandsError if most labels contradict their images or each other.
+
+    This is the case if most visible joints lie outside the images, if the projected 3D joints miss the 2D
+    joints or miss them by a common factor of the cameras (`camera_factor`), or if the principal points are in
+    the middle of images of another size. `sizes` are those of the images. Fewer than MANY hands are not
+    refused.
+    """
+    placed = [(s, size) for s, size in zip(samples, sizes, strict=True) if s.uv_px is not None]
+    if len(placed) < MANY:
+        return
+    uv_px = np.stack([s.uv_px for s, _ in placed if s.uv_px is not None]).astype(np.float64)
+    visible = np.stack([s.visible_or_all for s, _ in placed]) & np.isfinite(uv_px).all(axis=-1)
+    size_px = np.array([size for _, size in placed], float)
+    share = float(inside_share(uv_px, visible, size_px).mean())
+    if share < LEAST_INSIDE:
+        raise HandsError(
+            f"the labels of {len(placed)} hands are not for these images: {share:.0%} of the visible 2D "
+            f"joints lie in them; {_ADVICE}"
+        )
+    seen = [i for i, (s, _) in enumerate(placed) if s.K is not None and s.xyz_mm is not None]
+    if len(seen) >= MANY:
+        _check_cameras([placed[i][0] for i in seen], uv_px[seen], visible[seen], size_px[seen])
+
+
+def _check_cameras(
+    samples: Sequence[Sample],
+    uv_px: Float[np.ndarray, "n 21 2"],
+    visible: Bool[np.ndarray, "n 21"],
+    size_px: Float[np.ndarray, "n 2"],
+) -> None:
+    """Raise HandsError if the cameras of hands with 2D and 3D joints contradict them."""
+    what = f"the labels of {len(samples)} hands contradict each other: the projected 3D joints miss the 2D"
+    xyz_mm = np.stack([s.xyz_mm for s in samples if s.xyz_mm is not None]).astype(np.float64)
+    K = np.stack([s.K for s in samples if s.K is not None]).astype(np.float64)
+    found = camera_factor(xyz_mm, K, uv_px, visible)
+    if found is not None:
+        part = "the first two rows of K" if found.part == "K" else "the focal lengths"
+        raise HandsError(
+            f"{what} joints by {found.before:.2g} sizes of the hand (median), and by {found.after:.2g} if "
+            f"{part} are multiplied by {found.factor:.4g}; {_ADVICE}"
+        )
+    wrong = misfit(project(xyz_mm, K), uv_px, visible)
+    if wrong > MOST_MISFIT:
+        raise HandsError(f"{what} joints by {wrong:.2g} sizes of the hand (median); {_ADVICE}")
+    scale = common_scale(centres(uv_px, visible, size_px), K[:, :2, 2] / (size_px / 2))
+    if scale is not None:
+        raise HandsError(
+            f"the labels of {len(samples)} hands are for images of another size: the principal points are "
+            f"{scale:.2g} times as far from the corner as the middle of the images; {_ADVICE}"
+        )
+
+
+def inside_share(
+    uv_px: Float[np.ndarray, "n 21 2"], visible: np.ndarray, size_px: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, " n"]:
+    """Return the share of the visible joints of each hand that lie in the image; 1 if none is visible."""
+    count = visible.sum(axis=1)
+    within = (inside(uv_px, size_px) & visible).sum(axis=1)
+    return np.where(count > 0, within / np.maximum(count, 1), 1.0)
+
+
+def inside(uv_px: Float[np.ndarray, "n 21 2"], size_px: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n 21"]:
+    """Return which joints lie in images of (width, height) pixels; joints that are not finite do not."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(((uv_px >= -0.5) & (uv_px <= size_px[:, None] - 0.5)).all(axis=-1))
+
+
+def centres(
+    uv_px: Float[np.ndarray, "n 21 2"], visible: np.ndarray, size_px: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 2"]:
+    """Return the mean place of each hand's visible joints, in halves of the image: (1, 1) is its centre."""
+    visible = visible & np.isfinite(uv_px).all(axis=-1)
+    total = np.where(visible[..., None], uv_px, 0).sum(axis=1)
+    number = np.where(visible.any(axis=1), visible.sum(axis=1), np.nan)
+    with np.errstate(invalid="ignore"):
+        return total / number[:, None] / (size_px / 2)
+
+
+def common_scale(hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "n 2"]) -> float | None:
+    """Return the factor by which principal points, or centred hands, are off in x and y; None if none.
+
+    `hands` are their `centres`, `principal` the principal points in the same unit.
+    """
+    finite = hands[np.isfinite(hands).all(axis=1)]
+    if not len(finite):
+        return None
+    middle = np.median(finite, axis=0)
+    scale = _one_ratio(np.median(principal, axis=0))
+    if scale is not None and np.linalg.norm(middle / scale - 1) < np.linalg.norm(middle - 1):
+        return scale
+    if np.abs(np.median(principal, axis=0) - 1).max() < _MIDDLE:
+        return None  # K is that of whole images
+    low, high = np.percentile(finite, [25, 75], axis=0) / middle
+    return _one_ratio(middle) if (high - low < _CENTRED).all() else None
+
+
+def _one_ratio(ratio: Float[np.ndarray, "2"]) -> float | None:
+    """Return the factor that x and y have in common; None if they differ or are near 1."""
+    x, y = float(ratio[0]), float(ratio[1])
+    if min(x, y) <= 0 or max(x, y) / min(x, y) > _SAME_RATIO:
+        return None
+    scale = (x * y) ** 0.5
+    return scale if max(scale, 1 / scale) > _OTHER_RATIO else None
