@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import signal
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,18 @@ def test_a_shrunk_run_is_small_and_loads_as_float32(run, tmp_path):
     assert sizes[1] < 0.6 * sizes[0]
     for name, tensor in load_run(small)[0].state_dict().items():
         torch.testing.assert_close(tensor, load_run(run)[0].state_dict()[name], rtol=1e-2, atol=1e-3)
-    with pytest.raises(HandsError, match="already holds a run"):
+    with pytest.raises(HandsError, match="is not empty"):
         shrink(run, run)
+
+
+def test_a_stopped_copy_is_no_run_and_the_same_call_writes_it(run, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_text", lambda *_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            shrink(run, tmp_path / "small")
+    with pytest.raises(HandsError, match=r"not a run folder: it has no experiment\.toml"):
+        find_run(tmp_path / "small")
+    load_run(shrink(run, tmp_path / "small"))
 
 
 def test_other_folders_are_refused(tmp_path):

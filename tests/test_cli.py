@@ -86,7 +86,7 @@ def test_runs_are_made_from_runs(runs: Path, tmp_path: Path, capsys: pytest.Capt
     out = str(tmp_path / "small")
     assert main(["runs", "shrink", run, "--out", out]) == 0
     assert re.fullmatch(rf"{re.escape(out)}: \d+\.\d MB\n", capsys.readouterr().out)
-    assert "already holds a run" in fails(capsys, "runs", "shrink", run, "--out", out)
+    assert "is not empty: choose a new folder" in fails(capsys, "runs", "shrink", run, "--out", out)
 
 
 def test_a_convention_is_fitted_to_points(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -70,6 +70,13 @@ def test_nothing_is_overwritten(hands, tmp_path):
     assert len(open_data("coco", tmp_path / "empty", "evaluation")) == 2
 
 
+def test_a_finished_export_is_not_written_again(hands, tmp_path):
+    first, again = (export("painted", tmp_path, tmp_path / "out", "coco", ["training"]) for _ in range(2))
+    assert again == first
+    with pytest.raises(HandsError, match="is not empty; give a new or an empty folder"):
+        export("painted", tmp_path, tmp_path / "out", "coco", ["training"], limit=2)
+
+
 def test_other_data_do_not_continue_a_stopped_export(hands, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         register(patch, LAYOUTS, "coco", stopping_at(LAYOUTS["coco"], 1))

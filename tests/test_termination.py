@@ -61,6 +61,18 @@ def test_a_stopped_command_has_the_exit_code_of_its_signal(number, code, monkeyp
     assert capsys.readouterr().err == "latent-hands: interrupted\n"
 
 
+def test_an_error_that_a_library_makes_of_an_interruption_is_an_interruption(monkeypatch, capsys):
+    def work(_):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ValueError("could not determine the shape") from error
+
+    monkeypatch.setattr(cli, "_dispatch", work)
+    assert cli.main(["models"]) == 143
+    assert capsys.readouterr().err == "latent-hands: interrupted\n"
+
+
 @pytest.mark.parametrize("command", [["train", "cross_modal"], ["detector", "train", "plan.toml"]])
 def test_a_training_that_was_stopped_and_saved_does_not_exit_with_0(command, monkeypatch, tmp_path):
     from latent_hands import training

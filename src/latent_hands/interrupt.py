@@ -14,6 +14,7 @@ from typing import NoReturn
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _last: int = signal.SIGINT
+_raised = False
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -25,9 +26,20 @@ def exit_code() -> int:
 
 @contextmanager
 def stopping_signals() -> Iterator[None]:
-    """Let each signal of STOPPING raise KeyboardInterrupt, so that everything is cleaned up."""
+    """Let each signal of STOPPING raise KeyboardInterrupt, so that everything is cleaned up.
+
+    An error that follows a signal becomes a KeyboardInterrupt, too: libraries in C turn the one that the
+    signal raised into errors of their own.
+    """
+    global _raised
+    _raised = False
     with _handled(_raise):
-        yield
+        try:
+            yield
+        except Exception as error:
+            if _raised:
+                raise KeyboardInterrupt from error
+            raise
 
 
 @contextmanager
@@ -65,6 +77,8 @@ def stop_with_parent() -> None:
 
 
 def _raise(number: int, _: FrameType | None) -> NoReturn:
+    global _raised
+    _raised = True
     _remember(number)
     raise KeyboardInterrupt
 

@@ -1,6 +1,7 @@
-"""One writer a folder."""
+"""One writer a folder, and folders that are written as a whole."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,41 @@ def one_writer(folder: Path, shared: bool = False) -> Iterator[None]:
             folder.rmdir()
         if handle is not None:
             os.close(handle)
+
+
+@contextmanager
+def new_folder(out: Path, keep: bool = False) -> Iterator[Path]:
+    """Yield a hidden folder beside `out` to fill. It is renamed to `out` at the end of the block.
+
+    So `out` is complete or absent. If the block does not end, the hidden folder is removed, at the latest by
+    the next call. With `keep` it stays instead, and the next call yields it with its content.
+
+    Raises HandsError if `out` has content, or if another process holds the hidden folder.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
+    out = out.absolute()
+    hidden = out.with_name(f".{out.name}{'.part' if keep else '.new'}")
+    with one_writer(hidden):
+        if not keep:
+            _empty(hidden)
+        try:
+            yield hidden
+            if out.is_dir():
+                out.rmdir()
+            hidden.replace(out)
+        finally:
+            if not keep:
+                _empty(hidden)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a folder contains, if it exists."""
+    for each in folder.iterdir() if folder.is_dir() else ():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
 
 
 def _lock(folder: Path, shared: bool) -> int | None:

@@ -28,6 +28,8 @@ from latent_hands.data.export import export
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.rendering.sets.dataset import render_dataset
+from latent_hands.rendering.sets.relabel import relabel_rendered
+from latent_hands.runs.average import average
 from latent_hands.runs.folder import EXPERIMENT, load_run
 from latent_hands.studies.reproduce import Plan, Sets, Study, figures, reproduce
 from latent_hands.studies.reproduce.sets import Source
@@ -91,6 +93,19 @@ def render_tiny(folder: Path, workers: int = 1) -> None:
     render_dataset(folder / "hands", workers=workers, **HANDS)
 
 
+def average_tiny(folder: Path, runs: Path) -> None:
+    average([str(runs), str(runs)], folder / "run")
+
+
+def relabel_tiny(folder: Path, root: Path) -> None:
+    relabel_rendered(root, folder / "hands", "mediapipe")
+
+
+def render_and_train(folder: Path) -> None:
+    render_tiny(folder)
+    train_tiny(folder)
+
+
 def labels(name: str, root: Path) -> list[str]:
     return [repr((s.name, s.xyz_mm)) for split in SPLITS for s in open_data(name, root, split)]
 
@@ -117,7 +132,7 @@ def exported(folder: Path, layout: str) -> list[str]:
 
 
 def all_work(root: Path) -> dict[str, Work]:
-    """Return the work by name; `root` has hands that `render_tiny` wrote."""
+    """Return the work by name; `root` has hands that `render_tiny` wrote, and a run."""
     exports = {
         f"export-{each}": Work(partial(export_tiny, root=root, layout=each), partial(exported, layout=each))
         for each in ("rhd", "coco", "freihand")
@@ -127,6 +142,8 @@ def all_work(root: Path) -> dict[str, Work]:
         "prepare": Work(partial(prepare_tiny, root=root), prepared),
         "render": Work(render_tiny, rendered),
         "reproduce": Work(reproduce_tiny),
+        "average": Work(partial(average_tiny, runs=root.parent / "run"), loaded),
+        "relabel": Work(partial(relabel_tiny, root=root), rendered),
         "render-parallel": Work(partial(render_tiny, workers=2), rendered, parallel=True),
         **exports,
     }
@@ -142,8 +159,8 @@ def main() -> None:
     torch.set_num_threads(1)
     scratch = Path(tempfile.mkdtemp(prefix="killer-"))
     try:
-        hands_only = Killer(Work(render_tiny), scratch / "hands")
-        works = all_work(hands_only.scratch / "1/hands")
+        given = Killer(Work(render_and_train), scratch / "given")
+        works = all_work(given.scratch / "1/hands")
         for name in options.names or works:
             started = time.monotonic()
             killer = Killer(works[name], scratch / name)

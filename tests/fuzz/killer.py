@@ -18,7 +18,7 @@ from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import Any
 
-from watched import Stop, Watch, contents
+from watched import Stop, Watch, contents, temporary
 
 from latent_hands import cli
 from latent_hands.errors import HandsError
@@ -146,7 +146,7 @@ class Killer:
             if code == 0:
                 break
             if code > 0:
-                assert not list(folder.rglob(".part-*")), f"{about}: temporary files are left"
+                assert not temporary(folder), f"{about}: {temporary(folder)} are left"
                 assert "Traceback" not in self.output, f"{about}: {self.output}"
                 assert stop.how != "full" or str(folder) in self.output, (
                     f"{about} names no file: {self.output}"
@@ -157,7 +157,7 @@ class Killer:
         assert found.keys() == self.whole.keys(), f"{about}: {found.keys() ^ self.whole.keys()}"
         differ = [name for name in found if found[name] != self.whole[name]]
         assert not differ, f"{about}: {differ} differ from an undisturbed run"
-        assert not list(folder.rglob(".part-*")), f"{about}: temporary files are left by the next start"
+        assert not temporary(folder), f"{about}: {temporary(folder)} are left by the next start"
 
     def check_left(self, folder: Path, about: str) -> None:
         """Check that nothing half-written is read as whole."""

@@ -33,8 +33,19 @@ def contents(folder: Path) -> dict[str, Any]:
     return {
         str(path.relative_to(folder)): content(path, path.name)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".part-")
+        if path.is_file() and not is_temporary(path.relative_to(folder))
     }
+
+
+def temporary(folder: Path) -> list[str]:
+    """Return the temporary files and folders in a folder."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*"))
+    return [str(path) for path in paths if is_temporary(path)]
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a file is temporary, or in a hidden folder that the next call removes."""
+    return any(name.startswith(".part-") or Path(name).match(".*.new") for name in path.parts)
 
 
 def content(path: Path, name: str) -> Any:

@@ -16,6 +16,7 @@ from latent_hands.files import link_files, write_bytes, write_text
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
 from latent_hands.hand.skeleton import reorder
 from latent_hands.hand.translation import translate_labels
+from latent_hands.lock import new_folder
 
 WRIST_SNAP, MIDDLE_MCP_SNAP = 0, 9
 """Wrist and middle MCP in the order of COCO's keypoints."""
@@ -33,8 +34,6 @@ def relabel_coco(root: Path, out: Path, convention: str) -> int:
     and hands without these labels.
     """
     CONVENTIONS.find(convention)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
     paths = sorted((root / "annotations").glob("*.json"))
     if not paths:
         raise HandsError(f"{root} is no COCO set: it has no annotations/*.json")
@@ -46,14 +45,14 @@ def relabel_coco(root: Path, out: Path, convention: str) -> int:
         except BROKEN as error:
             raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
         count += len(content["annotations"])
-    (out / "annotations").mkdir(parents=True, exist_ok=True)
-    link_files(root, out, lambda path: path not in contents and path != root / RECORD)
-    (out / "annotations").mkdir(parents=True, exist_ok=True)
-    for path, content in contents.items():
-        write_text(out / path.relative_to(root), json.dumps(content))
-    if (root / RECORD).is_file():
-        record = load_json(root / RECORD) | {"convention": recorded(convention)}
-        write_bytes(out / RECORD, json.dumps(record, indent=1).encode())
+    with new_folder(out) as new:
+        (new / "annotations").mkdir()
+        link_files(root, new, lambda path: path not in contents and path != root / RECORD)
+        for path, content in contents.items():
+            write_text(new / path.relative_to(root), json.dumps(content))
+        if (root / RECORD).is_file():
+            record = load_json(root / RECORD) | {"convention": recorded(convention)}
+            write_bytes(new / RECORD, json.dumps(record, indent=1).encode())
     return count
 
 

@@ -60,7 +60,7 @@ class Model(TrainedGraph):
 
         Raises HandsError if the folder exists and is not empty, or cannot be written.
         """
-        return write_run(Path(path), self.vae, self.experiment)
+        return write_run(path, self.experiment, self.vae.state_dict(), {})
 
     @cached_property
     def detector(self) -> HandDetector:

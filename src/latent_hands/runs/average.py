@@ -9,8 +9,8 @@ from torch import Tensor
 from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import WEIGHTS, load_run, start_run
-from latent_hands.runs.tensors import load_weights, write_tensors
+from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.tensors import load_weights
 
 INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")
 """The settings of [data] that decide what a network reads and writes."""
@@ -27,7 +27,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
         out: the new run folder.
 
     Raises HandsError if `runs` is empty, if the graphs or the inputs differ, if a run cannot be loaded, and
-    if `out` already holds a run.
+    if `out` is not empty.
     """
     if not runs:
         raise HandsError("no run is given; at least one is needed")
@@ -37,9 +37,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
         load_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
         check_inputs(experiment, other, f"{runs[-1]} and {run}")
     mean = mean_weights([vae.state_dict() for vae, _ in loaded])
-    out = start_run(Path(out), experiment)
-    write_tensors(out / WEIGHTS, mean, {"mean_of": " ".join(Path(run).name for run in runs)})
-    return out
+    return write_run(out, experiment, mean, {"mean_of": " ".join(Path(run).name for run in runs)})
 
 
 def mean_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

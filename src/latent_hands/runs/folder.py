@@ -24,8 +24,9 @@ from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
-from latent_hands.files import write_text
+from latent_hands.files import is_temporary, write_text
 from latent_hands.hand.conventions import recorded
+from latent_hands.lock import one_writer
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.shipped import shipped_runs
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
@@ -64,20 +65,30 @@ def start_run(out: Path, experiment: Experiment) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HandsError(f"{out} cannot be a run folder: {error.strerror}") from error
-    stated = replace(experiment.data, convention=recorded(experiment.data.convention))
-    write_text(out / EXPERIMENT, write_experiment(replace(experiment, data=stated)))
+    _write_experiment(out, experiment)
     return out
 
 
-def write_run(out: Path, vae: DisentangledVAE, experiment: Experiment) -> Path:
-    """Write a run folder that `load_run` reads, with experiment and weights only; return it.
+def _write_experiment(out: Path, experiment: Experiment) -> None:
+    stated = replace(experiment.data, convention=recorded(experiment.data.convention))
+    write_text(out / EXPERIMENT, write_experiment(replace(experiment, data=stated)))
 
-    Raises HandsError if the folder exists and is not empty, or cannot be written.
+
+def write_run(
+    out: str | Path, experiment: Experiment, weights: Mapping[str, Tensor], about: dict[str, str]
+) -> Path:
+    """Write a new run folder of weights and experiment, and return it. `about` is kept with the weights.
+
+    The experiment is written last, because it makes the folder a run: a stopped call leaves no run, and the
+    same call writes it again. Raises HandsError if the folder has other content, is written by another
+    process, or cannot be written.
     """
-    if out.is_dir() and any(out.iterdir()):
+    out = Path(out)
+    if out.is_dir() and any(each.name != WEIGHTS and not is_temporary(each) for each in out.iterdir()):
         raise HandsError(f"{out} is not empty: choose a new folder")
-    start_run(out, experiment)
-    write_tensors(out / WEIGHTS, vae.state_dict(), {})
+    with one_writer(out):
+        write_tensors(out / WEIGHTS, weights, about)
+        _write_experiment(out, experiment)
     return out
 
 

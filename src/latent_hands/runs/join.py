@@ -12,8 +12,8 @@ from latent_hands.configuration import EncoderArrow, Experiment
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.average import check_inputs
-from latent_hands.runs.folder import WEIGHTS, load_run, start_run
-from latent_hands.runs.tensors import load_weights, write_tensors
+from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.tensors import load_weights
 
 
 def join(runs: Sequence[str | Path], out: str | Path) -> Path:
@@ -28,7 +28,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
         out: the new run folder.
 
     Raises HandsError if `runs` is empty, if other weights or the inputs differ, if a run cannot be loaded,
-    and if `out` already holds a run.
+    and if `out` is not empty.
     """
     if not runs:
         raise HandsError("no run is given; at least one is needed")
@@ -47,9 +47,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
     networks = replace(loaded[-1][1].networks, image_encoder=first.networks.image_encoder)
     experiment = replace(first, encoders=first.encoders | encoders, networks=networks)
     load_weights(build_vae(experiment), weights, " with ".join(map(str, runs)))
-    out = start_run(Path(out), experiment)
-    write_tensors(out / WEIGHTS, weights, {"joined": " ".join(Path(run).name for run in runs)})
-    return out
+    return write_run(out, experiment, weights, {"joined": " ".join(Path(run).name for run in runs)})
 
 
 def rgb_encoders(experiment: Experiment) -> dict[str, EncoderArrow]:

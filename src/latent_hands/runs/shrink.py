@@ -5,8 +5,7 @@ from pathlib import Path
 
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
-from latent_hands.runs.folder import WEIGHTS, load_run, start_run
-from latent_hands.runs.tensors import write_tensors
+from latent_hands.runs.folder import load_run, write_run
 
 
 def shrink(run: str | Path, out: str | Path) -> Path:
@@ -20,13 +19,11 @@ def shrink(run: str | Path, out: str | Path) -> Path:
         run: a run folder or the name of a shipped model.
         out: the folder of the copy.
 
-    Raises HandsError if the run cannot be loaded and if `out` already holds a run.
+    Raises HandsError if the run cannot be loaded and if `out` is not empty.
     """
     vae, experiment = load_run(run)
-    out = start_run(Path(out), without_folders(experiment))
     weights = {name: t.half() if t.dim() > 1 else t for name, t in vae.state_dict().items()}
-    write_tensors(out / WEIGHTS, weights, {"exported_from": Path(run).name})
-    return out
+    return write_run(out, without_folders(experiment), weights, {"exported_from": Path(run).name})
 
 
 def without_folders(experiment: Experiment) -> Experiment:

@@ -45,12 +45,13 @@ from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.files import write_text
+from latent_hands.lock import one_writer
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.modality import UnitGaussian
 from latent_hands.predictor import Model
-from latent_hands.runs.folder import WEIGHTS, Place, start_run
-from latent_hands.runs.metrics import append_metrics
+from latent_hands.runs.folder import WEIGHTS, Place, check_new, start_run
+from latent_hands.runs.metrics import append_metrics, cut_metrics
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.training.feeds import check_data
 from latent_hands.training.schedule import learning_rate
@@ -172,18 +173,21 @@ def train(experiment: Experiment, options: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     hands = build_hands(experiment, vae, phases)
     check_data(experiment, vae, phases, hands)
-    start_run(options.out, experiment)
+    check_new(options.out)
     windows = hands.training.to(device)
     batches, place = build_batches(experiment, windows, phase, experiment.training.seed), Place()
     model.to(device).train()
-    for stage in planned:
-        for line in learn(joint_vaes, model, stage, batches, experiment.training, place):
-            append_metrics(options.out, line)
-    write_tensors(options.out / WEIGHTS, vae.state_dict(), {"update": str(place.update)})
     about = {"method": method, "multivae": version("multivae"), "corrected": options.corrected}
     about |= {"alpha": options.alpha} if method == "jmvae" else {}
-    about |= {"warmup": warmup, "updates": place.update, "seconds": round(time.monotonic() - began)}
-    write_text(options.out / "multivae.json", json.dumps(about | {"noise": scales}, indent=2) + "\n")
+    with one_writer(options.out):
+        cut_metrics(options.out, -1)
+        for stage in planned:
+            for line in learn(joint_vaes, model, stage, batches, experiment.training, place):
+                append_metrics(options.out, line)
+        write_tensors(options.out / WEIGHTS, vae.state_dict(), {"update": str(place.update)})
+        about |= {"warmup": warmup, "updates": place.update, "seconds": round(time.monotonic() - began)}
+        write_text(options.out / "multivae.json", json.dumps(about | {"noise": scales}, indent=2) + "\n")
+        start_run(options.out, experiment)  # last: a stopped training leaves no run
 
 
 def scores(run: Path, experiment: Experiment) -> dict[str, Any]:

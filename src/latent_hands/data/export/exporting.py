@@ -1,7 +1,7 @@
 """Exporting: from the samples of a data set to a new data set in another layout.
 
 A set is written into a hidden folder, which is renamed when it is complete. A stopped export leaves nothing
-that looks complete, and the same call continues it.
+that looks complete, and the same call continues it. A finished export is not written again.
 """
 
 import json
@@ -26,7 +26,7 @@ from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
-from latent_hands.lock import one_writer
+from latent_hands.lock import new_folder
 from latent_hands.registry import Registry
 
 LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
@@ -72,7 +72,7 @@ def export(
     Args:
         name: Name of the source data set, a key of READERS.
         root: Its folder.
-        out: Folder of the new data set, new or empty.
+        out: Folder of the new data set: new, empty, or with the same export.
         layout: Name of the new layout, a key of LAYOUTS.
         splits: Splits to write, by default all that exist.
         limit: Keep the first `limit` samples of each split.
@@ -80,14 +80,12 @@ def export(
         report: Receives the progress.
 
     Raises:
-        HandsError: if the layout is unknown, `out` has content, the rest of another export is in the
+        HandsError: if the layout is unknown, `out` has other content, the rest of another export is in the
             way, another process writes the same export, labels are missing or not finite, or the source
             cannot be read.
     """
     chosen = LAYOUTS.find(layout)
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
     read = _read(name, Path(root), splits, limit)
     hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
     exported = Exported(
@@ -102,15 +100,14 @@ def export(
             for note in _notes(samples, len(read[split]), chosen, name)
         ],
     )
-    part = out.absolute().with_name(f".{out.absolute().name}.part")
-    with one_writer(part):
-        _claim(part, exported)
+    record = _record(exported)
+    if (out / RECORD).is_file() and (out / RECORD).read_bytes() == record:
+        return exported
+    with new_folder(out, keep=True) as part:
+        _claim(part, record)
         for split, samples in hands.items():
             labels = _write_hands(part / split, samples, chosen, workers, report)
             chosen.write_labels(part, split, labels)
-        if out.is_dir():
-            out.rmdir()
-        part.replace(out)
     return exported
 
 
@@ -163,10 +160,14 @@ def _check(sample: Sample, needs: Sequence[str]) -> None:
     with_wrist(sample)
 
 
-def _claim(part: Path, exported: Exported) -> None:
-    """Start the hidden folder of an export, or check that it is that of the same export, stopped."""
+def _record(exported: Exported) -> bytes:
+    """Return the content of export.json."""
     convention = None if exported.convention is None else recorded(exported.convention)
-    record = json.dumps(asdict(exported) | {"convention": convention}, indent=1).encode()
+    return json.dumps(asdict(exported) | {"convention": convention}, indent=1).encode()
+
+
+def _claim(part: Path, record: bytes) -> None:
+    """Start the hidden folder of an export, or check that it is that of the same export, stopped."""
     if not any(part.iterdir()):
         write_bytes(part / RECORD, record)
     elif not (part / RECORD).is_file() or (part / RECORD).read_bytes() != record:

@@ -5,7 +5,7 @@ joints follow from them. Visibility follows from the images of depth and mask.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from latent_hands.data.readers.rhd import FIRST_PART, PARTS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import link_files, write_bytes
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
+from latent_hands.lock import new_folder
 from latent_hands.rendering.placed_hand import labels_of_factors
 from latent_hands.rendering.scene import plain
 from latent_hands.rendering.sets.shots import OCCLUSION_M
@@ -48,10 +49,28 @@ def relabel_rendered(
     """
     CONVENTIONS.find(convention)
     settings = _settings(root)
-    present = _present(str(settings["joints"]))
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
     splits = [split for split in SPLITS if (root / split).is_dir()]
+    with new_folder(out) as new:
+        records = _relabelled(root, splits, _present(str(settings["joints"])), convention, progress)
+        for split in splits:
+            (new / split).mkdir(parents=True)  # a split may have no image
+            link_files(root / split, new / split, lambda path: not path.name.startswith(_LABELS))
+            lines = "".join(json.dumps(record) + "\n" for record in records[split])
+            write_bytes(new / split / f"factors_{split}.jsonl", lines.encode())
+            write_bytes(new / split / f"anno_{split}.pickle", encode_annotations(records[split]))
+        settings["joints"] = recorded(convention)
+        write_bytes(new / RECORD, (json.dumps(settings, indent=2) + "\n").encode())
+    return sum(map(len, records.values()))
+
+
+def _relabelled(
+    root: Path,
+    splits: Sequence[str],
+    present: str | None,
+    convention: str,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, list[Record]]:
+    """Return the records of each split with their new labels."""
     records = {split: list(read_records(root, split)) for split in splits}
     total, done = sum(map(len, records.values())), 0
     for split in splits:
@@ -64,15 +83,7 @@ def relabel_rendered(
             done += 1
             if progress is not None:
                 progress(done, total)
-    for split in splits:
-        (out / split).mkdir(parents=True, exist_ok=True)  # a split may have no image
-        link_files(root / split, out / split, lambda path: not path.name.startswith(_LABELS))
-        lines = "".join(json.dumps(record) + "\n" for record in records[split])
-        write_bytes(out / split / f"factors_{split}.jsonl", lines.encode())
-        write_bytes(out / split / f"anno_{split}.pickle", encode_annotations(records[split]))
-    settings["joints"] = recorded(convention)
-    write_bytes(out / RECORD, (json.dumps(settings, indent=2) + "\n").encode())
-    return total
+    return records
 
 
 def _settings(root: Path) -> Record:
