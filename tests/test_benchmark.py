@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from registries import register
 from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
 
 from latent_hands.cli import main
 from latent_hands.detection import Detection, Detector
+from latent_hands.errors import HandsError
 from latent_hands.evaluation.benchmarks import BENCHMARKS, read_submission
 from latent_hands.evaluation.camera_hands import joints_mm
+from latent_hands.evaluation.convention_gap import convention_gap
+from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.skeleton import reorder
 
 COUNT, PX = 3, 96
@@ -132,6 +136,38 @@ def test_the_published_answers_score_perfectly(protocol, freihand, ho3d, tmp_pat
     assert numbers["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-4)
     assert numbers["camera_mpjpe_mm"] == numbers["mesh_mm"] == 0
     assert numbers["mesh_f_5"] == numbers["pa_mesh_f_15"] == 1
+
+
+def test_the_convention_of_a_submission_is_named_with_the_error_that_it_leaves(
+    freihand, run, tmp_path, capsys, monkeypatch
+):
+    """With a table of "mano", joints are translated into it, and no error is left."""
+    own, other, mano = (tmp_path / f"{name}.zip" for name in ("own", "other", "mano"))
+    assert benchmark("freihand", answered(freihand), "--run", run, "--out", own) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "joints submitted in the convention rhd_bones, labels in mano, which has no table" in text
+    command = ["--run", run, "--convention", "stb", "--json", "--out"]
+    assert benchmark("freihand", freihand, *command, other) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["convention"] == "stb"
+    low, high = numbers["convention_gap"]["pa_mpjpe_mm"]
+    assert 0 < low < high < 6
+    register(monkeypatch, CONVENTIONS, "mano", CONVENTIONS["stb"])
+    assert benchmark("freihand", freihand, "--run", run, "--json", "--out", mano) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert numbers["convention"] == "mano"
+    assert "convention_gap" not in numbers
+    np.testing.assert_allclose(submitted(mano), submitted(other), atol=1e-5)
+    assert np.abs(submitted(mano) - submitted(own)).max() > 1e-4
+
+
+def test_exact_hands_of_a_convention_differ_from_all_others():
+    for bone_given in (True, False):
+        gaps = convention_gap("rhd", bone_given)
+        assert gaps["pa_mpjpe_mm"][1] < gaps["root_relative_mpjpe_mm"][1]
+        assert all(0 < low <= high for low, high in gaps.values())
+    with pytest.raises(HandsError, match="mano"):
+        convention_gap("mano", True)
 
 
 def test_predictions_of_joints_only_have_no_f_score(freihand, run, tmp_path, capsys):

@@ -19,6 +19,7 @@ def benchmark(
     rotations: Rotations = 1,
     out: Annotated[Path, arg(metavar="FILE")] = Path("runs/pred.zip"),
     predictions: Annotated[Path | None, unset("those of RUN", "FILE")] = None,
+    convention: Annotated[str | None, unset("mano if registered, else that of RUN", "NAME")] = None,
     limit: Limit = None,
     json: Json = False,
 ) -> None:
@@ -36,22 +37,28 @@ def benchmark(
     middle MCP. pa_..: after Procrustes alignment. mesh_.., pa_mesh_..: of vertices, with the F-scores at 5
     and 15 mm (F@5, F@15), if the predictions have the vertices of evaluation_verts.json.
 
+    Both data sets place joints as MANO does, in a convention that has no table here. The output says which
+    convention was submitted, and how large the error of this difference can be: convention_gap of --json,
+    (least, largest) over the known conventions in mm. docs/benchmarks.md explains how to fit "mano".
+
     Models of this package predict joints and no mesh. They have no F-scores, and pred.zip has the 21 joints
     in the place of vertices.
 
     Args:
         out: The submission to write.
+        convention: Translate the joints into this joint convention before they are submitted.
         predictions: Score this pred.json or pred.zip, of any method, instead of predicting.
     """
     from latent_hands.cli.benchmarking import predict, print_benchmark, score
     from latent_hands.cli.tables import print_json
 
+    assumed: dict = {}
     if predictions is None:
-        predictions = predict(protocol, root, run, rotations, out, limit)
+        predictions, assumed = predict(protocol, root, run, rotations, out, limit, convention)
         made_by = run
     else:
         made_by = str(predictions)
-    numbers = score(protocol, root, predictions, limit)
+    numbers = score(protocol, root, predictions, limit) | assumed
     if json:
         print_json(numbers | {"predictions": str(predictions)})
     else:

@@ -17,8 +17,9 @@ from latent_hands.evaluation.benchmarks import (
     read_submission,
     write_submission,
 )
-from latent_hands.evaluation.camera_hands import LABELS, predict_frame
+from latent_hands.evaluation.camera_hands import LABELS, assumed_convention, predict_frame
 from latent_hands.evaluation.camera_space import joint_scores, mesh_scores
+from latent_hands.evaluation.convention_gap import convention_gap
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
 from latent_hands.predictor.agreement import check_measures_joints
@@ -32,24 +33,25 @@ NAMES = {
 }
 
 
-def predict(protocol: str, root: Path, run: str, rotations: int, out: Path, limit: int | None) -> Path:
-    """Predict the images of a benchmark, write the submission, and return its path."""
+def predict(
+    protocol: str, root: Path, run: str, rotations: int, out: Path, limit: int | None, convention: str | None
+) -> tuple[Path, dict[str, Any]]:
+    """Predict the images of a benchmark and write the submission.
+
+    Returns its path, and "convention", that of the joints, with "convention_gap" if it is not the labels'
+    (`evaluation.convention_gap`).
+    """
     check_limit(limit)
     benchmark = BENCHMARKS.find(protocol)
     frames = benchmark.frames(root)[:limit]
     model = Model.load(run)
     check_measures_joints(model)
-    own = model.experiment.data.convention
-    if own != LABELS and LABELS not in CONVENTIONS:
-        _warn(
-            f'the model places joints as "{own}", {protocol} as "{LABELS}", which has no table: much of the '
-            "error is this difference"
-        )
+    assumed = assumed_convention(model, convention)
     joints, missed = [], 0
     with progress_bars() as advance:
         for count, frame in enumerate(frames, 1):
             try:
-                xyz_mm, found = predict_frame(model, frame, rotations)
+                xyz_mm, found = predict_frame(model, frame, rotations, assumed)
             except HandsError as error:
                 raise HandsError(f"{frame.name} ({frame.image}): {error}") from error
             joints.append(xyz_mm)
@@ -58,7 +60,10 @@ def predict(protocol: str, root: Path, run: str, rotations: int, out: Path, limi
     if missed:
         _warn(f"no hand was found in {missed:,} of {len(frames):,} images; their middle was read")
     xyz = benchmark.submitted(np.stack(joints))
-    return write_submission(out, xyz, xyz)
+    facts: dict[str, Any] = {"convention": assumed}
+    if assumed != LABELS and assumed in CONVENTIONS:
+        facts["convention_gap"] = convention_gap(assumed, bone_given=frames[0].bone_mm is not None)
+    return write_submission(out, xyz, xyz), facts
 
 
 def score(protocol: str, root: Path, predictions: Path, limit: int | None) -> dict[str, Any]:
@@ -99,13 +104,31 @@ def print_benchmark(numbers: Mapping[str, Any], protocol: str, made_by: str, pre
         for key, name in (("mesh", "vertices, camera frame"), ("pa_mesh", "vertices, Procrustes aligned"))
         if f"{key}_mm" in numbers
     ]
-    notes = [f"given: {numbers['given']}", f"submission: {predictions}"]
+    notes = [f"given: {numbers['given']}", f"submission: {predictions}", *convention_notes(numbers)]
     if not rows:
         notes.append("ROOT has no evaluation_xyz.json: submit the file to the server for the scores")
     elif "mesh_mm" not in numbers:
         notes.append("F-scores need the vertices of a mesh; these predictions are joints only")
     title = f"{made_by} by the protocol of {protocol}, {numbers['images']:,} images"
     print_table(["", "MPJPE", "AUC 0-50 mm", "F@5", "F@15"], rows, title, "\n".join(notes))
+
+
+def convention_notes(numbers: Mapping[str, Any]) -> list[str]:
+    """Return which convention was submitted, and what error that leaves."""
+    if "convention" not in numbers:
+        return []
+    note = f"joints submitted in the convention {numbers['convention']}, labels in {LABELS}"
+    gap = numbers.get("convention_gap")
+    if gap is None:
+        return [note]
+    ranges = [
+        f"{low:.0f} to {high:.0f} mm {NAMES[key.removesuffix('_mpjpe_mm')]}"
+        for key, (low, high) in gap.items()
+    ]
+    return [
+        f"{note}, which has no table: between known conventions this difference is {', '.join(ranges)} "
+        "(docs/benchmarks.md)"
+    ]
 
 
 def _warn(text: str) -> None:

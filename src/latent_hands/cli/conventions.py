@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import Data, Json, Split
+from latent_hands.cli.options import Data, Json, Split, unset
 from latent_hands.cli.tables import print_json
 
 
@@ -17,6 +17,7 @@ def fit(
     order: Annotated[str, arg(metavar="NAME")] = "snap",
     penalty: Annotated[float, arg(metavar="WEIGHT")] = 0.2,
     statistic: Literal["median", "mean"] = "mean",
+    name: Annotated[str | None, unset("that of the data set", "NAME")] = None,
     json: Json = False,
 ) -> None:
     """Fit a joint convention to the labels of a data set.
@@ -37,6 +38,7 @@ def fit(
         order: The joint order of POINTS.npy.
         penalty: Weight of the movement of keypoints, compared with the error of the proportions.
         statistic: The statistic of the proportions of all hands that is fitted.
+        name: The name of the fitted convention.
     """
     from latent_hands.hand.fitting import fit_convention, misfits, to_toml
     from latent_hands.studies.joint_conventions import labelled_left_hands
@@ -48,9 +50,9 @@ def fit(
             {"misfits": {name: asdict(each) for name, each in known.items()}, "fitted": asdict(fitted)}
         )
         return
-    for name, misfit in known.items():
-        print(f"# {name}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}, tilt {misfit.tilt_deg:.1f} deg")
-    print(f"\n{to_toml(data, fitted)}")
+    for other, misfit in known.items():
+        print(f"# {other}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}, tilt {misfit.tilt_deg:.1f} deg")
+    print(f"\n{to_toml(name or data, fitted)}")
 
 
 def draw(out: Annotated[Path, arg(metavar="FILE")] = Path("conventions.png")) -> None:

@@ -18,11 +18,25 @@ MIDDLE = 0.5
 """Side of the box that is read if no hand is found, in sides of the image: FreiHAND's hands are centred."""
 
 
-def predict_frame(model: Model, frame: Frame, rotations: int) -> tuple[Float[np.ndarray, "21 3"], bool]:
+def assumed_convention(model: Model, named: str | None = None) -> str:
+    """Return the convention in which the joints are submitted: the named one, that of the labels, or its own.
+
+    That of the labels is "mano", which a user can register (docs/benchmarks.md). Raises HandsError for a name
+    without a table.
+    """
+    if named is not None:
+        CONVENTIONS.find(named)
+        return named
+    return LABELS if LABELS in CONVENTIONS else model.experiment.data.convention
+
+
+def predict_frame(
+    model: Model, frame: Frame, rotations: int, convention: str
+) -> tuple[Float[np.ndarray, "21 3"], bool]:
     """Return the joints of a right hand in the camera frame, in mm, and whether the hand was found.
 
     A hand that is not found is read in the middle of the image. With the wrist of the benchmark, the hand is
-    scaled to its depth and moved onto it. The joints are in the convention "mano" if it is known.
+    scaled to its depth and moved onto it. The joints are translated into `convention`.
     """
     rgb = read_rgb(frame.image)
     known = {
@@ -35,8 +49,7 @@ def predict_frame(model: Model, frame: Frame, rotations: int) -> tuple[Float[np.
     hands = model.find(rgb, boxes=None if frame.box is None else [frame.box], most=1, **known)
     found = bool(hands)
     hand = hands[0] if hands else model.find(rgb, boxes=[_middle(rgb.shape[1], rgb.shape[0])], **known)[0]
-    if LABELS in CONVENTIONS:
-        hand = in_convention(hand, LABELS, frame.bone_mm)
+    hand = in_convention(hand, convention, frame.bone_mm)
     return joints_mm(hand, frame.wrist_mm), found
 
 
