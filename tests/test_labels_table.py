@@ -32,6 +32,7 @@ from latent_hands.paper.modality import Batch, Modality
 PX = 128
 MODALITIES = [name for name, label in LABELS.items() if label.modality]
 STORED = {name for name, label in LABELS.items() if isinstance(label, Label) and not label.derive}
+STORED.remove("presence")  # hands alone lack it
 WARPS = replace(Augmentation.none(), rotation_deg=180.0, scale=(0.8, 1.25), shift=0.1)
 CASES = [(frame, right_hands) for frame in ("camera", "ray") for right_hands in ("mirror", "condition")]
 
@@ -165,6 +166,11 @@ def image_moves_with_uv_px(key: str, each: Warped) -> None:
     torch.testing.assert_close(dots, each.batch["uv_px"][:, DOT], rtol=0, atol=0.4)
 
 
+def presence_is_absent_of_hands_alone(each: Warped) -> None:
+    """`test_presence` has windows with squares without a hand."""
+    assert "presence" not in each.batch
+
+
 LAWS: dict[str, tuple[Callable[[Warped], None], ...]] = {
     **{key: (partial(image_moves_with_uv_px, key),) for key in image_keys()},
     **{key: (partial(unchanged, key),) for key in ("visible", "crop_side_px", "block", "weight")},
@@ -179,6 +185,7 @@ LAWS: dict[str, tuple[Callable[[Warped], None], ...]] = {
     "uv": (uv_spans_the_crop,),
     "place": (place_puts_the_pose_on_its_joints,),
     "side": (side_is_known_where_hands_are_mirrored,),
+    "presence": (presence_is_absent_of_hands_alone,),
 }
 
 
@@ -315,7 +322,7 @@ def test_a_label_that_differs_from_its_entry_is_an_error(samples, monkeypatch, l
 def test_an_unknown_modality_lists_the_known_ones():
     with pytest.raises(HandsError) as error:
         modality("pos")
-    legal = "background_tag, cpose, depth, identity_tag, place, pose, rgb, side, tag, uv, viewpoint"
+    legal = "background_tag, cpose, depth, identity_tag, place, pose, presence, rgb, side, tag, uv, viewpoint"
     assert str(error.value) == f'unknown modality "pos"; did you mean "pose"? Legal: {legal}'
 
 

@@ -37,9 +37,9 @@ class Hands:
     ) -> dict[Feed, Windows]:
         """Return the windows of each feed that is not empty.
 
-        "all" are the training hands of which all labels are known, "labelled" those of them that are among
-        the first share `labelled` of the training hands, "rest" all other training hands, and "photos" the
-        images without labels.
+        "all" are the training hands of which all labels are known, and crops without a hand. "labelled" are
+        those of them that are among the first share `labelled` of the training hands, "rest" all other
+        training hands, and "photos" the images without labels.
 
         Args:
             labelled: the share of the training hands whose labels are used.
@@ -50,6 +50,8 @@ class Hands:
         complete = torch.ones(len(windows), dtype=torch.bool)
         for key in needed:
             complete &= known_hands(windows, key, frame).cpu()
+        if windows.presence is not None:
+            complete |= (windows.presence[:, 0] == 0).cpu()
         used = complete & (torch.arange(len(windows)) < share_of(labelled, len(windows)))
         masks: dict[Feed, Bool[Tensor, " n"]] = {"all": complete, "labelled": used, "rest": ~used}
         feeds: dict[Feed, Windows] = {}

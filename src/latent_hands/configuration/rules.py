@@ -50,6 +50,7 @@ class Presence:
         overlap: weight of the overlap (IoU) of the joints' box with the detector's box.
         threshold: smallest probability of a hand that is kept.
         side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
+        decoded: weight of the log-odds of a hand that the model decodes, if a decoder writes `presence`.
         posterior: weight of each number of the posterior, its means and then the logarithms of its variances.
             Empty: none counts. The posterior of a crop without a hand is one that hands rarely have.
         least_score: smallest score of the shipped detector's detections that are read. The rule decides about
@@ -63,6 +64,7 @@ class Presence:
     overlap: Coefficient
     threshold: Annotated[float, Range(0.0, 1.0)] = 0.5
     side_px: Coefficient = 0.0
+    decoded: Coefficient = 0.0
     posterior: tuple[Coefficient, ...] = ()
     least_score: Annotated[float, Range(0.0, 1.0)] = 1.0
 

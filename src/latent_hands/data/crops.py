@@ -96,7 +96,7 @@ def build_windows(
 
 def convention_of(samples: Sequence[Sample]) -> str | None:
     """Return the joint convention of the labels, None if it is unknown or they differ."""
-    found = {sample.convention for sample in samples}
+    found = {sample.convention for sample in samples if sample.present}
     return found.pop() if len(found) == 1 else None
 
 

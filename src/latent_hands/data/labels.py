@@ -244,6 +244,13 @@ for _name, _label in {
         needs=("pose", "uv_px"),
         modality=Modality("place", "vector", (3,), sigma=0.03),
     ),
+    "presence": Label(
+        (1,),
+        "1 if the crop shows a hand, 0 if it shows none; of a set in which all show one, the label is absent",
+        read=lambda sample: None if sample.present else torch.zeros(1),
+        modality=Modality("presence", "vector", (1,), sigma=0.1, likelihood=bernoulli),
+        unknown=1.0,
+    ),
     "weight": Label((), "how much the sample counts in training (`Sample.weight`)", unknown=1.0),
     "side": Label(
         (1,),

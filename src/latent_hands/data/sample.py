@@ -52,6 +52,8 @@ class Sample:
             name them. Images of another size are refused.
         labelled: Whether each joint of `uv_px` is labelled, shape (21,); None if all are. Joints without
             label have any place in `uv_px`. They count neither in training nor in scores.
+        present: Whether there is a hand. Where there is none, `scene_box` is a square that shows none, `side`
+            is any, and other labels are None. Such squares teach the modality `presence`.
 
     Raises:
         HandsError: if a label is not an array of numbers of its shape.
@@ -80,6 +82,7 @@ class Sample:
     weight: float | None = None
     size_px: tuple[int, int] | None = None
     labelled: Bool[np.ndarray, "21"] | None = None
+    present: bool = True
 
     def __post_init__(self) -> None:
         """Convert labels to arrays of their types and check their shapes."""

@@ -116,11 +116,20 @@ class DisentangledVAE(nn.Module):
         return find_arrow("decoder", arrow, self.decoders)  # pyright: ignore[reportReturnType]
 
     def encode(self, arrow: str, batch: Batch) -> Posterior:
-        """Return q(z_factors | m) of one encoder; m is the batch's value of the modality that it reads."""
+        """Return q(z_factors | m) of one encoder; m is the batch's value of the modality that it reads.
+
+        Samples of which m is unknown (NaN) have the prior: nothing is inferred from what is not observed.
+        """
         encoder = self.encoder(arrow)
         observed = present(batch, encoder.reads, f'encoder "{arrow}"')
         side = side_one_hot(present(batch, "right", f'encoder "{arrow}"')) if encoder.sided else None
-        return encoder(observed, side)
+        if encoder.modality.is_image or not observed.isnan().any():
+            return encoder(observed, side)
+        known = ~observed.flatten(1).isnan().any(dim=1, keepdim=True)
+        posterior = encoder(observed.nan_to_num(), side)
+        return {
+            f: Gaussian(*(t.where(known, 0.0) for t in (q.mean, q.log_var))) for f, q in posterior.items()
+        }
 
     def infer(self, arrows: Iterable[str], batch: Batch) -> Posterior:
         """Return the product of the posteriors of several encoders over disjoint factors."""

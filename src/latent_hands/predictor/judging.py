@@ -69,6 +69,7 @@ def presence_features(reading: Reading, box: Box, score: float, crop_px: int) ->
         "spread": found["spread"],
         "disagreement": found["disagreement"],
         "overlap": iou(reading.box_px, box),
+        "decoded": float(reading.outputs["presence"]) if "presence" in reading.outputs else 0.0,
         "side_px": _enlarged(reading, crop_px),
         **_posterior(reading),
     }

@@ -32,6 +32,7 @@ class Prediction:
         uv: joints in the crop, which spans -1 to 1, x right and y down.
         place: palm (u, v) in these units, and the logarithm of a bone's length in them.
         side: log-odds that the crop shows a hand of the side that it is read as.
+        presence: log-odds that the crop shows a hand.
         spread: standard deviation of each joint of `pose` over draws, in bone lengths.
         uv_spread: that of `uv`, in the units of the crop.
         nats: KL(q || prior) of the factors of the pose.
@@ -44,6 +45,7 @@ class Prediction:
     uv: Float[Tensor, "n 21 2"] | None = None
     place: Float[Tensor, "n 3"] | None = None
     side: Float[Tensor, "n 1"] | None = None
+    presence: Float[Tensor, "n 1"] | None = None
     spread: Float[Tensor, "n 21"] | None = None
     uv_spread: Float[Tensor, "n 21"] | None = None
     nats: Float[Tensor, " n"] | None = None
@@ -132,7 +134,8 @@ def _rotated(
         "uv": lambda uv: uv @ upright,
         "place": lambda place: torch.cat([(place[:, None, :2] @ upright)[:, 0], place[:, 2:]], dim=-1),
         **dict.fromkeys(
-            ("side", "spread", "uv_spread", "nats", "latent", "latent_variance"), lambda same: same
+            ("side", "presence", "spread", "uv_spread", "nats", "latent", "latent_variance"),
+            lambda same: same,
         ),
     }
     return {name: change(outputs[name].float()) for name, change in undo.items() if name in outputs}

@@ -23,9 +23,9 @@ from latent_hands.predictor.rotations import Prediction, predict_rotated, window
 from latent_hands.predictor.sources import Source, as_batch
 from latent_hands.predictor.spreads import drawn, spread
 
-DECODED = ("pose", "cpose", "viewpoint", "uv", "place", "side")
+DECODED = ("pose", "cpose", "viewpoint", "uv", "place", "side", "presence")
 """The modalities that describe a hand."""
-MEASURED = ("uv", "side")
+MEASURED = ("uv", "side", "presence")
 """Those whose factors are inferred beside those of the pose, if the graph can."""
 SPREADS = {"pose": "spread", "uv": "uv_spread"}
 """The modalities of joints that are decoded from draws, and the names of their spreads."""
@@ -87,9 +87,10 @@ class TrainedGraph:
 
         Returns "pose" and "cpose" (batch, 21, 3) in bone lengths, and "viewpoint" (batch, 3, 3), a rotation.
         Without decoders of their own, cpose and viewpoint are computed from the pose. Where the graph has
-        decoders for them: "uv" (batch, 21, 2) and "place" (batch, 3) in the units of the crop, and "side"
-        (batch, 1), the log-odds that the crop shows a hand of the side that it is read as. With draws:
-        "spread", "uv_spread", "nats", "latent" and "latent_variance" as in `Prediction`.
+        decoders for them: "uv" (batch, 21, 2) and "place" (batch, 3) in the units of the crop; "side"
+        (batch, 1), the log-odds that the crop shows a hand of the side that it is read as; and "presence"
+        (batch, 1), those that it shows a hand at all. With draws: "spread", "uv_spread", "nats", "latent" and
+        "latent_variance" as in `Prediction`.
 
         Raises HandsError for a graph that cannot predict a pose from the crops, and for `draws` of 1 or below
         0.
@@ -284,7 +285,7 @@ class TrainedGraph:
 
 
 def with_canonical(decoded: Batch, right: Bool[Tensor, " batch"] | None) -> dict[str, Tensor]:
-    """Return pose, cpose and viewpoint, and uv, place and side if they are decoded.
+    """Return pose, cpose and viewpoint, and uv, place, side and presence if they are decoded.
 
     Cpose and viewpoint are computed from the pose if not both are decoded.
     """

@@ -96,7 +96,8 @@ def move_labels(
 
     Where the windows show left hands alone (`right_hands="mirror"`), a warp that mirrors shows a hand of the
     other side. Its labels are those of the mirror image. If `keys` include images, which do not show them,
-    everything that a network may predict is unknown (NaN) but the side.
+    everything that a network may predict is unknown (NaN) but the side and the presence of a hand.
+    Of crops without a hand, everything but that is unknown.
     """
     entries = {key: LABELS[key] for key in keys if key in LABELS}
     derived = {key: each for key, each in entries.items() if isinstance(each, Label) and each.derive}
@@ -116,16 +117,20 @@ def move_labels(
         batch |= derive(batch, crops)
     found = {key: batch[key] for key in keys if key in batch}
     if other_side is not None and not image_keys().isdisjoint(keys):
-        found = {key: _hidden(key, value, other_side) for key, value in found.items()}
+        found = _hidden(found, other_side, but=("side", "presence"))
+    if windows.presence is not None:
+        found = _hidden(found, windows.presence[indices, 0] == 0, but=("presence",))
     return found | ({"index": indices} if "index" in keys else {})
 
 
-def _hidden(key: str, values: Tensor, rows: Bool[Tensor, " batch"]) -> Tensor:
-    """Return the values with some rows unknown, if a network may predict them from an image of a hand."""
-    label = LABELS[key]
-    if key == "side" or not isinstance(label, Label) or label.modality is None:
-        return values
-    return values.masked_fill(rows.view(-1, *[1] * (values.dim() - 1)), math.nan)
+def _hidden(batch: Batch, rows: Bool[Tensor, " batch"], but: Collection[str]) -> Batch:
+    """Return the batch with everything in some rows unknown that a network may predict, `but` these keys."""
+    found = dict(batch)
+    for key in batch.keys() - set(but):
+        label, values = LABELS[key], batch[key]
+        if isinstance(label, Label) and label.modality is not None:
+            found[key] = values.masked_fill(rows.view(-1, *[1] * (values.dim() - 1)), math.nan)
+    return found
 
 
 def _to_ray(windows: Windows, indices: Tensor, W: Tensor, crop_px: int) -> Tensor | None:
