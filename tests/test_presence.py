@@ -13,11 +13,13 @@ from latent_hands.build import Hands
 from latent_hands.configuration import Presence
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
+from latent_hands.data.labels import modality
 from latent_hands.data.sample import Sample
 from latent_hands.paper.bound import Bound
 from latent_hands.predictor import Photo
 from latent_hands.predictor.judging import is_hand, presence_features
 from latent_hands.predictor.reading import read
+from latent_hands.training.validation import error_of, summary
 
 FACTORS = '"cpose", "viewpoint", "place"'
 PRESENT = PLACEMENT.replace("place = 4\n", "place = 4\npresence = 2\n", 1)
@@ -90,6 +92,13 @@ def test_only_the_factor_of_presence_learns_from_squares_without_a_hand(mixed, e
     assert any(name.startswith("decoders.presence") for name in learning)
     assert all(name.split(".")[1] in ("presence", "rgb") for name in learning)
     assert all(p.grad is None or p.grad.isfinite().all() for p in vae.parameters())
+
+
+def test_sides_of_squares_without_a_hand_are_not_wrong():
+    side, log_odds = torch.tensor([[1.0], [0.0], [torch.nan]]), torch.tensor([[2.0], [2.0], [2.0]])
+    errors = error_of(modality("side"), log_odds, {"side": side})
+    assert errors[:2].tolist() == [0, 1]
+    assert summary("wrong", errors, torch.ones(3, 21, dtype=torch.bool)) == 0.5
 
 
 def test_the_rule_weighs_what_the_model_decodes():

@@ -99,7 +99,8 @@ def error_of(modality: Modality, prediction: Tensor, batch: Batch) -> Tensor:
     if measured == "deg":
         return geodesic_deg(nearest_rotation(prediction), truth)
     if measured == "wrong":
-        return ((prediction > 0) != (truth > 0.5)).float().flatten(1).mean(dim=1)
+        wrong = ((prediction > 0) != (truth > 0.5)).float().masked_fill(truth.isnan(), torch.nan)
+        return wrong.flatten(1).nanmean(dim=1)
     unit = GREY_LEVELS if modality.is_image else 1.0
     return (unit * (prediction - truth)).square().flatten(1).nanmean(dim=1)
 
