@@ -14,7 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.networks.patches import PatchDiscriminator
 from latent_hands.paper.algorithms import Phase, Step
 from latent_hands.paper.bound import Bound
-from latent_hands.runs.folder import RESUME, WEIGHTS, load_run
+from latent_hands.runs.folder import RESUME, WEIGHTS, load_place, load_run
 from latent_hands.training import train
 from latent_hands.training.learning import parameters, take_step
 
@@ -109,10 +109,13 @@ def test_a_discriminator_needs_a_decoder_of_images_that_learns_alone(name, optio
 
 def test_a_resumed_run_continues_with_its_discriminator_which_is_not_part_of_the_model(tmp_path):
     budget = ["--training.batch_size=8", "--training.epochs=1", "--training.warmup=2"]
+    budget += ["--phases.disentangle.epochs=1", "--phases.embed-rgb.epochs=1"]
     experiment = load_experiment("synthesis", [*TINY, *OPTIONS, *budget])
     assert train(experiment, tmp_path / "whole", hands=hands())
-    with ctrl_c_after(12):
+    with ctrl_c_after(12):  # of 15: in the phase in which the discriminator learns
         assert not train(experiment, tmp_path / "parts", hands=hands())
+    place = load_place(tmp_path / "parts")[1]
+    assert (place.phase, place.update, place.phase_update) == (2, 12, 2)
     assert train(experiment, tmp_path / "parts", resume=True, hands=hands())
     whole, parts = (load_file(tmp_path / run / RESUME) for run in ("whole", "parts"))
     assert whole.keys() == parts.keys()

@@ -2,8 +2,11 @@
 
 import argparse
 import itertools
+import multiprocessing
+import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from killer import Killer, Work, become_reaper
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.configuration import load_experiment
+from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.data import open_data
 from latent_hands.data import prepare as preparing
 from latent_hands.data.export import export
@@ -31,6 +34,8 @@ from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.rendering.sets.relabel import relabel_rendered
 from latent_hands.runs.average import average
 from latent_hands.runs.folder import EXPERIMENT, load_run
+from latent_hands.studies.demo import learning as demo
+from latent_hands.studies.demo import run as demo_run
 from latent_hands.studies.reproduce import Plan, Sets, Study, figures, reproduce
 from latent_hands.studies.reproduce.sets import Source
 from latent_hands.training import run, train
@@ -44,6 +49,7 @@ SMALL = (
     "--phases.embed-pose.batch-size=16",
 )
 HANDS = {"count": 4, "size_px": 32, "seed": 3, "poses_per_scene": 2, "evaluation_count": 1, "progress": False}
+DEMO_HANDS = HANDS | {"count": 8, "evaluation_count": 12}
 CUT = Cut("rendered", "box", "mirror", 1.0, 16)
 RENDERED = Source("rendered", Path("hands"), True, "rhd")
 SPLITS = ("training", "evaluation")
@@ -87,6 +93,27 @@ def reproduce_tiny(folder: Path) -> None:
     save_at_every_update()
     figures.ESTIMATION = Plan("study_estimation", SMALL)
     reproduce("fig7", Study(TinySets(folder / "out", count=256), 0.03, 1))
+
+
+def demo_tiny(folder: Path) -> None:
+    """Run the demo on a few hands, with trainings that end by epochs. Its trainings are forks."""
+    multiprocessing.set_start_method("fork", force=True)
+    demo.multiprocessing = SimpleNamespace(get_context=lambda _: multiprocessing)
+    demo_run.demo_experiment = tiny_demo_experiment
+    demo_run.shipped_runs = dict
+    demo_run._render = lambda hands, _: render_dataset(hands, workers=1, **DEMO_HANDS) and {}
+    os.chdir(folder)  # experiments name the folder of their hands
+    demo_run.run_demo(Path("demo"), 256)
+
+
+def tiny_demo_experiment(name: str, hands: Path, _: int) -> Experiment:
+    """Return an experiment of the demo with 1 epoch a phase."""
+    save_at_every_update()
+    experiment = load_experiment(name, [*TINY, "--training.warmup=0", f"--data.root={hands}"])
+    phases = {
+        name: replace(plan, epochs=1, minutes=None, batch_size=4) for name, plan in experiment.phases.items()
+    }
+    return replace(experiment, phases=phases)
 
 
 def render_tiny(folder: Path, workers: int = 1) -> None:
@@ -144,6 +171,7 @@ def all_work(root: Path) -> dict[str, Work]:
         "reproduce": Work(reproduce_tiny),
         "average": Work(partial(average_tiny, runs=root.parent / "run"), loaded),
         "relabel": Work(partial(relabel_tiny, root=root), rendered),
+        "demo": Work(demo_tiny, parallel=True),
         "render-parallel": Work(partial(render_tiny, workers=2), rendered, parallel=True),
         **exports,
     }
@@ -155,6 +183,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="random stops of each work, by default all there are")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and so does nohup
     become_reaper()
     torch.set_num_threads(1)
     scratch = Path(tempfile.mkdtemp(prefix="killer-"))

@@ -143,14 +143,14 @@ class Killer:
             code = self.fork(folder, stop)
             assert code in (0, *codes(stop)), f"{about}: exit code {code}: {self.output}"
             self.check_left(folder, f"{about}, exit code {code}")
-            if code == 0:
-                break
             if code > 0:
                 assert not temporary(folder), f"{about}: {temporary(folder)} are left"
                 assert "Traceback" not in self.output, f"{about}: {self.output}"
                 assert stop.how != "full" or str(folder) in self.output, (
                     f"{about} names no file: {self.output}"
                 )
+            if contents(folder) == self.whole:
+                break
         if contents(folder) != self.whole:
             assert self.fork(folder, None) == 0, f"{about}: {self.output}"
         found = contents(folder)
@@ -173,7 +173,10 @@ class Killer:
                 assert found in legal, f"{about}: {name} is half-written"
 
     def stops(self, rng: random.Random, count: int | None) -> list[tuple[Stop, ...]]:
-        """Return a stop of every kind at every change, 50 at random times, 50 series; or `count` of them."""
+        """Return a stop of every kind at every change, 50 at random times, 50 series; or `count` of them.
+
+        Parallel work, which takes longer, gets half of them.
+        """
         hows = (signal.SIGKILL, "torn", "full", signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         signals, killing = (hows[0], *hows[3:]), hows[:2]
         stops = [(Stop(rng.choice(signals), seconds=rng.uniform(0, self.seconds)),) for _ in range(50)]
@@ -183,7 +186,7 @@ class Killer:
                 tuple(Stop(rng.choice(killing), rng.randrange(self.changes)) for _ in range(5))
                 for _ in range(50)
             ]
-        return stops if count is None else rng.sample(stops, 1 if self.work.parallel else count)
+        return stops if count is None else rng.sample(stops, -(-count // 2) if self.work.parallel else count)
 
 
 def codes(stop: Stop) -> tuple[int, ...]:

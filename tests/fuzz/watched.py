@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from safetensors.numpy import load
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir")
+CLOCK = ("samples_per_s", "seconds", "at", "before")
 TORN_BYTES = 7
 """A torn write ends after so many bytes."""
 
@@ -29,11 +31,11 @@ class Stop:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Return what all files contain, without clock times."""
+    """Return what all files contain, without clock times; what a training prints has rates everywhere."""
     return {
         str(path.relative_to(folder)): content(path, path.name)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not is_temporary(path.relative_to(folder))
+        if path.is_file() and path.suffix != ".log" and not is_temporary(path.relative_to(folder))
     }
 
 
@@ -55,14 +57,15 @@ def content(path: Path, name: str) -> Any:
         return sorted([key, digest(array.tobytes())] for key, array in load(data).items())
     if name.endswith(".jsonl"):
         return [without_clock(line) for line in data.splitlines(keepends=True)]
-    return without_clock(data) if name == "finished.json" else digest(data)
+    if name in ("finished.json", "demo.json"):
+        return without_clock(data)
+    return digest(re.sub(rb"[\d.]+ min\b", b"", data) if name == "report.html" else data)
 
 
 def without_clock(data: bytes) -> Any:
-    """Return a JSON table without rates and seconds; a damaged line as text."""
+    """Return a JSON table without rates and times at any depth; a damaged line as text."""
     try:
-        table = json.loads(data)
-        return {key: value for key, value in table.items() if key not in ("samples_per_s", "seconds")}
+        return json.loads(data, object_hook=lambda table: {k: v for k, v in table.items() if k not in CLOCK})
     except ValueError:
         return data.decode()
 

@@ -8,6 +8,7 @@ from latent_hands.configuration import write_experiment
 from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
+from latent_hands.lock import one_writer
 from latent_hands.predictor import Model
 from latent_hands.progress import say
 from latent_hands.runs.folder import WEIGHTS
@@ -29,19 +30,20 @@ def run_demo(out: Path, count: int = 1600, rhd: Path | None = None) -> Path:
 
     Everything is written to `out`. A second call keeps finished stages and continues with the others. With
     `rhd`, the folder of that data set, its evaluation images are scored too. Returns the path of the
-    report. Raises HandsError for a count below 256, and KeyboardInterrupt after a stopped training is
-    saved.
+    report. Raises HandsError for a count below 256 and if another process writes to `out`, and
+    KeyboardInterrupt after a stopped training is saved.
     """
     if count < 256:
         raise HandsError(f"count is {count}; it must be 256 (one batch) or more")
-    stages = Stages(out, 5 if rhd is None else 6)
-    counts = {"count": count, "evaluation_count": count // 8}
-    rendering = {**counts, "size_px": IMAGE_PX, "scene_size": list(SCENE_SIZE)}
-    stages.run("render hands", rendering, ["hands/rendered.json"], partial(_render, out / "hands", count))
-    _train(stages)
-    samples = open_data("rendered", out / "hands", "evaluation")
-    models = {run: _models(out, run) for run in RUNS}
-    return evaluate_and_report(stages, rendering, samples, models, rhd)
+    with one_writer(out):
+        stages = Stages(out, 5 if rhd is None else 6)
+        counts = {"count": count, "evaluation_count": count // 8}
+        rendering = {**counts, "size_px": IMAGE_PX, "scene_size": list(SCENE_SIZE)}
+        stages.run("render hands", rendering, ["hands/rendered.json"], partial(_render, out / "hands", count))
+        _train(stages)
+        samples = open_data("rendered", out / "hands", "evaluation")
+        models = {run: _models(out, run) for run in RUNS}
+        return evaluate_and_report(stages, rendering, samples, models, rhd)
 
 
 def evaluate_and_report(
