@@ -4,6 +4,7 @@ PyTorch reorders the weights of a convolution at every call. For a batch of one,
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from latent_hands.networks.fusion import StridedConv
 from latent_hands.networks.mlp import MLP
 
 Network = TypeVar("Network", bound=nn.Module)
+Call = Callable[[Tensor], Tensor]
 KEPT_BYTES = 31 << 20
 """Freed blocks below this size stay with the process. It is the most that glibc accepts."""
 
@@ -36,24 +38,28 @@ class PackedLayer(nn.Module):
         self.bias = plain.bias
         self.padding, self.stride, self.groups = plain.kernel_size[0] // 2, plain.stride[0], plain.groups
         self.bounded = bounded
-        self._packed: Tensor | None = None
+        self._call: Call | None = None
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch _ _ _"]:
         """Return the layer's output in the type of its weights."""
-        x = x.to(self.weight.dtype)
-        padding, stride = [self.padding] * 2, [self.stride] * 2
-        if self._packed is None:  # the layout depends on the size of the images
-            plain = self.weight.detach().to_mkldnn()
-            options = (padding, stride, [1, 1], self.groups, list(x.shape))
-            self._packed = torch.ops.aten.mkldnn_reorder_conv2d_weight(plain, *options)
-        name, limits = ("hardtanh", [0.0, 6.0]) if self.bounded else ("none", [])
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self.bias, padding, stride, [1, 1], self.groups, name, limits, ""
+        if self._call is None:
+            self._call = self._prepared(x.shape)
+        return self._call(x)
+
+    def _prepared(self, shape: torch.Size) -> Call:
+        """Return the layer as a function. The layout of its weights depends on the size of the images."""
+        options = ([self.padding] * 2, [self.stride] * 2, [1, 1], self.groups)
+        plain = self.weight.detach().to_mkldnn()
+        weight = torch.ops.aten.mkldnn_reorder_conv2d_weight(plain, *options, list(shape))
+        after = ("hardtanh", [0.0, 6.0], "") if self.bounded else ("none", [], "")
+        bias = None if self.bias is None else self.bias.detach()
+        return _function(
+            torch.ops.mkldnn._convolution_pointwise.default, self.weight.dtype, weight, bias, *options, *after
         )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without packed weights, which cannot be copied."""
-        return {**self.__dict__, "_packed": None}
+        return {**self.__dict__, "_call": None}
 
 
 class PackedLinear(nn.Module):
@@ -71,18 +77,36 @@ class PackedLinear(nn.Module):
             nn.Parameter(each.detach().to(dtype)) for each in (linear.weight, linear.bias)
         )
         self.bounded = bounded
-        self._packed: Tensor | None = None
+        self._call: Call | None = None
 
     def forward(self, x: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch _"]:
         """Return the layer's output in the type of its weights."""
-        x, name = x.to(self.weight.dtype), "relu" if self.bounded else "none"
-        if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach(), len(x))
-        return torch.ops.mkldnn._linear_pointwise(x, self._packed, self.bias, name, [], "")
+        if self._call is None:
+            self._call = self._prepared(len(x))
+        return self._call(x)
+
+    def _prepared(self, batch: int) -> Call:
+        """Return the layer as a function. The layout of its weights depends on the size of the batch."""
+        weight, bias = self.weight.detach(), self.bias.detach()
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, batch)
+        after = ("relu" if self.bounded else "none", [], "")
+        return _function(torch.ops.mkldnn._linear_pointwise.default, weight.dtype, packed, bias, *after)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without packed weights, which cannot be copied."""
-        return {**self.__dict__, "_packed": None}
+        return {**self.__dict__, "_call": None}
+
+
+def _function(operation: Callable[..., Tensor], dtype: torch.dtype, *arguments: object) -> Call:
+    """Return a function that converts its input to `dtype` and runs an operation with further arguments.
+
+    The layers of small images take less time than reading the attributes of a module at every call.
+    """
+
+    def call(x: Tensor) -> Tensor:
+        return operation(x if x.dtype == dtype else x.to(dtype), *arguments)
+
+    return call
 
 
 def packed_mlp(network: MLP, dtype: torch.dtype) -> MLP:

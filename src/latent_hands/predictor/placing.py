@@ -9,7 +9,8 @@ BONE_SPREAD = 0.1
 """Relative standard deviation of an assumed bone: that of RHD's people is 3.9 mm around 36 mm."""
 ALIKE = 21.0
 """The joints of a hand err together: 21 joints tell as much as one. Fitted to rendered hands."""
-STEPS = 6
+STEPS, ENOUGH = 6, 1e-9
+"""Most steps of Gauss-Newton, and the relative change of the palm after which it stops."""
 NEAREST_MM, FARTHEST_MM = 20.0, 1e5
 """Smallest depth of a joint, and largest distance of a palm, whatever the joints in the image."""
 
@@ -61,7 +62,9 @@ def place_palm(
     t = np.clip(_linear(points, uv, camera, sigma), least, FARTHEST_MM)
     for _ in range(STEPS):
         J, residual = _linearised(points, uv, camera, sigma, t)
-        t = np.clip(t + np.linalg.lstsq(J, residual)[0], least, FARTHEST_MM)
+        last, t = t, np.clip(t + np.linalg.lstsq(J, residual)[0], least, FARTHEST_MM)
+        if np.abs(t - last).max() <= ENOUGH * np.abs(t).max():
+            break
     J, residual = _linearised(points, uv, camera, sigma, t)
     variance = 1.0 if spread_px is not None else float(residual @ residual) / (residual.size - 3)
     return Palm(t, ALIKE * variance * np.linalg.pinv(J.T @ J))
@@ -118,8 +121,9 @@ def _linearised(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weighted Jacobian (42, 3) of the projected joints by t, and the weighted residual (42,)."""
     X, Y, Z = (points + t).T
-    zero = np.zeros(21)
-    by_t = np.stack([np.stack([1 / Z, zero, -X / Z**2], -1), np.stack([zero, 1 / Z, -Y / Z**2], -1)], axis=1)
+    by_t = np.zeros((21, 2, 3))
+    by_t[:, 0, 0] = by_t[:, 1, 1] = 1 / Z
+    by_t[:, 0, 2], by_t[:, 1, 2] = -X / Z**2, -Y / Z**2
     J = K[:2, :2] @ by_t
     projected = (points + t) @ K.T
     weight = 1 / sigma
