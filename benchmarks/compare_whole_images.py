@@ -24,14 +24,14 @@ from mediapipe_client import MediaPipe
 from rich.console import Console
 from rich.progress import track
 from whole_image_poses import depth_errors, everything_given, pose_scores
-from whole_image_programs import CONVENTION, mediapipe_hands, our_hands
+from whole_image_programs import CONVENTION, Spent, mediapipe_hands, our_hands
 from whole_image_scores import Found, false_alarms, joint_errors, match, mean_interval, score
 from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rendered, rhd
 
 from latent_hands.detection import Detector
 from latent_hands.predictor import Model
 
-Find = Callable[[Path], tuple[list[Found], float]]
+Find = Callable[[Path], tuple[list[Found], Spent]]
 MEDIAPIPE_THRESHOLD, MOST_HANDS = 0.5, 2
 
 
@@ -97,12 +97,12 @@ def compare(
 ) -> dict[str, Any]:
     """Return the scores of each program on the images of a set."""
     found: dict[str, list[list[Found]]] = {program: [] for program in programs}
-    seconds: dict[str, list[float]] = {program: [] for program in programs}
+    spent: dict[str, list[Spent]] = {program: [] for program in programs}
     for image in track(images, name, console=Console(stderr=True)):
         for program, find in programs.items():
-            hands, duration = find(image.file)
+            hands, time = find(image.file)
             found[program].append(hands)
-            seconds[program].append(duration)
+            spent[program].append(time)
     if not any(image.hands for image in images):
         report: dict[str, Any] = {program: false_alarms(images, found[program]) for program in programs}
     else:
@@ -110,8 +110,11 @@ def compare(
         if any(hand.sample for image in images for hand in image.hands):
             add_joint_scores(report, images, found)
             add_poses(report, images, found, model, rotations, depth=name == "rhd")
-    for program, durations in seconds.items():
-        report[program]["median_ms"] = 1000 * float(np.median(durations))
+    for program, times in spent.items():
+        report[program] |= {
+            "median_ms": 1000 * float(np.median([each.wall for each in times])),
+            "median_processor_ms": 1000 * float(np.median([each.processor for each in times])),
+        }
     return report
 
 

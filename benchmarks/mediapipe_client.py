@@ -25,7 +25,7 @@ class MediaPipe:
         self.process = subprocess.Popen(command, text=True, **pipes)
 
     def read(self, file: Path, **options: Any) -> dict[str, Any]:
-        """Return the worker's answer to a request: "hands", "width", "height" and "seconds"."""
+        """Return the worker's answer to a request, as `mediapipe_worker` describes it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"file": str(file), **options}) + "\n")

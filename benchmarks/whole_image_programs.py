@@ -1,6 +1,7 @@
 """The two programs that are compared: MediaPipe Hands in a process of its own, and a run of this package."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,21 @@ CONVENTION = {"mediapipe": "mediapipe", "ours": "rhd"}
 """The joint conventions of the programs."""
 
 
-def mediapipe_hands(mediapipe: MediaPipe, file: Path) -> tuple[list[Found], float]:
-    """Return the hands that MediaPipe finds in an image, and its seconds."""
+@dataclass(frozen=True)
+class Spent:
+    """The time that a program spends on an image, without reading the file, in seconds.
+
+    Attributes:
+        wall: elapsed time.
+        processor: time of all its threads on processors.
+    """
+
+    wall: float
+    processor: float
+
+
+def mediapipe_hands(mediapipe: MediaPipe, file: Path) -> tuple[list[Found], Spent]:
+    """Return the hands that MediaPipe finds in an image, and the time that it takes."""
     answer = mediapipe.read(file)
     hands = []
     for hand in answer["hands"]:
@@ -27,18 +41,18 @@ def mediapipe_hands(mediapipe: MediaPipe, file: Path) -> tuple[list[Found], floa
         pose = to_palm(torch.from_numpy(reorder(world_mm, "snap", "rhd")))
         pose = (pose - pose[:1]).numpy()
         hands.append(Found(hand["handedness"], reorder(uv_px, "snap", "rhd"), pose))
-    return hands, answer["seconds"]
+    return hands, Spent(answer["seconds"], answer["processor_seconds"])
 
 
-def our_hands(model: Model, file: Path, **given: Any) -> tuple[list[Found], float]:
-    """Return the hands that a run finds in an image, and its seconds without reading the file.
+def our_hands(model: Model, file: Path, **given: Any) -> tuple[list[Found], Spent]:
+    """Return the hands that a run finds in an image, and the time that it takes.
 
     `given` are further arguments of `Model.find`, such as bone_mm and K.
     """
     rgb = read_rgb(file)
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     hands = model.find(rgb, **given)
-    seconds = time.perf_counter() - start
+    spent = Spent(time.perf_counter() - start, time.process_time() - processor)
     found = [
         Found(
             hand.handedness,
@@ -48,4 +62,4 @@ def our_hands(model: Model, file: Path, **given: Any) -> tuple[list[Found], floa
         )
         for hand in hands
     ]
-    return found, seconds
+    return found, spent
