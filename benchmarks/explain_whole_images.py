@@ -8,7 +8,7 @@ hands, and the bone is given in all of them.
 * box: the labelled box of the joints instead of the detector's. The hand is read twice, as always.
 * crop: the crop of the protocol, which is cut from the labelled joints. The hand is read once.
 * EPE: mean error of the joints relative to the palm, in mm; its median over the hands; the same after
-  Procrustes alignment; and the share of hands of the wrong side.
+  Procrustes alignment; the share of hands of the wrong side; and the median error of the palm's depth.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from scipy.optimize import linear_sum_assignment
-from whole_image_poses import pose_scores
+from whole_image_poses import depth_errors, pose_scores
 from whole_image_programs import CONVENTION
 from whole_image_scores import Found
 from whole_image_sets import TrueHand, WholeImage, rendered
@@ -68,7 +68,7 @@ def estimated(model: Model, case: Case, given: frozenset[str]) -> Hand:
     sample, found = case.hand.sample, case.detection
     assert sample is not None
     if "crop" in given:
-        return model.estimate(sample)
+        return model.estimate(sample, draws=DRAWS)
     camera = camera_of_image(case.rgb, case.rgb.shape[:2], sample.K if "camera" in given else None)
     sides = (check_handedness(sample.side),) if "side" in given else plausible(found.right)
     box = case.hand.box if "box" in given else found.box_px
@@ -79,12 +79,19 @@ def estimated(model: Model, case: Case, given: frozenset[str]) -> Hand:
 def row(name: str, hands: Sequence[TrueHand], found: Sequence[Hand]) -> list[str]:
     """Return a row of the table."""
     poses = [
-        Found(each.handedness, np.asarray(each.uv_wrist_form_px), np.asarray(each.pose)) for each in found
+        Found(
+            each.handedness,
+            np.asarray(each.uv_wrist_form_px),
+            np.asarray(each.pose),
+            float("nan") if each.palm_mm is None else float(each.palm_mm[2]) / each.bone_mm,
+        )
+        for each in found
     ]
     scores: dict[str, Any] = pose_scores(hands, poses, CONVENTION["ours"])
     wrong = np.mean([a.handedness != b.handedness for a, b in zip(hands, found, strict=True)])
     numbers = [f"{scores[key]:.1f}" for key in ("epe_mm", "median_epe_mm", "pa_epe_mm")]
-    return [name, *numbers, f"{100 * wrong:.1f} %"]
+    depth = np.median(depth_errors(hands, poses))
+    return [name, *numbers, f"{100 * wrong:.1f} %", f"{100 * depth:.1f} %"]
 
 
 def main() -> None:
@@ -107,7 +114,9 @@ def main() -> None:
         hands.append(case.hand)
         for given in settings:
             found[given].append(estimated(model, case, given))
-    print(f"{len(hands)} hands\n\n| given | EPE | median | aligned | wrong side |\n|---|---|---|---|---|")
+    print(
+        f"{len(hands)} hands\n\n| given | EPE | median | aligned | wrong side | depth |\n" + "|---" * 6 + "|"
+    )
     for given in sorted(settings, key=len):
         name = " + ".join(each for each in ("crop", *GIVEN) if each in given) or "nothing"
         print(f"| {' | '.join(row(name, hands, found[given]))} |")

@@ -8,7 +8,7 @@ from PIL import Image
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera
 from latent_hands.predictor.cameras import FOCAL_SPREAD, camera_of_image, exif_focal_px
-from latent_hands.predictor.placing import disagreement, joint_spread_px, place_palm
+from latent_hands.predictor.placing import SHRUNK, disagreement, joint_spread_px, place_palm, unshrunk
 
 K = np.array([[500.0, 0, 310], [0, 480.0, 250], [0, 0, 1]])
 
@@ -32,6 +32,18 @@ def test_the_palm_of_projected_joints_is_recovered(palm):
     found = place_palm(xyz, image_of(xyz, np.array(palm)), K)
     np.testing.assert_allclose(found.xyz_mm, palm, rtol=1e-6, atol=1e-5)
     assert found.spread_mm().max() < 1e-3
+
+
+def test_joints_are_enlarged_by_the_variance_that_their_means_lack():
+    uv = image_of(joints_mm(), np.array([0.0, 0, 500])).astype(np.float32)
+    away = uv - uv.mean(axis=0)
+    spread = np.full(21, 0.3 * np.sqrt(np.square(away).sum(axis=1).mean()), np.float32)
+    np.testing.assert_allclose(unshrunk(uv, 0 * spread), uv, rtol=1e-6)
+    larger = unshrunk(uv, spread)
+    np.testing.assert_allclose(larger.mean(axis=0), uv.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        larger - larger.mean(axis=0), 1.09 ** (SHRUNK / 2) * away, rtol=1e-4, atol=1e-3
+    )
 
 
 def test_a_crop_of_the_image_does_not_move_the_palm():

@@ -16,7 +16,7 @@ from latent_hands.predictor.checks import Rgb, bone_of, box_of
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Hand, Handedness, check_handedness
 from latent_hands.predictor.judging import confidence, is_hand, right_probability
 from latent_hands.predictor.photo import Photo
-from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm
+from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm, unshrunk
 from latent_hands.predictor.reading import Reading, glance, measures, read_again, read_twice
 from latent_hands.predictor.trained_graph import TrainedGraph
 
@@ -230,9 +230,10 @@ def _palm(
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     """Return the palm in the camera frame and its spread, in mm."""
     xyz_mm = arrays["pose"] * bone_mm
-    sigma = None
+    sigma, enlarged_px = None, uv_px
     if uv_spread_px is not None:
         sigma = joint_spread_px(uv_spread_px, arrays["spread"] * bone_mm, xyz_mm, uv_px)
-    palm = place_palm(xyz_mm, uv_px, camera.K, sigma)
+        enlarged_px = unshrunk(uv_px, uv_spread_px)
+    palm = place_palm(xyz_mm, enlarged_px, camera.K, sigma)
     spread = palm.spread_mm(BONE_SPREAD if assumed else 0.0, camera.focal_spread)
     return palm.xyz_mm.astype(np.float32), spread.astype(np.float32)
