@@ -21,7 +21,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import normalise, to_wrist
 from latent_hands.hand.translation import in_convention, random_points
 from latent_hands.runs.folder import load_run
-from latent_hands.studies.fine_tuning import DEFAULT, Tuning, in_latent, notes, tuned_experiment
+from latent_hands.studies.fine_tuning import Tuning, in_latent, notes, tuned_experiment
 from latent_hands.studies.gain import warnings
 from latent_hands.studies.held_out import LEAST, split_samples
 
@@ -95,6 +95,14 @@ def test_whole_groups_are_held_out():
     assert {places[s.name] for s in learnt}.isdisjoint({places[s.name] for s in held})
 
 
+def test_groups_are_held_out_up_to_the_wanted_share():
+    """A large group that would take most hands is learnt from."""
+    names = [*(f"ann_{i}" for i in range(12)), *(f"bob_{i}" for i in range(12))]
+    names += [f"{person}_0" for person in "cdefghijk"]
+    learnt, held, _ = split_samples(samples(*names), None, 0.3)
+    assert (len(learnt), len(held)) == (24, 9)
+
+
 def test_hands_of_one_image_and_images_of_one_folder_are_one_group():
     """The reader `coco` adds the side to the names of hands that share an image."""
     names = [f"p{i // 10}_{i % 10}-{side}" for i in range(20) for side in ("left", "right-2")]
@@ -138,7 +146,7 @@ def test_only_the_encoder_of_images_learns():
 def test_2d_labels_learn_by_uv_and_anatomy(solid, plain, labelled, weak, batch):
     """Too few hands of a kind fill no batch."""
     hands = samples(*map(str, range(solid))) + [flat()] * plain
-    experiment = tuned_experiment(tiny_model(PLACEMENT), "run", hands, DEFAULT)
+    experiment = tuned_experiment(tiny_model(PLACEMENT), "run", hands, Tuning())
     assert experiment.supervision.labelled == labelled
     assert experiment.supervision.weak == ({"uv": 1.0} if weak else {})
     assert experiment.objectives == {"anatomy": {"cpose": 0.01}}
@@ -147,7 +155,7 @@ def test_2d_labels_learn_by_uv_and_anatomy(solid, plain, labelled, weak, batch):
 
 def test_2d_labels_need_a_run_that_predicts_joints_in_the_image():
     with pytest.raises(HandsError, match="cannot learn from 2D joints: fine-tune a run that does"):
-        tuned_experiment(tiny_model(ESTIMATION), "run", [flat()] * 20, DEFAULT)
+        tuned_experiment(tiny_model(ESTIMATION), "run", [flat()] * 20, Tuning())
 
 
 def scored(learnt: float, held_out: float, control: float, split_by: str = "group") -> dict:

@@ -65,6 +65,9 @@ An experiment holds everything that decides a training. `experiments()` names th
 >>> trained = lh.train(tiny, "runs/tiny", samples=mine)
 >>> saved = trained.save("runs/copy")
 
+`fine_tune` continues a model on a few labelled hands, 2D or 3D, and scores it on people that it did not learn
+from: `lh.fine_tune("estimation", lh.open_data("table", "mine"), "runs/tuned")`.
+
 
 Evaluate
 --------
@@ -111,6 +114,7 @@ if TYPE_CHECKING:
     from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
+    from latent_hands.studies.fine_tuning import fine_tune
 
 __version__ = version("latent-hands")
 __all__ = [
@@ -131,6 +135,7 @@ __all__ = [
     "experiment",
     "experiments",
     "export",
+    "fine_tune",
     "load",
     "models",
     "open_data",
@@ -148,6 +153,7 @@ _HOMES = {
     "Sample": "data.Sample",
     "draw_hands": "predictions.drawing",
     "export": "data.export.export",
+    "fine_tune": "studies.fine_tuning.fine_tune",
     "read_boxes": "data.formats.boxes.read_boxes",
     "read_counterfactual": "data.read_counterfactual",
     "render": "rendering.sets.dataset.render_dataset",

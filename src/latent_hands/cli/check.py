@@ -84,7 +84,7 @@ def print_counts(counts: Mapping[str, Mapping[str, Any]], title: str) -> None:
         visible = f"{each['visible_joints']} of {each['joints']}"
         more = f" and {len(sizes) - 2} more" if len(sizes) > 2 else ""
         rows.append([split, *numbers, visible, ", ".join(sizes[:2]) + more])
-    headings = ["split", "samples", "labelled", "left", "right", "visible joints", "images px"]
+    headings = ["split", "samples", "with 3D joints", "left", "right", "visible joints", "images px"]
     print_table(headings, rows, title, left=headings[-1:])
 
 
@@ -92,7 +92,8 @@ def print_conventions(verdicts: Sequence["Verdict"]) -> None:
     """Print the conventions that labels follow, with evidence."""
     headings = ["convention", "found", "evidence", ""]
     rows = [[each.topic, each.found, each.evidence, "WRONG" if each.wrong else ""] for each in verdicts]
-    print_table(headings, rows, left=headings)
+    if rows:
+        print_table(headings, rows, left=headings)
 
 
 def print_problems(heading: str, problems: Sequence["Problem"]) -> None:

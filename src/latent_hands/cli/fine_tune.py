@@ -30,8 +30,9 @@ def fine_tune(
 ) -> bool:
     """Fine-tune a run on a few labelled hands of your own; measure the gain on others.
 
+    $ latent-hands fine-tune estimation --data table --root mine
     $ latent-hands fine-tune estimation --data coco --root mine --groups persons.csv
-    $ latent-hands fine-tune estimation --data coco --root mine --control rendered=hands --out runs/tuned
+    $ latent-hands fine-tune estimation --data coco --root mine --control rendered=hands
 
     Output: a run folder, and the scores before and after on the hands that were learnt from, on held-out
     hands, and on the control. Only the encoder of images learns.
@@ -81,7 +82,9 @@ def fine_tune(
         out,
         groups=None if groups is None else read_groups(groups),
         held_out=held_out,
-        tuning=fine_tuning.Tuning(updates, learning_rate, seed),
+        updates=updates,
+        learning_rate=learning_rate,
+        seed=seed,
         control=others,
         rehearsal=rehearsed,
     )

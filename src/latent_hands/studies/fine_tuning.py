@@ -49,17 +49,16 @@ class Tuning:
     seed: int = 0
 
 
-DEFAULT = Tuning()
-
-
 def fine_tune(
-    run: str,
+    run: str | Path,
     samples: Sequence[Sample],
-    out: Path,
+    out: str | Path,
     *,
     groups: Mapping[str, str] | None = None,
     held_out: float = 0.3,
-    tuning: Tuning = DEFAULT,
+    updates: int = UPDATES,
+    learning_rate: float = LEARNING_RATE,
+    seed: int = 0,
     control: Sequence[Sample] = (),
     rehearsal: Sequence[Sample] = (),
 ) -> dict[str, Any]:
@@ -71,15 +70,18 @@ def fine_tune(
         out: the new run folder.
         groups: the person or the place of each sample, by name; see `split_samples`.
         held_out: share of the hands to hold out.
-        tuning: number of updates, learning rate and seed.
+        updates: number of updates.
+        learning_rate: learning rate of Adam at the beginning; it falls to zero.
+        seed: seed of the order and the augmentation.
         control: labelled hands of other people, which are scored, too.
         rehearsal: further hands to learn from, such as rendered ones, `REHEARSED` for each hand that is
             learnt: so the model does not forget what the labels do not show.
 
-    Returns "split_by", the numbers of hands, "learnt", "held_out" and maybe "control", each with the scores
-    "before" and "after", "notes" and "warnings". Raises HandsError for labels that do not fit the run.
+    Returns the names of the runs, "split_by" (group or image), "notes", "warnings", and "learnt", "held_out"
+    and maybe "control", each with its number of "samples" and the scores "before" and "after". `load` opens
+    the new run. Raises HandsError for labels that do not fit the run.
     """
-    model = Model.load(run)
+    run, model = str(run), Model.load(run)
     convention = model.experiment.data.convention
     samples = in_latent(samples, convention, run)
     learnt, held, split_by = split_samples(samples, groups, held_out)
@@ -87,7 +89,7 @@ def fine_tune(
     if control:
         parts["control"] = in_latent(control, convention, run)
     further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
-    experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
+    experiment = tuned_experiment(model, run, [*learnt, *further], Tuning(updates, learning_rate, seed))
     before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores
         tuned = api.train(experiment, out, samples=[*learnt, *further])

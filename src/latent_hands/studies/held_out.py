@@ -18,9 +18,11 @@ def split_samples(
     """Return the hands to learn from, those that are held out, and "group" or "image".
 
     A group is that of `groups`, else the sample's block, else the folder of its image with its name without
-    the number at its end. Whole groups are held out, the last ones in the order of their first samples. If
-    there is only one group, the last images are held out: neighbours in a sequence are then in the same part,
-    but for two. Raises HandsError if a part has fewer than `LEAST` hands, or if `groups` lacks a sample.
+    the number at its end. Whole groups are held out, from the last one on in the order of their first
+    samples, each that brings the number of hands nearer to the wanted share. If there is only one group, the
+    last images are held out: neighbours in a sequence are then in the same part, but for two.
+
+    Raises HandsError if a part has fewer than `LEAST` hands, or if `groups` lacks a sample.
     """
     keys = [_group(sample, groups) for sample in samples]
     order = list(dict.fromkeys(keys))
@@ -28,9 +30,10 @@ def split_samples(
     held = set(range(len(samples) - wanted, len(samples)))
     if 1 < len(order) <= len(samples) / 2:
         split_by, held = "group", set[int]()
-        while order[1:] and len(held) < wanted:
-            last = order.pop()
-            held |= {i for i, key in enumerate(keys) if key == last}
+        for last in reversed(order[1:]):
+            group = {i for i, key in enumerate(keys) if key == last}
+            if abs(len(held | group) - wanted) < abs(len(held) - wanted):
+                held |= group
     parts = [[s for i, s in enumerate(samples) if (i in held) == kept] for kept in (False, True)]
     if min(map(len, parts)) < LEAST:
         raise HandsError(

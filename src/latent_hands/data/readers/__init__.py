@@ -13,6 +13,7 @@ from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.data.readers.rendered_hands import read_rendered_hands
 from latent_hands.data.readers.rhd import read_rhd, read_rhd_hands
 from latent_hands.data.readers.stb import read_stb
+from latent_hands.data.readers.table import read_table
 from latent_hands.data.sample import Sample
 from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
@@ -49,6 +50,7 @@ READERS: Registry[Reader] = Registry(
         "freihand": read_freihand,
         "ge2019": read_ge2019,
         "coco": read_coco,
+        "table": read_table,
         "images": lambda root, split, limit, *, on_broken: read_images(root, limit, on_broken),
     },
 )

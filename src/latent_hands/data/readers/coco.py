@@ -64,7 +64,7 @@ def read_coco(
     with _coco_layout(path):
         images = {image["id"]: _Image.read(folder, image) for image in content["images"]}
         annotations = annotations_of_hands(content, path)
-        names = _names(content["images"], annotations)
+        names = hand_names(content["images"], annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
     exported = read_record(Path(root), "coco") is not None
     if not exported:
@@ -127,7 +127,7 @@ def _coco_layout(path: Path) -> Iterator[None]:
         raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
 
 
-def _names(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> list[str]:
+def hand_names(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> list[str]:
     """Return a name for each hand, which no other has.
 
     It is the stem of the image's file, or its path if stems are equal, and for several hands of one image
@@ -200,11 +200,7 @@ def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported:
     labelled = flags > 0
     if (count := int(labelled.sum())) < LEAST_JOINTS:
         raise HandsError(f"{where} has {count} labelled joints; a crop needs {LEAST_JOINTS} or more")
-    if 0 < (most := float(np.abs(uv_px[labelled]).max())) <= SHARES:
-        raise HandsError(
-            f"the keypoints of {where} are at most {most:.3g}, so they are shares of the image; they must be "
-            "pixels: multiply u by the image's width and v by its height"
-        )
+    check_pixels(uv_px[labelled], f"the keypoints of {where}")
     substitute = uv_px[labelled].mean(axis=0) if sample.uv_px is None else sample.uv_px
     hidden = exported and bool((flags == VISIBLE).any())
     return replace(
@@ -213,6 +209,15 @@ def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported:
         visible=flags == VISIBLE if hidden else labelled,
         labelled=None if sample.uv_px is not None or labelled.all() else labelled,
     )
+
+
+def check_pixels(uv_px: Float32[np.ndarray, "n 2"], what: str) -> None:
+    """Raise HandsError for 2D joints that are not pixels but shares of the image."""
+    if 0 < (most := float(np.abs(uv_px).max())) <= SHARES:
+        raise HandsError(
+            f"{what} are at most {most:.3g}, so they are shares of the image; they must be pixels: "
+            "multiply u by the image's width and v by its height"
+        )
 
 
 def _keypoints(label: dict[str, Any], where: str) -> Float32[np.ndarray, "21 3"]:

@@ -1,0 +1,117 @@
+"""Reader of 2D joints in a table: one line a hand, as scripts and spreadsheets write it.
+
+`ROOT/{training,evaluation}.csv` has the columns "file", the image relative to ROOT, and NAME_u_px, NAME_v_px
+for the joints (`hand.skeleton.JOINTS`, such as index_tip), in pixels. "palm" may stand for "wrist". Empty
+cells and absent columns are joints without label. "handedness" is left or right. "group" is the person or the
+place, which becomes the block. Other columns are ignored, so the table of `latent-hands estimate` can be
+corrected and read.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.readers.coco import check_pixels, hand_names
+from latent_hands.data.readers.coco_hands import LEAST_JOINTS, SIDES
+from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
+from latent_hands.data.sample import Sample
+from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.hand.skeleton import JOINTS
+
+MAX_BYTES = 256 * 2**20
+Row = dict[str, str]
+
+
+def read_table(
+    root: str | Path, split: str, limit: int | None = None, *, on_broken: OnBroken = raise_error
+) -> list[Sample]:
+    """Read the hands of a split, in their order. Lines without any joint are left out.
+
+    Raises HandsError if the split is unknown, or the table is missing, no CSV file, or lacks the columns.
+    `on_broken` receives the errors of lines: a missing image, cells that are not numbers of pixels, an
+    unknown side, and fewer than `LEAST_JOINTS` labelled joints.
+    """
+    check_split(split)
+    path = Path(root) / f"{split}.csv"
+    if not path.is_file():
+        raise AbsentError(f"no table of labels at {path}")
+    rows, root_joint = _rows(path)
+    images = [{"id": file, "file_name": file} for file in dict.fromkeys(row["file"] for _, row in rows)]
+    hands = [{"image_id": row["file"], "side": row.get("handedness", "").lower()} for _, row in rows]
+    items = list(zip(hand_names(images, hands), rows, strict=True))[:limit]
+
+    def read(item: tuple[str, tuple[int, Row]]) -> Sample:
+        name, (line, row) = item
+        return _sample(name, row, Path(root), root_joint, f"{path}, line {line}")
+
+    return list(read_each(read, items, on_broken))
+
+
+def _rows(path: Path) -> tuple[list[tuple[int, Row]], str]:
+    """Return the lines with joints, each with its number, and the name of joint 0, "wrist" or "palm"."""
+    try:
+        text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
+        first = text.partition("\n")[0]
+        lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+        columns = {name.strip() for name in lines.fieldnames or ()}
+        rows = [(lines.line_num, _stripped(row)) for row in lines]
+    except (csv.Error, *BROKEN) as error:
+        raise HandsError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    root_joint = "palm" if "palm_u_px" in columns else "wrist"
+    known = [name for name in _joints(root_joint) if {f"{name}_u_px", f"{name}_v_px"} <= columns]
+    if "file" not in columns or len(known) < LEAST_JOINTS:
+        raise HandsError(
+            f'the first line of {path} is "{first.strip()[:80]}"; it must name the columns file, handedness, '
+            f"group (these two may be absent), and NAME_u_px, NAME_v_px of {LEAST_JOINTS} or more joints: "
+            f"{', '.join(JOINTS)}"
+        )
+    cells = [f"{name}_{axis}_px" for name in known for axis in "uv"]
+    return [(line, row) for line, row in rows if any(row.get(cell) for cell in cells)], root_joint
+
+
+def _stripped(row: Mapping[Any, Any]) -> Row:
+    return {str(key).strip(): str(value or "").strip() for key, value in row.items()}
+
+
+def _joints(root_joint: str) -> tuple[str, ...]:
+    return (root_joint, *JOINTS[1:])
+
+
+def _sample(name: str, row: Row, root: Path, root_joint: str, where: str) -> Sample:
+    file = root / row["file"]
+    if PurePath(row["file"]).is_absolute() or ".." in PurePath(row["file"]).parts:
+        raise HandsError(f'{where}: the file "{row["file"]}" must be relative to {root}, and inside it')
+    if not file.is_file():
+        raise HandsError(f"{where}: the image {file} is missing")
+    side = row.get("handedness", "").lower() or None
+    if side not in (None, *SIDES):
+        raise HandsError(f'{where} has the handedness "{side}"; it must be left, right, or empty')
+    cells = [[row.get(f"{joint}_{axis}_px") or "nan" for axis in "uv"] for joint in _joints(root_joint)]
+    try:
+        uv_px = np.array(cells, np.float32)
+    except ValueError as error:
+        raise HandsError(f"{where} has joints that are not numbers: {error}") from error
+    known = np.isfinite(uv_px)
+    labelled = np.asarray(known.all(axis=1))
+    if (known.any(axis=1) != labelled).any() or labelled.sum() < LEAST_JOINTS:
+        raise HandsError(
+            f"{where} has {labelled.sum()} joints with both u and v; a crop needs {LEAST_JOINTS} or more, "
+            "and both numbers of a joint or none"
+        )
+    check_pixels(uv_px[labelled], f"the joints of {where}")
+    uv_px = np.where(labelled[:, None], uv_px, uv_px[labelled].mean(axis=0))
+    return Sample(
+        name,
+        file,
+        side,
+        uv_px=uv_px,
+        visible=labelled,
+        root="palm" if root_joint == "palm" else "wrist",
+        block=row.get("group") or None,
+        labelled=None if labelled.all() else labelled,
+    )
