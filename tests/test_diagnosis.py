@@ -14,6 +14,7 @@ from latent_hands.doctor import anatomy, cameras
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.images import READINGS, best_reading
 from latent_hands.doctor.labels import labels_of
+from latent_hands.hand import listing
 from latent_hands.hand.bending import left_bend
 from latent_hands.hand.skeleton import JOINTS, reorder
 
@@ -30,7 +31,7 @@ def wrong(labels, colour_spread=None):
 
 def in_order(labels, name):
     """Return the labels in another order, read as if in RHD's."""
-    places = anatomy.listings()[name].places
+    places = listing.listings()[name].places
     return labels.listed([places.index(i) for i in range(21)])
 
 
@@ -84,7 +85,7 @@ def test_poses_without_millimetres_are_named(labels):
     assert "lengths of that bone" in wrong(replace(labels, xyz_mm=labels.xyz_mm / bones, K=None))["unit"]
 
 
-@pytest.mark.parametrize("order", [name for name in anatomy.listings() if name != "rhd"])
+@pytest.mark.parametrize("order", [name for name in listing.listings() if name != "rhd"])
 def test_orders_are_named(labels, order):
     found = wrong(in_order(labels, order))
     assert set(found) == {"order"}

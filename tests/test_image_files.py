@@ -118,7 +118,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpa
     ("content", "message"),
     [
         (b"", r"\(0 bytes\) is not a readable image"),
-        (b"hello", "is not a readable image"),
+        (b"hello", "is not a readable image: its content has none of the formats AVIF, BMP"),
         (thin_png(1, 89_000_000), "the limit of a side is 65,535"),
         (thin_png(40_000, 40_000), "more than 89,000,000 pixels"),
         (thin_png(300, 300), "is not a readable image: .*truncated"),

@@ -129,6 +129,16 @@ def test_a_camera_that_is_wrong_by_a_factor_is_refused_and_reported(write, part,
     assert re.search(f"(by|times) {str(1 / factor)[:4]}", problem.message)
 
 
+@pytest.mark.parametrize(("factor", "announced"), [(1.0, False), (1.04, False), (1.1, True), (0.9, True)])
+def test_labels_of_a_slightly_larger_image_are_announced(write, caplog, factor, announced):
+    """Nothing but the principal points contradicts 2D joints that were projected by the same wrong K."""
+    samples = [scaled(sample, factor) for sample in write(posed_hands(MANY))]
+    build_windows(samples, window_px=16)
+    assert any(each.where == "camera" for each in check(samples).problems) == announced
+    text = f"the principal points of {MANY} hands are {factor:.1f}"[:-1]
+    assert (text in caplog.text) == announced
+
+
 def test_2d_joints_marked_by_hand_are_used(write):
     """They miss the projections by 0.05 sizes of the hand, which is about 35 pixels."""
     rng = np.random.default_rng(0)

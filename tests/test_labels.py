@@ -19,6 +19,7 @@ from latent_hands.data.checks import LEGAL_BONE_MM, check_labels, check_unit
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
+from latent_hands.hand.skeleton import reorder
 from latent_hands.training import train
 
 
@@ -73,6 +74,14 @@ def test_swapped_sides_are_refused():
     check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right))
     with pytest.raises(HandsError, match="bend like hands of the other side than labelled"):
         check_labels(windows.with_labels(xyz_mm=xyz_mm, right=~right))
+
+
+@pytest.mark.parametrize("order", ["stb", "snap", "mano", "interhand"])
+def test_another_order_of_joints_is_refused(order):
+    xyz_mm = np.stack([reorder(hand.xyz_mm, "rhd", order) for hand in posed_hands(24)])
+    windows = tiny_hands.windows(24).with_labels(xyz_mm=torch.from_numpy(xyz_mm))
+    with pytest.raises(HandsError, match=r'the joints of 24 hands are in the order ".*", not in "rhd"'):
+        check_labels(windows)
 
 
 def test_a_side_can_be_given_to_hands_without_one(tmp_path: Path, caplog):

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from latent_hands.data import open_data, read_images, read_rgb
-from latent_hands.data.formats import image as image_module
 from latent_hands.data.formats import video as video_module
 from latent_hands.data.formats.camera import device_of, read_camera
 from latent_hands.data.formats.video import FORMATS, decode, displayed, read_video
@@ -62,7 +61,7 @@ def test_pixels_are_limited(tmp_path, monkeypatch):
         patched.setattr(video_module, "MAX_PIXELS", 3 * 64 * 32)
         with pytest.raises(HandsError, match="has more than 3 frames"):
             read_images(clip)
-    monkeypatch.setattr(image_module, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(video_module, "MAX_FRAME_PIXELS", 1000)
     with pytest.raises(HandsError, match="is not a readable video"):
         read_images(clip)
 

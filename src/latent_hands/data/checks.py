@@ -5,10 +5,12 @@ numbers that look right.
 """
 
 import numpy as np
+from jaxtyping import Float
 
 from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.hand.bending import against_side
+from latent_hands.hand.listing import other_listing
 
 LEGAL_BONE_MM = (15.0, 80.0)
 """Range of the middle MCP-PIP bone of any hand, by any definition of its joints."""
@@ -27,7 +29,7 @@ UNITS = {
 
 
 def check_labels(windows: Windows) -> None:
-    """Raise HandsError if 3D labels have a wrong unit, or if sides of labelled hands are missing or wrong.
+    """Raise HandsError if 3D labels have a wrong unit or order, or if sides are missing or wrong.
 
     A wrong unit would cancel: predicted and labelled poses are both in lengths of the middle bone. Sides are
     wrong if most fingers bend to the back of the hand.
@@ -42,14 +44,25 @@ def check_labels(windows: Windows) -> None:
         )
     if windows.xyz_mm is None:
         return
+    known = known_hands(windows, "xyz_mm").cpu().numpy()
+    xyz_mm = windows.xyz_mm.cpu().double().numpy()[known]
+    _check_order(xyz_mm)
     handed = windows.handed
     left = np.ones(len(windows), bool) if handed is None else ~handed.cpu().numpy()
-    known = known_hands(windows, "xyz_mm").cpu().numpy()
-    against, bent = against_side(windows.xyz_mm.cpu().double().numpy()[known], left[known])
+    against, bent = against_side(xyz_mm, left[known])
     if bent.sum() >= MANY and against.sum() > MOST_AGAINST * bent.sum():
         raise HandsError(
             f"{against.sum()} of {bent.sum()} hands with bent fingers bend like hands of the other side than "
             "labelled: sides are swapped, or joints are mirrored; run `latent-hands check` on the set"
+        )
+
+
+def _check_order(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
+    """Raise HandsError if most 3D joints are those of hands in another order."""
+    if len(xyz_mm) >= MANY and (order := other_listing(xyz_mm)) is not None:
+        raise HandsError(
+            f'the joints of {len(xyz_mm)} hands are in the order "{order}", not in "rhd", which all readers '
+            "return; run `latent-hands check` on the set"
         )
 
 

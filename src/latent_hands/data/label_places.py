@@ -3,6 +3,7 @@
 `latent-hands check` examines the same in more detail.
 """
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,9 @@ LEAST_INSIDE = 0.5
 """The least mean share of visible joints that lie in their images."""
 _ADVICE = "run `latent-hands check` on the set"
 _SAME_RATIO, _OTHER_RATIO, _CENTRED, _MIDDLE = 1.15, 1.2, 0.3, 0.1
+_DOUBTFUL = (1.06, 1.03)
+"""Smaller factors of the principal points are those of real cameras: STB has 1.00 and 1.04."""
+_LOG = logging.getLogger(__name__)
 
 
 def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
@@ -70,11 +74,18 @@ def _check_cameras(
     wrong = misfit(project(xyz_mm, K), uv_px, visible)
     if wrong > MOST_MISFIT:
         raise HandsError(f"{what} joints by {wrong:.2g} sizes of the hand (median); {_ADVICE}")
-    scale = common_scale(centres(uv_px, visible, size_px), K[:, :2, 2] / (size_px / 2))
+    places, principal = centres(uv_px, visible, size_px), K[:, :2, 2] / (size_px / 2)
+    scale = common_scale(places, principal)
     if scale is not None:
         raise HandsError(
             f"the labels of {len(samples)} hands are for images of another size: the principal points are "
             f"{scale:.2g} times as far from the corner as the middle of the images; {_ADVICE}"
+        )
+    if (doubtful := doubtful_scale(places, principal)) is not None:
+        _LOG.warning(
+            "the principal points of %d hands are %.3g times as far from the corner as the middle of the "
+            "images, and so are the hands: K and 2D joints may be for images of another size",
+            *(len(samples), doubtful),
         )
 
 
@@ -112,20 +123,37 @@ def common_scale(hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "
     finite = hands[np.isfinite(hands).all(axis=1)]
     if not len(finite):
         return None
-    middle = np.median(finite, axis=0)
-    scale = _one_ratio(np.median(principal, axis=0))
-    if scale is not None and np.linalg.norm(middle / scale - 1) < np.linalg.norm(middle - 1):
+    scale = _principal_scale(hands, principal, _OTHER_RATIO, _SAME_RATIO)
+    if scale is not None:
         return scale
+    middle = np.median(finite, axis=0)
     if np.abs(np.median(principal, axis=0) - 1).max() < _MIDDLE:
         return None  # K is that of whole images
     low, high = np.percentile(finite, [25, 75], axis=0) / middle
-    return _one_ratio(middle) if (high - low < _CENTRED).all() else None
+    return _one_ratio(middle, _OTHER_RATIO, _SAME_RATIO) if (high - low < _CENTRED).all() else None
 
 
-def _one_ratio(ratio: Float[np.ndarray, "2"]) -> float | None:
-    """Return the factor that x and y have in common; None if they differ or are near 1."""
+def doubtful_scale(hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "n 2"]) -> float | None:
+    """Return a smaller `common_scale`, which real cameras seldom have; None if there is none."""
+    return _principal_scale(hands, principal, *_DOUBTFUL)
+
+
+def _principal_scale(
+    hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "n 2"], other: float, same: float
+) -> float | None:
+    """Return the factor of the principal points if the hands have it, too; None if it is near 1."""
+    finite = hands[np.isfinite(hands).all(axis=1)]
+    scale = _one_ratio(np.median(principal, axis=0), other, same)
+    if scale is None or not len(finite):
+        return None
+    middle = np.median(finite, axis=0)
+    return scale if np.linalg.norm(middle / scale - 1) < np.linalg.norm(middle - 1) else None
+
+
+def _one_ratio(ratio: Float[np.ndarray, "2"], other: float, same: float) -> float | None:
+    """Return the factor that x and y have in common; None if they differ by `same`, or by `other` from 1."""
     x, y = float(ratio[0]), float(ratio[1])
-    if min(x, y) <= 0 or max(x, y) / min(x, y) > _SAME_RATIO:
+    if min(x, y) <= 0 or max(x, y) / min(x, y) > same:
         return None
     scale = (x * y) ** 0.5
-    return scale if max(scale, 1 / scale) > _OTHER_RATIO else None
+    return scale if max(scale, 1 / scale) > other else None

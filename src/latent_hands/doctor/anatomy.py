@@ -6,7 +6,6 @@ Hands are (n, 21, 3) in RHD's order, in any unit and frame, with the wrist or th
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latent_hands.hand.anatomy import MEAN_LENGTHS, RIGID
 from latent_hands.hand.skeleton import (
     BONES,
     FINGERS,
@@ -14,16 +13,11 @@ from latent_hands.hand.skeleton import (
     LITTLE_MCP,
     MIDDLE_MCP,
     MIDDLE_PIP,
-    ORDERS,
-    JointOrder,
 )
 
 Hands = Float[np.ndarray, "n 21 3"]
 
 _THUMB_CMC, _INDEX_MCP = FINGERS["thumb"][0], FINGERS["index"][0]
-
-LITTLE_FIRST = "little-first"
-"""The order that results if joints in STB's order are read as if in the order "snap"."""
 
 BONE_MM = (18.0, 70.0)
 """The range of the middle MCP-PIP bone, for hands of all ages and all joint conventions."""
@@ -40,28 +34,6 @@ def bone_lengths(xyz: Hands) -> Float[np.ndarray, "n 20"]:
     """Return the lengths of the bones, in the order of `BONES`."""
     parent, child = (list(ends) for ends in zip(*BONES, strict=True))
     return np.linalg.norm(xyz[:, child] - xyz[:, parent], axis=-1)
-
-
-def misfit(xyz: Hands) -> Float[np.ndarray, " n"]:
-    """Return the difference from the proportions of the mean hand: the mean of |log ratio|, of any size.
-
-    It is 0.06 to 0.17 for real hands of all data sets, and at least 0.25 if joints are in another order.
-    """
-    ends = np.array(RIGID)
-    lengths = np.linalg.norm(xyz[:, ends[:, 0]] - xyz[:, ends[:, 1]], axis=-1)
-    ratio = np.log(np.maximum(lengths, 1e-9)) - np.log(MEAN_LENGTHS)
-    return np.abs(ratio - ratio.mean(axis=1, keepdims=True)).mean(axis=1)
-
-
-def misfit_of_orders(xyz: Hands) -> dict[str, Float[np.ndarray, " n"]]:
-    """Return the misfit of the same points if they are listed in each of `listings()`, by name."""
-    return {name: misfit(xyz[:, list(order.places)]) for name, order in listings().items()}
-
-
-def listings() -> dict[str, JointOrder]:
-    """Return all registered joint orders and LITTLE_FIRST, by name."""
-    places = (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4)))
-    return {**ORDERS, LITTLE_FIRST: JointOrder(places, "wrist, then little finger to thumb, tip to base")}
 
 
 def thumb_base(xyz: Hands) -> Float[np.ndarray, " n"]:

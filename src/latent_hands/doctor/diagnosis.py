@@ -16,6 +16,7 @@ from latent_hands.doctor.cameras import AS_LABELLED, find_camera, with_axes
 from latent_hands.doctor.images import READINGS, best_reading, find_frame
 from latent_hands.doctor.labels import Labels, Verdict, against_side, count_sides, figures
 from latent_hands.doctor.outliers import find_outliers
+from latent_hands.hand import listing
 from latent_hands.hand.skeleton import MIDDLE_MCP
 
 ColourSpread = Float[np.ndarray, "n readings"]
@@ -53,8 +54,8 @@ def diagnose(
 
 def find_order(labels: Labels) -> tuple[Verdict, Labels]:
     """Find the joint order in which most hands have the proportions of a hand."""
-    orders = anatomy.listings()
-    scores = {name: np.median(each) for name, each in anatomy.misfit_of_orders(labels.xyz_mm).items()}
+    orders = listing.listings()
+    scores = {name: np.median(each) for name, each in listing.misfit_of_orders(labels.xyz_mm).items()}
     best = min(scores, key=lambda name: scores[name])
     evidence = f"the proportions differ from those of a mean hand by {_percent(scores['rhd'])}"
     if scores[best] > _CLEAR_MISFIT:
@@ -66,7 +67,7 @@ def find_order(labels: Labels) -> tuple[Verdict, Labels]:
         return Verdict("order", orders["rhd"].about, evidence), labels
     evidence += f", in that order by {_percent(scores[best])}"
     wrong = f'the joints are in the order "{best}" ({orders[best].about}), not in "rhd": {evidence}'
-    if best != anatomy.LITTLE_FIRST:
+    if best != listing.LITTLE_FIRST:
         wrong += f'. Apply reorder(points, "{best}", "rhd")'
     return Verdict("order", orders[best].about, evidence, wrong), labels.listed(orders[best].places)
 

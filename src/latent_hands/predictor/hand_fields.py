@@ -66,6 +66,8 @@ def read_fields(text: str) -> dict[str, Any]:
             **_arrays(fields),
             **_optional(fields),
         }
+    except HandsError as error:
+        raise HandsError(f"not the JSON of a hand: {error}") from error
     except BROKEN as error:
         raise HandsError(f"not the JSON of a hand: {error!r}") from error
 

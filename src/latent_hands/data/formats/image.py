@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -201,4 +201,6 @@ def _reason(path: Path, error: Exception) -> str:
         head = file.read(16)
     if any(brand in head for brand in _HEIF):
         return "it is a HEIC file, which is not supported; convert it to JPEG or PNG"
+    if isinstance(error, UnidentifiedImageError):
+        return f"its content has none of the formats {', '.join(FORMATS)}"
     return str(error) or "broken file"

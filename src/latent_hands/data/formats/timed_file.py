@@ -7,7 +7,7 @@ from pathlib import Path
 from latent_hands.errors import HandsError
 
 MAX_SECONDS = 60.0
-"""Limit of the processor time for one file. The slowest legal images take a quarter (docs/reliability.md)."""
+"""Limit of the processor time for one file. docs/reliability.md has what the largest legal images take."""
 
 
 class TimedFile(io.BufferedReader):

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 from PIL import Image
 
-from latent_hands.data.formats import image
 from latent_hands.errors import HandsError
 
 FORMATS = {
@@ -27,6 +26,8 @@ FORMATS = {
 MAX_FRAMES = 3000
 MAX_PIXELS = 10**9
 """Limit of all frames that are written: 480 frames of 1920x1080, or 1000 frames of 1280x720."""
+MAX_FRAME_PIXELS = 8192 * 4320
+"""Larger frames are refused. No camera films them, and a frame could take seconds."""
 CUT_SECONDS = 1.0
 """A video that ends so much earlier than its header states is cut off."""
 MAX_ASPECT = 4.0
@@ -114,10 +115,11 @@ def import_av(purpose: str) -> Any:
 def decode(video: Any) -> Iterator[Frame]:
     """Iterate over the upright frames of an open container.
 
-    Raises HandsError for pixels that are more than MAX_ASPECT times as wide as high, or as high as wide.
+    Raises HandsError for pixels that are more than MAX_ASPECT times as wide as high, or as high as wide, and
+    for frames above MAX_FRAME_PIXELS.
     """
     stream = video.streams.video[0]
-    stream.codec_context.options = {"max_pixels": str(image.MAX_PIXELS)}
+    stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
     aspect = float(stream.sample_aspect_ratio or 1)
     if not 1 / MAX_ASPECT <= aspect <= MAX_ASPECT:
         raise HandsError(
@@ -126,6 +128,8 @@ def decode(video: Any) -> Iterator[Frame]:
     for frame in video.decode(stream):
         width = max(frame.width, round(frame.width * aspect))
         height = max(frame.height, round(frame.height / aspect))
+        if width * height > MAX_FRAME_PIXELS:
+            raise HandsError(f"a frame has {width}x{height} pixels; the limit is {MAX_FRAME_PIXELS:,}")
         rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
         yield Frame(displayed(rgb, display_matrix(frame)), frame.time)
 
