@@ -1,5 +1,6 @@
 """Errors that a user can act on."""
 
+import csv
 import re
 import struct
 import unicodedata
@@ -9,7 +10,7 @@ from difflib import get_close_matches
 
 BROKEN = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(EOFError, RecursionError, MemoryError, struct.error, zlib.error),
+    *(EOFError, RecursionError, MemoryError, struct.error, zlib.error, csv.Error),
 )
 """What code raises that reads malformed content: a reader turns each of them into a HandsError."""
 _LONGEST = 2000

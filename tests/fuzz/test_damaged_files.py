@@ -21,7 +21,9 @@ from PIL import Image
 from safetensors.torch import save
 from scipy.io import savemat
 
+from latent_hands.cli.fine_tune import read_groups
 from latent_hands.configuration import load_experiment, packaged_experiments
+from latent_hands.data.formats.box_csv import read_box_csv
 from latent_hands.data.formats.box_json import read_box_json
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.formats.json_file import load_json
@@ -33,7 +35,8 @@ from latent_hands.predictor import Hand
 from latent_hands.runs.tensors import read_tensors
 
 ROUNDS = int(os.environ.get("LATENT_HANDS_FUZZ", "20"))
-TOKENS = (b"", b"\0", b"\xff" * 8, b"9" * 400, b"[" * 99, b"-1", b"NaN", b'"', b"1e999", b"\xed\xa0")
+LONG = (b"9" * 400, b"x" * 140_000, b"[" * 99)
+TOKENS = (b"", b"\0", b"\xff" * 8, *LONG, b"-1", b"NaN", b'"', b"1e999", b"\xed\xa0")
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
 
@@ -87,6 +90,11 @@ FILES: dict[str, tuple[Callable[[], bytes], Callable[[Path], Any]]] = {
     "anno.pickle": (labels, load_pickle),
     "labels.json": (boxes, load_json),
     "boxes.json": (boxes, read_box_json),
+    "boxes.csv": (
+        lambda: b"file,x,y,width,height,handedness\na.jpg,1,2,30,40,left\nb.jpg,,,,,\n",
+        read_box_csv,
+    ),
+    "persons.csv": (lambda: b"name,group\nfirst,a\nsecond,b\n", read_groups),
     "hand.json": (hand, lambda path: Hand.from_json(path.read_text("utf-8", "replace"))),
     "a.mat": (matlab, lambda path: load_mat(path, {"handPara": (3, 21, None)})),
     "a.npz": (arrays, read_npz),

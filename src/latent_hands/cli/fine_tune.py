@@ -103,7 +103,10 @@ def read_groups(path: Path) -> dict[str, str]:
 
     try:
         rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
-        return {row["name"]: row["group"] for row in rows}
+        groups = {row["name"]: row["group"] for row in rows}
+        if None in groups.values():
+            raise ValueError("a line has no group")
+        return groups
     except BROKEN as error:
         raise HandsError(f"{path} must be a CSV file with the columns name,group: {error}") from error
 
