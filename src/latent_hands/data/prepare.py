@@ -107,10 +107,10 @@ def _prepare(
 
 
 def _claim(out: Path) -> None:
-    """Raise HandsError if a folder holds anything but a store, or portions of one."""
+    """Raise HandsError if a folder holds files, but no store or portions of one."""
     if has_manifest(out) or (out / FOLDER).is_dir():
         return
-    if out.exists() and (not out.is_dir() or any(not is_temporary(each) for each in out.iterdir())):
+    if any(each.is_file() and not is_temporary(each) for each in (out, *out.rglob("*"))):
         raise HandsError(f"{out} exists and is not a packed store; name a new or an empty folder")
 
 
