@@ -26,6 +26,7 @@ from one_euro import one_euro
 from rich.console import Console
 from rich.progress import track
 from smoothing_film import film
+from smoothing_fit import Constants, fitted
 from smoothing_scores import Score, compared, score
 from smoothing_series import (
     Sequence_,
@@ -34,28 +35,16 @@ from smoothing_series import (
     frame_by_frame,
     hands_of,
     read_in_true_crops,
-    refiltered,
     sequences,
     series,
 )
 
-from latent_hands.predictor import Model, tracks
+from latent_hands.predictor import Model
 from latent_hands.rendering.sets.moving import render_moving
 
 CUTOFFS, BETAS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0), (0.0, 0.003, 0.01, 0.02, 0.05)
 """One-Euro: hertz, and hertz per mm/s."""
 UV_BETAS = (0.0, 0.02, 0.1, 0.5)
-TRIALS = {
-    "as it is": (1, 1, 1, False),
-    "one process": (1, 1, 1, True),
-    "noise x 0.25, speed x 0.5": (0.5, 0.25, 1, False),
-    "noise x 4, speed x 2": (2, 4, 1, False),
-    "speed x 0.5": (0.5, 1, 1, False),
-    "speed x 2": (2, 1, 1, False),
-    "memory x 0.5": (1, 1, 0.5, False),
-    "memory x 2": (1, 1, 2, False),
-}
-"""Factors of SPEED, NOISE_SHARE and MEMORY_S, and whether the hand only moves, to try with --fit."""
 
 
 def euro(found: list[Series], truth: list[Sequence_], cutoff: float, beta: float, uv: tuple) -> list[Series]:
@@ -95,18 +84,13 @@ def steadiest(settings: dict[tuple, Score], most: Score, jitter: str, error: str
 
 
 def fit(model: Model, steps: list, truth: list[Sequence_]) -> None:
-    """Print the scores of the filter and the smoother with other constants of the process."""
-    speed, share, memory = dict(tracks.SPEED), dict(tracks.NOISE_SHARE), tracks.MEMORY_S
-    rest = tracks.REST_SPEED, tracks.REST_MEMORY_S
-    rows = {}
-    for title, (v, r, tau, one) in TRIALS.items():
-        tracks.REST_SPEED, tracks.REST_MEMORY_S = (1.0, memory * tau) if one else rest
-        speeds, shares = ({k: x * f for k, x in old.items()} for old, f in ((speed, v), (share, r)))
-        again = [refiltered(each, speeds, shares, memory * tau) for each in steps]
-        for smooth in ("online", "offline"):
-            found = [series(hands_of(model, a, smooth), t) for a, t in zip(again, truth, strict=True)]
-            rows[f"{title}, {smooth}"] = score(found, truth)
-    print_rows(f"training: {len(truth)} sequences", rows)
+    """Print each step of a fit of the constants of the process, and its scores."""
+
+    def report(change: str, constants: Constants, scores: tuple[Score, Score]) -> None:
+        rows = dict(zip(("online", "offline"), scores, strict=True))
+        print_rows(f"{change}: {constants}", rows)
+
+    fitted(model, steps, truth, report)
 
 
 def main() -> None:
@@ -120,7 +104,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--crops", choices=("followed", "truth"), default="followed", help="crops to read")
-    parser.add_argument("--fit", action="store_true", help="print the effect of the constants of the process")
+    parser.add_argument("--fit", action="store_true", help="fit the constants of the process")
     parser.add_argument("--film", type=Path, help="also write a film of followed hands: .webp, .gif or .mp4")
     options = parser.parse_args()
     count = 90 * options.sequences

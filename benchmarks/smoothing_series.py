@@ -9,7 +9,7 @@ import numpy as np
 
 from latent_hands.data import Sample, open_data, read_rgb
 from latent_hands.data.palm import palm_uv_px, palm_xyz_mm
-from latent_hands.predictor import Hand, Model, photo_of, tracks
+from latent_hands.predictor import Hand, Model, photo_of
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.follower import DRAWS, Follower
 from latent_hands.predictor.following import checked_settings
@@ -136,11 +136,8 @@ def hands_of(model: Model, frames: Sequence[Sequence[Step]], smooth: str) -> lis
     return [[hand_of_step(model, step, beliefs[id(step)]) for step in frame] for frame in frames]
 
 
-def refiltered(
-    frames: Sequence[Sequence[Step]], speed: dict[str, float], share: dict[str, float], memory_s: float
-) -> list[list[Step]]:
-    """Return the same steps filtered with another process. It sets the constants of `predictor.tracks`."""
-    tracks.SPEED, tracks.NOISE_SHARE, tracks.MEMORY_S = speed, share, memory_s
+def refiltered(frames: Sequence[Sequence[Step]]) -> list[list[Step]]:
+    """Return the same steps filtered with the constants that `predictor.tracks` has now."""
     known: dict[int, Track] = {}
     return [
         [

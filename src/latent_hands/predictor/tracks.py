@@ -27,7 +27,7 @@ from latent_hands.predictor.reading import Reading, is_off, mirrored
 from latent_hands.predictor.smoothing import Belief, Motion, Process
 from latent_hands.predictor.trained_graph import TrainedGraph
 
-SPEED = {"latent": 2.0, "palm": 8.0, "size": 1.0, "rotation": 1.0}
+SPEED = {"latent": 2.0, "palm": 8.0, "size": 2.8, "rotation": 1.0}
 """Standard deviations of velocities, per second: of z, palm (bone lengths), ln size, rotation (radians).
 
 With MEMORY_S and NOISE_SHARE they are chosen on rendered sequences (benchmarks/compare_smoothing.py --fit).
