@@ -8,13 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.geodesic import walk_weights
 from latent_hands.paper.graph import DisentangledVAE, Encoder
 from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 
 Factors = tuple[str, ...]
-MOST_STEPS = 1000
-"""Largest number of steps of a walk; all are decoded at once."""
 Samples = dict[str, Float[Tensor, "_ _"]]
 """A latent, in signatures where the number of samples changes."""
 
@@ -154,9 +153,7 @@ def interpolate(start: Samples, end: Samples, factors: Factors, steps: int) -> S
 
     `start` and `end` hold one sample each. Raises HandsError unless `steps` is between 2 and 1000.
     """
-    if not 2 <= steps <= MOST_STEPS:
-        raise HandsError(f"steps is {steps}, but a walk must have between 2 and {MOST_STEPS} steps")
-    weight = torch.linspace(0, 1, steps)[:, None]
+    weight = walk_weights(steps)[:, None]
     return {
         factor: torch.lerp(z, end[factor], weight.to(z)) if factor in factors else z.expand(steps, -1)
         for factor, z in start.items()

@@ -1,18 +1,21 @@
 """The command walk."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import Handedness, OptionalData, OptionalRoot, Run, Split
+from latent_hands.cli.options import Handedness, OptionalData, OptionalRoot, Run, Split, unset
+from latent_hands.errors import HandsError
 
 
 def walk(
     run: Run,
-    factor: Annotated[str, arg(metavar="F")],
     start: Annotated[str, arg(metavar="A")],
     end: Annotated[str, arg(metavar="B")],
+    factor: Annotated[str | None, unset("none, with --rotate", "F")] = None,
+    rotate: bool = False,
     steps: Annotated[int, arg(metavar="N")] = 8,
     handedness: Handedness = "left",
     out: Annotated[Path, arg(metavar="PATH")] = Path("runs/synthesis/walk"),
@@ -20,21 +23,26 @@ def walk(
     root: OptionalRoot = None,
     split: Split = "evaluation",
 ) -> None:
-    """Interpolate one factor between two images, as in Fig. 4 of the paper.
+    """Interpolate one factor between two images, as in Fig. 4 of the paper, or rotate the hand.
 
     $ latent-hands walk synthesis --factor pose --start a.png --end b.png
     $ latent-hands walk synthesis --factor content --start 0 --end 5 --data rendered --root hands --steps 10
+    $ latent-hands walk synthesis --rotate --start 0 --end 5 --data rendered --root hands
 
     Output: PATH.png, a row of images, and PATH.gif, an animation. Only the chosen factor changes; all others
     are those of A.
+
+    A factor changes on a straight line in the latent. With --rotate, the hand of A rotates to the viewpoint
+    of B in equal angular steps, and each viewpoint is encoded. Its canonical pose does not change.
 
     The shipped synthesis model was trained on rendered images, so walks between photographs show little. An
     unknown factor is an error that names the factors of the run.
 
     Args:
-        factor: A factor of the run, or `pose`, or `content`.
         start: An image, or with --data the number or name of an image.
         end: An image, or with --data the number or name of an image.
+        factor: A factor of the run, or `pose`, or `content`.
+        rotate: Rotate the hand of A to the viewpoint of B, instead of --factor.
         steps: Number of images in the row.
         out: The output without its ending.
     """
@@ -43,11 +51,14 @@ def walk(
     from latent_hands.predictor import Model
     from latent_hands.studies.gallery import walk_frames, walk_row
 
+    if rotate == (factor is not None):
+        raise HandsError("give either --factor F or --rotate")
     model, texts = Model.load(run), [start, end]
     samples = samples_of(data, root, split, texts)
     png, gif = (out.with_suffix(f".{ending}") for ending in ("png", "gif"))
     sources = open_sources(model, handedness, texts, samples, [png, gif])
     first, last = map(sources.pose, texts)
-    draw.save_image(walk_row(model.walk(factor, first, last, steps), first, last), png)
-    draw.save_gif(walk_frames(model.walk(factor, first, last, 2 * steps)), gif)
+    moved = partial(model.walk, factor) if factor is not None else model.rotate
+    draw.save_image(walk_row(moved(first, last, steps), first, last), png)
+    draw.save_gif(walk_frames(moved(first, last, 2 * steps)), gif)
     print(f"{png} and .gif")

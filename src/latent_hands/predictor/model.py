@@ -31,6 +31,7 @@ from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.sources import ContentReads, Source, as_photo
 from latent_hands.predictor.trained_graph import TrainedGraph, with_canonical
+from latent_hands.predictor.viewpoints import rotated, viewed
 from latent_hands.runs.folder import load_run, write_run
 
 DRAWS = 16
@@ -41,8 +42,8 @@ class Model(TrainedGraph):
     """A trained run.
 
     `load` opens one. `find` finds the hands in an image, `follow` those in a video, `estimate` predicts one
-    hand. `synthesise`, `transfer`, `swap` and `walk` decode images and hands from recombined factors. `save`
-    writes a run folder.
+    hand. `synthesise`, `transfer`, `swap`, `walk` and `rotate` decode images and hands from recombined
+    factors. `save` writes a run folder.
     """
 
     @classmethod
@@ -248,6 +249,18 @@ class Model(TrainedGraph):
         moving = synthesis.factors_named(self.vae, [factor])
         line = synthesis.interpolate(self._whole(start), self._whole(end), moving, steps)
         return Walk(*self._decoded(line))
+
+    def rotate(self, start: Source | Latent, end: Source | Latent, steps: int = 8) -> Walk:
+        """Decode the hand of `start` while it rotates to the viewpoint of `end`, in equal angular steps.
+
+        The viewpoints lie on the geodesic of SO(3), and each is encoded again (`viewpoints.rotated`). The
+        canonical pose and the content stay those of `start`. `start` gives all factors; of `end` only the
+        viewpoint is used, so it may also be a hand or joints.
+        Raises HandsError for a factor that a source does not give, for a run that encodes neither viewpoints
+        nor poses, and unless `steps` is between 2 and 1000.
+        """
+        whole, end_viewpoint = self._whole(start), viewed(self, end)["viewpoint"][0]
+        return Walk(*self._decoded(rotated(self, whole, viewed(self, start), end_viewpoint, steps)))
 
     def _photo(
         self,
