@@ -23,7 +23,7 @@ GROUPS = {
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
     "Train": ("train", "fine-tune", "detector train"),
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
-    "Use a model": ("estimate", "label", "synthesise", "transfer", "walk"),
+    "Use a model": ("estimate", "label", "synthesise", "transfer", "walk", "sample"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),
 }

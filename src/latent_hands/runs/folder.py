@@ -8,6 +8,7 @@
 A run keeps the latest weights, not the best on validation data, because schedules end at learning rate 0.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -189,6 +190,12 @@ def find_run(run: str | Path) -> Path:
     if not (path / EXPERIMENT).is_file():
         raise HandsError(f"{path} is not a run folder: it has no {EXPERIMENT}")
     return path
+
+
+def weights_checksum(run: str | Path) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a run's weights."""
+    with (find_run(run) / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:

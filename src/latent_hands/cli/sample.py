@@ -1,0 +1,87 @@
+"""The command sample."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from latent_hands.cli.options import Json, Limit, OptionalData, OptionalRoot, Run, Split, unset
+
+
+def sample(
+    run: Run,
+    out: Annotated[Path, Positional, arg(metavar="OUT", help="A new folder.")],
+    count: Annotated[int, arg(metavar="N")] = 64,
+    seed: Annotated[int, arg(metavar="N")] = 0,
+    latents: Annotated[
+        Literal["prior", "fitted"] | None, unset("fitted with --data, otherwise prior", "{prior,fitted}")
+    ] = None,
+    data: OptionalData = None,
+    root: OptionalRoot = None,
+    split: Split = "training",
+    limit: Limit = 2000,
+    json: Json = False,
+) -> None:
+    """Make images of random poses and contents.
+
+    $ latent-hands sample synthesis samples
+    $ latent-hands sample synthesis samples --data rendered --root hands --limit 1000 --seed 1
+    $ latent-hands sample synthesis samples --data rendered --root hands --latents prior
+
+    Output: images/NUMBER.png, sheet.png and samples.json in OUT. With --data, the sheet has the nearest given
+    image beside each sample, by pixels and, with the extra `imagenet`, by features. A copied training image
+    would be seen there.
+
+    Latents are drawn from the prior N(0, I), or from Gaussians fitted to the latents of the images of --data.
+    The output states how far the two are from each other in nats. Where they are far, the prior has holes:
+    it draws latents that no image has, and their images are poor.
+
+    Args:
+        count: Number of images, 1 to 10000.
+        seed: Seed of the latents.
+        latents: The distribution of the latents.
+    """
+    from latent_hands.cli.assess import find_features
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.cli.tables import print_json
+    from latent_hands.predictor import Model
+    from latent_hands.runs.folder import weights_checksum
+    from latent_hands.studies.sampling.sampled import sample_images, write_samples
+
+    model = Model.load(run)
+    samples = find_samples(data, root, split, (), limit) if data else []
+    features = find_features(model) if samples else None
+    fitted = None if latents is None else latents == "fitted"
+    sampled = sample_images(model, count, seed, samples, fitted, features)
+    write_samples(out, sampled, {"run": run, "weights": weights_checksum(run)})
+    if json:
+        print_json({"out": str(out)} | sampled.about)
+    else:
+        print_samples(sampled.about, out)
+
+
+def print_samples(about: dict[str, Any], out: Path) -> None:
+    """Print what was drawn, and how near given images are."""
+    for role in ("pose", "content"):
+        if role in about:
+            print(f"{role}: {describe(about[role], about['given_images'])}")
+    for kind, found in about.get("nearest", {}).items():
+        between = f"{found['median_between_given']:.3g} and {found['smallest_between_given']:.3g}"
+        print(
+            f"nearest given image in {kind}: median {found['median']:.3g}, least {found['smallest']:.3g}; "
+            f"between given images of different scenes {between}"
+        )
+    print(f"{out}: {about['count']} images, and sheet.png")
+
+
+def describe(drawn: dict[str, Any], given: int) -> str:
+    """Return one line on the distribution of some factors."""
+    origin = "drawn from the prior N(0, I)"
+    if drawn["from"] == "fitted":
+        origin = f"drawn from a Gaussian fitted to {given:,} images"
+    if "nats_from_prior" not in drawn:
+        return f"{drawn['numbers']} numbers, {origin}"
+    return (
+        f"{drawn['numbers']} numbers, {origin}; "
+        f"the latents of the images are {drawn['nats_from_prior']:.1f} nats from the prior"
+    )

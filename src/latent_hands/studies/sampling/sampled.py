@@ -1,0 +1,136 @@
+"""Images of random latents, beside the given images that are nearest to them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_hands import draw, synthesis
+from latent_hands.data.sample import Sample
+from latent_hands.draw import ImageArray
+from latent_hands.errors import HandsError
+from latent_hands.files import write_text
+from latent_hands.lock import new_folder
+from latent_hands.paper.latent import Latent
+from latent_hands.pixels import to_images
+from latent_hands.predictor import Model
+from latent_hands.studies.assess.kernel_distance import FeatureReader
+from latent_hands.studies.assess.subject import Subject
+from latent_hands.studies.sampling.encoded import Encoded, encode
+from latent_hands.studies.sampling.gaussian import LatentGaussian
+from latent_hands.studies.sampling.nearest import Nearest, nearest, pixel_vectors
+
+MOST_SAMPLES = 10_000
+GROUPS, CELL_PX = 4, 96
+"""Samples in a row of the sheet, and the side of its images."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Images of random latents.
+
+    images: in [-1, 1].
+    about: what was drawn: seed, distributions, and the distances to given images.
+    near: the nearest given images by kind of distance, for each sample.
+    """
+
+    images: Float[Tensor, "n 3 px px"]
+    about: dict[str, Any]
+    near: dict[str, list[ImageArray]]
+
+
+def roles(subject: Subject) -> dict[str, synthesis.Factors]:
+    """Return the factors of the pose, and those of the content if there are any."""
+    groups = {"pose": subject.pose, "content": subject.content}
+    return {role: factors for role, factors in groups.items() if factors}
+
+
+def sample_images(
+    model: Model,
+    count: int,
+    seed: int,
+    samples: Sequence[Sample] = (),
+    fitted: bool | None = None,
+    features: FeatureReader | None = None,
+) -> Sampled:
+    """Decode random latents, and find the given image that is nearest to each.
+
+    Args:
+        model: a run with a decoder of images.
+        count: number of images, 1 .. 10,000.
+        seed: seed of the latents. The first images do not depend on `count`.
+        samples: given images.
+        fitted: whether latents are drawn from Gaussians fitted to the aggregate posterior of the given images
+            (`LatentGaussian.aggregate`), one for the pose and one for the content, and not from the prior
+            N(0, I). By default they are if images are given.
+        features: the reader of features for the second kind of distance.
+
+    Raises HandsError for a run that decodes no images, for a count out of range, and if Gaussians are to be
+    fitted without images.
+    """
+    if not 1 <= count <= MOST_SAMPLES:
+        raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
+    if fitted and not samples:
+        raise HandsError("a Gaussian can only be fitted to given images: give a data set")
+    subject = Subject(model.vae, model.device)
+    groups = roles(subject)
+    given = encode(model, samples) if samples else None
+    fit = {role: LatentGaussian.aggregate(given.of(group)) for role, group in groups.items()} if given else {}
+    use = bool(samples) if fitted is None else fitted
+    latent: Latent = {}
+    about: dict[str, Any] = {"count": count, "seed": seed, "given_images": len(samples)}
+    for number, (role, group) in enumerate(groups.items()):
+        prior = LatentGaussian.prior({factor: model.vae.latent[factor] for factor in group})
+        chosen = fit[role] if use else prior
+        noise = np.random.default_rng([seed, number]).standard_normal((count, len(chosen.mean)))
+        latent |= chosen.draw(noise)
+        about[role] = {"from": "fitted" if use else "prior", "numbers": len(chosen.mean)}
+        about[role] |= {"nats_from_prior": round(fit[role].nats(), 2)} if fit else {}
+    images = subject.decode("rgb", latent, torch.zeros(count, dtype=torch.bool)).clamp(-1, 1)
+    if given is None:
+        return Sampled(images, about, {})
+    found = _nearest(images, given, features)
+    about["nearest"] = {kind: each.to_json(given.names) for kind, each in found.items()}
+    near = {kind: to_images(given.rgb[each.index]) for kind, each in found.items()}
+    return Sampled(images, about, near)
+
+
+def _nearest(images: Tensor, given: Encoded, features: FeatureReader | None) -> dict[str, Nearest]:
+    found = {"pixels": nearest(pixel_vectors(images), pixel_vectors(given.rgb), given.block)}
+    if features is not None:
+        found["features"] = nearest(features.read(images), features.read(given.rgb), given.block)
+    return found
+
+
+def sheet(sampled: Sampled) -> ImageArray:
+    """Draw all samples, each beside its nearest given images."""
+    images = to_images(sampled.images)
+    if not sampled.near:
+        return draw.contact_sheet(images, cell_px=CELL_PX)
+    cells = [list(row) for row in zip(images, *sampled.near.values(), strict=True)]
+    headings = ["sample", *(f"nearest\nin {kind}" for kind in sampled.near)]
+    rows = -(-len(cells) // GROUPS)
+    blank: list[ImageArray | None] = [None] * len(headings)
+    columns = [cells[i * rows : (i + 1) * rows] for i in range(GROUPS)]
+    drawn = [
+        draw.grid([*column, *[blank] * (rows - len(column))], headings, cell_px=CELL_PX, lead=(0, 1))
+        for column in columns
+        if column
+    ]
+    return np.concatenate(drawn, axis=1)
+
+
+def write_samples(out: Path, sampled: Sampled, about: dict[str, Any]) -> Path:
+    """Write images/NUMBER.png, sheet.png and samples.json into a new folder: all of them or none."""
+    with new_folder(out) as folder:
+        for number, image in enumerate(to_images(sampled.images)):
+            draw.save_image(image, folder / "images" / f"{number:05d}.png")
+        draw.save_image(sheet(sampled), folder / "sheet.png")
+        write_text(folder / "samples.json", json.dumps(about | sampled.about, indent=2) + "\n")
+    return out
