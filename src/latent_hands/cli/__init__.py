@@ -20,7 +20,7 @@ from latent_hands.interrupt import exit_code, stopping_signals
 
 GROUPS = {
     "Start": ("demo", "models"),
-    "Make and check data sets": ("render", "retarget", "check", "prepare", "export"),
+    "Make and check data sets": ("render", "retarget", "check", "prepare", "export", "synthesise-set"),
     "Train": ("train", "fine-tune", "detector train"),
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
     "Use a model": ("estimate", "label", "synthesise", "transfer", "walk", "sample"),

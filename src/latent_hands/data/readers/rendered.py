@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.rhd_files import FACTOR_TAGS
+from latent_hands.data.formats.rhd_files import FACTOR_TAGS, TAG
 from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
 from latent_hands.data.readers.rendered_record import RenderedRecord
 from latent_hands.data.readers.rhd import read_rhd, split_folder
@@ -13,8 +13,11 @@ from latent_hands.data.sample import FAR_PX, Sample
 from latent_hands.errors import BROKEN, HandsError
 
 _LABELS = ("xyz_m", "uv_px", "visible")
-_OF_THE_IMAGE = ("name", "index", "articulation", "rotation")
-_OF_THE_IMAGE_IN_SOME_SETS = ("palm_m", "viewpoint", "counterfactual", "source_pose", "seconds", "still")
+_OF_THE_IMAGE = ("name", "index")
+_OF_THE_IMAGE_IN_SOME_SETS = (
+    *("articulation", "rotation", "palm_m", "viewpoint", "counterfactual", "source_pose", "seconds", "still"),
+    *("reread_mm", "dropped"),
+)
 
 
 def read_rendered(
@@ -22,7 +25,7 @@ def read_rendered(
 ) -> list[Sample]:
     """Read one split of a rendered set: RHD's labels, and `tag`, `scene_box` and `factors` of every image.
 
-    `identity_tag` and `background_tag` are None in a set without them. The joint convention is the value
+    Tags are None in a set without them. The joint convention is the value
     `joints` of rendered.json.
 
     Raises HandsError as `read_rhd` does, and if the folder has no factors. `on_broken` receives the errors of
@@ -40,10 +43,11 @@ def read_rendered(
             raise HandsError(f"image {sample.name} of {folder} has no line in factors_{split}.jsonl")
         cx, cy, side_px = map(float, factors["window"])
         scene = f"{factors['scene']:05d}.png"
+        tag = folder / TAG / scene
         factor_tags = {kind: folder / kind / scene for kind in FACTOR_TAGS}
         return dataclasses.replace(
             sample,
-            tag=folder / "tag" / scene,
+            tag=tag if tag.is_file() else None,
             scene_box=(cx, cy, side_px),
             factors=factors,
             convention=record.convention,

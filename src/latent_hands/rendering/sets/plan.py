@@ -10,6 +10,7 @@ from latent_hands.data.readers.rendered_record import RECORD
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
 from latent_hands.rendering.scene import check_settings, plain
+from latent_hands.rendering.sets.shots import KINDS
 
 MOST_DEFOCUS = 0.5
 ABOUT = {"format": 3, "licence": "CC0-1.0"}
@@ -64,6 +65,14 @@ class Plan(ABC):
     def tags(self) -> tuple[str, ...]:
         """Return the folders of tag images."""
         return tag_kinds(self.factor_tags)
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return the folders of images, one file in each for an image."""
+        return KINDS
+
+    def work(self) -> str:
+        """Return the name of the work, for its progress bar."""
+        return "rendering"
 
     @abstractmethod
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:

@@ -97,6 +97,10 @@ def _settings(root: Path) -> Record:
         raise HandsError(
             f"{root} is a counterfactual set, whose images depend on the convention: render it anew"
         )
+    if settings.get("kind") == "synthesised":
+        raise HandsError(
+            f"{root} is a synthesised set, whose hands have no skeleton: use a run of that convention"
+        )
     return settings
 
 

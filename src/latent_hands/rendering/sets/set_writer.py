@@ -23,7 +23,6 @@ from latent_hands.progress import progress_bars
 from latent_hands.rendering.scene import SPLITS
 from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.records import add_records, finish, keep_lines, known_lines, portion_folder
-from latent_hands.rendering.sets.shots import KINDS
 from latent_hands.rendering.sets.workers import start_worker, stop_workers
 
 
@@ -80,7 +79,7 @@ def _claim(out: Path, plan: Plan) -> None:
                 "use the same settings again or give another folder"
             )
     for split in SPLITS:
-        for kind in (*KINDS, *plan.tags()) if len(plan.jobs(split)) else ():
+        for kind in (*plan.kinds(), *plan.tags()) if len(plan.jobs(split)) else ():
             (out / split / kind).mkdir(parents=True, exist_ok=True)
 
 
@@ -92,7 +91,7 @@ def _finished_jobs(out: Path, split: str, plan: Plan, portion: Portion) -> set[i
         numbers = plan.images(split, job)
         scenes = plan.scenes(split, job)
         files = [folder / kind / f"{scene:05d}.png" for scene in scenes for kind in plan.tags()]
-        files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in KINDS]
+        files += [folder / kind / f"{number:05d}.png" for number in numbers for kind in plan.kinds()]
         if all(number in lines for number in numbers) and all(file.is_file() for file in files):
             done.add(job)
             kept |= {number: lines[number] for number in numbers}
@@ -119,7 +118,7 @@ def _render_missing(
             add_records(out, split, portion, records)
             done += len(records)
             per_s = done / max(time.monotonic() - started, 1e-9)
-            advance("rendering", total - left + done, total, f"{per_s:.1f} images/s")
+            advance(plan.work(), total - left + done, total, f"{per_s:.1f} images/s")
 
 
 def _results(

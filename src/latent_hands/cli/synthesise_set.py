@@ -1,0 +1,84 @@
+"""The command synthesise-set."""
+
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from latent_hands.cli.options import Json, Limit, NewData, OptionalData, OptionalRoot, Split, unset
+
+
+def synthesise_set(
+    out: NewData,
+    count: Annotated[int, arg(metavar="N")] = 1000,
+    run: Annotated[str, arg(metavar="RUN")] = "synthesis",
+    poses: Annotated[
+        Literal["prior", "fitted", "labels"] | None,
+        unset("labels with --data, otherwise prior", "{prior,fitted,labels}"),
+    ] = None,
+    contents: Annotated[
+        Literal["prior", "fitted", "tags", "images"] | None,
+        unset("tags or images with --data, otherwise prior", "{prior,fitted,tags,images}"),
+    ] = None,
+    data: OptionalData = None,
+    root: OptionalRoot = None,
+    split: Split = "training",
+    limit: Limit = 2000,
+    seed: Annotated[int, arg(metavar="N")] = 0,
+    evaluation_count: Annotated[int, arg(metavar="N")] = 0,
+    poses_per_scene: Annotated[int, arg(metavar="N")] = 4,
+    most_mm: Annotated[float, arg(metavar="MM")] = 25.0,
+    json: Json = False,
+) -> None:
+    """Make a labelled data set of synthesised hands.
+
+    $ latent-hands synthesise-set made --count 1000 --data rendered --root hands
+    $ latent-hands synthesise-set made --run runs/mine --poses fitted --data rendered --root hands
+    $ latent-hands export made_coco --data rendered --root made --layout coco
+
+    Output: a data set in OUT in the layout of rendered sets, which --data rendered reads, and the number of
+    dropped images. The file rendered.json states the run, the checksum of its weights, the sources, the seed
+    and the joint convention.
+
+    The run reads each image again. If the reread pose differs from the asked one by more than --most-mm, the
+    image is dropped, and another pose is drawn. A run is a lenient judge of its own images.
+
+    All hands are left ones. The camera and the size of the hand are assumed. There are no masks and no depth
+    images, and tag images only if the run decodes them.
+
+    Run the same command again to continue an interrupted set.
+
+    Args:
+        count: Number of training images.
+        run: The model: a run folder, or the name of a shipped model.
+        poses: The prior N(0, I), a Gaussian fitted to the poses of --data, or its labels.
+        contents: The prior, a Gaussian fitted to the contents of --data, or its tags or images.
+        seed: Seed of poses and contents.
+        evaluation_count: Number of evaluation images.
+        poses_per_scene: Number of images that share a content.
+        most_mm: Largest mean distance of the reread joints from the asked ones, for a bone of 40 mm.
+    """
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.cli.tables import print_json
+    from latent_hands.predictor import Model
+    from latent_hands.runs.folder import weights_checksum
+    from latent_hands.studies.sampling.making import Request, make_set
+    from latent_hands.studies.sampling.synthetic_set import count_images
+
+    samples = find_samples(data, root, split, (), limit) if data else []
+    request = Request(count, evaluation_count, seed, poses_per_scene, most_mm, poses, contents)
+    about = {
+        "run": run,
+        "weights": weights_checksum(run),
+        "data": data,
+        "data_split": split if data else None,
+    }
+    make_set(out, Model.load(run), request, samples, about)
+    counts = count_images(out)
+    if json:
+        print_json({"out": str(out)} | counts)
+        return
+    drawn = counts["images"] + counts["dropped"]
+    print(
+        f"{out}: {counts['images']:,} images; {counts['dropped']:,} of {drawn:,} were dropped, "
+        f"because their poses were not reread within {most_mm:g} mm"
+    )
