@@ -17,6 +17,7 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Gaussian
 from latent_hands.studies.sampling.encoded import encode
 from latent_hands.studies.sampling.gaussian import LatentGaussian
+from latent_hands.studies.sampling.mixture import LatentMixture
 from latent_hands.studies.sampling.nearest import nearest
 from latent_hands.studies.sampling.sampled import sample_images, sheet
 
@@ -48,6 +49,38 @@ def test_draws_are_correlated_across_factors_as_the_images_are():
     fitted = LatentGaussian.aggregate({"a": Gaussian(z, small), "b": Gaussian(-2 * z, small)})
     drawn = fitted.draw(np.random.default_rng(0).standard_normal((1000, 2)))
     assert torch.allclose(drawn["b"] - fitted.mean[1], -2 * (drawn["a"] - fitted.mean[0]), atol=0.1)
+
+
+def test_one_component_has_the_moments_of_the_aggregate_posterior():
+    q = {"a": Gaussian(torch.randn(30, 3, generator=torch.Generator().manual_seed(0)), torch.zeros(30, 3))}
+    (component,) = LatentMixture.fit(q).components
+    expected = LatentGaussian.aggregate(q)
+    assert torch.allclose(component.mean, expected.mean)
+    assert torch.allclose(component.covariance, expected.covariance)
+
+
+def test_a_mixture_draws_where_the_images_are_and_not_between():
+    """Latents on a circle: one Gaussian draws its middle, a mixture does not. Their means agree."""
+    angle = torch.arange(400) * 2.39996
+    circle = {"a": Gaussian(torch.stack([angle.cos(), angle.sin()], dim=1), torch.full((400, 2), -10.0))}
+    rngs = [np.random.default_rng([0, i]) for i in range(500)]
+    radius = {k: LatentMixture.fit(circle, k).draw(rngs)["a"].norm(dim=1) for k in (1, 16)}
+    assert (radius[1] < 0.5).float().mean() > 0.15
+    assert radius[16].min() > 0.5
+    mixture = LatentMixture.fit(circle, 16)
+    mean = sum(w * each.mean for w, each in zip(mixture.weights, mixture.components, strict=True))
+    assert torch.allclose(mean, circle["a"].mean.double().mean(dim=0), atol=1e-6)
+    with pytest.raises(HandsError, match="components is 401"):
+        LatentMixture.fit(circle, 401)
+
+
+def test_a_mixture_draws_the_same_for_a_generator_whatever_the_others_are():
+    q = {"a": Gaussian(torch.randn(200, 3, generator=torch.Generator().manual_seed(0)), torch.zeros(200, 3))}
+    mixture = LatentMixture.fit(q)
+    assert len(mixture.components) == 4
+    together = mixture.draw([np.random.default_rng(i) for i in range(20)])["a"]
+    alone = torch.cat([mixture.draw([np.random.default_rng(i)])["a"] for i in range(20)])
+    assert torch.allclose(together, alone)
 
 
 def test_the_prior_is_zero_nats_from_itself_and_a_shifted_one_is_half_the_square():
@@ -95,7 +128,7 @@ def test_a_sheet_has_each_sample_beside_its_nearest_image(tmp_path: Path):
     assert sampled.about["pose"]["from"] == "fitted"
     assert len(sampled.near["pixels"]) == 5
     assert sheet(sampled).shape[1] > 3 * 2 * 96
-    assert "fitted to 4 images; the latents of the images are" in describe(sampled.about["pose"], 4)
+    assert "Gaussians fitted to 4 images; the latents of the images are" in describe(sampled.about["pose"], 4)
 
 
 def test_the_command_writes_all_files_or_none(tmp_path: Path, capsys: pytest.CaptureFixture):

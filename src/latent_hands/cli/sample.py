@@ -32,9 +32,9 @@ def sample(
     image beside each sample, by pixels and, with the extra `imagenet`, by features. A copied training image
     would be seen there.
 
-    Latents are drawn from the prior N(0, I), or from Gaussians fitted to the latents of the images of --data.
-    The output states how far the two are from each other in nats. Where they are far, the prior has holes:
-    it draws latents that no image has, and their images are poor.
+    Latents are drawn from the prior N(0, I), or from mixtures of Gaussians fitted to the latents of the
+    images of --data. The output states how far these latents are from the prior in nats. Where they are far,
+    the prior has holes: it draws latents that no image has, and their images are poor.
 
     Args:
         count: Number of images, 1 to 10000.
@@ -78,7 +78,7 @@ def describe(drawn: dict[str, Any], given: int) -> str:
     """Return one line on the distribution of some factors."""
     origin = "drawn from the prior N(0, I)"
     if drawn["from"] == "fitted":
-        origin = f"drawn from a Gaussian fitted to {given:,} images"
+        origin = f"drawn from a mixture of {drawn['components']} Gaussians fitted to {given:,} images"
     if "nats_from_prior" not in drawn:
         return f"{drawn['numbers']} numbers, {origin}"
     return (

@@ -50,8 +50,8 @@ def synthesise_set(
     Args:
         count: Number of training images.
         run: The model: a run folder, or the name of a shipped model.
-        poses: The prior N(0, I), a Gaussian fitted to the poses of --data, or its labels.
-        contents: The prior, a Gaussian fitted to the contents of --data, or its tags or images.
+        poses: The prior N(0, I), a mixture fitted to the poses of --data, or its labels.
+        contents: The prior, a mixture fitted to the contents of --data, or its tags or images.
         seed: Seed of poses and contents.
         evaluation_count: Number of evaluation images.
         poses_per_scene: Number of images that share a content.

@@ -39,12 +39,9 @@ class LatentGaussian:
         Its mean is that of the posterior means. Its covariance is that of the posterior means, plus the mean
         posterior variances.
         """
-        mean = torch.cat([q.mean for q in posterior.values()], dim=1).double().cpu()
-        variance = torch.cat([q.log_var.exp() for q in posterior.values()], dim=1).double().cpu().mean(dim=0)
-        off = mean - mean.mean(dim=0)
-        covariance = off.T @ off / len(mean) + torch.diag(variance + SMALLEST_VARIANCE)
-        sizes = {factor: q.mean.shape[1] for factor, q in posterior.items()}
-        return LatentGaussian(sizes, mean.mean(dim=0), covariance)
+        sizes, z, variance = moments(posterior)
+        off = z - z.mean(dim=0)
+        return LatentGaussian(sizes, z.mean(dim=0), off.T @ off / len(z) + torch.diag(variance))
 
     def nats(self) -> float:
         """Return KL(this || N(0, I)) in nats. Where it is large, the prior has holes: it draws latents that
@@ -59,3 +56,11 @@ class LatentGaussian:
         L = torch.linalg.cholesky(self.covariance)
         z = (self.mean + torch.from_numpy(noise) @ L.T).float()
         return dict(zip(self.sizes, z.split(list(self.sizes.values()), dim=1), strict=True))
+
+
+def moments(posterior: Posterior) -> tuple[dict[str, int], Float[Tensor, "n d"], Float[Tensor, " d"]]:
+    """Return the sizes of the factors, the posterior means, and the mean posterior variances, above 0."""
+    mean = torch.cat([q.mean for q in posterior.values()], dim=1).double().cpu()
+    variance = torch.cat([q.log_var.exp() for q in posterior.values()], dim=1).double().cpu().mean(dim=0)
+    sizes = {factor: q.mean.shape[1] for factor, q in posterior.items()}
+    return sizes, mean, variance + SMALLEST_VARIANCE

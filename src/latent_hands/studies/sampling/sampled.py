@@ -24,6 +24,7 @@ from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import Encoded, encode
 from latent_hands.studies.sampling.gaussian import LatentGaussian
+from latent_hands.studies.sampling.mixture import LatentMixture
 from latent_hands.studies.sampling.nearest import Nearest, nearest, pixel_vectors
 
 MOST_SAMPLES = 10_000
@@ -66,32 +67,33 @@ def sample_images(
         count: number of images, 1 .. 10,000.
         seed: seed of the latents. The first images do not depend on `count`.
         samples: given images.
-        fitted: whether latents are drawn from Gaussians fitted to the aggregate posterior of the given images
-            (`LatentGaussian.aggregate`), one for the pose and one for the content, and not from the prior
-            N(0, I). By default they are if images are given.
+        fitted: whether latents are drawn from mixtures fitted to the aggregate posterior of the given images
+            (`LatentMixture.fit`), one for the pose and one for the content, and not from the prior N(0, I).
+            By default they are if images are given.
         features: the reader of features for the second kind of distance.
 
-    Raises HandsError for a run that decodes no images, for a count out of range, and if Gaussians are to be
+    Raises HandsError for a run that decodes no images, for a count out of range, and if mixtures are to be
     fitted without images.
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
     if fitted and not samples:
-        raise HandsError("a Gaussian can only be fitted to given images: give a data set")
+        raise HandsError("a mixture can only be fitted to given images: give a data set")
     subject = Subject(model.vae, model.device)
     groups = roles(subject)
     given = encode(model, samples) if samples else None
-    fit = {role: LatentGaussian.aggregate(given.of(group)) for role, group in groups.items()} if given else {}
+    known = {role: given.of(group) for role, group in groups.items()} if given else {}
     use = bool(samples) if fitted is None else fitted
     latent: Latent = {}
     about: dict[str, Any] = {"count": count, "seed": seed, "given_images": len(samples)}
     for number, (role, group) in enumerate(groups.items()):
-        prior = LatentGaussian.prior({factor: model.vae.latent[factor] for factor in group})
-        chosen = fit[role] if use else prior
-        noise = np.random.default_rng([seed, number]).standard_normal((count, len(chosen.mean)))
-        latent |= chosen.draw(noise)
-        about[role] = {"from": "fitted" if use else "prior", "numbers": len(chosen.mean)}
-        about[role] |= {"nats_from_prior": round(fit[role].nats(), 2)} if fit else {}
+        sizes = {factor: model.vae.latent[factor] for factor in group}
+        chosen = LatentMixture.fit(known[role]) if use else LatentMixture.prior(sizes)
+        latent |= chosen.draw([np.random.default_rng([seed, number, i]) for i in range(count)])
+        about[role] = {"from": "fitted" if use else "prior", "numbers": sum(sizes.values())}
+        about[role] |= {"components": len(chosen.components)} if use else {}
+        nats = LatentGaussian.aggregate(known[role]).nats() if known else None
+        about[role] |= {} if nats is None else {"nats_from_prior": round(nats, 2)}
     images = subject.decode("rgb", latent, torch.zeros(count, dtype=torch.bool)).clamp(-1, 1)
     if given is None:
         return Sampled(images, about, {})

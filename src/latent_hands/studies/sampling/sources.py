@@ -13,7 +13,7 @@ from latent_hands.paper.latent import Latent, means
 from latent_hands.predictor import Model
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import Encoded
-from latent_hands.studies.sampling.gaussian import LatentGaussian
+from latent_hands.studies.sampling.mixture import LatentMixture
 
 POSES = ("prior", "fitted", "labels")
 CONTENTS = ("prior", "fitted", "tags", "images")
@@ -21,14 +21,13 @@ CONTENTS = ("prior", "fitted", "tags", "images")
 
 @dataclass(frozen=True)
 class Random:
-    """Latents from a Gaussian."""
+    """Latents from a mixture of Gaussians."""
 
-    gaussian: LatentGaussian
+    mixture: LatentMixture
 
     def draw(self, rngs: Sequence[np.random.Generator]) -> tuple[Latent, None]:
         """Return one latent for each generator."""
-        noise = np.stack([rng.standard_normal(len(self.gaussian.mean)) for rng in rngs])
-        return self.gaussian.draw(noise), None
+        return self.mixture.draw(rngs), None
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ Source = Random | Given
 def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> Source:
     """Return the source of the latents of a role, "pose" or "content".
 
-    kind: "prior" is N(0, I). "fitted" is a Gaussian with the moments of the given latents. Any other kind
+    kind: "prior" is N(0, I). "fitted" is a mixture fitted to the given latents. Any other kind
     stands for the given latents themselves.
 
     Raises HandsError if the kind needs images or labels that are not given.
@@ -64,11 +63,11 @@ def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> So
     subject = Subject(model.vae, model.device)
     factors = subject.pose if role == "pose" else subject.content
     if kind == "prior":
-        return Random(LatentGaussian.prior({factor: model.vae.latent[factor] for factor in factors}))
+        return Random(LatentMixture.prior({factor: model.vae.latent[factor] for factor in factors}))
     if given is None:
         raise HandsError(f'{role}s from "{kind}" need images: give them with --data NAME --root DIR')
     if kind == "fitted":
-        return Random(LatentGaussian.aggregate(given.of(factors)))
+        return Random(LatentMixture.fit(given.of(factors)))
     if kind == "labels" and given.pose is None:
-        raise HandsError("the data set has no labelled poses; draw them from the prior, or fit a Gaussian")
+        raise HandsError("the data set has no labelled poses; draw them from the prior")
     return Given(means(given.of(factors)), given.pose if kind == "labels" else None)
