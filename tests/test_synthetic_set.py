@@ -23,11 +23,12 @@ from latent_hands.rendering.sets.relabel import relabel_rendered
 from latent_hands.studies.sampling import synthetic_set
 from latent_hands.studies.sampling.making import Request, make_set
 from latent_hands.studies.sampling.placing import camera_of_crop, palm_of_crop
+from latent_hands.studies.sampling.sources import find_source
 from latent_hands.studies.sampling.synthetic_set import SynthesisPlan, count_images
 
 EVERYTHING = 1e9
 """A distance in mm that no reread pose exceeds."""
-SMALL = Request(count=5, evaluation_count=2, seed=3, poses_per_scene=2, most_mm=EVERYTHING)
+SMALL = Request(count=5, evaluation_count=2, seed=3, poses_per_scene=2, most_mm=EVERYTHING, poses="prior")
 ABOUT = {"run": "tiny", "weights": "0" * 16}
 
 
@@ -125,7 +126,7 @@ def test_a_run_that_rereads_nothing_is_named(tmp_path: Path):
 
 def test_poses_are_those_of_the_labels_and_contents_those_of_the_tags(tmp_path: Path):
     model, samples = tiny_model(SYNTHESIS), hands(tmp_path)
-    make_set(tmp_path / "set", model, SMALL, samples, ABOUT, progress=False)
+    make_set(tmp_path / "set", model, replace(SMALL, poses=None), samples, ABOUT, progress=False)
     known = [geometry.normalise(palm_xyz_mm(s))[0] for s in samples]
     known = [geometry.mirror(p) if s.side == "right" else p for p, s in zip(known, samples, strict=True)]
     for sample in open_data("rendered", tmp_path / "set", "training"):
@@ -133,6 +134,19 @@ def test_poses_are_those_of_the_labels_and_contents_those_of_the_tags(tmp_path: 
         assert min(float((pose - each).abs().max()) for each in known) < 1e-3
     record = json.loads((tmp_path / "set" / "rendered.json").read_text())
     assert (record["poses"], record["contents"], record["data_count"]) == ("labels", "tags", 4)
+
+
+def test_poses_of_the_renderer_are_hands_in_the_convention_of_the_run():
+    """They are left hands with a middle bone of length 1, and the latents are those of the poses."""
+    model = tiny_model(SYNTHESIS)
+    latent, pose = find_source("renderer", "pose", model, None).draw(
+        [np.random.default_rng(i) for i in (0, 1)]
+    )
+    assert pose is not None
+    assert torch.allclose((pose[:, 12] - pose[:, 11]).norm(dim=1), torch.ones(2), atol=1e-5)
+    assert torch.allclose(latent["pose"], model.vae.encode("pose", {"pose": pose})["pose"].mean, atol=1e-5)
+    again, _ = find_source("renderer", "pose", model, None).draw([np.random.default_rng(1)])
+    assert torch.allclose(again["pose"][0], latent["pose"][1], atol=1e-5)
 
 
 def test_a_run_without_tags_makes_a_set_without_tags(tmp_path: Path):

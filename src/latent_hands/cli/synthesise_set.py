@@ -12,8 +12,8 @@ def synthesise_set(
     count: Annotated[int, arg(metavar="N")] = 1000,
     run: Annotated[str, arg(metavar="RUN")] = "synthesis",
     poses: Annotated[
-        Literal["prior", "fitted", "labels"] | None,
-        unset("labels with --data, otherwise prior", "{prior,fitted,labels}"),
+        Literal["prior", "fitted", "labels", "renderer"] | None,
+        unset("labels with --data, otherwise renderer", "{prior,fitted,labels,renderer}"),
     ] = None,
     contents: Annotated[
         Literal["prior", "fitted", "tags", "images"] | None,
@@ -31,6 +31,7 @@ def synthesise_set(
 ) -> None:
     """Make a labelled data set of synthesised hands.
 
+    $ latent-hands synthesise-set made --count 1000
     $ latent-hands synthesise-set made --count 1000 --data rendered --root hands
     $ latent-hands synthesise-set made --run runs/mine --poses fitted --data rendered --root hands
     $ latent-hands export made_coco --data rendered --root made --layout coco
@@ -50,7 +51,8 @@ def synthesise_set(
     Args:
         count: Number of training images.
         run: The model: a run folder, or the name of a shipped model.
-        poses: The prior N(0, I), a mixture fitted to the poses of --data, or its labels.
+        poses: The prior N(0, I), a mixture fitted to the poses of --data, its labels, or poses that the
+            renderer draws. Poses of the prior are rarely reread.
         contents: The prior, a mixture fitted to the contents of --data, or its tags or images.
         seed: Seed of poses and contents.
         evaluation_count: Number of evaluation images.

@@ -25,7 +25,8 @@ class Request:
     poses_per_scene: number of images that share a content.
     most_mm: largest distance of a reread pose from the asked one (`SynthesisPlan`).
     poses, contents: their sources (`sources.find_source`). None stands for labels, and for tags where the
-        samples and the run have them, otherwise images. Without samples it stands for the prior.
+        samples and the run have them, otherwise images. Without samples it stands for poses of the renderer
+        and contents of the prior.
     """
 
     count: int
@@ -54,7 +55,7 @@ def make_set(
     samples, a run that does not reread its poses, and as `write_set` does.
     """
     tagged = bool(samples) and all(s.tag is not None for s in samples) and _reads_tags(model)
-    poses = request.poses or ("labels" if samples else "prior")
+    poses = request.poses or ("labels" if samples else "renderer")
     contents = request.contents or (("tags" if tagged else "images") if samples else "prior")
     if contents == "tags" and not tagged:
         raise HandsError(

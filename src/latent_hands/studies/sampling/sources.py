@@ -1,4 +1,4 @@
-"""Sources of latents: random ones, and those of given images and labels."""
+"""Sources of latents: random ones, poses of the renderer, and those of given images and labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.errors import HandsError
+from latent_hands.hand import geometry
 from latent_hands.paper.latent import Latent, means
 from latent_hands.predictor import Model
+from latent_hands.rendering.placed_hand import sample_hand
+from latent_hands.rendering.scene import sample_scene
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import Encoded
 from latent_hands.studies.sampling.mixture import LatentMixture
-
-POSES = ("prior", "fitted", "labels")
-CONTENTS = ("prior", "fitted", "tags", "images")
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,40 @@ class Given:
         return latent, None if self.pose is None else self.pose[index]
 
 
-Source = Random | Given
+@dataclass(frozen=True)
+class Rendered:
+    """Latents of poses and viewpoints that the renderer draws, in the joint convention of a model.
+
+    No image is rendered.
+    """
+
+    model: Model
+
+    def draw(self, rngs: Sequence[np.random.Generator]) -> tuple[Latent, Float[Tensor, "batch 21 3"]]:
+        """Return a latent and its pose for each generator."""
+        pose = torch.stack([self._pose(rng) for rng in rngs])
+        cpose, viewpoint = geometry.canonicalise(pose)
+        subject = Subject(self.model.vae, self.model.device)
+        labels = {"pose": pose, "cpose": cpose, "viewpoint": viewpoint, "right": torch.zeros(len(pose)) > 0}
+        return subject.infer(subject.pose, labels), pose
+
+    def _pose(self, rng: np.random.Generator) -> Float[Tensor, "21 3"]:
+        """Return the 3DPose of a random hand, mirrored to a left one, in bone lengths."""
+        seed, convention = int(rng.integers(2**31)), self.model.experiment.data.convention
+        scene = sample_scene(seed, "training", 0, self.model.crop_px, convention=convention)
+        joints = torch.from_numpy(sample_hand(scene, rng).label_m).float()
+        pose, _ = geometry.normalise(geometry.to_palm(joints))
+        return geometry.mirror(pose) if scene.side == "right" else pose
+
+
+Source = Random | Given | Rendered
 
 
 def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> Source:
     """Return the source of the latents of a role, "pose" or "content".
 
-    kind: "prior" is N(0, I). "fitted" is a mixture fitted to the given latents. Any other kind
-    stands for the given latents themselves.
+    kind: "prior" is N(0, I). "renderer" are poses that the renderer draws. "fitted" is a mixture fitted to
+    the given latents. Any other kind stands for the given latents themselves.
 
     Raises HandsError if the kind needs images or labels that are not given.
     """
@@ -64,6 +90,8 @@ def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> So
     factors = subject.pose if role == "pose" else subject.content
     if kind == "prior":
         return Random(LatentMixture.prior({factor: model.vae.latent[factor] for factor in factors}))
+    if kind == "renderer":
+        return Rendered(model)
     if given is None:
         raise HandsError(f'{role}s from "{kind}" need images: give them with --data NAME --root DIR')
     if kind == "fitted":
