@@ -8,6 +8,7 @@ from PIL import Image
 
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
+from latent_hands.data.formats.box_json import read_box_json
 from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import reorder
@@ -178,6 +179,34 @@ def test_every_hand_of_an_image_is_a_sample_of_its_own(content, write):
 
 def set_flags(content, flags):
     content["annotations"][0]["keypoints"][2::3] = np.broadcast_to(flags, 21).tolist()
+
+
+@pytest.mark.parametrize(("flags", "span"), [(1, "1"), ([True] * 21, "1"), ([0.5, 1, *[2] * 19], "0.5 to 1")])
+def test_flags_whose_meaning_is_guessed_are_named(content, write, flags, span, caplog):
+    set_flags(content, flags)
+    open_data("coco", write(content), "training")
+    assert f"flags are neither 0 nor 2, but {span}; flags above 0" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["annotation", "attributes"])
+@pytest.mark.parametrize("key", ["side", "handedness"])
+def test_the_side_has_either_name(content, write, key, place):
+    """Files of boxes may have either, too."""
+    label = content["annotations"][0]
+    (label if place == "annotation" else label.setdefault("attributes", {}))[key] = "right"
+    assert open_data("coco", write(content), "training")[0].side == "right"
+
+
+def test_images_of_one_id_are_refused(content, write):
+    """Sets that were joined: annotations of the first would label images of the second."""
+    content["images"].append({**content["images"][0]})
+    assert len(open_data("coco", write(content), "training")) == 1
+    content["images"].append({**content["images"][0], "file_name": "b/photo.png"})
+    message = r"training\.json: the images a/photo\.png and b/photo\.png have the same id 7; give each"
+    with pytest.raises(HandsError, match=message):
+        open_data("coco", write(content), "training")
+    with pytest.raises(HandsError, match=message):
+        read_box_json(write(content) / "annotations/training.json")
 
 
 @pytest.mark.parametrize("flags", [1, 2, 0.05, [1, 2, *[0.3] * 19], [True] * 21])

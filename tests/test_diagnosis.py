@@ -112,6 +112,15 @@ def test_wrong_sides_are_named(labels):
     assert "the side left is wrong for 5" in one["side"]
 
 
+def test_sides_that_are_not_labelled_are_counted(labels):
+    verdicts, _ = diagnose(replace(labels, left=None))
+    (side,) = (verdict for verdict in verdicts if verdict.topic == "side")
+    assert (side.found, side.wrong) == ("not labelled", "")
+    assert re.match(
+        r"\d+ hands bend like left hands, \d+ like right hands; training .* --handedness", side.evidence
+    )
+
+
 def test_one_wrong_side_is_that_hands_problem(labels):
     bent = int(np.abs(left_bend(labels.xyz_mm)).argmax())
     left = labels.left.copy()

@@ -161,6 +161,7 @@ def test_a_folder_has_all_kinds_and_names_what_it_leaves_out(tmp_path: Path, cap
     (tmp_path / "._a.jpg").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
     (tmp_path / "i.heic").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "v.mp4").write_bytes(b"")
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     errors = []
     with caplog.at_level(logging.WARNING):
@@ -173,5 +174,5 @@ def test_a_folder_has_all_kinds_and_names_what_it_leaves_out(tmp_path: Path, cap
         "e.gif",
         "h.tga",
     ]
-    assert "left out i.heic, noending, whose names do not end like images" in caplog.text
+    assert "left out i.heic, noending, v.mp4, whose names do not end like images; name videos" in caplog.text
     assert [str(error).endswith("gone.jpg") for error in errors] == [True]

@@ -112,6 +112,11 @@ def test_json_has_a_limited_number_of_containers(tmp_path: Path, monkeypatch):
     refuse(load_json, tmp_path / "a.json", match="more than 3 lists and tables")
 
 
+def test_json_may_have_a_byte_order_mark(tmp_path: Path):
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert load_json(tmp_path / "a.json") == {"a": 1}
+
+
 def test_json_that_is_not_utf_8_is_refused(tmp_path: Path):
     (tmp_path / "a.json").write_bytes(b'{"a": "\xff"}')
     refuse(load_json, tmp_path / "a.json", match=r"a\.json is not a JSON file")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.box_label import BoxLabel, Side, check_box, check_side, hand_classes
+from latent_hands.data.formats.coco_images import images_by_id
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import BROKEN, HandsError
 
@@ -22,7 +23,7 @@ def read_box_json(path: Path) -> dict[str, list[BoxLabel]]:
     A list of files: [{"file": "a.jpg", "boxes": [[x, y, width, height], ...], "handedness": ["left", ...]}].
     "handedness" is optional; files whose "boxes" are null are left out.
 
-    Raises HandsError for other layouts and for boxes that `check_box` refuses.
+    Raises HandsError for other layouts, for images with the same id, and for boxes that `check_box` refuses.
     """
     content = load_json(path)
     with _layout(path):
@@ -58,7 +59,7 @@ def _of_list(records: list[Any], path: Path) -> dict[str, list[BoxLabel]]:
 
 
 def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
-    images = {image["id"]: image for image in content["images"]}
+    images = images_by_id(content["images"], path)
     boxes: dict[str, list[BoxLabel]] = {str(image["file_name"]): [] for image in images.values()}
     classes = hand_classes({each["id"]: str(each["name"]) for each in content.get("categories", [])})
     for label in content["annotations"]:

@@ -19,12 +19,12 @@ def load_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
-    """Parse a JSON text. `where` names it in errors.
+    """Parse a JSON text. `where` names it in errors. Bytes are UTF-8, with or without a byte order mark.
 
     Raises HandsError if it is not JSON, has more than MAX_CONTAINERS lists and tables, or nests too deep.
     """
     try:
-        text = text if isinstance(text, str) else text.decode()
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
         if text.count("[") + text.count("{") > MAX_CONTAINERS:
             raise HandsError(f"it has more than {MAX_CONTAINERS:,} lists and tables")
         content = json.loads(text)

@@ -71,7 +71,8 @@ def read_video(path: Path) -> Iterator[Frame]:
         raise HandsError(f"{path}: {error}") from error
     except Exception as error:  # FFmpeg's decoders raise almost every type on broken files
         if not count:
-            raise HandsError(f"{path} is not a readable video: {error}") from error
+            reason = getattr(error, "strerror", None) or error  # without FFmpeg's number
+            raise HandsError(f"{path} is not a readable video: {reason}") from error
         time = "" if last is None else f" at {last:.2f} s"
         raise HandsError(
             f"{path} is damaged or cut off after frame {count}{time}; the frames until there are used"
@@ -115,9 +116,11 @@ def import_av(purpose: str) -> Any:
 def decode(video: Any) -> Iterator[Frame]:
     """Iterate over the upright frames of an open container.
 
-    Raises HandsError for pixels that are more than MAX_ASPECT times as wide as high, or as high as wide, and
-    for frames above MAX_FRAME_PIXELS.
+    Raises HandsError for a container without images, for pixels that are more than MAX_ASPECT times as wide
+    as high, or as high as wide, and for frames above MAX_FRAME_PIXELS.
     """
+    if not video.streams.video:
+        raise HandsError("it has no images; a video of sound alone cannot be read")
     stream = video.streams.video[0]
     stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
     aspect = float(stream.sample_aspect_ratio or 1)

@@ -18,13 +18,14 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 
+from latent_hands.data.formats.coco_images import CocoImage, images_by_id
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS, annotations_of_hands
 from latent_hands.data.readers.export_record import read_record
@@ -51,9 +52,9 @@ def read_coco(
     label; without a 3D label it stays unlabelled (`Sample.labelled`). A joint outside the image counts as
     invisible, too. Warnings count what is left out, these joints, and flags that are neither 0 nor 2.
 
-    Raises HandsError if the split is unknown, the label file is missing or broken, or no category has the
-    keypoints of hands. `on_broken` receives the errors of missing images, of broken labels, of keypoints that
-    are not pixels, and of hands with fewer than `LEAST_JOINTS` labelled joints.
+    Raises HandsError if the split is unknown, the label file is missing or broken, images have the same id,
+    or no category has the keypoints of hands. `on_broken` receives the errors of missing images, of broken
+    labels, of keypoints that are not pixels, and of hands with fewer than `LEAST_JOINTS` labelled joints.
     """
     check_split(split)
     path = _existing(Path(root) / "annotations", f"{split}.json", f"person_keypoints_{split}.json")
@@ -62,9 +63,10 @@ def read_coco(
     folder = _existing(Path(root), split, f"images/{split}")
     content = load_json(path)
     with _coco_layout(path):
-        images = {image["id"]: _Image.read(folder, image) for image in content["images"]}
+        entries = images_by_id(content["images"], path)
+        images = {key: CocoImage.read(folder, image) for key, image in entries.items()}
         annotations = annotations_of_hands(content, path)
-        names = hand_names(content["images"], annotations)
+        names = hand_names(list(entries.values()), annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
     exported = read_record(Path(root), "coco") is not None
     if not exported:
@@ -93,27 +95,6 @@ def _all_weighted(samples: list[Sample]) -> list[Sample]:
 def _existing(folder: Path, usual: str, other: str) -> Path:
     """Return the second path if only that exists."""
     return folder / other if (folder / other).exists() and not (folder / usual).exists() else folder / usual
-
-
-@dataclass(frozen=True)
-class _Image:
-    """An image of the label file: its file, and its width and height there, None if not named."""
-
-    file: Path
-    size_px: tuple[int, int] | None
-
-    @staticmethod
-    def read(folder: Path, image: dict[str, Any]) -> "_Image":
-        """Raise HandsError for a file outside the folder and for a size that is not positive."""
-        name = image["file_name"]
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise HandsError(f'file name "{name}" leads out of {folder}')
-        if image.get("width") is None or image.get("height") is None:
-            return _Image(folder / name, None)
-        size_px = int(image["width"]), int(image["height"])
-        if min(size_px) < 1:
-            raise HandsError(f"{folder / name} has the size {size_px}; width and height must be at least 1")
-        return _Image(folder / name, size_px)
 
 
 @contextmanager
@@ -161,12 +142,17 @@ def _warn_of_flags(annotations: list[dict[str, Any]], path: Path) -> None:
     guessed = flags[(flags > 0) & (flags != VISIBLE)]
     if len(guessed):
         _LOG.warning(
-            "%s: %d of %d visibility flags are neither 0 nor 2, but %g to %g; flags above 0 count as visible",
-            *(path, len(guessed), len(flags), guessed.min(), guessed.max()),
+            "%s: %d of %d visibility flags are neither 0 nor 2, but %s; flags above 0 count as visible",
+            *(path, len(guessed), len(flags), _span(guessed)),
         )
 
 
-def _sample(name: str, image: _Image, label: dict[str, Any], exported: bool) -> Sample:
+def _span(numbers: Shaped[np.ndarray, " n"]) -> str:
+    """Return "1", or "0.05 to 1" for numbers that differ."""
+    return " to ".join(f"{number:g}" for number in np.unique([numbers.min(), numbers.max()]))
+
+
+def _sample(name: str, image: CocoImage, label: dict[str, Any], exported: bool) -> Sample:
     where = f"annotation {label['id']} of {image.file}"
     if not image.file.is_file():
         raise HandsError(f"{where}: the image is missing")

@@ -1,7 +1,7 @@
 """The annotations of hands in a COCO label file, as the labelling tools and COCO-WholeBody write them.
 
 A category of 21 keypoints is a hand: `KEYPOINTS`, with any capitals and with "-" or " " for "_". Its side is
-the annotation's "side", an attribute "side" of it (CVAT), or "left" or "right" in the category's name.
+its "side" or "handedness", such an attribute of it (CVAT), or "left" or "right" in the name of its category.
 The persons of COCO-WholeBody have their hands in "lefthand_kpts" and "righthand_kpts".
 """
 
@@ -72,10 +72,10 @@ def _are_of_hands(names: Any) -> bool:
 
 def _with_side(label: Annotation, category: str) -> Annotation:
     """Return the annotation with the side that it names itself, in an attribute, or by its category."""
-    if label.get("side") is not None:
-        return label
     attributes = label.get("attributes")
-    side = attributes.get("side") if isinstance(attributes, dict) else None
+    places = (label, attributes) if isinstance(attributes, dict) else (label,)
+    named = (place.get(key) for place in places for key in ("side", "handedness"))
+    side = next((side for side in named if side is not None), None)
     words = [each for each in SIDES if each in category.lower()]
     if side is None and len(words) == 1:
         side = words[0]

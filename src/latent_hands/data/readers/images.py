@@ -16,6 +16,7 @@ SUFFIXES = (*PHOTOGRAPHS, ".bmp", ".gif", ".png", ".ppm", ".tga", ".tif", ".tiff
 """Endings of the images of a folder. A file that is named itself may have any ending."""
 NOT_IMAGES = (".csv", ".json", ".jsonl", ".md", ".npz", ".txt", ".xml", ".yaml", ".yml")
 """Endings of files that are left out of a folder without a warning: labels and notes."""
+_VIDEOS = "; name videos one by one"
 
 
 def read_images(
@@ -49,7 +50,7 @@ def list_images(paths: Iterable[str | Path], on_broken: OnBroken = raise_error) 
     file that is not a readable video, or that ends too early.
     """
     for path in map(Path, paths):
-        if path.is_file() and path.suffix.lower() in FORMATS:
+        if path.is_file() and _is_video(path):
             try:
                 for file, seconds in video_frames(path):
                     yield Sample(name=file.stem, image=file, seconds=seconds)
@@ -71,9 +72,14 @@ def _images(folder: Path) -> list[Path]:
         raise HandsError(f"no image in the folder {folder}; names must end in {', '.join(SUFFIXES)}{found}")
     if others:
         logging.getLogger(__name__).warning(
-            "%s: left out %s, whose names do not end like images", folder, _some(others)
+            "%s: left out %s, whose names do not end like images%s",
+            *(folder, _some(others), _VIDEOS if any(map(_is_video, visible)) else ""),
         )
     return files
+
+
+def _is_video(file: Path) -> bool:
+    return file.suffix.lower() in FORMATS
 
 
 def _some(names: list[str]) -> str:
