@@ -112,6 +112,13 @@ def test_unknown_figures_and_settings_are_refused(tmp_path):
     }
 
 
+def test_fig5_of_a_run_without_z_u_is_refused_before_images_are_rendered(tmp_path):
+    study = Study(Sets(tmp_path / "figures", trained=False), run="estimation")
+    with pytest.raises(HandsError, match="no decoder of poses reads a factor besides the pose's"):
+        reproduce("fig5", study)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "lock" not in path.name]
+
+
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("effort", [1.0, 0.5, 0.3, 2.6])
 def test_all_methods_train_on_equally_many_images(name, effort):

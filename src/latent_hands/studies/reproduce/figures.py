@@ -91,6 +91,8 @@ def fig4(study: Study) -> list[Path]:
 
 def fig5(study: Study) -> list[Path]:
     """Make Fig. 5: walks along z_u, in which the pose must not move."""
+    if study.run is not None:
+        walks.check_graph(Model.load(study.run))  # before images are rendered for it
     return _one_model(study, "fig5", "u", UNLABELLED, walks.measure_fig5, walks.draw_fig5)
 
 

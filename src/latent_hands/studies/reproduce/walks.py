@@ -132,7 +132,6 @@ def measure_fig5(model: Model, samples: Sequence[Sample]) -> Results:
     Raises HandsError for a graph whose decoder of poses does not read z_u: its poses could not move.
     """
     check_graph(model)
-    check_graph(model)
     chosen = spread(samples, 2 * ROWS)
     pairs = zip(chosen[:ROWS], chosen[ROWS:], strict=True)
     moved = [moves_mm(model, *pair) for pair in others(samples)]
