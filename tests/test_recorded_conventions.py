@@ -1,6 +1,7 @@
 """Files state the table of their joint convention, and labels change their convention without rendering."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from latent_hands.hand.geometry import Mz, canonicalise
 from latent_hands.hand.rig.proportions import bending_tilt
 from latent_hands.hand.translation import in_convention, random_points, translate_labels
 from latent_hands.predictor.rotations import Prediction
-from latent_hands.runs.folder import EXPERIMENT, start_run
+from latent_hands.runs.folder import EXPERIMENT, change_run, start_run
 from latent_hands.training.beginning import check_convention, start_with
 
 
@@ -75,6 +76,15 @@ def test_runs_state_the_table_and_earlier_runs_are_of_the_earlier_one(tmp_path):
     (out / EXPERIMENT).write_text(write_experiment(experiment))
     assert load_experiment(out / EXPERIMENT, earlier=True).data.convention == "rhd_bones"
     assert load_experiment(out / EXPERIMENT).data.convention == "rhd"
+
+
+def test_a_change_of_a_run_keeps_its_convention(tmp_path):
+    experiment = load_experiment("estimation")
+    out = start_run(tmp_path / "run", experiment)
+    change_run(out, sampling=replace(experiment.sampling, temperature=1.5))
+    changed = load_experiment(out / EXPERIMENT, earlier=True)
+    assert changed == replace(experiment, sampling=changed.sampling)
+    assert changed.sampling.temperature == 1.5
 
 
 def test_a_store_states_a_table_unless_its_data_define_the_convention():

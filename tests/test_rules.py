@@ -29,7 +29,7 @@ from latent_hands.hand.boxes import box_of_joints
 from latent_hands.predictor.judging import probability
 from latent_hands.runs.folder import load_run
 
-SCALARS = [name for name in asdict(Handedness()) if name != "posterior"]
+SCALARS = list(asdict(Handedness()))
 RNG = np.random.default_rng(0)
 NAMES = ("spread", "disagreement", "score", "side_px")
 
@@ -86,24 +86,8 @@ def test_features_that_name_the_side_are_found():
     assert fit_handedness([(dict.fromkeys(asdict(Handedness()), 0.0), 1.0)]) == Handedness()
 
 
-def test_numbers_of_the_posterior_that_name_the_side_are_found():
-    """A posterior is turned with its image: the features of the mirror image have the other sign."""
-    rows = []
-    for _ in range(600):
-        numbers = RNG.normal([0, 1.5, 0, 0, -1.5, 0])
-        rows.append(
-            (dict.fromkeys(SCALARS, 0.0) | {f"posterior_{i}": float(x) for i, x in enumerate(numbers)}, 1.0)
-        )
-    rule = fit_handedness(rows)
-    assert len(rule.posterior) == 6
-    assert {int(i) for i in np.argsort(np.abs(rule.posterior))[-2:]} == {1, 4}
-    assert (predictions(rule, rows) > 0.5).mean() > 0.9
-    turned = [({name: -value for name, value in features.items()}, 0.0) for features, _ in rows]
-    np.testing.assert_allclose(predictions(rule, turned), 1 - predictions(rule, rows), atol=1e-9)
-
-
 def test_few_images_without_hands_have_one():
-    names = ("spread", "disagreement", "score", "overlap", "side_px")
+    names = ("spread", "disagreement", "score", "overlap", "side_px", "decoded")
 
     def features(shift: float) -> dict[str, float]:
         return {name: float(RNG.normal() + shift) for name in names} | {"bias": 1.0}
@@ -118,16 +102,15 @@ def test_few_images_without_hands_have_one():
     assert fit_presence(Observations([], [], [], [])) is None
 
 
-def test_numbers_of_the_posterior_that_name_a_hand_are_found():
-    """Detector, spread and overlap say nothing here; one number of the posterior says all."""
+def test_a_feature_that_names_a_hand_is_found():
+    """Detector, spread and overlap say nothing here; what the model decodes says all."""
     rows = []
     for target in (0.0, 1.0) * 400:
-        others = {name: float(RNG.normal()) for name in ("score", "spread", "disagreement", "overlap")}
-        numbers = RNG.normal([0, 6 * target - 3, 0])
-        rows.append((others | {f"posterior_{i}": float(x) for i, x in enumerate(numbers)}, target))
-    rows = [(features | {"bias": 1.0, "side_px": 0.0}, target) for features, target in rows]
+        features = {name: float(RNG.normal()) for name in ("score", "spread", "disagreement", "overlap")}
+        features |= {"bias": 1.0, "side_px": 0.0, "decoded": float(RNG.normal(6 * target - 3))}
+        rows.append((features, target))
     rule = fit_presence(Observations([], rows, [], []))
-    assert np.argmax(np.abs(rule.posterior)) == 1
+    assert abs(rule.decoded) > 3 * max(abs(rule.score), abs(rule.spread), abs(rule.overlap))
     assert ((predictions(rule, rows) > 0.5) == [target == 1 for _, target in rows]).mean() > 0.98
     assert probability(rule, rows[0][0]) == pytest.approx(predictions(rule, rows[:1])[0])
 

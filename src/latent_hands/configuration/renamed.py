@@ -58,6 +58,8 @@ def converted(table: Table) -> Table:
     for key, value in UNUSED.items():
         if algorithm.get(key) == value and key not in legal.get(str(algorithm.get("name")), UNUSED):
             del algorithm[key]
+    if _section(table, "handedness").get("posterior") == []:
+        del table["handedness"]["posterior"]
     return table
 
 

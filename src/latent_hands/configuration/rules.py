@@ -23,8 +23,6 @@ class Handedness:
         uv_spread: weight of the logarithm of the mean spread of the joints in the image.
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
         nats: weight of the divergence of the posterior from the prior.
-        posterior: weight of each number of the posterior, its means and then the logarithms of its variances.
-            Empty: none counts. The posterior of a mirrored hand is one that the model's own side rarely has.
     """
 
     detector: Coefficient = 1.0
@@ -33,7 +31,6 @@ class Handedness:
     uv_spread: Coefficient = 0.0
     disagreement: Coefficient = 0.0
     nats: Coefficient = 0.0
-    posterior: tuple[Coefficient, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,6 @@ class Presence:
         threshold: smallest probability of a hand that is kept.
         side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
         decoded: weight of the log-odds of a hand that the model decodes, if a decoder writes `presence`.
-        posterior: weight of each number of the posterior, its means and then the logarithms of its variances.
-            Empty: none counts. The posterior of a crop without a hand is one that hands rarely have.
         least_score: smallest score of the shipped detector's detections that are read. The rule decides about
             them, so it is smaller than the detector's own threshold. 1: the detector's own.
     """
@@ -65,7 +60,6 @@ class Presence:
     threshold: Annotated[float, Range(0.0, 1.0)] = 0.5
     side_px: Coefficient = 0.0
     decoded: Coefficient = 0.0
-    posterior: tuple[Coefficient, ...] = ()
     least_score: Annotated[float, Range(0.0, 1.0)] = 1.0
 
 

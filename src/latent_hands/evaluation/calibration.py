@@ -9,17 +9,15 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from latent_hands import synthesis
-from latent_hands.configuration import write_experiment
 from latent_hands.data.batches import Batches
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
-from latent_hands.files import write_text
 from latent_hands.hand.translation import translate
 from latent_hands.paper.latent import Posterior, draw
 from latent_hands.predictor import Model
-from latent_hands.runs.folder import EXPERIMENT, find_run
+from latent_hands.runs.folder import change_run
 
 DRAWS, BATCH, ROUNDS = 16, 64, 4
 
@@ -56,8 +54,7 @@ def calibrate(run: str | Path, samples: Sequence[Sample], write: bool = False) -
     result = fit_temperature(infer_hands(model, evaluation_windows(model, samples)))
     if write:
         sampling = replace(model.experiment.sampling, temperature=result.temperature)
-        text = write_experiment(replace(model.experiment, sampling=sampling))
-        write_text(find_run(run) / EXPERIMENT, text)
+        change_run(run, sampling=sampling)
     return result
 
 

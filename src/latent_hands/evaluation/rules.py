@@ -9,28 +9,19 @@ from zlib import crc32
 
 import numpy as np
 
-from latent_hands.configuration import (
-    Confidence,
-    Handedness,
-    Presence,
-    load_experiment,
-    write_experiment,
-)
+from latent_hands.configuration import Confidence, Handedness, Presence
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
 from latent_hands.evaluation.observing import Observations, Rows, observe
-from latent_hands.files import write_text
 from latent_hands.predictor import Model
 from latent_hands.predictor.judging import LIMITS, Rule, weights_of
 from latent_hands.progress import Advance
-from latent_hands.runs.folder import EXPERIMENT, find_run
+from latent_hands.runs.folder import change_run
 
 FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
-POSTERIOR_RIDGE = 10.0
-"""Penalty of the many weights of `Handedness.posterior`."""
 LEAST_SCORE = 0.03
 """Smallest score of detections that the rule of presence decides about."""
 LOST_SHARE = 0.075
@@ -159,12 +150,7 @@ def _half(path: Path, hands: Sequence[Sample]) -> int:
 
 def write_rules(run: str | Path, rules: FittedRules) -> None:
     """Write the rules into experiment.toml of a run."""
-    path = find_run(run) / EXPERIMENT
-    experiment = load_experiment(path, earlier=True)
-    changed = replace(
-        experiment, handedness=rules.handedness, presence=rules.presence, confidence=rules.confidence
-    )
-    write_text(path, write_experiment(changed))
+    change_run(run, handedness=rules.handedness, presence=rules.presence, confidence=rules.confidence)
 
 
 def predictions(rule: Rule, rows: Rows) -> np.ndarray:
@@ -185,18 +171,13 @@ def report(rule: Confidence, rows: Rows) -> dict[str, Any]:
 
 
 def _fitted(
-    kind: type[Rule], rows: Rows, ridge: float, default: Mapping[str, float] | None = None
-) -> dict[str, Any]:
-    """Return the fitted weights of a rule by field. What the rows do not decide keeps its default, or 0."""
-    scalars = [name for each in fields(kind) if (name := each.name) not in (*LIMITS, "posterior")]
-    posterior = "posterior" in {each.name for each in fields(kind)}
-    numbers = [name for name in rows[0][0] if posterior and name.startswith("posterior_")]
-    start = np.array([(default or {}).get(name, 0.0) for name in (*scalars, *numbers)])
-    penalty = np.repeat([ridge, POSTERIOR_RIDGE], [len(scalars), len(numbers)])
-    weights = fit_logistic(_matrix([*scalars, *numbers], rows), _targets(rows), penalty, start)
-    rounded = [round(float(weight), 4) for weight in weights]
-    found: dict[str, Any] = dict(zip(scalars, rounded, strict=False))
-    return found | ({"posterior": tuple(rounded[len(scalars) :])} if posterior else {})
+    kind: type[Rule], rows: Rows, ridge: float, start: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return the fitted weights of a rule by field. What the rows do not decide keeps its start, or 0."""
+    names = [each.name for each in fields(kind) if each.name not in LIMITS]
+    first = np.array([(start or {}).get(name, 0.0) for name in names])
+    weights = fit_logistic(_matrix(names, rows), _targets(rows), ridge, first)
+    return {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}
 
 
 def _probabilities(rule: Rule, rows: Sequence[dict[str, float]]) -> list[float]:

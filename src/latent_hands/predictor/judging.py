@@ -1,7 +1,7 @@
 """Judging found hands: which side, whether it is a hand, and how many joints are right."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from latent_hands.configuration.rules import Confidence, Handedness, Presence
 from latent_hands.hand.boxes import Box, iou
@@ -33,16 +33,12 @@ def side_features(left: Reading | None, right: Reading | None, detected: float) 
         return detector | {"side": _side(right) - _side(left)}
     of_left, of_right = _features(left), _features(right)
     difference = {name: of_right[name] - of_left[name] for name in of_right}
-    of_both = zip(_posterior(right).items(), _posterior(left).values(), strict=True)
-    numbers = {name: a - b for (name, a), b in of_both}
-    return difference | numbers | detector | {"side": (_side(right) - _side(left)) / 2}
+    return difference | detector | {"side": (_side(right) - _side(left)) / 2}
 
 
 def weights_of(rule: Rule) -> dict[str, float]:
     """Return the weight of each feature that a rule uses."""
-    table = {name: value for name, value in vars(rule).items() if name not in LIMITS}
-    posterior = _numbered(table.pop("posterior", ()))
-    return table | posterior
+    return {name: value for name, value in vars(rule).items() if name not in LIMITS}
 
 
 def probability(rule: Rule, features: Mapping[str, float]) -> float:
@@ -71,7 +67,6 @@ def presence_features(reading: Reading, box: Box, score: float, crop_px: int) ->
         "overlap": iou(reading.box_px, box),
         "decoded": float(reading.outputs["presence"]) if "presence" in reading.outputs else 0.0,
         "side_px": _enlarged(reading, crop_px),
-        **_posterior(reading),
     }
 
 
@@ -127,18 +122,6 @@ def _enlarged(reading: Reading, crop_px: int) -> float:
 def _side(reading: Reading | None) -> float:
     """Return the log-odds that a crop shows a hand of the side that it is read as, 0 if they are unknown."""
     return 0.0 if reading is None or "side" not in reading.outputs else float(reading.outputs["side"])
-
-
-def _posterior(reading: Reading) -> dict[str, float]:
-    """Return the means of the posterior, then the logarithms of its variances; none without draws."""
-    if "latent_variance" not in reading.outputs:
-        return {}
-    log_variance = reading.outputs["latent_variance"].clamp(min=LEAST**2).log()
-    return _numbered([*reading.outputs["latent"].tolist(), *log_variance.tolist()])
-
-
-def _numbered(values: Sequence[float]) -> dict[str, float]:
-    return {f"posterior_{i}": value for i, value in enumerate(values)}
 
 
 def _sigmoid(logit: float) -> float:

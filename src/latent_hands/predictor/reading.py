@@ -1,6 +1,5 @@
 """Readings: crops of one image, read as hands of a side, all in one batch, and again around the joints."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,12 +24,6 @@ SCALE_TOLERANCE, SHIFT_TOLERANCE = 0.1, 0.05
 """A crop is read again if it differs from that of its joints by more, relative to its side."""
 MOST_CHANGE = 1.15
 """The largest change of a crop's side at one refinement, as a factor. It is chosen on Ge et al. (2019)."""
-FARTHER, FARTHEST = 5.0, 2.0
-"""The next crop moves by the measured shift s of the middle knuckle, in sides, times 1 + FARTHER |s|.
-
-Training shifts crops by 10 % at most, and networks measure larger shifts too small. The factor is chosen on
-rendered whole images, and is at most FARTHEST.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +55,10 @@ class Reading:
 
     @property
     def next_crop(self) -> Box:
-        """The crop around the joints that this reading found.
-
-        It moves farther than measured (`FARTHER`). Its side has `ROOM`, and changes by `MOST_CHANGE` at most.
-        """
-        last, measured = self.photo.crop_box_px, crop_of_joints(self.uv_px, self.photo.rgb.shape[:2], ROOM)
-        side = min(max(measured[2], last[2] / MOST_CHANGE), last[2] * MOST_CHANGE)
-        (u, v), (x, y) = ((box[0] + box[2] / 2, box[1] + box[2] / 2) for box in (last, measured))
-        factor = min(1 + FARTHER * math.hypot(x - u, y - v) / last[2], FARTHEST)
-        return u + factor * (x - u) - side / 2, v + factor * (y - v) - side / 2, side, side
+        """The crop around the joints that this reading found, with `ROOM`, and `MOST_CHANGE` at most."""
+        x, y, side, _ = crop_of_joints(self.uv_px, self.photo.rgb.shape[:2], ROOM)
+        legal = min(max(side, self.photo.side_px / MOST_CHANGE), self.photo.side_px * MOST_CHANGE)
+        return x + (side - legal) / 2, y + (side - legal) / 2, legal, legal
 
     @property
     def is_off(self) -> bool:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,15 @@ def start_run(out: Path, experiment: Experiment) -> Path:
 def _write_experiment(out: Path, experiment: Experiment) -> None:
     stated = replace(experiment.data, convention=recorded(experiment.data.convention))
     write_text(out / EXPERIMENT, write_experiment(replace(experiment, data=stated)))
+
+
+def change_run(run: str | Path, **sections: Any) -> None:
+    """Replace sections of the experiment of a run folder, such as `sampling`.
+
+    Raises HandsError if there is no such run, or if its experiment cannot be read.
+    """
+    out = find_run(run)
+    _write_experiment(out, replace(load_experiment(out / EXPERIMENT, earlier=True), **sections))
 
 
 def write_run(
