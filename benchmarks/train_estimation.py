@@ -57,6 +57,8 @@ def main() -> None:
     parser.add_argument(
         "--photographs", nargs="+", required=True, help="COCO sets; the first is validated on"
     )
+    parser.add_argument("--shift", type=float, default=0.2, help="largest shift of a crop, in sides")
+    parser.add_argument("--scale", type=float, nargs=2, default=[0.75, 1.3], help="range of its size")
     parser.add_argument("--keep-latent", action="store_true", help="the arrows of RUN's latent do not learn")
     parser.add_argument("--without-hands", type=Path, help="squares without a hand")
     chosen = parser.parse_args()
@@ -103,7 +105,8 @@ def settings(chosen: argparse.Namespace) -> list[str]:
         "--encoders.side.hidden=64", "--decoders.side.hidden=64",
         "--networks.image_encoder=efficientnet_lite0", "--networks.stem=conv",
         f"--data.margin={MARGIN}", "--data.window_px=216",
-        "--augmentation.scale=[0.8,1.2]", "--augmentation.shift=0.1", "--augmentation.grey=0.1",
+        f"--augmentation.scale={chosen.scale}", f"--augmentation.shift={chosen.shift}",
+        "--augmentation.grey=0.1",
         "--augmentation.jpeg=0.3", "--augmentation.occluders=0.15",
         "--objectives.agreement={cpose=0.05,viewpoint=0.05}",
         "--phases.disentangle.epochs=10000", f"--phases.disentangle.minutes={chosen.latent_minutes}",
