@@ -68,7 +68,7 @@ def test_labels_in_the_convention_of_the_latent_stay_as_they_are():
 
 @pytest.mark.parametrize(
     ("convention", "message"),
-    [(None, "the labels name no joint convention"), ("mine", 'the labels are in "mine"')],
+    [(None, "the labels name no joint convention"), ("unheard_of", 'the labels are in "unheard_of"')],
 )
 def test_labels_that_cannot_be_translated_are_refused_with_what_can_be_done(convention, message):
     with pytest.raises(HandsError, match=f"{message}.*rhd.*must be translated: name their convention"):

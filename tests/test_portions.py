@@ -48,7 +48,7 @@ def copied(rendered, monkeypatch):
 
     def copy(folder, plan, split, job):
         names = [f"{kind}/{scene:05d}.png" for scene in plan.scenes(split, job) for kind in plan.tags()]
-        names += [f"{kind}/{n:05d}.png" for n in plan.images(split, job) for kind in set_writer.KINDS]
+        names += [f"{kind}/{n:05d}.png" for n in plan.images(split, job) for kind in plan.kinds()]
         for name in names:
             shutil.copyfile(rendered / split / name, folder / name)
         lines = (rendered / split / f"factors_{split}.jsonl").read_text().splitlines()
