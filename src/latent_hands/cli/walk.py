@@ -23,7 +23,7 @@ def walk(
     root: OptionalRoot = None,
     split: Split = "evaluation",
 ) -> None:
-    """Interpolate one factor between two images (Fig. 4 of the paper), or rotate the hand.
+    """Interpolate a factor between two images (Fig. 4 of the paper), or rotate a hand.
 
     $ latent-hands walk synthesis --factor pose --start a.png --end b.png
     $ latent-hands walk synthesis --factor content --start 0 --end 5 --data rendered --root hands --steps 10
