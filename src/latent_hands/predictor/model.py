@@ -7,17 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latent_hands import synthesis
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
-from latent_hands.paper.graph import present
-from latent_hands.paper.latent import Latent
-from latent_hands.pixels import to_images
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
-from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
+from latent_hands.predictor.checks import ImageSource, pixels_of
 from latent_hands.predictor.convention import in_convention
-from latent_hands.predictor.decoded import Synthesis, Walk
+from latent_hands.predictor.devices import find_device
 from latent_hands.predictor.find import (
     HandDetector,
     detected_candidates,
@@ -29,16 +25,15 @@ from latent_hands.predictor.following import checked_settings, follow
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored
-from latent_hands.predictor.sources import ContentReads, Source, as_photo
-from latent_hands.predictor.trained_graph import TrainedGraph, with_canonical
-from latent_hands.predictor.viewpoints import rotated, viewed
+from latent_hands.predictor.recombination import Recombination
+from latent_hands.predictor.sources import as_photo
 from latent_hands.runs.folder import load_run, write_run
 
 DRAWS = 16
 """Number of draws from q(z | image) in a search."""
 
 
-class Model(TrainedGraph):
+class Model(Recombination):
     """A trained run.
 
     `load` opens one. `find` finds the hands in an image, `follow` those in a video, `estimate` predicts one
@@ -200,68 +195,6 @@ class Model(TrainedGraph):
         settings = checked_settings(handedness, bone_mm, K, most, smooth, fps)
         return follow(self, self.detector, frames, settings, seconds, fps, smooth)
 
-    def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
-        """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
-
-        Args:
-            pose: an image, a sample, a hand, or joints (21, 3).
-            content: an image of a hand, a tag image of a scene, or a sample.
-            content_reads: "rgb" if `content` is an image of a hand, "tag" if it is a tag image. A sample has
-                both.
-
-        Raises HandsError if the run has no image decoder, or no encoder for one of the sources.
-        """
-        return self.transfer([pose], [content], content_reads)[0][0]
-
-    def transfer(
-        self, poses: Sequence[Source], contents: Sequence[Source], content_reads: ContentReads = "rgb"
-    ) -> list[list[Rgb]]:
-        """Return the images of every pose (rows) in every scene (columns), as in Fig. 6.
-
-        Sources and errors are those of `synthesise`.
-        """
-        self.factors_of("rgb")
-        rows = synthesis.stack([self.latent(source, ["pose"]) for source in poses])
-        columns = synthesis.stack([self.latent(source, ["content"], content_reads) for source in contents])
-        images = to_images(self.decode(synthesis.combine(rows, columns))["rgb"])
-        return [images[i : i + len(contents)] for i in range(0, len(images), len(contents))]
-
-    def swap(
-        self, first: Source | Latent, second: Source | Latent, factors: str | Sequence[str]
-    ) -> Synthesis:
-        """Decode the first source with some factors taken from the second.
-
-        `factors` are one or more names of factors, "pose" or "content". A source may also be a latent with
-        all factors.
-        Raises HandsError for an unknown factor, and for a factor that a source does not give.
-        """
-        chosen = synthesis.factors_named(self.vae, factors)
-        images, hands = self._decoded(synthesis.swap(self._whole(first), self._whole(second), chosen))
-        return Synthesis(images[0] if images else None, hands[0])
-
-    def walk(self, factor: str, start: Source | Latent, end: Source | Latent, steps: int = 8) -> Walk:
-        """Decode a straight line in the latent, along one factor, from one source to another (Fig. 4, 5).
-
-        The other factors stay those of `start`. A source may also be a latent with all factors.
-        Raises HandsError for an unknown factor, for a factor that a source does not give, and unless `steps`
-        is between 2 and 1000.
-        """
-        moving = synthesis.factors_named(self.vae, [factor])
-        line = synthesis.interpolate(self._whole(start), self._whole(end), moving, steps)
-        return Walk(*self._decoded(line))
-
-    def rotate(self, start: Source | Latent, end: Source | Latent, steps: int = 8) -> Walk:
-        """Decode the hand of `start` while it rotates to the viewpoint of `end`, in equal angular steps.
-
-        The viewpoints lie on the geodesic of SO(3), and each is encoded again (`viewpoints.rotated`). The
-        canonical pose and the content stay those of `start`. `start` gives all factors; of `end` only the
-        viewpoint is used, so it may also be a hand or joints.
-        Raises HandsError for a factor that a source does not give, for a run that encodes neither viewpoints
-        nor poses, and unless `steps` is between 2 and 1000.
-        """
-        whole, end_viewpoint = self._whole(start), viewed(self, end)["viewpoint"][0]
-        return Walk(*self._decoded(rotated(self, whole, viewed(self, start), end_viewpoint, steps)))
-
     def _photo(
         self,
         image: Photo | Sample,
@@ -283,30 +216,3 @@ class Model(TrainedGraph):
         outputs = self.predict_photo(photo.mirrored() if flip else photo, rotations, draws)
         reading = Reading(photo, mirrored(outputs) if flip else outputs)
         return hand_of(self, reading, None if photo.K is None else ImageCamera(photo.K, "given"), None)
-
-    def _whole(self, source: Source | Latent) -> Latent:
-        """Return all factors of a source."""
-        if isinstance(source, dict):
-            return {factor: present(source, factor, "the latent") for factor in self.vae.latent}
-        return self.latent(source, tuple(self.vae.latent))
-
-    def _decoded(self, latent: Latent) -> tuple[list[Rgb], list[Hand]]:
-        """Decode images, if the run has a decoder for them, and left hands."""
-        self.factors_of("pose")
-        decoded = self.decode(latent)
-        images = to_images(decoded["rgb"]) if "rgb" in decoded else []
-        blank = Photo.open(np.zeros((self.crop_px, self.crop_px, 3), np.uint8))
-        poses = {name: value.cpu() for name, value in with_canonical(decoded, None).items()}
-        each = [{name: value[i] for name, value in poses.items()} for i in range(len(poses["pose"]))]
-        return images, [hand_of(self, Reading(blank, outputs), None, None) for outputs in each]
-
-
-def find_device(device: str | torch.device) -> torch.device:
-    """Return a device that can be used. Raises HandsError for any other."""
-    try:
-        return torch.ones(1, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # each backend fails in its own way
-        reason = str(error).partition("\n")[0]
-        raise HandsError(
-            f'device "{device}" cannot be used: {reason}; use "cpu", or "cuda" with a GPU'
-        ) from error

@@ -1,0 +1,16 @@
+"""Devices: the CPU, or a GPU, if it can be used."""
+
+import torch
+
+from latent_hands.errors import HandsError
+
+
+def find_device(device: str | torch.device) -> torch.device:
+    """Return a device that can be used. Raises HandsError for any other."""
+    try:
+        return torch.ones(1, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # each backend fails in its own way
+        reason = str(error).partition("\n")[0]
+        raise HandsError(
+            f'device "{device}" cannot be used: {reason}; use "cpu", or "cuda" with a GPU'
+        ) from error
