@@ -25,7 +25,9 @@ from latent_hands.hand.rig.poses import (
 
 CHUNK = 1000
 """The number of hands that are solved at once; the hands are independent of each other."""
-_STEPS = 20
+STEPS = 20
+"""The number of steps of a search that starts at the relaxed hand."""
+_DIFFERENCE = 1e-6
 _REST_MM = 0.5
 """The cost of an angle that goes through its whole range; it keeps undetermined angles at rest."""
 _CALIBRATION_HANDS, _ROUNDS = 400, 5
@@ -35,14 +37,24 @@ _PHALANGES = [bone for bone in range(20) if bone % 4 != 3]
 """The bones of the fingers, as indices of `skeleton.BONES`; no pose changes their lengths."""
 
 
-def fit(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 24"]:
+def fit(
+    skeleton: Skeleton,
+    xyz_mm: Float[Tensor, "n 21 3"],
+    start: Float[Tensor, "n 24"] | None = None,
+    steps: int = STEPS,
+) -> Float[Tensor, "n 24"]:
     """Return the articulations whose keypoints are nearest to those of RIGHT hands.
 
     `xyz_mm` are labelled hands in the root and joint convention of `skeleton`, in any frame and size. Each
     articulation is a vector as in `Articulation.flat`, with its wrist at 0. Every angle is within the limits
     of its joint. Fingers may enter one another; see `poses.freed`.
+
+    `start` are articulations where the search starts, by default the relaxed hand. From a near start, four to
+    six `steps` are enough.
     """
-    return torch.cat([angles_of(_solve(skeleton, hands)) for hands in xyz_mm.double().split(CHUNK)])
+    first = neutral_shares().expand(len(xyz_mm), -1) if start is None else shares_of(start)
+    parts = zip(xyz_mm.double().split(CHUNK), first.split(CHUNK), strict=True)
+    return torch.cat([angles_of(_solve(skeleton, hands, shares, steps)) for hands, shares in parts])
 
 
 def errors_mm(
@@ -82,26 +94,35 @@ def angles_of(shares: Float[Tensor, "n 22"]) -> Float[Tensor, "n 24"]:
     return torch.cat([torch.stack(angles, -1).flatten(1), low + (high - low) * rest, wrist], 1)
 
 
-def neutral_shares() -> Float[Tensor, "22"]:
-    """Return the shares of the relaxed hand, where every search starts."""
-    hand = neutral()
-    mcp, abduction, pip, dip = hand.fingers.T
-    low, high = FINGER_LIMITS_DEG[[0, 2]].T
+def shares_of(angles_deg: Float[Tensor, "n 24"]) -> Float[Tensor, "n 22"]:
+    """Convert articulations to shares, 0 to 1, of the range of each angle: the inverse of `angles_of`.
+
+    Angles beyond their limits are clipped. A finger that is too flexed to be spread has the share 0.5.
+    """
+    fingers, rest, _ = angles_deg.double().split([16, 6, 2], 1)
+    mcp, abduction, pip, dip = fingers.unflatten(1, (4, 4)).unbind(-1)
+    (low, high), (least, most) = FINGER_LIMITS_DEG[0].tolist(), FINGER_LIMITS_DEG[2].tolist()
     lowest, highest = dip_limits(pip)
-    mcp_share, pip_share = ((hand.fingers[:, [0, 2]] - low) / (high - low)).T
-    spread, dip_share = (abduction / most_spread(mcp) + 1) / 2, (dip - lowest) / (highest - lowest)
-    low, high = np.vstack([THUMB_LIMITS_DEG, ARCH_LIMITS_DEG]).T
-    others = (np.append(hand.thumb, hand.arch) - low) / (high - low)
-    return torch.from_numpy(np.append(np.stack([mcp_share, spread, pip_share, dip_share], 1), others))
+    spread = (abduction / most_spread(mcp).clip(1e-9, None) + 1) / 2
+    shares = [(mcp - low) / (high - low), spread, (pip - least) / (most - least)]
+    shares += [(dip - lowest) / (highest - lowest)]
+    low, high = torch.from_numpy(np.vstack([THUMB_LIMITS_DEG, ARCH_LIMITS_DEG])).T
+    return torch.cat([torch.stack(shares, -1).flatten(1), (rest - low) / (high - low)], 1).clip(0, 1)
 
 
-def _solve(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 22"]:
+def neutral_shares() -> Float[Tensor, "22"]:
+    """Return the shares of the relaxed hand, where every search starts by default."""
+    return shares_of(torch.from_numpy(neutral().flat())[None])[0]
+
+
+def _solve(
+    skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"], start: Float[Tensor, "n 22"], steps: int
+) -> Float[Tensor, "n 22"]:
     """Return the best shares by damped Gauss-Newton steps; each hand has its own damping."""
-    rest = neutral_shares()
-    shares = rest.expand(len(xyz_mm), -1)
+    rest, shares = neutral_shares(), start
     damping = torch.full((len(xyz_mm), 1), 0.1, dtype=torch.float64)
     residual, cost = _cost(skeleton, shares, rest, xyz_mm)
-    for _ in range(_STEPS):
+    for _ in range(steps):
         slopes = _slopes(skeleton, shares)
         gradient = (slopes.mT @ residual.flatten(1)[..., None])[..., 0] + _REST_MM**2 * (shares - rest)
         # The step leaves out angles that are at their limits and would go beyond.
@@ -129,9 +150,18 @@ def _slopes(skeleton: Skeleton, shares: Float[Tensor, "n 22"]) -> Float[Tensor, 
     """Return the derivatives of the aligned keypoints by the shares."""
     angles = angles_of(shares)
     by_angle = skeleton.jacobian(angles)
-    # The angles of a hand depend on its own shares alone, so the derivatives of their sum are those of each.
-    by_share = torch.func.jacrev(lambda each: angles_of(each).sum(0))(shares).movedim(0, 1)
+    by_share = _by_share(shares, angles)
     return _aligned(skeleton.keypoints_mm(angles), (by_angle.flatten(1, 2) @ by_share).unflatten(1, (21, 3)))
+
+
+def _by_share(shares: Float[Tensor, "n 22"], angles: Float[Tensor, "n 24"]) -> Float[Tensor, "n 24 22"]:
+    """Return the derivatives of the articulations by the shares.
+
+    Articulations are linear in each single share, except at a few kinks, so differences are derivatives.
+    """
+    changed = shares[:, None] + _DIFFERENCE * torch.eye(22).to(shares)
+    further = angles_of(changed.flatten(0, 1)).unflatten(0, (len(shares), 22))
+    return ((further - angles[:, None]) / _DIFFERENCE).mT
 
 
 def _improved(skeleton: Skeleton, change: Tensor, start: Tensor, hands: Tensor) -> Tensor:

@@ -35,6 +35,10 @@ CHANGES = 3 + 5 * 3 + 5 * 3
 _HEADS = np.concatenate([PARENTS, CHAINS[:, -1]])
 _KEYPOINTS = [HAND, *np.concatenate([SEGMENTS[:, ::-1], CHAINS[:, :1]], 1).ravel().tolist()]
 _MOVED = [point for point in (*np.concatenate(LEVELS).tolist(), *TIPS.tolist()) if point]
+_POSED_ORDER = np.concatenate([[HAND], *LEVELS])
+_POSED_PLACES = np.argsort(_POSED_ORDER)
+"""Where each bone is among the bones in the order in which they are posed."""
+_PARENTS_POSED = [_POSED_PLACES[PARENTS[level]] for level in LEVELS]
 _TURNED = sorted(
     [3 * bone for bone in (*CHAINS.ravel().tolist(), RING_METACARPAL, LITTLE_METACARPAL)]
     + [3 * bone + 2 for bone in CHAINS[:, 0].tolist()]
@@ -105,16 +109,19 @@ class Skeleton:
         """Return bone angles (n, 21, 3), rotations of the parents (n, 21, 3, 3) and points (n, 26, 3)."""
         slopes, rest = _bone_angles()
         angles = torch.deg2rad(angles_deg @ slopes + rest).unflatten(1, (len(PARENTS), 3))
-        rotations = (self.frames @ euler_zxy(angles) @ self.frames.mT).unbind(1)
-        identity = torch.eye(3).to(angles).expand(len(angles), 3, 3)
-        places, turns = [angles.new_zeros(len(angles), 3)] * len(_HEADS), [identity] * len(PARENTS)
-        for point in _MOVED:
-            bone = int(_HEADS[point])
-            places[point] = places[bone] + turns[bone] @ self.offsets_mm[point]
-            if point < len(PARENTS):
-                turns[point] = turns[bone] @ rotations[point]
-        before = torch.stack([turns[bone] for bone in PARENTS.tolist()], 1)
-        return angles, before, torch.stack(places, 1)
+        rotations = self.frames @ euler_zxy(angles) @ self.frames.mT
+        # All bones of a level are posed at once; the root, which does not move, comes first.
+        turns = torch.eye(3).to(angles).expand(len(angles), 1, 3, 3)
+        places = angles.new_zeros(len(angles), 1, 3)
+        for level, parents in zip(LEVELS, _PARENTS_POSED, strict=True):
+            parent = turns[:, parents]
+            moved = places[:, parents] + (parent @ self.offsets_mm[level][..., None])[..., 0]
+            places = torch.cat([places, moved], 1)
+            turns = torch.cat([turns, parent @ rotations[:, level]], 1)
+        places, turns = places[:, _POSED_PLACES], turns[:, _POSED_PLACES]
+        last = CHAINS[:, -1]
+        tips = places[:, last] + (turns[:, last] @ self.offsets_mm[TIPS][..., None])[..., 0]
+        return angles, turns[:, PARENTS], torch.cat([places, tips], 1)
 
 
 def euler_zxy(angles: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
