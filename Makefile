@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test lint docs dist clean
 
 help:   ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 10
@@ -29,5 +29,8 @@ lint: $(READY)   ## check style and types
 docs: $(READY)   ## build the documentation site in site/, offline
 	$(BIN)/python docs/site/build.py
 
+dist:   ## build wheel and source archive, and try the wheel in an empty environment
+	PYTHON=$(PYTHON) .ci/dist
+
 clean:   ## remove the environment, all runs and the site
-	rm -rf $(VENV) runs build site
+	rm -rf $(VENV) runs build dist site

@@ -25,11 +25,13 @@ def load(run: str | Path, device: str | None = None) -> Model:
     """Load a trained run.
 
     Args:
-        run: the name of a shipped model (`models()`), or a run folder: a `Path`, or a text with a path
-            separator such as "runs/mine" or "./mine".
+        run: the name of a shipped model (`models()`); a run folder: a `Path`, or a text with a path separator
+            such as "runs/mine" or "./mine"; or a run on the Hugging Face Hub, "hf-hub:owner/name@revision",
+            where the revision is a commit, a tag or a branch. A download is kept, so it works offline later.
         device: "cpu" or "cuda"; by default a GPU if there is one.
 
-    Raises HandsError if there is no such run or device.
+    `Model.run` names what was loaded, with the commit on the Hub. Raises HandsError if there is no such run
+    or device, and if a run on the Hub is private or cannot be reached.
 
     >>> model = lh.load("estimation")
     """

@@ -25,6 +25,7 @@ GROUPS = {
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
     "Use a model": ("estimate", "label", "synthesise", "transfer", "walk", "sample"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
+    "Share a run": ("publish",),
     "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),
 }
 """Purpose -> commands. "estimate" is in the module estimate, "runs join" in the module runs."""

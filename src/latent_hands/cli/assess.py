@@ -65,6 +65,7 @@ def assess(
     """
     from latent_hands.cli.assess_tables import print_assessment
     from latent_hands.predictor import Model
+    from latent_hands.runs.hub import pinned
     from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_probe_images
 
     model = Model.load(run)
@@ -89,7 +90,7 @@ def assess(
             estimator=other,
             features=find_features(model),
         )
-    text = json_format.dumps({"run": run, "root": str(root), **numbers}, indent=2)
+    text = json_format.dumps({"run": pinned(run), "root": str(root), **numbers}, indent=2)
     if out is not None:
         from latent_hands.draw import save_image
         from latent_hands.files import write_text

@@ -5,17 +5,15 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import Json, Limit, Root, Rotations, unset
+from latent_hands.cli.options import RUN_HELP, Json, Limit, Root, Rotations, unset
 
-OneRun = Annotated[str, arg(metavar="RUN", help="A run folder, or the name of a shipped model.")]
+OneRun = Annotated[str, arg(metavar="RUN", help=RUN_HELP)]
 
 
 def benchmark(
     protocol: Annotated[Literal["freihand", "ho3d"], Positional],
     root: Root,
-    run: Annotated[
-        str, arg(metavar="RUN", help="A run folder, or the name of a shipped model.")
-    ] = "estimation",
+    run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = "estimation",
     rotations: Rotations = 1,
     out: Annotated[Path, arg(metavar="FILE")] = Path("runs/pred.zip"),
     predictions: Annotated[Path | None, unset("those of RUN", "FILE")] = None,

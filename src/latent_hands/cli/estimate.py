@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from latent_hands.cli.options import (
+    RUN_HELP,
     BoneMm,
     FocalPx,
     Ids,
@@ -21,7 +22,7 @@ from latent_hands.errors import HandsError
 
 RunOption = Annotated[
     str | None,
-    unset("the shipped estimation", "RUN", "A run folder, or the name of a shipped model."),
+    unset("the shipped estimation", "RUN", RUN_HELP),
 ]
 Images = Annotated[tuple[str, ...], Positional, arg(metavar="IMAGE ...", help_behavior_hint="")]
 Boxes = Annotated[Path | None, unset("none", "FILE")]

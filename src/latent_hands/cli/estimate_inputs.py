@@ -18,6 +18,7 @@ from latent_hands.predictor.checks import bone_of
 from latent_hands.predictor.hand import check_handedness
 from latent_hands.predictor.rotations import MOST_ROTATIONS
 from latent_hands.runs.folder import EXPERIMENT
+from latent_hands.runs.hub import is_hub
 from latent_hands.runs.shipped import shipped_runs
 
 DEFAULT_RUN = "estimation"
@@ -35,7 +36,7 @@ def split_run(run: str | None, images: Sequence[str]) -> tuple[str, tuple[str, .
 
 def _is_run(text: str) -> bool:
     path = Path(text)
-    return (path / EXPERIMENT).is_file() or (not path.exists() and text in shipped_runs())
+    return is_hub(text) or (path / EXPERIMENT).is_file() or (not path.exists() and text in shipped_runs())
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from latent_hands.predictor import Model
 from latent_hands.predictor.agreement import Agreed, agreed_hands, check_agreement
 from latent_hands.progress import progress_bars
 from latent_hands.runs.folder import WEIGHTS, find_run
+from latent_hands.runs.hub import pinned
 
 
 def label_images(
@@ -42,7 +43,7 @@ def label_images(
     model = Model.load(teacher)
     check_agreement(model, given.rotations)
     made_by = {
-        "teacher": teacher,
+        "teacher": pinned(teacher),
         "weights": hashlib.sha256((find_run(teacher) / WEIGHTS).read_bytes()).hexdigest(),
         "convention": model.experiment.data.convention,
         "rotations": given.rotations,

@@ -14,9 +14,12 @@ def unset(default: str, metavar: str | None = None, help: str | None = None) -> 
     return arg(metavar=metavar, help=help, help_behavior_hint=f"(default: {default})")
 
 
-Run = Annotated[str, Positional, arg(metavar="RUN", help="A run folder, or the name of a shipped model.")]
+RUN_HELP = "A run folder, the name of a shipped model, or hf-hub:OWNER/NAME@REVISION."
+Run = Annotated[str, Positional, arg(metavar="RUN", help=RUN_HELP)]
 Runs = Annotated[
-    tuple[str, ...], Positional, arg(metavar="RUN ...", help="Run folders, or names of shipped models.")
+    tuple[str, ...],
+    Positional,
+    arg(metavar="RUN ...", help="Run folders, names of shipped models, or hf-hub:OWNER/NAME@REVISION."),
 ]
 
 _DATA_HELP = f"The data set: {', '.join(READERS)}."

@@ -46,6 +46,7 @@ def sample(
     from latent_hands.cli.tables import print_json
     from latent_hands.predictor import Model
     from latent_hands.runs.folder import weights_checksum
+    from latent_hands.runs.hub import pinned
     from latent_hands.studies.sampling.sampled import sample_images, write_samples
 
     model = Model.load(run)
@@ -53,7 +54,7 @@ def sample(
     features = find_features(model) if samples else None
     fitted = None if latents is None else latents == "fitted"
     sampled = sample_images(model, count, seed, samples, fitted, features)
-    write_samples(out, sampled, {"run": run, "weights": weights_checksum(run)})
+    write_samples(out, sampled, {"run": pinned(run), "weights": weights_checksum(run)})
     if json:
         print_json({"out": str(out)} | sampled.about)
     else:

@@ -63,13 +63,14 @@ def synthesise_set(
     from latent_hands.cli.tables import print_json
     from latent_hands.predictor import Model
     from latent_hands.runs.folder import weights_checksum
+    from latent_hands.runs.hub import pinned
     from latent_hands.studies.sampling.making import Request, make_set
     from latent_hands.studies.sampling.synthetic_set import count_images
 
     samples = find_samples(data, root, split, (), limit) if data else []
     request = Request(count, evaluation_count, seed, poses_per_scene, most_mm, poses, contents)
     about = {
-        "run": run,
+        "run": pinned(run),
         "weights": weights_checksum(run),
         "data": data,
         "data_split": split if data else None,

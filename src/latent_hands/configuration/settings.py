@@ -150,7 +150,8 @@ class Training:
     """The section [training]. The default is Adam with the paper's learning rate and batch size.
 
     Attributes:
-        start: run folder or shipped model whose weights initialise the arrows of the same names.
+        start: run folder, shipped model, or run on the Hugging Face Hub (hf-hub:owner/name@revision), whose
+            weights initialise the arrows of the same names.
         start_with: only these arrows of `start`, such as "decoders.rgb"; all others start at random.
         frozen: arrows that do not learn, such as "decoders.pose"; they stay bit-identical. So a factor can be
             added to a finished latent.

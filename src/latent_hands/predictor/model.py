@@ -28,6 +28,7 @@ from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.recombination import Recombination
 from latent_hands.predictor.sources import as_photo
 from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.hub import pinned, short_name
 
 DRAWS = 16
 """Number of draws from q(z | image) in a search."""
@@ -39,24 +40,34 @@ class Model(Recombination):
     `load` opens one. `find` finds the hands in an image, `follow` those in a video, `estimate` predicts one
     hand. `synthesise`, `transfer`, `swap`, `walk` and `rotate` decode images and hands from recombined
     factors. `save` writes a run folder.
+
+    Attributes:
+        run: the run that was loaded, with its commit if it is on the Hugging Face Hub.
     """
+
+    run: str | None = None
 
     @classmethod
     def load(cls, run: str | Path, device: str | torch.device | None = None) -> "Model":
-        """Load a run folder or a shipped model by name, by default onto a GPU if there is one.
+        """Load a run folder, a shipped model by name, or a run on the Hugging Face Hub.
+
+        The default device is a GPU if there is one.
 
         Raises HandsError if there is no such run, and for a device that is unknown or absent.
         """
         found = find_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         vae, experiment = load_run(run)
-        return cls(vae, experiment, found)
+        model = cls(vae, experiment, found)
+        model.run = pinned(run)
+        return model
 
     def save(self, path: str | Path) -> Path:
         """Write a run folder that `load` reads, and return its path.
 
         Raises HandsError if the folder exists and is not empty, or cannot be written.
         """
-        return write_run(path, self.experiment, self.vae.state_dict(), {})
+        about = {} if self.run is None else {"exported_from": short_name(self.run)}
+        return write_run(path, self.experiment, self.vae.state_dict(), about)
 
     @cached_property
     def detector(self) -> HandDetector:

@@ -10,6 +10,7 @@ from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
 from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
 
 INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")
@@ -37,7 +38,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
         load_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
         check_inputs(experiment, other, f"{runs[-1]} and {run}")
     mean = mean_weights([vae.state_dict() for vae, _ in loaded])
-    return write_run(out, experiment, mean, {"mean_of": " ".join(Path(run).name for run in runs)})
+    return write_run(out, experiment, mean, {"mean_of": " ".join(short_name(run) for run in runs)})
 
 
 def mean_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from latent_hands.files import is_temporary, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import one_writer
 from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.runs.hub import hub_folder, is_hub
 from latent_hands.runs.shipped import shipped_runs
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 from latent_hands.typed_toml import Range, read
@@ -179,12 +180,15 @@ def restore_networks(networks: Mapping[str, nn.Module], state: Mapping[str, Tens
 
 
 def find_run(run: str | Path) -> Path:
-    """Return a run folder, or the folder of a shipped model.
+    """Return a run folder, the folder of a shipped model, or that of a run on the Hugging Face Hub.
 
-    A text without a path separator is the name of a shipped model. A `Path`, a text with a separator, "." or
+    A text that begins with "hf-hub:" is a run on the Hub, which may be downloaded (`hub.hub_folder`). Another
+    text without a path separator is the name of a shipped model. A `Path`, a text with a separator, "." or
     ".." is a folder. So a local folder never hides a shipped model.
     Raises HandsError if there is no such run.
     """
+    if isinstance(run, str) and is_hub(run):
+        return hub_folder(run)
     shipped, path = shipped_runs(), Path(run)
     if isinstance(run, str) and run not in (".", "..") and not {"/", os.sep} & set(run):
         if run in shipped:

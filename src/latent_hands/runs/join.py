@@ -13,6 +13,7 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.average import check_inputs
 from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
 
 
@@ -47,7 +48,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
     networks = replace(loaded[-1][1].networks, image_encoder=first.networks.image_encoder)
     experiment = replace(first, encoders=first.encoders | encoders, networks=networks)
     load_weights(build_vae(experiment), weights, " with ".join(map(str, runs)))
-    return write_run(out, experiment, weights, {"joined": " ".join(Path(run).name for run in runs)})
+    return write_run(out, experiment, weights, {"joined": " ".join(short_name(run) for run in runs)})
 
 
 def rgb_encoders(experiment: Experiment) -> dict[str, EncoderArrow]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
 from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.hub import short_name
 
 
 def shrink(run: str | Path, out: str | Path) -> Path:
@@ -23,7 +24,7 @@ def shrink(run: str | Path, out: str | Path) -> Path:
     """
     vae, experiment = load_run(run)
     weights = {name: t.half() if t.dim() > 1 else t for name, t in vae.state_dict().items()}
-    return write_run(out, without_folders(experiment), weights, {"exported_from": Path(run).name})
+    return write_run(out, without_folders(experiment), weights, {"exported_from": short_name(run)})
 
 
 def without_folders(experiment: Experiment) -> Experiment:

@@ -23,6 +23,7 @@ from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
+from latent_hands.runs.hub import pinned
 from latent_hands.studies.gain import scores_of, warnings
 from latent_hands.studies.held_out import LEAST, split_samples
 
@@ -81,7 +82,7 @@ def fine_tune(
     and maybe "control", each with its number of "samples" and the scores "before" and "after". `load` opens
     the new run. Raises HandsError for labels that do not fit the run.
     """
-    run, model = str(run), Model.load(run)
+    run, model = pinned(run), Model.load(run)
     convention = model.experiment.data.convention
     samples = in_latent(samples, convention, run)
     learnt, held, split_by = split_samples(samples, groups, held_out)

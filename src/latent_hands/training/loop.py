@@ -18,6 +18,7 @@ from latent_hands.paper.bound import Term
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
 from latent_hands.runs.folder import Place, check_new, start_run
+from latent_hands.runs.hub import pinned
 from latent_hands.runs.metrics import cut_metrics
 from latent_hands.training.beginning import begin, continue_run
 from latent_hands.training.feeds import check_data
@@ -45,11 +46,17 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     """
     out = Path(out)
     keep_freed_memory()
+    experiment = _pinned(experiment)
     vae = build_vae(experiment)
     phases = build_phases(experiment, vae)
     accelerator = Accelerator()
     with one_writer(out) if accelerator.is_main_process else nullcontext():
         return _train(experiment, out, resume, hands, vae, phases, accelerator)
+
+
+def _pinned(experiment: Experiment) -> Experiment:
+    """Return the experiment with the commit of a run on the Hub that it starts with, which is recorded."""
+    return replace(experiment, training=replace(experiment.training, start=pinned(experiment.training.start)))
 
 
 def _train(
