@@ -49,29 +49,41 @@ def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | N
 
 
 def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Posterior:
-    """Return q of these factors, inferred from the batch by the encoder with the fewest factors.
+    """Return q of these factors, inferred from the batch by the encoders of `encoders_of`.
 
-    If no encoder infers all of them, each factor comes from the encoder with the fewest factors that infers
-    it. Encoders of the same modality and factors are averaged (`averaged`). `encoder` names the only
-    encoder to use. Raises HandsError if a factor cannot be inferred.
+    Encoders of the same modality and factors are averaged (`averaged`). `encoder` names the only encoder to
+    use. Raises HandsError if a factor cannot be inferred.
+    """
+    chosen = encoders_of(vae, factors, batch, encoder)
+    inferred = {name: vae.encode(name, batch) for name in _unique(chosen.values())}
+    return {factor: averaged([inferred[name][factor] for name in names]) for factor, names in chosen.items()}
+
+
+def encoders_of(
+    vae: DisentangledVAE, factors: Factors, given: Collection[str], encoder: str | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return the encoders that infer each factor from the modalities in `given`.
+
+    It is the encoder with the fewest factors that infers all of them, and those that are alike. If there is
+    none, each factor has the encoder with the fewest factors that infers it. `encoder` names the only encoder
+    to use. Raises HandsError if a factor cannot be inferred.
     """
     arrows = _encoders(vae) if encoder is None else {encoder: vae.encoder(encoder)}
-    readers = {name: arrow.factors for name, arrow in arrows.items() if arrow.reads in batch}
+    readers = {name: arrow.factors for name, arrow in arrows.items() if arrow.reads in given}
     together = [name for name, inferred in readers.items() if set(factors) <= set(inferred)]
-    chosen: dict[str, str] = {}
+    chosen: dict[str, tuple[str, ...]] = {}
     for factor in factors:
         able = together or [name for name, inferred in readers.items() if factor in inferred]
         if not able:
-            given = ", ".join(key for key in batch if key != "right")
-            raise HandsError(f"no encoder infers {' and '.join(factors)} from {given}; {_arrows(vae)}")
-        chosen[factor] = min(able, key=lambda name: len(readers[name]))
-    alike = {
-        name: [n for n in readers if _kind(arrows[n]) == _kind(arrows[name])] for name in chosen.values()
-    }
-    inferred = {name: vae.encode(name, batch) for names in alike.values() for name in names}
-    return {
-        factor: averaged([inferred[each][factor] for each in alike[name]]) for factor, name in chosen.items()
-    }
+            present = ", ".join(key for key in given if key != "right")
+            raise HandsError(f"no encoder infers {' and '.join(factors)} from {present}; {_arrows(vae)}")
+        kind = _kind(arrows[min(able, key=lambda name: len(readers[name]))])
+        chosen[factor] = tuple(name for name in readers if _kind(arrows[name]) == kind)
+    return chosen
+
+
+def _unique(groups: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(name for group in groups for name in group))
 
 
 def averaged(posteriors: Sequence[Gaussian]) -> Gaussian:

@@ -1,5 +1,6 @@
 """Detection of hands in whole images: where they are, and which of them are right hands."""
 
+import copy
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,6 +124,11 @@ class Detector:
                 f"{folder / WEIGHTS} does not hold the weights of a detector: {error}"
             ) from error
         return cls(network, settings, device)
+
+    @property
+    def network(self) -> DetectionNetwork:
+        """A copy of the network with folded BatchNorm, float32."""
+        return copy.deepcopy(self._fused)
 
     def with_settings(self, settings: Settings) -> "Detector":
         """Return a detector with the same network and other settings."""

@@ -107,7 +107,7 @@ class TrainedGraph:
         """Return q(z | crops) of the factors that describe a hand; arguments and errors as in `outputs`."""
         batch: Batch = {self.reads(encoder): crops.to(self.device)}
         batch |= {} if right is None else {"right": right.to(self.device)}
-        return synthesis.posterior(self.vae, self._factors(encoder), batch, encoder)
+        return synthesis.posterior(self.vae, self.hand_factors(encoder), batch, encoder)
 
     @torch.inference_mode()
     def hands_of(
@@ -149,7 +149,7 @@ class TrainedGraph:
         self, latent: Float[Tensor, "batch d"], right: Bool[Tensor, " batch"] | None = None
     ) -> dict[str, Tensor]:
         """Decode vectors of the form of `Prediction.latent` into the hands of `outputs`."""
-        factors = self._factors(None)
+        factors = self.hand_factors()
         parts = latent.to(self.device).split([self.vae.latent[factor] for factor in factors], dim=1)
         right = None if right is None else right.to(self.device)
         decoded = synthesis.decode(self.vae, dict(zip(factors, parts, strict=True)), right, DECODED)
@@ -258,7 +258,7 @@ class TrainedGraph:
         count = len(next(iter(latent.values())))
         return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
 
-    def _factors(self, encoder: str | None) -> synthesis.Factors:
+    def hand_factors(self, encoder: str | None = None) -> synthesis.Factors:
         """Return the factors of the pose, and those of `MEASURED` that can be inferred, too."""
         pose = self.factors_of("pose")
         names = [encoder] if encoder else self.vae.encoders

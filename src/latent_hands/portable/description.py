@@ -1,0 +1,182 @@
+"""What an exported model says of itself: its networks, conventions and rules, as plain JSON.
+
+`latent_hands.lite` and the page read this description and nothing else of the run.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latent_hands import synthesis
+from latent_hands.data.labels import LABELS
+from latent_hands.detection import Detector
+from latent_hands.detection.network import MULTIPLE, STRIDE
+from latent_hands.errors import HandsError
+from latent_hands.hand.conventions import recorded
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.paper.latent import Gaussian
+from latent_hands.predictor import Model
+from latent_hands.predictor.model import DRAWS
+from latent_hands.predictor.spreads import drawn
+from latent_hands.predictor.trained_graph import DECODED
+from latent_hands.runs.folder import find_run, weights_checksum
+from latent_hands.typed_toml import to_table
+
+FORMAT = 1
+"""The version of the description. A reader refuses another one."""
+DETECTOR = "detector.onnx"
+READ_IMAGES = ("rgb", "tag", "identity_tag", "background_tag")
+CONVENTIONS = {
+    "images": "RGB; (batch, 3, side, side), rows from top to bottom; value = byte / 127.5 - 1, so -1 to 1",
+    "crop": (
+        "a square around the hand, resized with antialiasing to side_px; mid-grey (128) outside the image; "
+        "the first one has 1.25 times the larger side of the box around the joints"
+    ),
+    "joints": (
+        "21 in the order of RHD: palm, then thumb, index, middle, ring, little finger, each tip to base; the "
+        " palm is the midpoint of the wrist and the middle finger's MCP: wrist = 2 palm - MCP"
+    ),
+    "unit": "lengths of the middle finger's bone between MCP and PIP; 40 mm where it is not known",
+    "camera": "x right, y down, z forward; pixel centres are at integers",
+    "rotations": "points are rows: pose = cpose @ viewpoint",
+    "right_hands": (
+        "mirror: the image of a right hand is mirrored before it is read, and its hand is mirrored back; "
+        "condition: networks with the input right are given 1 for right hands and 0 for left ones"
+    ),
+    "frame": (
+        "ray: poses have their z axis along the ray through the crop's centre; camera: along the optical axis"
+    ),
+    "latent": "q(z | image) is a Gaussian of each factor; encoders give its mean and its log-variance",
+}
+
+
+def describe(run: str | Path, model: Model, detector: Detector, half: bool) -> dict[str, Any]:
+    """Return the description of the model of a run, which is exported with a detector.
+
+    `half`: whether weights are stored in float16.
+
+    Raises HandsError for a model that neither predicts hands from images nor writes images.
+    """
+    name, vae, data = find_run(run).resolve().name, model.vae, model.experiment.data
+    hands, sources = _hands(model), _sources(vae)
+    if hands is None and not sources:
+        read = ", ".join(dict.fromkeys(vae.encoder(each).reads for each in vae.encoders))
+        raise HandsError(
+            f"{name} cannot be exported: it has no encoder of rgb for the factors of a pose, and no decoder "
+            f"of rgb; its encoders read {read}"
+        )
+    used = {each for names in (hands or {}).get("encoders", {}).values() for each in names}
+    used |= {n for kinds in sources.values() for of in kinds.values() for names in of.values() for n in names}
+    return {
+        "format": FORMAT,
+        "name": name,
+        "weights": {"sha256": weights_checksum(run), "type": "float16" if half else "float32"},
+        "conventions": CONVENTIONS,
+        "side_px": model.crop_px,
+        "frame": data.frame,
+        "right_hands": data.right_hands,
+        "convention": recorded(data.convention),
+        "latent": vae.latent,
+        "encoders": {each: _encoder(model, each) for each in vae.encoders if each in used},
+        "decoders": {each: _decoder(model, each) for each in vae.decoders},
+        "detector": None if hands is None else _detector(detector),
+        "hands": hands,
+        "sources": sources,
+        "rules": _rules(model),
+        "noise": {} if hands is None else _noise(vae.latent, hands["factors"]),
+    }
+
+
+def _encoder(model: Model, name: str) -> dict[str, Any]:
+    arrow = model.vae.encoder(name)
+    return {
+        "file": f"encoder_{name}.onnx",
+        "reads": arrow.reads,
+        "unit": unit_of(arrow.reads),
+        "shape": [size or model.crop_px for size in arrow.modality.shape],
+        "factors": arrow.sizes,
+        "sided": arrow.sided,
+    }
+
+
+def _decoder(model: Model, name: str) -> dict[str, Any]:
+    arrow = model.vae.decoder(name)
+    return {
+        "file": f"decoder_{name}.onnx",
+        "writes": arrow.writes,
+        "unit": unit_of(arrow.writes),
+        "shape": [size or model.crop_px for size in arrow.modality.shape],
+        "factors": {factor: model.vae.latent[factor] for factor in arrow.factors},
+        "sided": arrow.sided,
+    }
+
+
+def unit_of(modality: str) -> str:
+    """Return the unit and frame of a modality, in words. Log-odds are those of 1."""
+    if modality in READ_IMAGES:
+        return "image: byte / 127.5 - 1"
+    unit = getattr(LABELS.get(modality), "unit", "")
+    return f"log-odds of: {unit}" if modality in ("side", "presence") else unit
+
+
+def _detector(detector: Detector) -> dict[str, Any]:
+    return {
+        "file": DETECTOR,
+        "multiple": MULTIPLE,
+        "stride": STRIDE,
+        "settings": to_table(detector.settings),
+    }
+
+
+def _hands(model: Model) -> dict[str, Any] | None:
+    """Return how hands are read from images; None if the model cannot do that."""
+    try:
+        factors = model.hand_factors()
+        encoders = synthesis.encoders_of(model.vae, factors, ["rgb"])
+    except HandsError:
+        return None
+    written = {model.vae.decoder(name).writes for name in model.vae.decoders}
+    able = [each for each in DECODED if each in written and set(model.factors_of(each)) <= set(factors)]
+    return {
+        "factors": list(factors),
+        "pose_factors": list(model.factors_of("pose")),
+        "encoders": encoders,
+        "decoders": {each: synthesis.find_decoder(model.vae, each, factors) for each in able},
+    }
+
+
+def _sources(vae: DisentangledVAE) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Return the encoders of the factors of pose and content by the modality that they read.
+
+    It is empty for a model that writes no images.
+    """
+    if "rgb" not in {vae.decoder(name).writes for name in vae.decoders}:
+        return {}
+    roles = {"pose": synthesis.pose_factors(vae), "content": synthesis.content_factors(vae)}
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for role, factors in roles.items():
+        for read in dict.fromkeys(vae.encoder(name).reads for name in vae.encoders):
+            try:
+                found.setdefault(role, {})[read] = synthesis.encoders_of(vae, factors, [read])
+            except HandsError:  # no encoder infers them from this modality alone
+                continue
+    return found
+
+
+def _rules(model: Model) -> dict[str, Any]:
+    """Return the rules of judgement, and the temperature of draws."""
+    experiment = model.experiment
+    return {
+        "handedness": to_table(experiment.handedness),
+        "presence": to_table(experiment.presence),
+        "confidence": to_table(experiment.confidence),
+        "temperature": experiment.sampling.temperature,
+    }
+
+
+def _noise(latent: Mapping[str, int], factors: list[str]) -> dict[str, Any]:
+    """Return the noise of the draws of each factor, so that spreads are those of the torch model."""
+    one = {f: Gaussian(torch.zeros(1, latent[f]), torch.zeros(1, latent[f])) for f in factors}
+    return {f: [[float(f"{x:.9g}") for x in row] for row in z.tolist()] for f, z in drawn(one, DRAWS).items()}

@@ -1,0 +1,102 @@
+"""Exporting a run: ONNX files of its networks, and model.json, which describes them."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latent_hands.detection import Detector
+from latent_hands.files import write_bytes, write_text
+from latent_hands.lock import new_folder
+from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.networks.fusion import fused
+from latent_hands.paper.graph import DisentangledVAE
+from latent_hands.portable.description import DETECTOR, describe
+from latent_hands.portable.networks import (
+    DecoderNetwork,
+    DetectorNetwork,
+    EncoderNetwork,
+    import_onnx,
+    to_onnx,
+)
+from latent_hands.predictor import Model
+
+DESCRIPTION = "model.json"
+MAPS = ("sides", "place", "size")
+MOMENTS = ("mean", "log_var")
+
+
+def export_model(run: str | Path, out: str | Path, *, half: bool = False) -> Path:
+    """Write a run as ONNX files that need no torch, and return their folder.
+
+    `latent_hands.lite` runs them. The folder has model.json, which describes networks, conventions and rules,
+    one file for each encoder and decoder, and the detector of hands if the run predicts hands from images.
+    Each file is compared with torch when it is written.
+
+    Args:
+        run: a run folder, or the name of a shipped model.
+        out: a new folder.
+        half: whether weights are stored in float16, which halves the files. They are converted to float32
+            when they are loaded, so all computation is in float32.
+
+    Raises HandsError without the extra `onnx`, if there is no such run, if it neither predicts hands from
+    images nor writes images, for a network that ONNX cannot express, and if `out` is not empty.
+    """
+    import_onnx()
+    model, detector = Model.load(run, "cpu"), Detector.load()
+    description = describe(run, model, detector, half)
+    vae = _float32(model.vae)
+    with new_folder(Path(out)) as folder:
+        for name, arrow in description["encoders"].items():
+            network = EncoderNetwork(vae.encoder(name))
+            inputs = _inputs(arrow["reads"], arrow["shape"], arrow["sided"])
+            content = to_onnx(f'encoder "{name}"', network, inputs, MOMENTS, _about(arrow), half)
+            write_bytes(folder / arrow["file"], content)
+        for name, arrow in description["decoders"].items():
+            network = DecoderNetwork(vae.decoder(name), vae.latent)
+            inputs = _inputs("latent", [sum(arrow["factors"].values())], arrow["sided"])
+            content = to_onnx(f'decoder "{name}"', network, inputs, (arrow["writes"],), _about(arrow), half)
+            write_bytes(folder / arrow["file"], content)
+        if description["detector"]:
+            write_bytes(folder / DETECTOR, _detector(detector, description["detector"], half))
+        write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
+    return Path(out)
+
+
+def _float32(vae: DisentangledVAE) -> DisentangledVAE:
+    """Return a copy that computes in float32, with folded BatchNorm where that is possible."""
+    vae = copy.deepcopy(vae).eval().requires_grad_(False)
+    for name in vae.encoders:
+        arrow = vae.encoder(name)
+        if isinstance(arrow.network, EfficientNetLite0):
+            arrow.network = fused(arrow.network)
+    for module in vae.modules():
+        if hasattr(module, "precision"):
+            setattr(module, "precision", "float32")  # noqa: B010
+    return vae
+
+
+def _detector(detector: Detector, about: dict[str, Any], half: bool) -> bytes:
+    network = detector.network
+    network.precision = "float32"
+    side = about["multiple"]
+    inputs = {"image": _noise(2, 3, 3 * side, 4 * side)}
+    return to_onnx("the detector", DetectorNetwork(network), inputs, MAPS, _about(about), half, sides=True)
+
+
+def _inputs(name: str, shape: list[int], sided: bool) -> dict[str, Tensor]:
+    """Return example inputs of a batch of two."""
+    return {name: _noise(2, *shape)} | ({"right": torch.tensor([0.0, 1.0])} if sided else {})
+
+
+def _noise(*shape: int) -> Tensor:
+    """Return numbers from -1 to 1."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def _about(arrow: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a file: its entry of the description, with the conventions in short."""
+    return {f"latent_hands.{key}": value for key, value in arrow.items() if key != "file"}
