@@ -1,0 +1,165 @@
+"""What all clients of a studio share: a run, the directions of its factors, and the hands it shows."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_hands import draw, synthesis
+from latent_hands.draw import ImageArray
+from latent_hands.hand import geometry
+from latent_hands.hand.conventions import FRAMING
+from latent_hands.hand.rig.poses import sample_articulation
+from latent_hands.hand.translation import translate
+from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
+from latent_hands.paper.modality import Batch
+from latent_hands.pixels import from_bytes, to_images
+from latent_hands.predictor import Model
+from latent_hands.studio.directions import Directions, measured
+from latent_hands.studio.puppet import Puppet, joints_mm, pose_of
+
+JOINTS = ("pose", "cpose", "viewpoint")
+"""The modalities that follow from 21 joints."""
+_HANDS, _PER_UNIT = 192, 4
+_SKELETON_PX = 256
+
+
+class Instrument:
+    """A run as an instrument: joints in, factors, images and hands out. It keeps no state of a user.
+
+    Args:
+        model: the run.
+        name: its name, as the user wrote it.
+    """
+
+    def __init__(self, model: Model, name: str):
+        self.model, self.name = model, name
+        self.vae, self.sizes = model.fast.vae, dict(model.vae.latent)
+        reads = {each: self.vae.encoder(each).reads for each in self.vae.encoders}
+        arrows = [self.vae.encoder(each) for each, modality in reads.items() if modality in JOINTS]
+        inferred = {factor for arrow in arrows for factor in arrow.factors}
+        self.posed = tuple(factor for factor in self.sizes if factor in inferred)
+        """The factors that follow from joints."""
+        self.others = tuple(factor for factor in self.sizes if factor not in inferred)
+        """All other factors: the content."""
+        self.writes = {self.vae.decoder(each).writes for each in self.vae.decoders}
+        self.rereads = "rgb" in self.writes and self.reads_images(self.sizes)
+        """Whether all factors can be read again from the image that they make."""
+
+    @torch.inference_mode()
+    def pose_posterior(self, pose: Float[Tensor, "n 21 3"]) -> Posterior:
+        """Return q of the factors `posed`, given 3DPoses of left hands in "rhd_bones"."""
+        pose = pose.float()
+        if self.convention != FRAMING:
+            pose = translate(pose, FRAMING, self.convention)
+        cpose, viewpoint = geometry.canonicalise(pose)
+        return self._posterior(self.posed, {"pose": pose, "cpose": cpose, "viewpoint": viewpoint})
+
+    @torch.inference_mode()
+    def image_posterior(self, images: Float[Tensor, "n 3 px px"], factors: Sequence[str]) -> Posterior:
+        """Return q of some factors, given crops in [-1, 1].
+
+        Raises HandsError if the run cannot infer them from images.
+        """
+        return self._posterior(tuple(factors), {"rgb": images})
+
+    @torch.inference_mode()
+    def images(self, latent: synthesis.Samples) -> list[ImageArray]:
+        """Return the images of latents, or drawings of their hands if the run decodes no images."""
+        latent = self._moved(latent)
+        if "rgb" in self.writes:
+            return to_images(self._decoded(latent, "rgb"))
+        poses = self._decoded(latent, "pose").float().cpu().numpy()
+        frame = draw.framing(*poses)
+        return [draw.skeleton(pose, size_px=_SKELETON_PX, frame=frame) for pose in poses]
+
+    @torch.inference_mode()
+    def poses(self, latent: synthesis.Samples) -> Float[Tensor, "n 21 3"]:
+        """Return the 3DPoses of latents, as left hands in "rhd_bones"."""
+        pose = self._decoded(self._moved(latent), "pose").float().cpu()
+        return pose if self.convention == FRAMING else translate(pose, self.convention, FRAMING)
+
+    def reread(self, latent: Latent) -> Latent:
+        """Return the factors that the run's own encoder reads from the image of a latent."""
+        images = from_bytes(torch.from_numpy(np.stack(self.images(latent))).permute(0, 3, 1, 2))
+        return {name: z.cpu() for name, z in means(self.image_posterior(images, tuple(self.sizes))).items()}
+
+    def reads_images(self, factors: Iterable[str]) -> bool:
+        """Return whether encoders of images infer all of these factors."""
+        arrows = [self.vae.encoder(name) for name in self.vae.encoders]
+        return set(factors) <= {each for arrow in arrows if arrow.reads == "rgb" for each in arrow.factors}
+
+    def prior(self, seed: int) -> Latent:
+        """Return a draw of the factors `others` from N(0, I)."""
+        generator = torch.Generator().manual_seed(seed)
+        return {name: torch.randn(1, self.sizes[name], generator=generator) for name in self.others}
+
+    def unknown(self, factors: Sequence[str]) -> Posterior:
+        """Return the prior of some factors, as a posterior that knows nothing."""
+        return {name: Gaussian(*torch.zeros(2, 1, self.sizes[name])) for name in factors}
+
+    def random_puppet(self, seed: int) -> Puppet:
+        """Return a hand in a random pose and viewpoint."""
+        return Puppet(*(part[0] for part in random_hands(1, seed)))
+
+    @property
+    def convention(self) -> str:
+        """The joint convention of the run."""
+        return self.model.experiment.data.convention
+
+    @cached_property
+    def directions(self) -> dict[str, Directions]:
+        """The principal directions of each factor, measured once for all clients.
+
+        Typical latents of the factors `posed` come from random hands, those of the others from N(0, I).
+        """
+        typical = means(self.pose_posterior(pose_of(joints_mm(*random_hands(_HANDS, 0)))))
+        return {name: self._directions(name, typical) for name in self.sizes}
+
+    @torch.inference_mode()
+    def _directions(self, factor: str, typical: Latent) -> Directions:
+        written = self._shown_by(factor)
+        rest = {name: torch.zeros(1, size) for name, size in self.sizes.items()}
+        rest |= {name: z.mean(dim=0, keepdim=True).cpu() for name, z in typical.items()}
+        if factor in typical:
+            z = typical[factor].cpu()
+        else:
+            draws = torch.Generator().manual_seed(0)
+            z = torch.randn(_PER_UNIT * self.sizes[factor], self.sizes[factor], generator=draws)
+
+        def decode(part: Tensor) -> Tensor:
+            latent = {name: each.expand(len(part), -1) for name, each in rest.items()} | {factor: part}
+            return self._decoded(self._moved(latent), written)
+
+        return measured(z, decode, prior=factor not in typical)
+
+    def _shown_by(self, factor: str) -> str:
+        """Return the modality that shows a factor best."""
+        arrows = [self.vae.decoder(name) for name in self.vae.decoders]
+        written = [arrow.writes for arrow in arrows if factor in arrow.factors]
+        first = "pose" if factor in self.posed else "rgb"
+        return first if first in written else written[0]
+
+    def _decoded(self, latent: synthesis.Samples, written: str) -> Tensor:
+        left = torch.zeros(len(next(iter(latent.values()))), dtype=torch.bool, device=self.model.device)
+        return synthesis.decode(self.vae, latent, left, [written])[written]
+
+    def _posterior(self, factors: tuple[str, ...], batch: Batch) -> Posterior:
+        batch = batch | {"right": torch.zeros(len(next(iter(batch.values()))), dtype=torch.bool)}
+        found = synthesis.posterior(self.vae, factors, self._moved(batch))
+        return {name: Gaussian(q.mean.float().cpu(), q.log_var.float().cpu()) for name, q in found.items()}
+
+    def _moved(self, tensors: Batch) -> Batch:
+        return {name: each.to(self.model.device) for name, each in tensors.items()}
+
+
+@lru_cache(4)
+def random_hands(count: int, seed: int) -> tuple[Float[Tensor, "n 24"], Float[Tensor, "n 3 3"]]:
+    """Return joint angles and rotations of random hands, as attributes of `Puppet`."""
+    rng = np.random.default_rng(seed)
+    angles = torch.from_numpy(np.stack([sample_articulation(rng).flat() for _ in range(count)]))
+    angles[:, 22:] = 0  # no keypoint depends on the wrist
+    return angles, geometry.nearest_rotation(torch.from_numpy(rng.standard_normal((count, 3, 3))))

@@ -1,0 +1,117 @@
+"""Photographs that users give: within limits, with all their hands, whose factors can be loaded."""
+
+import io
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from latent_hands.data.formats.image import decode, open_image
+from latent_hands.draw import ImageArray
+from latent_hands.errors import HandsError
+from latent_hands.hand import geometry
+from latent_hands.hand.boxes import crop_of_box
+from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.conventions import FRAMING
+from latent_hands.hand.skeleton import PALM
+from latent_hands.paper.latent import Posterior
+from latent_hands.predictions import drawing
+from latent_hands.predictor import Hand, Model, Photo
+from latent_hands.predictor.convention import in_convention
+from latent_hands.studio.instrument import Instrument
+
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS = 25_000_000
+LONGER_PX = 1280
+"""The longer side of a photograph is reduced to this, for the search and for the memory."""
+MOST_HANDS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A photograph and the hands in it.
+
+    Attributes:
+        name: the name of its file.
+        rgb: the image; its longer side has at most LONGER_PX pixels.
+        hands: all hands that were found, by falling score.
+    """
+
+    name: str
+    rgb: ImageArray
+    hands: tuple[Hand, ...]
+
+    @property
+    def overlay(self) -> ImageArray:
+        """The image with its hands drawn over it."""
+        return drawing(self.rgb, self.hands)
+
+
+def find(estimator: Model, name: str, content: bytes) -> Photograph:
+    """Read the bytes of an image file and find its hands.
+
+    Raises HandsError for more than MAX_BYTES or MAX_PIXELS, and for a file that is not an image.
+    """
+    rgb = read(name, content)
+    return Photograph(name, rgb, tuple(estimator.find(rgb, most=MOST_HANDS)))
+
+
+def read(name: str, content: bytes) -> ImageArray:
+    """Return the pixels of an image file, reduced to LONGER_PX. Raises HandsError as `find` does."""
+    if len(content) > MAX_BYTES:
+        raise HandsError(f"{name} has {len(content):,} bytes; the limit is {MAX_BYTES:,}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload"
+        path.write_bytes(content)
+        try:
+            with open_image(path) as image:
+                if (pixels := image.width * image.height) > MAX_PIXELS:
+                    raise HandsError(f"it has {pixels:,} pixels; the limit is {MAX_PIXELS:,}")
+                rgb = decode(image)
+        except HandsError as error:
+            raise HandsError(str(error).replace(str(path), name)) from error
+    zoom = LONGER_PX / max(rgb.shape[:2])
+    if zoom >= 1:
+        return rgb
+    height, width = (max(round(side * zoom), 1) for side in rgb.shape[:2])
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def factors_of(instrument: Instrument, photograph: Photograph, index: int) -> tuple[Posterior, torch.Tensor]:
+    """Return q of all factors of one hand, and its 3DPose as a left hand in "rhd_bones".
+
+    The factors of the pose come from the estimated joints, the others from the crop of the hand, if the run
+    reads images. Right hands are mirrored. Raises HandsError if there is no such hand.
+    """
+    if not 0 <= index < len(photograph.hands):
+        raise HandsError(f"{photograph.name} has {len(photograph.hands)} hands; there is no hand {index + 1}")
+    hand = in_convention(photograph.hands[index], FRAMING)
+    photo = crop_photo(instrument, photograph, hand)
+    left = photo.as_left()
+    pose = geometry.normalise(photo.along_ray(torch.from_numpy(hand.pose).float()))[0]
+    pose = geometry.mirror(pose) if hand.handedness == "right" else pose
+    posterior = instrument.pose_posterior(pose[None])
+    if instrument.others and instrument.reads_images(instrument.others):
+        posterior |= instrument.image_posterior(left.crop(instrument.model.crop_px), instrument.others)
+    return posterior, pose
+
+
+def crop_photo(instrument: Instrument, photograph: Photograph, hand: Hand) -> Photo:
+    """Return the crop of a hand that the run was trained for: around its palm, or around its joints."""
+    if instrument.model.experiment.data.crop != "scene":
+        return Photo(photograph.rgb, hand.handedness, crop_of_box(hand.box_px), hand.K)
+    pose, uv_px = (torch.from_numpy(each).float() for each in (hand.pose, hand.uv_px))
+    side_px = SCENE_BONES * float(geometry.place(pose, uv_px)[2].exp())
+    u, v = uv_px[PALM].tolist()
+    box = (u + 0.5 - side_px / 2, v + 0.5 - side_px / 2, side_px, side_px)
+    return Photo(photograph.rgb, hand.handedness, box, hand.K)
+
+
+def encode_png(rgb: ImageArray) -> bytes:
+    """Return an image as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,317 @@
+"""The studio without a browser: hands follow drags, factors follow sliders, every step can be undone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from studios import instrument
+
+from latent_hands.errors import HandsError
+from latent_hands.hand import geometry
+from latent_hands.hand.skeleton import FINGERS, WRIST
+from latent_hands.paper.latent import Gaussian
+from latent_hands.studio import photographs
+from latent_hands.studio.directions import Directions
+from latent_hands.studio.leakage import leakage
+from latent_hands.studio.photographs import encode_png
+from latent_hands.studio.puppet import FAR, Puppet, turn_about
+from latent_hands.studio.session import MOST_UNDO, Session
+from latent_hands.studio.state import FORMAT, MAX_BYTES, State
+
+RUNS = ("synthesis", "algorithm_2", "estimation")
+
+
+def same(a: State, b: State) -> bool:
+    return all(torch.equal(a.latent[name], b.latent[name]) for name in a.latent) and torch.equal(
+        a.puppet.joints_mm, b.puppet.joints_mm
+    )
+
+
+# The hand
+
+
+def test_the_relaxed_hand_is_a_left_hand_that_points_up_and_shows_its_palm():
+    joints = Puppet.relaxed().joints_mm
+    assert joints[FINGERS["middle"][-1], 1] < -50 < 20 < joints[WRIST, 1]
+    cpose, _ = geometry.canonicalise(Puppet.relaxed().pose)
+    assert cpose[FINGERS["middle"][-1], 2] < 0  # left hands flex towards negative z
+    assert joints[FINGERS["thumb"][-1], 0] < 0 < joints[FINGERS["little"][-1], 0]
+
+
+def test_a_dragged_fingertip_follows_in_the_camera_frame_and_the_others_stay():
+    hand = Puppet.relaxed().turned(turn_about(1, 40.0))
+    tip = FINGERS["index"][-1]
+    target = hand.joints_mm[tip] + torch.tensor([0.0, 5, 0]).double() @ hand.rotation.abs()
+    moved = hand.dragged("index", target)
+    assert (moved.joints_mm[tip] - target).norm() < 4
+    others = [joint for joint in range(21) if joint not in FINGERS["index"]]
+    torch.testing.assert_close(moved.joints_mm[others], hand.joints_mm[others])
+
+
+@pytest.mark.parametrize("target", [[30.0, 20, -10], [0, -100, 0], [0, 0, 3]])
+def test_the_wrist_points_to_its_target_and_the_hand_is_rigid(target):
+    hand, target = Puppet.relaxed(), torch.tensor(target).double()
+    moved = hand.with_wrist_towards(target)
+    wrist = moved.joints_mm[WRIST]
+    torch.testing.assert_close(wrist / wrist.norm(), target / target.norm())
+    torch.testing.assert_close(torch.cdist(*[moved.joints_mm] * 2), torch.cdist(*[hand.joints_mm] * 2))
+    assert torch.linalg.det(moved.rotation) > 0.999
+
+
+def test_a_wrist_at_the_palm_and_a_wrist_turned_half_around_are_no_problem():
+    hand = Puppet.relaxed()
+    assert hand.with_wrist_towards(torch.zeros(3)) is hand
+    opposite = hand.with_wrist_towards(-hand.joints_mm[WRIST])
+    torch.testing.assert_close(opposite.joints_mm[WRIST], -hand.joints_mm[WRIST])
+
+
+def test_turns_about_the_axes_are_those_of_the_image():
+    x, y, z = torch.eye(3).double()
+    for axis, (start, end) in enumerate(((y, z), (z, x), (x, y))):
+        torch.testing.assert_close(start @ turn_about(axis, 90.0), end, atol=1e-6, rtol=0)
+
+
+def test_a_hand_follows_the_pose_of_another_one():
+    wanted = instrument().random_puppet(3)
+    found = Puppet.relaxed().following(wanted.pose, FAR)
+    assert (found.joints_mm - wanted.joints_mm).norm(dim=-1).mean() < 1
+
+
+# Directions
+
+
+def directions(d: int = 5) -> tuple[Directions, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(400, d, generator=generator) @ torch.randn(d, d, generator=generator) + 3
+    outputs = 10 * z[:, :1] + z[:, 1:2] @ torch.ones(1, 3)
+    return Directions.find(z, outputs), z
+
+
+def test_coordinates_and_moves_are_inverse():
+    axes, z = directions()
+    moved = axes.moved(z[:1], 2, -1.5)
+    before, after = axes.coordinates(z[:1]), axes.coordinates(moved)
+    assert after[2] == pytest.approx(-1.5, abs=1e-4)
+    others = [0, 1, 3, 4]
+    torch.testing.assert_close(after[others], before[others], atol=1e-4, rtol=0)
+    torch.testing.assert_close(axes.moved(moved, 2, float(before[2])), z[:1], atol=1e-4, rtol=0)
+
+
+def test_typical_latents_have_coordinates_of_unit_variance():
+    axes, z = directions()
+    coordinates = torch.stack([axes.coordinates(each[None]) for each in z])
+    torch.testing.assert_close(torch.cov(coordinates.T), torch.eye(5).double(), atol=0.01, rtol=0)
+    assert axes.scale() == pytest.approx(float((2 * torch.cov(z.T.double()).trace()).sqrt()), rel=1e-3)
+
+
+def test_the_first_direction_changes_the_output_and_the_last_ones_do_not():
+    axes, _ = directions()
+    change = axes.change
+    assert float(change.sum()) == pytest.approx(1)
+    assert bool((change.diff() <= 1e-12).all())
+    assert axes.axes[2:, 0].abs().max() < 0.1 * axes.axes[0, 0].abs()
+
+
+def test_the_marked_spread_is_that_of_draws():
+    axes, z = directions()
+    posterior = Gaussian(z[:1], torch.tensor([[0.0, -1, -2, 1, 0.5]]))
+    generator = torch.Generator().manual_seed(1)
+    draws = torch.stack([axes.coordinates(posterior.draw(generator)) for _ in range(800)])
+    torch.testing.assert_close(draws.std(dim=0), axes.spread(posterior), rtol=0.12, atol=0)
+
+
+# Sessions
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_command_changes_only_its_factors_and_is_undone(run):
+    session = Session(instrument(run))
+    posed = session.instrument.posed
+    commands = [
+        (lambda: session.drag("ring", torch.tensor([0.0, -40, -40])), posed),
+        (lambda: session.drag_wrist(torch.tensor([40.0, 30, 0])), posed),
+        (lambda: session.turn(turn_about(2, 15.0)), posed),
+        (session.random_pose, posed),
+        (lambda: session.slide(posed[0], 0, 1.0), posed[:1]),
+        (lambda: session.draw(posed[0]), posed[:1]),
+    ]
+    if session.instrument.others:
+        commands.append((session.random_content, session.instrument.others))
+    for command, factors in commands:
+        before = session.state
+        command()
+        session.settle()
+        changed = {f for f in before.latent if not torch.equal(before.latent[f], session.state.latent[f])}
+        assert changed == set(factors)
+        assert same(session.before, before)
+        after = session.state
+        assert session.undo()
+        assert same(session.state, before)
+        assert session.redo()
+        assert same(session.state, after)
+
+
+def test_a_gesture_is_one_step_of_undo():
+    session = Session(instrument())
+    first = session.state
+    for y in (-60.0, -50.0, -40.0):
+        session.drag("index", torch.tensor([0.0, y, -20]))
+    assert session.steps == (1, 0)
+    session.settle()
+    session.drag("index", torch.tensor([0.0, -30.0, -20]))
+    assert session.steps == (2, 0)
+    session.undo()
+    session.undo()
+    assert same(session.state, first)
+    assert not session.undo()
+
+
+def test_a_new_command_ends_redo_and_the_past_is_bounded():
+    session = Session(instrument())
+    for _ in range(MOST_UNDO + 5):
+        session.random_content()
+    assert session.steps == (MOST_UNDO, 0)
+    session.undo()
+    session.random_content()
+    assert session.steps[1] == 0
+    assert not session.redo()
+
+
+def test_a_slider_shows_what_it_was_set_to():
+    session = Session(instrument())
+    for factor, axes in session.instrument.directions.items():
+        session.slide(factor, 1, 2.0)
+        assert axes.coordinates(session.state.latent[factor])[1] == pytest.approx(2, abs=1e-3)
+        assert session.state.sources[factor].endswith("(edited)")
+
+
+def test_swaps_walks_and_draws_change_one_factor():
+    session = Session(instrument())
+    session.keep("A")
+    session.random_content()
+    session.random_pose()
+    session.keep("B")
+    a, b = session.both()
+    four = session.swapped("content")
+    for factor, order in (("pose", (a, b, a, b)), ("content", (a, b, b, a))):
+        assert torch.equal(four[factor], torch.cat([state.latent[factor] for state in order]))
+    walk = session.walk("pose", 5)
+    torch.testing.assert_close(walk["pose"][[0, 4]], torch.cat([a.latent["pose"], b.latent["pose"]]))
+    assert torch.equal(walk["content"], a.latent["content"].expand(5, -1))
+    draws = session.draws("pose", 3)
+    assert len(draws["pose"].unique(dim=0)) == 3
+    session.take("content", "A")
+    assert torch.equal(session.state.latent["content"], a.latent["content"])
+    assert torch.equal(session.state.latent["pose"], b.latent["pose"])
+
+
+def test_an_empty_place_is_an_error_that_says_what_to_do():
+    with pytest.raises(HandsError, match="place A is empty"):
+        Session(instrument()).both()
+
+
+def test_sessions_of_one_instrument_do_not_share_a_state():
+    first, second = Session(instrument()), Session(instrument())
+    before = second.state
+    first.random_pose()
+    first.keep("A")
+    assert second.state is before
+    assert second.kept == {}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_run_shows_an_image_of_its_latent(run):
+    images = instrument(run).images(Session(instrument(run)).state.latent)
+    assert images[0].dtype == np.uint8
+    assert images[0].shape[2] == 3
+
+
+# Leakage
+
+
+def test_nothing_leaks_where_nothing_changed_and_only_touched_factors_count_as_moved():
+    session = Session(instrument())
+    latent = session.state.latent
+    assert [change.reread for change in leakage(instrument(), latent, latent)] == [0, 0]
+    session.slide("content", 0, 3.0)
+    changes = {change.factor: change for change in leakage(instrument(), latent, session.state.latent)}
+    assert changes["content"].touched
+    assert not changes["pose"].touched
+    assert changes["pose"].pose_mm is not None
+
+
+def test_a_run_without_images_has_no_leakage():
+    state = Session(instrument("estimation")).state
+    assert leakage(instrument("estimation"), state.latent, state.latent) == []
+
+
+# Saved states
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_state_is_read_back_as_it_was_written(run):
+    session = Session(instrument(run))
+    session.random_pose()
+    sizes = session.instrument.sizes
+    read = State.from_json(session.state.to_json(run), sizes)
+    for name in sizes:
+        torch.testing.assert_close(read.latent[name], session.state.latent[name])
+        torch.testing.assert_close(read.posterior[name].log_var, session.state.posterior[name].log_var)
+    torch.testing.assert_close(read.puppet.joints_mm, session.state.puppet.joints_mm, atol=1e-3, rtol=0)
+    assert read.sources == session.state.sources
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("format", "another", FORMAT),
+        ("latent", {"pose": [0.0]}, "32 finite numbers"),
+        ("latent", {}, 'no factor "pose"'),
+        ("angles_deg", [None] * 24, "24 numbers"),
+        ("angles_deg", [float("nan")] * 24, "24 finite numbers"),
+        ("rotation", [[0, 0, 0]] * 3, "rotation matrix"),
+        ("rotation", 7, "3 rows"),
+    ],
+)
+def test_a_broken_state_is_an_error(key, value, message):
+    session = Session(instrument())
+    record = json.loads(session.state.to_json("synthesis")) | {key: value}
+    with pytest.raises(HandsError, match=message):
+        State.from_json(json.dumps(record), session.instrument.sizes)
+
+
+def test_large_states_and_other_files_are_errors():
+    sizes = instrument().sizes
+    with pytest.raises(HandsError, match="the limit is"):
+        State.from_json(" " * (MAX_BYTES + 1), sizes)
+    with pytest.raises(HandsError, match="not a JSON file"):
+        State.from_json(b"\x89PNG", sizes, "a.json")
+
+
+# Photographs
+
+
+def test_uploads_are_limited_in_bytes_and_in_pixels(monkeypatch):
+    png = encode_png(np.zeros((40, 60, 3), np.uint8))
+    monkeypatch.setattr(photographs, "MAX_PIXELS", 2399)
+    with pytest.raises(HandsError, match=r"a\.png: it has 2,400 pixels; the limit is 2,399"):
+        photographs.read("a.png", png)
+    monkeypatch.setattr(photographs, "MAX_BYTES", len(png) - 1)
+    with pytest.raises(HandsError, match="the limit is"):
+        photographs.read("a.png", png)
+
+
+def test_an_upload_that_is_no_image_is_an_error_with_its_name():
+    with pytest.raises(HandsError, match=r"^note\.txt"):
+        photographs.read("note.txt", b"no image")
+
+
+def test_large_photographs_are_reduced(monkeypatch):
+    monkeypatch.setattr(photographs, "LONGER_PX", 50)
+    assert photographs.read("a.png", encode_png(np.zeros((100, 200, 3), np.uint8))).shape == (25, 50, 3)
+
+
+def test_a_png_is_lossless():
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert np.array_equal(photographs.read("a.png", encode_png(rgb)), rgb)
