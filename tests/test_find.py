@@ -289,6 +289,17 @@ def test_rules_of_the_experiment_drop_hands_and_state_confidence(model, image):
     assert len(model.find(image, boxes=[BOX])) == 1  # a given box is a hand
 
 
+def test_small_detected_hands_are_dropped(model, image):
+    model.detector = Found(detection(score=0.9))
+    always = Presence(bias=9.0, score=0.0, spread=0.0, disagreement=0.0, overlap=0.0)
+    (hand,) = model.find(image)
+    side = hand.crop_px[2]
+    for least_px, found in ((side - 0.01, 1), (side + 0.01, 0)):
+        model.experiment = replace(model.experiment, presence=replace(always, least_px=least_px))
+        assert len(model.find(image)) == found
+        assert len(model.find(image, boxes=[BOX])) == 1  # a given box is a hand
+
+
 def test_the_rule_of_presence_reads_improbable_detections(model):
     own = model.detector.settings.threshold
     rule = Presence(bias=0.0, score=1.0, spread=0.0, disagreement=0.0, overlap=0.0, least_score=own / 4)

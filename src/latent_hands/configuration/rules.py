@@ -50,6 +50,7 @@ class Presence:
         decoded: weight of the log-odds of a hand that the model decodes, if a decoder writes `presence`.
         least_score: smallest score of the shipped detector's detections that are read. The rule decides about
             them, so it is smaller than the detector's own threshold. 1: the detector's own.
+        least_px: smallest side of a detected hand's crop, in pixels of the image. Smaller hands are dropped.
     """
 
     bias: Coefficient
@@ -61,6 +62,7 @@ class Presence:
     side_px: Coefficient = 0.0
     decoded: Coefficient = 0.0
     least_score: Annotated[float, Range(0.0, 1.0)] = 1.0
+    least_px: Annotated[float, Range(0.0, 1000.0)] = 0.0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ DRAWS = 16
 RIGHT_MM = 30.0
 """A joint is right if it is at most as far from the ground truth."""
 MATCH_IOU = 0.3
+LEAST_PX = 36.0
+"""Detections with a smaller crop are not judged: hands of less than about 25 pixels are not read reliably."""
 LEAST_VISIBLE = 8
 """Hands of fewer visible joints count neither as hands nor as anything else."""
 Rows = list[tuple[dict[str, float], float]]
@@ -36,7 +38,7 @@ class Observations:
     """Measurements on labelled hands: features with the target of each rule.
 
     handedness: target 1 (features are turned such that the truth is a right hand).
-    presence: target 1 for a detection that is a labelled hand, 0 for any other.
+    presence: target 1 for a detection that is a labelled hand, 0 for any other. Small ones do not count.
     confidence: target is the share of joints within 30 mm.
     images_without: features of the detections in each image without hands.
     """
@@ -87,6 +89,7 @@ def observe(
         false = [
             presence_features(reading, each.box_px, each.score, model.crop_px)
             for reading, each in zip(readings[2 * len(hands) :], others, strict=True)
+            if reading.photo.side_px >= LEAST_PX
         ]
         seen.presence.extend((each, 0.0) for each in false)
         if complete and not labelled:
@@ -104,7 +107,7 @@ def _add_hand(
     reading = right if is_right else left
     features = side_features(left, right, detection.right if detection else 0.5)
     seen.handedness.append(({k: v if is_right else -v for k, v in features.items()}, 1.0))
-    if detection is not None:
+    if detection is not None and reading.photo.side_px >= LEAST_PX:
         seen.presence.append(
             (presence_features(reading, detection.box_px, detection.score, model.crop_px), 1.0)
         )

@@ -14,7 +14,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
-from latent_hands.evaluation.observing import Observations, Rows, observe
+from latent_hands.evaluation.observing import LEAST_PX, Observations, Rows, observe
 from latent_hands.predictor import Model
 from latent_hands.predictor.judging import LIMITS, Rule, weights_of
 from latent_hands.progress import Advance
@@ -24,7 +24,7 @@ FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
 LEAST_SCORE = 0.03
 """Smallest score of detections that the rule of presence decides about."""
-LOST_SHARE = 0.075
+LOST_SHARE = 0.05
 """The share of detected hands that may be dropped to reach it."""
 
 
@@ -49,13 +49,14 @@ def fit_confidence(rows: Rows) -> Confidence:
 def fit_presence(seen: Observations) -> Presence | None:
     """Fit the rule of presence; None unless there are both hands and other detections.
 
+    Detections with a crop below `LEAST_PX` do not count (`observe`).
     The threshold is the smallest at which at most `FALSE_SHARE` of the images without hands have a hand,
     but drops at most `LOST_SHARE` of the detected hands. It is 0.5 without such images.
     """
     targets = _targets(seen.presence)
     if len(seen.presence) == 0 or targets.min() == targets.max():
         return None
-    rule = Presence(**_fitted(Presence, seen.presence, 0.1), least_score=LEAST_SCORE)
+    rule = Presence(**_fitted(Presence, seen.presence, 0.1), least_score=LEAST_SCORE, least_px=LEAST_PX)
     if not seen.images_without:
         return rule
     highest = [max(_probabilities(rule, each), default=0.0) for each in seen.images_without]

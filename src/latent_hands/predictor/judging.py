@@ -9,7 +9,7 @@ from latent_hands.predictor.reading import Reading
 
 LEAST = 1e-3
 """Smallest value of a feature whose logarithm counts, in bone lengths."""
-LIMITS = ("threshold", "least_score")
+LIMITS = ("threshold", "least_score", "least_px")
 """Settings of rules that are no weights."""
 Rule = Handedness | Presence | Confidence
 CERTAIN = 0.999
@@ -71,9 +71,11 @@ def presence_features(reading: Reading, box: Box, score: float, crop_px: int) ->
 
 
 def is_hand(rule: Presence | None, reading: Reading, box: Box, score: float, crop_px: int) -> bool:
-    """Return whether a detection is probably a hand; without a rule, every one is."""
+    """Return whether a detection is large enough and probably a hand; without a rule, every one is."""
     if rule is None:
         return True
+    if reading.photo.side_px < rule.least_px:
+        return False
     return probability(rule, presence_features(reading, box, score, crop_px)) >= rule.threshold
 
 
