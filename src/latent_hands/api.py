@@ -18,6 +18,7 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.predictor import Model
 from latent_hands.runs.shipped import shipped_models
+from latent_hands.streaming import Live
 from latent_hands.typed_toml import to_table, write_value
 
 
@@ -36,6 +37,44 @@ def load(run: str | Path, device: str | None = None) -> Model:
     >>> model = lh.load("estimation")
     """
     return Model.load(run, device)
+
+
+def live(
+    source: int | str | Path = 0,
+    run: Model | str | Path = "estimation",
+    *,
+    smooth: str = "online",
+    handedness: str | None = None,
+    bone_mm: float | None = None,
+    focal_px: float | None = None,
+    most: int = 2,
+) -> Live:
+    """Follow the hands in front of a camera: `for hands in lh.live(0): ...`.
+
+    The result is an iterator over lists of `Hand`, one for each frame that is estimated; see `Live`. When the
+    model is slower than the camera, older frames are dropped. `.frame` is the frame of the last hands,
+    `.rates` states frames a second, latency and dropped frames, and `.close()` releases the camera.
+
+    Args:
+        source: a camera: its number from 0, "camera:NAME" or its device; or a video file, which plays in its
+            own time.
+        run: a model, or what `load` accepts.
+        smooth: "online" filters with the frames so far, "none" gives each frame alone.
+        handedness, bone_mm, most: as in `Model.follow`.
+        focal_px: the focal length in pixels of the first frame.
+
+    Raises HandsError as `load` does, and as `Live` does for a camera that is missing or busy.
+    """
+    model = run if isinstance(run, Model) else Model.load(run)
+    return Live(
+        source,
+        model,
+        smooth=smooth,
+        handedness=handedness,
+        bone_mm=bone_mm,
+        focal_px=focal_px,
+        most=most,
+    )
 
 
 def models() -> dict[str, str]:

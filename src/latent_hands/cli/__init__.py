@@ -23,7 +23,7 @@ GROUPS = {
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export", "synthesise-set"),
     "Train": ("train", "fine-tune", "detector train"),
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
-    "Use a model": ("estimate", "label", "synthesise", "transfer", "walk", "sample", "export-model"),
+    "Use a model": ("estimate", "live", "label", "synthesise", "transfer", "walk", "sample", "export-model"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Share a run": ("publish",),
     "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),

@@ -1,0 +1,146 @@
+"""The command live."""
+
+import os
+import sys
+import webbrowser
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, OptionalHandedness, unset
+from latent_hands.errors import HandsError
+
+if TYPE_CHECKING:
+    from latent_hands.predictor import Hand
+    from latent_hands.streaming import Live
+
+File = Annotated[Path | None, unset("none", "FILE")]
+
+
+def live(
+    source: Annotated[str, Positional, arg(metavar="CAMERA|FILE")] = "0",
+    run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = "estimation",
+    handedness: OptionalHandedness = None,
+    bone_mm: BoneMm = None,
+    focal: FocalPx = None,
+    smooth: Annotated[Literal["online", "none"], arg(metavar="{online,none}")] = "online",
+    most: Annotated[int, arg(metavar="N")] = 2,
+    record: File = None,
+    json: File = None,
+    window: Annotated[bool, arg(help_behavior_hint="")] = True,
+    browser: Annotated[bool, arg(help_behavior_hint="")] = True,
+    port: Annotated[int, arg(metavar="N")] = 0,
+    limit: Annotated[int | None, unset("until Ctrl-C or the end of the video", "N")] = None,
+) -> None:
+    """Follow the hands in front of a camera, and show them in the browser.
+
+    $ latent-hands live
+    $ latent-hands live 1 --record session.mp4 --json session.jsonl
+    $ latent-hands live clip.mp4 --no-window --json clip.jsonl
+
+    Output: a page on this machine with the newest frame, its hands, frames a second, latency and dropped
+    frames; its address is printed. --record and --json write until Ctrl-C, and Ctrl-C loses nothing.
+
+    The newest frame is used: when the model is slower than the camera, frames are dropped and counted. A
+    video plays in its own time, as if it came from a camera; `latent-hands estimate` reads all of its frames.
+    Over SSH, forward the port: ssh -L 8000:127.0.0.1:8000 HOST, with --port 8000.
+
+    Args:
+        source: A camera, 0 for the first one or camera:NAME, or a video file.
+        smooth: Smoothing of the hands with the frames so far (online), or none.
+        most: Largest number of hands at a time.
+        record: Write the frames with their hands as a video, FILE.mp4.
+        json: Write the hands as JSON Lines, one line a frame, FILE.jsonl (docs/outputs.md).
+        window: Show no page.
+        browser: Print the address of the page, and do not open it.
+        port: Port of the page on 127.0.0.1; 0 is any free one.
+        limit: Stop after N frames.
+    """
+    from latent_hands.cli.sources import check_outputs
+    from latent_hands.data.readers.reading import check_limit
+    from latent_hands.draw import VideoWriter
+    from latent_hands.interrupt import on_interrupt
+    from latent_hands.predictions import ImageHands, LineWriter, drawing
+    from latent_hands.predictor import Model
+    from latent_hands.progress import progress_bars
+    from latent_hands.streaming import Live, Page
+    from latent_hands.streaming.source import source_of
+
+    check_limit(limit)
+    check_ending("--record", record, ".mp4")
+    check_ending("--json", json, ".jsonl")
+    file = source_of(source).file
+    check_outputs([] if file is None else [file], [], [each for each in (record, json) if each is not None])
+    model = Model.load(run)
+    with on_interrupt() as stop, ExitStack() as opened, progress_bars() as advance:
+        options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal}
+        stream = opened.enter_context(Live(source, model, smooth=smooth, most=most, stop=stop, **options))
+        name = stream.source.name
+        page = opened.enter_context(Page(port, f"Latent Hands: {name}")) if window else None
+        video = None if record is None else opened.enter_context(VideoWriter(record))
+        lines = None if json is None else opened.enter_context(LineWriter(json))
+        for number, hands in enumerate(islice(stream, limit)):
+            frame = stream.frame
+            assert frame is not None
+            if lines is not None:
+                size_px = frame.rgb.shape[1], frame.rgb.shape[0]
+                named = f"{name}-{frame.number:05d}"
+                lines.add(ImageHands(named, size_px, hands, file, frame.number, frame.seconds))
+            drawn = None
+            if video is not None or (page is not None and page.viewed):
+                drawn = drawing(frame.rgb, hands)
+            if video is not None and drawn is not None:
+                video.add(drawn, frame.seconds)
+            if page is not None:
+                if number == 0:
+                    announce(page.url, browser)
+                page.show(status_of(stream, hands, record), drawn)
+            advance(f"{name}: frames", number + 1, limit, text_of(stream, hands))
+    rates = stream.rates
+    print(f"{name}: {rates.frames} frames, {rates.dropped} dropped, {rates.fps:.1f} frames/s at the end")
+    for written in (record, json):
+        if written is not None and rates.frames:
+            print(written)
+
+
+def check_ending(option: str, file: Path | None, ending: str) -> None:
+    """Raise HandsError for a file of another format."""
+    if file is not None and file.suffix.lower() != ending:
+        raise HandsError(f"{option} is {file}, but must end in {ending}")
+
+
+def announce(url: str, browser: bool) -> None:
+    """Print the address of the page, and open it if there is a desktop here."""
+    print(f"latent-hands: {url} shows the hands; Ctrl-C ends", file=sys.stderr)
+    desktop = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    if browser and desktop and "SSH_CONNECTION" not in os.environ:
+        webbrowser.open(url)
+
+
+def status_of(stream: "Live", hands: "list[Hand]", record: Path | None) -> dict[str, Any]:
+    """Return what the page says about the newest frame."""
+    rates, frame = stream.rates, stream.frame
+    return {
+        "frames": rates.frames,
+        "dropped": rates.dropped,
+        "fps": rates.fps,
+        "latency_ms": 1000 * rates.latency_s,
+        "seconds": None if frame is None else frame.seconds,
+        "recording": None if record is None else record.name,
+        "hands": [
+            {"track": hand.track, "handedness": hand.handedness, "confidence": hand.confidence}
+            for hand in hands
+        ],
+    }
+
+
+def text_of(stream: "Live", hands: "list[Hand]") -> str:
+    """Return the rates and the hands of the newest frame in one line."""
+    rates = stream.rates
+    return (
+        f"{rates.fps:.1f} frames/s, latency {1000 * rates.latency_s:.0f} ms, {rates.dropped} dropped, "
+        f"{len(hands)} hands"
+    )
