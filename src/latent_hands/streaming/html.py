@@ -45,6 +45,7 @@ def html(title: str) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
 <title>{escape(title)}</title>
 <style>{STYLE}</style>
 </head>
@@ -67,7 +68,7 @@ def _hash(text: str) -> str:
 
 
 POLICY = (
-    f"default-src 'none'; img-src 'self'; connect-src 'self'; style-src {_hash(STYLE)}; "
+    f"default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src {_hash(STYLE)}; "
     f"script-src {_hash(SCRIPT)}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 """What the page may do: its own style and script, and nothing from elsewhere."""
