@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from latent_hands import draw
+from latent_hands.draw.figures import curves
 from latent_hands.draw.skeletons import rotated_to
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import FINGERS, JOINTS
@@ -111,7 +112,7 @@ def test_a_gif_runs_forwards_and_backwards(tmp_path: Path):
 def test_files_are_written_whole(tmp_path: Path):
     draw.save_image(GREY, tmp_path / "new" / "a.png")
     assert np.array_equal(np.array(Image.open(tmp_path / "new" / "a.png")), GREY)
-    draw.curves(tmp_path / "new" / "b.png", {"EPE": {"train": ([1, 2], [30.0, 20.0])}}, "epoch", "mm")
+    curves(tmp_path / "new" / "b.png", {"EPE": {"train": ([1, 2], [30.0, 20.0])}}, "epoch", "mm")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
 
 

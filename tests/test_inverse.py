@@ -8,12 +8,13 @@ from conftest import SHARED
 from latent_hands.data import Sample, open_data
 from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import mirror
-from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.collision import penetration_mm
 from latent_hands.hand.rig.inverse import angles_of, calibrate, errors_mm, fit, neutral_shares
 from latent_hands.hand.rig.kinematics import CHANGES, Skeleton
+from latent_hands.hand.rig.limits import within_limits
 from latent_hands.hand.rig.model import HandModel
-from latent_hands.hand.rig.poses import TOUCH_MM, neutral, sample_articulation, within_limits
+from latent_hands.hand.rig.poses import TOUCH_MM, sample_articulation
 from latent_hands.rendering.retarget import retarget, right_hands_mm
 from latent_hands.rendering.scene import sample_view
 

@@ -15,7 +15,7 @@ from latent_hands.beyond.painter import (
 from latent_hands.configuration import load_experiment, write_experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
-from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP
 from latent_hands.paper.bound import Bound
 from latent_hands.paper.graph import DisentangledVAE

@@ -8,20 +8,16 @@ import pytest
 from latent_hands.errors import HandsError
 from latent_hands.hand.rig.articulation import Articulation, blend, neutral
 from latent_hands.hand.rig.collision import penetration_mm, segment_distance
-from latent_hands.hand.rig.natural import Mixture
-from latent_hands.hand.rig.poses import (
+from latent_hands.hand.rig.limits import (
     FINGER_LIMITS_DEG,
     FIST_FLEXION_DEG,
     THUMB_LIMITS_DEG,
-    TOUCH_MM,
     WRIST_LIMITS_DEG,
-    claws,
     closure,
-    gestures,
-    sample_articulation,
-    with_wrist,
     within_limits,
 )
+from latent_hands.hand.rig.natural import Mixture
+from latent_hands.hand.rig.poses import TOUCH_MM, claws, gestures, sample_articulation, with_wrist
 
 
 def draws(count: int, seed: int = 0) -> list[Articulation]:

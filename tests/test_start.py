@@ -1,20 +1,60 @@
 """The start of programs: what is slow to import stays unimported."""
 
 import ctypes
+import json
 import platform
 import subprocess
 import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
 
 from latent_hands.memory import keep_freed_memory
 
+SLOW = {
+    "torch._dynamo",
+    "torch._inductor",
+    "sympy",
+    "matplotlib",
+    "accelerate",
+    "scipy",
+    "roma",
+    "beartype",
+    "av",
+}
+"""What neither the estimate of an image nor the construction of a graph needs; torch alone takes a second."""
 
-def test_building_a_graph_imports_no_compiler():
-    """PyTorch's compiler takes seconds to import."""
+
+def imported(program: str, *arguments: object) -> set[str]:
+    """Return the names of the modules that are imported when a program has run."""
+    program += "; import json, sys; print(json.dumps(list(sys.modules)))"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, timeout=120, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_an_estimate_imports_nothing_that_it_does_not_need(tmp_path: Path):
+    image = tmp_path / "photo.png"
+    Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(image)
     program = (
-        "import sys; from latent_hands.build import build_vae; from latent_hands.configuration import *; "
-        "build_vae(load_experiment('study_estimation')); sys.exit('torch._dynamo' in sys.modules)"
+        "import sys; from latent_hands.cli import main; "
+        "assert main(['estimate', sys.argv[1], '--box', '8,8,48,48', '--out', sys.argv[2]]) == 0; "
+        "from latent_hands.build import build_vae; from latent_hands.configuration import load_experiment; "
+        "build_vae(load_experiment('study_estimation'))"
     )
-    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
+    names = imported(program, image, tmp_path / "out")
+    assert (tmp_path / "out" / "photo.png").is_file()
+    assert "torch" in names
+    assert not names & SLOW
+
+
+def test_rendering_imports_no_torch():
+    pytest.importorskip("warp")
+    names = imported("import latent_hands as lh; lh.render; lh.render_counterfactual")
+    assert "warp" in names
+    assert "torch" not in names
 
 
 def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):

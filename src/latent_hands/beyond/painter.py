@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_hands.errors import HandsError
-from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP, PALM
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.spec import DECODERS, Precision, Request, image_autocast

@@ -24,17 +24,28 @@ def build_vae(experiment: Experiment) -> DisentangledVAE:
     Raises HandsError for unknown factors, modalities and networks, for a decoder that cannot be painted over
     another one, and for more than MAX_WEIGHTS weights, before they take memory.
     """
+    sketch_vae(experiment)
+    return construct_vae(experiment)
+
+
+def sketch_vae(experiment: Experiment) -> DisentangledVAE:
+    """Return the graph on the device "meta": its weights have shapes and no memory.
+
+    Raises HandsError as `build_vae` does.
+    """
     with Unfilled(), torch.device("meta"):
-        weights = sum(parameter.numel() for parameter in _graph(experiment).parameters())
+        vae = construct_vae(experiment)
+    weights = sum(parameter.numel() for parameter in vae.parameters())
     if weights > MAX_WEIGHTS:
         raise HandsError(
             f"the graph has {weights:,} weights; it can have at most {MAX_WEIGHTS:,}: make hidden, layers, "
             "width or decoder_width of [networks] smaller"
         )
-    return _graph(experiment)
+    return vae
 
 
-def _graph(experiment: Experiment) -> DisentangledVAE:
+def construct_vae(experiment: Experiment) -> DisentangledVAE:
+    """Return the graph, whatever its size; arguments and other errors as in `build_vae`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(experiment.training.seed)
         encoders = {name: build_encoder(experiment, name, a) for name, a in experiment.encoders.items()}

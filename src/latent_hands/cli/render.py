@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import NewData, Shard, Workers, unset
+from latent_hands.cli.options import NewData, Shard, unset
 from latent_hands.errors import HandsError
 
 
@@ -18,7 +18,9 @@ def render(
         int | None, unset("320; with --counterfactual 128", "PX", "Side of the images in pixels.")
     ] = None,
     seed: Annotated[int, arg(metavar="N")] = 0,
-    workers: Workers = None,
+    workers: Annotated[
+        int | None, unset("one for each core; 1 below 60 images", "N", "Number of parallel processes.")
+    ] = None,
     shard: Shard = None,
     poses_per_scene: Annotated[int | None, unset("4", "N")] = None,
     evaluation_count: Annotated[int | None, unset("a tenth; with --counterfactual 1200", "N")] = None,
@@ -90,10 +92,7 @@ def render(
         whole_images: Render whole images with any number of hands, without content tags.
         no_hand: The share of whole images without hands: faces, feet, bare arms, objects.
     """
-    from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset
-    from latent_hands.rendering.sets.moving import render_moving
-    from latent_hands.rendering.sets.whole_set import render_whole_images
     from latent_hands.rendering.variety import Variety
 
     shared: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
@@ -106,6 +105,8 @@ def render(
         raise HandsError("--counterfactual, --moving and --whole-images are different sets; give one of them")
     sequences = {name: value for name, value in {"frames": frames, "fps": fps}.items() if value is not None}
     if moving:
+        from latent_hands.rendering.sets.moving import render_moving
+
         for name in given.keys() & {"poses_per_scene", "poses", "poses_share"}:
             raise HandsError(f"{name} is {given[name]}; it cannot be given with --moving")
         render_moving(out, **given, **sequences)
@@ -116,6 +117,8 @@ def render(
     if no_hand is not None and not whole_images:
         raise HandsError(f"no_hand is {no_hand}; it needs --whole-images")
     if whole_images:
+        from latent_hands.rendering.sets.whole_set import render_whole_images
+
         elsewhere = {*ordinary, "scene_size", "factor_tags", "defocus"}
         for name in sorted(elsewhere & given.keys()):
             raise HandsError(f"{name} is {given[name]}; it cannot be given with --whole-images")
@@ -125,6 +128,8 @@ def render(
         print(f"{out}: {given['count']} whole training images with labels")
         return
     if counterfactual:
+        from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
+
         for name in ordinary.keys() & given.keys():
             raise HandsError(f"{name} is {given[name]}; it cannot be given with --counterfactual")
         render_counterfactual(out, **given)

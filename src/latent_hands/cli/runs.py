@@ -100,7 +100,7 @@ def calibrate(
         picture: File of the reliability diagram of the confidence.
     """
     from latent_hands.cli.sources import find_samples, parse_set
-    from latent_hands.draw import save_figure
+    from latent_hands.draw.figures import save_figure
     from latent_hands.draw.reliability import reliability_diagram
     from latent_hands.evaluation.calibration import calibrate as fit
     from latent_hands.evaluation.rules import calibrate_rules

@@ -11,13 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_hands.build.unfilled import Unfilled
 from latent_hands.detection.letterbox import Rgb, View, stacked, views
 from latent_hands.detection.network import MULTIPLE, DetectionNetwork
 from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.hand.boxes import Box
-from latent_hands.networks.fusion import fused
+from latent_hands.networks.fusion import fuse, fused
 from latent_hands.networks.packing import fastest_type, packed
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 from latent_hands.typed_toml import Range, read, read_toml, to_table, write
@@ -95,7 +96,7 @@ class Detector:
         self.device = torch.device(device or "cpu")
         self._dtype = fastest_type(self.device)
         self._fused = fused(network)
-        faster = fused(self._fused).to(self.device, self._dtype)
+        faster = copy.deepcopy(self._fused).to(self.device, self._dtype)
         self._network = packed(faster) if self.device.type == "cpu" else faster
         self._network.precision = "float32"  # the weights already have the type of the computation
 
@@ -115,7 +116,8 @@ class Detector:
             )
         table = read_toml(folder / SETTINGS).get("detector", {})
         settings = read(Settings, table, str(folder / SETTINGS), "detector")
-        network = fused(DetectionNetwork())
+        with Unfilled():
+            network = fuse(DetectionNetwork())
         try:
             weights, _ = read_tensors(folder / WEIGHTS)
             load_weights(network, {n: t.float() for n, t in weights.items()}, str(folder / WEIGHTS))
@@ -132,7 +134,9 @@ class Detector:
 
     def with_settings(self, settings: Settings) -> "Detector":
         """Return a detector with the same network and other settings."""
-        return Detector(self._fused, settings, self.device)
+        other = copy.copy(self)
+        other.settings = settings
+        return other
 
     def with_least_score(self, score: float) -> "Detector":
         """Return a detector that returns all hands of this score, or of its own threshold if that is less."""

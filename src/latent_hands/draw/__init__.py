@@ -1,6 +1,6 @@
 """Draw hands over images and in 3D, and arrange images on pages."""
 
-from latent_hands.draw.sheets import contact_sheet, curves, grid, save_figure, save_gif, save_image
+from latent_hands.draw.sheets import contact_sheet, grid, save_gif, save_image
 from latent_hands.draw.skeletons import (
     PALETTE,
     PREDICTION,
@@ -24,11 +24,9 @@ __all__ = [
     "Points",
     "VideoWriter",
     "contact_sheet",
-    "curves",
     "framing",
     "grid",
     "overlay",
-    "save_figure",
     "save_gif",
     "save_image",
     "skeleton",

@@ -1,21 +1,18 @@
-"""Arrange images on pages: grids with headings, animations, curves. Files are written whole or not at all."""
+"""Arrange images on pages: grids with headings, animations. Files are written whole or not at all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from latent_hands.draw.skeletons import INK, PALETTE, PAPER, PREDICTION, RULE, TRUTH, ImageArray
+from latent_hands.draw.skeletons import INK, PAPER, RULE, ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.files import write_whole
 
 FRAME_MS = 80
 WRITTEN = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-Line = tuple[Sequence[float | int], Sequence[float | int]]
 
 
 @lru_cache
@@ -83,13 +80,13 @@ def save_image(image: ImageArray, path: Path) -> Path:
     """
     if Image.registered_extensions().get(path.suffix.lower()) not in WRITTEN:
         raise HandsError(f"{path} does not end like an image file; use .png, .jpg, .webp, .tif or .bmp")
-    return _whole(path, lambda temporary: Image.fromarray(image).save(temporary))
+    return write_drawing(path, lambda temporary: Image.fromarray(image).save(temporary))
 
 
 def save_gif(frames: Sequence[ImageArray], path: Path) -> Path:
     """Write an endless animation that runs forwards and backwards, and return the path."""
     images = [Image.fromarray(frame) for frame in [*frames, *frames[-2:0:-1]]]
-    return _whole(
+    return write_drawing(
         path,
         lambda temporary: images[0].save(
             temporary, save_all=True, append_images=images[1:], duration=FRAME_MS, loop=0
@@ -97,36 +94,7 @@ def save_gif(frames: Sequence[ImageArray], path: Path) -> Path:
     )
 
 
-def _whole(path: Path, write: Callable[[Path], object]) -> Path:
+def write_drawing(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file and its folders, by `files.write_whole`, and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(path, write)
-
-
-def curves(path: Path, panels: Mapping[str, Mapping[str, Line]], x_label: str, y_label: str = "") -> Path:
-    """Write line plots side by side as an image: panel title -> line name -> (x, y)."""
-    figure = Figure(figsize=(4.4 * len(panels), 3.0), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
-        _panel(axis, title, lines, x_label, y_label)
-    return save_figure(figure, path, dpi=160)
-
-
-def save_figure(figure: Figure, path: Path, dpi: int = 220) -> Path:
-    """Write a figure in the format of the ending.
-
-    Equal figures give equal files, because PDFs have no date.
-    """
-    undated = {"CreationDate": None} if path.suffix == ".pdf" else None
-    return _whole(path, lambda temporary: figure.savefig(temporary, dpi=dpi, metadata=undated))
-
-
-def _panel(axis: Axes, title: str, lines: Mapping[str, Line], x_label: str, y_label: str) -> None:
-    inks = [PREDICTION, TRUTH, *PALETTE.values()]
-    for (name, (x, y)), ink in zip(lines.items(), inks, strict=False):
-        axis.plot(x, y, label=name, color=ink, linewidth=1.6, marker="." if len(x) < 3 else None)
-    axis.set_title(title, fontsize=11, loc="left", color=INK)
-    axis.set(xlabel=x_label, ylabel=y_label)
-    axis.grid(color="#e6e6e2", linewidth=0.8)
-    axis.spines[["top", "right"]].set_visible(False)
-    if len(lines) > 1:
-        axis.legend(frameon=False, fontsize=9)

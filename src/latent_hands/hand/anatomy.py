@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
-from latent_hands.hand.rig.poses import FINGER_LIMITS_DEG
+from latent_hands.hand.rig.limits import FINGER_LIMITS_DEG
 from latent_hands.hand.skeleton import FINGERS, INDEX_MCP, LITTLE_MCP, MIDDLE_MCP
 
 _KNUCKLES = [chain[0] for chain in FINGERS.values()]

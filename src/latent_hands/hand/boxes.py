@@ -21,6 +21,9 @@ ROOM = 1.2
 
 The mean of an uncertain posterior shows a hand too small. The value is chosen on Ge et al. (2019).
 """
+SCENE_BONES = 7.2
+"""Side of the box of a scene (`camera.palm_box`) in middle MCP-PIP bones: an open hand around its palm just
+fits."""
 LEAST_SIDE_PX = 4.0
 """The smallest side of a crop: the joints of a hand of a few pixels may coincide."""
 

@@ -15,11 +15,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.geometry import in_plane
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
-
-SCENE_BONES = 7.2
-"""Side of the box of a scene (`palm_box`) in middle MCP-PIP bones: an open hand around its palm just fits."""
 
 
 def project(xyz: Float[Tensor, "*batch n 3"], K: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch n 2"]:

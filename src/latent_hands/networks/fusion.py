@@ -6,7 +6,7 @@ from typing import TypeVar
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from latent_hands.networks.efficientnet import EverySecond
 
@@ -33,7 +33,12 @@ def fused(network: Network) -> Network:
 
     The result is equal up to rounding. Its weights have no gradient.
     """
-    network = copy.deepcopy(network).eval()
+    return fuse(copy.deepcopy(network))
+
+
+def fuse(network: Network) -> Network:
+    """Change a network as `fused` does, without a copy, and return it."""
+    network.eval()
     for name, part in list(network.named_modules()):
         if is_layer(part):
             parent, _, own = name.rpartition(".")
@@ -47,6 +52,7 @@ def is_layer(part: nn.Module) -> bool:
 
 
 def _fused_layer(part: nn.Module) -> nn.Sequential:
+    """Return a layer without its BatchNorm. The convolution of `part` is changed, not copied."""
     conv, stride, norm, nonlinearity = part.children()
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
@@ -54,5 +60,8 @@ def _fused_layer(part: nn.Module) -> nn.Sequential:
     if "weight" in dict(conv.named_buffers()):  # `efficientnet.fix` made it a buffer
         del conv.weight
         conv.weight = nn.Parameter(weight)
-    folded = fuse_conv_bn_eval(conv, norm)
-    return nn.Sequential(StridedConv(folded) if isinstance(stride, EverySecond) else folded, nonlinearity)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    moments = (norm.running_mean, norm.running_var, norm.eps)
+    conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *moments, norm.weight, norm.bias)
+    return nn.Sequential(StridedConv(conv) if isinstance(stride, EverySecond) else conv, nonlinearity)

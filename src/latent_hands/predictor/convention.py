@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from latent_hands.hand import geometry
-from latent_hands.hand.translation import moved_joints
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.placing import place_palm, unshrunk
 
@@ -28,6 +27,8 @@ def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> 
     """
     if convention == hand.convention:
         return hand
+    from latent_hands.hand.translation import moved_joints  # imports scipy
+
     right = torch.tensor([hand.handedness == "right"])
     given = torch.from_numpy(hand.pose).float()[None]
     joints = moved_joints(given, hand.convention, convention, right)

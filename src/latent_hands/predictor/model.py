@@ -21,7 +21,6 @@ from latent_hands.predictor.find import (
     given_candidates,
     hand_of,
 )
-from latent_hands.predictor.following import checked_settings, follow
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored
@@ -203,6 +202,8 @@ class Model(Recombination):
         Raises HandsError for an image or a value that is not valid, and for a frame that is not of the first
         one's shape if K is given; with every `smooth`, the hands of the frames before it are yielded first.
         """
+        from latent_hands.predictor.following import checked_settings, follow  # imports scipy
+
         settings = checked_settings(handedness, bone_mm, K, most, smooth, fps)
         return follow(self, self.detector, frames, settings, seconds, fps, smooth)
 

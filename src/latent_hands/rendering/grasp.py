@@ -5,7 +5,8 @@ from jaxtyping import Float, Float32
 
 from latent_hands.hand.rig.articulation import Articulation, blend
 from latent_hands.hand.rig.collision import penetration_mm
-from latent_hands.hand.rig.poses import TOUCH_MM, gestures, within_limits
+from latent_hands.hand.rig.limits import within_limits
+from latent_hands.hand.rig.poses import TOUCH_MM, gestures
 from latent_hands.rendering.looks.things import SKIN_M, THUMB_TIP, Thing, grip, hand_axes
 from latent_hands.rendering.scene import left_form
 

@@ -15,7 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.collision import penetration_mm
-from latent_hands.hand.rig.poses import TOUCH_MM, jitter, sample_articulation, within_limits
+from latent_hands.hand.rig.limits import within_limits
+from latent_hands.hand.rig.poses import TOUCH_MM, jitter, sample_articulation
 from latent_hands.rendering.placed_hand import PlacedHand, arm_fits, joints_fit, place_hand, sample_hand
 from latent_hands.rendering.scene import Scene
 

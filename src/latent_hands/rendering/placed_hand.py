@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING, keypoints
-from latent_hands.hand.geometry import canonicalise
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.collision import segment_distance
 from latent_hands.hand.rig.model import HandModel, PosedHand
 from latent_hands.hand.rig.poses import sample_articulation, with_wrist
-from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
+from latent_hands.hand.skeleton import LITTLE_MCP, MIDDLE_MCP, WRIST
 from latent_hands.rendering.grasp import closed_around
-from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, left_form, sample_view
+from latent_hands.rendering.scene import MIRROR, Scene, left_form, sample_view
 
 NEAREST_M = 0.12
 """Least depth of a joint."""
@@ -143,9 +142,16 @@ def _to_camera(
 def upright(
     identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = FRAMING
 ) -> Float[np.ndarray, "3 3"]:
-    """Return the rotation from left form into the canonical frame of a posed hand: its inverse viewpoint."""
-    _, viewpoint = canonicalise(torch.from_numpy(left_form(identity, articulation, convention)))
-    return viewpoint.numpy().T
+    """Return the rotation from left form into the canonical frame of a posed hand.
+
+    It is the inverse of the viewpoint of `geometry.canonicalise`, in NumPy: rendering imports no torch.
+    """
+    joints = left_form(identity, articulation, convention)
+    middle, little = joints[MIDDLE_MCP], joints[LITTLE_MCP]
+    y = -middle / np.linalg.norm(middle)
+    across = little - (little @ y) * y
+    x = across / np.linalg.norm(across)
+    return np.stack([x, y, np.cross(x, y)], axis=1)
 
 
 def joints_fit(scene: Scene, hand: PlacedHand) -> bool:

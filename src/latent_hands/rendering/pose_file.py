@@ -20,17 +20,13 @@ from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.collision import penetration_mm
-from latent_hands.hand.rig.poses import (
+from latent_hands.hand.rig.limits import (
     ARCH_LIMITS_DEG,
-    ATTEMPTS,
     FINGER_LIMITS_DEG,
     THUMB_LIMITS_DEG,
-    TOUCH_MM,
     WRIST_LIMITS_DEG,
-    jitter,
-    sample_articulation,
-    with_wrist,
 )
+from latent_hands.hand.rig.poses import ATTEMPTS, TOUCH_MM, jitter, sample_articulation, with_wrist
 
 FORMAT = "poses 1"
 MAX_BYTES = 256 * 2**20

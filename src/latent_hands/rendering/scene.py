@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING, RHD
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.model import HandModel

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation

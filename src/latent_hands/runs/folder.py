@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from latent_hands.build import build_vae
+from latent_hands.build.graph import construct_vae, sketch_vae
 from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.formats.json_file import parse_json
@@ -219,10 +219,9 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     path = find_run(run)
     experiment = load_experiment(path / EXPERIMENT, earlier=True)
     weights, _ = read_tensors(path / WEIGHTS)
+    check_size(sketch_vae(experiment), weights, path)
     with Unfilled():
-        with torch.device("meta"):
-            check_size(build_vae(experiment), weights, path)
-        vae = build_vae(experiment)
+        vae = construct_vae(experiment)
     load_weights(
         vae, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}, str(path)
     )

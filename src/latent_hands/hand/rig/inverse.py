@@ -1,7 +1,7 @@
 """Inverse kinematics: the articulations, and the proportions, whose keypoints fit labelled hands best.
 
 `fit` finds the joint angles of many hands at once by the Levenberg-Marquardt method. The unknowns are shares,
-0 to 1, of the ranges that `hand.rig.poses` allows. Size, rotation and translation do not affect the result:
+0 to 1, of the ranges that `hand.rig.limits` allows. Size, rotation and translation do not affect the result:
 the labels are first scaled to the skeleton's finger bones and aligned with it in closed form. `calibrate`
 also finds the proportions of the skeleton. Keypoints are in the millimetres of the skeleton.
 """
@@ -15,7 +15,7 @@ from latent_hands.hand.bones import bone_vectors
 from latent_hands.hand.geometry import nearest_rotation
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.kinematics import CHANGES, Skeleton
-from latent_hands.hand.rig.poses import (
+from latent_hands.hand.rig.limits import (
     ARCH_LIMITS_DEG,
     FINGER_LIMITS_DEG,
     THUMB_LIMITS_DEG,

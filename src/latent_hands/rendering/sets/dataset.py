@@ -94,7 +94,7 @@ def render_dataset(
         count: Number of training images.
         size_px: Side of the images, 16 .. 2048.
         seed: Seed of all random numbers, 0 or more.
-        workers: Number of processes; None uses all cores.
+        workers: Number of processes. None is one for each core, and one in all for fewer than 60 images.
         poses_per_scene: Number of images that share a scene.
         evaluation_count: Number of evaluation images, from other scenes; None takes a tenth of `count`.
         scene_size: Range of the side of a scene's box, in image sides (see `sample_scene`).

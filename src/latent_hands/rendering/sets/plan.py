@@ -9,6 +9,7 @@ from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.data.readers.rendered_record import RECORD
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
+from latent_hands.rendering.rays.kernels import load_kernels
 from latent_hands.rendering.scene import check_settings, plain
 from latent_hands.rendering.sets.shots import KINDS
 
@@ -73,6 +74,10 @@ class Plan(ABC):
     def work(self) -> str:
         """Return the name of the work, for its progress bar."""
         return "rendering"
+
+    def prepare(self, quiet: bool) -> None:
+        """Do what is needed once before all jobs: compile the kernels of the renderer (`load_kernels`)."""
+        load_kernels(quiet)
 
     @abstractmethod
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:

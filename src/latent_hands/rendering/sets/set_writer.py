@@ -25,11 +25,17 @@ from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.records import add_records, finish, keep_lines, known_lines, portion_folder
 from latent_hands.rendering.sets.workers import start_worker, stop_workers
 
+FEW_IMAGES = 60
+"""For fewer images, one process is faster than several, which take a second to start."""
+
 
 def write_set(out: Path, plan: Plan, workers: int | None, progress: bool, portion: Portion = WHOLE) -> Path:
-    """Render the missing files of a plan, and return `out`. Raises HandsError as `render_dataset` does."""
-    workers = os.cpu_count() or 1 if workers is None else workers
-    if workers < 1:
+    """Render the missing files of a plan, and return `out`.
+
+    `workers` None is one process for fewer than `FEW_IMAGES` missing images, and one for each core otherwise.
+    Raises HandsError as `render_dataset` does.
+    """
+    if workers is not None and workers < 1:
         raise HandsError(f"workers is {workers}; it must be 1 or more")
     if out.exists() and not out.is_dir():
         raise HandsError(f"{out} is a file; give a new or an empty folder")
@@ -44,7 +50,7 @@ def write_set(out: Path, plan: Plan, workers: int | None, progress: bool, portio
     return out
 
 
-def _write_portion(out: Path, plan: Plan, portion: Portion, workers: int, progress: bool) -> None:
+def _write_portion(out: Path, plan: Plan, portion: Portion, workers: int | None, progress: bool) -> None:
     splits = [split for split in SPLITS if len(plan.jobs(split))]
     jobs = {split: portion.of(plan.jobs(split)) for split in splits}
     finished = {split: _finished_jobs(out, split, plan, portion) for split in splits}
@@ -105,12 +111,16 @@ def _render_missing(
     portion: Portion,
     jobs: dict[str, range],
     finished: dict[str, set[int]],
-    workers: int,
+    workers: int | None,
     progress: bool,
 ) -> None:
     every = [(split, job) for split in jobs for job in jobs[split]]
     missing = [(split, job) for split, job in every if job not in finished[split]]
     total, left = (sum(len(plan.images(*job)) for job in some) for some in (every, missing))
+    if workers is None:
+        workers = 1 if left < FEW_IMAGES else os.cpu_count() or 1
+    if missing:
+        plan.prepare(quiet=not progress)
     done, started = 0, time.monotonic()
     rendered = _results(out, plan, missing, min(workers, len(missing)), alone=portion.whole)
     with progress_bars(hidden=not progress) as advance, contextlib.closing(rendered):

@@ -85,7 +85,7 @@ def render_whole_images(
         count: Number of training images.
         size_px: Side of the images, 64 .. 2048.
         seed: Seed of all random numbers, 0 or more.
-        workers: Number of processes; None uses all cores.
+        workers: Number of processes. None is one for each core, and one in all for fewer than 60 images.
         evaluation_count: Number of evaluation images, with other places; None takes a tenth of `count`.
         no_hand: Share of images that show no hand, 0 .. 1.
         convention: Convention of the labels: where the joints lie in the hand.

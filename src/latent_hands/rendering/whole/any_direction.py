@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.rendering.looks.jewellery import Band
 from latent_hands.rendering.placed_hand import arm_fits, joints_fit, place_hand
 from latent_hands.rendering.scene import SIDES, bone_m, sample_view

@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
+from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.points import FOREARM
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 from latent_hands.rendering.looks.things import place_thing
 from latent_hands.rendering.placed_hand import PlacedHand, place_hand
-from latent_hands.rendering.scene import MIRROR, SCENE_BONES, Scene, bone_m
+from latent_hands.rendering.scene import MIRROR, Scene, bone_m
 from latent_hands.rendering.whole.body import FOREARM_M, UPPER_ARM_M
 from latent_hands.rendering.whole.solids import unit
 

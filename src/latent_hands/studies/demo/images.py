@@ -7,6 +7,7 @@ import numpy as np
 
 from latent_hands import draw
 from latent_hands.data import Sample, read_rgb
+from latent_hands.draw.figures import curves
 from latent_hands.predictor import Model, Photo, photo_of, tag_of
 from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.demo.learning import error_of
@@ -61,7 +62,7 @@ class DemoImages:
         draw.save_image(draw.contact_sheet(hands, 8, 120), self.path("hands.png"))
         for run, models in self.models.items():
             panels = learning_curves(self.out / run / METRICS, models["yours"].crop_px)
-            draw.curves(self.path(f"curves_{run}.png"), panels, "update")
+            curves(self.path(f"curves_{run}.png"), panels, "update")
         for who, model in self.models["estimation"].items():
             self._estimates(model, self.path(f"{who}_estimates.png"))
         return {}

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
-from latent_hands.build import build_phases, build_vae
-from latent_hands.build.unfilled import Unfilled
+from latent_hands.build import build_phases
+from latent_hands.build.graph import sketch_vae
 from latent_hands.configuration import Experiment
 
 Line = dict[str, Any]
@@ -35,8 +34,7 @@ class ImageStep(NamedTuple):
 
 def image_steps(experiment: Experiment) -> dict[str, ImageStep]:
     """Return for each phase its first step that reads only labelled images, if it has one."""
-    with Unfilled(), torch.device("meta"):
-        vae = build_vae(experiment)
+    vae = sketch_vae(experiment)
     steps: dict[str, ImageStep] = {}
     for phase in build_phases(experiment, vae):
         for number, step in enumerate(phase.steps, start=1):

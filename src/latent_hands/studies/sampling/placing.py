@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.hand.camera import SCENE_BONES, centred_camera
+from latent_hands.hand.boxes import SCENE_BONES
+from latent_hands.hand.camera import centred_camera
 from latent_hands.hand.skeleton import MIDDLE_MCP
 
 DISTANCE_BONES = 15.0

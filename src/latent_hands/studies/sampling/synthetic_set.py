@@ -91,6 +91,9 @@ class SynthesisPlan(Plan):
         """Return the name of the work, for its progress bar."""
         return "synthesising"
 
+    def prepare(self, quiet: bool) -> None:
+        """Do nothing: the renderer is not used."""
+
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write the images of some scenes, and return one record for each image."""
         made, drawn = self._make(split, job)
