@@ -1,8 +1,6 @@
 """Joint conventions: linear maps with the proportions that they were fitted to."""
 
 import dataclasses
-import json
-import re
 
 import numpy as np
 import pytest
@@ -10,19 +8,14 @@ import torch
 from conftest import SHARED
 from skin_depth import height_above_skin_mm
 
-from latent_hands.configuration import Data
-from latent_hands.data import open_data, read_rgb, read_stb
+from latent_hands.data import open_data, read_stb
 from latent_hands.data.palm import palm_xyz_mm
-from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.errors import HandsError
-from latent_hands.evaluation.protocol import Truth, score
-from latent_hands.evaluation.scoring import translated
 from latent_hands.hand import fitting
 from latent_hands.hand.conventions import (
     CONVENTIONS,
     Convention,
     keypoints,
-    recorded,
     register_convention,
 )
 from latent_hands.hand.fitting import Misfit, fit_convention, misfits, to_toml
@@ -38,14 +31,9 @@ from latent_hands.hand.rig.proportions import (
     mean_hand,
     of_model,
 )
-from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS, reorder
-from latent_hands.hand.translation import translate
-from latent_hands.predictor.rotations import Prediction
-from latent_hands.studies.joint_conventions import draw_conventions, labelled_left_hands
-from latent_hands.training.feeds import check_joints
+from latent_hands.hand.skeleton import BONES, FINGERS, JOINTS
 from latent_hands.typed_toml import parse
 
-SMALL = {"size_px": 48, "seed": 3, "evaluation_count": 0, "workers": 1, "progress": False}
 MODEL = HandModel.load()
 NAMES = sorted(CONVENTIONS)
 MEASURED = [name for name in NAMES if CONVENTIONS[name].bones]
@@ -222,108 +210,3 @@ def test_a_fitted_convention_is_a_table_that_can_be_registered():
     convention = dataclasses.replace(CONVENTIONS["stb"], about="STB again", error=0.125)
     register_convention("again", parse(to_toml("again", convention), "a test")["again"])
     assert CONVENTIONS["again"] == convention
-
-
-def test_labels_for_a_fit_are_left_hands_with_the_wrist(tmp_path):
-    hands = np.random.default_rng(0).normal(size=(3, 21, 3))
-    np.save(tmp_path / "hands.npy", hands)
-    read = labelled_left_hands("mine", tmp_path / "hands.npy", order="stb")
-    np.testing.assert_array_equal(read, reorder(hands, "stb", "rhd"))
-    if (SHARED / "ge2019").is_dir():
-        sample = open_data("ge2019", SHARED / "ge2019", "evaluation", limit=1)[0]
-        read = labelled_left_hands("ge2019", SHARED / "ge2019", "evaluation")
-        np.testing.assert_allclose(read[0], left(sample), atol=1e-3)
-
-
-def test_conventions_are_drawn_over_a_hand(tmp_path):
-    pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
-    draw_conventions(tmp_path / "conventions.png")
-    image = read_rgb(tmp_path / "conventions.png")
-    assert image.shape[1] > image.shape[0]
-    assert image.std() > 10
-
-
-class TestRendering:
-    """The images are the same in every convention; the labels differ and name their convention."""
-
-    @pytest.fixture(scope="class")
-    def roots(self, tmp_path_factory):
-        pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
-        from latent_hands.rendering.sets.dataset import render_dataset
-
-        folder = tmp_path_factory.mktemp("render")
-        return {each: render_dataset(folder / each, 2, convention=each, **SMALL) for each in ("rhd", "stb")}
-
-    def test_images_do_not_depend_on_it(self, roots):
-        for image in sorted((roots["rhd"] / "training").rglob("*.png")):
-            same = roots["stb"] / image.relative_to(roots["rhd"])
-            assert image.read_bytes() == same.read_bytes()
-
-    def test_labels_are_in_it_and_name_it(self, roots):
-        read = {each: read_rendered(root, "training") for each, root in roots.items()}
-        for each, samples in read.items():
-            assert {sample.convention for sample in samples} == {each}
-            assert json.loads((roots[each] / "rendered.json").read_text())["joints"] == recorded(each)
-            measured = Proportions.of(torch.from_numpy(np.stack([left(sample) for sample in samples])))
-            wrist_to_middle = measured.bones[:, list(FINGERS).index("middle") * 4].mean()
-            assert wrist_to_middle == pytest.approx(CONVENTIONS[each].bones["middle"][0], abs=0.25)
-        for one, other in zip(read["rhd"], read["stb"], strict=True):
-            assert 2 < np.linalg.norm(one.xyz_mm - other.xyz_mm, axis=1).mean() < 15
-            uvw = other.xyz_mm @ other.K.T
-            np.testing.assert_allclose(uvw[:, :2] / uvw[:, 2:], other.uv_px, atol=1e-3)
-
-    def test_a_set_of_another_convention_is_not_gone_on_with(self, roots):
-        from latent_hands.rendering.sets.dataset import render_dataset
-
-        with pytest.raises(HandsError, match="holds rendered hands with joints = rhd:e1f800d7, not stb"):
-            render_dataset(roots["rhd"], 2, convention="stb", **SMALL)
-
-    def test_a_broken_rendered_json_is_named(self, roots):
-        path = roots["stb"] / "rendered.json"
-        held = path.read_text()
-        try:
-            path.write_text("{}")
-            with pytest.raises(HandsError, match=f"{re.escape(str(path))} does not name the convention"):
-                read_rendered(roots["stb"], "training")
-        finally:
-            path.write_text(held)
-
-    def test_a_group_keeps_the_viewpoint_of_its_own_labels(self, roots):
-        from latent_hands.rendering.sets.counterfactual import Framing, draw_group
-
-        group = draw_group(0, "training", 0, Framing(64, (0.85, 1.0), "ge2019"))
-        for role in ("anchor", "pose", "identity"):
-            shot = group[role]
-            scene = dataclasses.replace(shot.scene, side="left")
-            labels = dataclasses.replace(shot, scene=scene).hand().label_m
-            pose, _ = normalise(to_palm(torch.from_numpy(labels)))
-            np.testing.assert_allclose(canonicalise(pose)[1], group["anchor"].viewpoint, atol=1e-4)
-
-
-def left(sample) -> np.ndarray:
-    return sample.xyz_mm * np.float32([1 if sample.side == "left" else -1, 1, 1])
-
-
-def test_scores_are_reported_in_the_convention_of_the_labels_too(caplog):
-    truth = Truth.of(1000 * torch.randn(3, 21, 3).cumsum(dim=1), torch.ones(3, 21, dtype=torch.bool))
-    prediction = Prediction(pose=truth.pose)
-    scores = translated(prediction, truth, ("rhd", "stb"), "evaluation", False)["translated"]
-    expected = Prediction(pose=translate(truth.pose, "rhd", "stb"))
-    assert scores == score(expected, truth, "evaluation")
-    assert not caplog.records
-
-
-def test_a_convention_without_a_table_is_warned_of(caplog):
-    truth = Truth.of(1000 * torch.randn(3, 21, 3), torch.ones(3, 21, dtype=torch.bool))
-    assert translated(Prediction(pose=truth.pose), truth, ("rhd", "mano"), "evaluation", False) == {}
-    assert 'the labels as "mano"' in caplog.text
-    assert "epe_bone_aligned_mm" in caplog.text
-
-
-def test_training_refuses_labels_of_another_convention():
-    for found in (None, "rhd"):
-        check_joints(Data(), found)
-    with pytest.raises(HandsError, match=r"train with --data\.convention stb"):
-        check_joints(Data(name="stb"), "stb")
-    with pytest.raises(HandsError, match="`latent-hands fine-tune estimation` translates the labels"):
-        check_joints(Data(name="stb"), "stb", start="estimation")

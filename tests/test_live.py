@@ -16,7 +16,7 @@ import pytest
 from command_line import fails
 from estimated_images import any_hand
 from films import film
-from test_following import World, line
+from followed_hands import World, line
 from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
 
 import latent_hands as lh

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from found_hands import BOX
 from painted_hands import painted_hands
-from test_find import BOX
 from tiny_hands import windows
 from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_find import BOX, Found, calls, detection
+from found_hands import BOX, Found, calls, detection
 from tiny_hands import hands, windows
 from tiny_models import PLACEMENT, noise_image, tiny_model
 

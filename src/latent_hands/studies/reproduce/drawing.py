@@ -15,6 +15,7 @@ from PIL import Image
 
 from latent_hands import draw
 from latent_hands.draw import PREDICTION, TRUTH, ImageArray
+from latent_hands.draw.figures import save_figure
 from latent_hands.files import write_text
 
 Results = dict[str, Any]
@@ -57,7 +58,7 @@ def redraw(path: Path, drawing: Callable[[Results], Figure]) -> None:
     with matplotlib.rc_context(STYLE):
         figure = drawing(json.loads(path.read_text()))
         for ending in (".png", ".pdf"):
-            draw.save_figure(figure, path.with_suffix(ending))
+            save_figure(figure, path.with_suffix(ending))
 
 
 def rounded(results: Any) -> Any:

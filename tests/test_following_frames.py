@@ -1,0 +1,91 @@
+"""Frames of followed hands: lists and generators, sizes, cameras, times, and what is refused."""
+
+import numpy as np
+import pytest
+from followed_hands import True_, World, follower_of, line, tracks
+from tiny_models import ESTIMATION, tiny_model
+
+from latent_hands.errors import HandsError
+
+
+@pytest.fixture
+def run(monkeypatch):
+    return follower_of(monkeypatch)
+
+
+@pytest.mark.parametrize("smooth", ["none", "online", "offline"])
+def test_lists_and_generators_of_frames_give_the_same(run, smooth):
+    world = World([(hand,) for hand in line(80, 200, 14)], noise=0.3)
+    lazy, whole = (list(run(world, each, smooth=smooth)) for each in (world.images(), list(world.images())))
+    assert [[h.to_json() for h in hands] for hands in lazy] == [
+        [h.to_json() for h in hands] for hands in whole
+    ]
+
+
+def test_online_frames_are_read_one_at_a_time(run):
+    world = World([(True_(100),)] * 6)
+    taken = []
+    images = (taken.append(i) or image for i, image in enumerate(world.images()))
+    for i, _ in enumerate(run(world, images, smooth="online")):
+        assert len(taken) == i + 1
+
+
+def test_frames_of_another_size_end_all_tracks(run):
+    world = World([(True_(100),)] * 6)
+    images = [
+        image if i < 3 else np.pad(image, ((0, 40), (0, 0), (0, 0))) for i, image in enumerate(world.images())
+    ]
+    assert tracks(run(world, images)) == [[1]] * 3 + [[2]] * 3
+
+
+@pytest.mark.parametrize("smooth", ["none", "online", "offline"])
+def test_a_camera_is_resized_with_the_frames(run, smooth):
+    """A frame of half the size with half the focal length has the same rays."""
+    K = np.array([[300.0, 0, 149.5], [0, 300.0, 99.5], [0, 0, 1]])
+    world = World([(True_(100),)] * 4)
+    images = list(world.images(2)) + [np.ascontiguousarray(image[::2, ::2]) for image in world.images(4)][2:]
+    found = [hand.K for hands in run(world, images, K=K, smooth=smooth) for hand in hands]
+    np.testing.assert_allclose(found[:2], [K] * 2)
+    np.testing.assert_allclose(found[2:], [[[150.0, 0, 74.5], [0, 150.0, 49.5], [0, 0, 1]]] * 2)
+
+
+@pytest.mark.parametrize("smooth", ["none", "online", "offline"])
+def test_hands_before_a_frame_of_another_shape_are_kept(run, smooth):
+    """A cropped frame has no K. Without K it has an assumed camera."""
+    world = World([(True_(100),)] * 4)
+    images = list(world.images())
+    images[2:] = [image[:150] for image in images[2:]]
+    found = []
+    with pytest.raises(
+        HandsError, match="K is the camera of images of 320x200 pixels, but an image of 320x1"
+    ):
+        found.extend(run(world, images, K=np.diag([300.0, 300.0, 1.0]), smooth=smooth))
+    assert tracks(found) == [[1]] * 2
+    assert len(list(run(world, images, smooth=smooth))) == 4
+
+
+def test_times_are_given_or_counted(run):
+    world = World([(True_(100),)] * 4)
+    given = [hands[0].seconds for hands in run(world, seconds=[0.5, None, 0.7])]
+    assert given == pytest.approx([0.5, 0.5 + 1 / 30, 0.7, 0.7 + 1 / 30])
+    assert [hands[0].seconds for hands in run(world, fps=10.0)] == pytest.approx([0, 0.1, 0.2, 0.3])
+    gap = [hands[0].track for hands in run(world, seconds=[0.0, 0.1, 5.0, 5.1])]
+    assert gap == [1, 1, 2, 2]
+
+
+def test_frames_without_hands_have_none(run):
+    assert list(run(World([()] * 3))) == [[], [], []]
+
+
+def test_illegal_values_are_refused_before_any_frame(run):
+    world = World([(True_(100),)])
+    for wrong in ({"smooth": "offlien"}, {"most": 0}, {"fps": 0.0}, {"handedness": "up"}, {"bone_mm": 3.0}):
+        with pytest.raises(HandsError):
+            run(world, **wrong)
+
+
+def test_a_model_that_does_not_measure_joints_in_the_image_is_refused():
+    model = tiny_model(ESTIMATION)
+    model.detector = World([()])
+    with pytest.raises(HandsError, match="uv"):
+        list(model.follow([np.zeros((20, 20, 3), np.uint8)]))
