@@ -1,17 +1,20 @@
 """A hand of the skinned mesh in a sequence of poses, and the bones of a rig that other programs can move."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation, Slerp
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.rig.articulation import Articulation
+from latent_hands.hand.rig.kinematics import CHAINS, KEYPOINTS
 from latent_hands.hand.rig.model import HandModel, Shape, bone_frames
-from latent_hands.hand.rig.points import HAND, PARENTS
+from latent_hands.hand.rig.points import HAND, LEVELS, PARENTS, own_joints
 from latent_hands.hand.rig.skin import Skin
+from latent_hands.hand.skeleton import FINGERS
 from latent_hands.predictor.hand_fields import Handedness, check_handedness
 
 _FINGER = ("metacarpal", "proximal", "intermediate", "distal")
@@ -86,6 +89,19 @@ class AnimatedHand:
         angles, places = articulation.flat()[None], np.array([place_m], float)
         return cls(name, handedness, shape, angles, rotation[None], places, np.zeros(1))
 
+    def at(self, seconds: Float[np.ndarray, " n"]) -> "AnimatedHand":
+        """Return the hand at other times, interpolated. It rests before the first pose and after the last."""
+        held = np.clip(seconds, self.seconds[0], self.seconds[-1])
+        angles, places = (
+            np.stack([np.interp(held, self.seconds, column) for column in array.T], 1)
+            for array in (self.angles_deg, self.places_m)
+        )
+        if len(self.seconds) == 1:
+            rotations = self.rotations.repeat(len(seconds), 0)
+        else:
+            rotations = Slerp(self.seconds, Rotation.from_matrix(self.rotations))(held).as_matrix()
+        return replace(self, angles_deg=angles, rotations=rotations, places_m=places, seconds=seconds)
+
     @property
     def mirror(self) -> Float[np.ndarray, "3 3"]:
         """The map from a right hand to a hand of this side, in the hand frame."""
@@ -124,6 +140,25 @@ class AnimatedHand:
     def root_places_m(self) -> Float[np.ndarray, "t 3"]:
         """Return the head of the root in the world."""
         return self.places_m + self.rotations @ self.rest[1][HAND]
+
+    def fingertips_m(self) -> Float[np.ndarray, "5 3"]:
+        """Return the fingertips at rest, thumb to little finger, in the hand frame of this side."""
+        joints = own_joints(self.shape.heads, self.shape.tails)
+        return joints[[chain[-1] for chain in FINGERS.values()]] @ self.mirror
+
+    def joints_m(self) -> Float[np.ndarray, "t 21 3"]:
+        """Return wrist, joints and fingertips of each pose in the world, in the order of RHD."""
+        _, heads = self.rest
+        places = heads[None, [HAND] * len(BONES)].repeat(len(self.seconds), 0)
+        for level in LEVELS:
+            parents = PARENTS[level]
+            steps = (heads[level] - heads[parents])[..., None]
+            places[:, level] = places[:, parents] + (self.turns[:, parents] @ steps)[..., 0]
+        last = CHAINS[:, -1]
+        ends = (self.fingertips_m() - heads[last])[..., None]
+        tips = places[:, last] + (self.turns[:, last] @ ends)[..., 0]
+        joints = np.concatenate([places, tips], 1)[:, KEYPOINTS]
+        return joints @ self.rotations.swapaxes(-1, -2) + self.places_m[:, None]
 
     def skin_vertices_m(self) -> Float[np.ndarray, "vertices 3"]:
         """Return the skin's vertices at rest, in the hand frame of this side."""

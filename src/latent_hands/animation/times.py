@@ -9,6 +9,14 @@ FRAME = 1 / 30
 """The length of a frame where a hand has one pose only."""
 
 
+def shown(
+    seconds: Float[np.ndarray, " t"], end: float, times: Float[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Return whether a hand is visible at these times, as `visibility` says."""
+    keys, visible = visibility(seconds, end)
+    return visible[np.searchsorted(keys, times, "right") - 1]
+
+
 def visibility(
     seconds: Float[np.ndarray, " t"], end: float
 ) -> tuple[Float[np.ndarray, " keys"], Bool[np.ndarray, " keys"]]:

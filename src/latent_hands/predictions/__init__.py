@@ -6,7 +6,7 @@ All files are written under a temporary name and then renamed, so none is ever i
 from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
 from latent_hands.predictions.drawings import drawing
-from latent_hands.predictions.files import read_hands, write_hands
+from latent_hands.predictions.files import read_hands, read_images, write_hands
 from latent_hands.predictions.image_hands import ImageHands, count_hands
 from latent_hands.predictions.json_files import LineWriter, frame_line, hands_json, read_json, write_json
 from latent_hands.predictions.npz_file import read_npz, write_npz
@@ -19,6 +19,7 @@ __all__ = [
     "frame_line",
     "hands_json",
     "read_hands",
+    "read_images",
     "read_json",
     "read_npz",
     "write_coco",

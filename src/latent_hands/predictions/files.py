@@ -55,19 +55,34 @@ def read_hands(path: str | Path) -> list[Hand]:
 
     Raises HandsError for a missing file, another ending, and other content.
     """
+    return [hand for image in read_images(path) for hand in image.hands]
+
+
+def read_images(path: str | Path) -> list[ImageHands]:
+    """Read the images of such a file with their hands, also those without hands.
+
+    The size of images is (0, 0) in .json and .jsonl, which do not state it. Raises HandsError as `read_hands`
+    does.
+    """
     path = Path(path)
     if path.suffix == ".json":
-        return read_json(path)
+        return [ImageHands(path.stem, (0, 0), read_json(path))]
     if path.suffix == ".npz":
-        return [hand for image in read_npz(path) for hand in image.hands]
+        return read_npz(path)
     if path.suffix != ".jsonl":
         raise HandsError(f"{path} does not end in .json, .jsonl or .npz")
     if not path.is_file():
         raise HandsError(f"no file at {path}")
-    hands = []
-    for number, line in enumerate(read_limited(path, MAX_BYTES).splitlines(), 1):
-        try:
-            hands += [Hand.from_json(json.dumps(each)) for each in parse_json(line, "it")["hands"]]
-        except BROKEN as error:
-            raise HandsError(f"{path}, line {number}, has no hands of a frame: {error}") from error
-    return hands
+    lines = enumerate(read_limited(path, MAX_BYTES).splitlines(), 1)
+    return [_frame(path, number, line) for number, line in lines]
+
+
+def _frame(path: Path, number: int, line: bytes) -> ImageHands:
+    try:
+        fields = parse_json(line, "it")
+        hands = [Hand.from_json(json.dumps(each)) for each in fields["hands"]]
+        frame, seconds = fields.get("frame"), fields.get("seconds")
+        seconds = None if seconds is None else float(seconds)
+        return ImageHands(f"{path.stem}-{number - 1:05d}", (0, 0), hands, frame=frame, seconds=seconds)
+    except BROKEN as error:
+        raise HandsError(f"{path}, line {number}, has no hands of a frame: {error}") from error

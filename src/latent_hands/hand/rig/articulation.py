@@ -8,6 +8,16 @@ from jaxtyping import Float
 
 from latent_hands.errors import HandsError
 
+ANGLES = (
+    *(
+        f"{finger}_{angle}"
+        for finger in ("index", "middle", "ring", "little")
+        for angle in ("mcp_flexion", "mcp_abduction", "pip_flexion", "dip_flexion")
+    ),
+    *("thumb_cmc_flexion", "thumb_cmc_abduction", "thumb_cmc_twist", "thumb_mcp_flexion", "thumb_ip_flexion"),
+    "little_cmc_flexion",
+)
+"""The names of the first 22 numbers of `Articulation.flat`: all angles but the two of the wrist."""
 _SHAPES = {"fingers": (4, 4), "thumb": (5,), "arch": (), "wrist": (2,)}
 
 

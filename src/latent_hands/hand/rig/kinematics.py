@@ -33,7 +33,8 @@ SEGMENTS = np.concatenate([CHAINS[:, 1:], TIPS[:, None]], 1)
 CHANGES = 3 + 5 * 3 + 5 * 3
 """The number of parameters of `Skeleton.changed`: keypoint 0, the bases of the fingers, the bone lengths."""
 _HEADS = np.concatenate([PARENTS, CHAINS[:, -1]])
-_KEYPOINTS = [HAND, *np.concatenate([SEGMENTS[:, ::-1], CHAINS[:, :1]], 1).ravel().tolist()]
+KEYPOINTS = [HAND, *np.concatenate([SEGMENTS[:, ::-1], CHAINS[:, :1]], 1).ravel().tolist()]
+"""The 21 keypoints in RHD's order, as indices of the 26 points."""
 _MOVED = [point for point in (*np.concatenate(LEVELS).tolist(), *TIPS.tolist()) if point]
 _POSED_ORDER = np.concatenate([[HAND], *LEVELS])
 _POSED_PLACES = np.argsort(_POSED_ORDER)
@@ -85,7 +86,7 @@ class Skeleton:
     def keypoints_mm(self, angles_deg: Float[Tensor, "n 24"]) -> Float[Tensor, "n 21 3"]:
         """Return the keypoints of articulations, given as `Articulation.flat`."""
         _, _, places = self._posed(angles_deg)
-        points = self.linear @ places[:, _KEYPOINTS]
+        points = self.linear @ places[:, KEYPOINTS]
         return torch.cat([points[:, :1] + self.root_mm, points[:, 1:]], 1)
 
     def jacobian(self, angles_deg: Float[Tensor, "n 24"]) -> Float[Tensor, "n 21 3 24"]:
@@ -100,8 +101,8 @@ class Skeleton:
         turned = torch.stack(rows, -1).unflatten(-1, (3, 3))
         axes = (before @ self.frames @ turned).mT.flatten(1, 2)[:, _TURNED]
         bones = [turn // 3 for turn in _TURNED]
-        arms = places[:, _KEYPOINTS, None] - places[:, None, bones]
-        columns = torch.linalg.cross(axes[:, None], arms) * _hangs()[_KEYPOINTS][:, bones, None]
+        arms = places[:, KEYPOINTS, None] - places[:, None, bones]
+        columns = torch.linalg.cross(axes[:, None], arms) * _hangs()[KEYPOINTS][:, bones, None]
         moved = torch.einsum("kj,njac->nkac", self.linear, columns)
         return torch.einsum("nkac,da->nkcd", moved, torch.deg2rad(_bone_angles()[0][:, _TURNED]))
 

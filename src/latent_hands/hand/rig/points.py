@@ -1,7 +1,7 @@
 """The bones of the hand model, and its points: 21 joints and the palmar skin below each."""
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float, Float32, Int32
 from scipy.sparse import csr_array
 
 FOREARM, HAND, RING_METACARPAL, LITTLE_METACARPAL = 0, 1, 13, 17
@@ -32,8 +32,8 @@ _FACING = np.array([-1, *(bone for chain in _CHAINS for bone in (chain[0], *chai
 
 
 def own_joints(
-    heads: Float32[np.ndarray, "bones 3"], tails: Float32[np.ndarray, "bones 3"]
-) -> Float32[np.ndarray, "21 3"]:
+    heads: Float[np.ndarray, "bones 3"], tails: Float[np.ndarray, "bones 3"]
+) -> Float[np.ndarray, "21 3"]:
     """Return the joints about which the mesh bends, and the fingertips, in RHD's order, of posed bones."""
     tips = tails[_CHAINS[:, 0]]
     last = tips - heads[_CHAINS[:, 0]]

@@ -1,0 +1,133 @@
+"""A clip: the hands of a video or of an image as animated hands of the mesh."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from latent_hands.animation.fitting import fit_hands
+from latent_hands.animation.posed import AnimatedHand
+from latent_hands.errors import HandsError
+from latent_hands.predictions import ImageHands
+from latent_hands.predictor import Hand
+
+FPS = 30.0
+"""Frames per second of images whose times are not known."""
+APART_M = 0.25
+"""The distance between hands whose places are not known."""
+Timed = tuple[float, Hand]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """The animated hands of a clip.
+
+    Attributes:
+        hands: one for each hand of the clip. Their times are counted from the first frame.
+        seconds: the times of all frames, also of those without hands; the first is 0.
+        errors_mm: the mean distance of the joints of each hand of the mesh from the predicted joints.
+        K: the camera of the first hand; None if it is not known.
+    """
+
+    hands: tuple[AnimatedHand, ...]
+    seconds: Float[np.ndarray, " frames"]
+    errors_mm: tuple[float, ...]
+    K: Float[np.ndarray, "3 3"] | None = None
+
+    @property
+    def duration(self) -> float:
+        """The time of the last frame."""
+        return float(self.seconds[-1])
+
+    def even_times(self) -> tuple[Float[np.ndarray, " n"], float]:
+        """Return as many times as there are frames, in equal steps, and the step in seconds."""
+        count = len(self.seconds)
+        step = self.duration / (count - 1) if count > 1 else 1 / FPS
+        return step * np.arange(count), step
+
+    def gltf_camera(self) -> dict[str, Any] | None:
+        """Return glTF's camera that sees what the image shows; None without a camera.
+
+        Its optical axis is in the middle of the image, which has the size that K says.
+        """
+        if self.K is None:
+            return None
+        width, height = 2 * self.K[0, 2] + 1, 2 * self.K[1, 2] + 1
+        fov = 2 * math.atan(height / (2 * float(self.K[1, 1])))
+        return {
+            "type": "perspective",
+            "perspective": {"aspectRatio": float(width / height), "yfov": fov, "znear": 0.01, "zfar": 100.0},
+        }
+
+
+def clip_of(images: Sequence[ImageHands], fps: float | None = None, least: int = 1) -> Clip:
+    """Fit the mesh to the hands of images, in the order of time.
+
+    A hand is followed by its track and its side; a track that changes its side is two hands. Hands without
+    tracks are followed by their side and their rank in the image. Hands are named after both: "left_0".
+
+    Args:
+        images: the frames of a clip, or one image.
+        fps: frames per second. By default the times of the images, or FPS where they are not known.
+        least: the smallest number of frames of a hand; hands with fewer are left out.
+
+    Raises HandsError if no hand is left, for `fps` that is not above 0, and as `fit_hands` does.
+    """
+    if fps is not None and not 0 < fps < math.inf:
+        raise HandsError(f"fps is {fps}, but must be above 0 frames per second")
+    seconds = frame_times(images, fps)
+    followed: dict[str, list[Timed]] = {}
+    for time, image in zip(seconds.tolist(), images, strict=True):
+        for name, hand in named_hands(image.hands):
+            followed.setdefault(name, []).append((time, hand))
+    kept = {name: timed for name, timed in followed.items() if len(timed) >= least}
+    if not kept:
+        found = f"{len(followed)} with fewer than {least} frames" if followed else "none"
+        raise HandsError(f"the {len(images)} images have no hand to animate ({found})")
+    fits = [_animated(name, timed, i) for i, (name, timed) in enumerate(sorted(kept.items()))]
+    hands, errors = zip(*fits, strict=True)
+    K = next((hand.K for timed in kept.values() for _, hand in timed if hand.K is not None), None)
+    return Clip(hands, seconds, errors, K)
+
+
+def frame_times(images: Sequence[ImageHands], fps: float | None) -> Float[np.ndarray, " frames"]:
+    """Return the time of each image, from 0. Raises HandsError if the times of images do not increase."""
+    known = [image.seconds for image in images]
+    if fps is None and known and all(time is not None for time in known):
+        times = np.array(known, float)
+        if not (np.diff(times) > 0).all():
+            raise HandsError("the times of the frames do not increase; give frames per second instead")
+        return times - times[0]
+    return np.arange(len(images)) / (fps or FPS)
+
+
+def named_hands(hands: Iterable[Hand]) -> Iterator[tuple[str, Hand]]:
+    """Iterate over the hands of an image, each with the name that it keeps from image to image."""
+    ranks = {"left": 0, "right": 0}
+    for hand in hands:
+        number = ranks[hand.handedness] if hand.track is None else hand.track
+        ranks[hand.handedness] += 1
+        yield f"{hand.handedness}_{number}", hand
+
+
+def _animated(name: str, timed: Sequence[Timed], number: int) -> tuple[AnimatedHand, float]:
+    """Return an animated hand and its error. Hands whose places are not known are APART_M apart."""
+    seconds, hands = zip(*timed, strict=True)
+    fitted = fit_hands(hands)
+    palms = [hand.palm_mm for hand in hands if hand.palm_mm is not None and hand.frame == "camera"]
+    palms_m = np.stack(palms) / 1000 if len(palms) == len(hands) else np.array([APART_M * number, 0, 0])
+    return (
+        AnimatedHand(
+            name,
+            hands[0].handedness,
+            fitted.shape,
+            fitted.angles_deg,
+            fitted.rotations,
+            palms_m + fitted.places_m,
+            np.array(seconds),
+        ),
+        float(fitted.error_mm.mean()),
+    )
