@@ -6,6 +6,11 @@ from itertools import islice
 import numpy as np
 import pytest
 from followed_hands import True_, World, follower_of, line, tracks
+from tiny_models import PLACEMENT, tiny_model
+
+from latent_hands.hand.boxes import crop_of_box
+from latent_hands.predictor.judging import right_probability
+from latent_hands.predictor.photo import Photo
 
 
 @pytest.fixture
@@ -65,6 +70,24 @@ def test_at_most_so_many_hands_are_followed(run):
     world = World([(True_(60), True_(160), True_(260))] * 3)
     assert [len(hands) for hands in run(world)] == [2, 2, 2]
     assert [len(hands) for hands in run(world, most=3)] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("detected", [0.2, 0.45, 0.55, 0.8])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_first_frame_has_the_side_that_find_gives_it(run, side: str, detected: float):
+    world = World([(True_(100, side=side),)], right=detected)
+    (followed,) = next(run(world))
+    model = tiny_model(PLACEMENT, frame="ray")
+    left, right = (world.read(model, [photo])[0] for photo in photos_of_both_sides(world))
+    rule = model.experiment.handedness
+    assert (followed.handedness == "right") == (right_probability(rule, left, right, detected) > 0.5)
+
+
+def photos_of_both_sides(world: World) -> list[Photo]:
+    """Return the crop of the hand in the first frame, as that of a left and of a right hand."""
+    rgb = next(world.images())
+    crop = crop_of_box(world.detect(rgb)[0].box_px)
+    return [Photo(rgb, side, crop, None, None) for side in ("left", "right")]
 
 
 def test_the_side_is_decided_over_time_and_then_stays(run):

@@ -11,7 +11,7 @@ from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized
 from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
-from latent_hands.predictor.judging import confidence, is_hand, log_odds, right_probability
+from latent_hands.predictor.judging import confidence, is_hand, log_odds, probability_of, right_probability
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, read, read_twice
 from latent_hands.predictor.tracks import Step, Track
@@ -207,9 +207,12 @@ class Follower:
         """Return the reading of the more probable side, after counting what the readings say about it."""
         if len(readings) == 1:
             return next(iter(readings.values()))
-        rule = self.graph.experiment.handedness
-        evidence = log_odds(right_probability(rule, readings["left"], readings["right"]))
-        _weigh(track, READING_SHARE * evidence)
+        rule, left, right = self.graph.experiment.handedness, readings["left"], readings["right"]
+        if track.steps:
+            _weigh(track, READING_SHARE * log_odds(right_probability(rule, left, right)))
+        else:  # as `find` decides about a single image
+            odds = log_odds(right_probability(rule, left, right, probability_of(track.log_odds)))
+            _weigh(track, odds - track.log_odds)
         return readings[track.handedness]
 
     def _plausible(self, reading: Reading, score: float | None) -> bool:

@@ -22,6 +22,11 @@ def log_odds(probability: float) -> float:
     return math.log(p / (1 - p))
 
 
+def probability_of(odds: float) -> float:
+    """Return the probability of these log odds."""
+    return 1 / (1 + math.exp(-odds))
+
+
 def side_features(left: Reading | None, right: Reading | None, detected: float) -> dict[str, float]:
     """Return the features of `Handedness` for one crop, read as both hands, or as one of them.
 
