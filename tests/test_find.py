@@ -13,7 +13,8 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.camera import project
 from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import ImageCamera
-from latent_hands.predictor.find import distinct, hand_of
+from latent_hands.predictor.candidates import distinct
+from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.judging import confidence, is_hand, right_probability
 from latent_hands.predictor.reading import Reading, mirrored, read
 

@@ -16,7 +16,8 @@ from latent_hands.networks.packing import packed_mlp
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian, draw
 from latent_hands.predictor import Model, Photo
-from latent_hands.predictor.reading import MOST_CHANGE, read, read_twice
+from latent_hands.predictor.crop import MOST_CHANGE
+from latent_hands.predictor.reading import read, read_twice
 from latent_hands.predictor.spreads import drawn
 
 

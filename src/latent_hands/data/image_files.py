@@ -1,24 +1,20 @@
 """The images of samples: their files, and squares cut out of them."""
 
-import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image
 from torch import Tensor
 
+from latent_hands.data.cutting import cut_pixels
 from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.labels import Pixels, Square, image_keys, image_label
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
 Progress = Callable[[int, int], None]
-
-_GREY = (128, 128, 128)
 
 
 def file_of(sample: Sample, key: str) -> Path | None:
@@ -89,24 +85,7 @@ def cut_square(
     Enlarging is bilinear, shrinking averages over areas. Pixels from outside the image are mid-grey, or 0 in
     an image of one channel (depth).
     """
-    factor = max(1, int(side_px / out_px / 2))
-    side_px = side_px / factor
-    rim = math.ceil(side_px / out_px) + 1  # pixels that the filter reads outside the square
-    extent = math.ceil(side_px) + 2 * rim + 1
-    # Pillow counts from the first pixel's corner
-    left, top = ((c + 0.5) / factor - side_px / 2 for c in centre)
-    x, y = math.floor(left) - rim, math.floor(top) - rim
-    canvas = Image.new(
-        *(("RGB", (extent, extent), _GREY) if pixels.ndim == 3 else ("L", (extent, extent), 0))
-    )
-    # only the part that is read is copied, from a multiple of the factor on
-    part = pixels[max(y, 0) * factor : (y + extent) * factor, max(x, 0) * factor : (x + extent) * factor]
-    if part.size and min(x, y) > -extent:
-        image = Image.fromarray(np.ascontiguousarray(part))
-        canvas.paste(image.reduce(factor) if factor > 1 else image, (max(-x, 0), max(-y, 0)))
-    box = (left - x, top - y, left - x + side_px, top - y + side_px)
-    resized = np.asarray(canvas.resize((out_px, out_px), Image.Resampling.BILINEAR, box=box))
-    resized = resized.reshape(out_px, out_px, -1)
+    resized = cut_pixels(pixels, centre, side_px, out_px)
     return torch.from_numpy((resized[:, ::-1] if flip else resized).transpose(2, 0, 1).copy())
 
 

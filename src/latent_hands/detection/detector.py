@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.build.unfilled import Unfilled
+from latent_hands.detection.detection import Detection
 from latent_hands.detection.letterbox import Rgb, View, stacked, views
 from latent_hands.detection.network import MULTIPLE, DetectionNetwork
 from latent_hands.detection.peaks import candidates, distinct
@@ -26,24 +27,6 @@ from latent_hands.typed_toml import Range, read, read_toml, to_table, write
 SHIPPED = Path(__file__).parents[1] / "weights"
 SETTINGS, WEIGHTS = "detector.toml", "weights.safetensors"
 PARTS_AT_ONCE = 8
-
-
-@dataclass(frozen=True)
-class Detection:
-    """One hand in an image.
-
-    Attributes:
-        box_px: (x, y, width, height) in pixels from the image's upper left corner: the smallest rectangle
-            around the hand's 21 joints. It may reach beyond the image.
-        handedness: "left" or "right", whichever is more probable.
-        score: Probability that this is a hand, between 0 and 1.
-        right: Probability that the hand is a right one, between 0 and 1.
-    """
-
-    box_px: Box
-    handedness: str
-    score: float
-    right: float
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from latent_hands.data.formats.image import read_rgb
-from latent_hands.detection.detector import Detection, Detector
+from latent_hands.detection.detection import Detection
+from latent_hands.detection.detector import Detector
 from latent_hands.detection.frames import Frame, LabelledHand
 from latent_hands.detection.peaks import distinct
 from latent_hands.hand.boxes import iou

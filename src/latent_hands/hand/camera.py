@@ -7,14 +7,12 @@ A warp is a similarity W (3, 3) that maps a pixel of the source image to a pixel
 (u', v', 1)^T = W (u, v, 1)^T. docs/conventions.md has every convention with its formula.
 """
 
-import math
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from latent_hands.errors import HandsError
+from latent_hands.hand import arrays
 from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.geometry import in_plane
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, PALM
@@ -33,12 +31,7 @@ def centred_camera(focal_px: float, size_px: tuple[int, int]) -> Float[Tensor, "
 
     Raises HandsError if the focal length is not finite and above 0 px.
     """
-    if not (math.isfinite(focal_px) and focal_px > 0):
-        raise HandsError(
-            f"the focal length is {focal_px} px; it must be above 0, and is usually near the longer side"
-        )
-    height, width = size_px
-    return torch.tensor([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
+    return torch.from_numpy(arrays.centred_camera(focal_px, size_px))
 
 
 def crop_box(

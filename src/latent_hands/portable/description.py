@@ -11,10 +11,11 @@ import torch
 
 from latent_hands import synthesis
 from latent_hands.data.labels import LABELS
-from latent_hands.detection import Detector
+from latent_hands.detection import Detector, letterbox, peaks
 from latent_hands.detection.network import MULTIPLE, STRIDE
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import recorded
+from latent_hands.lite.folder import FORMAT
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian
 from latent_hands.predictor import Model
@@ -24,8 +25,6 @@ from latent_hands.predictor.trained_graph import DECODED
 from latent_hands.runs.folder import find_run, weights_checksum
 from latent_hands.typed_toml import to_table
 
-FORMAT = 1
-"""The version of the description. A reader refuses another one."""
 DETECTOR = "detector.onnx"
 READ_IMAGES = ("rgb", "tag", "identity_tag", "background_tag")
 CONVENTIONS = {
@@ -127,6 +126,19 @@ def _detector(detector: Detector) -> dict[str, Any]:
         "multiple": MULTIPLE,
         "stride": STRIDE,
         "settings": to_table(detector.settings),
+        "views": {
+            "grey": letterbox.GREY,
+            "widest": letterbox.WIDEST,
+            "most_squares": letterbox.MOST_SQUARES,
+        },
+        "peaks": {
+            "most": peaks.MOST_PEAKS,
+            "least_logit": peaks.LEAST_LOGIT,
+            "support_iou": peaks.SUPPORT_IOU,
+            "size_limits": list(peaks.SIZE_LIMITS),
+            "same_iou": peaks.SAME_IOU,
+            "same_share": peaks.SAME_SHARE,
+        },
     }
 
 

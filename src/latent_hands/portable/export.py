@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latent_hands.detection import Detector
 from latent_hands.files import write_bytes, write_text
+from latent_hands.lite.folder import DESCRIPTION
 from latent_hands.lock import new_folder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.fusion import fused
@@ -24,7 +25,6 @@ from latent_hands.portable.networks import (
 )
 from latent_hands.predictor import Model
 
-DESCRIPTION = "model.json"
 MAPS = ("sides", "place", "size")
 MOMENTS = ("mean", "log_var")
 

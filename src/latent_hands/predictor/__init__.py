@@ -1,10 +1,15 @@
 """Predict hands from images, and images from poses and contents."""
 
-from latent_hands.predictor.decoded import Synthesis, Walk
-from latent_hands.predictor.hand import Hand
-from latent_hands.predictor.model import Model
-from latent_hands.predictor.photo import Photo, photo_of, tag_of
-from latent_hands.predictor.sources import ContentReads, Source, as_photo
+from typing import TYPE_CHECKING
+
+from latent_hands.lazy import lazily
+
+if TYPE_CHECKING:
+    from latent_hands.predictor.decoded import Synthesis, Walk
+    from latent_hands.predictor.hand import Hand
+    from latent_hands.predictor.model import Model
+    from latent_hands.predictor.photo import Photo, photo_of, tag_of
+    from latent_hands.predictor.sources import ContentReads, Source, as_photo
 
 __all__ = [
     "ContentReads",
@@ -18,3 +23,19 @@ __all__ = [
     "photo_of",
     "tag_of",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "ContentReads": "sources",
+        "Hand": "hand",
+        "Model": "model",
+        "Photo": "photo",
+        "Source": "sources",
+        "Synthesis": "decoded",
+        "Walk": "decoded",
+        "as_photo": "sources",
+        "photo_of": "photo",
+        "tag_of": "photo",
+    },
+)

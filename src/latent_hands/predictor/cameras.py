@@ -12,7 +12,7 @@ from PIL import Image
 
 from latent_hands.data.formats.image import open_image
 from latent_hands.errors import HandsError
-from latent_hands.hand.camera import centred_camera
+from latent_hands.hand.arrays import centred_camera
 from latent_hands.predictor.checks import ImageSource, camera_of
 from latent_hands.predictor.hand_fields import Camera
 
@@ -54,9 +54,9 @@ def camera_of_image(image: ImageSource, size_px: tuple[int, int], K: np.ndarray 
         return ImageCamera(camera_of(K, width, height), "given")
     focal_px = exif_focal_px(_exif(image), size_px)
     if focal_px is not None:
-        return ImageCamera(centred_camera(focal_px, size_px).numpy(), "exif")
+        return ImageCamera(centred_camera(focal_px, size_px), "exif")
     focal_px = max(size_px) / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEG / 2))
-    return ImageCamera(centred_camera(focal_px, size_px).numpy(), "assumed", FOCAL_SPREAD)
+    return ImageCamera(centred_camera(focal_px, size_px), "assumed", FOCAL_SPREAD)
 
 
 def resized_camera(

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
-from latent_hands.hand import geometry
+from latent_hands.hand.arrays import Mx, Mz, wrist_form
 from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.skeleton import JOINTS
-from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
     FRAMES,
@@ -117,19 +115,25 @@ class Hand:
     @property
     def wrist_mm(self) -> Float[np.ndarray, "3"]:
         """Wrist in millimetres relative to the palm: 2 palm - middle MCP."""
-        return geometry.to_wrist(torch.from_numpy(self.xyz_mm))[0].numpy()
+        return wrist_form(self.xyz_mm)[0]
 
     @property
     def uv_wrist_form_px(self) -> Float[np.ndarray, "21 2"]:
         """`uv_px` with the wrist as joint 0, which is how hands are drawn."""
-        return geometry.to_wrist(torch.from_numpy(self.uv_px)).numpy()
+        return wrist_form(self.uv_px)
 
-    def batch(self) -> Batch:
-        """Return pose, cpose and viewpoint as a batch of one; a right hand is mirrored into a left one."""
-        pose, cpose, V = (torch.from_numpy(a).float()[None] for a in (self.pose, self.cpose, self.viewpoint))
+    def as_left(self) -> dict[str, Float32[np.ndarray, "..."]]:
+        """Return pose, cpose and viewpoint; those of a right hand are mirrored into those of a left one."""
+        pose, cpose, V = (a.astype(np.float32) for a in (self.pose, self.cpose, self.viewpoint))
         if self.handedness == "right":
-            pose, V = geometry.mirror(pose), geometry.Mz @ V @ geometry.Mx
+            pose, V = pose @ Mx, Mz @ V @ Mx
         return {"pose": pose, "cpose": cpose, "viewpoint": V}
+
+    def batch(self) -> dict[str, Any]:
+        """Return `as_left` as tensors, in a batch of one."""
+        from torch import from_numpy  # hands that are read without torch have no use for it
+
+        return {name: from_numpy(array)[None] for name, array in self.as_left().items()}
 
     def to_json(self, indent: int | None = None, **about: Any) -> str:
         """Return the hand as JSON with units and frames; the fields `about` come first.

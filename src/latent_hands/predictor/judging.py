@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from latent_hands.configuration.rules import Confidence, Handedness, Presence
 from latent_hands.hand.boxes import Box, iou
-from latent_hands.predictor.reading import Reading
+from latent_hands.predictor.crop import CropReading
 
 LEAST = 1e-3
 """Smallest value of a feature whose logarithm counts, in bone lengths."""
@@ -14,6 +15,25 @@ LIMITS = ("threshold", "least_score", "least_px")
 Rule = Handedness | Presence | Confidence
 CERTAIN = 0.999
 """Probabilities of a detector are taken for at most as certain."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The rules by which readings of a model become hands, and the conventions of its training.
+
+    Attributes:
+        crop_px: side of the network's images.
+        frame: frame of the poses, "camera" or "ray".
+        convention: the joint convention.
+        handedness, presence, confidence: the rules; None if the model has none.
+    """
+
+    crop_px: int
+    frame: str
+    convention: str
+    handedness: Handedness
+    presence: Presence | None = None
+    confidence: Confidence | None = None
 
 
 def log_odds(probability: float) -> float:
@@ -27,7 +47,7 @@ def probability_of(odds: float) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def side_features(left: Reading | None, right: Reading | None, detected: float) -> dict[str, float]:
+def side_features(left: CropReading | None, right: CropReading | None, detected: float) -> dict[str, float]:
     """Return the features of `Handedness` for one crop, read as both hands, or as one of them.
 
     A crop that is read as one hand has the log-odds of its side alone. `detected` is the probability of a
@@ -52,7 +72,7 @@ def probability(rule: Rule, features: Mapping[str, float]) -> float:
 
 
 def right_probability(
-    rule: Handedness, left: Reading | None, right: Reading | None, detected: float = 0.5
+    rule: Handedness, left: CropReading | None, right: CropReading | None, detected: float = 0.5
 ) -> float:
     """Return the probability that a hand is a right one, from its crop read as both hands, or as one.
 
@@ -61,7 +81,7 @@ def right_probability(
     return probability(rule, side_features(left, right, detected))
 
 
-def presence_features(reading: Reading, box: Box, score: float, crop_px: int) -> dict[str, float]:
+def presence_features(reading: CropReading, box: Box, score: float, crop_px: int) -> dict[str, float]:
     """Return the features of `Presence`: of a detection, its reading, and the side of network images."""
     found = _features(reading)
     return {
@@ -70,12 +90,12 @@ def presence_features(reading: Reading, box: Box, score: float, crop_px: int) ->
         "spread": found["spread"],
         "disagreement": found["disagreement"],
         "overlap": iou(reading.box_px, box),
-        "decoded": float(reading.outputs["presence"]) if "presence" in reading.outputs else 0.0,
+        "decoded": float(reading.outputs["presence"].item()) if "presence" in reading.outputs else 0.0,
         "side_px": _enlarged(reading, crop_px),
     }
 
 
-def is_hand(rule: Presence | None, reading: Reading, box: Box, score: float, crop_px: int) -> bool:
+def is_hand(rule: Presence | None, reading: CropReading, box: Box, score: float, crop_px: int) -> bool:
     """Return whether a detection is large enough and probably a hand; without a rule, every one is."""
     if rule is None:
         return True
@@ -85,7 +105,7 @@ def is_hand(rule: Presence | None, reading: Reading, box: Box, score: float, cro
 
 
 def confidence_features(
-    reading: Reading, bone_mm: float, score: float | None, crop_px: int
+    reading: CropReading, bone_mm: float, score: float | None, crop_px: int
 ) -> dict[str, float]:
     """Return the features of `Confidence`: of a reading, its bone, and the side of the network's images."""
     found = _features(reading)
@@ -99,7 +119,7 @@ def confidence_features(
 
 
 def confidence(
-    rule: Confidence | None, reading: Reading, bone_mm: float, score: float | None, crop_px: int
+    rule: Confidence | None, reading: CropReading, bone_mm: float, score: float | None, crop_px: int
 ) -> float | None:
     """Return the expected share of joints within 30 mm; None without a rule or without draws."""
     if rule is None or "spread" not in reading.outputs:
@@ -107,7 +127,7 @@ def confidence(
     return probability(rule, confidence_features(reading, bone_mm, score, crop_px))
 
 
-def _features(reading: Reading) -> dict[str, float]:
+def _features(reading: CropReading) -> dict[str, float]:
     """Return logarithms of spreads and disagreement, and nats; 0 for what the model does not predict."""
     outputs = reading.outputs
     logs = {
@@ -121,14 +141,14 @@ def _features(reading: Reading) -> dict[str, float]:
     }
 
 
-def _enlarged(reading: Reading, crop_px: int) -> float:
+def _enlarged(reading: CropReading, crop_px: int) -> float:
     """Return the logarithm of the crop's side over that of the network's images, at most 0."""
     return math.log(min(reading.photo.side_px / crop_px, 1.0))
 
 
-def _side(reading: Reading | None) -> float:
+def _side(reading: CropReading | None) -> float:
     """Return the log-odds that a crop shows a hand of the side that it is read as, 0 if they are unknown."""
-    return 0.0 if reading is None or "side" not in reading.outputs else float(reading.outputs["side"])
+    return 0.0 if reading is None or "side" not in reading.outputs else float(reading.outputs["side"].item())
 
 
 def _sigmoid(logit: float) -> float:

@@ -11,16 +11,11 @@ from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
+from latent_hands.predictor.candidates import detected_candidates, given_candidates
 from latent_hands.predictor.checks import ImageSource, pixels_of
 from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.devices import find_device
-from latent_hands.predictor.find import (
-    HandDetector,
-    detected_candidates,
-    find_hands,
-    given_candidates,
-    hand_of,
-)
+from latent_hands.predictor.find import HandDetector, find_hands, hand_of
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored

@@ -1,6 +1,6 @@
 """Photo: an image of one hand, and the crop of it that a network reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,30 +16,18 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.hand.boxes import Box
-from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.pixels import from_bytes
 from latent_hands.predictor.checks import ImageSource, bone_of, box_of, camera_of, pixels_of
+from latent_hands.predictor.crop import Crop
 from latent_hands.predictor.hand import Handedness, check_handedness
 
 
 @dataclass(frozen=True, eq=False)
-class Photo:
+class Photo(Crop):
     """An image of one hand, with what is known about the hand.
 
-    Attributes:
-        rgb: (height, width, 3) bytes.
-        handedness: "left" or "right".
-        box_px: (x, y, width, height) from the image's upper left corner. The model reads the square around
-            it.
-        K: (3, 3) the image's camera, if known.
-        bone_mm: length of the middle finger's bone between MCP and PIP, if known.
+    Its attributes are those of `Crop`.
     """
-
-    rgb: UInt8[np.ndarray, "height width 3"]
-    handedness: Handedness
-    box_px: Box
-    K: Float[np.ndarray, "3 3"] | None = None
-    bone_mm: float | None = None
 
     @classmethod
     def open(
@@ -62,23 +50,6 @@ class Photo:
         K = None if K is None else camera_of(K, width, height)
         bone = None if bone_mm is None else bone_of(bone_mm)
         return cls(rgb, check_handedness(handedness), box, K, bone)
-
-    @property
-    def centre_px(self) -> tuple[float, float]:
-        """Centre of the box; pixel centres are at integers."""
-        x, y, width, height = self.box_px
-        return x + (width - 1) / 2, y + (height - 1) / 2
-
-    @property
-    def side_px(self) -> float:
-        """Side of the square around the box."""
-        return max(self.box_px[2:])
-
-    @property
-    def crop_box_px(self) -> Box:
-        """The square around the box, as a box (x, y, side, side)."""
-        (u, v), side = self.centre_px, self.side_px
-        return u + (1 - side) / 2, v + (1 - side) / 2, side, side
 
     def mirrored(self) -> "Photo":
         """Return the mirror image, which is of the other hand."""
@@ -109,35 +80,6 @@ class Photo:
     def crop(self, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:
         """Return the square around the box as a network's input, a batch of one in [-1, 1]."""
         return from_bytes(self.window(crop_px, 1.0)[None])
-
-    def along_ray(self, pose: Float[Tensor, "21 3"]) -> Float[Tensor, "21 3"]:
-        """Rotate a pose from the camera frame into the frame of the ray through the box.
-
-        Perspective distorts it least in that frame. Without a camera the pose is returned unchanged.
-        """
-        if self.K is None:
-            return pose
-        return pose @ geometry.ray_rotation(torch.from_numpy(self.K), torch.tensor(self.centre_px))
-
-    def joints_px(self, outputs: Mapping[str, Tensor]) -> Float[np.ndarray, "21 2"]:
-        """Return the joints of a predicted hand in the image.
-
-        They are the predicted "uv", whose unit is half the side of the crop, or else the "pose", placed by
-        the crop (`place`).
-        """
-        if "uv" in outputs:
-            return (torch.tensor(self.centre_px) + self.side_px / 2 * outputs["uv"]).numpy()
-        return self.place(self.along_ray(outputs["pose"]))
-
-    def place(self, pose: Float[Tensor, "21 3"]) -> Float[np.ndarray, "21 2"]:
-        """Return the pose's joints in the image, without perspective, placed by the rule that cuts crops.
-
-        A crop is centred on the middle MCP. Half its side is the largest distance of a joint from that
-        centre along either axis. So the pose's own largest distance gives the pixels of a bone length.
-        """
-        offset = pose[:, :2] - pose[MIDDLE_MCP, :2]
-        bone_px = 0.5 * self.side_px / offset.abs().max()
-        return (torch.tensor(self.centre_px) + bone_px * offset).numpy()
 
 
 def photo_of(sample: Sample, crop: str = "box") -> Photo:

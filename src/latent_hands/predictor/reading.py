@@ -2,75 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from latent_hands.data.image_files import cut_square
 from latent_hands.hand import camera, geometry
-from latent_hands.hand.boxes import ROOM, Box, box_of_joints, crop_of_joints
+from latent_hands.hand.boxes import Box
 from latent_hands.paper.latent import Gaussian, Posterior
 from latent_hands.pixels import from_bytes
+from latent_hands.predictor.crop import CropReading
 from latent_hands.predictor.hand import Handedness
 from latent_hands.predictor.photo import Photo
-from latent_hands.predictor.placing import disagreement
 from latent_hands.predictor.rotations import window_px
 from latent_hands.predictor.trained_graph import TrainedGraph
 
-SCALE_TOLERANCE, SHIFT_TOLERANCE = 0.1, 0.05
-"""A crop is read again if it differs from that of its joints by more, relative to its side."""
-MOST_CHANGE = 1.15
-"""The largest change of a crop's side at one refinement, as a factor. It is chosen on Ge et al. (2019)."""
-
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """The prediction of a model for a crop of an image, read as a hand of one side.
-
-    Attributes:
-        photo: the image with crop, handedness and camera.
-        outputs: attributes of `Prediction` of this hand, as it is in the image: not mirrored.
-    """
+class Reading(CropReading):
+    """The prediction of a torch model for a crop; see `CropReading`."""
 
     photo: Photo
     outputs: dict[str, Tensor]
-
-    @cached_property
-    def uv_px(self) -> Float[np.ndarray, "21 2"]:
-        """Joints in the image, in pixels."""
-        return self.photo.joints_px(self.outputs)
-
-    @cached_property
-    def box_px(self) -> Box:
-        """Box of the joints, with the wrist in place of the palm."""
-        return box_of_joints(geometry.to_wrist(torch.from_numpy(self.uv_px)).numpy())
-
-    @cached_property
-    def disagreement(self) -> float:
-        """Return the distance of pose and joints in the image, in bone lengths (`placing.disagreement`)."""
-        return disagreement(self.photo.along_ray(self.outputs["pose"]).numpy(), self.uv_px)
-
-    @property
-    def next_crop(self) -> Box:
-        """The crop around the joints that this reading found, with `ROOM`, and `MOST_CHANGE` at most."""
-        x, y, side, _ = crop_of_joints(self.uv_px, self.photo.rgb.shape[:2], ROOM)
-        legal = min(max(side, self.photo.side_px / MOST_CHANGE), self.photo.side_px * MOST_CHANGE)
-        return x + (side - legal) / 2, y + (side - legal) / 2, legal, legal
-
-    @property
-    def is_off(self) -> bool:
-        """Return whether the crop differs so much from `next_crop` that the hand must be read again."""
-        return is_off(self.photo.crop_box_px, self.next_crop)
-
-
-def is_off(crop: Box, wanted: Box) -> bool:
-    """Return whether a square crop differs from a wanted one by more than the tolerances."""
-    (x, y, side, _), (u, v, wanted_side, _) = crop, wanted
-    shift = max(abs(u + wanted_side / 2 - x - side / 2), abs(v + wanted_side / 2 - y - side / 2))
-    return abs(wanted_side / side - 1) > SCALE_TOLERANCE or shift > SHIFT_TOLERANCE * side
 
 
 def read(graph: TrainedGraph, photos: Sequence[Photo], rotations: int = 1, draws: int = 0) -> list[Reading]:

@@ -21,9 +21,10 @@ from latent_hands.hand import geometry
 from latent_hands.hand.boxes import ROOM, Box, crop_of_joints
 from latent_hands.predictor import smoothing
 from latent_hands.predictor.cameras import ImageCamera
+from latent_hands.predictor.crop import is_off
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.hand import Hand, Handedness
-from latent_hands.predictor.reading import Reading, is_off, mirrored
+from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.smoothing import Belief, Motion, Process
 from latent_hands.predictor.trained_graph import TrainedGraph
 
@@ -166,7 +167,7 @@ def process_of(belief: Belief) -> Process:
 
 def bone_px_log(reading: Reading) -> float:
     """Return the logarithm of the length of a bone in pixels: least squares of the joints on the pose."""
-    pose = reading.photo.along_ray(reading.outputs["pose"]).numpy()
+    pose = reading.photo.along_ray(reading.outputs["pose"])
     return _bone_px_log(reading.uv_px, pose)
 
 

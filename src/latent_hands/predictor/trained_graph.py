@@ -18,6 +18,7 @@ from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.fast import fast_graph
+from latent_hands.predictor.judging import Judge
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.rotations import Prediction, predict_rotated, window_px
 from latent_hands.predictor.sources import Source, as_batch
@@ -50,6 +51,13 @@ class TrainedGraph:
     def crop_px(self) -> int:
         """Side of the images that the networks read and write."""
         return self.experiment.data.crop_px
+
+    @property
+    def judge(self) -> Judge:
+        """The rules of the experiment by which readings become hands."""
+        e = self.experiment
+        rules = e.handedness, e.presence, e.confidence
+        return Judge(self.crop_px, e.data.frame, e.data.convention, *rules)
 
     @cached_property
     def _fast_vae(self) -> DisentangledVAE:

@@ -68,7 +68,7 @@ def label(model: Model, sample: Sample) -> tuple[Points, float]:
     if model.experiment.data.frame == "ray":
         photo = photo_of(sample, model.experiment.data.crop)
         photo = photo.mirrored() if photo.handedness == "right" else photo
-        xyz_mm = photo.along_ray(torch.from_numpy(xyz_mm)).numpy()
+        xyz_mm = photo.along_ray(xyz_mm)
     return bones(xyz_mm)
 
 

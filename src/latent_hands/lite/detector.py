@@ -1,0 +1,139 @@
+"""The detector without torch: images filled up to the network's size, peaks of its maps, distinct boxes."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from PIL import Image
+
+from latent_hands.detection.detection import Detection
+from latent_hands.lite.folder import Networks
+from latent_hands.lite.values import from_bytes, log_sum_exp, sigmoid
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+Boxes = Float32[np.ndarray, "n 4"]
+PARTS_AT_ONCE = 8
+
+
+def detect(networks: Networks, rgb: Rgb, least_score: float) -> list[Detection]:
+    """Return the hands of an image, the highest score first, as `detection.Detector.detect` does.
+
+    `least_score` is the smallest score that is returned.
+    """
+    about = networks.about["detector"]
+    parts = views(rgb, about)
+    rows = []
+    for i in range(0, len(parts), PARTS_AT_ONCE):
+        some = parts[i : i + PARTS_AT_ONCE]
+        maps = networks.detect(from_bytes(np.stack([pixels for pixels, _ in some])))
+        for each, (_, place) in zip(zip(*maps, strict=True), some, strict=True):
+            found = candidates(*each, about)
+            left, top, x, y = place
+            found[:, :4] = found[:, :4] / np.array([x, y, x, y], np.float32) + np.array([left, top, 0, 0])
+            rows.append(found)
+    return choose(np.concatenate(rows), about, least_score, rgb.shape[:2])
+
+
+def views(rgb: Rgb, about: Mapping[str, Any]) -> list[tuple[np.ndarray, tuple[int, int, float, float]]]:
+    """Return the parts of an image that the network reads, each with (left, top, scale x, scale y)."""
+    size, height, width = about["settings"]["size_px"], *rgb.shape[:2]
+    short, long = sorted((height, width))
+    if long <= about["views"]["widest"] * short:
+        pixels, x, y = letterbox(rgb, size, about)
+        return [(pixels, (0, 0, x, y))]
+    side = max(short, math.ceil(2 * long / (about["views"]["most_squares"] + 1)))
+    count = math.ceil((long - side) / (side / 2)) + 1
+    found = []
+    for start in np.linspace(0, long - side, count).round().astype(int).tolist():
+        left, top = (start, 0) if width >= height else (0, start)
+        part = np.full((side, side, 3), about["views"]["grey"], np.uint8)
+        cut = rgb[top : top + side, left : left + side]
+        part[: cut.shape[0], : cut.shape[1]] = cut
+        pixels, x, y = letterbox(part, size, about)
+        found.append((pixels, (left, top, x, y)))
+    return found
+
+
+def letterbox(rgb: Rgb, size_px: int, about: Mapping[str, Any]) -> tuple[np.ndarray, float, float]:
+    """Return the image with its longer side at `size_px`, both sides filled up, and its scales along x, y."""
+    height, width = rgb.shape[:2]
+    factor, multiple = size_px / max(height, width), about["multiple"]
+    inner = (max(1, round(width * factor)), max(1, round(height * factor)))
+    filled = [multiple * math.ceil(side / multiple) for side in inner[::-1]]
+    padded = np.full((*filled, 3), about["views"]["grey"], np.uint8)
+    resized = Image.fromarray(np.ascontiguousarray(rgb)).resize(inner, Image.Resampling.BILINEAR)
+    padded[: inner[1], : inner[0]] = np.asarray(resized)
+    return padded, inner[0] / width, inner[1] / height
+
+
+def candidates(
+    sides: Float32[np.ndarray, "2 h w"],
+    place: Float32[np.ndarray, "2 h w"],
+    size: Float32[np.ndarray, "2 h w"],
+    about: Mapping[str, Any],
+) -> Float32[np.ndarray, "n 8"]:
+    """Return the candidates of an image, as `detection.peaks.candidates` does."""
+    peaks, (height, width) = about["peaks"], place.shape[1:]
+    logit = log_sum_exp(sides)
+    cells = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)).astype(np.float32)
+    extent = np.exp(size.clip(*peaks["size_limits"]))
+    boxes = (about["stride"] * np.concatenate([cells + place - extent / 2, extent])).reshape(4, -1).T
+    highest = (_neighbourhood(logit) == logit) & (logit >= peaks["least_logit"])
+    order = np.argsort(-logit[highest], kind="stable")[: peaks["most"]]
+    chosen = np.flatnonzero(highest)[order]
+    peak, box = logit.ravel()[chosen], boxes[chosen]
+    agree = _overlaps(box, boxes) > peaks["support_iou"]
+    support = (agree * sigmoid(logit).ravel()).sum(axis=1).clip(min=1e-3)
+    right = (sides[1] - sides[0]).ravel()[chosen]
+    side_px = np.sqrt(box[:, 2] * box[:, 3])
+    features = np.stack([right, peak, np.log(support), np.log(side_px)], axis=1)
+    return np.concatenate([box, features], axis=1).astype(np.float32)
+
+
+def choose(
+    rows: Float32[np.ndarray, "n 8"], about: Mapping[str, Any], least_score: float, size_px: tuple[int, ...]
+) -> list[Detection]:
+    """Return the detections among candidates in an image of (height, width) `size_px`."""
+    settings, (height, width) = about["settings"], size_px
+    weights = np.array([settings[name] for name in ("peak", "support", "size")], np.float32)
+    scores = sigmoid(rows[:, 5:] @ weights + np.float32(settings["shift"]))
+    rows, scores = rows[scores >= least_score], scores[scores >= least_score]
+    order = np.argsort(-scores, kind="stable")
+    same, kept = _same_hand(rows[order, :4], about["peaks"]), []
+    for i in range(len(order)):
+        if not same[i, kept].any():
+            kept.append(i)
+    found = []
+    for (x, y, w, h, logit, *_), score in zip(
+        rows[order[kept]].tolist(), scores[order[kept]].tolist(), strict=True
+    ):
+        right = 0.5 * (1 + math.tanh(settings["side_scale"] * logit / 2))
+        if x < width and y < height and x + w > 0 and y + h > 0:
+            found.append(Detection((x, y, w, h), "right" if right > 0.5 else "left", score, right))
+    return found
+
+
+def _neighbourhood(values: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+    """Return the largest value among each cell and its eight neighbours."""
+    padded = np.pad(values, 1, constant_values=-np.inf)
+    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+
+
+def _overlaps(a: Boxes, b: Boxes) -> Float32[np.ndarray, "n m"]:
+    shared, area_a, area_b = _areas(a, b)
+    return shared / (area_a[:, None] + area_b - shared).clip(min=1e-6)
+
+
+def _same_hand(boxes: Boxes, peaks: Mapping[str, float]) -> Bool[np.ndarray, "n n"]:
+    shared, area, _ = _areas(boxes, boxes)
+    smaller = np.minimum(area[:, None], area)
+    return (_overlaps(boxes, boxes) >= peaks["same_iou"]) | (shared >= peaks["same_share"] * smaller)
+
+
+def _areas(a: Boxes, b: Boxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], b[:, :2] + b[:, 2:])
+    return (high - low).clip(min=0).prod(axis=-1), a[:, 2:].prod(axis=-1), b[:, 2:].prod(axis=-1)

@@ -1,0 +1,99 @@
+"""The folder of an exported model: its description, and its networks in onnxruntime."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from latent_hands.data.formats.json_file import load_json
+from latent_hands.errors import BROKEN, HandsError
+
+FORMAT = 1
+"""The version of the description that this version reads."""
+DESCRIPTION = "model.json"
+Arrays = dict[str, Float32[np.ndarray, "..."]]
+
+
+class Networks:
+    """The networks of an exported model. Each is loaded when it is used for the first time.
+
+    Args:
+        folder: the folder that `latent-hands export-model` wrote.
+        threads: number of threads that one network uses.
+
+    Attributes:
+        about: the content of model.json.
+
+    Raises HandsError if there is no such folder, or if another version wrote it.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1):
+        self.folder = folder
+        self.threads = threads
+        self._sessions: dict[str, Any] = {}
+        if not (folder / DESCRIPTION).is_file():
+            raise HandsError(
+                f"no exported model at {folder}: it has no {DESCRIPTION}; "
+                f"write one with `latent-hands export-model estimation {folder}`"
+            )
+        self.about: dict[str, Any] = load_json(folder / DESCRIPTION)
+        found = self.about.get("format") if isinstance(self.about, dict) else None
+        if found != FORMAT:
+            raise HandsError(
+                f"{folder / DESCRIPTION} has format {found}; this version reads {FORMAT}: "
+                "export the model again"
+            )
+
+    def encode(self, name: str, observed: np.ndarray, right: np.ndarray) -> dict[str, tuple[Any, Any]]:
+        """Return the mean and the log-variance, each (batch, size), of the factors of an encoder.
+
+        `right` (batch,) is 1 for right hands; only models that are given the side use it.
+        """
+        arrow = self.about["encoders"][name]
+        moments = self._run(arrow["file"], {arrow["reads"]: observed} | self._side(arrow, right))
+        ends = np.cumsum(list(arrow["factors"].values()))[:-1]
+        means, log_vars = (np.split(each, ends, axis=1) for each in moments)
+        return dict(zip(arrow["factors"], zip(means, log_vars, strict=True), strict=True))
+
+    def decode(self, name: str, latent: Mapping[str, np.ndarray], right: np.ndarray) -> np.ndarray:
+        """Return what a decoder writes for a latent."""
+        arrow = self.about["decoders"][name]
+        factors = np.concatenate([latent[factor] for factor in arrow["factors"]], axis=1)
+        return self._run(arrow["file"], {"latent": factors} | self._side(arrow, right))[0]
+
+    def detect(self, images: Float32[np.ndarray, "batch 3 h w"]) -> list[np.ndarray]:
+        """Return the maps of the detector: sides, place and size."""
+        return self._run(self.about["detector"]["file"], {"image": images})
+
+    def _side(self, arrow: Mapping[str, Any], right: np.ndarray) -> Arrays:
+        return {"right": right.astype(np.float32)} if arrow["sided"] else {}
+
+    def _run(self, file: str, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        if file not in self._sessions:
+            self._sessions[file] = self._session(file)
+        given = {name: np.ascontiguousarray(each, np.float32) for name, each in inputs.items()}
+        return self._sessions[file].run(None, given)
+
+    def _session(self, file: str) -> Any:
+        onnxruntime = import_onnxruntime()
+        path = self.folder / Path(file).name
+        if not path.is_file():
+            raise HandsError(f"{self.folder} is incomplete: it has no {path.name}; export the model again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        try:
+            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except (*BROKEN, RuntimeError, OSError) as error:  # onnxruntime's own errors are RuntimeErrors
+            raise HandsError(f"{path} is not a network that onnxruntime reads: {error}") from error
+
+
+def import_onnxruntime() -> Any:
+    """Return onnxruntime. Raises HandsError if it is not installed."""
+    try:
+        return import_module("onnxruntime")
+    except ModuleNotFoundError as error:
+        raise HandsError("exported models need onnxruntime: pip install 'latent-hands[lite]'") from error

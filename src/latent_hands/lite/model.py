@@ -1,0 +1,180 @@
+"""LiteModel: an exported model that predicts hands from images, and images from factors."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from latent_hands.configuration.rules import Confidence, Presence
+from latent_hands.configuration.rules import Handedness as SideRule
+from latent_hands.data.cutting import cut_pixels
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.arrays import canonicalise, normalise
+from latent_hands.hand.conventions import read_recorded
+from latent_hands.lite.detector import detect
+from latent_hands.lite.folder import DESCRIPTION, Networks
+from latent_hands.lite.reading import LiteReader
+from latent_hands.lite.values import from_bytes, to_bytes
+from latent_hands.predictor.cameras import camera_of_image
+from latent_hands.predictor.candidates import (
+    detected_candidates,
+    found_hands,
+    given_candidates,
+    read_candidates,
+)
+from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, pixels_of
+from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.judging import Judge
+from latent_hands.typed_toml import read
+
+Latent = Mapping[str, Float[np.ndarray, "batch _"]]
+Source = Hand | ImageSource
+"""Source of factors: a hand, joints (21, 3) of a left hand, palm first, in any unit, or an image."""
+
+
+def load(folder: str | Path, threads: int = 1) -> "LiteModel":
+    """Load a model that `latent-hands export-model` wrote.
+
+    Args:
+        folder: its folder.
+        threads: number of threads that a network uses.
+
+    Raises HandsError if there is no such model or if another version wrote it, and without onnxruntime.
+    """
+    return LiteModel(Networks(Path(folder), threads))
+
+
+class LiteModel:
+    """An exported model.
+
+    `find` finds the hands in an image, as `Model.find` does. `latent`, `decode` and `synthesise` infer
+    factors and decode images.
+
+    Args:
+        networks: the networks and their description.
+
+    Raises HandsError for a description that is incomplete.
+    """
+
+    def __init__(self, networks: Networks):
+        self.networks = networks
+        about, where = networks.about, str(networks.folder / DESCRIPTION)
+        try:
+            rules = about["rules"]
+            self.judge = Judge(
+                about["side_px"],
+                about["frame"],
+                read_recorded(about["convention"], where),
+                read(SideRule, rules["handedness"], where, "handedness"),
+                *(
+                    None if rules[name] is None else read(kind, rules[name], where, name)
+                    for name, kind in (("presence", Presence), ("confidence", Confidence))
+                ),
+            )
+        except (KeyError, TypeError) as error:
+            raise HandsError(f"{where} is incomplete: {error!r}; export the model again") from error
+
+    def find(
+        self,
+        image: ImageSource,
+        *,
+        boxes: Sequence[Sequence[float]] | None = None,
+        handedness: str | Sequence[str | None] | None = None,
+        bone_mm: float | None = None,
+        K: np.ndarray | None = None,
+        most: int = 8,
+    ) -> list[Hand]:
+        """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
+
+        Arguments, results and errors are those of `Model.find` of `latent_hands.load`, with its 16 draws and
+        without rotated crops. Raises HandsError, too, for a model that predicts no hands from images.
+        """
+        if self.networks.about["hands"] is None:
+            raise HandsError(f"{self.networks.folder} holds a model that predicts no hands from images")
+        if most < 1:
+            raise HandsError(f"most is {most}, but must be 1 or more hands")
+        rgb, bone = pixels_of(image), None if bone_mm is None else bone_of(bone_mm)
+        camera = camera_of_image(image, rgb.shape[:2], K)
+        if boxes is None:
+            candidates = detected_candidates(detect(self.networks, rgb, self._least_score)[:most], handedness)
+        else:
+            candidates = given_candidates(boxes, handedness, rgb)
+        reader = LiteReader(self.networks)
+        readings = read_candidates(reader, self.judge, rgb, camera, candidates, bone)
+        return found_hands(self.judge, candidates, readings, camera)
+
+    @property
+    def _least_score(self) -> float:
+        """The smallest score of detections that are read: the rule of presence decides about them."""
+        threshold = float(self.networks.about["detector"]["settings"]["threshold"])
+        return threshold if self.judge.presence is None else min(self.judge.presence.least_score, threshold)
+
+    def latent(self, source: Source, role: str, reads: str = "rgb") -> dict[str, np.ndarray]:
+        """Return the posterior means of the factors of the pose or of the content, inferred from one source.
+
+        Args:
+            source: a hand, joints (21, 3), or an image, which is read whole, as an image of a left hand.
+            role: "pose" or "content".
+            reads: the modality of an image: "rgb", "tag" or another one that the model reads.
+
+        Raises HandsError for a model that writes no images, and if it cannot infer the factors.
+        """
+        sources = self.networks.about["sources"]
+        if role not in sources:
+            legal = did_you_mean(role, sources) if sources else "it writes no images"
+            raise HandsError(f'this model has no factors of "{role}"; {legal}')
+        given = self._observed(source, reads)
+        read = next((key for key in given if key in sources[role]), None)
+        if read is None:
+            raise HandsError(
+                f"this model does not infer the {role} from {' or '.join(given)}, but from "
+                f"{' or '.join(sources[role])}"
+            )
+        chosen: Mapping[str, Sequence[str]] = sources[role][read]
+        names = dict.fromkeys(name for names in chosen.values() for name in names)
+        inferred = {name: self.networks.encode(name, given[read], np.zeros(1, bool)) for name in names}
+        return {f: np.mean([inferred[n][f][0] for n in names], axis=0) for f, names in chosen.items()}
+
+    def decode(self, latent: Latent) -> dict[str, np.ndarray]:
+        """Return what every decoder writes that reads only factors of a latent, as left hands, by modality.
+
+        Of several decoders of a modality, the one with the most factors is used. Images are in [-1, 1].
+        """
+        count = len(next(iter(latent.values())))
+        able = {
+            name: arrow
+            for name, arrow in self.networks.about["decoders"].items()
+            if set(arrow["factors"]) <= set(latent)
+        }
+        order = sorted(able, key=lambda name: len(able[name]["factors"]))
+        chosen = {able[name]["writes"]: name for name in order}
+        left = np.zeros(count, bool)
+        return {written: self.networks.decode(name, latent, left) for written, name in chosen.items()}
+
+    def images(self, latent: Latent) -> list[Rgb]:
+        """Return the decoded images of a latent as bytes. Raises HandsError if no decoder writes them."""
+        decoded = self.decode(latent)
+        if "rgb" not in decoded:
+            raise HandsError(f"this model decodes no image from {', '.join(latent)}")
+        return to_bytes(decoded["rgb"])
+
+    def synthesise(self, pose: Source, content: Source, content_reads: str = "rgb") -> Rgb:
+        """Return the image of a left hand in the pose of one source and the scene of another.
+
+        `content_reads` is "rgb" for an image of a hand, "tag" for a tag image. Raises HandsError as `latent`.
+        """
+        return self.images(self.latent(pose, "pose") | self.latent(content, "content", content_reads))[0]
+
+    def _observed(self, source: Source, reads: str) -> dict[str, np.ndarray]:
+        """Return a source as observed values of modalities, in a batch of one left hand."""
+        if isinstance(source, Hand):
+            return {name: array[None] for name, array in source.as_left().items()}
+        if isinstance(source, np.ndarray) and source.shape == (21, 3):
+            pose = normalise(source.astype(np.float32))
+            cpose, viewpoint = canonicalise(pose)
+            return {"pose": pose[None], "cpose": cpose[None], "viewpoint": viewpoint[None]}
+        rgb = pixels_of(source)
+        height, width = rgb.shape[:2]
+        square = cut_pixels(rgb, ((width - 1) / 2, (height - 1) / 2), max(height, width), self.judge.crop_px)
+        return {reads: from_bytes(square[None])}
