@@ -13,7 +13,7 @@ from latent_hands.lite.folder import Networks
 from latent_hands.lite.values import from_bytes, log_sum_exp, sigmoid
 
 Rgb = UInt8[np.ndarray, "height width 3"]
-Boxes = Float32[np.ndarray, "n 4"]
+Boxes = Float32[np.ndarray, "_ 4"]
 PARTS_AT_ONCE = 8
 
 
@@ -28,17 +28,16 @@ def detect(networks: Networks, rgb: Rgb, least_score: float) -> list[Detection]:
     for i in range(0, len(parts), PARTS_AT_ONCE):
         some = parts[i : i + PARTS_AT_ONCE]
         maps = networks.detect(from_bytes(np.stack([pixels for pixels, _ in some])))
-        for each, (_, place) in zip(zip(*maps, strict=True), some, strict=True):
-            found = candidates(*each, about)
-            left, top, x, y = place
+        for (_, (left, top, x, y)), sides, place, size in zip(some, *maps, strict=True):
+            found = candidates(sides, place, size, about)
             found[:, :4] = found[:, :4] / np.array([x, y, x, y], np.float32) + np.array([left, top, 0, 0])
             rows.append(found)
-    return choose(np.concatenate(rows), about, least_score, rgb.shape[:2])
+    return choose(np.concatenate(rows), about, least_score, (rgb.shape[0], rgb.shape[1]))
 
 
 def views(rgb: Rgb, about: Mapping[str, Any]) -> list[tuple[np.ndarray, tuple[int, int, float, float]]]:
     """Return the parts of an image that the network reads, each with (left, top, scale x, scale y)."""
-    size, height, width = about["settings"]["size_px"], *rgb.shape[:2]
+    size, (height, width) = about["settings"]["size_px"], rgb.shape[:2]
     short, long = sorted((height, width))
     if long <= about["views"]["widest"] * short:
         pixels, x, y = letterbox(rgb, size, about)
@@ -93,7 +92,7 @@ def candidates(
 
 
 def choose(
-    rows: Float32[np.ndarray, "n 8"], about: Mapping[str, Any], least_score: float, size_px: tuple[int, ...]
+    rows: Float32[np.ndarray, "n 8"], about: Mapping[str, Any], least_score: float, size_px: tuple[int, int]
 ) -> list[Detection]:
     """Return the detections among candidates in an image of (height, width) `size_px`."""
     settings, (height, width) = about["settings"], size_px
@@ -127,7 +126,7 @@ def _overlaps(a: Boxes, b: Boxes) -> Float32[np.ndarray, "n m"]:
     return shared / (area_a[:, None] + area_b - shared).clip(min=1e-6)
 
 
-def _same_hand(boxes: Boxes, peaks: Mapping[str, float]) -> Bool[np.ndarray, "n n"]:
+def _same_hand(boxes: Boxes, peaks: Mapping[str, Any]) -> Bool[np.ndarray, "n n"]:
     shared, area, _ = _areas(boxes, boxes)
     smaller = np.minimum(area[:, None], area)
     return (_overlaps(boxes, boxes) >= peaks["same_iou"]) | (shared >= peaks["same_share"] * smaller)

@@ -62,15 +62,14 @@ class LiteModel:
         about, where = networks.about, str(networks.folder / DESCRIPTION)
         try:
             rules = about["rules"]
+            presence, confidence = rules["presence"], rules["confidence"]
             self.judge = Judge(
                 about["side_px"],
                 about["frame"],
                 read_recorded(about["convention"], where),
                 read(SideRule, rules["handedness"], where, "handedness"),
-                *(
-                    None if rules[name] is None else read(kind, rules[name], where, name)
-                    for name, kind in (("presence", Presence), ("confidence", Confidence))
-                ),
+                None if presence is None else read(Presence, presence, where, "presence"),
+                None if confidence is None else read(Confidence, confidence, where, "confidence"),
             )
         except (KeyError, TypeError) as error:
             raise HandsError(f"{where} is incomplete: {error!r}; export the model again") from error
@@ -176,5 +175,6 @@ class LiteModel:
             return {"pose": pose[None], "cpose": cpose[None], "viewpoint": viewpoint[None]}
         rgb = pixels_of(source)
         height, width = rgb.shape[:2]
-        square = cut_pixels(rgb, ((width - 1) / 2, (height - 1) / 2), max(height, width), self.judge.crop_px)
+        centre, side = ((width - 1) / 2, (height - 1) / 2), float(max(height, width))
+        square = cut_pixels(rgb, centre, side, self.judge.crop_px)
         return {reads: from_bytes(square[None])}

@@ -129,13 +129,12 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
 
     def _spreads(self, posterior: Posterior, right: Bool[np.ndarray, " n"]) -> dict[str, np.ndarray]:
         """Return spread, uv_spread and nats; the noise is that of the torch model."""
-        wide = 2 * math.log(self._about["rules"]["temperature"])
+        wide, draws = 2 * math.log(self._about["rules"]["temperature"]), 0
         drawn = {}
         for factor, (mean, log_var) in posterior.items():
             noise = np.array(self._about["noise"][factor], np.float32)
             each = mean[:, None] + np.exp(0.5 * (log_var + np.float32(wide)))[:, None] * noise
-            drawn[factor] = each.reshape(-1, mean.shape[1])
-        draws = len(noise)
+            drawn[factor], draws = each.reshape(-1, mean.shape[1]), len(noise)
         found = {}
         for name, spread in SPREADS.items():
             if name in self._decoders:

@@ -1,0 +1,206 @@
+"""Models without torch: the same hands as the torch predictor, from the same rules, without torch."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import PLACEMENT, PX, SYNTHESIS, noise_image, tiny_model, tiny_run
+
+pytest.importorskip("onnx", reason="exporting needs the extra: pip install '.[onnx]'")
+pytest.importorskip("onnxruntime", reason="exported models need the extra: pip install '.[lite]'")
+
+from latent_hands import lite
+from latent_hands.detection import Detector
+from latent_hands.detection.letterbox import views
+from latent_hands.detection.network import Maps
+from latent_hands.detection.peaks import candidates, distinct
+from latent_hands.errors import HandsError
+from latent_hands.hand import arrays, geometry
+from latent_hands.lite import detector as lite_detector
+from latent_hands.lite.__main__ import main
+from latent_hands.portable import export_model
+from latent_hands.portable.description import _detector
+from latent_hands.predictor import Hand, Model
+
+BOXES = [(20.0, 16.0, 24.0, 30.0), (44.0, 10.0, 26.0, 20.0)]
+RULES = """
+[presence]
+bias = 1.0
+score = 0.5
+spread = 0.7
+disagreement = -0.4
+overlap = 0.8
+least_score = 0.01
+[confidence]
+bias = 8.0
+spread = -3.0
+disagreement = -0.3
+score = 0.2
+side_px = 0.6
+"""
+
+
+def exported(folder: Path, graph: str, **data: object) -> tuple[Model, lite.LiteModel]:
+    """Return a tiny model and its exported copy. The detector of the copy is not exported."""
+    model = tiny_model(graph, **data)
+    model.save(folder / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("latent_hands.portable.export._detector", lambda *arguments: b"")
+        return model, lite.load(export_model(folder / "run", folder / "out"))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, lite.LiteModel]:
+    return exported(tmp_path_factory.mktemp("pair"), PLACEMENT + RULES, frame="ray")
+
+
+def assert_same(ours: Hand, torchs: Hand) -> None:
+    a, b = (json.loads(hand.to_json()) for hand in (ours, torchs))
+    assert list(a) == list(b)
+    for key, value in b.items():
+        if isinstance(value, list) and not isinstance(value[0], str):
+            assert np.allclose(a[key], value, atol=1e-2, rtol=1e-3), key
+        elif isinstance(value, float):
+            assert a[key] == pytest.approx(value, rel=1e-3), key
+        else:
+            assert a[key] == value, key
+    assert np.abs(ours.xyz_mm - torchs.xyz_mm).max() < 0.01
+
+
+@pytest.mark.parametrize("handedness", ["left", "right", None])
+@pytest.mark.parametrize("focal_px", [None, 90.0])
+def test_hands_in_boxes_are_those_of_torch(pair, handedness: str | None, focal_px: float | None):
+    model, light = pair
+    K = None if focal_px is None else arrays.centred_camera(focal_px, (60, 80))
+    for bone_mm in (None, 33.0):
+        given = {"boxes": BOXES, "handedness": handedness, "K": K, "bone_mm": bone_mm}
+        found, expected = light.find(noise_image(), **given), model.find(noise_image(), **given)
+        assert len(found) == len(expected) == 2
+        for ours, torchs in zip(found, expected, strict=True):
+            assert_same(ours, torchs)
+
+
+def test_a_model_that_is_given_the_side_is_the_same(tmp_path: Path):
+    model, light = exported(tmp_path, PLACEMENT, right_hands="condition")
+    for side in ("left", "right"):
+        given = {"boxes": BOXES, "handedness": side}
+        for ours, torchs in zip(
+            light.find(noise_image(), **given), model.find(noise_image(), **given), strict=True
+        ):
+            assert_same(ours, torchs)
+
+
+@pytest.mark.parametrize("size", [(60, 80), (80, 60), (30, 100), (700, 40)])
+def test_views_are_those_of_the_torch_detector(size: tuple[int, int]):
+    about, rgb = _detector(Detector.load()), noise_image(*size)
+    expected, found = views(rgb, 64, 32), lite_detector.views(rgb, _with_size(about, 64))
+    assert len(found) == len(expected)
+    for (pixels, place), view in zip(found, expected, strict=True):
+        assert place == (view.left, view.top, *view.scale)
+        assert np.abs(pixels.astype(int) - view.pixels).max() <= 2  # Pillow and torch round differently
+
+
+def _with_size(about: dict, size_px: int) -> dict:
+    about = copy.deepcopy(about)
+    about["settings"]["size_px"] = size_px
+    return about
+
+
+def test_candidates_are_those_of_torch():
+    about = _detector(Detector.load())
+    generator = torch.Generator().manual_seed(0)
+    sides, place, size = (torch.randn(1, 2, 12, 16, generator=generator) for _ in range(3))
+    (expected,) = candidates(Maps(sides - 1, place, size))
+    found = lite_detector.candidates((sides - 1)[0].numpy(), place[0].numpy(), size[0].numpy(), about)
+    assert np.allclose(found, expected, atol=1e-4)
+    detector = Detector.load()
+    scores = (expected[:, 5:] @ torch.tensor(detector.settings.weights) + detector.settings.shift).sigmoid()
+    kept = distinct(expected[:, :4], scores)
+    chosen = lite_detector.choose(found, about, 0.0, (1000, 1000))
+    inside = [row for row in expected[kept].tolist() if row[0] + row[2] > 0 and row[1] + row[3] > 0]
+    assert np.allclose([each.box_px for each in chosen], [row[:4] for row in inside], atol=1e-3)
+
+
+def test_the_geometry_of_arrays_is_that_of_tensors():
+    rng = np.random.default_rng(0)
+    pose = rng.normal(size=(21, 3)).astype(np.float32)
+    pose[0] = 0
+    for right in (False, True):
+        expected = geometry.canonicalise(torch.from_numpy(pose), torch.tensor(right))
+        for ours, torchs in zip(arrays.canonicalise(pose, right), expected, strict=True):
+            assert np.allclose(ours, torchs, atol=1e-5)
+    matrix = rng.normal(size=(3, 3)).astype(np.float32)
+    assert np.allclose(
+        arrays.nearest_rotation(matrix), geometry.nearest_rotation(torch.from_numpy(matrix)), atol=1e-5
+    )
+    K = arrays.centred_camera(70.0, (60, 80))
+    ray = geometry.ray_rotation(torch.from_numpy(K), torch.tensor([5.0, 50.0]))
+    assert np.allclose(arrays.ray_rotation(K, (5.0, 50.0)), ray, atol=1e-6)
+    assert np.allclose(arrays.wrist_form(pose), geometry.to_wrist(torch.from_numpy(pose)))
+    assert np.allclose(arrays.normalise(pose), geometry.normalise(torch.from_numpy(pose))[0], atol=1e-6)
+
+
+def test_images_are_synthesised_as_with_torch(tmp_path: Path):
+    model, light = exported(tmp_path, SYNTHESIS)
+    joints = np.random.default_rng(1).normal(size=(21, 3)).astype(np.float32)
+    square, tag = noise_image(PX, PX), noise_image(PX, PX, seed=1)
+    for pose in (joints, square):
+        expected = model.synthesise(pose, tag, "tag")
+        image = light.synthesise(pose, tag, "tag")
+        assert image.shape == (PX, PX, 3)
+        assert np.abs(image.astype(int) - expected).max() <= 1
+    latent = light.latent(square, "pose") | light.latent(tag, "content", "tag")
+    assert set(light.decode(latent)) == {"rgb", "pose", "tag"}
+    with pytest.raises(HandsError, match="does not infer the content from pose"):
+        light.latent(joints, "content")
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path: Path):
+    with pytest.raises(HandsError, match=r"no exported model at .*; write one with"):
+        lite.load(tmp_path)
+    (tmp_path / "model.json").write_text('{"format": 99}')
+    with pytest.raises(HandsError, match="has format 99; this version reads"):
+        lite.load(tmp_path)
+    (tmp_path / "model.json").write_text('{"format": 1}')
+    with pytest.raises(HandsError, match="is incomplete"):
+        lite.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole exported folder of a tiny run, with the shipped detector."""
+    folder = tmp_path_factory.mktemp("shipped")
+    return export_model(tiny_run(folder / "run", PLACEMENT), folder / "out")
+
+
+def test_the_command_prints_json_without_torch(shipped: Path, tmp_path: Path):
+    Image.fromarray(noise_image()).save(tmp_path / "a.png")
+    code = f"""
+import sys
+from latent_hands.lite.__main__ import main
+code = main([{str(tmp_path / "a.png")!r}, "--model", {str(shipped)!r}, "--box=20,16,24,30", "--focal", "90"])
+print({{"torch", "scipy", "matplotlib", "accelerate"}} & sys.modules.keys(), code)
+main([{str(tmp_path / "a.png")!r}, "--model", {str(shipped)!r}])  # with the detector
+print({{"torch", "scipy", "matplotlib", "accelerate"}} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    printed, _, _ = done.stdout.partition("]\nset() 0\n")
+    (hand,) = json.loads(printed + "]")
+    assert list(hand)[:3] == ["image", "hand", "handedness"]
+    assert hand["camera"] == "given"
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_wrong_input_is_one_line(shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main([str(tmp_path / "none.jpg"), "--model", str(shipped)]) == 2
+    assert capsys.readouterr().err == f"latent_hands.lite: no image file at {tmp_path / 'none.jpg'}\n"
+    (shipped / "encoder_rgb.onnx").write_bytes(b"broken")
+    Image.fromarray(noise_image()).save(tmp_path / "a.png")
+    assert main([str(tmp_path / "a.png"), "--model", str(shipped), "--box", "20,16,24,30"]) == 2
+    assert "is not a network that onnxruntime reads" in capsys.readouterr().err
