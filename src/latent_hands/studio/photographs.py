@@ -91,7 +91,7 @@ def factors_of(instrument: Instrument, photograph: Photograph, index: int) -> tu
     hand = in_convention(photograph.hands[index], FRAMING)
     photo = crop_photo(instrument, photograph, hand)
     left = photo.as_left()
-    pose = geometry.normalise(photo.along_ray(torch.from_numpy(hand.pose).float()))[0]
+    pose = geometry.normalise(torch.from_numpy(photo.along_ray(hand.pose)).float())[0]
     pose = geometry.mirror(pose) if hand.handedness == "right" else pose
     posterior = instrument.pose_posterior(pose[None])
     if instrument.others and instrument.reads_images(instrument.others):
