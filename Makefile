@@ -12,7 +12,7 @@ help:   ## list the targets
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[render,video,imagenet,onnx,docs,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[render,video,imagenet,studio,onnx,docs,dev]'
 	touch $@
 
 demo: $(READY)   ## run the whole path on rendered hands: minutes on two processor cores

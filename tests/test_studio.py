@@ -1,20 +1,24 @@
 """The studio without a browser: hands follow drags, factors follow sliders, every step can be undone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from studios import instrument
+from tiny_models import ESTIMATION, noise_image, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
+from latent_hands.hand.conventions import FRAMING
 from latent_hands.hand.skeleton import FINGERS, WRIST
 from latent_hands.paper.latent import Gaussian
+from latent_hands.predictor import Photo
 from latent_hands.studio import photographs
 from latent_hands.studio.directions import Directions
 from latent_hands.studio.leakage import leakage
-from latent_hands.studio.photographs import encode_png
+from latent_hands.studio.photographs import Photograph, encode_png, factors_of
 from latent_hands.studio.puppet import FAR, Puppet, turn_about
 from latent_hands.studio.session import MOST_UNDO, Session
 from latent_hands.studio.state import FORMAT, MAX_BYTES, State
@@ -315,3 +319,21 @@ def test_large_photographs_are_reduced(monkeypatch):
 def test_a_png_is_lossless():
     rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     assert np.array_equal(photographs.read("a.png", encode_png(rgb)), rgb)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("run", RUNS)
+def test_a_hand_of_a_photograph_gives_all_factors_and_its_pose(run, side):
+    rgb = noise_image(80)
+    hand = replace(tiny_model(ESTIMATION).estimate(Photo.open(rgb)), convention=FRAMING, handedness=side)
+    photograph = Photograph("a.png", rgb, (hand,))
+    posterior, pose = factors_of(instrument(run), photograph, 0)
+    assert set(posterior) == set(instrument(run).sizes)
+    given = torch.from_numpy(hand.pose)
+    wanted = geometry.normalise(geometry.mirror(given) if side == "right" else given)[0]
+    torch.testing.assert_close(pose, wanted)  # without a camera, no rotation
+    session = Session(instrument(run))
+    session.load(posterior, "a.png", pose)
+    assert set(session.state.sources.values()) == {"a.png"}
+    with pytest.raises(HandsError, match="has 1 hands; there is no hand 2"):
+        factors_of(instrument(run), photograph, 1)

@@ -19,7 +19,7 @@ from latent_hands.errors import HandsError, did_you_mean, printable
 from latent_hands.interrupt import exit_code, stopping_signals
 
 GROUPS = {
-    "Start": ("demo", "models"),
+    "Start": ("demo", "models", "studio"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export", "synthesise-set"),
     "Train": ("train", "fine-tune", "detector train"),
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),

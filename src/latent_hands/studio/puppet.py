@@ -17,7 +17,7 @@ from latent_hands.hand.rig.kinematics import Skeleton
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 
-NEAR, FAR = 6, 20
+NEAR, FAR = 5, 20
 """Steps of inverse kinematics to a near hand, and to any hand."""
 _FACING = torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
 """The rotation of a left hand that points up and shows its palm."""

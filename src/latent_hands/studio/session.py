@@ -48,6 +48,11 @@ class Session:
         """How many commands can be undone and redone."""
         return len(self._past), len(self._future)
 
+    @property
+    def gesture(self) -> str | None:
+        """The gesture that the last command belongs to; None after `settle` and after single commands."""
+        return self._gesture
+
     def drag(self, finger: str, target_mm: Float[Tensor, "3"]) -> None:
         """Move a fingertip towards a point of the camera frame, relative to the palm."""
         self._pose(self.state.puppet.dragged(finger, target_mm), f"drag {finger}")

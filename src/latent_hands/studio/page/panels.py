@@ -1,0 +1,117 @@
+"""The controls of a page: sliders along the directions of each factor, images and buttons."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from latent_hands.draw import ImageArray
+from latent_hands.studio.instrument import Instrument
+from latent_hands.studio.leakage import Change
+from latent_hands.studio.session import Session
+
+SLIDERS, REACH, STEP = 6, 4.0, 0.02
+"""Sliders of a factor, their largest value in standard deviations of typical latents, and their step."""
+IMAGE_PX = 384
+WIDE = 0.15
+"""A spread is marked on a slider if it is at least this wide."""
+Slide = Callable[[str, int, float], None]
+
+
+class Sliders:
+    """The sliders of all factors of a run.
+
+    Args:
+        gui: viser's handle of a client's controls.
+        instrument: the run.
+        slide: what happens when the user moves one: factor, index, value.
+    """
+
+    def __init__(self, gui: Any, instrument: Instrument, slide: Slide):
+        self._instrument = instrument
+        self._folders, self._sliders = {}, dict[tuple[str, int], Any]()
+        shown = (*instrument.posed, *instrument.others)
+        for i, factor in enumerate(shown):
+            self._folders[factor] = folder = gui.add_folder(factor, expand_by_default=i < 2)
+            with folder:
+                for index in range(min(SLIDERS, instrument.sizes[factor])):
+                    self._sliders[factor, index] = self._add(gui, factor, index, slide)
+
+    def remove(self) -> None:
+        """Remove all sliders."""
+        for folder in self._folders.values():
+            folder.remove()
+
+    def show(self, session: Session) -> None:
+        """Show the coordinates and the spreads of a state, except where the user is moving a slider."""
+        state = session.state
+        for factor, directions in self._instrument.directions.items():
+            values = directions.coordinates(state.latent[factor])
+            middles = directions.coordinates(state.posterior[factor].mean)
+            spreads = directions.spread(state.posterior[factor])
+            for (name, index), slider in self._sliders.items():
+                if name != factor:
+                    continue
+                slider._marks = marks(slider, float(middles[index]), float(spreads[index]))
+                if session.gesture != f"slide {factor} {index}":
+                    slider.value = round(float(np.clip(values[index], -REACH, REACH)) / STEP) * STEP
+
+    def _add(self, gui: Any, factor: str, index: int, slide: Slide) -> Any:
+        share = float(self._instrument.directions[factor].change[index])
+        slider = gui.add_slider(
+            f"{index + 1}",
+            min=-REACH,
+            max=REACH,
+            step=STEP,
+            initial_value=0.0,
+            marks=((0.0, "μ"),),
+            hint=f"Direction {index + 1} of {factor}: {share:.0%} of the change of the output. "
+            "The unit is a standard deviation of typical latents.",
+        )
+
+        @slider.on_update
+        async def _(event: Any) -> None:
+            if event.client is not None:  # None: the page itself set the value
+                slide(factor, index, slider.value)
+
+        return slider
+
+
+def marks(slider: Any, middle: float, spread: float) -> tuple[Any, ...]:
+    """Return the marks of a posterior on a slider: its mean, and one standard deviation to both sides."""
+    kind = type(slider._marks[0])
+    places = (
+        [(middle, "μ")]
+        if spread < WIDE
+        else [(middle - spread, "-σ"), (middle, "μ"), (middle + spread, "+σ")]
+    )
+    return tuple(kind(round(float(np.clip(place, -REACH, REACH)), 2), text) for place, text in places)
+
+
+def enlarged(image: ImageArray, size_px: int = IMAGE_PX) -> ImageArray:
+    """Return a square image at the size of the page."""
+    return np.array(Image.fromarray(image).resize((size_px, size_px), Image.Resampling.BICUBIC))
+
+
+def sources_text(session: Session) -> str:
+    """Return a table in Markdown: each factor and where it comes from."""
+    rows = [f"| {name} | {source} |" for name, source in session.state.sources.items()]
+    return "\n".join(["| factor | from |", "|---|---|", *rows])
+
+
+def leakage_text(changes: list[Change]) -> str:
+    """Return a table in Markdown: how much each factor moved, and how much the encoder reads of it."""
+    if not changes:
+        return "This run writes no images, or does not read all factors from them."
+    if not any(change.touched for change in changes):
+        return "Nothing was moved yet."
+    rows = [_row(change) for change in changes]
+    return "\n".join(["| factor | moved | read again | joints |", "|---|---|---|---|", *rows])
+
+
+def _row(change: Change) -> str:
+    moved = f"{change.moved:.2f}" if change.touched else "-"
+    reread = f"{change.reread:.2f}" if change.touched else f"**{change.reread:.2f}** leaked"
+    joints = "" if change.pose_mm is None else f"{change.pose_mm:.1f} mm"
+    return f"| {change.factor} | {moved} | {reread} | {joints} |"

@@ -1,0 +1,199 @@
+"""The studio in a browser: a user drags, moves sliders, presses keys and uploads, and the page shows it."""
+
+import math
+import shutil
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from studios import instrument
+from tiny_models import ESTIMATION, noise_image, tiny_model
+
+from latent_hands.predictor import Model, Photo
+from latent_hands.studio import photographs
+from latent_hands.studio.photographs import encode_png
+
+pytest.importorskip("viser", reason="the extra studio is not installed")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.filterwarnings("ignore"),  # those of viser and of its web server
+]
+SOFTWARE = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
+LONG = 60_000
+
+
+def eventually(condition, seconds: float = 90.0):
+    """Wait until a condition holds, and return its value."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def studio(tmp_path, monkeypatch):
+    from latent_hands.studio.page.serving import Studio
+    from latent_hands.studio.page.shared import Shared
+
+    monkeypatch.setattr(Shared, "prepare", lambda shared: None)  # it would load the shipped estimator
+    run = instrument().model.save(tmp_path / "run")
+    running = Studio((str(run),), port=18080)
+    hand = replace(tiny_model(ESTIMATION).estimate(Photo.open(noise_image())), convention="rhd_bones")
+    monkeypatch.setattr(Model, "find", lambda *_, **__: [hand])
+    running.shared._estimator = instrument().model
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def browser():
+    with playwright.sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE)
+        yield chromium
+        chromium.close()
+
+
+class User:
+    """A user at a page, and the page's own view of what it shows."""
+
+    def __init__(self, browser, studio):
+        self.requests: list[str] = []
+        self.tab = browser.new_page(viewport={"width": 1200, "height": 700})
+        self.tab.on("request", lambda request: self.requests.append(request.url))
+        known = set(studio.pages)
+        self.tab.goto(studio.url)
+        self.page = eventually(lambda: next((p for i, p in studio.pages.items() if i not in known), None))
+        self.work = studio.shared.work
+        self.image = self.tab.locator("img").first
+        self.image.wait_for(timeout=LONG)
+        self.tab.get_by_role("slider").nth(11).wait_for(timeout=LONG)
+        notice = self.tab.locator(".mantine-Notification-root", has_text="Software WebGL")
+        notice.locator("button").click(timeout=LONG)  # it covers the fingertips
+        notice.wait_for(state="detached", timeout=LONG)
+
+    @property
+    def session(self):
+        return self.page.session
+
+    def source(self) -> str:
+        return self.image.get_attribute("src") or ""
+
+    def changes_image(self, act) -> None:
+        """Let the user act, and wait until the page shows another image."""
+        before = self.source()
+        act()
+        eventually(lambda: self.source() != before)
+        assert self.work.wait(30.0)
+
+    def place(self, name: str) -> tuple[float, float]:
+        """Return where a handle is on the screen."""
+        from latent_hands.studio.page.scene import CAMERA
+
+        x, y, z = self.page.scene._handles[name].position
+        box = self.tab.locator("canvas").first.bounding_box()
+        zoom = box["height"] / 2 / math.tan(self.page.client.camera.fov / 2) / (z - CAMERA[2])
+        return box["x"] + box["width"] / 2 + zoom * x, box["y"] + box["height"] / 2 + zoom * y
+
+    def drag(self, name: str, right: float, down: float) -> None:
+        x, y = self.place(name)
+        self.tab.mouse.move(x, y)
+        self.tab.mouse.down()
+        for share in np.linspace(0, 1, 8):
+            self.tab.mouse.move(x + share * right, y + share * down)
+            time.sleep(0.03)
+        self.tab.mouse.up()
+
+    def press(self, key: str) -> None:
+        self.tab.mouse.click(600, 680)  # beside all controls
+        self.tab.keyboard.press(key)
+
+
+def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path):
+    user = User(browser, studio)
+    session = user.session
+    start = session.state
+
+    user.changes_image(lambda: user.drag("index", -14, 84))
+    eventually(lambda: session.steps == (1, 0))
+    assert np.hypot(*np.subtract(user.place("index"), user.place("middle"))) > 20
+    dragged = session.state
+    assert (dragged.puppet.joints_mm - start.puppet.joints_mm)[5].norm() > 20
+    assert np.array_equal(dragged.puppet.joints_mm[9], start.puppet.joints_mm[9])
+
+    user.changes_image(lambda: user.drag("wrist", 42, -7))
+    assert not np.allclose(session.state.puppet.rotation, dragged.puppet.rotation)
+
+    slider = user.tab.get_by_role("slider").nth(6)
+    slider.focus()
+    user.changes_image(lambda: user.tab.keyboard.press("ArrowRight"))
+    assert session.state.sources["content"].endswith("(edited)")
+    eventually(lambda: user.tab.get_by_text("N(0, I) (edited)").count())
+    eventually(lambda: user.tab.get_by_text("leaked").count())
+
+    steps = session.steps[0]
+    user.changes_image(lambda: user.press("Control+z"))
+    assert session.steps == (steps - 1, 1)
+
+    user.tab.get_by_role("tab", name="Photograph").click()
+    file = tmp_path / "photo.png"
+    file.write_bytes(encode_png(noise_image()))
+    upload = user.tab.locator("input[type=file]").first
+    user.changes_image(lambda: upload.set_input_files(file))
+    eventually(lambda: user.tab.get_by_text("photo.png, hand 1").count())
+    assert set(session.state.sources.values()) == {"photo.png, hand 1"}
+
+    state = tmp_path / "state.json"
+    state.write_text(start.to_json("run"))
+    user.changes_image(lambda: upload.set_input_files(state))
+    np.testing.assert_allclose(session.state.puppet.joints_mm, start.puppet.joints_mm, atol=1e-3)
+
+    user.press("1")
+    user.changes_image(lambda: user.press("h"))
+    user.press("2")
+    eventually(lambda: len(session.kept) == 2)
+    user.tab.get_by_role("tab", name="A and B").click()
+    shown = user.tab.locator("img").count()
+    user.tab.get_by_role("button", name="Swap").click()
+    eventually(lambda: user.tab.locator("img").count() > shown)
+
+    user.tab.get_by_role("tab", name="Save").click()
+    for label, ending in (("State (JSON)", "json"), ("Image (PNG)", "png"), ("Hand (glTF)", "glb")):
+        with user.tab.expect_download(timeout=LONG) as download:
+            user.tab.get_by_role("button", name=label).click()
+        assert download.value.suggested_filename == f"latent-hands.{ending}"
+
+    outside = [url for url in user.requests if not url.startswith((studio.url, "data:", "blob:"))]
+    assert outside == []
+
+
+def test_uploads_are_limited_and_pages_have_states_of_their_own(browser, studio, tmp_path, monkeypatch):
+    from latent_hands.studio.page import hosting
+
+    monkeypatch.setattr(hosting, "MAX_BYTES", 1000)
+    monkeypatch.setattr(photographs, "MAX_PIXELS", 100)
+    first, second = User(browser, studio), User(browser, studio)
+    before = second.session.state
+    first.changes_image(lambda: first.press("n"))
+    assert second.session.state is before
+
+    first.tab.get_by_role("tab", name="Photograph").click()
+    upload = first.tab.locator("input[type=file]").first
+    large, wide = tmp_path / "large.png", tmp_path / "wide.png"
+    large.write_bytes(encode_png(noise_image()))
+    Image.new("RGB", (20, 20)).save(wide)
+    for file in (large, wide):
+        upload.set_input_files(file)
+        eventually(
+            lambda file=file: first.tab.get_by_text(f"{file.name}").filter(has_text="the limit is").count()
+        )
+    assert first.page.photograph is None
+
+
+def test_the_tunnel_of_viser_is_closed(studio):
+    assert studio.server.request_share_url() is None
+    assert studio.server.get_host() == "127.0.0.1"
