@@ -11,7 +11,8 @@ the extra `render` (pip install "latent-hands[render]"), because they begin with
 Estimate
 --------
 A model predicts the 3D pose of the hand in an image: 21 joints in millimetres. An image is a file, a Pillow
-image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what comes back.
+image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what comes back. `lh.live(0)` follows
+the hands in front of a camera, and `lh.load("hf-hub:owner/name")` loads a run that others published.
 
 >>> lh.models()["estimation"]
 '3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
