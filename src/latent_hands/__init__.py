@@ -25,6 +25,10 @@ the hands in front of a camera, and `lh.load("hf-hub:owner/name")` loads a run t
 >>> hand = model.estimate(samples[0], rotations=4, draws=8)   # a sample brings box, bone, camera, handedness
 >>> hand.spread_mm.shape
 (21,)
+>>> lh.hand_mesh(hand).vertices_mm.shape               # the CC0 mesh, fitted to the joints
+(6841, 3)
+>>> "index_pip_flexion" in lh.joint_angles(hand)       # degrees
+True
 
 
 Synthesise
@@ -94,6 +98,7 @@ from typing import TYPE_CHECKING, Any
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
+    from latent_hands.animation import HandMesh, hand_mesh, joint_angles, with_angles
     from latent_hands.api import (
         check,
         data_sets,
@@ -122,6 +127,7 @@ __version__ = version("latent-hands")
 __all__ = [
     "Experiment",
     "Hand",
+    "HandMesh",
     "HandsError",
     "ImageHands",
     "Model",
@@ -138,6 +144,8 @@ __all__ = [
     "experiments",
     "export",
     "fine_tune",
+    "hand_mesh",
+    "joint_angles",
     "live",
     "load",
     "models",
@@ -149,6 +157,7 @@ __all__ = [
     "render_counterfactual",
     "reorder",
     "train",
+    "with_angles",
     "write_hands",
 ]
 _HOMES = {
@@ -163,6 +172,7 @@ _HOMES = {
     "render_counterfactual": "rendering.sets.counterfactual_set.render_counterfactual",
     "reorder": "hand.skeleton.reorder",
     **{name: f"predictions.{name}" for name in ("ImageHands", "read_hands", "write_hands")},
+    **{name: f"animation.{name}" for name in ("HandMesh", "hand_mesh", "joint_angles", "with_angles")},
     **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},
 }
 """The modules of the names that are not in `api`."""

@@ -5,6 +5,19 @@ from latent_hands.animation.clip import Clip, clip_of
 from latent_hands.animation.fitting import fit_hands
 from latent_hands.animation.gltf import write_glb
 from latent_hands.animation.joints_file import write_joints
+from latent_hands.animation.mesh import HandMesh, hand_mesh, joint_angles, with_angles
 from latent_hands.animation.posed import AnimatedHand
 
-__all__ = ["AnimatedHand", "Clip", "clip_of", "fit_hands", "write_bvh", "write_glb", "write_joints"]
+__all__ = [
+    "AnimatedHand",
+    "Clip",
+    "HandMesh",
+    "clip_of",
+    "fit_hands",
+    "hand_mesh",
+    "joint_angles",
+    "with_angles",
+    "write_bvh",
+    "write_glb",
+    "write_joints",
+]

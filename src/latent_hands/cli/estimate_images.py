@@ -63,7 +63,7 @@ def estimate_image(model: Model, given_image: Input, given: Given, outputs: Outp
     path = given_image.image
     try:
         rgb = read_rgb(path)
-        hands = find_hands(model, rgb, given_image, given)
+        hands = given.described(find_hands(model, rgb, given_image, given))
     except HandsError as error:
         if str(path) in str(error):
             raise

@@ -15,7 +15,7 @@ from latent_hands.data.formats.video import FORMATS
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.errors import HandsError
 from latent_hands.predictor.checks import bone_of
-from latent_hands.predictor.hand import check_handedness
+from latent_hands.predictor.hand import Hand, check_handedness
 from latent_hands.predictor.rotations import MOST_ROTATIONS
 from latent_hands.runs.folder import EXPERIMENT
 from latent_hands.runs.hub import is_hub
@@ -50,6 +50,7 @@ class Given:
         focal_px: the focal length in pixels.
         rotations, draws: as in `Model.find`.
         smooth: as in `Model.follow`; by default "offline" for videos and "online" for cameras.
+        angles: whether the hands get their joint angles.
     """
 
     handedness: str | None = None
@@ -59,6 +60,7 @@ class Given:
     rotations: int = 1
     draws: int = 16
     smooth: str | None = None
+    angles: bool = False
 
     @classmethod
     def typed(
@@ -71,6 +73,7 @@ class Given:
         rotations: int,
         draws: int,
         smooth: str | None,
+        angles: bool = False,
     ) -> "Given":
         """Return the options as they were typed. Raises HandsError for values that no image allows."""
         if box and boxes is not None:
@@ -86,7 +89,15 @@ class Given:
             )
         side = None if handedness is None else check_handedness(handedness)
         bone = None if bone_mm is None else bone_of(bone_mm)
-        return cls(side, tuple(map(parse_box, box)) or None, bone, focal_px, rotations, draws, smooth)
+        return cls(side, tuple(map(parse_box, box)) or None, bone, focal_px, rotations, draws, smooth, angles)
+
+    def described(self, hands: Sequence[Hand]) -> tuple[Hand, ...]:
+        """Return the hands with their joint angles if these are asked for."""
+        if not self.angles:
+            return tuple(hands)
+        from latent_hands.animation import with_angles
+
+        return tuple(with_angles(hands))
 
     def check_smooth(self, videos: Sequence["Video"]) -> None:
         """Raise HandsError if --smooth is given and cannot be used."""

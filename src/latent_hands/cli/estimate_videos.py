@@ -97,7 +97,7 @@ def record(
         hands_of_frames = follow(model, frames, given, "online" if live else "offline")
         for number, hands in enumerate(until_broken(hands_of_frames, video, on_broken), 1):
             frame = read.popleft()
-            image = image_of(video, number - 1, frame, hands)
+            image = image_of(video, number - 1, frame, given.described(hands))
             lines.add(image)
             recorded.frames.append(image)
             found += len(hands)

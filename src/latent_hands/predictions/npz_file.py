@@ -11,6 +11,7 @@ import numpy as np
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import RHD, read_recorded, recorded
+from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
 from latent_hands.predictor.hand_fields import check_geometry
@@ -31,6 +32,7 @@ OF_HANDS: dict[str, tuple[int, ...]] = {
     "palm_mm": (3,),
     "palm_spread_mm": (3,),
     "K": (3, 3),
+    "angles_deg": (22,),
 }
 """Attributes of `Hand` -> their shape. The arrays of n hands have the shape (n, *shape); NaN is unknown."""
 _DERIVED: dict[str, tuple[int, ...]] = {"xyz_mm": (21, 3), "box_px": (4,)}
@@ -44,7 +46,7 @@ def write_npz(path: Path, images: Sequence[ImageHands]) -> Path:
     Arrays of m images: "names", "files", "sizes_px" (width, height), "frames" (-1: no video), "seconds".
     Arrays of n hands: "image" (index of the image), the attributes of `OF_HANDS`, "xyz_mm", "box_px",
     "handedness", "frame" (of the axes), "camera" (empty: none), "convention" (as `recorded` writes it),
-    "bone_mm_assumed" and "track" (-1: none).
+    "bone_mm_assumed" and "track" (-1: none). "angle_names" names the 22 numbers of "angles_deg".
     """
     hands = [hand for image in images for hand in image.hands]
     arrays: dict[str, Any] = {
@@ -62,6 +64,7 @@ def write_npz(path: Path, images: Sequence[ImageHands]) -> Path:
     for name in _TEXTS:
         arrays[name] = np.array([getattr(hand, name) or "" for hand in hands], np.str_)
     arrays["convention"] = np.array([recorded(hand.convention) for hand in hands], np.str_)
+    arrays["angle_names"] = np.array(ANGLES, np.str_)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return write_bytes(path, buffer.getvalue())
@@ -110,7 +113,8 @@ def _known(value: Any) -> Any:
 
 
 def _hand(arrays: dict[str, Any], i: int) -> Hand:
-    fields: dict[str, Any] = {name: _known(arrays[name][i]) for name in OF_HANDS}
+    known = [name for name in OF_HANDS if name in arrays]  # earlier versions wrote no angles
+    fields: dict[str, Any] = {name: _known(arrays[name][i]) for name in known}
     fields |= {name: str(arrays[name][i]) or None for name in _TEXTS}
     image = int(arrays["image"][i])
     text = str(arrays["convention"][i]) if "convention" in arrays else RHD  # earlier versions wrote none

@@ -19,6 +19,7 @@ from latent_hands.predictor.hand_fields import (
     Camera,
     Handedness,
     check_handedness,
+    named_angles,
     read_fields,
     rounded,
 )
@@ -64,6 +65,8 @@ class Hand:
         camera: where `K` comes from: "given", "exif" (the image file) or "assumed" (a usual field of view).
         seconds: the time of the frame in its video. None for an image.
         track: a number that a hand keeps from frame to frame in a video. None for an image.
+        angles_deg: (22,) joint angles in degrees, in the order of `hand.rig.articulation.ANGLES`. None
+            unless they were asked for (`lh.with_angles`).
         convention: where in the hand the joints are: the name of a joint convention (docs/data.md).
     """
 
@@ -87,6 +90,7 @@ class Hand:
     seconds: float | None = None
     track: int | None = None
     convention: str = FRAMING
+    angles_deg: Float[np.ndarray, "22"] | None = None
 
     @property
     def box_px(self) -> Box:
@@ -144,6 +148,7 @@ class Hand:
         optional = {key: getattr(self, key) for key in ("score", "confidence", "camera", "seconds", "track")}
         arrays = {key: getattr(self, name) for key, name in (ARRAYS | OPTIONAL_ARRAYS).items()}
         arrays["spread_mm"] = self.spread_mm
+        angles = {} if self.angles_deg is None else {"angles_deg": named_angles(self.angles_deg)}
         fields = {
             **about,
             "handedness": self.handedness,
@@ -163,6 +168,7 @@ class Hand:
                 for key, array in arrays.items()
                 if array is not None
             },
+            **angles,
         }
         return json.dumps(fields, indent=indent)
 

@@ -10,6 +10,7 @@ from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.conventions import RHD, read_recorded
+from latent_hands.hand.rig.articulation import ANGLES
 
 Handedness = Literal["left", "right"]
 HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
@@ -43,6 +44,7 @@ SHAPES = {
     "palm_mm": (3,),
     "palm_spread_mm": (3,),
     "K": (3, 3),
+    "angles_deg": (22,),
 }
 
 
@@ -79,6 +81,11 @@ def check_handedness(name: str) -> Handedness:
     raise HandsError(f'unknown handedness "{name}"; {did_you_mean(name, HANDEDNESS)}')
 
 
+def named_angles(angles_deg: np.ndarray) -> dict[str, float]:
+    """Return the angles of a hand by name, with three decimals."""
+    return dict(zip(ANGLES, rounded(angles_deg, 3), strict=True))
+
+
 def rounded(array: np.ndarray, digits: int) -> Any:
     """Return nested lists; a float32 is rounded as a double, which prints fewer digits."""
     return np.round(array.astype(float), digits).tolist()
@@ -89,6 +96,8 @@ def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
     for key, name in OPTIONAL_ARRAYS.items():
         if fields.get(key) is not None:
             arrays[name] = np.array(fields[key], np.float32)
+    if (angles := fields.get("angles_deg")) is not None:
+        arrays["angles_deg"] = np.array([angles[name] for name in ANGLES], np.float32)
     for name, array in arrays.items():
         if array.shape != SHAPES[name] or not np.isfinite(array).all():
             raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
