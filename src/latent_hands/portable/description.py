@@ -14,11 +14,13 @@ from latent_hands.data.labels import LABELS
 from latent_hands.detection import Detector, letterbox, peaks
 from latent_hands.detection.network import MULTIPLE, STRIDE
 from latent_hands.errors import HandsError
+from latent_hands.hand import boxes
 from latent_hands.hand.conventions import recorded
 from latent_hands.lite.folder import FORMAT
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian
-from latent_hands.predictor import Model
+from latent_hands.predictor import Model, candidates, crop
+from latent_hands.predictor.cameras import FIELD_OF_VIEW_DEG
 from latent_hands.predictor.model import DRAWS
 from latent_hands.predictor.spreads import drawn
 from latent_hands.predictor.trained_graph import DECODED
@@ -27,6 +29,19 @@ from latent_hands.typed_toml import to_table
 
 DETECTOR = "detector.onnx"
 READ_IMAGES = ("rgb", "tag", "identity_tag", "background_tag")
+SEARCH = {
+    "first_crop": boxes.FIRST_CROP,
+    "room": boxes.ROOM,
+    "least_side_px": boxes.LEAST_SIDE_PX,
+    "most_change": crop.MOST_CHANGE,
+    "scale_tolerance": crop.SCALE_TOLERANCE,
+    "shift_tolerance": crop.SHIFT_TOLERANCE,
+    "uncertain": candidates.UNCERTAIN,
+    "same_iou": candidates.SAME_IOU,
+    "same_distance": candidates.SAME_DISTANCE,
+    "field_of_view_deg": FIELD_OF_VIEW_DEG,
+}
+"""How crops are chosen, and which hands are the same."""
 CONVENTIONS = {
     "images": "RGB; (batch, 3, side, side), rows from top to bottom; value = byte / 127.5 - 1, so -1 to 1",
     "crop": (
@@ -84,6 +99,7 @@ def describe(run: str | Path, model: Model, detector: Detector, half: bool) -> d
         "hands": hands,
         "sources": sources,
         "rules": _rules(model),
+        "search": SEARCH,
         "noise": {} if hands is None else _noise(vae.latent, hands["factors"]),
     }
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latent_hands.detection import Detector
+from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes, write_text
 from latent_hands.lite.folder import DESCRIPTION
 from latent_hands.lock import new_folder
@@ -23,13 +24,16 @@ from latent_hands.portable.networks import (
     import_onnx,
     to_onnx,
 )
+from latent_hands.portable.web import check_runtime, write_page
 from latent_hands.predictor import Model
 
 MAPS = ("sides", "place", "size")
 MOMENTS = ("mean", "log_var")
 
 
-def export_model(run: str | Path, out: str | Path, *, half: bool = False) -> Path:
+def export_model(
+    run: str | Path, out: str | Path, *, half: bool = False, web: str | Path | None = None
+) -> Path:
     """Write a run as ONNX files that need no torch, and return their folder.
 
     `latent_hands.lite` runs them. The folder has model.json, which describes networks, conventions and rules,
@@ -41,13 +45,19 @@ def export_model(run: str | Path, out: str | Path, *, half: bool = False) -> Pat
         out: a new folder.
         half: whether weights are stored in float16, which halves the files. They are converted to float32
             when they are loaded, so all computation is in float32.
+        web: the folder dist of the npm package onnxruntime-web. If it is given, a page is written, too, that
+            finds hands in a browser.
 
     Raises HandsError without the extra `onnx`, if there is no such run, if it neither predicts hands from
     images nor writes images, for a network that ONNX cannot express, and if `out` is not empty.
     """
     import_onnx()
+    if web is not None:
+        check_runtime(Path(web))
     model, detector = Model.load(run, "cpu"), Detector.load()
     description = describe(run, model, detector, half)
+    if web is not None and description["hands"] is None:
+        raise HandsError(f"{run} predicts no hands from images, so there is no page for it: leave out --web")
     vae = _float32(model.vae)
     with new_folder(Path(out)) as folder:
         for name, arrow in description["encoders"].items():
@@ -62,6 +72,8 @@ def export_model(run: str | Path, out: str | Path, *, half: bool = False) -> Pat
             write_bytes(folder / arrow["file"], content)
         if description["detector"]:
             write_bytes(folder / DETECTOR, _detector(detector, description["detector"], half))
+        if web is not None:
+            write_page(folder, Path(web))
         write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
     return Path(out)
 
