@@ -103,6 +103,7 @@ def test_a_file_of_boxes_gives_boxes_and_sides(run, found, photos, tmp_path, cap
         (["--draws", "-3"], "--draws is -3"),
         (["--draws", "100000"], "--draws is 100000"),
         (["--limit", "0"], "limit is 0; it must be at least 1"),
+        (["--limit", str(2**63)], "limit is 9223372036854775808; it must be at least 1, and at most"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(run, found, photos, tmp_path, capsys, options, message):

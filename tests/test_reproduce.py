@@ -189,12 +189,18 @@ def test_fig9_checks_the_training_set_and_renders_no_other(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("trained", "count", "folder"), [(True, 6000, "hands"), (False, 1, "evaluation_hands")]
+    ("trained", "few", "counts", "folder"),
+    [
+        (True, False, (6000, 1000), "hands"),
+        (True, True, (6000, 1000), "hands"),
+        (False, False, (1, 1000), "evaluation_hands"),
+        (False, True, (1, 128), "few_hands"),
+    ],
 )
-def test_training_hands_are_rendered_only_for_training(tmp_path, monkeypatch, trained, count, folder):
+def test_only_the_hands_that_are_needed_are_rendered(tmp_path, monkeypatch, trained, few, counts, folder):
     rendered = []
     monkeypatch.setattr(dataset, "render_dataset", lambda *args, **kwargs: rendered.append((*args, kwargs)))
     monkeypatch.setattr(sets, "open_data", lambda *args: painted_hands(tmp_path, 1))
-    assert Sets(tmp_path, trained=trained).rendered.root == tmp_path / folder
+    assert Sets(tmp_path, trained=trained, few=few).rendered.root == tmp_path / folder
     ((root, images, _, settings),) = rendered
-    assert (root, images, settings["evaluation_count"]) == (tmp_path / folder, count, 1000)
+    assert (root, images, settings["evaluation_count"]) == (tmp_path / folder, *counts)

@@ -130,3 +130,17 @@ def test_a_manifest_that_is_not_json_of_a_table_is_an_error(store, text):
     (store / MANIFEST).write_bytes(text.encode("latin1"))
     with pytest.raises(HandsError, match=MANIFEST):
         read_manifest(store)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"window_px": 0}, "window_px is 0; it must be between 8 and 1024"),
+        ({"window_px": 10**400}, "must be between 8 and 1024"),
+        ({"margin": math.nan}, "margin is nan"),
+    ],
+)
+def test_a_cut_out_of_range_is_refused_before_anything_is_written(tmp_path, change, message):
+    with pytest.raises(HandsError, match=message):
+        prepare(tmp_path / "absent", tmp_path / "store", {"training": replace(CUT, **change)}, workers=1)
+    assert not (tmp_path / "store").exists()

@@ -51,9 +51,9 @@ def reproduce(
         run: For fig4 to fig8: use this run, a folder or a shipped model, and train nothing.
         shares: For fig9: the shares of labelled hands.
     """
-    from latent_hands.studies.reproduce import Sets, Study
+    from latent_hands.studies.reproduce import SHOWING, Sets, Study
     from latent_hands.studies.reproduce import reproduce as make
 
-    sets = Sets(out, rendered, rhd, stb, count, trained=run is None)
+    sets = Sets(out, rendered, rhd, stb, count, trained=run is None, few=what in SHOWING)
     for file in make(what, Study(sets, effort, seeds, run, shares)):
         print(file)

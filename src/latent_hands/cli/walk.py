@@ -53,6 +53,8 @@ def walk(
 
     if rotate == (factor is not None):
         raise HandsError("give either --factor F or --rotate")
+    if not out.name:
+        raise HandsError(f"out is {out}; it must be the path of a file without its ending, such as runs/walk")
     model, texts = Model.load(run), [start, end]
     samples = samples_of(data, root, split, texts)
     png, gif = (out.with_suffix(f".{ending}") for ending in ("png", "gif"))

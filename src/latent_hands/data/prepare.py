@@ -34,6 +34,7 @@ from latent_hands.files import is_temporary, write_bytes
 from latent_hands.lock import one_writer
 from latent_hands.portions import FOLDER, Portion
 from latent_hands.progress import Advance
+from latent_hands.typed_toml import read, to_table
 
 SHARD_BYTES = 64 * 2**20
 """Bytes of RGB images in a shard. Larger shards lose more work when stopped, smaller ones make many files.
@@ -69,6 +70,8 @@ def prepare(
     writes to it. Also raises the errors of `open_data` and `build_windows`.
     """
     root, out, portion = Path(root), Path(out), Portion.parse(shard)
+    for name, cut in cuts.items():
+        read(Cut, to_table(cut), f"the cut of {name}")  # checks the ranges
     _claim(out)
     with one_writer(out, shared=not portion.whole):
         return _prepare(root, out, cuts, portion, workers, report, handedness)

@@ -68,9 +68,9 @@ def read_coco(
         annotations = annotations_of_hands(content, path)
         names = hand_names(list(entries.values()), annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
-    exported = read_record(Path(root), "coco") is not None
-    if not exported:
-        _warn_of_flags([label for _, label in items], path)
+        exported = read_record(Path(root), "coco") is not None
+        if not exported:
+            _warn_of_flags([label for _, label in items], path)
 
     def read(item: tuple[str, Any]) -> Sample:
         name, label = item

@@ -1,9 +1,12 @@
 """Functions that all readers share: splits, limits, and going on after a broken sample."""
 
 import logging
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn, TypeVar
+
+import numpy as np
 
 from latent_hands.errors import HandsError, did_you_mean
 
@@ -17,9 +20,9 @@ MM_PER_METRE = 1000.0
 
 
 def check_limit(limit: int | None) -> None:
-    """Raise HandsError if a limit is below 1."""
-    if limit is not None and limit < 1:
-        raise HandsError(f"limit is {limit}; it must be at least 1")
+    """Raise HandsError if a limit is below 1 or beyond the length of any list."""
+    if limit is not None and not 1 <= limit <= sys.maxsize:
+        raise HandsError(f"limit is {limit}; it must be at least 1, and at most {sys.maxsize}")
 
 
 def check_split(split: str, splits: Iterable[str] = SPLITS) -> None:
@@ -51,11 +54,13 @@ def read_each(
     """Iterate over what `read` returns for each item. Errors go to `on_broken`, and their items are left out.
 
     `mapping` applies a function to all items, by default one after the other; see `Executor.map`.
+    Numbers that are too large for float32 become infinite without a warning: `read` refuses them.
     """
 
     def attempt(item: Item) -> Read | None:
         try:
-            return read(item)
+            with np.errstate(all="ignore"):
+                return read(item)
         except HandsError as error:
             on_broken(error)
             return None

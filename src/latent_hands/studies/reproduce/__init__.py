@@ -1,7 +1,7 @@
 """Reproduce the figures and tables of the paper, one command each: train, measure, draw."""
 
-from latent_hands.studies.reproduce.figures import FIGURES, ONE_MODEL, reproduce
+from latent_hands.studies.reproduce.figures import FIGURES, ONE_MODEL, SHOWING, reproduce
 from latent_hands.studies.reproduce.sets import Sets
 from latent_hands.studies.reproduce.study import Plan, Study, Trial
 
-__all__ = ["FIGURES", "ONE_MODEL", "Plan", "Sets", "Study", "Trial", "reproduce"]
+__all__ = ["FIGURES", "ONE_MODEL", "SHOWING", "Plan", "Sets", "Study", "Trial", "reproduce"]

@@ -236,6 +236,8 @@ FIGURES: dict[str, Callable[[Study], list[Path]]] = {
 }
 """Figures by name, in the order of "all": the fastest first."""
 ONE_MODEL = ("fig4", "fig5", "fig6", "fig7", "fig8")
+SHOWING = ("fig4", "fig5", "fig6", "fig8")
+"""Figures of a few hands, without scores of a whole set."""
 
 
 def reproduce(what: str, study: Study) -> list[Path]:

@@ -18,6 +18,8 @@ from latent_hands.studies.demo import IMAGE_PX, SCENE_SIZE
 
 FEWEST_TO_TRAIN = 256
 """A training split with fewer hands counts as absent, because it holds only a few examples."""
+FEW = 128
+"""Rendered hands that are enough for figures that show a few of them, in 32 scenes."""
 TITLES = {"rendered": "rendered hands", "rhd": "RHD", "stb": "STB"}
 
 
@@ -45,8 +47,9 @@ class Sets:
     """The data sets for training and evaluation. Windows are cut once and kept.
 
     `rendered`, `rhd` and `stb` are folders, `count` the number of training hands. Without `rendered`, hands
-    are rendered into `out`/hands when they are needed, or into `out`/evaluation_hands with hardly any hand
-    for training if nothing is `trained`. RHD and STB are used for evaluation, and for training if they have a
+    are rendered into `out`/hands when they are needed. If nothing is `trained`, only those for evaluation are
+    rendered: into `out`/evaluation_hands, or, if `few` are shown and none scored, FEW of them into
+    `out`/few_hands. RHD and STB are used for evaluation, and for training if they have a
     training split. Raises HandsError for a count below FEWEST_TO_TRAIN, and for a folder in another layout.
     """
 
@@ -58,10 +61,11 @@ class Sets:
         stb: Path | None = None,
         count: int = 6000,
         trained: bool = True,
+        few: bool = False,
     ):
         if count < FEWEST_TO_TRAIN:
             raise HandsError(f"count is {count}; it must be {FEWEST_TO_TRAIN} or more")
-        self.out, self.rendered_root, self.count, self.trained = out, rendered, count, trained
+        self.out, self.rendered_root, self.count, self.trained, self.few = out, rendered, count, trained, few
         self.console = messages()
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
         self._training: dict[Any, Hands] = {}
@@ -73,8 +77,9 @@ class Sets:
         """The rendered set. Its missing images are rendered first."""
         if self.rendered_root is not None:
             return open_source("rendered", self.rendered_root)
-        root = self.out / ("hands" if self.trained else "evaluation_hands")
-        count, evaluation = self.count if self.trained else 1, self.count // 6
+        root = self.out / ("hands" if self.trained else "few_hands" if self.few else "evaluation_hands")
+        count = self.count if self.trained else 1  # the smallest set has one
+        evaluation = FEW if self.few and not self.trained else self.count // 6
         say(self.console, f"rendering the missing ones of {count + evaluation} hands into {root}")
         from latent_hands.rendering.sets.dataset import render_dataset
 

@@ -72,11 +72,13 @@ def sample_images(
             By default they are if images are given.
         features: the reader of features for the second kind of distance.
 
-    Raises HandsError for a run that decodes no images, for a count out of range, and if mixtures are to be
-    fitted without images.
+    Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if mixtures
+    are to be fitted without images.
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
+    if seed < 0:
+        raise HandsError(f"seed is {seed}; it must be 0 or more")
     if fitted and not samples:
         raise HandsError("a mixture can only be fitted to given images: give a data set")
     subject = Subject(model.vae, model.device)
