@@ -66,7 +66,7 @@ class User:
         self.tab = browser.new_page(viewport={"width": 1200, "height": 700})
         self.tab.on("request", lambda request: self.requests.append(request.url))
         known = set(studio.pages)
-        self.tab.goto(studio.url)
+        self.tab.goto(studio.url, timeout=LONG, wait_until="commit")
         self.page = eventually(lambda: next((p for i, p in studio.pages.items() if i not in known), None))
         self.work = studio.shared.work
         self.image = self.tab.locator("img").first

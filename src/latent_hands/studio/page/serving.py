@@ -45,8 +45,13 @@ class Studio:
 
     def _open(self, client: Any) -> None:
         self.pages[client.client_id] = Page(client, self.shared, self.run)
+        if client.client_id not in self.server.get_clients():  # it left while its page was made
+            self._forget(client)
 
     async def _disconnect(self, client: Any) -> None:
+        self._forget(client)
+
+    def _forget(self, client: Any) -> None:
         page = self.pages.pop(client.client_id, None)
         if page is not None:
             page.close()
