@@ -10,6 +10,7 @@ import pytest
 from model_hands import model_hands
 
 from latent_hands.animation import fit_hands, hand_mesh, joint_angles, with_angles
+from latent_hands.cli.estimate_inputs import Given
 from latent_hands.errors import HandsError
 from latent_hands.hand.rig.articulation import ANGLES, Articulation
 from latent_hands.hand.rig.model import HandModel
@@ -115,6 +116,14 @@ def test_every_file_keeps_the_angles(tmp_path: Path):
         [joint_angles(hand)["thumb_ip_flexion"] for hand in hands], abs=6e-4
     )
     assert np.load(tmp_path / "hands.npz")["angle_names"].tolist() == list(ANGLES)
+
+
+def test_estimates_have_angles_if_they_are_asked_for():
+    hands, _ = model_hands(1)
+    assert Given().described(hands) == tuple(hands)
+    [described] = Given(angles=True).described(hands)
+    assert described.angles_deg is not None
+    assert described.angles_deg.shape == (22,)
 
 
 def test_files_without_angles_stay_without(tmp_path: Path):
