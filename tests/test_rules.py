@@ -12,7 +12,7 @@ from latent_hands.configuration import Confidence, Handedness
 from latent_hands.data.whole_images import hands_by_image
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
-from latent_hands.evaluation import rules
+from latent_hands.evaluation import observing, rules
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
 from latent_hands.evaluation.observing import Observations, observe
 from latent_hands.evaluation.rules import (
@@ -126,10 +126,12 @@ class Labelled:
         return [Detection(box, "left", 0.9, 0.5) for box in (*self.boxes, far)]
 
 
-def test_hands_are_observed_beside_their_labels(tmp_path: Path):
+def test_hands_are_observed_beside_their_labels(tmp_path: Path, monkeypatch):
     samples, model = painted_hands(tmp_path, 2), tiny_model(PLACEMENT)
     model.detector = Labelled(samples[:1])
     images = hands_by_image(samples[:1])
+    assert len(observe(model, images, complete=True).presence) == 1  # the other detection is too small
+    monkeypatch.setattr(observing, "LEAST_PX", 0.0)
     seen = observe(model, images, complete=True)
     assert (len(seen.handedness), len(seen.confidence)) == (1, 1)
     assert [target for _, target in seen.presence] == [1, 0]

@@ -93,11 +93,11 @@ def changed(content: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "annotations").mkdir()
     (tmp_path / "training").mkdir()
     Image.new("RGB", (64, 64), (90, 80, 70)).save(tmp_path / "training/photo.png")
-    logging.getLogger("latent_hands").setLevel(logging.ERROR)
+    monkeypatch.setattr(logging.getLogger("latent_hands"), "disabled", True)
     return tmp_path
 
 
