@@ -112,6 +112,12 @@ def test_unknown_figures_and_settings_are_refused(tmp_path):
     }
 
 
+def test_a_missing_run_is_named_before_anything_is_rendered(tmp_path: Path):
+    with pytest.raises(HandsError, match="absent"):
+        Study(Sets(tmp_path / "figures", trained=False), run=str(tmp_path / "absent"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_fig5_of_a_run_without_z_u_is_refused_before_images_are_rendered(tmp_path):
     study = Study(Sets(tmp_path / "figures", trained=False), run="estimation")
     with pytest.raises(HandsError, match="no decoder of poses reads a factor besides the pose's"):

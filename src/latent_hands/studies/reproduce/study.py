@@ -14,7 +14,7 @@ from latent_hands.evaluation.scoring import score_run
 from latent_hands.files import write_text
 from latent_hands.predictor import Model
 from latent_hands.progress import say
-from latent_hands.runs.folder import EXPERIMENT, RESUME
+from latent_hands.runs.folder import EXPERIMENT, RESUME, find_run
 from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.reproduce.curves import Line, Spent, clock
 from latent_hands.studies.reproduce.sets import Sets, Source
@@ -63,7 +63,8 @@ class Study:
     * `run` names a finished run that figures of one model use instead of training one.
     * `shares` are the shares of labelled hands in Fig. 9 in percent, by default those of the paper.
 
-    Raises HandsError for an effort that is not above 0 and at most 1000, and for seeds not from 1 to 100.
+    Raises HandsError for an effort that is not above 0 and at most 1000, for seeds not from 1 to 100, and
+    for a run that does not exist.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class Study:
             raise HandsError(f"effort is {effort}; it must be above 0 and at most 1000")
         if not 1 <= seeds <= 100:
             raise HandsError(f"seeds is {seeds}; it must be from 1 to 100")
+        if run is not None:
+            find_run(run)  # before images are rendered for it
         self.sets, self.effort, self.seeds, self.run = sets, effort, seeds, run
         self.shares = shares
         self.runs = sets.out / "runs"
