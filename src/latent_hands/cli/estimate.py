@@ -96,7 +96,7 @@ def estimate(
         formats: What to write: json; csv, npz: all hands in one file; coco: a data set of keypoints.
         overlays: Do not write NAME.png and NAME.mp4, which is faster.
         panels: Draw the 3D hands beside the image, too.
-        angles: Write the angles of the joints in degrees, too (docs/animation.md); about 0.3 s a hand.
+        angles: Write the angles of the joints in degrees, too (docs/animation.md); about 0.2 s a hand.
     """
     from latent_hands.cli.estimate_images import estimate_images
     from latent_hands.cli.estimate_inputs import Given, inputs_of_samples, split_inputs, split_run, with_boxes
