@@ -13,6 +13,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+import torch
 from command_line import fails
 from estimated_images import any_hand
 from films import film
@@ -21,6 +22,7 @@ from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
 
 import latent_hands as lh
 from latent_hands.cli import main
+from latent_hands.cli.live import use_few_threads
 from latent_hands.data.formats.camera import read_camera
 from latent_hands.data.formats.video import Frame, read_video
 from latent_hands.errors import HandsError
@@ -297,6 +299,21 @@ def test_limit_keeps_the_first_frames(run: Path, tmp_path: Path):
     ]
     assert main([str(each) for each in arguments]) == 0
     assert len(lines.read_text().splitlines()) == 1
+
+
+def test_few_threads_are_used_unless_the_user_chooses(monkeypatch: pytest.MonkeyPatch):
+    threads = torch.get_num_threads()
+    try:
+        for cores, given, used in ((2, None, 1), (6, None, 3), (64, None, 4), (None, None, 1), (2, "2", 2)):
+            torch.set_num_threads(2)
+            monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+            monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+            if given:
+                monkeypatch.setenv("OMP_NUM_THREADS", given)
+            use_few_threads()
+            assert torch.get_num_threads() == used
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(

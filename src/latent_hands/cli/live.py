@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 File = Annotated[Path | None, unset("none", "FILE")]
 
 
+def use_few_threads() -> None:
+    """Let torch use half of the cores, at most 4, unless OMP_NUM_THREADS chooses another number.
+
+    Where other programs use the cores, threads that wait for one another slow a stream down (docs/live.md).
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        torch.set_num_threads(min(max((os.cpu_count() or 1) // 2, 1), 4))
+
+
 def live(
     source: Annotated[str, Positional, arg(metavar="CAMERA|FILE")] = "0",
     run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = "estimation",
@@ -74,6 +85,7 @@ def live(
     check_ending("--json", json, ".jsonl")
     file = source_of(source).file
     check_outputs([] if file is None else [file], [], [each for each in (record, json) if each is not None])
+    use_few_threads()
     model = Model.load(run)
     with on_interrupt() as stop, ExitStack() as opened, progress_bars() as advance:
         options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal}
