@@ -1,4 +1,4 @@
-"""What a detector finds. This module does without torch."""
+"""A detected hand. This module does without torch."""
 
 from dataclasses import dataclass
 

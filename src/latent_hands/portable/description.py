@@ -1,4 +1,4 @@
-"""What an exported model says of itself: its networks, conventions and rules, as plain JSON.
+"""The description of an exported model: its networks, conventions and rules, as plain JSON.
 
 `latent_hands.lite` and the page read this description and nothing else of the run.
 """

@@ -27,7 +27,7 @@ TAGS = ("latent-hands", "hand-pose-estimation", "variational-autoencoder")
 
 @dataclass(frozen=True)
 class About:
-    """What the owner of a run states about it.
+    """The statements of the owner of a run about it.
 
     Attributes:
         repo: the repository, "owner/name".

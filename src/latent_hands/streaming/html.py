@@ -71,4 +71,4 @@ POLICY = (
     f"default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src {_hash(STYLE)}; "
     f"script-src {_hash(SCRIPT)}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""What the page may do: its own style and script, and nothing from elsewhere."""
+"""The permissions of the page: its own style and script, and nothing from elsewhere."""

@@ -1,4 +1,4 @@
-"""What all clients of a studio share: a run, the directions of its factors, and the hands it shows."""
+"""A run that all clients of a studio share, with the directions of its factors and the hands it shows."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache

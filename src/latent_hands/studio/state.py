@@ -20,7 +20,7 @@ MAX_BYTES = 2**20
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What a user has made.
+    """The state that a user has made.
 
     Attributes:
         latent: the factors, a batch of one.

@@ -18,7 +18,7 @@ from latent_hands.studies.sampling.synthetic_set import SynthesisPlan
 
 @dataclass(frozen=True)
 class Request:
-    """What a synthesised set shall be.
+    """The settings of a synthesised set.
 
     count, evaluation_count: numbers of training and evaluation images.
     seed: the seed of poses and contents.

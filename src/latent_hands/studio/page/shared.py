@@ -1,4 +1,4 @@
-"""What all pages of a server share: the runs, the estimator of photographs, and the queue of work."""
+"""The parts that all pages of a server share: runs, the estimator of photographs, and the queue of work."""
 
 import threading
 from collections.abc import Sequence
