@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from painted_hands import painted_hands
-from tiny_models import ESTIMATION, SYNTHESIS, WITHOUT_TAGS, tiny_model
+from tiny_models import ESTIMATION, SYNTHESIS, VIEWPOINT, WITHOUT_TAGS, tiny_model
 
 from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
@@ -141,6 +141,15 @@ def test_fig4_has_its_walks(tmp_path):
     assert held["smoothness"] == pytest.approx(smoothness(np.array(held["poses_bones"])), rel=0.01)
     assert held["pose_walks"][0][3] == held["content_walk"][0]
     assert held["pose_walks"][1][3] == held["content_walk"][-1]
+
+
+def test_fig4_turns_a_hand_whose_viewpoint_is_a_factor(tmp_path):
+    """The line in z begins with the image of the first hand, as the walk along the pose does."""
+    found = measure_fig4(tiny_model(VIEWPOINT), scene_samples(tmp_path))
+    held = json.loads(save(found, draw_fig4, tmp_path / "fig4")[0].read_text())
+    assert list(held["turns"]) == ["line", "geodesic"]
+    assert [len(walk) for walk in held["turns"].values()] == [7, 7]
+    assert held["turns"]["line"][0] == held["pose_walks"][0][0]
 
 
 def test_fig5_measures_how_far_the_pose_moves(tmp_path):

@@ -1,4 +1,4 @@
-"""Untrained models of 32 px with their experiments: Fig. 3 right and left, four factors, and Fig. 2b."""
+"""Untrained models of 32 px with their experiments: Fig. 3 right and left, three and four factors, and Fig. 2b."""
 
 from pathlib import Path
 
@@ -73,6 +73,26 @@ tag = { writes = "tag", factors = ["tag"] }
 [algorithm]
 name = "algorithm_1"
 encode = ["pose", "tag"]
+embed = ["rgb"]
+[data]
+crop = "scene"
+"""
+VIEWPOINT = """
+[latent]
+cpose = 4
+viewpoint = 4
+content = 4
+[encoders]
+cpose = { reads = "cpose", factors = ["cpose"] }
+viewpoint = { reads = "viewpoint", factors = ["viewpoint"] }
+tag = { reads = "tag", factors = ["content"] }
+rgb = { reads = "rgb", factors = ["cpose", "viewpoint", "content"] }
+[decoders]
+rgb = { writes = "rgb", factors = ["cpose", "viewpoint", "content"] }
+pose = { writes = "pose", factors = ["cpose", "viewpoint"] }
+[algorithm]
+name = "algorithm_1"
+encode = ["cpose", "viewpoint", "tag"]
 embed = ["rgb"]
 [data]
 crop = "scene"

@@ -1,6 +1,7 @@
 """Fig. 4: images and poses along lines in the latent space. Fig. 5: along z_u, where the pose must stay."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.errors import HandsError
+from latent_hands.paper.latent import Latent
 from latent_hands.predictor import Model, Walk, photo_of, tag_of
 from latent_hands.studies.gallery import labelled_pose
 from latent_hands.studies.reproduce.drawing import (
@@ -41,7 +43,7 @@ FIXED = 3
 def measure_fig4(model: Model, samples: Sequence[Sample]) -> Results:
     """Walk along the pose in two scenes, and along the content at one pose, between latents of images.
 
-    Raises HandsError for a set without tag images, and as `Model.walk` does.
+    A graph with a factor "viewpoint" also turns the first hand to the viewpoint of the second. Raises HandsError for a set without tag images, and as `Model.walk` does.
     """
     (first, second), crop = scenes(samples, 2), model.experiment.data.crop
     pair = median_pair(first)
@@ -59,12 +61,27 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Results:
         "tags": [to_text(model_view(tag)) for tag in tags],
         "pose_walks": [images_of(walk) for walk in walks],
         "content_walk": images_of(contents),
+        "turns": turns(model, z_pose[0] | z_content[0], z_pose[1] | z_content[0]),
         "poses_bones": poses,
         "truth_bones": truth,
         "step_lengths_mm": [bone_mm[0] * step for step in step_lengths(poses)],
         "smoothness": smoothness(poses),
         "other_walks": smoothness_of_others(model, samples),
     }
+
+
+def turns(model: Model, start: Latent, end: Latent) -> dict[str, list[str]]:
+    """Return the images of two walks along the viewpoint: a line in z and a geodesic of SO(3).
+
+    It is empty for a graph without the factor "viewpoint", and lacks the geodesic if no viewpoint or pose is
+    encoded.
+    """
+    if "viewpoint" not in model.vae.latent:
+        return {}
+    walks = {"line": model.walk("viewpoint", start, end, STEPS)}
+    if any(arrow.reads in ("viewpoint", "pose") for arrow in model.experiment.encoders.values()):
+        walks["geodesic"] = model.rotate(start, end, STEPS)
+    return {name: images_of(walk) for name, walk in walks.items()}
 
 
 def images_of(walk: Walk) -> list[str]:
@@ -91,37 +108,45 @@ def others(samples: Sequence[Sample]) -> list[tuple[Sample, Sample]]:
     return list(zip(chosen[:count], chosen[count:], strict=True))
 
 
+class Row(NamedTuple):
+    """The images of a walk, its title, and the given images at its ends."""
+
+    text: str
+    images: list[str]
+    first: str
+    last: str | None = None
+
+
 def draw_fig4(results: Results) -> Figure:
-    """Draw the pose walk in two scenes, its 3DPoses and the content walk. Given images have a red frame."""
-    sheet = Sheet(4, STEPS + 2, wide_after=((2,), (0, STEPS)), margins_in=(0.3, 0.05, 0.05, 0.3))
+    """Draw the walks along pose, content and viewpoint, and the 3DPoses. Given images have a red frame."""
+    inputs, tags, turned = results["inputs"], results["tags"], results["turns"]
+    sheet = Sheet(4 + len(turned), STEPS + 2, ((2, 3), (0, STEPS)), (0.3, 0.05, 0.05, 0.3))
     size = reach([*results["poses_bones"], *results["truth_bones"]])
-    given = {
-        (0, 0): results["inputs"][0],
-        (0, STEPS + 1): results["inputs"][1],
-        (1, 0): results["tags"][1],
-        (3, 0): results["tags"][0],
-        (3, STEPS + 1): results["tags"][1],
+    rows: dict[int, Row] = {
+        0: Row("3DPose,\nscene 1", results["pose_walks"][0], inputs[0], inputs[1]),
+        1: Row("3DPose,\nscene 2", results["pose_walks"][1], tags[1]),
+        3: Row("content", results["content_walk"], *tags),
+    } | {
+        number: Row(f"viewpoint,\n{name}", images, inputs[0], inputs[1])
+        for number, (name, images) in enumerate(turned.items(), 4)
     }
-    for (row, column), image in given.items():
-        sheet.show(row, column, from_text(image), framed=True)
-    for row, images in (
-        (0, results["pose_walks"][0]),
-        (1, results["pose_walks"][1]),
-        (3, results["content_walk"]),
-    ):
+    for row, (_, images, *given) in rows.items():
         for column, image in enumerate(images, 1):
             sheet.show(row, column, from_text(image))
+        for column, image in zip((0, STEPS + 1), given, strict=True):
+            if image is not None:
+                sheet.show(row, column, from_text(image), framed=True)
     for column, pose in enumerate(results["poses_bones"], 1):
         sheet.show(2, column, hand(pose, size))
     for column, pose in zip((0, STEPS + 1), results["truth_bones"], strict=True):
         sheet.show(2, column, hand(pose, size, TRUTH))
-    for row, text in enumerate(("3DPose,\nscene 1", "3DPose,\nscene 2", "decoded\n3DPose", "content")):
+    for row, text in {2: "decoded\n3DPose", **{number: row.text for number, row in rows.items()}}.items():
         y = sheet.down[row] + CELL_IN / 2
         sheet.text(0.15, y, text, rotation=90, fontsize=8, linespacing=1.0)
     note = (
         f"Largest over mean step of the decoded pose: {results['smoothness']:.2f}; mean of "
         f"{results['other_walks']['walks']} other walks {results['other_walks']['mean_smoothness']:.2f}. "
-        "Red frames: given images; red hands: labels. Last row: the pose of the walk's fourth image."
+        "Red frames: given images; red hands: labels. Content: the pose of the walk's fourth image."
     )
     return sheet.with_note(note)
 
