@@ -19,7 +19,7 @@ from latent_hands.runs import tensors
 from latent_hands.runs.folder import Place, find_run, load_run, save_run, start_run
 from latent_hands.runs.metrics import cut_metrics
 from latent_hands.runs.shipped import shipped_models, shipped_runs
-from latent_hands.runs.shrink import shrink
+from latent_hands.runs.shrink import shrink, without_arrows
 from latent_hands.training.beginning import begin, start_with
 
 
@@ -57,6 +57,21 @@ def test_a_shrunk_run_is_small_and_loads_as_float32(run, tmp_path):
         torch.testing.assert_close(tensor, load_run(run)[0].state_dict()[name], rtol=1e-2, atol=1e-3)
     with pytest.raises(HandsError, match="is not empty"):
         shrink(run, run)
+
+
+def test_a_copy_without_an_arrow_keeps_all_others(run, tmp_path):
+    full = load_run(shrink(run, tmp_path / "full"))[0].state_dict()
+    less = load_run(shrink(run, tmp_path / "less", ["decoders.rgb"]))[0].state_dict()
+    assert set(less) == {name for name in full if not name.startswith("decoders.rgb.")} < set(full)
+    assert all(torch.equal(tensor, full[name]) for name, tensor in less.items())
+    with pytest.raises(HandsError, match=r'no arrow "decoders.tags"; its arrows are encoders.rgb, dec'):
+        shrink(run, tmp_path / "other", ["decoders.tags"])
+
+
+def test_an_algorithm_does_not_name_encoders_that_are_left_out():
+    experiment = without_arrows(load_experiment("synthesis"), ["encoders.tag"])
+    assert "tag" not in (*experiment.encoders, *experiment.algorithm.encode, *experiment.algorithm.embed)
+    assert experiment.decoders == load_experiment("synthesis").decoders
 
 
 def test_a_stopped_copy_is_no_run_and_the_same_call_writes_it(run, tmp_path, monkeypatch):

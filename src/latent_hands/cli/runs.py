@@ -47,18 +47,22 @@ def join(runs: Runs, out: Out) -> None:
     print(write(runs, out))
 
 
-def shrink(run: Run, out: Out) -> None:
+def shrink(run: Run, out: Out, without: Annotated[tuple[str, ...], unset("none", "ARROW ...")] = ()) -> None:
     """Copy a run with weights of half precision, to publish it: a quarter of the size.
 
     $ latent-hands runs shrink runs/mine --out published
+    $ latent-hands runs shrink runs/mine --out published --without decoders.tag encoders.tag
 
     Output: a run folder without the names of local folders and without the state of the optimiser.
 
     All commands accept it except `train --resume`.
+
+    Args:
+        without: Encoders and decoders that the copy lacks.
     """
     from latent_hands.runs.shrink import shrink as write
 
-    folder = write(run, out)
+    folder = write(run, out, without)
     size = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {size / 1e6:.1f} MB")
 

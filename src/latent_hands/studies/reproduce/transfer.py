@@ -10,7 +10,15 @@ from latent_hands.data import Sample
 from latent_hands.draw import TRUTH
 from latent_hands.predictor import Model, photo_of, tag_of
 from latent_hands.studies.reproduce.drawing import CELL_IN, Results, Sheet, from_text, hand, reach, to_text
-from latent_hands.studies.reproduce.selection import Points, distance, label, model_view, scenes, spread
+from latent_hands.studies.reproduce.selection import (
+    Points,
+    content_reads,
+    distance,
+    label,
+    model_view,
+    scenes,
+    spread,
+)
 from latent_hands.synthesis import combine, stack
 
 ROWS, COLUMNS = 4, 5
@@ -23,14 +31,14 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Results:
     error of the pose estimated from the synthesised image. Both compare with the label. Raises HandsError
     for a set without tag images, and as `Model.transfer` does.
     """
-    chosen, crop = spread(samples, ROWS), model.experiment.data.crop
+    chosen, crop, reads = spread(samples, ROWS), model.experiment.data.crop, content_reads(model)
     photos = [photo_of(sample, crop) for sample in chosen]
     tags = [tag_of(hands[0], crop) for hands in scenes(samples, COLUMNS)]
     z_pose = stack([model.latent(photo, ["pose"]) for photo in photos])
-    z_content = stack([model.latent(tag, ["content"], "tag") for tag in tags])
+    z_content = stack([model.latent(tag, ["content"], reads) for tag in tags])
     decoded = model.decode(combine(z_pose, z_content))
     truth, bone_mm = zip(*(label(model, sample) for sample in chosen), strict=True)
-    images = model.transfer(photos, tags, "tag")
+    images = model.transfer(photos, tags, reads)
     synthesised = decoded["rgb"].float().clamp(-1, 1)
     sided = model.experiment.data.right_hands == "condition"
     right = torch.zeros(len(synthesised), dtype=torch.bool) if sided else None  # `decode` writes left hands

@@ -24,6 +24,7 @@ from latent_hands.studies.reproduce.drawing import (
 )
 from latent_hands.studies.reproduce.selection import (
     bones,
+    content_reads,
     distance,
     label,
     median_pair,
@@ -50,7 +51,7 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Results:
     ends = [photo_of(sample, crop) for sample in pair]
     tags = [tag_of(first[0], crop), tag_of(second[0], crop)]
     z_pose = [model.latent(photo, ["pose"]) for photo in ends]
-    z_content = [model.latent(tag, ["content"], "tag") for tag in tags]
+    z_content = [model.latent(tag, ["content"], content_reads(model)) for tag in tags]
     walks = [model.walk("pose", z_pose[0] | content, z_pose[1] | content, STEPS) for content in z_content]
     fixed = {factor: z.lerp(z_pose[1][factor], FIXED / (STEPS - 1)) for factor, z in z_pose[0].items()}
     contents = model.walk("content", fixed | z_content[0], fixed | z_content[1], STEPS)
