@@ -1,4 +1,4 @@
-"""Untrained models of 32 px with their experiments: Fig. 3 right and left, three and four factors, and Fig. 2b."""
+"""Untrained models of 32 px: Fig. 3 right and left, three and four factors, and Fig. 2b."""
 
 from pathlib import Path
 

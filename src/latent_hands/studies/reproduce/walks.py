@@ -44,7 +44,8 @@ FIXED = 3
 def measure_fig4(model: Model, samples: Sequence[Sample]) -> Results:
     """Walk along the pose in two scenes, and along the content at one pose, between latents of images.
 
-    A graph with a factor "viewpoint" also turns the first hand to the viewpoint of the second. Raises HandsError for a set without tag images, and as `Model.walk` does.
+    A graph with a factor "viewpoint" also turns the first hand to the viewpoint of the second. Raises
+    HandsError for a set without tag images, and as `Model.walk` does.
     """
     (first, second), crop = scenes(samples, 2), model.experiment.data.crop
     pair = median_pair(first)
