@@ -12,12 +12,13 @@ from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_run
 
 from latent_hands.cli import main
-from latent_hands.cli.sources import find_samples, name_files, parse_box, samples_of
+from latent_hands.cli.sources import find_samples, parse_box, samples_of
 from latent_hands.data import read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.rig.proportions import mean_hand
 from latent_hands.hand.skeleton import reorder
+from latent_hands.predictions import name_files
 
 
 @pytest.fixture(scope="module")

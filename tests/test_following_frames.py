@@ -6,6 +6,7 @@ from followed_hands import True_, World, follower_of, line, tracks
 from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands.errors import HandsError
+from latent_hands.predictor import following
 
 
 @pytest.fixture
@@ -20,6 +21,21 @@ def test_lists_and_generators_of_frames_give_the_same(run, smooth):
     assert [[h.to_json() for h in hands] for hands in lazy] == [
         [h.to_json() for h in hands] for hands in whole
     ]
+
+
+def test_a_video_file_is_followed_as_its_frames_with_their_times(run, tmp_path, monkeypatch):
+    path, world = tmp_path / "clip.mp4", World([(hand,) for hand in line(80, 120, 4)], noise=0.3)
+    path.touch()
+    times = (0.0, 0.1, 0.3, 0.4)
+    monkeypatch.setattr(following, "read_video", lambda file: zip(world.images(), times, strict=True))
+    whole = list(run(world, world.images(), seconds=times, smooth="online"))
+    for source in (path, str(path)):
+        for hands, expected in zip(run(world, source, smooth="online"), whole, strict=True):
+            assert [hand.to_json() for hand in hands] == [hand.to_json() for hand in expected]
+    with pytest.raises(HandsError, match=r"a\.png is not a video; a video ends in \.avi"):
+        list(run(world, "a.png"))
+    with pytest.raises(HandsError, match=r"no video at .*none\.mp4"):
+        list(run(world, tmp_path / "none.mp4"))
 
 
 def test_online_frames_are_read_one_at_a_time(run):

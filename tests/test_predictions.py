@@ -170,6 +170,28 @@ def test_drawings_show_every_hand(images):
     assert drawing(rgb, images[0].hands, size_px=(80, 60)).shape == rgb.shape
 
 
+def test_hands_are_written_and_drawn_by_the_names_of_their_image_files(images, hands, tmp_path):
+    (tmp_path / "more").mkdir()
+    again = tmp_path / "more/a.png"
+    again.write_bytes((tmp_path / "a.png").read_bytes())
+    by_file = {image.file: image.hands for image in images} | {again: hands[:1]}
+    read = read_npz(write_hands(tmp_path / "all.npz", by_file))
+    assert [(image.path, image.size_px, len(image.hands)) for image in read] == [
+        (file, (80, 60), len(found)) for file, found in by_file.items()
+    ]
+    assert len({image.name for image in read}) == 4
+    assert np.array_equal(drawing(again, hands[:1]), drawing(noise_image(), hands[:1]))
+    with pytest.raises(HandsError, match=r"none\.png"):
+        write_hands(tmp_path / "none.json", {tmp_path / "none.png": hands})
+
+
+def test_joints_in_the_camera_frame_are_placed_by_the_palm(hands):
+    known, unknown, _ = hands
+    assert np.allclose(known.camera_xyz_mm - known.xyz_mm, known.palm_mm)
+    assert unknown.camera_xyz_mm is None
+    assert replace(known, frame="ray").camera_xyz_mm is None
+
+
 def test_the_ending_names_the_format(images, hands, tmp_path):
     assert len(read_hands(write_hands(tmp_path / "new" / "a.json", images[:1]))) == 2
     frames = [replace(image, frame=number) for number, image in enumerate(images)]

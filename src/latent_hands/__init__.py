@@ -115,7 +115,7 @@ if TYPE_CHECKING:
     from latent_hands.data import Sample, read_counterfactual
     from latent_hands.data.export import export
     from latent_hands.data.formats.boxes import read_boxes
-    from latent_hands.hand.skeleton import reorder
+    from latent_hands.hand.skeleton import JOINTS, reorder
     from latent_hands.predictions import ImageHands, read_hands, write_hands
     from latent_hands.predictions import drawing as draw_hands
     from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
@@ -125,6 +125,7 @@ if TYPE_CHECKING:
 
 __version__ = version("latent-hands")
 __all__ = [
+    "JOINTS",
     "Experiment",
     "Hand",
     "HandMesh",
@@ -170,7 +171,7 @@ _HOMES = {
     "read_counterfactual": "data.read_counterfactual",
     "render": "rendering.sets.dataset.render_dataset",
     "render_counterfactual": "rendering.sets.counterfactual_set.render_counterfactual",
-    "reorder": "hand.skeleton.reorder",
+    **{name: f"hand.skeleton.{name}" for name in ("JOINTS", "reorder")},
     **{name: f"predictions.{name}" for name in ("ImageHands", "read_hands", "write_hands")},
     **{name: f"animation.{name}" for name in ("HandMesh", "hand_mesh", "joint_angles", "with_angles")},
     **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},

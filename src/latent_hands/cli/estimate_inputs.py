@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from latent_hands.cli.sources import name_files, named_images, parse_box
+from latent_hands.cli.sources import named_images, parse_box
 from latent_hands.data import OnBroken, Sample
 from latent_hands.data.formats.box_label import Box, BoxLabel
 from latent_hands.data.formats.boxes import match_boxes, read_boxes
@@ -14,6 +14,7 @@ from latent_hands.data.formats.camera import PREFIX
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.errors import HandsError
+from latent_hands.predictions import name_files
 from latent_hands.predictor.checks import bone_of
 from latent_hands.predictor.hand import Hand, check_handedness
 from latent_hands.predictor.rotations import MOST_ROTATIONS

@@ -1,6 +1,5 @@
 """From the arguments of a command to images, hands and samples."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.data.formats.box_label import Box
 from latent_hands.errors import HandsError
-from latent_hands.predictions import read_json
+from latent_hands.predictions import name_files, read_json
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
 
 
@@ -164,16 +163,3 @@ def named_images(images: Sequence[Path], on_broken: OnBroken) -> dict[str, Sampl
     """
     listed = {sample.image: sample for sample in list_images(images, on_broken)}
     return {name: listed[file] for name, file in name_files(listed).items()}
-
-
-def name_files(files: Iterable[Path]) -> dict[str, Path]:
-    """Return files by stem; equal stems become whole names, with as many folders as needed."""
-    parts = {file: file.relative_to(file.anchor).parts for file in files}
-    names, folders = {file: file.stem for file in parts}, 1
-    while len(set(names.values())) < len(names):
-        if folders > max(map(len, parts.values())):
-            raise HandsError(f"these images have the same name: {', '.join(map(str, parts))}")
-        counts, folders = Counter(names.values()), folders + 1
-        alike = [file for file, name in names.items() if counts[name] > 1]
-        names |= {file: "-".join(parts[file][-folders:]) for file in alike}
-    return {name: file for file, name in names.items()}

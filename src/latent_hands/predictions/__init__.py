@@ -7,7 +7,7 @@ from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
 from latent_hands.predictions.drawings import drawing
 from latent_hands.predictions.files import read_hands, read_images, write_hands
-from latent_hands.predictions.image_hands import ImageHands, count_hands
+from latent_hands.predictions.image_hands import ImageHands, count_hands, name_files
 from latent_hands.predictions.json_files import LineWriter, frame_line, hands_json, read_json, write_json
 from latent_hands.predictions.npz_file import read_npz, write_npz
 
@@ -18,6 +18,7 @@ __all__ = [
     "drawing",
     "frame_line",
     "hands_json",
+    "name_files",
     "read_hands",
     "read_images",
     "read_json",

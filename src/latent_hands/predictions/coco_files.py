@@ -96,7 +96,7 @@ def annotation(
     }
     sure = {"score": hand.score, "confidence": hand.confidence}
     label |= {name: round(value, 6) for name, value in sure.items() if value is not None}
-    if hand.palm_mm is not None and hand.K is not None and hand.frame == "camera":
-        xyz_mm = to_wrist(torch.from_numpy(hand.xyz_mm + hand.palm_mm)).numpy()
+    if hand.camera_xyz_mm is not None and hand.K is not None:
+        xyz_mm = to_wrist(torch.from_numpy(hand.camera_xyz_mm)).numpy()
         label |= {"xyz_mm": numbers(reorder(xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
     return label if convention is None else label | {"convention": recorded(convention)}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from latent_hands import draw
 from latent_hands.draw import ImageArray, Mark
 from latent_hands.predictor import Hand
+from latent_hands.predictor.checks import ImageSource, pixels_of
 
 
 def mark_of(hand: Hand, truth_mm: draw.Points | None = None) -> Mark:
@@ -17,22 +18,25 @@ def mark_of(hand: Hand, truth_mm: draw.Points | None = None) -> Mark:
 
 
 def drawing(
-    rgb: ImageArray,
+    image: ImageSource,
     hands: Sequence[Hand],
     truths_mm: Sequence[draw.Points | None] = (),
     panels: bool = False,
     size_px: tuple[int, int] | None = None,
 ) -> ImageArray:
-    """Draw hands over their image: joints, boxes and captions; left hands have blue boxes, right ones orange.
+    """Draw joints, boxes and captions of hands over their image. Boxes of left hands are blue, others orange.
 
     Args:
-        rgb: the image.
-        hands: its hands.
-        truths_mm: the labelled joints of each hand, relative to the palm, which `panels` shows in red.
-        panels: whether the 3D hands stand beside the image.
-        size_px: (width, height) of the drawn image; by default its longer side is 640 to 1280 pixels.
+        image: a file, a Pillow image or bytes (height, width, 3).
+        hands: the hands of the image.
+        truths_mm: the labelled joints (21, 3) of each hand in mm, relative to the palm. `panels` shows them
+            in red.
+        panels: whether the 3D hands are drawn beside the image.
+        size_px: (width, height) of the drawn image. By default its longer side has 640 to 1280 pixels.
+
+    Returns bytes (height, width, 3). Raises HandsError for an image that cannot be read.
     """
     truths = truths_mm or [None] * len(hands)
     marks = [mark_of(hand, truth) for hand, truth in zip(hands, truths, strict=True)]
-    drawn = draw.whole_image(rgb, marks, size_px)
+    drawn = draw.whole_image(pixels_of(image), marks, size_px)
     return draw.with_panels(drawn, marks) if panels else drawn

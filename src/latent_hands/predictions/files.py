@@ -1,15 +1,16 @@
 """Writing and reading hands in the format that a file's ending names."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
-from latent_hands.predictions.image_hands import ImageHands
+from latent_hands.predictions.image_hands import ImageHands, name_files
 from latent_hands.predictions.json_files import LineWriter, read_json, write_json
 from latent_hands.predictions.npz_file import read_npz, write_npz
 from latent_hands.predictor import Hand
@@ -17,19 +18,31 @@ from latent_hands.predictor import Hand
 MAX_BYTES = 2**30
 
 
-def write_hands(path: str | Path, images: Sequence[ImageHands], convention: str | None = None) -> Path:
+def write_hands(
+    path: str | Path,
+    images: Mapping[str, Sequence[Hand]] | Mapping[Path, Sequence[Hand]] | Sequence[ImageHands],
+    convention: str | None = None,
+) -> Path:
     """Write the hands of images, and return the path. Its ending names the format (docs/outputs.md).
 
     * `.json`: the list of the hands of one image.
-    * `.jsonl`: one line an image, for the frames of a video.
-    * `.csv`: one line a hand.
+    * `.jsonl`: one line per image, for the frames of a video.
+    * `.csv`: one line per hand.
     * `.npz`: arrays of all hands.
-    * without ending: a folder of COCO keypoints with copies of the images. `convention` is the joint
-      convention of the hands, such as `hands[0].convention`.
+    * without ending: a folder of COCO keypoints with copies of the images.
 
-    Raises HandsError for another ending, for several images in `.json`, and as `write_coco` does.
+    Args:
+        path: the file or the folder to write.
+        images: the hands of each image file: `{"photo.jpg": hands}`. Frames of a video are a list of
+            `ImageHands`.
+        convention: the joint convention of the hands, for COCO: `hands[0].convention`.
+
+    Raises HandsError for another ending, for an image that cannot be read, for several images in `.json`, and
+    as `write_coco` does.
     """
     path = Path(path)
+    if isinstance(images, Mapping):
+        images = _of_files({Path(file): hands for file, hands in images.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         if len(images) != 1:
@@ -75,6 +88,14 @@ def read_images(path: str | Path) -> list[ImageHands]:
         raise HandsError(f"no file at {path}")
     lines = enumerate(read_limited(path, MAX_BYTES).splitlines(), 1)
     return [_frame(path, number, line) for number, line in lines]
+
+
+def _of_files(hands: Mapping[Path, Sequence[Hand]]) -> list[ImageHands]:
+    images = []
+    for name, file in name_files(hands).items():
+        with open_image(file) as image:
+            images.append(ImageHands(name, shown_size(image), hands[file], file))
+    return images
 
 
 def _frame(path: Path, number: int, line: bytes) -> ImageHands:

@@ -1,9 +1,11 @@
 """The hands of one image, or of one frame of a video."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from latent_hands.errors import HandsError
 from latent_hands.predictor import Hand
 
 
@@ -36,3 +38,19 @@ class ImageHands:
 def count_hands(images: Iterable[ImageHands]) -> int:
     """Return the number of hands in all images."""
     return sum(len(image.hands) for image in images)
+
+
+def name_files(files: Iterable[Path]) -> dict[str, Path]:
+    """Return the files by unique names: their stems, or for equal stems their names with parent folders.
+
+    Raises HandsError for files that are the same.
+    """
+    parts = {file: file.relative_to(file.anchor).parts for file in files}
+    names, folders = {file: file.stem for file in parts}, 1
+    while len(set(names.values())) < len(names):
+        if folders > max(map(len, parts.values())):
+            raise HandsError(f"these images have the same name: {', '.join(map(str, parts))}")
+        counts, folders = Counter(names.values()), folders + 1
+        alike = [file for file, name in names.items() if counts[name] > 1]
+        names |= {file: "-".join(parts[file][-folders:]) for file in alike}
+    return {name: file for file, name in names.items()}

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
+from pathlib import Path
 
 import numpy as np
 
+from latent_hands.data.formats.video import FORMATS, read_video
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.predictor.checks import ImageSource, bone_of
 from latent_hands.predictor.find import HandDetector
@@ -14,12 +16,14 @@ from latent_hands.predictor.tracks import Step, hand_of_step, smoothed
 from latent_hands.predictor.trained_graph import TrainedGraph
 
 SMOOTH = ("online", "offline", "none")
+Timed = tuple[ImageSource, float | None]
+"""A frame, and its time in seconds; None where the time is not known."""
 
 
 def follow(
     graph: TrainedGraph,
     detector: HandDetector,
-    frames: Iterable[ImageSource],
+    frames: str | Path | Iterable[ImageSource],
     settings: Settings,
     seconds: Iterable[float | None],
     fps: float,
@@ -32,7 +36,7 @@ def follow(
             'with a decoder of "uv", such as one of the experiment placement'
         )
     follower = Follower(graph, detector, settings)
-    steps = (follower.step(image, time) for image, time in zip(frames, _times(seconds, fps), strict=False))
+    steps = (follower.step(image, time) for image, time in _in_order(_timed(frames, seconds), fps))
     if smooth == "offline":
         yield from _offline(graph, ([step.without_image() for step in each] for each in steps))
         return
@@ -76,11 +80,24 @@ def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterato
         raise broken
 
 
-def _times(seconds: Iterable[float | None], fps: float) -> Iterator[float]:
-    """Yield the times of all frames. Times that are unknown or not later continue by 1 / fps."""
+def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float | None]) -> Iterator[Timed]:
+    """Yield each frame with its time. Raises HandsError for a file that is not a readable video."""
+    if not isinstance(frames, str | Path):
+        yield from zip(frames, chain(seconds, repeat(None)), strict=False)
+        return
+    path = Path(frames)
+    if path.suffix.lower() not in FORMATS:
+        raise HandsError(f"{path} is not a video; a video ends in {', '.join(FORMATS)}")
+    if not path.is_file():
+        raise HandsError(f"no video at {path}")
+    yield from read_video(path)
+
+
+def _in_order(frames: Iterable[Timed], fps: float) -> Iterator[tuple[ImageSource, float]]:
+    """Yield each frame with a time that increases. A time that is unknown or not later is 1 / fps later."""
     last = None
-    for time in chain(seconds, repeat(None)):
+    for image, time in frames:
         if last is not None and (time is None or time <= last):
             time = last + 1 / fps
         last = 0.0 if time is None else float(time)
-        yield last
+        yield image, last

@@ -112,6 +112,14 @@ class Hand:
         return self.pose * self.bone_mm
 
     @property
+    def camera_xyz_mm(self) -> Float[np.ndarray, "21 3"] | None:
+        """Joints in millimetres in the camera frame: `palm_mm` + `xyz_mm`.
+
+        None without a camera, and in the ray frame.
+        """
+        return None if self.palm_mm is None or self.frame == "ray" else self.palm_mm + self.xyz_mm
+
+    @property
     def cpose_mm(self) -> Float[np.ndarray, "21 3"]:
         """Canonical pose in millimetres."""
         return self.cpose * self.bone_mm

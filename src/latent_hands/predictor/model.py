@@ -166,7 +166,7 @@ class Model(Recombination):
 
     def follow(
         self,
-        frames: Iterable[ImageSource],
+        frames: str | Path | Iterable[ImageSource],
         *,
         fps: float = 30.0,
         seconds: Iterable[float | None] = (),
@@ -182,20 +182,22 @@ class Model(Recombination):
         every tenth frame, and when a hand was lost. The side of a hand is decided over several frames.
 
         Args:
-            frames: images in the order of time, as of `find`. Where their size changes, all tracks end.
+            frames: a video file (the extra "video"), or images in the order of time, each as for `find`.
+                Where their size changes, all tracks end.
             fps: frames per second, for frames whose time is not known.
-            seconds: the time of each frame in seconds, increasing; None where it is not known. A time is
-                taken after its frame.
+            seconds: the time of each image in seconds, increasing; None where it is not known. The times of a
+                video file come from the file.
             handedness, bone_mm, K: as in `find`, for all hands and frames. K is the camera of the first
                 frame, and is resized with later frames of another size.
             smooth: "online" filters with the frames so far, "offline" smooths with all frames. It yields
                 nothing before the last frame was read. "none" gives the prediction of each frame alone.
             most: largest number of hands at a time.
 
-        Yields the hands of each frame. `Hand.track` is the number of the hand in the video; a hand that was
-        lost and found again gets a new number. `Hand.seconds` is the time of the frame.
-        Raises HandsError for an image or a value that is not valid, and for a frame that is not of the first
-        one's shape if K is given; with every `smooth`, the hands of the frames before it are yielded first.
+        Yields the hands of each frame; the list is empty if there is no hand. `Hand.track` is the number of
+        the hand in the video. A lost hand keeps it if the hand is found nearby within half a second.
+        `Hand.seconds` is the time of the frame.
+        Raises HandsError for an image, a video or a value that is not valid, and if K is given and a frame
+        has another shape than the first one. The hands of the frames before the error are yielded first.
         """
         from latent_hands.predictor.following import checked_settings, follow  # imports scipy
 
