@@ -1,9 +1,10 @@
-"""Extensions of the paper: one file for each objective, and a decoder that paints over a pose."""
+"""Extensions of the paper: one file for each objective, and decoders that paint over a pose."""
 
 from latent_hands.beyond.adversarial import Adversarial
 from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.anatomy import Anatomy
 from latent_hands.beyond.features import Features
+from latent_hands.beyond.fine_painter import FinePainter
 from latent_hands.beyond.objective import OBJECTIVES, Recipe, objective
 from latent_hands.beyond.painter import PaintedDecoder
 from latent_hands.beyond.rereading import Rereading
@@ -14,6 +15,7 @@ __all__ = [
     "Agreement",
     "Anatomy",
     "Features",
+    "FinePainter",
     "PaintedDecoder",
     "Recipe",
     "Rereading",

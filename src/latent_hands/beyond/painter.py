@@ -138,13 +138,28 @@ class HandPainter(nn.Module):
         pose: Float[Tensor, "batch 21 3"],
     ) -> Float[Tensor, "batch channels px px"]:
         """Return the image (batch, channels, size_px, size_px), float32; `pose` is in bone lengths."""
-        scene = self.scene(z, side)
+        return self.compose(self.scene(z, side), self.features(z, side, pose))
+
+    def features(
+        self,
+        z: Float[Tensor, "batch inputs"],
+        side: Float[Tensor, "batch 2"] | None,
+        pose: Float[Tensor, "batch 21 3"],
+    ) -> Float[Tensor, "batch width half half"]:
+        """Return the features that the hand is painted from, at half the image's resolution."""
         z = z if side is None else torch.cat([z, side], dim=1)
         with image_autocast(z.device, self.precision):
             x = torch.relu(self.first(draw_bones(pose, self.size_px // 2), z))
             for block in self.blocks:
                 x = block(x, z)
-            painted = self.paint(x).float()
+        return x
+
+    def compose(
+        self, scene: Float[Tensor, "batch channels px px"], features: Float[Tensor, "batch width half half"]
+    ) -> Float[Tensor, "batch channels px px"]:
+        """Return the scene with the hand painted over it, float32."""
+        with image_autocast(scene.device, self.precision):
+            painted = self.paint(features).float()
         colour, opacity = torch.tanh(painted[:, :-1]), torch.sigmoid(painted[:, -1:] + INITIAL_OPACITY)
         return scene + opacity * (colour - scene)
 

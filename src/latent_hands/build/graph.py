@@ -10,8 +10,9 @@ from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import DecoderArrow, EncoderArrow, Experiment
 from latent_hands.data.labels import modality
 from latent_hands.errors import HandsError
-from latent_hands.networks import DECODERS, ENCODERS, Factory, Networks, Request
+from latent_hands.networks import DECODERS, ENCODERS, Enlarged, Factory, Networks, Reduced, Request
 from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder, check_factors
+from latent_hands.paper.modality import Modality
 from latent_hands.registry import Registry
 
 MAX_WEIGHTS = 500_000_000
@@ -67,8 +68,10 @@ def build_encoder(experiment: Experiment, name: str, arrow: EncoderArrow) -> Enc
     sizes = {factor: experiment.latent[factor] for factor in arrow.factors}
     sided = experiment.data.right_hands == "condition" and m.is_image
     network = arrow.network or (n.image_encoder if m.is_image else "mlp")
-    request = Request(m, 2 * sum(sizes.values()), experiment.data.crop_px, sided, n)
-    return Encoder(m, sizes, build_network(f'encoder "{name}"', ENCODERS, network, request), sided)
+    request = Request(m, 2 * sum(sizes.values()), arrow.px or experiment.data.crop_px, sided, n)
+    built = build_network(f'encoder "{name}"', ENCODERS, network, request)
+    times = times_smaller(f'encoder "{name}"', m, arrow.px, experiment.data.crop_px)
+    return Encoder(m, sizes, Reduced(built, times) if times > 1 else built, sided)
 
 
 def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Decoder:
@@ -81,8 +84,23 @@ def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Dec
     image = "painter" if arrow.over is not None else n.image_decoder
     network = arrow.network or (image if m.is_image else "mlp")
     inputs = sum(experiment.latent[factor] for factor in arrow.factors)
-    request = Request(m, inputs, experiment.data.crop_px, sided, n, painted=arrow.over is not None)
-    return Decoder(m, arrow.factors, build_network(f'decoder "{name}"', DECODERS, network, request), sided)
+    px, painted = arrow.px or experiment.data.crop_px, arrow.over is not None
+    built = build_network(f'decoder "{name}"', DECODERS, network, Request(m, inputs, px, sided, n, painted))
+    times = times_smaller(f'decoder "{name}"', m, arrow.px, experiment.data.crop_px)
+    return Decoder(m, arrow.factors, Enlarged(built, times) if times > 1 else built, sided)
+
+
+def times_smaller(where: str, m: Modality, px: int | None, crop_px: int) -> int:
+    """Return how often the images of an arrow fit into the side of the crop; 1 without its option px.
+
+    Raises HandsError, which names the arrow, if it is not an arrow of images, or if px does not divide the
+    side of the crop.
+    """
+    if px is not None and not m.is_image:
+        raise HandsError(f"{where}: px is {px}, but {m.name} is no image; remove px")
+    if px is not None and crop_px % px:
+        raise HandsError(f"{where}: px is {px}; it must divide [data] crop_px, {crop_px}")
+    return crop_px // (px or crop_px)
 
 
 def sizes_of(networks: Networks, arrow: EncoderArrow | DecoderArrow) -> Networks:

@@ -28,12 +28,14 @@ class EncoderArrow:
         network: name of the encoder network, in place of [networks] image_encoder for images and "mlp" for
             anything else.
         hidden: units of a hidden layer of this arrow, in place of [networks] hidden.
+        px: side to which images are reduced before the network; it divides [data] crop_px.
     """
 
     reads: str
     factors: tuple[str, ...]
     network: str | None = None
     hidden: Size | None = None
+    px: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class DecoderArrow:
             image_decoder for other images, and "mlp" for anything else.
         hidden: units of a hidden layer of this arrow, in place of [networks] hidden.
         width: channels of the last feature map of this arrow, in place of [networks] decoder_width.
+        px: side of the network's images, which are enlarged to [data] crop_px; it divides crop_px.
     """
 
     writes: str
@@ -56,6 +59,7 @@ class DecoderArrow:
     network: str | None = None
     hidden: Size | None = None
     width: Size | None = None
+    px: Size | None = None
 
 
 @dataclass(frozen=True)

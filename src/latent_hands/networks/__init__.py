@@ -3,6 +3,7 @@
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.mlp import MLP
+from latent_hands.networks.resized import Enlarged, Reduced
 from latent_hands.networks.resnet import ResNet18
 from latent_hands.networks.spec import DECODERS, ENCODERS, Factory, Networks, Request
 
@@ -12,8 +13,10 @@ __all__ = [
     "MLP",
     "DCGANDecoder",
     "EfficientNetLite0",
+    "Enlarged",
     "Factory",
     "Networks",
+    "Reduced",
     "Request",
     "ResNet18",
 ]

@@ -1,0 +1,80 @@
+"""A painter of large images in two scales: what a small image cannot show is added to it."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from latent_hands.beyond.painter import CHANNELS, HandPainter, Modulated, ModulatedBlock, draw_bones
+from latent_hands.networks.spec import DECODERS, Precision, Request, image_autocast
+
+
+class FinePainter(nn.Module):
+    """Vector and pose -> image in [-1, 1]: the image of a painter of half the size, and detail.
+
+    Convolutions at half the image's resolution give the detail. They read the small image, the features that
+    its hand was painted from, and the drawn bones. Before training the detail is zero, so a trained painter
+    of half the size can become `coarse`.
+
+    Args:
+        inputs: size of the vector, without the side.
+        size_px: side of the image, a power of two from 32.
+        width: channels of the layers of `coarse`; those of the detail have half as many.
+        blocks, channels, sided, precision: see `HandPainter`.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        size_px: int,
+        width: int = 64,
+        blocks: int = 2,
+        channels: int = 3,
+        sided: bool = False,
+        precision: Precision = "bf16",
+    ):
+        super().__init__()
+        self.precision: Precision = precision
+        self.size_px = size_px
+        self.coarse = HandPainter(inputs, size_px // 2, width, blocks, channels, sided, precision)
+        vector, fine = inputs + 2 * sided, width // 2
+        self.carry = nn.Conv2d(width, fine, 1)
+        self.first = Modulated(fine + channels + CHANNELS, fine, vector)
+        self.block = ModulatedBlock(fine, vector)
+        self.paint = nn.Sequential(nn.Conv2d(fine, 4 * channels, 3, 1, 1), nn.PixelShuffle(2))
+        for parameter in self.paint.parameters():
+            nn.init.zeros_(parameter)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def forward(
+        self,
+        z: Float[Tensor, "batch inputs"],
+        side: Float[Tensor, "batch 2"] | None,
+        pose: Float[Tensor, "batch 21 3"],
+    ) -> Float[Tensor, "batch channels px px"]:
+        """Return the image (batch, channels, size_px, size_px), float32; `pose` is in bone lengths."""
+        features = self.coarse.features(z, side, pose)
+        small = self.coarse.compose(self.coarse.scene(z, side), features)
+        z = z if side is None else torch.cat([z, side], dim=1)
+        with image_autocast(z.device, self.precision):
+            carried = enlarge(self.carry(features))
+            bones = draw_bones(pose, self.size_px // 2)
+            parts = [part.to(carried.dtype) for part in (carried, small, bones)]
+            x = torch.relu(self.first(torch.cat(parts, dim=1), z))
+            detail = self.paint(self.block(x, z))
+        return (enlarge(small) + detail.float()).clamp(-1, 1)
+
+
+def enlarge(image: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c _ _"]:
+    """Return the image at twice its resolution."""
+    return interpolate(image, scale_factor=2, mode="bilinear")
+
+
+@DECODERS.register("fine_painter")
+def build(request: Request) -> FinePainter:
+    """Build the painter of an image modality. Raises HandsError for another one, and without `over`."""
+    request.require("fine_painter", image=True, painted=True)
+    n, channels = request.settings, request.modality.channels
+    return FinePainter(
+        request.size, request.crop_px, n.decoder_width, n.painter_blocks, channels, request.sided, n.precision
+    )
