@@ -3,11 +3,15 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool2d, interpolate
 
+from latent_hands.build import build_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.mlp import MLP
+from latent_hands.networks.resized import Enlarged, Reduced
 from latent_hands.networks.resnet import ResNet18
 
 
@@ -47,6 +51,34 @@ def test_dcgan_writes_images_of_both_sizes(px):
     out = DCGANDecoder(5, px, width=4)(torch.randn(2, 5))
     assert (out.shape, out.dtype) == ((2, 3, px, px), torch.float32)
     assert out.abs().max() <= 1
+
+
+def test_an_encoder_of_smaller_images_reads_means_of_squares():
+    torch.manual_seed(0)
+    network = Reduced(ResNet18(6, width=8), 2).eval()
+    image = torch.rand(2, 3, 128, 128)
+    flat = avg_pool2d(image, 2).repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    torch.testing.assert_close(network(image), network(flat))
+
+
+def test_a_decoder_of_smaller_images_is_enlarged():
+    network, z = DCGANDecoder(5, 16, width=4).eval(), torch.randn(2, 5)
+    out = Enlarged(network, 4)(z)
+    assert out.shape == (2, 3, 64, 64)
+    torch.testing.assert_close(out, interpolate(network(z), size=64, mode="bilinear"))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--encoders.tag.px=48", 'encoder "tag": px is 48; it must divide .data. crop_px, 64'),
+        ("--decoders.tag.px=128", 'decoder "tag": px is 128; it must divide .data. crop_px, 64'),
+        ("--decoders.pose.px=32", 'decoder "pose": px is 32, but pose is no image; remove px'),
+    ],
+)
+def test_the_side_of_smaller_images_must_fit(option, message):
+    with pytest.raises(HandsError, match=message):
+        build_vae(load_experiment("synthesis", [option]))
 
 
 def test_an_image_side_that_is_not_a_power_of_two_is_an_error():

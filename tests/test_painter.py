@@ -4,6 +4,7 @@ import pytest
 import torch
 from graphs import PX, batch, decoder, encoder
 
+from latent_hands.beyond.fine_painter import FinePainter, enlarge
 from latent_hands.beyond.painter import (
     CHANNELS,
     FAINT,
@@ -131,3 +132,15 @@ def test_the_painter_moves_its_hand_with_the_drawing():
     assert plain.std() > 1e-3
     blocks = torch.nn.functional.avg_pool2d  # pixel shuffle has a fixed order within its 2x2 pixels
     torch.testing.assert_close(blocks(half, 2), blocks(plain.rot90(2, (2, 3)), 2), rtol=0.05, atol=0.02)
+
+
+def test_a_fine_painter_begins_with_the_image_of_its_coarse_one():
+    torch.manual_seed(0)
+    painter, z, pose = FinePainter(3, 32, 8).eval(), torch.randn(2, 3), poses(2)
+    small = painter.coarse(z, None, pose)
+    torch.testing.assert_close(painter(z, None, pose), enlarge(small))
+    with torch.no_grad():
+        painter.paint[0].weight.normal_()
+    fine = painter(z, None, pose)
+    assert not torch.allclose(fine, enlarge(small), atol=0.1)
+    assert fine.abs().max() <= 1
