@@ -137,7 +137,7 @@ def test_the_command_writes_all_files_or_none(tmp_path: Path, capsys: pytest.Cap
     assert "pose: 4 numbers, drawn from the prior N(0, I)" in capsys.readouterr().out
     assert read_rgb(out / "images" / "00002.png").shape == (PX, PX, 3)
     assert len(json.loads((out / "samples.json").read_text())["weights"]) == 16
-    assert main(["sample", run, str(out)]) == 2
+    assert main(["sample", str(tmp_path / "absent"), str(out)]) == 2  # before the run is loaded
     assert "is not empty" in capsys.readouterr().err
     assert main(["sample", run, str(tmp_path / "new"), "--latents", "fitted"]) == 2
     assert "give a data set" in capsys.readouterr().err

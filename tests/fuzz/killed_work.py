@@ -21,19 +21,19 @@ import torch._dynamo  # forks then need not import it
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from killed_models import RUN, labels, model_work, weights, write_models
 from killer import Killer, Work, become_reaper
 from tiny_hands import TINY, hands, windows
 
 from latent_hands.configuration import Experiment, load_experiment
-from latent_hands.data import open_data
 from latent_hands.data import prepare as preparing
 from latent_hands.data.export import export
+from latent_hands.data.readers.reading import SPLITS
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
 from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.rendering.sets.relabel import relabel_rendered
-from latent_hands.runs.average import average
-from latent_hands.runs.folder import EXPERIMENT, load_run
+from latent_hands.runs.folder import EXPERIMENT
 from latent_hands.studies.demo import learning as demo
 from latent_hands.studies.demo import run as demo_run
 from latent_hands.studies.reproduce import Plan, Sets, Study, figures, reproduce
@@ -52,7 +52,6 @@ HANDS = {"count": 4, "size_px": 32, "seed": 3, "poses_per_scene": 2, "evaluation
 DEMO_HANDS = HANDS | {"count": 8, "evaluation_count": 12}
 CUT = Cut("rendered", "box", "mirror", 1.0, 16)
 RENDERED = Source("rendered", Path("hands"), True, "rhd")
-SPLITS = ("training", "evaluation")
 
 
 def save_at_every_update() -> None:
@@ -64,15 +63,10 @@ def train_tiny(folder: Path) -> bool:
     save_at_every_update()
     experiment = load_experiment("study_estimation", [*SMALL, "--training.epochs=1"])
     phases = {name: replace(plan, epochs=1) for name, plan in experiment.phases.items()}
-    out = folder / "run"
+    out = folder / RUN
     if not train(replace(experiment, phases=phases), out, (out / EXPERIMENT).exists(), hands(24)):
         raise KeyboardInterrupt
     return True
-
-
-def loaded(folder: Path) -> str:
-    """Return the shapes of the weights: their values are checked as versions."""
-    return str({name: tuple(t.shape) for name, t in load_run(folder / "run")[0].state_dict().items()})
 
 
 class TinySets(Sets):
@@ -120,21 +114,15 @@ def render_tiny(folder: Path, workers: int = 1) -> None:
     render_dataset(folder / "hands", workers=workers, **HANDS)
 
 
-def average_tiny(folder: Path, runs: Path) -> None:
-    average([str(runs), str(runs)], folder / "run")
-
-
 def relabel_tiny(folder: Path, root: Path) -> None:
     relabel_rendered(root, folder / "hands", "mediapipe")
 
 
-def render_and_train(folder: Path) -> None:
+def write_given(folder: Path) -> None:
+    """Write what the works read: hands, a trained run, and models with their images."""
     render_tiny(folder)
     train_tiny(folder)
-
-
-def labels(name: str, root: Path) -> list[str]:
-    return [repr((s.name, s.xyz_mm)) for split in SPLITS for s in open_data(name, root, split)]
+    write_models(folder)
 
 
 def rendered(folder: Path) -> list[str]:
@@ -158,22 +146,23 @@ def exported(folder: Path, layout: str) -> list[str]:
     return labels(layout, folder / "out")
 
 
-def all_work(root: Path) -> dict[str, Work]:
-    """Return the work by name; `root` has hands that `render_tiny` wrote, and a run."""
+def all_work(given: Path) -> dict[str, Work]:
+    """Return the work by name; `given` has what `write_given` wrote."""
+    root = given / "hands"
     exports = {
         f"export-{each}": Work(partial(export_tiny, root=root, layout=each), partial(exported, layout=each))
         for each in ("rhd", "coco", "freihand")
     }
     return {
-        "train": Work(train_tiny, loaded),
+        "train": Work(train_tiny, weights),
         "prepare": Work(partial(prepare_tiny, root=root), prepared),
         "render": Work(render_tiny, rendered),
         "reproduce": Work(reproduce_tiny),
-        "average": Work(partial(average_tiny, runs=root.parent / "run"), loaded),
         "relabel": Work(partial(relabel_tiny, root=root), rendered),
         "demo": Work(demo_tiny, parallel=True),
         "render-parallel": Work(partial(render_tiny, workers=2), rendered, parallel=True),
         **exports,
+        **model_work(given),
     }
 
 
@@ -189,8 +178,8 @@ def main() -> None:
     torch.set_num_threads(1)
     scratch = Path(tempfile.mkdtemp(prefix="killer-"))
     try:
-        given = Killer(Work(render_and_train), scratch / "given")
-        works = all_work(given.scratch / "1/hands")
+        given = Killer(Work(write_given), scratch / "given")
+        works = all_work(given.scratch / "1")
         for name in options.names or works:
             started = time.monotonic()
             killer = Killer(works[name], scratch / name)

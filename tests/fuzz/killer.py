@@ -149,15 +149,19 @@ class Killer:
                 assert stop.how != "full" or str(folder) in self.output, (
                     f"{about} names no file: {self.output}"
                 )
-            if contents(folder) == self.whole:
+            if self.finished(folder):
                 break
-        if contents(folder) != self.whole:
+        if not self.finished(folder):
             assert self.fork(folder, None) == 0, f"{about}: {self.output}"
         found = contents(folder)
         assert found.keys() == self.whole.keys(), f"{about}: {found.keys() ^ self.whole.keys()}"
         differ = [name for name in found if found[name] != self.whole[name]]
         assert not differ, f"{about}: {differ} differ from an undisturbed run"
         assert not temporary(folder), f"{about}: {temporary(folder)} are left by the next start"
+
+    def finished(self, folder: Path) -> bool:
+        """Return whether the folder has all files of an undisturbed run, and no temporary ones."""
+        return contents(folder) == self.whole and not temporary(folder)
 
     def check_left(self, folder: Path, about: str) -> None:
         """Check that nothing half-written is read as whole."""

@@ -44,17 +44,19 @@ def sample(
     from latent_hands.cli.assess import find_features
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import print_json
+    from latent_hands.lock import new_folder
     from latent_hands.predictor import Model
     from latent_hands.runs.folder import weights_checksum
     from latent_hands.runs.hub import pinned
     from latent_hands.studies.sampling.sampled import sample_images, write_samples
 
-    model = Model.load(run)
-    samples = find_samples(data, root, split, (), limit) if data else []
-    features = find_features(model) if samples else None
-    fitted = None if latents is None else latents == "fitted"
-    sampled = sample_images(model, count, seed, samples, fitted, features)
-    write_samples(out, sampled, {"run": pinned(run), "weights": weights_checksum(run)})
+    with new_folder(out) as folder:
+        model = Model.load(run)
+        samples = find_samples(data, root, split, (), limit) if data else []
+        features = find_features(model) if samples else None
+        fitted = None if latents is None else latents == "fitted"
+        sampled = sample_images(model, count, seed, samples, fitted, features)
+        write_samples(folder, sampled, {"run": pinned(run), "weights": weights_checksum(run)})
     if json:
         print_json({"out": str(out)} | sampled.about)
     else:

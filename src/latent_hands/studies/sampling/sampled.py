@@ -16,7 +16,6 @@ from latent_hands.data.sample import Sample
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
-from latent_hands.lock import new_folder
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
 from latent_hands.predictor import Model
@@ -130,11 +129,9 @@ def sheet(sampled: Sampled) -> ImageArray:
     return np.concatenate(drawn, axis=1)
 
 
-def write_samples(out: Path, sampled: Sampled, about: dict[str, Any]) -> Path:
-    """Write images/NUMBER.png, sheet.png and samples.json into a new folder: all of them or none."""
-    with new_folder(out) as folder:
-        for number, image in enumerate(to_images(sampled.images)):
-            draw.save_image(image, folder / "images" / f"{number:05d}.png")
-        draw.save_image(sheet(sampled), folder / "sheet.png")
-        write_text(folder / "samples.json", json.dumps(about | sampled.about, indent=2) + "\n")
-    return out
+def write_samples(folder: Path, sampled: Sampled, about: dict[str, Any]) -> None:
+    """Write images/NUMBER.png, sheet.png and samples.json into a folder."""
+    for number, image in enumerate(to_images(sampled.images)):
+        draw.save_image(image, folder / "images" / f"{number:05d}.png")
+    draw.save_image(sheet(sampled), folder / "sheet.png")
+    write_text(folder / "samples.json", json.dumps(about | sampled.about, indent=2) + "\n")
