@@ -73,7 +73,8 @@ class Simultaneous(Weights):
     """Eq. 5: every update takes the steps of both phases of Algorithm 1.
 
     Attributes:
-        encode, embed: see `Algorithm1`.
+        encode: encoders of the y_i, which infer z together.
+        embed: encoders that are embedded into that latent.
     """
 
     name: Literal["simultaneous"] = "simultaneous"

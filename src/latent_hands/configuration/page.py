@@ -16,7 +16,9 @@ HEAD = """# Keys of an experiment
 
 An experiment is a TOML file that decides everything about a run.
 `latent-hands train my.toml` trains it; `--section.key value` replaces a value.
-Packaged experiments are used by name, such as `estimation`; `src/latent_hands/experiments/` has them all.
+Shipped experiments are used by name, such as `estimation`; `latent-hands models` lists them, and
+`src/latent_hands/experiments/` contains them.
+[Modalities](modalities.md) lists what `reads` and `writes` can name.
 
 ```toml
 {example}
@@ -61,14 +63,16 @@ def section(name: str, hint: Any) -> str:
     if name == "objectives":
         return (
             "Objectives beyond the paper, each `{ arrow = weight }`:\n\n"
-            "* `agreement`, {label encoder: weight}: the embedded posterior is drawn towards what the label "
-            "encoders infer.\n"
-            "* `rereading`, {image encoder: weight}: a further phase `refine_<encoder>`. The decoder of the "
-            "image learns on,\n  and the encoder rereads what it writes of one pose in another scene.\n"
-            "* `adversarial`, {image decoder: weight}: in phases where decoders learn alone, as that of "
-            "rereading, a discriminator\n  learns to tell decoded images from true ones, and the decoder to "
-            "deceive it.\n"
-            "* `features`, {image decoder: weight}: images are also compared by features learnt on ImageNet "
+            "* `agreement`, {label encoder: weight}: pulls the embedded posterior towards the posteriors of "
+            "the label encoders.\n"
+            "* `anatomy`, {decoder of the canonical pose: weight}: a prior over bone proportions and joint "
+            "limits.\n"
+            "* `rereading`, {image encoder: weight}: adds the phase `refine_ENCODER`. The image decoder "
+            "continues to learn, and the\n  encoder reads its images of one pose in another scene again.\n"
+            "* `adversarial`, {image decoder: weight}: in phases where only decoders learn, such as "
+            "`refine_ENCODER`,\n  a discriminator learns to tell decoded images from true ones, and the "
+            "decoder to deceive it.\n"
+            "* `features`, {image decoder: weight}: also compares images by features learned on ImageNet "
             "(extra `imagenet`).\n"
         )
     if name == "algorithm":

@@ -10,11 +10,11 @@ Coefficient = Annotated[float, Range(-1000.0, 1000.0)]
 
 @dataclass(frozen=True)
 class Handedness:
-    """The section [handedness]: which side a hand is read as, where the detector is not certain.
+    """The section [handedness]: the side of a hand if the detector is not certain.
 
-    The log-odds of a right hand are the sum of these weights times features. The crop is read as both hands,
-    and features are differences, right hand minus left hand. A model that decodes `side` reads the crop as
-    one hand first, when only `detector` and `side` count; without draws that is so, too.
+    The log-odds of a right hand are the sum of these weights times features. The crop is read as a left and
+    as a right hand, and features are differences, right hand minus left hand. A model that decodes `side`
+    first reads the crop as one hand, and uses `detector` and `side` only. So does a model without draws.
 
     Attributes:
         detector: weight of the log-odds of a right hand that the detector states.
@@ -35,7 +35,7 @@ class Handedness:
 
 @dataclass(frozen=True)
 class Presence:
-    """The section [presence]: whether what was found is a hand. Without it, every detection is kept.
+    """The section [presence]: whether a detection is a hand. Without it, every detection is kept.
 
     The log-odds of a hand are the sum of weights times features.
 
@@ -48,8 +48,8 @@ class Presence:
         threshold: smallest probability of a hand that is kept.
         side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
         decoded: weight of the log-odds of a hand that the model decodes, if a decoder writes `presence`.
-        least_score: smallest score of the shipped detector's detections that are read. The rule decides about
-            them, so it is smaller than the detector's own threshold. 1: the detector's own.
+        least_score: smallest score of a detection that is read and judged by this rule, in place of the
+            threshold of the shipped detector. 1: the detector's threshold.
         least_px: smallest side of a detected hand's crop, in pixels of the image. Smaller hands are dropped.
     """
 
@@ -67,7 +67,7 @@ class Presence:
 
 @dataclass(frozen=True)
 class Confidence:
-    """The section [confidence]: the expected share of joints within 30 mm. Without it, none is stated.
+    """The section [confidence]: the expected share of joints within 30 mm. Without it, hands have none.
 
     The log-odds of a joint to be within 30 mm are the sum of weights times features.
 

@@ -70,7 +70,7 @@ class Data:
         name: name of the data set.
         root: its folder, or a packed store of it (`latent-hands prepare`).
         split: split that is learnt from.
-        limit: use only the first `limit` hands.
+        limit: number of hands to use, from the first; all by default.
         validation_split: split for validation, unless `validation_share` is above 0.
         validation_share: last share of the training split, used for validation.
         validation_limit: largest number of validation hands.
@@ -80,8 +80,8 @@ class Data:
         right_hands: "mirror" turns right hands into left ones; "condition" leaves them and gives the networks
             the side.
         handedness: the side of hands whose labels name none, "left" or "right"; empty if all are labelled.
-        convention: where the labels place the joints; it must be the labels' own.
-        margin: side of the window kept in memory or in the store, over the side of the crop.
+        convention: the joint convention of the labels, and so of the model.
+        margin: side of the window that is kept in memory or in a packed store, over the side of the crop.
         window_px: side of that window in pixels.
         workers: threads that read images.
     """
@@ -111,13 +111,13 @@ class Supervision:
     Epochs count all training hands, so these choices do not change the number of updates.
 
     Attributes:
-        labelled: the first share of the training hands, of which all labels are used. Hands that lack a
-            label count among the others, wherever they are. 0 learns from `weak` alone.
-        semi: of the other hands, use the labels without the images, in steps that need no image.
-        weak: of the other hands, use the images with some labels, {decoder: lambda}, in the embedding. Labels
-            that a hand lacks are left out. The decoder of the images themselves reconstructs them.
-        photos: folder of further images without any label, which train the embedding of images that a
-            decoder writes. They are not cropped.
+        labelled: share of the training hands, from the first, whose labels are all used. Hands that lack a
+            label belong to the others. With 0, only `weak` is used.
+        semi: use the labels of the other hands without their images, in steps that need no image.
+        weak: {decoder: lambda}: use the images of the other hands with these labels, in the embedding. Labels
+            that a hand lacks are left out. A decoder of images may be named: it reconstructs the images.
+        photos: folder of further images without labels, for the embedding of a graph with a decoder of
+            images. They are not cropped.
     """
 
     labelled: Annotated[float, Range(0.0, 1.0)] = 1.0
@@ -130,11 +130,12 @@ class Supervision:
 class PhasePlan:
     """A section [phases.NAME]: what differs in one phase.
 
-    Absent keys are those of [training] and [algorithm].
+    NAME is disentangle or embed_ENCODER (Algorithms 1 and 2), refine_ENCODER (the objective rereading), or
+    the name of another algorithm. Absent keys are those of [training] and [algorithm].
 
     Attributes:
         epochs: passes over the training hands.
-        minutes: ends the phase early; a cosine schedule then follows the clock.
+        minutes: ends the phase after so many minutes; a cosine schedule then follows the clock.
         batch_size: hands in a batch.
         learning_rate: learning rate of Adam.
         lam: lambda by decoder.
@@ -156,9 +157,10 @@ class Training:
     Attributes:
         start: run folder, shipped model, or run on the Hugging Face Hub (hf-hub:owner/name@revision), whose
             weights initialise the arrows of the same names.
-        start_with: only these arrows of `start`, such as "decoders.rgb"; all others start at random.
-        frozen: arrows that do not learn, such as "decoders.pose"; they stay bit-identical. So a factor can be
-            added to a finished latent.
+        start_with: only these arrows of `start`, such as "decoders.rgb", are used; all others start at
+            random. Empty: all arrows.
+        frozen: arrows that do not learn, such as "decoders.pose"; they stay bit-identical. With them, a
+            factor can be added to a finished latent.
         epochs: passes over the training hands, in every phase.
         batch_size: hands in a batch.
         learning_rate: learning rate of Adam.
@@ -189,8 +191,8 @@ class Sampling:
     """The section [sampling]: how hands are drawn from q(z | image) at test time.
 
     Attributes:
-        temperature: factor on the posterior's standard deviation, so that draws spread as far as their mean
-            errs; `latent-hands runs calibrate` finds it.
+        temperature: factor on the standard deviation of the posterior. `latent-hands runs calibrate` finds
+            the one at which the spread of draws equals the error of their mean.
     """
 
     temperature: Annotated[float, Range(0.01, 100.0)] = 1.0

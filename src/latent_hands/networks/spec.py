@@ -33,7 +33,8 @@ class Networks:
         stem: first layers of ResNet-18, see `resnet.stem_layers`.
         decoder_width: channels of the last feature map of the DCGAN decoder and the painter.
         painter_blocks: residual blocks of the painter.
-        hidden, layers: units of a hidden layer and number of layers of the fully connected networks.
+        hidden: units of a hidden layer of the fully connected networks.
+        layers: number of layers of the fully connected networks.
         precision: precision of the convolutions.
     """
 

@@ -23,7 +23,8 @@ class Augmentation:
         rotation_deg: Rotate by up to +-`rotation_deg`.
         scale: Magnify by a factor of this range.
         shift: Move by up to +-`shift` of the crop's side.
-        flip: Probability of mirroring, for `right_hands="condition"` only: left hands become right hands.
+        flip: Probability of mirroring: left hands become right hands. It needs `right_hands="condition"` or a
+            decoder of `side`.
 
         brightness: Add up to +-`brightness`; images are in -1..1.
         contrast: Multiply the distance from mid-grey by 1 +- `contrast`.
@@ -33,12 +34,12 @@ class Augmentation:
 
         downsample: Reduce two thirds of the images to `downsample`..1 of the window's resolution.
         occluders: Probability of pasting shapes in front of the hand.
-        occluder_number: How many shapes.
-        occluder_size: Their size, as a share of the crop's side.
+        occluder_number: Smallest and largest number of shapes.
+        occluder_size: Smallest and largest size of a shape, as a share of the crop's side.
         blur_px: Blur every other image by a Gaussian of a sigma of up to `blur_px` crop pixels.
         noise: Add white noise of a standard deviation of up to `noise`.
         jpeg: Probability of compression by JPEG.
-        jpeg_quality: The quality of this compression.
+        jpeg_quality: Smallest and largest quality of this compression, 1 to 100.
 
     Raises:
         HandsError: if a value is out of its range.
