@@ -10,6 +10,7 @@ from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 
 from latent_hands.configuration import Confidence, Handedness, Presence
 from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import iou
 from latent_hands.hand.camera import project
 from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import ImageCamera
@@ -132,6 +133,14 @@ def test_hands_at_one_place_are_one(model, image):
     far = replace(hands[0], uv_px=hands[0].uv_px + 500)
     assert len(distinct([hands[0], far, hands[0]])) == 2
     assert len(model.find(image, boxes=[BOX, BOX], handedness="left")) == 2  # given boxes are hands
+
+
+def test_hands_of_one_side_are_one_at_a_smaller_overlap(model, image):
+    (hand,) = model.find(image, boxes=[BOX], handedness="left")
+    shifted = replace(hand, uv_px=hand.uv_px + np.array([0.3 * hand.box_px[2], 0]))
+    assert 0.5 < iou(hand.box_px, shifted.box_px) < 0.6
+    assert len(distinct([hand, shifted])) == 1
+    assert len(distinct([hand, replace(shifted, handedness="right")])) == 2
 
 
 def test_mirroring_twice_changes_nothing(model, image):

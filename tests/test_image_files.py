@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from latent_hands.data import read_images, read_rgb
-from latent_hands.data.formats.image import open_image, pages_of, read_pixels
+from latent_hands.data.formats.image import open_image, pages_of, read_pixels, to_pixels
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Photo
 
@@ -64,6 +64,14 @@ def test_grey_16_bit_and_cmyk_images_are_read(tmp_path):
     np.testing.assert_array_equal(read_rgb(tmp_path / "16.png"), expected)
     Image.fromarray(RGB).convert("CMYK").save(tmp_path / "cmyk.tif")
     np.testing.assert_allclose(read_rgb(tmp_path / "cmyk.tif").astype(int), RGB, atol=2)
+
+
+@pytest.mark.parametrize(("bits", "warned"), [(10, True), (12, True), (16, False)])
+def test_16_bit_images_of_12_bits_or_fewer_are_named(bits, warned, caplog):
+    levels = RGB[..., 0].astype(np.uint16) << (bits - 8)
+    to_pixels(Image.fromarray(levels))
+    assert bool(caplog.records) == warned
+    assert not warned or f"no value above {levels.max()}" in caplog.text
 
 
 def test_exif_orientation_is_applied(tmp_path):

@@ -141,6 +141,12 @@ def test_a_pose_agrees_with_its_own_joints_at_any_place_and_scale():
     assert disagreement(pose, -uv) > 0.5
 
 
+def test_a_panorama_and_a_screenshot_have_the_camera_of_a_part_of_them():
+    part, strip, tall = (camera_of_image("a.jpg", size).K for size in ((100, 240), (100, 900), (900, 100)))
+    assert part[0, 0] == strip[0, 0] == tall[0, 0]
+    assert (strip[0, 2], tall[1, 2]) == (449.5, 449.5)
+
+
 def test_a_given_camera_is_kept_and_a_missing_one_is_assumed():
     image = np.zeros((300, 400, 3), np.uint8)
     given, assumed = camera_of_image(image, (300, 400), K), camera_of_image(image, (300, 400))

@@ -20,7 +20,7 @@ from latent_hands.lite.folder import FORMAT
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian
 from latent_hands.predictor import Model, candidates, crop
-from latent_hands.predictor.cameras import FIELD_OF_VIEW_DEG
+from latent_hands.predictor.cameras import FIELD_OF_VIEW_DEG, LONGEST_SHAPE
 from latent_hands.predictor.model import DRAWS
 from latent_hands.predictor.spreads import drawn
 from latent_hands.predictor.trained_graph import DECODED
@@ -38,8 +38,10 @@ SEARCH = {
     "shift_tolerance": crop.SHIFT_TOLERANCE,
     "uncertain": candidates.UNCERTAIN,
     "same_iou": candidates.SAME_IOU,
+    "same_side_iou": candidates.SAME_SIDE_IOU,
     "same_distance": candidates.SAME_DISTANCE,
     "field_of_view_deg": FIELD_OF_VIEW_DEG,
+    "longest_shape": LONGEST_SHAPE,
 }
 """How crops are chosen, and which hands are the same."""
 CONVENTIONS = {

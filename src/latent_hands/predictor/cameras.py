@@ -18,6 +18,11 @@ from latent_hands.predictor.hand_fields import Camera
 
 FIELD_OF_VIEW_DEG = 60.0
 """Field of view of the longer side of an image whose camera is not known."""
+LONGEST_SHAPE = 2.4
+"""The longer over the shorter side of the images that cameras take, at most: that of cinema films.
+
+A longer image is a panorama or a screenshot. Its camera saw as much along a side of this ratio.
+"""
 FOCAL_SPREAD = 0.2
 """Relative standard deviation of an assumed focal length: fields of view from 50 to 72 degrees."""
 FILM_DIAGONAL_MM = math.hypot(36, 24)
@@ -45,7 +50,8 @@ def camera_of_image(image: ImageSource, size_px: tuple[int, int], K: np.ndarray 
     """Return the camera of an image of (height, width) `size_px`.
 
     It is K if that is given, or else that of the EXIF data of a file or a Pillow image, or else one of
-    `FIELD_OF_VIEW_DEG` on the longer side. The optical axis of the last two goes through the image's centre.
+    `FIELD_OF_VIEW_DEG` on the longer side, of which `LONGEST_SHAPE` shorter sides count at most. The optical
+    axis of the last two goes through the image's centre.
 
     Raises HandsError for a K that is not a camera of such an image.
     """
@@ -55,7 +61,8 @@ def camera_of_image(image: ImageSource, size_px: tuple[int, int], K: np.ndarray 
     focal_px = exif_focal_px(_exif(image), size_px)
     if focal_px is not None:
         return ImageCamera(centred_camera(focal_px, size_px), "exif")
-    focal_px = max(size_px) / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEG / 2))
+    seen_px = min(max(size_px), LONGEST_SHAPE * min(size_px))
+    focal_px = seen_px / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEG / 2))
     return ImageCamera(centred_camera(focal_px, size_px), "assumed", FOCAL_SPREAD)
 
 

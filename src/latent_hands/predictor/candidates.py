@@ -23,8 +23,11 @@ Square = TypeVar("Square", bound=Crop)
 First = TypeVar("First", bound="FirstReadings")
 UNCERTAIN = (0.1, 0.9)
 """Probabilities of a right hand between which a crop is read as both hands."""
-SAME_IOU, SAME_DISTANCE = 0.7, 0.15
-"""Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box."""
+SAME_IOU, SAME_SIDE_IOU, SAME_DISTANCE = 0.7, 0.45, 0.15
+"""Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box.
+
+Hands of one side are one at a smaller overlap: a person who holds one hand with the other has one of each.
+"""
 
 
 @dataclass(frozen=True)
@@ -205,4 +208,5 @@ def distinct(hands: Sequence[Hand]) -> list[Hand]:
 def _same(a: Hand, b: Hand) -> bool:
     larger = max(*a.box_px[2:], *b.box_px[2:])
     distance = float(np.linalg.norm(a.uv_px - b.uv_px, axis=1).mean())
-    return iou(a.box_px, b.box_px) > SAME_IOU or distance < SAME_DISTANCE * larger
+    limit = SAME_SIDE_IOU if a.handedness == b.handedness else SAME_IOU
+    return iou(a.box_px, b.box_px) > limit or distance < SAME_DISTANCE * larger

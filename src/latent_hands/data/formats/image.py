@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -25,6 +25,8 @@ MAX_SIDE = 65_535
 """Longer sides are refused: decoders need memory for every line. No camera makes them."""
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 """The formats of Pillow that are read. Others start programs (EPS), or are not images of cameras."""
+WHITE_OF_12_BITS = 4095
+"""16-bit images without a larger value hold 12 bits or fewer, or are almost black."""
 MAX_PAGES = 10_000
 """Files with more pages or frames are refused."""
 _DEFLATE_RATIO = 1032
@@ -134,20 +136,31 @@ def _announce(path: Path, pages: int) -> None:
 def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
     """Return the pixels of an open image, rotated by its EXIF orientation, in an 8-bit mode of Pillow.
 
-    Of 16-bit channels, the upper 8 bits are used. In the mode "RGB", transparent pixels are composited on
-    mid-grey, so the colours hidden under them do not matter.
+    Of 16-bit channels, the upper 8 bits are used; a warning says so if the upper 4 are empty. In the mode
+    "RGB", transparent pixels are composited on mid-grey, so the colours hidden under them do not matter.
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = Image.fromarray(_upper_bits(np.asarray(image)))
     if image.mode in ("I", "F"):
         raise HandsError(f"its channels have 32 bits (mode {image.mode}); they must have 8 or 16 bits")
     if mode == "RGB" and image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BEHIND_TRANSPARENCY), image)
     return np.array(image if image.mode == mode else image.convert(mode))
+
+
+def _upper_bits(levels: UInt16[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
+    """Return the upper 8 of 16 bits."""
+    if 0 < (largest := int(levels.max())) <= WHITE_OF_12_BITS:
+        _LOG.warning(
+            "a 16-bit image has no value above %d, so it is read as almost black; "
+            "if it holds 12 bits or fewer, multiply its values such that white is 65535",
+            largest,
+        )
+    return (levels >> 8).astype(np.uint8)
 
 
 class _Budget:

@@ -182,7 +182,9 @@ class Model {
 
   /** Add pose (camera frame), disagreement, spreads and nats to a reading. */
   async complete(reading, image, centre, right) {
-    const focal = Math.max(image.width, image.height) / 2 / Math.tan((this.about.search.field_of_view_deg * Math.PI) / 360);
+    const { field_of_view_deg, longest_shape } = this.about.search;
+    const longer = Math.max(image.width, image.height), shorter = Math.min(image.width, image.height);
+    const focal = Math.min(longer, longest_shape * shorter) / 2 / Math.tan((field_of_view_deg * Math.PI) / 360);
     const R = rayRotation([(centre[0] - (image.width - 1) / 2) / focal, (centre[1] - (image.height - 1) / 2) / focal, 1]);
     const inRay = this.about.frame === "ray";
     reading.pose = inRay ? reading.ray.map((p) => R.map((row) => dot(p, row))) : reading.ray;

@@ -66,5 +66,6 @@ export function sameBox(a, b, peaks) {
 export function same(a, b, search) {
   const larger = Math.max(...a.box_px.slice(2), ...b.box_px.slice(2));
   const distance = mean(a.uv_px.map((p, i) => Math.hypot(p[0] - b.uv_px[i][0], p[1] - b.uv_px[i][1])));
-  return iou(a.box_px, b.box_px) > search.same_iou || distance < search.same_distance * larger;
+  const limit = a.handedness === b.handedness ? search.same_side_iou : search.same_iou;
+  return iou(a.box_px, b.box_px) > limit || distance < search.same_distance * larger;
 }
