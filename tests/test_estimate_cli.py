@@ -12,7 +12,9 @@ from estimated_images import any_hand, estimate, finding, three_images
 from PIL import Image
 from tiny_models import ESTIMATION, noise_image, tiny_model, tiny_run
 
+import latent_hands
 from latent_hands.data import open_data
+from latent_hands.detection import Detector
 from latent_hands.predictions import read_json, read_npz
 from latent_hands.predictor import Hand, Model
 
@@ -66,6 +68,16 @@ def test_the_run_is_an_option_or_the_first_argument(run, found, photos, tmp_path
         ["--run", run, photos / "0.png"],
     ):
         assert estimate(*arguments, "--out", tmp_path / "out") == 0
+
+
+def test_a_detector_of_ones_own_finds_the_hands(run, photos, tmp_path, monkeypatch, capsys):
+    detectors = []
+    monkeypatch.setattr(Model, "find", lambda self, image, **options: detectors.append(self.detector) or [])
+    own = Path(latent_hands.__file__).parent / "weights/detection"
+    estimate(photos / "0.png", "--run", run, "--detector", own, "--out", tmp_path / "out")
+    assert isinstance(detectors[0], Detector)
+    assert estimate(photos / "0.png", "--run", run, "--detector", tmp_path, "--out", tmp_path / "out") == 2
+    assert "train one with `latent-hands detector train`" in capsys.readouterr().err
 
 
 def test_a_folder_of_images_may_have_the_name_of_a_model(run, found, photos, tmp_path, monkeypatch):

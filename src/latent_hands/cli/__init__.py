@@ -20,10 +20,10 @@ from latent_hands.interrupt import exit_code, stopping_signals
 
 GROUPS = {
     "Start": ("demo", "models", "studio"),
+    "Use a model": ("estimate", "live", "label", "synthesise", "transfer", "walk", "sample"),
     "Make and check data sets": ("render", "retarget", "check", "prepare", "export", "synthesise-set"),
     "Train": ("train", "fine-tune", "detector train"),
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
-    "Use a model": ("estimate", "live", "label", "synthesise", "transfer", "walk", "sample"),
     "Make files for other programs": ("animate", "export-model"),
     "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
     "Share a run": ("publish",),
@@ -37,8 +37,8 @@ OPTIONS = """\
 Options of every command:
   --help                 Explain the command, with examples.
   --json                 Print JSON instead of a table (commands that print results).
-  --import MODULE        Import a Python module, or a file MODULE.py, before the command runs. It can
-                         register data sets, networks and more of your own. May be repeated.
+  --import MODULE        Import a Python module, or a file MODULE.py, before the command runs, which
+                         registers data sets, networks and more of your own. May be repeated.
   --debug                Show the traceback of an error.
   --version              Print the version and exit.
 
@@ -111,6 +111,7 @@ def _run(name: str, arguments: list[str]) -> int:
     refuse_old(name, arguments)
     arguments = attach_negative(arguments)
     command = find_command(name)
+    command.__doc__ = unwrapped(getdoc(command) or "")
     if name == "train":
         arguments, overrides = split_overrides(arguments)
         command = partial(command, overrides=overrides)
@@ -122,6 +123,15 @@ def find_command(name: str) -> Callable[..., bool | None]:
     """Return the function of a command."""
     module, _, function = name.replace("-", "_").partition(" ")
     return getattr(import_module(f"latent_hands.cli.{module}"), function or module)
+
+
+def unwrapped(docstring: str) -> str:
+    """Return a docstring with one line per paragraph and per argument: tyro would keep some line breaks.
+
+    >>> unwrapped("Find the hands.\\n\\n$ find\\n\\nArgs:\\n    out: The folder of\\n        the outputs.")
+    'Find the hands.\\n\\n$ find\\n\\nArgs:\\n    out: The folder of the outputs.'
+    """
+    return re.sub(r"(?<=[^\n])\n(?: {8}|(?=[^\s$*]))(?=\S)", " ", docstring)
 
 
 def attach_negative(arguments: list[str]) -> list[str]:
@@ -166,7 +176,7 @@ def _first_words() -> list[str]:
 
 def overview() -> str:
     """Return all commands by purpose, each with the first line of its help."""
-    lines = ["Disentangled latent hands: 3D hand pose from an image, images from a pose and a scene.", ""]
+    lines = ["Latent Hands: 3D hand poses from images, and images from a hand pose and a scene.", ""]
     lines += ["usage: latent-hands COMMAND ...", ""]
     for purpose, commands in GROUPS.items():
         lines += [f"{purpose}:", *_summaries(commands), ""]

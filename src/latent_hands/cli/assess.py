@@ -33,13 +33,13 @@ def assess(
         Literal["resnet18", "efficientnet_lite0"] | None, unset("resnet18", "{resnet18,efficientnet_lite0}")
     ] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
-    estimator: Annotated[str | None, unset("the shipped `estimation`", "RUN")] = None,
+    estimator: Annotated[str | None, unset("estimation", "RUN")] = None,
     draws: Annotated[int, arg(metavar="N")] = 16,
     limit: Annotated[int | None, unset("all", "N", "Use only the first N groups and grids.")] = None,
     out: Annotated[Path | None, unset("none", "DIR")] = None,
     json: Json = False,
 ) -> None:
-    """Score synthesis and disentanglement by the ground truth of swaps.
+    """Score synthesis and disentanglement by a counterfactual benchmark.
 
     $ latent-hands render benchmark --counterfactual
     $ latent-hands assess synthesis --root benchmark
@@ -55,11 +55,12 @@ def assess(
 
     Args:
         root: A data set that `latent-hands render --counterfactual` wrote.
-        scenes: A rendered data set; judge and probes learn from its training images.
-        judge: The file of the judge: it is read, or written after the judge has learned.
+        scenes: A rendered data set, on whose training images judge and probes are trained.
+        judge: The file of the judge: it is read, or written after the training of the judge.
         judge_backbone: The network of the judge.
         epochs: Epochs of the judge's training.
-        estimator: A run that estimates poses: a run folder, or the name of a shipped model.
+        estimator: A run that estimates poses: a run folder, the name of a shipped model, or
+            hf-hub:OWNER/NAME@REVISION.
         draws: Number of draws from the posterior for each image.
         out: Also write assessment.json, and transfers.png: transfers and their ground truth.
     """

@@ -27,25 +27,27 @@ def benchmark(
     $ latent-hands benchmark ho3d --root HO3D_v3 --run runs/mine --rotations 8
     $ latent-hands benchmark ho3d --root HO3D_v3 --predictions pred.json
 
-    Output: pred.zip, which the servers of the challenges read, and if ROOT has evaluation_xyz.json, the
-    scores. These are the keys of --json, all means over joints and hands.
+    Output: pred.zip, which the servers of the challenges read, and the scores if the folder of --root has
+    evaluation_xyz.json. The keys of --json are means over joints and hands in mm.
 
     camera_mpjpe_mm, camera_auc: error and area under the curve (0 to 50 mm) in the camera frame.
     root_relative_..: with the wrist of the truth. scale_translation_..: also with its distance from wrist to
     middle MCP. pa_..: after Procrustes alignment. mesh_.., pa_mesh_..: of vertices, with the F-scores at 5
     and 15 mm (F@5, F@15), if the predictions have the vertices of evaluation_verts.json.
 
-    Both data sets place joints as MANO does, in a convention that has no table here. The output says which
-    convention was submitted, and how large the error of this difference can be: convention_gap of --json,
-    (least, largest) over the known conventions in mm. docs/benchmarks.md explains how to fit "mano".
+    Both data sets have the joint convention of MANO, for which this package has no table. The output names
+    the submitted convention, and estimates the error that the difference causes: convention_gap of --json,
+    the smallest and the largest over the known conventions in mm. docs/benchmarks.md explains how to fit
+    "mano".
 
     Models of this package predict joints and no mesh. They have no F-scores, and pred.zip has the 21 joints
     in the place of vertices.
 
     Args:
+        protocol: The data set and its protocol.
         out: The submission to write.
         convention: Translate the joints into this joint convention before they are submitted.
-        predictions: Score this pred.json or pred.zip, of any method, instead of predicting.
+        predictions: Score this pred.json or pred.zip of any method, and predict nothing.
     """
     from latent_hands.cli.benchmarking import predict, print_benchmark, score
     from latent_hands.cli.tables import print_json

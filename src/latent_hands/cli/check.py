@@ -39,14 +39,13 @@ def check(
     $ latent-hands check --data rendered --root hands --json
 
     Output: the conventions that the labels follow (unit, joint order, handedness, root, axes, camera) with
-    evidence in numbers, and a list of problems. A convention is WRONG if the labels contradict the one with
-    which the set is read.
+    the measured numbers, and a list of problems. A convention is WRONG if the labels do not follow it.
 
-    The check continues after errors, to the end of the set. Parts of --split that do not exist are skipped.
+    The check continues after errors, to the end of the set. Splits that do not exist are skipped.
     The exit code is 0 without problems, 1 with problems, and 2 if there is no such data set.
 
     Args:
-        sheet: Also write an image of some samples with their labels, problems first.
+        sheet: Also write this image of some samples with their labels, problems first.
     """
     from latent_hands.doctor import check_set
 

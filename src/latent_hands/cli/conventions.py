@@ -82,7 +82,7 @@ def relabel(
     convention: Annotated[str, arg(metavar="NAME")] = "rhd",
     json: Json = False,
 ) -> None:
-    """Write the labels of a set anew in another joint convention; images stay.
+    """Write the labels of a set in another joint convention; images do not change.
 
     $ latent-hands conventions relabel hands hands_stb --convention stb
 

@@ -22,7 +22,7 @@ from latent_hands.errors import HandsError
 
 RunOption = Annotated[
     str | None,
-    unset("the shipped estimation", "RUN", RUN_HELP),
+    unset("estimation", "RUN", RUN_HELP),
 ]
 Images = Annotated[tuple[str, ...], Positional, arg(metavar="IMAGE ...", help_behavior_hint="")]
 Boxes = Annotated[Path | None, unset("none", "FILE")]
@@ -43,6 +43,7 @@ def estimate(
     bone_mm: BoneMm = None,
     box: OneBox = (),
     boxes: Boxes = None,
+    detector: Annotated[Path | None, unset("the shipped one", "DIR")] = None,
     focal: FocalPx = None,
     rotations: Rotations = 1,
     draws: Annotated[int, arg(metavar="N")] = 16,
@@ -51,7 +52,7 @@ def estimate(
     limit: Limit = None,
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs/estimates"),
     formats: Formats = ("json",),
-    overlays: Annotated[bool, arg(help_behavior_hint="")] = True,
+    overlays: Annotated[bool, arg(help_behavior_hint="(default: write them)")] = True,
     panels: bool = False,
     angles: bool = False,
     json: Json = False,
@@ -69,34 +70,35 @@ def estimate(
     $ latent-hands estimate --camera 0 --out runs/webcam
     $ latent-hands estimate --data rhd --root RHD_published_v2 --ids 0 1 2
 
-    Output: NAME.json, the list of an image's hands, and NAME.png, the hands over the image, in the folder of
-    --out. For a video or a camera NAME.jsonl (one line a frame), NAME.npz and NAME.mp4. A table is printed.
+    Output: a table, and in the folder of --out NAME.json, the hands of an image, and NAME.png, the hands
+    drawn over the image. For a video or a camera: NAME.jsonl (one line per frame), NAME.npz and NAME.mp4.
     docs/outputs.md describes all formats.
 
-    The detector finds the hands and the model names their sides, unless you give them. "distance mm" is the
-    distance of the palm from the camera, "spread mm" the mean spread of the joints over the draws.
-    "confidence" is the expected share of joints within 30 mm.
+    The detector finds the hands and the model decides their sides, unless you give them. In the table,
+    "distance mm" is the distance of the palm from the camera, "spread mm" is the mean standard deviation of
+    the joints over draws, and "confidence" is the expected share of joints within 30 mm.
 
     With --data, the labels give handedness, bone length, box and camera, and the table shows the error.
 
     The exit code is 1 if an image has no hand, or if a broken image was skipped.
 
     Args:
-        images: Images, folders of images, videos, or camera:0. A first argument that is a run folder or the
-            name of a shipped model is the run, as with --run.
-        box: Box of a hand: the smallest rectangle around it, in pixels from the upper left corner.
-        boxes: Boxes, and sides if it has them, of all images: a CSV file with the columns
-            file,x,y,width,height[,handedness], COCO's annotations (.json), or a folder of YOLO's text files.
-        draws: Number of hands to draw from the posterior for spreads, sides and confidence: 0, or 2 to 1000.
-        camera: Read a camera until Ctrl-C: 0 is the first one.
+        images: Images, folders of images, videos, or camera:0. The first argument may be a run, as with
+            --run.
+        box: Box of a hand: the smallest rectangle around its joints, in pixels from the upper left corner.
+        boxes: Boxes, and optionally sides, of all images: a CSV file with the columns
+            file,x,y,width,height[,handedness], COCO annotations (.json), or a folder of YOLO text files.
+        detector: A detector that `latent-hands detector train` wrote.
+        draws: Number of draws from the posterior for spreads, sides and confidence: 0, or 2 to 1000.
+        camera: Read a camera until Ctrl-C, by its number (0 is the first one) or its name.
         smooth: Smoothing of the hands of a video: with the frames so far (online), with all frames (offline),
             or none.
         limit: Use only the first N images, or frames of each video.
         out: The folder of the outputs.
-        formats: What to write: json; csv, npz: all hands in one file; coco: a data set of keypoints.
+        formats: Files to write. json: one file per image. csv, npz: all hands in one file. coco: a data set.
         overlays: Do not write NAME.png and NAME.mp4, which is faster.
-        panels: Draw the 3D hands beside the image, too.
-        angles: Write the angles of the joints in degrees, too (docs/animation.md); about 0.2 s a hand.
+        panels: Also draw the 3D hands beside the image.
+        angles: Also write the joint angles in degrees (docs/animation.md), about 0.2 s per hand.
     """
     from latent_hands.cli.estimate_images import estimate_images
     from latent_hands.cli.estimate_inputs import Given, inputs_of_samples, split_inputs, split_run, with_boxes
@@ -104,6 +106,7 @@ def estimate(
     from latent_hands.cli.estimate_tables import report
     from latent_hands.cli.estimate_videos import estimate_videos
     from latent_hands.cli.sources import check_outputs, find_samples
+    from latent_hands.detection import Detector
     from latent_hands.predictor import Model
 
     run, images = split_run(run, images)
@@ -121,6 +124,8 @@ def estimate(
     given.check_smooth(videos)
     check_outputs([*outputs.inputs(inputs, videos)], outputs.samples(inputs), outputs.paths(inputs, videos))
     model = Model.load(run)
+    if detector is not None:
+        model.detector = Detector.load(detector, model.device)
     done = estimate_images(model, inputs, given, outputs, broken.append)
     recorded = estimate_videos(model, videos, given, outputs, limit, broken.append)
     return report(done, recorded, outputs, broken, json)

@@ -84,7 +84,8 @@ def evaluate(
     Args:
         exact: Integrate AUC 20-50 from 20 mm instead of 21.05 mm, the published lower limit.
         encoder: The encoder of the run that reads the images.
-        convention: The joint convention of the labels: rhd, mediapipe, mano and more (docs/data.md).
+        convention: The joint convention of the labels: rhd, mediapipe, mano and more
+            (docs/joint_conventions.md).
     """
     from latent_hands import api
 

@@ -17,20 +17,20 @@ def export(
     layout: Annotated[str, arg(metavar="{rhd,freihand,coco}")],
     split: Annotated[
         tuple[Literal["training", "evaluation"], ...],
-        unset("all", "{training,evaluation} ...", "The parts of the data set to use."),
+        unset("all", "{training,evaluation} ...", "One or both splits of the data set."),
     ] = (),
     limit: Limit = None,
     workers: Workers = None,
     json: Json = False,
 ) -> None:
-    """Write a data set in another published layout, for trainers of other projects.
+    """Write a data set in another published layout, for other projects.
 
     $ latent-hands export hands_coco --data rendered --root hands --layout coco
     $ latent-hands export stb_freihand --data stb --root STB --layout freihand --split evaluation
     $ latent-hands export ge_rhd --data ge2019 --root GE --layout rhd --limit 100
 
     Output: the data set in OUT. Notes about changed or lost labels are printed, and kept in OUT/export.json.
-    docs/data.md lists what each layout can hold.
+    docs/export.md lists what each layout can hold.
 
     Run the same command again to continue an interrupted export.
 

@@ -11,7 +11,7 @@ from latent_hands.cli.options import Run, unset
 def export_model(
     run: Run,
     out: Annotated[Path, Positional, arg(metavar="OUT", help="A new folder.")],
-    half: Annotated[bool, arg(help_behavior_hint="")] = False,
+    half: bool = False,
     web: Annotated[Path | None, unset("none", "DIR")] = None,
 ) -> None:
     """Export a run as ONNX files, which need no torch.
@@ -28,7 +28,7 @@ def export_model(
 
     Args:
         half: Store weights in float16, which halves the files. All computation stays in float32.
-        web: Write index.html, too, a page that finds hands in a browser. DIR is the folder dist of the npm
+        web: Also write index.html, a page that finds hands in a browser. DIR is the folder dist of the npm
             package onnxruntime-web, whose runtime is copied.
     """
     from latent_hands.portable import export_model as write

@@ -28,20 +28,21 @@ def fine_tune(
     seed: Annotated[int, arg(metavar="N")] = 0,
     json: Json = False,
 ) -> bool:
-    """Fine-tune a run on a few labelled hands of your own; measure the gain on others.
+    """Fine-tune a run on a few labelled hands, and measure the gain on other hands.
 
     $ latent-hands fine-tune estimation --data table --root mine
     $ latent-hands fine-tune estimation --data coco --root mine --groups persons.csv
     $ latent-hands fine-tune estimation --data coco --root mine --control rendered=hands
 
-    Output: a run folder, and the scores before and after on the hands that were learnt from, on held-out
-    hands, and on the control. Only the encoder of images learns.
+    Output: a run folder, and the scores before and after on the training hands, the held-out hands and the
+    control. Only the encoder of images learns.
 
-    Hold out people or places: frames of one person resemble each other. Without --groups, the group of a hand
-    is its block, or its name without the number at its end. With a single group, images are held out, and a
-    warning says so. A warning also says if the model only learnt the people of its labels.
+    Whole groups (people or places) are held out, because frames of one person resemble each other. Without
+    --groups, the group of a hand is its block, or its name without the number at its end. With a single
+    group, images are held out, and a warning says so. A warning also says if the model only learned its
+    people.
 
-    Labels are 3D joints, 2D joints, or both. The scores of 2D joints are shares of the box's larger side. 3D
+    Labels are 3D joints, 2D joints, or both. Scores of 2D joints are shares of the larger side of the box. 3D
     labels in another joint convention are translated into that of the run. 2D labels cannot be translated.
 
     The exit code is 1 if there is a warning.
@@ -50,11 +51,12 @@ def fine_tune(
         groups: A CSV file with the columns name,group: the person or place of each hand.
         held_out: Share of the hands to hold out, from 0.1 to 0.9.
         updates: Number of updates of 16 hands each.
-        learning_rate: Learning rate at the beginning.
-        convention: The joint convention of the labels: rhd, mediapipe and more (docs/data.md).
+        learning_rate: Learning rate of Adam at the beginning; it falls to zero.
+        convention: The joint convention of the labels: rhd, mediapipe and more (docs/joint_conventions.md).
         control: A labelled data set of other people, whose evaluation split is scored before and after.
-        rehearsal: Labelled hands, such as rendered ones, that are learnt together with yours, three for each
-            of them, so that the model does not forget.
+        rehearsal: Further labelled hands to train on, such as rendered ones, three for each of yours, so that
+            the model does not forget.
+        seed: Seed of the order and the augmentation.
     """
     from dataclasses import replace
 

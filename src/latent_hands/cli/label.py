@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import Boxes
-from latent_hands.cli.options import BoneMm, FocalPx, Json, Limit, OptionalHandedness, unset
+from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, Json, Limit, OptionalHandedness, unset
 from latent_hands.errors import HandsError
 
 DEFAULT_THRESHOLD = 0.5
@@ -20,7 +20,7 @@ DRAWS = 16
 def label(
     images: Annotated[Path, Positional, arg(metavar="IMAGES", help="A folder of images, or one image.")],
     out: Annotated[Path, Positional, arg(metavar="OUT", help="A new folder, or one to continue.")],
-    teacher: Annotated[str | None, unset("the shipped estimation", "RUN")] = None,
+    teacher: Annotated[str | None, unset("estimation", "RUN", RUN_HELP)] = None,
     threshold: Annotated[float, arg(metavar="SCORE")] = DEFAULT_THRESHOLD,
     rotations: Annotated[int, arg(metavar="N")] = 8,
     handedness: OptionalHandedness = None,
@@ -40,7 +40,7 @@ def label(
     Output: a COCO data set in OUT, with 2D and 3D joints. Training weights each hand by its score.
 
     Each hand is read in rotated crops, in the crop that is found in the mirror image, and by each encoder of
-    the run. The label is the mean, and the score says how well these readings agree. Hands of a low score
+    the run. The label is the mean of these readings, and the score is their agreement. Hands with a low score
     are left out and counted, and so are hands that the mirror image contradicts.
 
     Pseudo-labels have the errors of their teacher. Look at some before you train, and score the new model on
@@ -51,10 +51,9 @@ def label(
     The exit code is 1 if a broken image was skipped.
 
     Args:
-        teacher: The model that labels: a run folder, or the name of a shipped model.
-        threshold: Least score of a hand, from 0 to 1. Hands with a lower score are left out.
+        threshold: Smallest score of a hand that is written, from 0 to 1.
         rotations: Number of rotated crops to compare, 2 to 64.
-        boxes: Boxes, and sides if it has them, of all images, as in `estimate`.
+        boxes: Boxes, and optionally sides, of all images, as in `latent-hands estimate`.
         split: The split of the new data set.
     """
     from latent_hands.cli.estimate_inputs import DEFAULT_RUN, Given

@@ -41,8 +41,8 @@ def live(
     most: Annotated[int, arg(metavar="N")] = 2,
     record: File = None,
     json: File = None,
-    window: Annotated[bool, arg(help_behavior_hint="")] = True,
-    browser: Annotated[bool, arg(help_behavior_hint="")] = True,
+    window: Annotated[bool, arg(help_behavior_hint="(default: show it)")] = True,
+    browser: Annotated[bool, arg(help_behavior_hint="(default: open it)")] = True,
     port: Annotated[int, arg(metavar="N")] = 0,
     limit: Annotated[int | None, unset("until Ctrl-C or the end of the video", "N")] = None,
 ) -> None:
@@ -52,22 +52,22 @@ def live(
     $ latent-hands live 1 --record session.mp4 --json session.jsonl
     $ latent-hands live clip.mp4 --no-window --json clip.jsonl
 
-    Output: a page on this machine with the newest frame, its hands, frames a second, latency and dropped
-    frames; its address is printed. --record and --json write until Ctrl-C, and Ctrl-C loses nothing.
+    Output: the address of a page on this machine. It shows the newest frame with its hands, frames per
+    second, latency and dropped frames. --record and --json write until Ctrl-C; the files are then complete.
 
-    The newest frame is used: when the model is slower than the camera, frames are dropped and counted. A
-    video plays in its own time, as if it came from a camera; `latent-hands estimate` reads all of its frames.
-    Over SSH, forward the port: ssh -L 8000:127.0.0.1:8000 HOST, with --port 8000.
+    If the model is slower than the camera, older frames are dropped and counted. A video plays in its own
+    time, as if it came from a camera; `latent-hands estimate` reads all of its frames. Over SSH, forward the
+    port: ssh -L 8000:127.0.0.1:8000 HOST, with --port 8000.
 
     Args:
-        source: A camera, 0 for the first one or camera:NAME, or a video file.
+        source: A camera (0 is the first one, or camera:NAME), or a video file.
         smooth: Smoothing of the hands with the frames so far (online), or none.
         most: Largest number of hands at a time.
         record: Write the frames with their hands as a video, FILE.mp4.
-        json: Write the hands as JSON Lines, one line a frame, FILE.jsonl (docs/outputs.md).
-        window: Show no page.
-        browser: Print the address of the page, and do not open it.
-        port: Port of the page on 127.0.0.1; 0 is any free one.
+        json: Write the hands as JSON Lines, one line per frame, FILE.jsonl (docs/outputs.md).
+        window: Do not show the page.
+        browser: Do not open the page, only print its address.
+        port: Port of the page on 127.0.0.1; 0 is any free port.
         limit: Stop after N frames.
     """
     from latent_hands.cli.sources import check_outputs

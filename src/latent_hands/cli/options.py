@@ -16,10 +16,9 @@ def unset(default: str, metavar: str | None = None, help: str | None = None) -> 
 
 RUN_HELP = "A run folder, the name of a shipped model, or hf-hub:OWNER/NAME@REVISION."
 Run = Annotated[str, Positional, arg(metavar="RUN", help=RUN_HELP)]
+RUNS_HELP = "Run folders, names of shipped models, or hf-hub:OWNER/NAME@REVISION."
 Runs = Annotated[
-    tuple[str, ...],
-    Positional,
-    arg(metavar="RUN ...", help="Run folders, names of shipped models, or hf-hub:OWNER/NAME@REVISION."),
+    tuple[str, ...], Positional, arg(metavar="RUN ...", help=RUNS_HELP, help_behavior_hint="(one or more)")
 ]
 
 _DATA_HELP = f"The data set: {', '.join(READERS)}."
@@ -28,16 +27,16 @@ Data = Annotated[str, arg(metavar="NAME", help=_DATA_HELP)]
 Root = Annotated[Path, arg(metavar="DIR", help=_ROOT_HELP)]
 OptionalData = Annotated[str | None, unset("none", "NAME", _DATA_HELP)]
 OptionalRoot = Annotated[Path | None, unset("none", "DIR", _ROOT_HELP)]
-Split = Annotated[Literal["training", "evaluation"], arg(help="The part of the data set to use.")]
+Split = Annotated[Literal["training", "evaluation"], arg(help="The split of the data set.")]
 Splits = Annotated[
     tuple[Literal["training", "evaluation"], ...],
-    arg(metavar="{training,evaluation} ...", help="The parts of the data set to use."),
+    arg(metavar="{training,evaluation} ...", help="One or both splits of the data set."),
 ]
 Ids = Annotated[
     tuple[str, ...],
     unset("the first 8", "ID ...", "Images of the data set by number, or by name if they have names (STB)."),
 ]
-Limit = Annotated[int | None, unset("all", "N", "Use only the first N samples of each part.")]
+Limit = Annotated[int | None, unset("all", "N", "Use only the first N samples of each split.")]
 
 NewData = Annotated[
     Path,
@@ -47,33 +46,32 @@ NewData = Annotated[
 Workers = Annotated[int | None, unset("one for each core", "N", "Number of parallel workers.")]
 Shard = Annotated[
     str | None,
-    unset("everything", "I/N", "Do the I-th of N portions, from 1; all together give what one call gives."),
+    unset("all portions", "I/N", "Process portion I of N, counted from 1 (docs/many_machines.md)."),
 ]
 
-Handedness = Annotated[Literal["left", "right"], arg(help="The hand that the images show.")]
+Handedness = Annotated[Literal["left", "right"], arg(help="The side of the hands in image files.")]
 OptionalHandedness = Annotated[
     str | None,
-    unset("found in the image", "{left,right}", "The side of all hands in the images."),
+    unset("the model decides", "{left,right}", "The side of all hands in the images."),
 ]
 LabelledHandedness = Annotated[
     Literal["left", "right"] | None,
-    unset("none", "{left,right}", "The side of hands whose labels name none."),
+    unset("none", "{left,right}", "The side of hands whose labels state no side."),
 ]
 BoneMm = Annotated[
     float | None,
     unset(
-        "40, assumed",
+        "40 mm, assumed",
         "MM",
-        "Length of the bone from the knuckle (MCP) of the middle finger to its next joint (PIP), 15 to 80.",
+        "Length of the middle finger's bone from the knuckle (MCP) to the next joint (PIP) in mm, 15 to 80.",
     ),
 ]
 FocalPx = Annotated[
     float | None,
     unset(
-        "from EXIF data, or assumed",
+        "from the EXIF data of the image, or assumed",
         "PX",
-        "Focal length of the camera in pixels of the whole image; the optical axis must be at its centre. "
-        "Otherwise it is taken from the EXIF data of the image, or a usual field of view is assumed.",
+        "Focal length of the camera in pixels of the whole image. The optical axis must be at its centre.",
     ),
 ]
 Rotations = Annotated[

@@ -35,7 +35,7 @@ def prepare(
     verify: bool = False,
     json: Json = False,
 ) -> None:
-    """Pack a data set for training: cut its images once, and store the cuts.
+    """Pack a data set for training: cut windows around its hands once, and store them.
 
     $ latent-hands prepare packed --data rendered --root hands
     $ latent-hands prepare packed --data rhd --root RHD_published_v2 --split training --workers 8
@@ -47,7 +47,7 @@ def prepare(
     The options have the meaning of the keys of [data] in an experiment; training with other values is an
     error. Training windows include the margin, which augmentation needs. Evaluation windows are the crops.
 
-    With --shard I/N it cuts the I-th of N portions, as in `latent-hands render`.
+    With --shard I/N, the command cuts portion I of N (docs/many_machines.md).
 
     Run the same command again to continue an interrupted packing. It also verifies all checksums and
     replaces damaged files.
@@ -55,7 +55,7 @@ def prepare(
     Args:
         crop: box: a square around the keypoints. scene: a square around the palm, equal for all poses.
         crop_px: Side of the crops that networks read, in pixels.
-        margin: Side of the training windows, in crop sides. Use 1 without [augmentation].
+        margin: Side of the training windows over the side of the crops. Use 1 without [augmentation].
         window_px: Side of the training windows, in pixels. Use --crop-px without [augmentation].
         right_hands: mirror: turn right hands into left hands. condition: keep both.
         images: Further images to pack: tag, depth, identity_tag, background_tag.

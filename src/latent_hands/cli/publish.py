@@ -24,9 +24,9 @@ def publish(
 
     Output: the name of the run with its commit. Every command accepts it as RUN, and so does `lh.load`.
 
-    It uploads experiment.toml, weights.safetensors and README.md, the model card, and nothing else. The card
-    has the graph, the last validation and the scores. If the run folder has MODEL_CARD.md, that is its text.
-    Log in with `hf auth login` before. `latent-hands runs shrink` halves the size of the weights.
+    The command uploads only experiment.toml, weights.safetensors and README.md, the model card. The card has
+    the graph, the last validation and the scores. If the run folder has MODEL_CARD.md, that is its text. Log
+    in with `hf auth login` first. `latent-hands runs shrink` halves the size of the weights.
 
     Args:
         licence: The licence of the weights, an identifier of the Hub such as mit or cc-by-nc-4.0.

@@ -58,37 +58,40 @@ def render(
     Output: OUT/training and OUT/evaluation with colour images, masks, depth maps, content tags and labels.
     Other commands read them by --data rendered --root OUT. Every reader of RHD accepts them.
 
-    With --counterfactual the images form groups, in which one factor alone changes, and grids of every pose
+    With --counterfactual, the images form groups, in which only one factor changes, and grids of every pose
     in every scene. They are the ground truth of swaps and transfers for `latent-hands assess`. Without
-    further options the set is the benchmark of docs/data.md.
+    further options, the set is the benchmark of docs/counterfactual.md.
 
-    With --moving the images form sequences. In each, one hand moves smoothly before one background and rests
-    now and then; the labels also have the time in seconds. Images are 256 px by default, hands smaller.
+    With --moving, the images form sequences. In each, one hand moves smoothly before one background and rests
+    for a quarter of the time. The labels also have the time in seconds. Images have 256 px by default.
 
-    With --whole-images the images show people, objects and hands near and far, as the training of a detector
-    needs them: no, one, two or more labelled hands an image. --data rendered-hands reads each of them.
+    With --whole-images, the images show people, objects, and any number of labelled hands, near and far, for
+    the training of a detector. --data rendered-hands reads each hand.
 
-    With --shard I/N it renders the I-th of N portions. Portions may run at the same time, on any machines
-    (docs/many_machines.md). The last one to end completes the set.
+    With --shard I/N, the command renders portion I of N. Portions may run at the same time, on several
+    machines (docs/many_machines.md). The last one completes the set.
 
     Run the same command again to continue an interrupted rendering. A folder that holds a set with other
     settings is an error. Rendering needs the extra `render`: pip install 'latent-hands[render]'.
 
     Args:
-        seed: Equal seeds give equal images, whatever the number of workers.
+        seed: Seed of the images. They do not depend on the number of workers.
         poses_per_scene: Number of images that share a person, light and background.
         evaluation_count: Number of evaluation images, with other people and places.
-        scene_size: Smallest and largest square around a hand, in image sides; at most 1 for synthesis.
-        defocus: Smallest and largest blur of the background, as of a portrait lens, in image sides.
-        convention: The joint convention of the labels: the name of a data set (docs/data.md).
+        scene_size: Smallest and largest square around a hand, as shares of the side of the image; at most 1
+            for synthesis.
+        defocus: Smallest and largest blur of the background (standard deviation), as shares of the side of
+            the image.
+        convention: The joint convention of the labels (docs/joint_conventions.md).
         poses: Poses of real hands: a file that `latent-hands retarget` wrote.
         poses_share: The share of images with a pose from --poses, slightly varied.
-        without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera.
+        without: Variety to leave out: ages, jewellery, objects, other_hand, low_resolution, rough_camera,
+            surfaces.
         factor_tags: Also write images of the person alone and of the background alone for each scene.
         counterfactual: Render groups and grids, 24 images each. The seed changes only training images.
         moving: Render sequences of a moving hand; --count is rounded up to whole sequences.
         frames: Number of images of a sequence.
-        fps: Number of images per second.
+        fps: Images per second.
         whole_images: Render whole images with any number of hands, without content tags.
         no_hand: The share of whole images without hands: faces, feet, bare arms, objects.
     """

@@ -30,7 +30,7 @@ def reproduce(
     fig4: walks along pose and content. fig5: walks along z_u. fig6: transfer. fig7: PCK and EPE. fig8:
     predictions and ground truth. fig9: EPE over the share of labels. table, baselines: dVAE, cross-modal
     VAE, regression. simultaneous: Eq. 5 compared with two phases and alternating training. beta,
-    dimension: the lost supplementary material.
+    dimension: beta and the size of the latent.
 
     Output: figures (PNG, PDF), their numbers as JSON and the trained runs in OUT. Without folders of data
     sets, all hands are rendered. RHD and STB are used for evaluation, and for training if their training
@@ -45,11 +45,11 @@ def reproduce(
     Args:
         what: fig4 to fig9, table, baselines, simultaneous, beta, dimension, or all.
         out: The folder of figures, runs and rendered hands.
-        effort: Multiplies the epochs of every training.
+        effort: Factor on the epochs of every training.
         seeds: Number of trainings of each experiment of a study.
         count: Number of training hands: rendered, or the first ones of the data set.
-        run: For fig4 to fig8: use this run, a folder or a shipped model, and train nothing.
-        shares: For fig9: the shares of labelled hands.
+        run: For fig4 to fig8: use this run, and train nothing.
+        shares: For fig9: the shares of labelled hands in percent.
     """
     from latent_hands.studies.reproduce import SHOWING, Sets, Study
     from latent_hands.studies.reproduce import reproduce as make

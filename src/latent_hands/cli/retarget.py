@@ -28,8 +28,8 @@ def retarget(
     file does not contain the proportions of the person.
 
     The bone lengths are fitted to all hands together, then inverse kinematics finds the angles of each hand.
-    Fingers that enter one another are opened by the smallest possible angle. Hands that do not fit are left
-    out; the table counts them. Check the set first (`latent-hands check`): a wrong joint order or unit gives
+    Fingers that overlap are opened by the smallest possible angle. Hands that do not fit are left out; the
+    table counts them. Check the set first (`latent-hands check`): a wrong joint order or unit gives
     large fit errors.
     """
     from latent_hands.data import open_data

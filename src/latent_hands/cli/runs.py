@@ -23,8 +23,8 @@ def average(runs: Runs, out: Out) -> None:
 
     Output: a run folder with the experiment of the last run.
 
-    The average is useful for runs that began with the same weights, such as a run and a run that continued
-    from it ([training] start). Runs with other graphs, crops or frames are an error.
+    Average only runs that started from the same weights, such as a run and a run that continued from it
+    ([training] start). Runs with different graphs, crops or frames are an error.
     """
     from latent_hands.runs.average import average as write
 
@@ -48,7 +48,7 @@ def join(runs: Runs, out: Out) -> None:
 
 
 def shrink(run: Run, out: Out, without: Annotated[tuple[str, ...], unset("none", "ARROW ...")] = ()) -> None:
-    """Copy a run with weights of half precision, to publish it: a quarter of the size.
+    """Copy a run with weights of half precision, which halves their size, to publish it.
 
     $ latent-hands runs shrink runs/mine --out published
     $ latent-hands runs shrink runs/mine --out published --without decoders.tag encoders.tag
@@ -58,7 +58,7 @@ def shrink(run: Run, out: Out, without: Annotated[tuple[str, ...], unset("none",
     All commands accept it except `train --resume`.
 
     Args:
-        without: Encoders and decoders that the copy lacks.
+        without: Encoders and decoders to leave out, such as decoders.tag.
     """
     from latent_hands.runs.shrink import shrink as write
 
@@ -75,12 +75,12 @@ def calibrate(
     limit: Limit = None,
     write: bool = False,
     json: Json = False,
-    rules: Annotated[bool, arg(help_behavior_hint="")] = False,
+    rules: bool = False,
     also: Annotated[tuple[str, ...], unset("none", "NAME=DIR ...")] = (),
-    detector: Annotated[bool, arg(help_behavior_hint="")] = True,
+    detector: Annotated[bool, arg(help_behavior_hint="(default: use it)")] = True,
     picture: Annotated[Path | None, unset("none", "FILE")] = None,
 ) -> None:
-    """Fit the temperature of draws, so that their spread equals the error of their mean.
+    """Fit the temperature at which the spread of draws equals the error of their mean.
 
     $ latent-hands runs calibrate runs/mine --data rendered --root hands
     $ latent-hands runs calibrate runs/mine --data rendered --root hands --write
@@ -92,16 +92,16 @@ def calibrate(
     Use hands like those that the run will predict, but none of its training hands. Labels of a single scene
     are an error.
 
-    With --rules, the rules that judge found hands are fitted, too: the side, what is a hand, and the
-    confidence (docs/whole_images.md). Data sets whose names end in "-hands" must label all hands of their
-    images, so what else is found there is no hand.
+    With --rules, the command also fits the rules for the side, the presence and the confidence of found hands
+    (docs/whole_images.md). Data sets whose names end in "-hands" must label all hands of their images,
+    because other detections count as false.
 
     Args:
         write: Write the result into experiment.toml of the run.
-        rules: Also fit the rules that judge found hands.
+        rules: Also fit the rules for found hands.
         also: Further data sets for the rules, of the same split, such as ge2019=FOLDER.
-        detector: Read the hands at their labels for the rules, without the detector.
-        picture: File of the reliability diagram of the confidence.
+        detector: Do not use the detector for the rules; read the hands in their labelled boxes.
+        picture: Image of the reliability diagram of the confidence to write.
     """
     from latent_hands.cli.sources import find_samples, parse_set
     from latent_hands.draw.figures import save_figure

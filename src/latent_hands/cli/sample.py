@@ -22,19 +22,19 @@ def sample(
     limit: Limit = 2000,
     json: Json = False,
 ) -> None:
-    """Make images of random poses and contents.
+    """Generate images of random poses and contents.
 
     $ latent-hands sample synthesis samples
     $ latent-hands sample synthesis samples --data rendered --root hands --limit 1000 --seed 1
     $ latent-hands sample synthesis samples --data rendered --root hands --latents prior
 
     Output: images/NUMBER.png, sheet.png and samples.json in OUT. With --data, the sheet has the nearest given
-    image beside each sample, by pixels and, with the extra `imagenet`, by features. A copied training image
-    would be seen there.
+    image beside each sample, by pixels and, with the extra `imagenet`, by features. It shows whether the run
+    copies training images.
 
     Latents are drawn from the prior N(0, I), or from mixtures of Gaussians fitted to the latents of the
-    images of --data. The output states how far these latents are from the prior in nats. Where they are far,
-    the prior has holes: it draws latents that no image has, and their images are poor.
+    images of --data. The output states the distance of these latents from the prior in nats. If it is large,
+    the prior draws latents that are unlike those of any image, and their images are poor.
 
     Args:
         count: Number of images, 1 to 10000.

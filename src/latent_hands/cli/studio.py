@@ -5,28 +5,29 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from latent_hands.cli.options import RUNS_HELP
+
 
 def studio(
     runs: Annotated[
         tuple[str, ...],
         Positional,
-        arg(metavar="[RUN ...]", help="Run folders, or names of shipped models; the first is shown first."),
+        arg(metavar="[RUN ...]", help=f"{RUNS_HELP} The first one is shown first."),
     ] = ("synthesis",),
     host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, arg(metavar="N")] = 8080,
 ) -> None:
-    """Move a hand and its factors in the browser, and watch the image.
+    """Move a hand and its factors in the browser, and see the decoded image.
 
     $ latent-hands studio
     $ latent-hands studio runs/mine synthesis --port 9000
 
     Output: the address of the page. Ctrl-C ends the studio.
 
-    Fingertips and wrist of a 3D hand can be dragged. Sliders move the factors along their principal
-    directions. Photographs give their hands: the pose is estimated, and the factors are loaded. Factors can
-    be swapped, walked along and drawn from their posteriors. The state can be saved.
+    Drag fingertips and wrist of a 3D hand, move the factors along their principal directions, load the hands
+    of photographs, swap factors, walk along them, draw them from their posteriors, and save the state.
 
-    The page needs no internet. It needs the extra `studio`. Docs: docs/studio.md.
+    The command needs the extra `studio`, and no internet. docs/studio.md explains the page.
 
     Args:
         host: The address to listen on. By default only this machine reaches the page. With 0.0.0.0 all

@@ -19,21 +19,21 @@ def synthesise(
     split: Split = "evaluation",
     content_reads: ContentReads = None,
 ) -> None:
-    """Make an image with the hand pose of A and the scene of B.
+    """Generate an image with the hand pose of A and the scene of B.
 
     $ latent-hands synthesise synthesis --pose a.png --content b.png
     $ latent-hands synthesise synthesis --pose runs/estimates/hand.json --content b.png --out new.png
     $ latent-hands synthesise synthesis --pose 3 --content 17 --data rendered --root hands
 
-    Output: the image.
+    Output: the image, a file.
 
     The shipped synthesis model was trained on rendered images. Do not give it photographs as --pose: run
     `latent-hands estimate` on them and give the JSON of the hand. A run without a decoder of images is an
     error.
 
     Args:
-        pose: An image, the JSON of a hand that `latent-hands estimate` wrote,
-            or with --data the number or name of an image.
+        pose: An image, the JSON of a hand that `latent-hands estimate` wrote, or with --data the number or
+            the name of an image.
         content: An image, or with --data the number or name of an image.
         out: The image to write.
     """

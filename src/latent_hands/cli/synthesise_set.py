@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import Json, Limit, NewData, OptionalData, OptionalRoot, Split, unset
+from latent_hands.cli.options import RUN_HELP, Json, Limit, NewData, OptionalData, OptionalRoot, Split, unset
 
 
 def synthesise_set(
     out: NewData,
     count: Annotated[int, arg(metavar="N")] = 1000,
-    run: Annotated[str, arg(metavar="RUN")] = "synthesis",
+    run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = "synthesis",
     poses: Annotated[
         Literal["prior", "fitted", "labels", "renderer"] | None,
         unset("labels with --data, otherwise renderer", "{prior,fitted,labels,renderer}"),
@@ -40,24 +40,24 @@ def synthesise_set(
     dropped images. The file rendered.json states the run, the checksum of its weights, the sources, the seed
     and the joint convention.
 
-    The run reads each image again. If the reread pose differs from the asked one by more than --most-mm, the
-    image is dropped, and another pose is drawn. A run is a lenient judge of its own images.
+    The run reads each image again. If the joints that it reads differ from the requested ones by more than
+    --most-mm, the image is dropped, and another pose is drawn. A run is a lenient judge of its own images.
 
-    All hands are left ones. The camera and the size of the hand are assumed. There are no masks and no depth
+    All hands are left hands. The camera and the size of the hand are assumed. There are no masks and no depth
     images, and tag images only if the run decodes them.
 
     Run the same command again to continue an interrupted set.
 
     Args:
         count: Number of training images.
-        run: The model: a run folder, or the name of a shipped model.
         poses: The prior N(0, I), a mixture fitted to the poses of --data, its labels, or poses that the
             renderer draws. Poses of the prior are rarely reread.
         contents: The prior, a mixture fitted to the contents of --data, or its tags or images.
         seed: Seed of poses and contents.
         evaluation_count: Number of evaluation images.
         poses_per_scene: Number of images that share a content.
-        most_mm: Largest mean distance of the reread joints from the asked ones, for a bone of 40 mm.
+        most_mm: Largest mean distance in mm of the joints that the run reads from the requested ones, for a
+            bone of 40 mm.
     """
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import print_json

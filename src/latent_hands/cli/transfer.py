@@ -19,7 +19,7 @@ def transfer(
     split: Split = "evaluation",
     content_reads: ContentReads = None,
 ) -> None:
-    """Make a grid of images, every pose in every scene, as in Fig. 6 of the paper.
+    """Generate a grid of images, every pose in every scene, as in Fig. 6 of the paper.
 
     $ latent-hands transfer synthesis --poses a.png b.png --contents c.png d.png
     $ latent-hands transfer synthesis --poses 0 9 13 --contents 4 8 --data rendered --root hands

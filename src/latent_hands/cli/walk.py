@@ -35,8 +35,8 @@ def walk(
     A factor changes on a straight line in the latent. With --rotate, the hand of A rotates to the viewpoint
     of B in equal angular steps, and each viewpoint is encoded. Its canonical pose does not change.
 
-    The shipped synthesis model was trained on rendered images, so walks between photographs show little. An
-    unknown factor is an error that names the factors of the run.
+    The shipped synthesis model was trained on rendered images, so do not give it photographs. An unknown
+    factor is an error that names the factors of the run.
 
     Args:
         start: An image, or with --data the number or name of an image.
@@ -44,7 +44,7 @@ def walk(
         factor: A factor of the run, or `pose`, or `content`.
         rotate: Rotate the hand of A to the viewpoint of B, instead of --factor.
         steps: Number of images in the row.
-        out: The output without its ending.
+        out: The path of the outputs, without ending.
     """
     from latent_hands import draw
     from latent_hands.cli.sources import open_sources, samples_of
