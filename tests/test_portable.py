@@ -11,7 +11,7 @@ import torch
 from command_line import fails
 from tiny_models import ESTIMATION, FOUR_FACTORS, PLACEMENT, PX, SYNTHESIS, WITHOUT_TAGS, tiny_run
 
-pytest.importorskip("onnx", reason="exporting needs the extra: pip install '.[onnx]'")
+onnx = pytest.importorskip("onnx", reason="exporting needs the extra: pip install '.[onnx]'")
 onnxruntime = pytest.importorskip(
     "onnxruntime", reason="exported models need the extra: pip install '.[onnx]'"
 )
@@ -19,9 +19,12 @@ onnxruntime = pytest.importorskip(
 from latent_hands.cli import main  # noqa: E402
 from latent_hands.detection import Detector  # noqa: E402
 from latent_hands.errors import HandsError  # noqa: E402
+from latent_hands.networks.efficientnet import layer  # noqa: E402
+from latent_hands.networks.fusion import fused  # noqa: E402
 from latent_hands.networks.spec import ENCODERS  # noqa: E402
 from latent_hands.portable import export_model  # noqa: E402
 from latent_hands.portable.export import _detector as export_detector  # noqa: E402
+from latent_hands.portable.networks import to_onnx  # noqa: E402
 from latent_hands.predictor import Model  # noqa: E402
 
 GRAPHS = {
@@ -127,6 +130,17 @@ def test_the_detector_gives_the_maps_of_torch_for_any_size(tmp_path: Path):
         assert np.allclose(sides, maps.sides, atol=1e-4)
         assert np.allclose(place, maps.place, atol=1e-4)
         assert np.allclose(extent, maps.size, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_convolution_of_stride_2_is_one_operation_with_the_values_of_torch(kernel: int):
+    image = torch.rand(2, 4, 12, 10)
+    network = fused(torch.nn.Sequential(layer(4, 4, kernel, stride=2, groups=4, bounded=False)))
+    content = to_onnx("a layer", network, {"image": image}, ("map",), {}, False)
+    assert [node.op_type for node in onnx.load_model_from_string(content).graph.node] == ["Conv"]
+    (found,) = onnxruntime.InferenceSession(content).run(None, {"image": image.numpy()})
+    assert np.allclose(found, network(image), atol=1e-5)
+    assert found.shape == (2, 4, 6, 5)
 
 
 def test_half_precision_halves_the_files_and_stays_close(exported, tmp_path: Path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latent_hands.memory import keep_freed_memory
+from latent_hands.memory import keep_freed_memory, return_freed_memory
 
 SLOW = {
     "torch._dynamo",
@@ -61,3 +61,12 @@ def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
     assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert not keep_freed_memory()
+
+
+def test_freed_memory_returns_to_the_system_where_the_c_library_can(monkeypatch):
+    block = [bytes(1000) for _ in range(10_000)]
+    kept, _ = block[-1], block.clear()
+    assert return_freed_memory() == (platform.libc_ver()[0] == "glibc")
+    assert kept == bytes(1000)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert not return_freed_memory()

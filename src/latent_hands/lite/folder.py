@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
+from latent_hands.memory import return_freed_memory
 
 FORMAT = 1
 """The version of the description that this version reads."""
@@ -85,10 +86,13 @@ class Networks:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # a pattern keeps a second block of memory for every shape
         try:
-            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no class of their own
             raise HandsError(f"{path} is not a network that onnxruntime reads: {error}") from error
+        return_freed_memory()
+        return session
 
 
 def import_onnxruntime() -> Any:

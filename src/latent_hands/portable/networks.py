@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from latent_hands.detection.network import DetectionNetwork
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import Decoder, Encoder
+from latent_hands.portable.strided import with_onnx_strides
 
 OPSET = 17
 """The version of the ONNX operators. onnxruntime 1.12 and later can run it."""
@@ -106,7 +107,7 @@ def to_onnx(
     try:
         with _quiet(), torch.no_grad():
             torch.onnx.export(
-                network.eval(),
+                with_onnx_strides(network.eval()),
                 tuple(inputs.values()),
                 file,  # pyright: ignore[reportArgumentType]
                 input_names=list(inputs),
