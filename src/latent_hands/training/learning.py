@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from accelerate import Accelerator
-from torch import Generator, nn, stack
+from torch import Generator, cat, nn, stack
 from torch.optim import Optimizer
 
 from latent_hands.beyond.objective import networks
@@ -64,10 +64,16 @@ def take_step(
 
 
 def average_gradients(optimiser: Optimizer, accelerator: Accelerator) -> None:
-    """Replace every gradient by its mean over the processes."""
-    for p in (p for group in optimiser.param_groups for p in group["params"]):
-        if p.grad is not None:
-            p.grad = accelerator.reduce(p.grad, "mean")  # pyright: ignore[reportAttributeAccessIssue]
+    """Replace every gradient by its mean over the processes.
+
+    All gradients are exchanged at once: processes that share cores wait for each other at every exchange.
+    """
+    parameters = (p for group in optimiser.param_groups for p in group["params"])
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    means = accelerator.reduce(cat([gradient.flatten() for gradient in gradients]), "mean")
+    parts = means.split([gradient.numel() for gradient in gradients])  # pyright: ignore[reportAttributeAccessIssue]
+    for gradient, mean in zip(gradients, parts, strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def check_finite(terms: list[Term]) -> None:
