@@ -3,9 +3,9 @@
     python benchmarks/draw_photograph_figures.py RUN OUT \\
         --photographs PHOTOS --faces faces.json --rendered scenes
 
-PHOTOS is the COCO set that `label_photographs.py` wrote, in the joint convention of the run. faces.json is the
-file of `list_faces.py` for its evaluation split. Photographs are chosen as `train_portraits.py` does. Those of
-one place have one tag, the first of them. `scenes` is a rendered set with tags.
+PHOTOS is the COCO set that `label_photographs.py` wrote, in the joint convention of the run. faces.json is
+the file of `list_faces.py` for its evaluation split. Photographs are chosen as in `train_portraits.py`. Those
+of one place have one tag, the first of them. `scenes` is a rendered set with tags.
 """
 
 import argparse
