@@ -63,6 +63,12 @@ def test_files_without_the_later_keys_are_read(hand):
     assert again.K is again.camera is again.palm_mm is again.score is again.track is None
 
 
+def test_a_hand_prints_as_one_line(hand):
+    hand = found(hand)
+    assert repr(hand).startswith(f"Hand({hand.handedness}, confidence 0.50, box_px=(")
+    assert "confidence" not in repr(dataclasses.replace(hand, confidence=None))
+
+
 def test_the_box_is_that_of_the_joints_with_the_wrist(hand):
     assert hand.box_px == box_of_joints(hand.uv_wrist_form_px)
     x, y, width, height = hand.box_px

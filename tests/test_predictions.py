@@ -5,6 +5,7 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 from PIL import Image
@@ -170,7 +171,7 @@ def test_drawings_show_every_hand(images):
     assert drawing(rgb, images[0].hands, size_px=(80, 60)).shape == rgb.shape
 
 
-def test_hands_are_written_and_drawn_by_the_names_of_their_image_files(images, hands, tmp_path):
+def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_path, monkeypatch):
     (tmp_path / "more").mkdir()
     again = tmp_path / "more/a.png"
     again.write_bytes((tmp_path / "a.png").read_bytes())
@@ -183,6 +184,9 @@ def test_hands_are_written_and_drawn_by_the_names_of_their_image_files(images, h
     assert np.array_equal(drawing(again, hands[:1]), drawing(noise_image(), hands[:1]))
     with pytest.raises(HandsError, match=r"none\.png"):
         write_hands(tmp_path / "none.json", {tmp_path / "none.png": hands})
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
+    with pytest.raises(HandsError, match="hands are written with their image files"):
+        write_hands(tmp_path / "none.json", hands)
 
 
 def test_joints_in_the_camera_frame_are_placed_by_the_palm(hands):

@@ -197,6 +197,10 @@ def test_other_arrays_are_not_images(model: Model, array: np.ndarray):
 def test_values_of_other_types_are_refused():
     with pytest.raises(HandsError, match="one at a time, not a list"):
         pixels_of([noise_image()])
+    with pytest.raises(HandsError, match=r"clip\.mp4 is a video; Model\.follow reads videos"):
+        pixels_of("clip.mp4")
+    with pytest.raises(HandsError, match="is a folder; give its images one at a time"):
+        pixels_of(Path(__file__).parent)
     for box in (None, "10,6,44,40", [1, 2, 3, "x"], [1, [2], 3, 4]):
         with pytest.raises(HandsError, match="x,y,width,height in pixels"):
             box_of(box, 80, 60)

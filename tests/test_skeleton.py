@@ -80,5 +80,7 @@ def test_an_order_is_registered_in_one_place(monkeypatch):
 def test_unknown_orders_and_wrong_shapes_are_named():
     with pytest.raises(HandsError, match='did you mean "snap"'):
         reorder(np.zeros((21, 3)), "snpa", "rhd")
+    with pytest.raises(HandsError, match=r"snap \(FreiHAND, Ge et al. \(2019\), MediaPipe, COCO: wrist"):
+        reorder(np.zeros((21, 3)), "rhd", "mediapipe")
     with pytest.raises(HandsError, match=r"\(20, 3\)"):
         reorder(np.zeros((20, 3)), "snap", "rhd")

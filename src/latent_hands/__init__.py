@@ -1,7 +1,18 @@
 """Latent Hands: disentangled variational autoencoders of hands (Yang & Yao, CVPR 2019).
 
-Write `import latent_hands as lh`. The examples below run one after the other in an empty folder. They need
-the extra `render` (pip install "latent-hands[render]"), because they begin with rendered hands:
+Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
+
+    estimate       load, models, live, Model, Hand, Photo, JOINTS, reorder
+    files          write_hands, read_hands, draw_hands, read_boxes, ImageHands
+    mesh           hand_mesh, joint_angles, with_angles, HandMesh
+    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk
+    data           Sample, open_data, data_sets, check, export, render
+    train          experiment, experiments, train, fine_tune, Experiment
+    evaluate       evaluate, render_counterfactual, read_counterfactual
+    errors         HandsError: one line that says what is wrong, what is legal, and what to do
+
+The examples below run one after the other in an empty folder. They need the extra `render`
+(pip install "latent-hands[render]"), because they begin with rendered hands:
 
 >>> import latent_hands as lh
 >>> folder = lh.render("hands", count=8, size_px=64, evaluation_count=2, workers=1, progress=False)
@@ -10,38 +21,46 @@ the extra `render` (pip install "latent-hands[render]"), because they begin with
 
 Estimate
 --------
-A model predicts the 3D pose of the hand in an image: 21 joints in millimetres. An image is a file, a Pillow
-image, an array of bytes, or a labelled sample. `help(lh.Hand)` explains what comes back. `lh.live(0)` follows
-the hands in front of a camera, and `lh.load("hf-hub:owner/name")` loads a run that others published.
+A model predicts the 3D poses of the hands in an image: 21 joints each. An image is a file, a Pillow image, an
+array of bytes (height, width, 3), or a labelled sample.
 
 >>> lh.models()["estimation"]
 '3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
 >>> model = lh.load("estimation")
->>> hand = model.estimate(samples[0].image, box=(8, 8, 40, 40), bone_mm=40.0)   # without a box it is found
->>> hand.xyz_mm.shape
-(21, 3)
->>> len(model.find(samples[0].image, boxes=[(8, 8, 40, 40), (30, 8, 40, 40)]))   # without boxes: all hands
-2
->>> hand = model.estimate(samples[0], rotations=4, draws=8)   # a sample brings box, bone, camera, handedness
->>> hand.spread_mm.shape
+>>> photo = samples[0].image
+>>> hands = model.find(photo, boxes=[(8, 8, 40, 40), (30, 8, 40, 40)], bone_mm=40.0)    # without boxes: all
+>>> hand = model.estimate(photo, box=(8, 8, 40, 40))           # one hand; without a box it is found
+>>> hand.xyz_mm.shape, hand.camera_xyz_mm.shape, hand.uv_px.shape     # mm from the palm, mm in space, pixels
+((21, 3), (21, 3), (21, 2))
+>>> tip_mm = hand.xyz_mm[lh.JOINTS.index("index_tip")]
+>>> overlay = lh.draw_hands(photo, hands)                      # bytes (height, width, 3)
+>>> table = lh.write_hands("hands.csv", {photo: hands})        # also .json, .jsonl, .npz, a COCO folder
+>>> hand = model.estimate(samples[0], rotations=4, draws=8)    # a sample brings box, bone, camera, handedness
+>>> hand.spread_mm.shape                                       # error bars, with draws
 (21,)
->>> lh.hand_mesh(hand).vertices_mm.shape               # the CC0 mesh, fitted to the joints
+
+`for hands in model.follow("clip.mp4")` follows the hands of a video, and `for hands in lh.live(0)` those in
+front of a camera. `lh.load("hf-hub:owner/name")` loads a run that others published.
+
+A skinned mesh and named joint angles are fitted to a hand:
+
+>>> lh.hand_mesh(hand).vertices_mm.shape                       # the CC0 mesh
 (6841, 3)
->>> "index_pip_flexion" in lh.joint_angles(hand)       # degrees
+>>> "index_pip_flexion" in lh.joint_angles(hand)               # degrees
 True
 
 
 Synthesise
 ----------
-Another model makes images of a hand: the pose from one source, the scene (content) from another. A source is
-an image, a sample, a hand, or joints (21, 3).
+Another model generates images of left hands: the pose from one source, the content (scene) from another. A
+source is an image, a sample, a hand, or an array of joints (21, 3).
 
 >>> synthesis = lh.load("synthesis")
 >>> image = synthesis.synthesise(pose=hand, content=samples[4], content_reads="tag")
 >>> image.shape
 (64, 64, 3)
 >>> grid = synthesis.transfer(poses=samples[:2], contents=samples[4:6])     # every pose in every scene
->>> swapped = synthesis.swap(samples[0], samples[4], ["content"])           # an image and a hand
+>>> swapped = synthesis.swap(samples[0], samples[4], "content")             # an image and a hand
 >>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
 >>> len(walk.images), len(walk.hands)
 (5, 5)
@@ -49,7 +68,7 @@ an image, a sample, a hand, or joints (21, 3).
 
 Your own data
 -------------
-A data set is a list of `Sample`: an image and its labels, of which any may be missing. `open_data` reads the
+A data set is a list of `Sample`: an image and its labels, any of which may be missing. `open_data` reads the
 data sets that `data_sets()` names. `check` examines labels before anything is trained or scored on them.
 
 >>> mine = [lh.Sample(s.name, s.image, s.side, s.xyz_mm, K=s.K).projected() for s in samples]
@@ -59,7 +78,7 @@ data sets that `data_sets()` names. `check` examines labels before anything is t
 
 Train
 -----
-An experiment holds everything that decides a training. `experiments()` names those of the package.
+An experiment contains everything that decides a training. `experiments()` names those of the package.
 
 >>> tiny = lh.experiment(
 ...     "demo_estimation",
@@ -70,8 +89,8 @@ An experiment holds everything that decides a training. `experiments()` names th
 >>> trained = lh.train(tiny, "runs/tiny", samples=mine)
 >>> saved = trained.save("runs/copy")
 
-`fine_tune` continues a model on a few labelled hands, 2D or 3D, and scores it on people that it did not learn
-from: `lh.fine_tune("estimation", lh.open_data("table", "mine"), "runs/tuned")`.
+`fine_tune` continues a model on a few labelled hands, 2D or 3D, and scores it on held-out people:
+`lh.fine_tune("estimation", lh.open_data("table", "mine"), "runs/tuned")`.
 
 
 Evaluate
@@ -86,8 +105,8 @@ Evaluate
 
 Extend
 ------
-Another package can add data sets, networks, objectives and more, without changes to this one. It names a
-module as an entry point of the group "latent_hands.extensions" (see `latent_hands.registry`). The command
+Another package or script can add data sets, modalities, networks, objectives and more, without changes to
+this one: see `latent_hands.extend`. A factor needs no code, only a line in an experiment. The command
 `latent-hands` has the same functions and words: `latent-hands --help`.
 """
 

@@ -1,7 +1,7 @@
 """Factors inferred, recombined and decoded: swaps, walks and transfers (Fig. 4 to 6)."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -75,11 +75,20 @@ def encoders_of(
     for factor in factors:
         able = together or [name for name, inferred in readers.items() if factor in inferred]
         if not able:
-            present = ", ".join(key for key in given if key != "right")
-            raise HandsError(f"no encoder infers {' and '.join(factors)} from {present}; {_arrows(vae)}")
+            raise HandsError(_not_inferred(vae, factors, readers, given))
         kind = _kind(arrows[min(able, key=lambda name: len(readers[name]))])
         chosen[factor] = tuple(name for name in readers if _kind(arrows[name]) == kind)
     return chosen
+
+
+def _not_inferred(
+    vae: DisentangledVAE, factors: Factors, readers: Mapping[str, Factors], given: Collection[str]
+) -> str:
+    """Return a message that names the factors that none of the encoders infers."""
+    inferred = {factor for each in readers.values() for factor in each}
+    missing = " and ".join(factor for factor in factors if factor not in inferred)
+    present = ", ".join(key for key in given if key != "right")
+    return f"no encoder infers {missing} from {present}; {_arrows(vae)}"
 
 
 def _unique(groups: Iterable[Iterable[str]]) -> list[str]:
@@ -128,7 +137,8 @@ def find_decoder(vae: DisentangledVAE, written: str, factors: Iterable[str]) -> 
     able = [n for n, arrow in arrows.items() if arrow.writes == written and _able(vae, n, factors)]
     if not able:
         present = ", ".join(f"{' + '.join(arrow.factors)} -> {arrow.writes}" for arrow in arrows.values())
-        raise HandsError(f"no decoder writes {written} from {', '.join(factors)}; the run has {present}")
+        use = '; use a run that decodes images, such as "synthesis"' if written == "rgb" else ""
+        raise HandsError(f"no decoder writes {written} from {', '.join(factors)}; the run has {present}{use}")
     return max(able, key=lambda name: len(arrows[name].factors))
 
 

@@ -148,7 +148,7 @@ def _blocks(samples: Sequence[Sample]) -> Tensor | None:
 
 
 def _weights(samples: Sequence[Sample]) -> Tensor | None:
-    """Return how much each sample counts in training, 1 where nothing is named; None if none names it."""
+    """Return the weight of each sample in training, by default 1; None if no sample states a weight."""
     if all(sample.weight is None for sample in samples):
         return None
     for sample in samples:

@@ -27,7 +27,7 @@ CONVENTIONS = {
     "pixels": "8-bit RGB, channels first, pixel centres at integers",
     "depth": "8-bit, one channel: the palm at 128, nearer brighter, 127 levels are 150 mm, 0 is background",
 }
-"""Conventions of the files, for whoever reads them. A change of any of them makes a new format."""
+"""Conventions of the files, for readers. A change of any of them makes a new format."""
 FORMAT_2_KEYS = {"pictures": "images", "side": "right_hands"}
 MAX_MANIFEST_BYTES = 64 * 2**20
 Count = Annotated[int, Range(1, 10**15)]

@@ -103,7 +103,7 @@ def available(windows: Windows) -> tuple[str, ...]:
 
 
 def known_hands(windows: Windows, key: str, frame: str = "camera") -> Bool[Tensor, " n"]:
-    """Return of which hands a batch key has only known numbers. An absent label is known of none."""
+    """Return the hands for which all numbers of a batch key are known; none if the label is absent."""
     label = LABELS.get(key)
     every = torch.ones(len(windows), dtype=torch.bool, device=windows.rgb.device)
     if isinstance(label, Label):
@@ -126,7 +126,11 @@ def check_keys(windows: Windows, keys: Collection[str], frame: str = "camera") -
         if key not in LABELS and key != "index":
             raise HandsError(f'unknown batch key "{key}"; {did_you_mean(key, (*LABELS, "index"))}')
         if key not in present:
-            raise HandsError(f'the samples have no "{key}"; they have {", ".join(present)}')
+            label = LABELS.get(key)
+            needs = label.needs if isinstance(label, Label) else ()
+            source = f", which is computed from {' and '.join(needs)}" if needs else ""
+            source += " (Sample.xyz_mm gives the pose)" if "pose" in (key, *needs) else ""
+            raise HandsError(f'the samples have no "{key}"{source}; they have {", ".join(present)}')
     if frame == "ray" and "K" not in windows.labels and any(_in_frame(key) for key in keys):
         raise HandsError('frame="ray" needs the camera K, which the samples lack; use frame="camera"')
 

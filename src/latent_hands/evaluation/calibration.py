@@ -1,4 +1,4 @@
-"""Calibration: the width of q(z | image) with which predicted hands spread as far as their mean errs."""
+"""Calibration: the width of q(z | image) at which the spread of draws equals the error of their mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class Calibration:
 
 
 def calibrate(run: str | Path, samples: Sequence[Sample], write: bool = False) -> Calibration:
-    """Fit [sampling] temperature of a run, so that draws spread as far as their mean errs.
+    """Fit [sampling] temperature of a run, at which the spread of draws equals the error of their mean.
 
     The temperature is fitted to one half of the scenes. The result shows its effect on the other half, too.
 

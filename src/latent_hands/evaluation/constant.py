@@ -1,4 +1,4 @@
-"""The constant part of an error: how much of it one offset of each joint explains, the same for all hands.
+"""The constant part of an error: one offset of each joint, the same for all hands.
 
 It shows that labels and predictions place joints differently, or that a model expects other poses than those
 of the data. It is a diagnosis and no score: the offset comes from the labels that are scored.

@@ -1,4 +1,4 @@
-"""How much of an error can be a joint convention that is not known: the differences between known ones."""
+"""The error that an unknown joint convention can cause, estimated by the differences between known ones."""
 
 from latent_hands.evaluation.camera_space import joint_scores
 from latent_hands.hand.conventions import CONVENTIONS

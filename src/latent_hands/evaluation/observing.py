@@ -28,7 +28,7 @@ MATCH_IOU = 0.3
 LEAST_PX = 36.0
 """Detections with a smaller crop are not judged: hands of less than about 25 pixels are not read reliably."""
 LEAST_VISIBLE = 8
-"""Hands of fewer visible joints count neither as hands nor as anything else."""
+"""Detections of hands with fewer visible joints are ignored."""
 Rows = list[tuple[dict[str, float], float]]
 """Features and target of each hand."""
 
@@ -141,7 +141,7 @@ def _box(hand: Sample) -> Box:
 
 
 def _others(hands: Sequence[Sample], detections: Sequence[Detection]) -> list[Detection]:
-    """Return the detections that are none of the labelled hands."""
+    """Return the detections that match no labelled hand."""
     boxes = [_box(hand) for hand in hands]
     return [each for each in detections if all(iou(each.box_px, box) < MATCH_IOU for box in boxes)]
 

@@ -185,7 +185,7 @@ def _left_form(cpose: Tensor, right: Tensor | None) -> Tensor:
 
 
 def _unknown(points: Tensor) -> Tensor:
-    """Return which hands are unknown, all NaN."""
+    """Return which hands are unknown: all of their numbers are NaN."""
     return points.isnan().all(dim=-1).all(dim=-1)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.registry import Registry
 
 
@@ -96,13 +96,29 @@ def register_order(name: str, places: Sequence[int], about: str = "") -> JointOr
 def reorder(points: Points, source: str, target: str) -> Points:
     """Convert joints (..., 21, c) listed in the order `source` to the order `target`.
 
-    `points` is a numpy array or a torch tensor. The orders are keys of `ORDERS`. Raises HandsError for an
-    unknown order and for a number of joints other than 21.
+    Args:
+        points: a numpy array or a torch tensor.
+        source: "rhd" (RHD, and this package), "stb" (STB), "snap" (MediaPipe, FreiHAND, COCO, Ge 2019),
+            "interhand" (InterHand2.6M), "hands2017" (HANDS 2017, BigHand2.2M), "mano" (MANO, HO-3D), or an
+            order that was registered.
+        target: another one.
+
+    The order of a prediction is "rhd", with the palm in the place of the wrist (`Hand.wrist_mm`). Raises
+    HandsError for an unknown order and for a number of joints other than 21.
+
+    >>> lh.reorder(hand.uv_wrist_form_px, "rhd", "snap")                                      # doctest: +SKIP
     """
-    native, wanted = ORDERS.find(source).places, ORDERS.find(target).places
+    native, wanted = (_order(name).places for name in (source, target))
     if points.ndim < 2 or points.shape[-2] != 21:
         raise HandsError(f"joints must have the shape (..., 21, c), not {tuple(points.shape)}")
     return points[..., [native[wanted.index(place)] for place in range(21)], :]
+
+
+def _order(name: str) -> JointOrder:
+    if name not in ORDERS:
+        legal = "; ".join(f"{known} ({order.about})" for known, order in ORDERS.items())
+        raise HandsError(f'unknown joint order "{name}"; {did_you_mean(name, ORDERS)}; they are {legal}')
+    return ORDERS[name]
 
 
 register_order("rhd", range(21), "RHD: wrist, then thumb to little finger, tip to base")

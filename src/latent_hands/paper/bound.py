@@ -14,8 +14,8 @@ from latent_hands.paper.latent import Latent, Noise, Posterior, draw, means, wit
 from latent_hands.paper.modality import Batch
 
 Feed = Literal["labelled", "all", "rest", "photos"]
-"""The hands that a step learns from: "labelled" ones, "all", the "rest" of which few labels are used, or
-"photos", further images without any label."""
+"""The hands that a step learns from: the "labelled" ones, "all", the "rest", whose labels are used in part,
+or "photos", further images without labels."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Prediction:
 
     @cached_property
     def known(self) -> Bool[Tensor, " batch"] | None:
-        """Return of which samples any number is known; None for images, which are known of all samples."""
+        """Return which samples have any known number; None for images, which every sample has."""
         if self.decoder.modality.is_image:
             return None
         return ~self.truth.isnan().flatten(1).all(dim=1)
 
     def log_likelihood(self) -> Float[Tensor, " batch"]:
-        """Return log p(m | z) of each sample. Unknown numbers count as predicted without error."""
+        """Return log p(m | z) of each sample. Unknown numbers count as if they were predicted exactly."""
         likelihood, truth = self.decoder.modality.likelihood, self.truth
         if self.known is None:
             return likelihood(truth, self.output)
@@ -176,7 +176,7 @@ class Bound:
         return [*explained, *divergence, *further]
 
     def _kl(self, found: Evaluation, factor: str) -> Float[Tensor, " batch"]:
-        """Return the KL of a factor, 0 for samples of which nothing known is decoded from it."""
+        """Return the KL of a factor; 0 for samples without any known modality that is decoded from it."""
         readers = [each for each in found.predictions.values() if factor in each.decoder.factors]
         masks = [each.known for each in readers if each.known is not None]
         kl = found.posterior[factor].kl()

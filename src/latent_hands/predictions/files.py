@@ -43,6 +43,8 @@ def write_hands(
     path = Path(path)
     if isinstance(images, Mapping):
         images = _of_files({Path(file): hands for file, hands in images.items()})
+    if not all(isinstance(image, ImageHands) for image in images):
+        raise HandsError('hands are written with their image files: give {"photo.jpg": hands}')
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         if len(images) != 1:

@@ -29,7 +29,7 @@ FILM_DIAGONAL_MM = math.hypot(36, 24)
 SHAPE_TOLERANCE = 0.02
 """Images are resized copies of each other if their aspect ratios differ by less."""
 LEGAL_FOCAL = (0.3, 30.0)
-"""The focal length over the longer side of the image; EXIF data beyond are not believed."""
+"""Range of the focal length over the longer side of the image; EXIF data outside it are ignored."""
 _EXIF_IFD, _FOCAL_MM, _FOCAL_35MM, _PLANE_X, _PLANE_UNIT, _WIDTH, _HEIGHT = (
     *(0x8769, 37386, 41989, 41486, 41488),
     *(40962, 40963),

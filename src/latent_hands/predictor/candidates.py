@@ -1,4 +1,4 @@
-"""Candidates: hands that may be in an image, the sides they are read as, and what becomes of the readings."""
+"""Candidates: boxes that may show a hand, their readings as left or right hands, and the hands among them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ Read = TypeVar("Read", bound=CropReading)
 Square = TypeVar("Square", bound=Crop)
 First = TypeVar("First", bound="FirstReadings")
 UNCERTAIN = (0.1, 0.9)
-"""Probabilities of a right hand between which a crop is read as both hands."""
+"""A crop is read as both hands if its probability of a right hand is between these."""
 SAME_IOU, SAME_SIDE_IOU, SAME_DISTANCE = 0.7, 0.45, 0.15
 """Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box.
 
@@ -32,11 +32,11 @@ Hands of one side are one at a smaller overlap: a person who holds one hand with
 
 @dataclass(frozen=True)
 class Candidate:
-    """A hand that may be in an image.
+    """A box that may show a hand.
 
     Attributes:
-        box_px: box around it.
-        sides: as which hands it is read.
+        box_px: the box, in pixels.
+        sides: the sides as which the crop is read.
         right: probability that it is a right hand, 0.5 if unknown.
         score: the detector's probability of a hand, None if the box was given.
     """
@@ -48,7 +48,7 @@ class Candidate:
 
     @property
     def likelier(self) -> Handedness:
-        """The likelier of its sides, the right one of two that are equally likely."""
+        """The more probable side; "right" if both are equally probable."""
         return "right" if "right" in self.sides and (self.right >= 0.5 or len(self.sides) == 1) else "left"
 
 
@@ -117,7 +117,7 @@ class Reader(ABC, Generic[Square, Read, First]):
 
     @abstractmethod
     def read_twice(self, photos: Sequence[Square]) -> list[Read]:
-        """Read every crop, and again around the joints that were found."""
+        """Read every crop, then read it again around the joints that were found."""
 
 
 def read_candidates(
@@ -130,8 +130,8 @@ def read_candidates(
 ) -> list[dict[Handedness, Read]]:
     """Return the readings of each candidate, by side.
 
-    A model that decodes `side` reads the likelier side first. Its log-odds decide as which sides the hand is
-    read again.
+    A model that decodes `side` first reads each crop as the more probable side. Its log-odds decide whether
+    the hand is then read as one side or as both.
     """
 
     def photos(sides: Sequence[Sequence[Handedness]]) -> list[Square]:
@@ -164,7 +164,8 @@ def found_hands(
 ) -> list[Hand]:
     """Return the hands among candidates, given the readings of each by side, in the order of the candidates.
 
-    Candidates with a given box are hands. Detected ones may be none, or hands that were found twice.
+    A candidate with a given box is always a hand. A detected one is left out if the rule of presence rejects
+    it, or if it is a hand that was found twice.
     """
     found = []
     for each, by_side in zip(candidates, readings, strict=True):
@@ -175,7 +176,7 @@ def found_hands(
 
 
 def _sides_after(candidate: Candidate, first: CropReading, rule: SideRule) -> tuple[Handedness, ...]:
-    """Return as which sides a candidate is read after its first reading."""
+    """Return the sides as which a candidate is read again after its first reading."""
     if len(candidate.sides) == 1:
         return candidate.sides
     left, right = (first if first.photo.handedness == side else None for side in HANDEDNESS)
@@ -197,7 +198,7 @@ def choose(readings: Mapping[Handedness, Read], right: float, rule: SideRule) ->
 
 
 def distinct(hands: Sequence[Hand]) -> list[Hand]:
-    """Return the hands without those that lie where an earlier one lies."""
+    """Return the hands without those that are the same hand as an earlier one."""
     kept: list[Hand] = []
     for hand in hands:
         if not any(_same(hand, other) for other in kept):

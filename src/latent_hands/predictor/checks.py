@@ -8,6 +8,7 @@ from PIL import Image
 
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.data.formats.image import read_rgb, to_pixels
+from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.boxes import Box
 
@@ -23,7 +24,12 @@ LEAST_FOCAL = 20
 def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
     """Return the pixels of a file, a Pillow image or an array. Raises HandsError for anything else."""
     if isinstance(image, str | Path):
-        return read_rgb(image)
+        path = Path(image)
+        if path.is_dir():
+            raise HandsError(f"{path} is a folder; give its images one at a time")
+        if path.suffix.lower() in FORMATS:
+            raise HandsError(f"{path} is a video; Model.follow reads videos")
+        return read_rgb(path)
     rgb = to_pixels(image) if isinstance(image, Image.Image) else image
     if not isinstance(rgb, np.ndarray):
         kind = type(image).__name__

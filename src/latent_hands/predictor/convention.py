@@ -1,4 +1,4 @@
-"""A hand's joints where another data set places them."""
+"""A predicted hand in another joint convention."""
 
 from dataclasses import replace
 

@@ -78,7 +78,7 @@ class Crop(ABC):
         return self.place(self.along_ray(outputs["pose"]))
 
     def place(self, pose: Any) -> Float[np.ndarray, "21 2"]:
-        """Return the pose's joints in the image, without perspective, placed by the rule that cuts crops.
+        """Return the joints of a pose in the image, without perspective, so that the crop is its own crop.
 
         A crop is centred on the middle MCP. Half its side is the largest distance of a joint from that
         centre along either axis. So the pose's own largest distance gives the pixels of a bone length.

@@ -19,17 +19,17 @@ from latent_hands.predictor.trained_graph import TrainedGraph
 
 DRAWS = 16
 EVERY = 10
-"""Hands are detected in every frame of this distance, and whenever a track was lost."""
+"""Number of frames between two detections. Hands are also detected when a track was lost."""
 UNSEEN = 2
-"""A track ends when so many detections in a row do not find it."""
+"""A track ends after so many detections in a row that do not find it."""
 SAME_IOU = 0.2
-"""A detection belongs to a track if their boxes overlap by more."""
+"""A detection belongs to a track if the intersection over union (IoU) of their boxes is larger."""
 TWICE_IOU = 0.5
-"""Largest overlap of the boxes of two hands; with more, the later one is dropped."""
+"""Largest IoU of the boxes of two hands; above it, the later one is dropped."""
 SAME_HAND_IOU = 0.75
-"""Two tracks whose boxes overlap by more follow one hand; the one that is where it was expected is kept."""
+"""Above this IoU, two tracks follow one hand; the one that is nearer to its expected position is kept."""
 LEAST_IOU = 0.25
-"""A track is lost if the box of its joints overlaps with the expected one by less.
+"""A track is lost if the IoU of the box of its joints with the expected box is smaller.
 
 Of 621 right readings in 8 rendered training sequences, the smallest overlap is 0.34, the largest spread 0.35,
 the largest disagreement 0.20, and the smallest confidence 0.39. The limits leave room for photographs.
@@ -40,11 +40,14 @@ LEAST_CONFIDENCE = 0.3
 """A track is lost if the expected share of joints within 30 mm is smaller."""
 LEAST_SIDE_PX = 8.0
 MOST_GAP_S = 0.5
-"""Tracks end in a gap between two frames that is longer, and a lost track does not return later."""
+"""Tracks end in a longer gap between two frames. A lost track is continued within this time only."""
 REACH = 1.5
-"""A lost track returns at a detection whose centre is nearer, in sides of the larger box."""
+"""A detection continues a lost track if their centres are nearer than this, in sides of the larger box."""
 SURE, READING_SHARE, DETECTION_SHARE = 4.0, 0.3, 0.5
-"""Log odds at which a side is sure. The evidence of one frame counts less, because frames are alike."""
+"""Log-odds at which a side is certain, and the shares with which the evidence of a frame counts.
+
+The shares are below 1, because neighbouring frames are alike.
+"""
 MOST_ODDS = 8.0
 CHANGE_ODDS = 2.0
 """Log odds of the other side at which a track changes its side."""
@@ -62,7 +65,7 @@ class Settings:
 
 @dataclass(eq=False)
 class Follower:
-    """Tracks that are continued frame by frame; a frame is never used for an earlier one.
+    """Tracks that are continued frame by frame, without later frames.
 
     Args:
         graph: The model.
@@ -216,7 +219,7 @@ class Follower:
         return readings[track.handedness]
 
     def _plausible(self, reading: Reading, score: float | None) -> bool:
-        """Return whether a reading is one of a hand in the image."""
+        """Return whether a reading is plausible for a hand that is in the image."""
         height, width = reading.photo.rgb.shape[:2]
         x, y, across, down = reading.box_px
         inside = 0 < x + across / 2 < width and 0 < y + down / 2 < height
@@ -240,7 +243,7 @@ class Follower:
 
 
 def _apart(steps: Sequence[Step]) -> set[int]:
-    """Return the tracks that do not lie where an earlier one lies."""
+    """Return the numbers of the tracks, without those that follow the same hand as an earlier one."""
     kept: list[Step] = []
     for step in steps:
         boxes = [other.reading.box_px for other in kept]

@@ -59,7 +59,7 @@ def checked_settings(
 
 
 def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterator[list[Hand]]:
-    """Yield the hands of each frame, given all frames. An error is raised after those that came before it."""
+    """Yield the hands of each frame, given all frames. An error is raised after the frames before it."""
     frames: list[Sequence[Step]] = []
     broken = None
     try:

@@ -67,7 +67,8 @@ class Hand:
         track: a number that a hand keeps from frame to frame in a video. None for an image.
         angles_deg: (22,) joint angles in degrees, in the order of `hand.rig.articulation.ANGLES`. None
             unless they were asked for (`lh.with_angles`).
-        convention: where in the hand the joints are: the name of a joint convention (docs/data.md).
+        convention: the name of the joint convention: where in the hand the joints are
+            (docs/joint_conventions.md).
     """
 
     handedness: Handedness
@@ -91,6 +92,12 @@ class Hand:
     track: int | None = None
     convention: str = FRAMING
     angles_deg: Float[np.ndarray, "22"] | None = None
+
+    def __repr__(self) -> str:
+        """Return one line: the side, the confidence and the box."""
+        sure = "" if self.confidence is None else f", confidence {self.confidence:.2f}"
+        box = ", ".join(f"{number:.0f}" for number in self.box_px)
+        return f"Hand({self.handedness}{sure}, box_px=({box}), bone_mm={self.bone_mm:g})"
 
     @property
     def box_px(self) -> Box:

@@ -9,12 +9,12 @@ from latent_hands.hand.boxes import Box, iou
 from latent_hands.predictor.crop import CropReading
 
 LEAST = 1e-3
-"""Smallest value of a feature whose logarithm counts, in bone lengths."""
+"""Smaller values of a feature are replaced by this before the logarithm is taken, in bone lengths."""
 LIMITS = ("threshold", "least_score", "least_px")
-"""Settings of rules that are no weights."""
+"""Settings of rules that are not weights."""
 Rule = Handedness | Presence | Confidence
 CERTAIN = 0.999
-"""Probabilities of a detector are taken for at most as certain."""
+"""Probabilities of a detector are clipped to 1 - CERTAIN and CERTAIN."""
 
 
 @dataclass(frozen=True)

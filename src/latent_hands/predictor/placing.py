@@ -8,11 +8,15 @@ from jaxtyping import Float, Float64
 BONE_SPREAD = 0.1
 """Relative standard deviation of an assumed bone: that of RHD's people is 3.9 mm around 36 mm."""
 ALIKE = 21.0
-"""The joints of a hand err together: 21 joints tell as much as one. Fitted to rendered hands."""
-SHRUNK = 4.0
-"""Variance of the joints that the size of a hand in the image lacks, over that which their spreads state.
+"""Factor on the covariance of the palm, because the errors of the 21 joints of a hand are correlated.
 
-It is fitted to the depths of rendered hands (docs/results/depth.md).
+It is fitted to rendered hands.
+"""
+SHRUNK = 4.0
+"""Factor on the variance of the joints by which `unshrunk` enlarges a hand in the image.
+
+Predicted joints are means, so an uncertain hand is too small. The factor is fitted to the depths of rendered
+hands (docs/results/depth.md).
 """
 STEPS, ENOUGH = 6, 1e-9
 """Most steps of Gauss-Newton, and the relative change of the palm after which it stops."""

@@ -51,11 +51,12 @@ class Process:
 
 @dataclass(frozen=True)
 class Motion:
-    """A hand that rests and moves by turns.
+    """The movement of a hand that sometimes rests: a process at rest and a process of movement.
 
     Args:
-        rest, moving: The process of each.
-        change_s: Mean time until the other one may begin.
+        rest: the process at rest.
+        moving: the process of movement.
+        change_s: mean time in seconds until the other process begins.
     """
 
     rest: Process
@@ -97,7 +98,7 @@ class Belief:
 
 
 def begin(values: Numbers, rotation: Matrix, variance: Axes, process: Process) -> Belief:
-    """Return the belief after the first measurement; its velocity is 0, known as well as `process` says."""
+    """Return the belief after the first measurement: velocity 0, with the variance that `process` states."""
     covariance = np.zeros((len(variance), 2, 2))
     covariance[:, 0, 0], covariance[:, 1, 1] = variance, np.square(process.speed)
     return Belief(values, rotation, np.zeros(len(variance)), covariance)

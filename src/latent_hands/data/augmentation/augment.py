@@ -124,7 +124,7 @@ def move_labels(
 
 
 def _hidden(batch: Batch, rows: Bool[Tensor, " batch"], but: Collection[str]) -> Batch:
-    """Return the batch with everything in some rows unknown that a network may predict, `but` these keys."""
+    """Return the batch with NaN in some rows of the labels that networks predict, except the keys `but`."""
     found = dict(batch)
     for key in batch.keys() - set(but):
         label, values = LABELS[key], batch[key]

@@ -17,11 +17,12 @@ _FORM = '"class x y width height": the box\'s centre and size as shares of the i
 
 
 def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[BoxLabel]]:
-    """Read a folder of YOLO's text files, also in folders within it. An empty file says: no hand.
+    """Read a folder of YOLO's text files, also in folders within it.
 
-    The keys are paths relative to the folder, without ending. The names of the classes are those of
-    data.yaml, classes.txt or obj.names, in the folder or above it. A name such as "left" or "right hand"
-    gives the side; without names the sides are unknown. See `hand_classes` for classes that are no hands.
+    An empty file means that the image has no hand. The keys are paths relative to the folder, without ending.
+    The names of the classes are those of data.yaml, classes.txt or obj.names, in the folder or above it. A
+    name such as "left" or "right hand" gives the side; without names the sides are unknown. See
+    `hand_classes` for classes that are no hands.
 
     Sizes are those of the upright image. It is one of `images`, files with the same stem; label files without
     one are then left out. Without `images`, it is beside the text file, or in the folder "images" that stands

@@ -86,7 +86,7 @@ def read_coco(
 
 
 def _all_weighted(samples: list[Sample]) -> list[Sample]:
-    """Return the samples with the weight 1 where none is named, if any is named."""
+    """Return the samples, all with a weight (by default 1) if any of them states one."""
     if all(sample.weight is None for sample in samples):
         return samples
     return [replace(sample, weight=1.0 if sample.weight is None else sample.weight) for sample in samples]

@@ -1,4 +1,4 @@
-"""Joints outside their image: nothing shows them, so a label that calls them visible is wrong."""
+"""Joints outside their image, which labels must not call visible."""
 
 import logging
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def hide_outside(samples: Sequence[Sample], path: Path) -> list[Sample]:
 
 
 def _size_of(image: Path) -> tuple[float, float]:
-    """Return width and height of an image. A broken one has no end; who decodes it reports it."""
+    """Return width and height of an image; infinity for a broken file, whose error is raised later."""
     try:
         with open_image(image) as opened:
             width, height = shown_size(opened)
