@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latent_hands import cli
+from latent_hands import cli, interrupt
 from latent_hands.data.export import export
 from latent_hands.data.prepare import prepare
 from latent_hands.data.store import Cut
@@ -32,8 +32,9 @@ from latent_hands.training.progress import Reporter
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_the_first_signal_is_noted_and_the_second_one_raises(number):
+def test_the_first_signal_is_noted_and_the_second_one_raises(number, monkeypatch):
     before = signal.getsignal(number)
+    monkeypatch.setattr(interrupt, "ONE_REQUEST_S", -1.0)
     with on_interrupt() as event:
         signal.raise_signal(number)
         assert event.is_set()
@@ -41,6 +42,14 @@ def test_the_first_signal_is_noted_and_the_second_one_raises(number):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
     assert exit_code() == 128 + number
+
+
+def test_signals_of_a_launcher_and_of_its_group_are_one_request():
+    with on_interrupt() as event:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(number)
+    assert event.is_set()
+    assert exit_code() == 130
 
 
 def test_a_signal_that_the_program_was_told_to_ignore_is_ignored():

@@ -6,6 +6,7 @@ This module imports nothing heavy, so that a new process can use it before it lo
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
@@ -13,6 +14,8 @@ from types import FrameType
 from typing import NoReturn
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+ONE_REQUEST_S = 1.0
+"""A launcher passes on a signal that its processes also receive themselves, a moment later."""
 _last: int = signal.SIGINT
 _raised = False
 
@@ -44,17 +47,20 @@ def stopping_signals() -> Iterator[None]:
 
 @contextmanager
 def on_interrupt() -> Iterator[threading.Event]:
-    """Yield an event that the first signal of STOPPING sets. The second one raises KeyboardInterrupt.
+    """Yield an event that the first signal of STOPPING sets. A later one raises KeyboardInterrupt.
 
-    Only the main thread receives signals: in another thread the event is never set.
+    Signals within ONE_REQUEST_S of the first are the same request. Only the main thread receives signals: in another thread the event is never set.
     """
-    event = threading.Event()
+    event, first = threading.Event(), 0.0
 
     def note(number: int, frame: FrameType | None) -> None:
-        if event.is_set():
+        nonlocal first
+        if not event.is_set():
+            _remember(number)
+            first = time.monotonic()
+            event.set()
+        elif time.monotonic() - first > ONE_REQUEST_S:
             _raise(number, frame)
-        _remember(number)
-        event.set()
 
     with _handled(note):
         yield event
