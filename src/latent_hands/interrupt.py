@@ -49,7 +49,8 @@ def stopping_signals() -> Iterator[None]:
 def on_interrupt() -> Iterator[threading.Event]:
     """Yield an event that the first signal of STOPPING sets. A later one raises KeyboardInterrupt.
 
-    Signals within ONE_REQUEST_S of the first are the same request. Only the main thread receives signals: in another thread the event is never set.
+    Signals within ONE_REQUEST_S of the first are the same request. Only the main thread receives signals: in
+    another thread the event is never set.
     """
     event, first = threading.Event(), 0.0
 
