@@ -11,6 +11,7 @@ from latent_hands.data import Sample, open_data, read_rgb
 from latent_hands.data.palm import palm_uv_px, palm_xyz_mm
 from latent_hands.predictor import Hand, Model, photo_of
 from latent_hands.predictor.cameras import ImageCamera
+from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.follower import DRAWS, Follower
 from latent_hands.predictor.following import checked_settings
 from latent_hands.predictor.reading import read
@@ -74,11 +75,12 @@ class Series:
 
 
 def series(hands: Sequence[Sequence[Hand]], truth: Sequence_) -> Series:
-    """Return the hand of each frame that is nearest to the true one."""
+    """Return the hand of each frame that is nearest to the true one, in the convention of the labels."""
     xyz_mm, uv_px = np.full_like(truth.xyz_mm, np.nan), np.full_like(truth.uv_px, np.nan)
     for i, found in enumerate(hands):
         if found:
             best = min(found, key=lambda hand: np.linalg.norm(hand.uv_px - truth.uv_px[i]))
+            best = in_convention(best, truth.samples[0].convention or best.convention, truth.bone_mm)
             xyz_mm[i], uv_px[i] = best.xyz_mm - best.xyz_mm[:1], best.uv_px
     return Series(xyz_mm, uv_px)
 

@@ -16,7 +16,7 @@ from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.candidates import distinct
 from latent_hands.predictor.find import hand_of
-from latent_hands.predictor.judging import confidence, is_hand, right_probability
+from latent_hands.predictor.judging import confidence, is_hand, log_odds, right_probability
 from latent_hands.predictor.reading import Reading, mirrored, read
 
 
@@ -141,6 +141,24 @@ def test_hands_of_one_side_are_one_at_a_smaller_overlap(model, image):
     assert 0.5 < iou(hand.box_px, shifted.box_px) < 0.6
     assert len(distinct([hand, shifted])) == 1
     assert len(distinct([hand, replace(shifted, handedness="right")])) == 2
+
+
+def test_confidence_weighs_the_side_the_border_and_whether_the_box_is_given(model, image):
+    photo = Photo.open(image, "left", BOX)
+    (reading,) = read(model, [photo], draws=4)
+    uv = torch.zeros(21, 2)
+    uv[:7] = -100.0  # far beyond the border
+    cut = Reading(photo, reading.outputs | {"uv": uv, "side": torch.tensor([-2.0])})
+    assert cut.outside == pytest.approx(1 / 3)
+    nothing = {"bias": 0.0, "spread": 0.0, "disagreement": 0.0, "score": 0.0, "side_px": 0.0}
+    rules = [
+        Confidence(**nothing, side=0.5),
+        Confidence(**nothing, outside=-3.0),
+        Confidence(**nothing, given=-1.0),
+    ]
+    for rule in rules:
+        assert log_odds(confidence(rule, cut, 40.0, None, PX)) == pytest.approx(-1, abs=1e-3)
+    assert confidence(rules[2], cut, 40.0, 0.9, PX) == 0.5
 
 
 def test_mirroring_twice_changes_nothing(model, image):

@@ -1,6 +1,6 @@
 """Rules that judge found hands are fitted to shares, and state what was observed."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from latent_hands.data.whole_images import hands_by_image
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
 from latent_hands.evaluation import observing, rules
+from latent_hands.evaluation.cutting import cut_through
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
 from latent_hands.evaluation.observing import Observations, observe
 from latent_hands.evaluation.rules import (
@@ -31,7 +32,7 @@ from latent_hands.runs.folder import load_run
 
 SCALARS = list(asdict(Handedness()))
 RNG = np.random.default_rng(0)
-NAMES = ("spread", "disagreement", "score", "side_px")
+NAMES = ("spread", "disagreement", "score", "side_px", "side", "outside", "given")
 
 
 def rows_of(weights: dict[str, float], count: int = 3000) -> list[tuple[dict[str, float], float]]:
@@ -69,6 +70,7 @@ def test_a_reliable_prediction_lies_on_the_diagonal():
 
 def test_a_fitted_confidence_is_reliable_on_other_hands():
     weights = {"bias": 1.0, "spread": -2.0, "disagreement": -0.5, "score": 0.5, "side_px": 0.0}
+    weights |= {"side": 0.3, "outside": -1.0, "given": 0.5}
     rule = fit_confidence(rows_of(weights))
     assert asdict(rule) == pytest.approx(weights, abs=0.1)
     found = report(rule, rows_of(weights))
@@ -133,7 +135,11 @@ def test_hands_are_observed_beside_their_labels(tmp_path: Path, monkeypatch):
     assert len(observe(model, images, complete=True).presence) == 1  # the other detection is too small
     monkeypatch.setattr(observing, "LEAST_PX", 0.0)
     seen = observe(model, images, complete=True)
-    assert (len(seen.handedness), len(seen.confidence)) == (1, 1)
+    assert len(seen.handedness) == 1
+    assert [features["given"] for features, _ in seen.confidence[:2]] == [
+        1,
+        0,
+    ]  # and a cut copy if it is found
     assert [target for _, target in seen.presence] == [1, 0]
     assert 0 <= seen.confidence[0][1] <= 1
     assert len(observe(model, images, complete=False).presence) == 1
@@ -142,6 +148,20 @@ def test_hands_are_observed_beside_their_labels(tmp_path: Path, monkeypatch):
     assert without.confidence[0][0]["score"] == 0
     empty = observe(model, {samples[1].image: []}, complete=True)
     assert len(empty.images_without) == len(empty.presence) / 2 == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cut_image_keeps_joints_on_their_pixels_and_rays(seed, tmp_path: Path):
+    (sample,) = painted_hands(tmp_path, 1)
+    rgb = RNG.integers(0, 255, (200, 240, 3), np.uint8)
+    uv_px = RNG.uniform(60, 180, (21, 2)).astype(np.float32)
+    sample = replace(sample, uv_px=uv_px, K=np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32))
+    part, (moved,) = cut_through(rgb, [sample], np.random.default_rng(seed))
+    corner = np.round(sample.uv_px - moved.uv_px)[0].astype(int)
+    assert np.array_equal(part, rgb[corner[1] :, corner[0] :][: part.shape[0], : part.shape[1]])
+    np.testing.assert_allclose(sample.K[:2, 2] - moved.K[:2, 2], corner)
+    out = ((moved.uv_px < 0) | (moved.uv_px > np.array(part.shape[1::-1]) - 1)).any(axis=1).mean()
+    assert 0 < out < 1
 
 
 def test_a_run_keeps_its_rules(tmp_path: Path, monkeypatch):

@@ -77,6 +77,9 @@ class Confidence:
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
         score: weight of the log-odds of a hand that the detector states; 0 counts where the box was given.
         side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
+        side: weight of the log-odds that the hand is of the side that it is read as, if the model decodes it.
+        outside: weight of the share of the joints that lie outside the image.
+        given: weight of 1 where the box was given.
     """
 
     bias: Coefficient
@@ -84,3 +87,6 @@ class Confidence:
     disagreement: Coefficient
     score: Coefficient
     side_px: Coefficient
+    side: Coefficient = 0.0
+    outside: Coefficient = 0.0
+    given: Coefficient = 0.0

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
 import torch
 
 from latent_hands.data.formats.image import read_rgb
@@ -12,12 +14,15 @@ from latent_hands.data.palm import palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.cutting import cut_through
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import camera_of_image
-from latent_hands.predictor.hand import HANDEDNESS
+from latent_hands.predictor.candidates import choose
+from latent_hands.predictor.checks import Rgb
+from latent_hands.predictor.hand import HANDEDNESS, Handedness
 from latent_hands.predictor.judging import confidence_features, presence_features, side_features
 from latent_hands.predictor.reading import Reading, read_twice
 
@@ -39,7 +44,8 @@ class Observations:
 
     handedness: target 1 (features are turned such that the truth is a right hand).
     presence: target 1 for a detection that is a labelled hand, 0 for any other. Small ones do not count.
-    confidence: target is the share of joints within 30 mm.
+    confidence: target is the share of joints within 30 mm. Each hand counts as it is found, on the side that
+        is chosen, and as it is read with its box and side given; once more where the image's border cuts it.
     images_without: features of the detections in each image without hands.
     """
 
@@ -86,6 +92,9 @@ def observe(
         readings = read_twice(model, photos, draws=DRAWS)
         for i, (hand, detection) in enumerate(zip(hands, matched, strict=True)):
             _add_hand(seen, model, hand, detection, readings[2 * i], readings[2 * i + 1])
+        if hands and use_detector:
+            part, cut = cut_through(rgb, hands, np.random.default_rng(crc32(path.name.encode())))
+            _add_cut(seen, model, part, cut)
         false = [
             presence_features(reading, each.box_px, each.score, model.crop_px)
             for reading, each in zip(readings[2 * len(hands) :], others, strict=True)
@@ -111,10 +120,37 @@ def _add_hand(
         seen.presence.append(
             (presence_features(reading, detection.box_px, detection.score, model.crop_px), 1.0)
         )
-    if (found := _share_right(model, hand, reading)) is not None:
-        share, bone_mm = found
-        score = detection.score if detection else None
-        seen.confidence.append((confidence_features(reading, bone_mm, score, model.crop_px), share))
+    _add_confidence(seen, model, hand, detection, {"left": left, "right": right})
+
+
+def _add_cut(seen: Observations, model: Model, rgb: Rgb, hands: Sequence[Sample]) -> None:
+    """Add the confidence of those hands that are found in a part of an image."""
+    camera = camera_of_image(rgb, rgb.shape[:2], hands[0].K)
+    detections = model.detector.detect(rgb)
+    pairs = [(hand, found) for hand in hands if (found := _match(hand, detections)) is not None]
+    photos = [Photo(rgb, s, crop_of_box(found.box_px), camera.K) for _, found in pairs for s in HANDEDNESS]
+    readings = iter(read_twice(model, photos, draws=DRAWS))
+    for hand, found in pairs:
+        _add_confidence(seen, model, hand, found, {side: next(readings) for side in HANDEDNESS})
+
+
+def _add_confidence(
+    seen: Observations,
+    model: Model,
+    hand: Sample,
+    detection: Detection | None,
+    readings: Mapping[Handedness, Reading],
+) -> None:
+    """Add a hand as it is found, if it is, and as it is read with its side given."""
+    given = readings["right" if hand.side == "right" else "left"]
+    cases: list[tuple[Reading, float | None]] = [(given, None)]
+    if detection is not None:
+        chosen = choose(readings, detection.right, model.experiment.handedness)
+        cases.append((chosen, detection.score))
+    for reading, score in cases:
+        if (found := _share_right(model, hand, reading)) is not None:
+            share, bone_mm = found
+            seen.confidence.append((confidence_features(reading, bone_mm, score, model.crop_px), share))
 
 
 def _share_right(model: Model, hand: Sample, reading: Reading) -> tuple[float, float] | None:

@@ -118,6 +118,13 @@ class CropReading(ABC):
         return disagreement(self.photo.along_ray(self.outputs["pose"]), self.uv_px)
 
     @property
+    def outside(self) -> float:
+        """Return the share of the joints that lie outside the image."""
+        height, width = self.photo.rgb.shape[:2]
+        inside = (self.uv_px > -0.5) & (self.uv_px < np.array([width, height]) - 0.5)
+        return float(1 - inside.all(axis=1).mean())
+
+    @property
     def next_crop(self) -> Box:
         """The crop around the joints that this reading found, with `ROOM`, and `MOST_CHANGE` at most."""
         x, y, side, _ = crop_of_joints(self.uv_px, self.photo.rgb.shape[:2], ROOM)

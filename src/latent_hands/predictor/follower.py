@@ -32,12 +32,15 @@ LEAST_IOU = 0.25
 """A track is lost if the IoU of the box of its joints with the expected box is smaller.
 
 Of 621 right readings in 8 rendered training sequences, the smallest overlap is 0.34, the largest spread 0.35,
-the largest disagreement 0.20, and the smallest confidence 0.39. The limits leave room for photographs.
+and the largest disagreement 0.20. The limits leave room for photographs.
 """
 MOST_SPREAD, MOST_DISAGREEMENT = 0.6, 0.4
 """A track is lost if the mean spread of its joints, or `Reading.disagreement`, is larger, in bone lengths."""
-LEAST_CONFIDENCE = 0.3
-"""A track is lost if the expected share of joints within 30 mm is smaller."""
+LEAST_CONFIDENCE = 0.25
+"""A track is lost if the expected share of joints within 30 mm is smaller.
+
+Of 1,023 rendered hands, 0.3 % of those whose joints are mostly right have less, and 19 % of the wrong ones.
+"""
 LEAST_SIDE_PX = 8.0
 MOST_GAP_S = 0.5
 """Tracks end in a longer gap between two frames. A lost track is continued within this time only."""

@@ -115,6 +115,9 @@ def confidence_features(
         "disagreement": found["disagreement"],
         "score": 0.0 if score is None else log_odds(score),
         "side_px": _enlarged(reading, crop_px),
+        "side": _side(reading),
+        "outside": reading.outside,
+        "given": float(score is None),
     }
 
 

@@ -95,7 +95,7 @@ class Model {
     const readings = {};
     for (const each of sides) readings[each] = await this.readCrop(image, next, each, true);
     const reading = sides.length === 1 ? readings[sides[0]] : this.choose(readings, detection.right);
-    return this.judged(reading, detection, boneMm);
+    return this.judged(image, reading, detection, boneMm);
   }
 
   plausible(right) {
@@ -121,7 +121,7 @@ class Model {
     };
   }
 
-  judged(reading, detection, boneMm) {
+  judged(image, reading, detection, boneMm) {
     const { presence, confidence } = this.about.rules, found = this.features(reading);
     const sidePx = Math.log(Math.min(reading.crop[2] / this.about.side_px, 1));
     const box = boxOf(reading.uv);
@@ -132,8 +132,10 @@ class Model {
         + presence.decoded * (reading.presence ?? 0) + presence.side_px * sidePx;
       if (sigmoid(odds) < presence.threshold) return null;
     }
+    const beyond = ([u, v]) => !(u > -0.5 && v > -0.5 && u < image.width - 0.5 && v < image.height - 0.5);
     const sure = confidence && sigmoid(confidence.bias + confidence.spread * (found.spread + Math.log(boneMm))
-      + confidence.disagreement * found.disagreement + confidence.score * logOdds(detection.score) + confidence.side_px * sidePx);
+      + confidence.disagreement * found.disagreement + confidence.score * logOdds(detection.score) + confidence.side_px * sidePx
+      + (confidence.side ?? 0) * (reading.side ?? 0) + (confidence.outside ?? 0) * mean(reading.uv.map((joint) => +beyond(joint))));
     return {
       handedness: reading.handedness, score: detection.score, confidence: sure, box_px: box, uv_px: reading.uv,
       crop_px: [reading.crop[0], reading.crop[1], reading.crop[2], reading.crop[2]],
