@@ -125,6 +125,7 @@ def test_given_images_are_encoded_as_the_model_was_trained(tmp_path: Path):
 
 def test_a_sheet_has_each_sample_beside_its_nearest_image(tmp_path: Path):
     sampled = sample_images(tiny_model(SYNTHESIS), 5, 0, hands(tmp_path))
+    assert [image.dtype for image in sampled.rgb] == [np.uint8] * 5
     assert sampled.about["pose"]["from"] == "fitted"
     assert len(sampled.near["pixels"]) == 5
     assert sheet(sampled).shape[1] > 3 * 2 * 96

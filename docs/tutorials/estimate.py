@@ -39,12 +39,13 @@ model = lh.load("estimation")
 photo = "docs/pictures/hand.png"
 hand = model.estimate(photo, handedness="left", bone_mm=36.0)
 print(hand.xyz_mm.round(1)[:5])  # palm, then the thumb from its tip
+print(lh.JOINTS[5], "in the image, px:", hand.uv_px[5].round())
 
 # %% [markdown]
 # ## More accuracy, and an error bar
 #
-# `rotations` averages the predictions of rotated crops (test-time augmentation).
-# `draws` decodes hands drawn from the posterior; `spread_mm` is their standard deviation.
+# `rotations` averages the predictions for rotated crops (test-time augmentation).
+# `draws` decodes hands that are drawn from the posterior; `spread_mm` is their standard deviation.
 
 # %%
 hand = model.estimate(photo, handedness="left", bone_mm=36.0, rotations=4, draws=16)
@@ -54,8 +55,9 @@ print(f"mean spread of a joint: {hand.spread_mm.mean():.1f} mm")
 # %% [markdown]
 # ## Draw and save
 #
-# Joints 1 to 20 are five fingers of four joints, each from its tip to its base. Joint 0 is the palm.
-# The overlay shows the joints where the model measures them in the image (`hand.uv_px`).
+# `lh.draw_hands` draws hands over their photo, and `lh.write_hands` writes them as JSON, CSV or NPZ.
+# For a figure of your own: joints 1 to 20 are five fingers of four joints, each from its tip to its
+# base, and joint 0 is the palm. `hand.uv_px` are the joints in the image.
 
 # %%
 figure = plt.figure(figsize=(8, 4))
@@ -71,7 +73,9 @@ for finger in range(5):
 deep.set_box_aspect((1, 1, 1))
 figure.savefig(out / "hand.png", dpi=80)
 plt.close(figure)
-(out / "hand.json").write_text(hand.to_json())
+
+Image.fromarray(lh.draw_hands(photo, [hand])).save(out / "overlay.png")
+lh.write_hands(out / "hand.json", {photo: [hand]})
 print("see", out)
 
 # %% [markdown]

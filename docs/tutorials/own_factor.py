@@ -62,7 +62,7 @@ print(read_skin(samples[0]))
 #
 # Encoders are arrows from a modality to factors, decoders are arrows from factors to a modality.
 # `pose` and `skin` have labels, so Algorithm 1 first disentangles them. Then it embeds the image:
-# the encoder `rgb` learns to find both factors.
+# the encoder `rgb` learns to infer both factors.
 
 # %%
 (out / "skin.toml").write_text("""\

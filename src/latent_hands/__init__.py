@@ -5,7 +5,7 @@ Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
     estimate       load, models, live, Model, Hand, Photo, JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
-    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk
+    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images
     data           Sample, open_data, data_sets, check, export, render
     train          experiment, experiments, train, fine_tune, Experiment
     evaluate       evaluate, render_counterfactual, read_counterfactual
@@ -64,6 +64,9 @@ source is an image, a sample, a hand, or an array of joints (21, 3).
 >>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
 >>> len(walk.images), len(walk.hands)
 (5, 5)
+>>> random = lh.sample_images(synthesis, count=3, seed=1)    # z from the prior, or from latents of `samples`
+>>> random.rgb[0].shape
+(64, 64, 3)
 
 
 Your own data
@@ -141,6 +144,7 @@ if TYPE_CHECKING:
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
     from latent_hands.studies.fine_tuning import fine_tune
+    from latent_hands.studies.sampling.sampled import sample_images
 
 __version__ = version("latent-hands")
 __all__ = [
@@ -176,6 +180,7 @@ __all__ = [
     "render",
     "render_counterfactual",
     "reorder",
+    "sample_images",
     "train",
     "with_angles",
     "write_hands",
@@ -186,6 +191,7 @@ _HOMES = {
     "draw_hands": "predictions.drawing",
     "export": "data.export.export",
     "fine_tune": "studies.fine_tuning.fine_tune",
+    "sample_images": "studies.sampling.sampled.sample_images",
     "read_boxes": "data.formats.boxes.read_boxes",
     "read_counterfactual": "data.read_counterfactual",
     "render": "rendering.sets.dataset.render_dataset",

@@ -33,10 +33,13 @@ class HandMesh(NamedTuple):
 def hand_mesh(hand: Hand) -> HandMesh:
     """Return the mesh of a predicted hand: the CC0 hand of the package, fitted to the joints.
 
-    Shape, angles and place are those of `latent_hands.animation.fit_hands`. The joints of the mesh do not
-    coincide with the prediction, whose proportions no hand needs to have: `error_mm` is the mean distance.
+    The joints of the mesh differ from the prediction, because predicted proportions need not be those of a
+    hand: `error_mm` is their mean distance. Left and right hands have meshes of their own.
 
-    Raises HandsError for a joint convention without a table.
+    Raises HandsError for a joint convention without a table (docs/joint_conventions.md).
+
+    >>> lh.hand_mesh(hand).vertices_mm.shape                                                  # doctest: +SKIP
+    (6841, 3)
     """
     fitted, skin = fit_hands([hand]), Skin.load()
     left = hand.handedness == "left"
@@ -48,9 +51,9 @@ def hand_mesh(hand: Hand) -> HandMesh:
 
 
 def with_angles(hands: Sequence[Hand]) -> list[Hand]:
-    """Return hands with their joint angles (`Hand.angles_deg`); each hand is fitted alone.
+    """Return the hands with their joint angles in degrees (`Hand.angles_deg`), which all files keep.
 
-    Raises HandsError for a joint convention without a table.
+    Raises HandsError for a joint convention without a table (docs/joint_conventions.md).
     """
     return [replace(hand, angles_deg=_angles(fit_hands([hand]))) for hand in hands]
 
@@ -58,10 +61,12 @@ def with_angles(hands: Sequence[Hand]) -> list[Hand]:
 def joint_angles(hand: Hand) -> dict[str, float]:
     """Return the joint angles of a hand in degrees, by name.
 
-    All are 0 for a flat hand with straight fingers and a thumb at rest. Flexion is positive towards the palm,
-    abduction towards the little finger. docs/animation.md has the range of each.
+    The 22 angles are 0 for a flat hand with straight fingers and a thumb at rest. Flexion is positive towards
+    the palm, abduction towards the little finger. docs/animation.md has the names and the range of each.
 
-    Raises HandsError for a joint convention without a table.
+    Raises HandsError for a joint convention without a table (docs/joint_conventions.md).
+
+    >>> lh.joint_angles(hand)["index_pip_flexion"]                                            # doctest: +SKIP
     """
     angles = hand.angles_deg
     if angles is None:

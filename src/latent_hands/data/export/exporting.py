@@ -70,14 +70,17 @@ def export(
     """Write splits of a data set as a new data set in another layout.
 
     Args:
-        name: Name of the source data set, a key of READERS.
+        name: Name of the source data set (`lh.data_sets()`).
         root: Its folder.
         out: Folder of the new data set: new, empty, or with the same export.
-        layout: Name of the new layout, a key of LAYOUTS.
+        layout: "rhd", "freihand" or "coco" (docs/export.md), or a layout that was registered.
         splits: Splits to write, by default all that exist.
-        limit: Keep the first `limit` samples of each split.
+        limit: Number of samples of each split to write, from the first; all by default.
         workers: Number of threads that read and write.
         report: Receives the progress.
+
+    Returns what was written: names, checksums, the joint convention, and `notes` on labels that were changed
+    or lost.
 
     Raises:
         HandsError: if the layout is unknown, `out` has other content, the rest of another export is in the

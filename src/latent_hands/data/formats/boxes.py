@@ -16,15 +16,16 @@ Rank = tuple[int, bool]
 
 
 def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[BoxLabel]]:
-    """Read boxes by the name of their image, in the form that the file's ending names.
+    """Read the boxes of hands from a file, as {name of the image: boxes}. The ending names the format.
 
-    * `.csv`: one line a hand, with the columns file,x,y,width,height[,handedness] (`read_box_csv`).
+    * `.csv`: one line per hand, with the columns file,x,y,width,height[,handedness] (`read_box_csv`).
     * `.json`: COCO's annotations, or a list of files with their boxes (`read_box_json`).
     * A folder: YOLO's text files (`read_box_yolo`), whose keys have no ending. It needs the `images`, or
       finds them by YOLO's rule.
 
-    An image that is listed with no hand has an empty list. Raises HandsError, naming the place and what is
-    legal, if the file is missing or of another form, or if a box is nonsensical.
+    Boxes are in pixels from the upper left corner. An image that is listed without a hand has an empty list.
+    Raises HandsError, naming the place and what is legal, if the file is missing or of another form, or if a
+    box is not valid.
     """
     path = Path(path)
     if path.is_dir():

@@ -71,7 +71,12 @@ class Counterfactuals:
 
 
 def read_counterfactual(root: str | Path, split: str, limit: int | None = None) -> Counterfactuals:
-    """Read one split. `limit` keeps the first groups and the first grids.
+    """Read one split of a counterfactual set: its groups and grids (docs/counterfactual.md).
+
+    Args:
+        root: the folder of the set, which `lh.render_counterfactual` wrote.
+        split: "training" or "evaluation".
+        limit: number of groups and of grids to keep, from the first; all by default.
 
     Raises HandsError as `read_rendered` does, and if the set is not counterfactual, or a group or a grid is
     not complete.

@@ -104,12 +104,12 @@ def render_counterfactual(
 ) -> Path:
     """Render groups and grids of counterfactual images into a folder, and return the folder.
 
-    The default settings are those of the benchmark. Arguments, guarantees and errors are those of
-    `render_dataset`, except:
+    The default settings are those of the benchmark (docs/counterfactual.md). Arguments, guarantees and errors
+    are those of `lh.render`, except:
 
     * `count` and `evaluation_count` are rounded up to whole blocks of 24 images;
     * `seed` decides the training split only;
-    * `scene_size` must not exceed 1: a scene's box must fit into the image;
+    * `scene_size` must not exceed 1, because the box of a scene must fit into the image;
     * images depend on `convention`, because a group keeps the viewpoint of its labels.
     """
     plan = CounterfactualPlan(

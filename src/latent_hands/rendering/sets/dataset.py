@@ -92,20 +92,21 @@ def render_dataset(
     Args:
         out: A new or empty folder, or an unfinished one with the same settings.
         count: Number of training images.
-        size_px: Side of the images, 16 .. 2048.
+        size_px: Side of the images in pixels, 16 to 2048.
         seed: Seed of all random numbers, 0 or more.
         workers: Number of processes. None is one for each core, and one in all for fewer than 60 images.
         poses_per_scene: Number of images that share a scene.
         evaluation_count: Number of evaluation images, from other scenes; None takes a tenth of `count`.
-        scene_size: Range of the side of a scene's box, in image sides (see `sample_scene`).
-        defocus: Range of the background's blur, in image sides (see `defocused`); None changes no blur.
-        convention: Convention of the labels: where the joints lie in the hand.
-        poses: A file of poses (see `pose_file`).
-        poses_share: Share of images whose pose comes from that file, 0 .. 1.
-        variety: Share of scenes with each kind of variety (see `varied`).
-        factor_tags: Also write one image of each scene's person alone and one of its background alone.
-        shard: "I/N" renders the I-th of N portions (see `write_set`); None renders everything.
-        progress: Show a progress bar.
+        scene_size: Smallest and largest side of the square around a hand, over the side of the image.
+        defocus: Smallest and largest blur of the background (standard deviation), over the side of the image;
+            None blurs a third of the scenes.
+        convention: The joint convention of the labels (docs/joint_conventions.md).
+        poses: A file of poses that `latent-hands retarget` wrote; None draws poses.
+        poses_share: Share of images whose pose comes from that file, 0 to 1.
+        variety: Share of scenes with each kind of variety (docs/rendering.md).
+        factor_tags: Whether to write images of each scene's person alone and of its background alone.
+        shard: "I/N" renders portion I of N (docs/many_machines.md); None renders everything.
+        progress: Whether to show a progress bar.
 
     Raises HandsError if a setting is out of range or a file cannot be written. Also raises HandsError if the
     folder holds other files, or images of other settings.

@@ -35,14 +35,20 @@ GROUPS, CELL_PX = 4, 96
 class Sampled:
     """Images of random latents.
 
-    images: in [-1, 1].
-    about: what was drawn: seed, distributions, and the distances to given images.
-    near: the nearest given images by kind of distance, for each sample.
+    Attributes:
+        images: in [-1, 1].
+        about: what was drawn: seed, distributions, and the distances to given images.
+        near: the nearest given images by kind of distance, for each sample.
     """
 
     images: Float[Tensor, "n 3 px px"]
     about: dict[str, Any]
     near: dict[str, list[ImageArray]]
+
+    @property
+    def rgb(self) -> list[ImageArray]:
+        """The images as bytes (height, width, 3)."""
+        return to_images(self.images)
 
 
 def roles(subject: Subject) -> dict[str, synthesis.Factors]:
@@ -54,7 +60,7 @@ def roles(subject: Subject) -> dict[str, synthesis.Factors]:
 def sample_images(
     model: Model,
     count: int,
-    seed: int,
+    seed: int = 0,
     samples: Sequence[Sample] = (),
     fitted: bool | None = None,
     features: FeatureReader | None = None,
