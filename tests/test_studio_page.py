@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from studios import instrument
+from studios import instrument, labelled
 from tiny_models import ESTIMATION, noise_image, tiny_model
 
 from latent_hands.predictor import Model, Photo
 from latent_hands.studio import photographs
+from latent_hands.studio.data_set import DataSet
 from latent_hands.studio.photographs import encode_png
 
 pytest.importorskip("viser", reason="the extra studio is not installed")
@@ -42,7 +43,8 @@ def studio(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Shared, "prepare", lambda shared: None)  # it would load the shipped estimator
     run = instrument().model.save(tmp_path / "run")
-    running = Studio((str(run),), port=18080)
+    data = DataSet([labelled(tmp_path / "hands", name) for name in ("00007", "00008")], "evaluation of hands")
+    running = Studio((str(run),), port=18080, data=data)
     hand = replace(tiny_model(ESTIMATION).estimate(Photo.open(noise_image())), convention="rhd_bones")
     monkeypatch.setattr(Model, "find", lambda *_, **__: [hand])
     running.shared._estimator = instrument().model
@@ -169,6 +171,21 @@ def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path)
 
     outside = [url for url in user.requests if not url.startswith((studio.url, "data:", "blob:"))]
     assert outside == []
+
+
+def test_a_user_loads_the_parts_of_a_hand_of_the_data_set(browser, studio):
+    user = User(browser, studio)
+    user.tab.get_by_role("tab", name="Data").click()
+    user.tab.locator("input[value='00007']").fill("8")
+    user.tab.get_by_role("button", name="Show", exact=True).click()
+    eventually(lambda: user.page.sample is not None)
+    assert user.page.sample.name == "00008"
+    for part in ("pose", "tag", "image"):
+        user.changes_image(lambda part=part: user.tab.get_by_role("button", name=part, exact=True).click())
+        eventually(lambda part=part: user.tab.get_by_text(f"{part} of 00008").count())
+    assert set(user.session.state.sources.values()) == {"image of 00008"}
+    user.tab.get_by_role("button", name="Next", exact=True).click()
+    eventually(lambda: user.page.sample.name == "00007")
 
 
 def test_uploads_are_limited_and_pages_have_states_of_their_own(browser, studio, tmp_path, monkeypatch):

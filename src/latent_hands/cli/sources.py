@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.data.formats.box_label import Box
+from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
 from latent_hands.predictions import name_files, read_json
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
@@ -41,26 +42,6 @@ def find_samples(
         raise HandsError(f'where is the data set "{data}"? Give its folder with --root DIR')
     samples = open_data(data, root, split, None if ids else limit)
     return [require_sample(text, samples, f"{split} of {root}") for text in ids] if ids else samples
-
-
-def require_sample(text: str, samples: Sequence[Sample], where: str) -> Sample:
-    """Return the sample with this number or name. Raises HandsError if `where` has none."""
-    sample = find_sample(text, samples)
-    if sample is None:
-        kind = "number" if samples[0].name.isdecimal() else "name"
-        raise HandsError(
-            f'no image "{text}" in {where}; select one of its {len(samples)} images by {kind}: '
-            f"{samples[0].name} .. {samples[-1].name}"
-        )
-    return sample
-
-
-def find_sample(text: str, samples: Sequence[Sample]) -> Sample | None:
-    """Return the sample with this number or name, or None. Numbers may omit leading zeros."""
-    for sample in samples:
-        if text == sample.name or (text.isdecimal() and text.zfill(len(sample.name)) == sample.name):
-            return sample
-    return None
 
 
 def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:

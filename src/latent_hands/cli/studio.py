@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import RUNS_HELP
+from latent_hands.cli.options import RUNS_HELP, Limit, OptionalData, OptionalRoot, Split
 
 
 def studio(
@@ -16,16 +16,22 @@ def studio(
     ] = ("synthesis",),
     host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, arg(metavar="N")] = 8080,
+    data: OptionalData = None,
+    root: OptionalRoot = None,
+    split: Split = "evaluation",
+    limit: Limit = None,
 ) -> None:
     """Move a hand and its factors in the browser, and see the decoded image.
 
     $ latent-hands studio
     $ latent-hands studio runs/mine synthesis --port 9000
+    $ latent-hands studio --data rendered --root hands
 
     Output: the address of the page. Ctrl-C ends the studio.
 
     Drag fingertips and wrist of a 3D hand, move the factors along their principal directions, load the hands
-    of photographs, swap factors, walk along them, draw them from their posteriors, and save the state.
+    of photographs and of a data set, swap factors, walk along them, draw them from their posteriors, and
+    save the state.
 
     The command needs the extra `studio`, and no internet. docs/studio.md explains the page.
 
@@ -34,9 +40,13 @@ def studio(
             machines of the network do, without a password.
         port: The port, or the next free one.
     """
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.studio.data_set import DataSet
     from latent_hands.studio.page.serving import Studio
 
-    running = Studio(runs or ("synthesis",), host, port)
+    samples = find_samples(data, root, split, (), limit) if data else []
+    shown = DataSet(samples, f"{split} of {root}") if data else None
+    running = Studio(runs or ("synthesis",), host, port, shown)
     print(f"studio at {running.url}  (Ctrl-C ends it)", flush=True)
     try:
         while True:

@@ -59,12 +59,14 @@ class Instrument:
         return self._posterior(self.posed, {"pose": pose, "cpose": cpose, "viewpoint": viewpoint})
 
     @torch.inference_mode()
-    def image_posterior(self, images: Float[Tensor, "n 3 px px"], factors: Sequence[str]) -> Posterior:
-        """Return q of some factors, given crops in [-1, 1].
+    def image_posterior(
+        self, images: Float[Tensor, "n 3 px px"], factors: Sequence[str], reads: str = "rgb"
+    ) -> Posterior:
+        """Return q of some factors, given crops in [-1, 1] of the modality `reads`, "rgb" or "tag".
 
-        Raises HandsError if the run cannot infer them from images.
+        Raises HandsError if the run cannot infer them from such images.
         """
-        return self._posterior(tuple(factors), {"rgb": images})
+        return self._posterior(tuple(factors), {reads: images})
 
     @torch.inference_mode()
     def images(self, latent: synthesis.Samples) -> list[ImageArray]:
@@ -89,8 +91,13 @@ class Instrument:
 
     def reads_images(self, factors: Iterable[str]) -> bool:
         """Return whether encoders of images infer all of these factors."""
+        return set(factors) <= set(self.inferred("rgb"))
+
+    def inferred(self, reads: str) -> tuple[str, ...]:
+        """Return the factors that encoders of a modality infer."""
         arrows = [self.vae.encoder(name) for name in self.vae.encoders]
-        return set(factors) <= {each for arrow in arrows if arrow.reads == "rgb" for each in arrow.factors}
+        found = {factor for arrow in arrows if arrow.reads == reads for factor in arrow.factors}
+        return tuple(factor for factor in self.sizes if factor in found)
 
     def prior(self, seed: int) -> Latent:
         """Return a draw of the factors `others` from N(0, I)."""

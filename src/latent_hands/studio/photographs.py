@@ -4,9 +4,11 @@ import io
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 
 from latent_hands.data.formats.image import decode, open_image
@@ -91,12 +93,17 @@ def factors_of(instrument: Instrument, photograph: Photograph, index: int) -> tu
     hand = in_convention(photograph.hands[index], FRAMING)
     photo = crop_photo(instrument, photograph, hand)
     left = photo.as_left()
-    pose = geometry.normalise(torch.from_numpy(photo.along_ray(hand.pose)).float())[0]
-    pose = geometry.mirror(pose) if hand.handedness == "right" else pose
+    pose = left_pose(photo, hand.pose)
     posterior = instrument.pose_posterior(pose[None])
     if instrument.others and instrument.reads_images(instrument.others):
         posterior |= instrument.image_posterior(left.crop(instrument.model.crop_px), instrument.others)
     return posterior, pose
+
+
+def left_pose(photo: Photo, xyz: Any) -> Float[torch.Tensor, "21 3"]:
+    """Return the 3DPose of joints (21, 3) in the camera frame as a left hand, along the ray of its crop."""
+    pose = geometry.normalise(torch.from_numpy(photo.along_ray(xyz)).float())[0]
+    return geometry.mirror(pose) if photo.handedness == "right" else pose
 
 
 def crop_photo(instrument: Instrument, photograph: Photograph, hand: Hand) -> Photo:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latent_hands import draw
+from latent_hands.data.sample import Sample
 from latent_hands.draw import ImageArray
+from latent_hands.studio.data_set import PARTS, DataSet, Part
 from latent_hands.studio.page import panels
 from latent_hands.studio.page.keys import HELP, KEYS, add_keys
 from latent_hands.studio.photographs import Photograph
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from latent_hands.studio.page.page import Page
 
 LEFT_PX, RIGHT_PX = 420, 400
-_KEPT_PX = 180
+_KEPT_PX, _PART_PX = 180, 120
 _EMPTY = np.full((8, 8, 3), 236, np.uint8)
 
 
@@ -39,6 +41,9 @@ class Controls:
             self._build_hand(runs, run)
         with tabs.add_tab("Photograph", "photo"):
             self._build_photograph()
+        if page.shared.data is not None:
+            with tabs.add_tab("Data", "database"):
+                self._build_data(page.shared.data)
         with tabs.add_tab("A and B", "arrows-exchange"):
             self._build_places()
         with tabs.add_tab("Save", "device-floppy"):
@@ -66,6 +71,11 @@ class Controls:
         names = [f"{i + 1} {_about(hand)}" for i, hand in enumerate(photograph.hands)] or ["none"]
         self.hand.options = names
         self.hand.value = names[0]
+
+    def show_sample(self, sample: Sample, pictures: Mapping[Part, ImageArray]) -> None:
+        """Show an image of the data set and its parts, under its name."""
+        self.sample_name.value = sample.name
+        self.parts.image = draw.grid([list(pictures.values())], list(pictures), cell_px=_PART_PX)
 
     def show_kept(self, images: Mapping[str, ImageArray]) -> None:
         """Show the images of the states that were kept, by their places."""
@@ -159,6 +169,24 @@ class Controls:
         async def _(_: Any) -> None:
             index = self.hand.options.index(self.hand.value)
             page.submit("load", lambda _: page.load_hand(index, chosen.value))
+
+    def _build_data(self, data: DataSet) -> None:
+        gui, page = self._gui, self._page
+        self.sample_name = gui.add_text(
+            "image", data.samples[0].name, hint=f"The number or name of one of {len(data.samples)} images."
+        )
+
+        def beside(steps: int) -> Callable[[Session], None]:
+            return lambda _: page.show_sample(
+                lambda data: data.beside(page.sample, steps) if page.sample else data.samples[0]
+            )
+
+        def show(_: Session) -> None:
+            page.show_sample(lambda data: data.find(self.sample_name.value))
+
+        self._buttons("", {"Show": show, "Previous": beside(-1), "Next": beside(1)})
+        self.parts = gui.add_image(_EMPTY, jpeg_quality=90)
+        self._buttons("load", {part: lambda _, p=part: page.load_sample(p) for part in PARTS})
 
     def _build_places(self) -> None:
         gui, page = self._gui, self._page

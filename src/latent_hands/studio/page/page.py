@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 
+from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.studio import skin
+from latent_hands.studio.data_set import DataSet, Part, pictures_of
+from latent_hands.studio.data_set import factors_of as sample_factors
 from latent_hands.studio.leakage import leakage
 from latent_hands.studio.page import panels
 from latent_hands.studio.page.controls import Controls
@@ -42,6 +45,7 @@ class Page:
         self.client, self.shared = client, shared
         self.session = Session(shared.instrument(run), FIRST_SEED)
         self.photograph: Photograph | None = None
+        self.sample: Sample | None = None
         self.latencies = deque[float](maxlen=500)
         """Seconds from a drag or a slider to its image, without the network."""
         self._quiet: threading.Timer | None = None
@@ -117,6 +121,20 @@ class Page:
         kept = {name: q for name, q in posterior.items() if name in wanted}
         shown = pose if set(kept) & set(instrument.posed) else None
         self.session.load(kept, f"{self.photograph.name}, hand {index + 1}", shown)
+
+    def show_sample(self, find: Callable[[DataSet], Sample]) -> None:
+        """Show an image of the data set, whose factors can then be loaded."""
+        if self.shared.data is None:
+            raise HandsError("the studio has no data set: start it with --data NAME --root DIR")
+        self.sample = find(self.shared.data)
+        self.controls.show_sample(self.sample, pictures_of(self.session.instrument, self.sample))
+
+    def load_sample(self, part: Part) -> None:
+        """Load the factors of a part of the shown image of the data set."""
+        if self.sample is None:
+            raise HandsError("no image is shown: select one first")
+        posterior, pose = sample_factors(self.session.instrument, self.sample, part)
+        self.session.load(posterior, f"{part} of {self.sample.name}", pose)
 
     def keep(self, place: str) -> None:
         """Keep the state at a place, and show what is kept."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from latent_hands.studio.data_set import DataSet
 from latent_hands.studio.page.hosting import open_server
 from latent_hands.studio.page.page import Page
 from latent_hands.studio.page.shared import Shared
@@ -18,12 +19,19 @@ class Studio:
         runs: the runs that pages may load; the first is shown first.
         host: the address to listen on. Only this machine reaches 127.0.0.1.
         port: the port, or the next free one.
+        data: the data set whose images pages may load; None without one.
 
     Raises HandsError without viser, for an unknown run, and for an address that cannot be used.
     """
 
-    def __init__(self, runs: Sequence[str], host: str = "127.0.0.1", port: int = 8080):
-        self.shared, self.run = Shared(runs), runs[0]
+    def __init__(
+        self,
+        runs: Sequence[str],
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        data: DataSet | None = None,
+    ):
+        self.shared, self.run = Shared(runs, data), runs[0]
         self.shared.instrument(self.run)
         self.pages: dict[int, Page] = {}
         self.server = open_server(host, port)

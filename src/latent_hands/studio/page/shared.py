@@ -10,6 +10,7 @@ from latent_hands.hand.conventions import FRAMING
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model
 from latent_hands.runs.shipped import shipped_runs
+from latent_hands.studio.data_set import DataSet
 from latent_hands.studio.instrument import Instrument
 from latent_hands.studio.puppet import Puppet
 from latent_hands.studio.work import Work
@@ -26,11 +27,13 @@ class Shared:
     Args:
         names: the runs that pages may load: run folders, or names of shipped models. Shipped models are
             added. Pages cannot load anything else from this machine.
+        data: the data set whose images pages may load; None without one.
     """
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, names: Sequence[str], data: DataSet | None = None):
         torch.set_num_threads(THREADS)
         self.names = tuple(dict.fromkeys([*names, *shipped_runs()]))
+        self.data = data
         self.work = Work()
         self._loading = threading.Lock()
         self._instruments: dict[str, Instrument] = {}
