@@ -118,7 +118,7 @@ def test_an_image_of_freihands_size_is_kept(painted, tmp_path, monkeypatch):
 
 
 def test_coco_names_its_joints(painted, tmp_path):
-    export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+    export("painted", tmp_path, tmp_path / "out", "coco", split="training")
     content = json.loads((tmp_path / "out/annotations/training.json").read_text())
     (category,) = content["categories"]
     assert category["keypoints"] == list(KEYPOINTS)

@@ -46,7 +46,7 @@ class Exported:
         convention: Joint convention of the labels; None if it is not known.
         names: Names in the source of the hands of each split, in the order of the export.
         sources: Digest of the source of each split.
-        notes: What users of the new set should know.
+        notes: Sentences about labels that were changed or lost.
     """
 
     layout: str
@@ -62,7 +62,7 @@ def export(
     root: str | Path,
     out: str | Path,
     layout: str,
-    splits: Sequence[str] | None = None,
+    split: str | Sequence[str] | None = None,
     limit: int | None = None,
     workers: int = 2,
     report: Report | None = None,
@@ -74,7 +74,7 @@ def export(
         root: Its folder.
         out: Folder of the new data set: new, empty, or with the same export.
         layout: "rhd", "freihand" or "coco" (docs/export.md), or a layout that was registered.
-        splits: Splits to write, by default all that exist.
+        split: One or more splits to write, by default all that exist.
         limit: Number of samples of each split to write, from the first; all by default.
         workers: Number of threads that read and write.
         report: Receives the progress.
@@ -89,7 +89,7 @@ def export(
     """
     chosen = LAYOUTS.find(layout)
     out = Path(out)
-    read = _read(name, Path(root), splits, limit)
+    read = _read(name, Path(root), (split,) if isinstance(split, str) else split, limit)
     hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
     exported = Exported(
         layout,
