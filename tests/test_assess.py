@@ -276,7 +276,7 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
 @pytest.mark.parametrize("draws", [-1, 0, 1])
 def test_too_few_draws_are_refused_before_anything_is_measured(draws):
     subject = Subject(nothing_runs(perfect_model(KNOWN)))
-    with pytest.raises(HandsError, match=f"draws is {draws}; it must be 2 or more"):
+    with pytest.raises(HandsError, match=f"draws is {draws}; it must be between 2 and 1,000"):
         assess_run(subject, BENCHMARK, draws=draws)
 
 

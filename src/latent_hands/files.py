@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from latent_hands.errors import HandsError
+
 _TEMPORARY = ".part-"
 _LEFT_SECONDS = 24 * 3600
 """A temporary file that nobody has written to for so long was left by a killed process."""
@@ -63,6 +65,18 @@ def link_files(source: Path, target: Path, wanted: Callable[[Path], bool]) -> No
             os.link(path, place)
         except OSError:
             shutil.copyfile(path, place)
+
+
+def check_file(path: Path) -> None:
+    """Raise HandsError if `path` cannot be a file: it is a folder, or a part of it is a file.
+
+    Commands call it before long work whose result they will write there.
+    """
+    if path.is_dir():
+        raise HandsError(f"{path} is a folder; give the name of a file")
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise HandsError(f"{nearest} is a file; {path.name} must be in a folder")
 
 
 def append_text(path: Path, text: str) -> None:

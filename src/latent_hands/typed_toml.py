@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -110,6 +111,8 @@ def convert(hint: Any, value: Any, where: str, key: str) -> Any:
     if is_dataclass(hint):
         return read(hint, value, where, key)  # pyright: ignore[reportArgumentType]
     if hint is float and type(value) is int:
+        if abs(value) > sys.float_info.max:
+            raise HandsError(f"{where}: {key} is {value}; numbers must be below 1.8e308")
         return float(value)
     if type(value) is not hint:
         raise HandsError(f"{where}: {key} is {value!r}, which is not {_PLAIN[hint]}")
@@ -149,6 +152,7 @@ def override(table: Table, arguments: Sequence[str]) -> Table:
 
     An argument is `--section.key value` or `--section.key=value`, to any depth. Dashes are treated as
     underscores. A value that is not TOML is text: `--data.root hands --algorithm.encode '["rgb"]'`.
+    Raises HandsError for other arguments, and for bytes that are not UTF-8, which no TOML file can hold.
     """
     table = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
     pending = list(arguments)
@@ -161,6 +165,8 @@ def override(table: Table, arguments: Sequence[str]) -> Table:
             if not pending:
                 raise HandsError(f"{option} has no value; write {option} VALUE")
             text = pending.pop(0)
+        if any("\ud800" <= character <= "\udfff" for character in name + text):
+            raise HandsError(f"{name} is {text}, which is not a text in UTF-8")
         *path, key = name[2:].replace("-", "_").split(".")
         inner = table
         for part in path:

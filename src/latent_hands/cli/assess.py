@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from latent_hands.studies.assess.judge import Judge
     from latent_hands.studies.assess.kernel_distance import FeatureReader
 
+ASSESSMENT = "assessment.json"
 PROBE_IMAGES = 4000
 """Number of images that probes learn from."""
 
@@ -65,18 +66,31 @@ def assess(
         out: Also write assessment.json, and transfers.png: transfers and their ground truth.
     """
     from latent_hands.cli.assess_tables import print_assessment
+    from latent_hands.files import check_file
     from latent_hands.predictor import Model
     from latent_hands.runs.hub import pinned
-    from latent_hands.studies.assess import Subject, assess_run, open_benchmark, read_probe_images
+    from latent_hands.studies.assess import (
+        Subject,
+        assess_run,
+        check_draws,
+        check_epochs,
+        open_benchmark,
+        read_probe_images,
+    )
 
+    check_draws(draws)
+    check_epochs(epochs)
+    for file in (judge, out and out / ASSESSMENT):
+        if file is not None:
+            check_file(file)
     model = Model.load(run)
     data, subject = model.experiment.data, Subject(model.vae, model.device)
     other = find_estimator(data, estimator)
+    samples = scenes and open_scenes(model, scenes, PROBE_IMAGES)
     benchmark = open_benchmark(
         root, model.crop_px, data.right_hands, data.frame, data.convention, limit, subject.tags()
     )
     with progress_bars() as advance:
-        samples = scenes and open_scenes(model, scenes, PROBE_IMAGES)
         reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
         probe_images = (
             read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
@@ -98,7 +112,7 @@ def assess(
         from latent_hands.studies.assess import transfer_sheet
 
         save_image(transfer_sheet(benchmark, images), out / "transfers.png")
-        write_text(out / "assessment.json", text + "\n")
+        write_text(out / ASSESSMENT, text + "\n")
     if json:
         print(text)
     else:

@@ -64,14 +64,8 @@ def fine_tune(
     from latent_hands.cli.tables import print_json
     from latent_hands.data import open_data
     from latent_hands.data.sample import with_handedness
-    from latent_hands.errors import HandsError
     from latent_hands.studies import fine_tuning
 
-    if not 0.1 <= held_out <= 0.9 or updates < 1:
-        raise HandsError(
-            f"--held-out is {held_out:g} and --updates {updates}; the share must be between 0.1 and 0.9, "
-            "and the updates 1 or more"
-        )
     samples = with_handedness(open_data(data, root, split, limit), handedness)
     if convention is not None:
         samples = [replace(sample, convention=convention) for sample in samples]

@@ -9,6 +9,7 @@ from tyro.conf import Positional, arg
 from latent_hands.cli.options import Data, Json, Limit, Root, Split
 from latent_hands.cli.tables import print_json, print_table
 from latent_hands.errors import HandsError
+from latent_hands.files import check_file
 
 
 def retarget(
@@ -38,8 +39,7 @@ def retarget(
 
     if out.exists():
         raise HandsError(f"{out} exists; give the name of a new file")
-    if out.parent.exists() and not out.parent.is_dir():
-        raise HandsError(f"{out.parent} is a file; {out.name} must be in a folder")
+    check_file(out)
     hands = fit_hands(open_data(data, root, split, limit), progress=True)
     kept, summary = hands.kept, hands.summary()
     if not kept.any():

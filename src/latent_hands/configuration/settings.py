@@ -15,6 +15,7 @@ from latent_hands.typed_toml import Range
 
 Rate = Annotated[float, Range(1e-8, 10.0)]
 Share = Annotated[float, Range(0.0, 0.9)]
+Seed = Annotated[int, Range(0, 2**31 - 1)]
 Minutes = Annotated[float, Range(0.001, 1e6)]
 
 
@@ -181,7 +182,7 @@ class Training:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: Annotated[int, Range(0, 1_000_000)] = 0
     weight_decay: Annotated[float, Range(0.0, 10.0)] = 0.0
-    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
+    seed: Seed = 0
     validate_every: Count = 1000
     checkpoint_minutes: Minutes = 10.0
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from latent_hands.draw.skeletons import INK, PAPER, RULE, ImageArray
 from latent_hands.errors import HandsError
-from latent_hands.files import write_whole
+from latent_hands.files import check_file, write_whole
 
 FRAME_MS = 80
 WRITTEN = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
@@ -78,9 +78,15 @@ def save_image(image: ImageArray, path: Path) -> Path:
 
     Raises HandsError for an ending of no image format.
     """
+    check_image_file(path)
+    return write_drawing(path, lambda temporary: Image.fromarray(image).save(temporary))
+
+
+def check_image_file(path: Path) -> None:
+    """Raise HandsError if no image can be written to this file, for its ending or its folder."""
     if Image.registered_extensions().get(path.suffix.lower()) not in WRITTEN:
         raise HandsError(f"{path} does not end like an image file; use .png, .jpg, .webp, .tif or .bmp")
-    return write_drawing(path, lambda temporary: Image.fromarray(image).save(temporary))
+    check_file(path)
 
 
 def save_gif(frames: Sequence[ImageArray], path: Path) -> Path:

@@ -13,9 +13,13 @@ from jaxtyping import Float
 from scipy.optimize import least_squares
 from torch import Tensor
 
+from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS, PALMAR, Convention
 from latent_hands.hand.rig.proportions import BENDING, PALM_JOINTS, Proportions, mean_hand, of_model
 from latent_hands.hand.skeleton import FINGERS, JOINTS, MIDDLE_MCP, MIDDLE_PIP, PARENTS
+from latent_hands.typed_toml import write_key
+
+MOST_PENALTY = 1000
 
 Moves = dict[str, dict[str, float]]
 Direction = tuple[str, str, str]
@@ -59,8 +63,10 @@ def fit_convention(
 
     `hands` are LEFT hands in RHD's order with the wrist as joint 0, in any unit and frame. `penalty` weighs
     the movement of keypoints against the proportions; both are in middle MCP-PIP bones. `statistic` reduces
-    the proportions of the hands to those of one.
+    the proportions of the hands to those of one. Raises HandsError for a penalty that is not from 0 to 1000.
     """
+    if not 0 <= penalty <= MOST_PENALTY:
+        raise HandsError(f"penalty is {penalty:g}; it must be between 0 and {MOST_PENALTY}")
     wanted = Proportions.of(hands).reduced(statistic)
     moves = _fit_moves(wanted, penalty)
     convention = Convention(about="", calibrated="", hands=len(hands), moves=moves)
@@ -94,6 +100,7 @@ def to_toml(name: str, convention: Convention) -> str:
         f"{key} = {{ {', '.join(f'{target} = {share}' for target, share in each.items())} }}"
         for key, each in convention.moves.items()
     )
+    name = write_key(name)
     lines = [
         f"[{name}]",
         f'about = "{convention.about}"',

@@ -25,7 +25,7 @@ from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
-from latent_hands.files import is_temporary, write_text
+from latent_hands.files import check_file, is_temporary, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import one_writer
 from latent_hands.paper.graph import DisentangledVAE
@@ -53,11 +53,12 @@ class Place:
 
 
 def check_new(out: Path) -> None:
-    """Raise HandsError if a new run cannot use this folder: it already holds a run, or it is a file."""
+    """Raise HandsError if a new run cannot use this folder: it holds a run, or a part of it is a file."""
     if (out / EXPERIMENT).exists():
         raise HandsError(f"{out} already holds a run: continue it with --resume or choose another folder")
     if out.exists() and not out.is_dir():
         raise HandsError(f"{out} cannot be a run folder: it is a file")
+    check_file(out / EXPERIMENT)
 
 
 def start_run(out: Path, experiment: Experiment) -> Path:

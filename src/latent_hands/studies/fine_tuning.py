@@ -10,22 +10,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from latent_hands import api
 from latent_hands.build.phases import bound
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
-from latent_hands.configuration.settings import PhasePlan, Supervision
+from latent_hands.configuration.settings import PhasePlan, Rate, Seed, Supervision
 from latent_hands.data import Sample
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
+from latent_hands.runs.folder import check_new
 from latent_hands.runs.hub import pinned
 from latent_hands.studies.gain import scores_of, warnings
 from latent_hands.studies.held_out import LEAST, split_samples
+from latent_hands.typed_toml import Range, read
 
 UPDATES, BATCH = 300, 16
 """Updates of a fine-tuning, and hands in a batch."""
@@ -40,14 +42,16 @@ class Tuning:
     """How a run is fine-tuned.
 
     Attributes:
+        held_out: share of the hands to hold out.
         updates: number of updates.
         learning_rate: learning rate of Adam at the beginning; it falls to zero.
         seed: seed of the order and the augmentation.
     """
 
-    updates: int = UPDATES
-    learning_rate: float = LEARNING_RATE
-    seed: int = 0
+    held_out: Annotated[float, Range(0.1, 0.9)] = 0.3
+    updates: Annotated[int, Range(1, 1_000_000)] = UPDATES
+    learning_rate: Rate = LEARNING_RATE
+    seed: Seed = 0
 
 
 def fine_tune(
@@ -80,8 +84,12 @@ def fine_tune(
 
     Returns the names of the runs, "split_by" (group or image), "notes", "warnings", and "learnt", "held_out"
     and maybe "control", each with its number of "samples" and the scores "before" and "after". `load` opens
-    the new run. Raises HandsError for labels that do not fit the run.
+    the new run. Raises HandsError for settings out of range, for a folder that a run cannot use, and for
+    labels that do not fit the run.
     """
+    settings = {"held_out": held_out, "updates": updates, "learning_rate": learning_rate, "seed": seed}
+    tuning = read(Tuning, settings, "fine-tuning")
+    check_new(Path(out))
     run, model = pinned(run), Model.load(run)
     convention = model.experiment.data.convention
     samples = in_latent(samples, convention, run)
@@ -90,7 +98,7 @@ def fine_tune(
     if control:
         parts["control"] = in_latent(control, convention, run)
     further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
-    experiment = tuned_experiment(model, run, [*learnt, *further], Tuning(updates, learning_rate, seed))
+    experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
     before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores
         tuned = api.train(experiment, out, samples=[*learnt, *further])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from latent_hands.data import open_data, read_stb
 from latent_hands.data.palm import palm_xyz_mm
-from latent_hands.draw.sheets import save_image
+from latent_hands.draw.sheets import check_image_file, save_image
 from latent_hands.draw.skeletons import INK, PALETTE
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
@@ -24,7 +24,7 @@ from latent_hands.hand.geometry import mirror, to_wrist
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.poses import gestures
 from latent_hands.hand.rig.proportions import of_model
-from latent_hands.hand.skeleton import FINGERS, WRIST, reorder
+from latent_hands.hand.skeleton import FINGERS, ORDERS, WRIST, reorder
 from latent_hands.rendering.placed_hand import place_hand
 from latent_hands.rendering.scene import Scene, sample_scene
 from latent_hands.rendering.sets.shots import render_hand
@@ -46,9 +46,10 @@ def labelled_left_hands(
     """Read all 3D labels of a data set as left hands in RHD's order, with the wrist as joint 0.
 
     `root` is the folder of the data set `name`, or a .npy file of left hands (n, 21, 3), wrist first, whose
-    joints are in `order`. The result is input for `hand.fitting.fit_convention`. Raises HandsError if no hand
-    is labelled.
+    joints are in `order`. The result is input for `hand.fitting.fit_convention`. Raises HandsError for an
+    unknown order, and if no hand is labelled.
     """
+    ORDERS.find(order)
     if root.suffix == ".npy":
         return torch.from_numpy(reorder(np.load(root, allow_pickle=False), order, "rhd"))
     if name.startswith("stb"):
@@ -68,8 +69,9 @@ def draw_conventions(path: Path) -> None:
     """Write an image of all conventions over one rendered hand, open and half closed, with bone lengths.
 
     Each convention is a column; the hand model's own joints are drawn in grey under the others. Needs the
-    extra `render`.
+    extra `render`. Raises HandsError, before it renders, if no image can be written to `path`.
     """
+    check_image_file(path)
     canvas = FigureCanvasAgg(_page())
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])

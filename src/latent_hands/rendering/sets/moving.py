@@ -80,7 +80,7 @@ class MovingPlan(Plan):
                 raise HandsError(f"{name} is {value}; it must be 1 or more")
         if not 1 <= self.fps <= 1000:
             raise HandsError(f"fps is {self.fps}; it must be between 1 and 1000 images per second")
-        if self.frames / self.fps > LONGEST_S:
+        if self.frames > LONGEST_S * self.fps:
             raise HandsError(
                 f"{self.frames} frames at {self.fps:g} images per second last longer than {LONGEST_S} s; "
                 "render shorter sequences"

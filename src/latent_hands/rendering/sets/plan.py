@@ -14,6 +14,8 @@ from latent_hands.rendering.scene import check_settings, plain
 from latent_hands.rendering.sets.shots import KINDS
 
 MOST_DEFOCUS = 0.5
+MOST_IMAGES = 10_000_000
+"""The largest number of images of a split. A larger one is divided into sets of other seeds."""
 ABOUT = {"format": 3, "licence": "CC0-1.0"}
 """`format` is the version of the renderer: another format means other images for the same settings."""
 OLD_NAMES = {
@@ -93,6 +95,11 @@ class Plan(ABC):
         CONVENTIONS.find(self.joints)
         if self.evaluation_count < 0:
             raise HandsError(f"evaluation_count is {self.evaluation_count}; it must be 0 or more")
+        for name in ("count", "evaluation_count"):
+            if (value := getattr(self, name)) > MOST_IMAGES:
+                raise HandsError(
+                    f"{name} is {value}; it must be at most {MOST_IMAGES:,}: render several sets"
+                )
         if self.defocus and not 0 <= self.defocus[0] <= self.defocus[1] <= MOST_DEFOCUS:
             legal = f"(low, high) with 0 <= low <= high <= {MOST_DEFOCUS} image sides"
             raise HandsError(f"defocus is {self.defocus}; it must be {legal}")

@@ -25,6 +25,7 @@ from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.records import add_records, finish, keep_lines, known_lines, portion_folder
 from latent_hands.rendering.sets.workers import start_worker, stop_workers
 
+MOST_WORKERS = 1024
 FEW_IMAGES = 60
 """For fewer images, one process is faster than several, which take a second to start."""
 
@@ -35,8 +36,8 @@ def write_set(out: Path, plan: Plan, workers: int | None, progress: bool, portio
     `workers` None is one process for fewer than `FEW_IMAGES` missing images, and one for each core otherwise.
     Raises HandsError as `render_dataset` does.
     """
-    if workers is not None and workers < 1:
-        raise HandsError(f"workers is {workers}; it must be 1 or more")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise HandsError(f"workers is {workers}; it must be between 1 and {MOST_WORKERS:,}")
     if out.exists() and not out.is_dir():
         raise HandsError(f"{out} is a file; give a new or an empty folder")
     try:

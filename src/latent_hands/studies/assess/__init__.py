@@ -2,10 +2,10 @@
 
 from latent_hands.studies.assess.benchmark import Benchmark, open_benchmark
 from latent_hands.studies.assess.estimator import Estimator
-from latent_hands.studies.assess.judge import Judge, load_judge, save_judge, train_judge
+from latent_hands.studies.assess.judge import Judge, check_epochs, load_judge, save_judge, train_judge
 from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.probe import ProbeImages, read_probe_images
-from latent_hands.studies.assess.run import assess_run
+from latent_hands.studies.assess.run import assess_run, check_draws
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.assess.transfers import transfer_sheet
 
@@ -17,6 +17,8 @@ __all__ = [
     "ProbeImages",
     "Subject",
     "assess_run",
+    "check_draws",
+    "check_epochs",
     "load_judge",
     "open_benchmark",
     "read_probe_images",

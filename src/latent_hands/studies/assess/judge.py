@@ -30,6 +30,7 @@ WIDTH, FEATURES, THUMBNAIL_PX, HIDDEN = 32, 128, 8, 256
 BATCH, LEARNING_RATE = 64, 1.5e-3
 SOFT = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.1, 0.1, 0.1, 0.02, 0.7, 0.03, 0.6)
 """Blur and small changes of colour: synthesised images have both, and poses must not depend on them."""
+MOST_EPOCHS = 10_000
 PART = 64
 """Images read at once."""
 
@@ -92,6 +93,12 @@ def _network(px: int, backbone: str) -> nn.Module:
     return ENCODERS.find(backbone)(Request(modality("rgb"), FEATURES, px, settings=settings))
 
 
+def check_epochs(epochs: int) -> None:
+    """Raise HandsError for a number of epochs out of range."""
+    if not 1 <= epochs <= MOST_EPOCHS:
+        raise HandsError(f"epochs is {epochs}; it must be between 1 and {MOST_EPOCHS:,}")
+
+
 def train_judge(
     samples: Sequence[Sample],
     px: int,
@@ -107,8 +114,9 @@ def train_judge(
     EfficientNet-Lite0 starts with features trained on ImageNet. Raises HandsError for no sample or epoch, for
     samples without factors, and as `Judge` and cutting the samples do.
     """
-    if not samples or epochs < 1:
-        raise HandsError(f"the judge has {len(samples)} images and {epochs} epochs; both must be 1 or more")
+    check_epochs(epochs)
+    if not samples:
+        raise HandsError("the judge has no images; it must have 1 or more")
     advance = progress or (lambda what, done, count: None)
     content = content_of(samples)
     windows = build_windows(

@@ -16,6 +16,14 @@ from latent_hands.studies.assess.probe import ProbeImages, measure_probes
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.assess.transfers import measure_transfers, transfer_images
 
+MOST_DRAWS = 1000
+
+
+def check_draws(draws: int) -> None:
+    """Raise HandsError for a number of draws out of range."""
+    if not 2 <= draws <= MOST_DRAWS:
+        raise HandsError(f"draws is {draws}; it must be between 2 and {MOST_DRAWS:,}")
+
 
 def assess_run(
     subject: Subject,
@@ -31,11 +39,10 @@ def assess_run(
 
     The model's own decoder, the judge and the estimator read poses; only the judge reads content. KID and
     diversity need `features`. `draws` is the number of posterior draws per image. Probes train on
-    `probe_images`, or without them on the benchmark itself. Raises HandsError for fewer than two draws, and
+    `probe_images`, or without them on the benchmark itself. Raises HandsError as `check_draws` does, and
     for a benchmark of fewer than two blocks.
     """
-    if draws < 2:
-        raise HandsError(f"draws is {draws}; it must be 2 or more")
+    check_draws(draws)
     blocks = len(benchmark.block.unique())
     if blocks < 2:
         raise HandsError(f"the number of groups and grids in the benchmark is {blocks}; it must be 2 or more")

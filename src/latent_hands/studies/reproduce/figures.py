@@ -243,8 +243,9 @@ SHOWING = ("fig4", "fig5", "fig6", "fig8")
 def reproduce(what: str, study: Study) -> list[Path]:
     """Make a figure by name, or "all" of them. Return the written files.
 
-    Raises HandsError for an unknown name, for a `run` with a figure that compares several runs, and if
-    another process writes to the folder. Raises KeyboardInterrupt after a stopped training is saved.
+    Raises HandsError for an unknown name, for a `run` with a figure that compares several runs, for `shares`
+    that are not from 1 to 100 or that are given for another figure than fig9, and if another process writes
+    to the folder. Raises KeyboardInterrupt after a stopped training is saved.
     """
     if what not in (*FIGURES, "all"):
         raise HandsError(f'unknown figure "{what}"; {did_you_mean(what, (*FIGURES, "all"))}')
@@ -252,6 +253,11 @@ def reproduce(what: str, study: Study) -> list[Path]:
         raise HandsError(
             f"run is {study.run}, but {what} compares several runs; use run with {', '.join(ONE_MODEL)}"
         )
+    if study.shares and what not in ("fig9", "all"):
+        raise HandsError(
+            f"shares is {study.shares}, but {what} has no shares of labels; they are those of fig9"
+        )
+    budget.chosen_shares(study.shares)
     files = []
     with one_writer(study.sets.out):
         for name in FIGURES if what == "all" else [what]:

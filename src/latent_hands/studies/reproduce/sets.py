@@ -14,6 +14,7 @@ from latent_hands.errors import AbsentError, HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
 from latent_hands.predictor import Model
 from latent_hands.progress import messages, progress_bars, say
+from latent_hands.rendering.sets.plan import MOST_IMAGES
 from latent_hands.studies.demo import IMAGE_PX, SCENE_SIZE
 
 FEWEST_TO_TRAIN = 256
@@ -50,7 +51,8 @@ class Sets:
     are rendered into `out`/hands when they are needed. If nothing is `trained`, only those for evaluation are
     rendered: into `out`/evaluation_hands, or, if `few` are shown and none scored, FEW of them into
     `out`/few_hands. RHD and STB are used for evaluation, and for training if they have a
-    training split. Raises HandsError for a count below FEWEST_TO_TRAIN, and for a folder in another layout.
+    training split. Raises HandsError for a count below FEWEST_TO_TRAIN or above MOST_IMAGES, and for a folder
+    in another layout.
     """
 
     def __init__(
@@ -63,8 +65,8 @@ class Sets:
         trained: bool = True,
         few: bool = False,
     ):
-        if count < FEWEST_TO_TRAIN:
-            raise HandsError(f"count is {count}; it must be {FEWEST_TO_TRAIN} or more")
+        if not FEWEST_TO_TRAIN <= count <= MOST_IMAGES:
+            raise HandsError(f"count is {count}; it must be between {FEWEST_TO_TRAIN} and {MOST_IMAGES:,}")
         self.out, self.rendered_root, self.count, self.trained, self.few = out, rendered, count, trained, few
         self.console = messages()
         self.given = [open_source(n, root) for n, root in (("rhd", rhd), ("stb", stb)) if root is not None]
