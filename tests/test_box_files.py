@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from latent_hands.data.formats import box_yolo
 from latent_hands.data.formats.box_label import hand_classes
 from latent_hands.data.formats.boxes import BoxLabel, check_box, match_boxes, read_boxes
 from latent_hands.errors import HandsError
@@ -185,6 +186,20 @@ def test_missing_and_empty_places_are_refused(photos, tmp_path):
     (photos / "a.txt").write_text("0 0.5 0.5 12 9\n")
     with pytest.raises(HandsError, match=r"a\.txt, line 1 .* no shares of the image"):
         read_boxes(photos)
+
+
+def test_a_folder_of_everything_is_no_folder_of_labels(photos, tmp_path, monkeypatch):
+    """Hidden folders are not read. A tree of too many folders is refused before all of it is read."""
+    labels = write_yolo(tmp_path)
+    before = read_boxes(labels)
+    (labels / ".git").mkdir()
+    (labels / ".git/a.txt").write_text("no label")
+    assert read_boxes(labels) == before
+    monkeypatch.setattr(box_yolo, "MOST_FOLDERS", 2)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    with pytest.raises(HandsError, match="has more than 2 folders; give the one of YOLO's text files alone"):
+        read_boxes(tmp_path)
 
 
 def test_whole_bodies_have_two_hands(tmp_path):

@@ -1,6 +1,8 @@
 """Boxes in YOLO's layout: a text file for each image, with lines "class x y width height" as shares of it."""
 
+import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,12 +14,13 @@ from latent_hands.data.formats.limited import read_limited
 from latent_hands.errors import BROKEN, HandsError
 
 MAX_BYTES = 2**20
+MOST_FOLDERS = 2000
 _OTHERS = ("classes.txt", "obj.names", "readme.txt", "readme.roboflow.txt", "readme.dataset.txt")
 _FORM = '"class x y width height": the box\'s centre and size as shares of the image, from 0 to 1'
 
 
 def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[BoxLabel]]:
-    """Read a folder of YOLO's text files, also in folders within it.
+    """Read a folder of YOLO's text files, also in folders within it that are not hidden.
 
     An empty file means that the image has no hand. The keys are paths relative to the folder, without ending.
     The names of the classes are those of data.yaml, classes.txt or obj.names, in the folder or above it. A
@@ -28,28 +31,43 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     one are then left out. Without `images`, it is beside the text file, or in the folder "images" that stands
     where "labels" is in the text file's path.
 
-    Raises HandsError for a folder without text files, for lines of another form, and for a missing image.
+    Raises HandsError for a folder without text files or with more than `MOST_FOLDERS` folders, for lines of
+    another form, and for a missing image.
     """
-    files = [file for file in sorted(folder.rglob("*.txt")) if file.name.lower() not in _OTHERS]
+    files = _label_files(folder)
     if not files:
         raise HandsError(
             f"{folder} has no text file; YOLO's layout has one for each image, such as photo.txt"
         )
     classes = _classes(folder)
-    given = list(images)
+    given = defaultdict[str, list[Path]](list)
+    for image in images:
+        given[image.stem].append(image)
     boxes: dict[str, list[BoxLabel]] = {}
     for file in files:
-        image = nearest(file.with_suffix(""), given) if given else _image_of(file)
+        image = nearest(file.with_suffix(""), given.get(file.stem, ())) if given else _image_of(file)
         if image is not None:
             name = file.relative_to(folder).with_suffix("").as_posix()
             boxes[name] = _read(file, _upright_size(image), classes)
     return boxes
 
 
+def _label_files(folder: Path) -> list[Path]:
+    """Return the text files with labels in a folder and its folders, in order."""
+    found = []
+    for number, (place, folders, names) in enumerate(os.walk(folder)):
+        if number > MOST_FOLDERS:
+            raise HandsError(
+                f"{folder} has more than {MOST_FOLDERS:,} folders; give the one of YOLO's text files alone"
+            )
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, n) for n in names if n.endswith(".txt") and n.lower() not in _OTHERS]
+    return sorted(found)
+
+
 def nearest(label: Path, images: Iterable[Path]) -> Path | None:
-    """Return the image with the stem of a label that shares most folders with it, None without one."""
-    alike = [image for image in images if image.stem == label.name]
-    return max(alike, key=lambda image: shared_parts(image.with_suffix(""), label), default=None)
+    """Return the image that shares most folders with a label, None without images."""
+    return max(images, key=lambda image: shared_parts(image.with_suffix(""), label), default=None)
 
 
 def shared_parts(first: Path, second: Path) -> int:
