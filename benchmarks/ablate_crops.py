@@ -6,8 +6,9 @@
 Only hands count that the detector finds (IoU 0.5). Side, bone and camera are given. The first crop is that of
 the detector's box. The second crop moves by the measured shift s of the middle knuckle, in sides of the crop,
 times 1 + FARTHER s, and at most twice as far; its side is ROOM times that of the protocol's crop of the
-measured joints. "true centre" and "true size" take the centre and the size from the labelled joints. The
-error of a row against the first is given with its standard error, over hands.
+measured joints. STEP is the share of the whole change that is made. "true centre" and "true size" take the
+centre and the size from the labelled joints. The error of a row against the first is given with its standard
+error, over hands.
 """
 
 import argparse
@@ -39,7 +40,9 @@ def second_crop(first: Box, measured: Box, farther: float) -> Box:
     return u + factor * (x - u) - side / 2, v + factor * (y - v) - side / 2, side, side
 
 
-def errors(model: Model, case: Case, farther: list[float], rooms: list[float]) -> dict[str, float]:
+def errors(
+    model: Model, case: Case, farther: list[float], rooms: list[float], steps: list[float]
+) -> dict[str, float]:
     """Return the EPE of a hand in mm for each way to choose its second crop."""
     sample = case.hand.sample
     assert sample is not None
@@ -53,6 +56,11 @@ def errors(model: Model, case: Case, farther: list[float], rooms: list[float]) -
     crops = {f"farther {each:g}": second_crop(first, measured, each) for each in farther}
     for room in rooms:
         crops[f"room {room:g}"] = second_crop(first, crop_of_joints(uv_px, size, room), 0.0)
+    for step in steps:
+        near = tuple(
+            a + step * (b - a) for a, b in zip(first, second_crop(first, measured, 0.0), strict=True)
+        )
+        crops[f"step {step:g}"] = around((near[0] + near[2] / 2, near[1] + near[2] / 2), near[2])
     plain, centre = second_crop(first, measured, 0.0), (true[0] + true[2] / 2, true[1] + true[2] / 2)
     crops["true centre"] = around(centre, plain[2])
     crops["true size"] = around((plain[0] + plain[2] / 2, plain[1] + plain[2] / 2), true[2])
@@ -75,12 +83,13 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="number of images")
     parser.add_argument("--farther", type=float, nargs="+", default=[0.0, 5.0])
     parser.add_argument("--room", type=float, nargs="+", default=[1.0, 1.1, 1.3])
+    parser.add_argument("--step", type=float, nargs="+", default=[0.5, 0.75])
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = Model.load(options.run, "cpu")
     images = rendered(options.rendered)[: options.limit]
     chosen = cases(model, list(track(images, "images", console=Console(stderr=True))))
-    rows = [errors(model, case, options.farther, options.room) for case in chosen]
+    rows = [errors(model, case, options.farther, options.room, options.step) for case in chosen]
     first = np.array([next(iter(row.values())) for row in rows])
     print(f"{len(rows)} hands\n\n| second crop | EPE | against the first |\n|---|---|---|")
     for name in rows[0]:

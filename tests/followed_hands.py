@@ -13,6 +13,7 @@ from tiny_models import PLACEMENT, tiny_model
 from latent_hands.detection import Detection
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import box_of_joints
+from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.predictor import follower
 from latent_hands.predictor.reading import Reading
 
@@ -39,9 +40,9 @@ class True_:
 class World:
     """The true hands of each frame; it detects and reads them."""
 
-    def __init__(self, frames, right=None, order=1, noise=0.0, uv_spread=0.05):
+    def __init__(self, frames, right=None, order=1, noise=0.0, uv_spread=0.05, overshoot=0.0):
         self.frames, self.right, self.order, self.noise = frames, right, order, noise
-        self.uv_spread = uv_spread
+        self.uv_spread, self.overshoot = uv_spread, overshoot
         self.detections = 0
 
     def images(self, count=None, size=(HEIGHT, WIDTH)):
@@ -71,6 +72,7 @@ class World:
         ]
         hand = min(near, key=lambda h: np.hypot(*(h.uv_px[0] - photo.centre_px)), default=None)
         uv_px = True_(*photo.centre_px).uv_px if hand is None else hand.uv_px
+        uv_px = uv_px + self.overshoot * (uv_px[MIDDLE_MCP] - photo.centre_px).astype(np.float32)
         frame = int(photo.rgb[0, 0, 1])
         rng = np.random.default_rng(frame)
         spread = 5.0 if hand is None else 0.2 if hand.side == photo.handedness else 0.6

@@ -143,6 +143,13 @@ def test_the_crop_stays_while_it_is_right(run):
     assert crops[-1] - crops[0] == pytest.approx(200, abs=5)
 
 
+@pytest.mark.parametrize("overshoot", [-0.5, 0.5, 0.9])
+def test_the_crop_comes_to_rest_if_the_network_measures_its_shift_wrongly(run, overshoot: float):
+    """A crop that was corrected fully would be corrected back in the next frame, and so on."""
+    crops = [hands[0].crop_px for hands in run(World([(True_(100),)] * 30, overshoot=overshoot))]
+    assert len(set(crops[15:])) == 1
+
+
 def test_no_hand_is_followed_twice(run):
     world = World([(True_(100),)] * 12)
     detect = world.detect

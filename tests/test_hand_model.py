@@ -6,8 +6,8 @@ from skin_depth import height_above_skin_mm
 
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.mesh import loop_subdivision, mesh_edges, vertex_normals
-from latent_hands.hand.rig.model import HandModel, euler_zxy
-from latent_hands.hand.rig.points import THUMB_BONES
+from latent_hands.hand.rig.model import HandModel, bone_frames, euler_zxy
+from latent_hands.hand.rig.points import FINGER_BONES, THUMB_BONES
 from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.hand.skeleton import BONES, MIDDLE_MCP, MIDDLE_PIP, WRIST
 
@@ -124,6 +124,24 @@ def test_angles_turn_the_way_they_say(finger):
     spread = np.zeros((4, 4))
     spread[finger, 1] = 10
     assert MODEL.pose(MEAN, bent(fingers=spread)).keypoints[tip, 0] > flat[0] + 0.005, "to the little finger"
+
+
+@pytest.mark.parametrize("finger", range(4))
+def test_a_flexion_is_a_rotation_about_one_axis_without_abduction(finger):
+    bones = FINGER_BONES[finger]
+    rotations, _ = MODEL.bones(MEAN, FLAT)
+    frames = rotations[bones] @ bone_frames(MODEL.bone_frames, MEAN.heads, MEAN.tails)[bones]
+    for joint, column in enumerate((0, 2, 3)):
+        for angle in (20, 50, 90):
+            flexed = np.zeros((4, 4))
+            flexed[finger, column] = angle
+            turned = MODEL.bones(MEAN, bent(fingers=flexed))[0][bones[joint]] @ rotations[bones[joint]].T
+            x, y, z = frames[joint].T
+            np.testing.assert_allclose(turned @ x, x, atol=1e-5)
+            bone = turned @ y  # in closed form, with no part along the axis
+            cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+            np.testing.assert_allclose(np.abs([bone @ x, bone @ y, bone @ z]), [0, cosine, sine], atol=1e-5)
+    assert (frames[:, :, 0] @ frames[0, :, 0]).min() > np.cos(np.radians(6))  # a finger has nearly one axis
 
 
 def test_wrist_turns_the_forearm_alone():

@@ -41,6 +41,8 @@ CHANGE_S = 0.5
 NOISE_SHARE = {"latent": 0.44, "palm": 0.48, "size": 0.48, "rotation": 1.0}
 """Share of the variance of an error that counts as noise of one frame."""
 LEAST_VARIANCE = 1e-8
+CORRECTION = 0.5
+"""Share of the correction of a crop that is made from frame to frame."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,19 @@ class Track:
     def expected_crop(self, seconds: float, size_px: tuple[int, int]) -> Box:
         """Return the crop around the expected joints; the last one again if it is still right.
 
-        A crop that moved with the noise of the last joints would add noise to the next ones.
+        A crop that moved with the noise of the last joints would add noise to the next ones. The crop follows
+        the expected movement, but makes only a share `CORRECTION` of the correction that the last reading
+        asks for: what a network measures depends on the crop, and a crop that was corrected fully may be
+        corrected back in the next frame, and so on for ever.
         """
         last = self.last.reading.photo.crop_box_px
         wanted = crop_of_joints(self.expected_uv_px(seconds), size_px, ROOM)
-        return wanted if is_off(last, wanted) else last
+        if not is_off(last, wanted):
+            return last
+        asked = crop_of_joints(self.last.reading.uv_px, size_px, ROOM)
+        correction = (1 - CORRECTION) * (np.array(asked) - np.array(last))
+        x, y, side, _ = (np.array(wanted) - correction).tolist()
+        return x, y, side, side
 
     def add(self, reading: Reading, seconds: float, camera: ImageCamera) -> Step:
         """Filter the reading of a frame, and return the step."""
