@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -213,3 +214,10 @@ def test_samples_are_chosen_by_number_or_name(tmp_path: Path):
         chosen("stb", "1")
     with pytest.raises(HandsError, match=r'no image "4" .* by number: 00003'):
         chosen("rhd", "4")
+
+
+def test_an_environment_for_lite_alone_gets_one_line(monkeypatch, capsys: pytest.CaptureFixture):
+    monkeypatch.setitem(sys.modules, "tyro", None)
+    error = fails(capsys, "estimate", "photo.jpg")
+    assert "needs the package tyro: pip install latent-hands" in error
+    assert "python -m latent_hands.lite" in error

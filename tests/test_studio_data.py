@@ -34,6 +34,7 @@ def test_labelled_joints_are_the_pose_that_the_hand_shows(tmp_path: Path):
     assert sample.xyz_mm is not None
     unturned = labelled_pose(instrument(), replace(sample, K=None))
     torch.testing.assert_close(unturned, geometry.normalise(torch.from_numpy(sample.xyz_mm))[0])
+    assert pose is not None
     shown = geometry.normalise(session.state.puppet.joints_mm.float())[0]
     assert (shown - pose).norm(dim=-1).mean() < 0.1  # of a bone of 40 mm: 4 mm
 

@@ -33,6 +33,8 @@ GROUPS = {
 COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
 OK, PROBLEMS, FAILED = 0, 1, 2
 """Exit codes."""
+REQUIRED = ("tyro", "torch")
+"""Packages that every command needs, and that an environment for `latent_hands.lite` alone lacks."""
 OPTIONS = """\
 Options of every command:
   --help                 Explain the command, with examples.
@@ -65,6 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
         return OK
     except MemoryError:
         return _complain("out of memory", FAILED)
+    except ModuleNotFoundError as error:
+        if debug or error.name not in REQUIRED:
+            raise
+        return _complain(
+            f"this command needs the package {error.name}: pip install latent-hands. "
+            "Without it, `python -m latent_hands.lite` runs exported models",
+            FAILED,
+        )
     except (HandsError, OSError) as error:
         if debug:
             raise
