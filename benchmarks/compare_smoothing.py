@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--crops", choices=("followed", "truth"), default="followed", help="crops to read")
     parser.add_argument("--fit", action="store_true", help="fit the constants of the process")
+    parser.add_argument("--only-followed", action="store_true", help="only score followed hands")
     parser.add_argument("--film", type=Path, help="also write a film of followed hands: .webp, .gif or .mp4")
     options = parser.parse_args()
     count = 90 * options.sequences
@@ -124,6 +125,19 @@ def main() -> None:
     if options.fit:
         truth = sequences(options.root, "training")[: options.sequences]
         fit(model, follow(truth, "follow"), truth)
+        return
+    if options.only_followed:
+        truth = sequences(options.root, "evaluation")[: options.sequences]
+        steps = follow(truth, "follow")
+        print_rows(
+            f"evaluation: {len(truth)} sequences",
+            {
+                smooth: score(
+                    [series(hands_of(model, a, smooth), t) for a, t in zip(steps, truth, strict=True)], truth
+                )
+                for smooth in ("none", "online", "offline")
+            },
+        )
         return
     chosen = {}
     for split in ("training", "evaluation"):
