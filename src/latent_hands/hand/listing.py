@@ -40,6 +40,8 @@ def listings() -> dict[str, JointOrder]:
 
 def other_listing(xyz: Hands) -> str | None:
     """Return the order of most hands if they are hands in that order and not in RHD's; else None."""
+    if not np.median(misfit(xyz)) > UNLIKE_A_HAND:  # no need to try ten other orders
+        return None
     scores = {name: float(np.median(each)) for name, each in misfit_of_orders(xyz).items()}
     best = min(scores, key=lambda name: scores[name])
-    return best if scores[best] < LIKE_A_HAND and scores["rhd"] > UNLIKE_A_HAND else None
+    return best if scores[best] < LIKE_A_HAND else None
