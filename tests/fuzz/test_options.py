@@ -69,7 +69,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 WORK = {
     "render": "rendering.sets.set_writer._write_portion",
     "train": "training.run.Run.updates",
-    "fine-tune": "studies.fine_tuning.api.train",
+    "fine-tune": "studies.fine_tuning.scores_of",
     "reproduce": "rendering.sets.dataset.render_dataset",
     "assess": "studies.assess.open_benchmark",
     "retarget": "rendering.retarget.retarget",
