@@ -8,7 +8,7 @@
 `list_faces.py`. Photographs before plain paper (their names contain "digits"), those whose crop shows a face
 and those whose crop is mostly outside the image are left out. The tag of a photograph is another one of the
 same place with another pose: one of those that look most alike outside the hands. The crop of both is the
-same.
+same. The tag of a rendered hand is the tag image of its scene, or the image of another hand in it.
 
 Everything else is the experiment `portraits128`. A training that was stopped continues if it is started again
 with the same arguments.
@@ -43,6 +43,8 @@ LEAST_MOVED = 0.07
 """Least mean distance of the joints of a photograph and of its tag, in sides of the crop."""
 LEAST_INSIDE = 0.7
 """Least share of a crop that lies inside the photograph."""
+OTHER_TAGS = 0.6
+"""Share of rendered hands whose tag is the image of another hand of the same scene."""
 HELD_OUT = 200
 """Number of rendered hands that are validated on."""
 
@@ -66,7 +68,7 @@ def main() -> None:
     data = experiment.data
     samples = [each for root in chosen.rendered for each in open_data("rendered", root, "training")]
     held_out = samples[-min(HELD_OUT, len(samples) // 10) :]
-    samples = samples[: -len(held_out)]
+    samples = with_other_tags(samples[: -len(held_out)], chosen.seed)
     faces = {name: boxes for file in chosen.faces for name, boxes in json.loads(file.read_text()).items()}
     photographs = [
         tagged
@@ -85,6 +87,22 @@ def main() -> None:
         )
     )
     train(experiment, chosen.out, hands=hands, resume=chosen.out.exists())
+
+
+def with_other_tags(samples: Sequence[Sample], seed: int) -> list[Sample]:
+    """Return rendered hands, of which OTHER_TAGS have the image of another hand of their scene as their tag.
+
+    The encoder of tags then reads the content of any image of a hand.
+    """
+    rng, scenes = np.random.default_rng(seed), dict[Path | None, list[Sample]]()
+    for sample in samples:
+        scenes.setdefault(sample.tag, []).append(sample)
+
+    def tag(sample: Sample) -> Path | None:
+        others = [other.image for other in scenes[sample.tag] if other.image != sample.image]
+        return rng.choice(others) if others and rng.random() < OTHER_TAGS else sample.tag
+
+    return [replace(sample, tag=tag(sample)) for sample in samples]
 
 
 def square_of(sample: Sample) -> tuple[float, float, float]:
