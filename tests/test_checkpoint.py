@@ -68,10 +68,12 @@ def test_a_copy_without_an_arrow_keeps_all_others(run, tmp_path):
         shrink(run, tmp_path / "other", ["decoders.tags"])
 
 
-def test_an_algorithm_does_not_name_encoders_that_are_left_out():
-    experiment = without_arrows(load_experiment("synthesis"), ["encoders.tag"])
+def test_an_algorithm_does_not_name_arrows_that_are_left_out():
+    whole = load_experiment("portraits")
+    experiment = without_arrows(whole, ["encoders.tag", "decoders.pose"])
     assert "tag" not in (*experiment.encoders, *experiment.algorithm.encode, *experiment.algorithm.embed)
-    assert experiment.decoders == load_experiment("synthesis").decoders
+    assert whole.algorithm.lam.keys() - experiment.algorithm.lam.keys() == {"pose"}
+    assert experiment.decoders.keys() == whole.decoders.keys() - {"pose"}
 
 
 def test_a_stopped_copy_is_no_run_and_the_same_call_writes_it(run, tmp_path, monkeypatch):

@@ -39,7 +39,7 @@ def shrink(run: str | Path, out: str | Path, without: Collection[str] = ()) -> P
 def without_arrows(experiment: Experiment, arrows: Collection[str]) -> Experiment:
     """Return the experiment without some arrows, such as "decoders.tag".
 
-    The algorithm no longer names the encoders. Raises HandsError with the name of an unknown arrow.
+    The algorithm no longer names them. Raises HandsError with the name of an unknown arrow.
     """
     every = {"encoders": experiment.encoders, "decoders": experiment.decoders}
     known = [f"{kind}.{name}" for kind, names in every.items() for name in names]
@@ -55,7 +55,8 @@ def without_arrows(experiment: Experiment, arrows: Collection[str]) -> Experimen
         for key in ("encode", "embed")
         if hasattr(experiment.algorithm, key)
     }
-    return replace(experiment, **kept, algorithm=replace(experiment.algorithm, **steps))
+    lam = {name: value for name, value in experiment.algorithm.lam.items() if name in kept["decoders"]}
+    return replace(experiment, **kept, algorithm=replace(experiment.algorithm, lam=lam, **steps))
 
 
 def without_folders(experiment: Experiment) -> Experiment:
