@@ -80,6 +80,12 @@ def estimate_sheet(rows: Sequence[list[ImageArray]], headings: Sequence[str] = (
     return draw.grid(rows, captions, headings, lead=(0, 1))
 
 
+def content_reads(model: Model) -> ContentReads:
+    """Return which encoder reads the content of tag images: the one of tags, or else the one of images."""
+    reads_tags = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
+    return "tag" if reads_tags else "rgb"
+
+
 def transfer_grid(
     model: Model, poses: Sequence[Source], contents: Sequence[Source], content_reads: ContentReads = "rgb"
 ) -> ImageArray:

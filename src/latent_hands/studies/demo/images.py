@@ -13,6 +13,7 @@ from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.demo.learning import error_of
 from latent_hands.studies.demo.stages import Results
 from latent_hands.studies.gallery import (
+    content_reads,
     error_mm,
     estimate_row,
     estimate_sheet,
@@ -89,7 +90,8 @@ class DemoImages:
             )
             photos = [photo_of(sample, "scene") for sample in chosen]
             poses = photos if who == "shipped" else [labelled_pose(sample) for sample in chosen]
-            draw.save_image(transfer_grid(model, poses, scenes, "tag"), self.path(f"{who}_transfer.png"))
+            grid = transfer_grid(model, poses, scenes, content_reads(model))
+            draw.save_image(grid, self.path(f"{who}_transfer.png"))
             for factor in ("pose", "content"):
                 self._walk(model, factor, photos[0], photos[2], self.path(f"{who}_walk_{factor}"))
         return {}

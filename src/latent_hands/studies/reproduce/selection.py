@@ -14,18 +14,11 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand.geometry import canonicalise, normalise
 from latent_hands.predictor import Model, Photo, photo_of
-from latent_hands.predictor.sources import ContentReads
 from latent_hands.studies.gallery import crop_image, labelled_pose
 
 Points = Float[np.ndarray, "21 3"]
 Poses = Float[np.ndarray, "steps 21 3"]
 STORED_PX = 160
-
-
-def content_reads(model: Model) -> ContentReads:
-    """Return which encoder reads the content of tag images: the one of tags, or else the one of images."""
-    reads_tags = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
-    return "tag" if reads_tags else "rgb"
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:

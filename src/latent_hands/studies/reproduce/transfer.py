@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from latent_hands.data import Sample
 from latent_hands.draw import TRUTH
 from latent_hands.predictor import Model, photo_of, tag_of
+from latent_hands.studies.gallery import content_reads
 from latent_hands.studies.reproduce.drawing import CELL_IN, Results, Sheet, from_text, hand, reach, to_text
 from latent_hands.studies.reproduce.selection import (
     Points,
-    content_reads,
     distance,
     label,
     model_view,

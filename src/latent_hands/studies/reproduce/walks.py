@@ -11,7 +11,7 @@ from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Latent
 from latent_hands.predictor import Model, Walk, photo_of, tag_of
-from latent_hands.studies.gallery import labelled_pose
+from latent_hands.studies.gallery import content_reads, labelled_pose
 from latent_hands.studies.reproduce.drawing import (
     CELL_IN,
     SOFT_INK,
@@ -24,7 +24,6 @@ from latent_hands.studies.reproduce.drawing import (
 )
 from latent_hands.studies.reproduce.selection import (
     bones,
-    content_reads,
     distance,
     label,
     median_pair,
