@@ -19,7 +19,7 @@ from latent_hands.hand import geometry
 from latent_hands.hand.geodesic import rotations_between
 from latent_hands.predictor import Model, Walk, tag_of
 from latent_hands.predictor.hand import ASSUMED_BONE_MM
-from latent_hands.studies.gallery import labelled_pose, walk_row
+from latent_hands.studies.gallery import content_reads, labelled_pose, walk_row
 
 PAIRS, STEPS = 24, 9
 
@@ -31,7 +31,7 @@ def split(points: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
 
 def walks(model: Model, start: Sample, end: Sample) -> dict[str, Walk]:
     """Return both walks of the hand of `start` to the viewpoint of `end`; poses are those of the labels."""
-    content = model.latent(tag_of(start, model.experiment.data.crop), ["content"], "tag")
+    content = model.latent(tag_of(start, model.experiment.data.crop), ["content"], content_reads(model))
     cpose, viewpoint = split(labelled_pose(start))[0], split(labelled_pose(end))[1]
     seen = geometry.compose(cpose, viewpoint).numpy()
     ends = [model.latent(pose, ["pose"]) | content for pose in (labelled_pose(start), seen)]

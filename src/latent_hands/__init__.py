@@ -56,9 +56,9 @@ Another model generates images of left hands: the pose from one source, the cont
 source is an image, a sample, a hand, or an array of joints (21, 3).
 
 >>> synthesis = lh.load("synthesis")
->>> image = synthesis.synthesise(pose=hand, content=samples[4], content_reads="tag")
+>>> image = synthesis.synthesise(pose=hand, content=samples[4])
 >>> image.shape
-(64, 64, 3)
+(128, 128, 3)
 >>> grid = synthesis.transfer(poses=samples[:2], contents=samples[4:6])     # every pose in every scene
 >>> swapped = synthesis.swap(samples[0], samples[4], "content")             # an image and a hand
 >>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
@@ -66,7 +66,7 @@ source is an image, a sample, a hand, or an array of joints (21, 3).
 (5, 5)
 >>> random = lh.sample_images(synthesis, count=3, seed=1)    # z from the prior, or from latents of `samples`
 >>> random.rgb[0].shape
-(64, 64, 3)
+(128, 128, 3)
 
 
 Your own data
