@@ -146,9 +146,10 @@ def test_a_convolution_of_stride_2_is_one_operation_with_the_values_of_torch(ker
 def test_half_precision_halves_the_files_and_stays_close(exported, tmp_path: Path):
     source, whole = exported("synthesis")
     half = export_model(source, tmp_path / "half", half=True)
+    torch.manual_seed(0)
     latent, file = torch.randn(2, 4), "decoder_pose.onnx"
     (exact,), (rounded,) = (run(folder, file, latent=latent) for folder in (whole, half))
-    assert 0 < np.abs(exact - rounded).max() < 0.01
+    assert 0 < np.abs(exact - rounded).max() < 0.01 * np.abs(exact).max()
     assert rounded.dtype == np.float32
     sizes = [sum(each.stat().st_size for each in folder.glob("*.onnx")) for folder in (half, whole)]
     assert sizes[0] < 0.75 * sizes[1]
