@@ -5,7 +5,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from latent_hands.beyond.painter import CHANNELS, HandPainter, Modulated, ModulatedBlock, draw_bones
+from latent_hands.beyond.painter import (
+    CHANNELS,
+    HandPainter,
+    Modulated,
+    ModulatedBlock,
+    draw_bones,
+    painter_of,
+)
 from latent_hands.networks.spec import DECODERS, Precision, Request, image_autocast
 
 
@@ -73,8 +80,4 @@ def enlarge(image: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c _ _"]
 @DECODERS.register("fine_painter")
 def build(request: Request) -> FinePainter:
     """Build the painter of an image modality. Raises HandsError for another one, and without `over`."""
-    request.require("fine_painter", image=True, painted=True)
-    n, channels = request.settings, request.modality.channels
-    return FinePainter(
-        request.size, request.crop_px, n.decoder_width, n.painter_blocks, channels, request.sided, n.precision
-    )
+    return painter_of(FinePainter, "fine_painter", request)

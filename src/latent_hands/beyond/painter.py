@@ -4,7 +4,8 @@ It is still p(x | z), since the drawn pose is decoded from the same z. The look 
 all places and directions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -164,14 +165,22 @@ class HandPainter(nn.Module):
         return scene + opacity * (colour - scene)
 
 
+Painter = TypeVar("Painter", bound=nn.Module)
+
+
+def painter_of(kind: Callable[..., Painter], network: str, request: Request) -> Painter:
+    """Build a painter that takes the arguments of `HandPainter`. Raises HandsError as `build` does."""
+    request.require(network, image=True, painted=True)
+    n, channels = request.settings, request.modality.channels
+    return kind(
+        request.size, request.crop_px, n.decoder_width, n.painter_blocks, channels, request.sided, n.precision
+    )
+
+
 @DECODERS.register("painter")
 def build(request: Request) -> HandPainter:
     """Build the painter of an image modality. Raises HandsError for another one, and without `over`."""
-    request.require("painter", image=True, painted=True)
-    n, channels = request.settings, request.modality.channels
-    return HandPainter(
-        request.size, request.crop_px, n.decoder_width, n.painter_blocks, channels, request.sided, n.precision
-    )
+    return painter_of(HandPainter, "painter", request)
 
 
 class PaintedDecoder(Decoder):
