@@ -130,6 +130,23 @@ def test_a_folder_that_was_not_used_is_not_left(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", STOPPING)
+@pytest.mark.parametrize("change", ["mkdir", "rmdir"])
+def test_a_signal_while_a_folder_is_made_or_removed_leaves_no_folder(number, change, tmp_path, monkeypatch):
+    original = getattr(Path, change)
+
+    def interrupted(path: Path, *args, **kwargs):
+        if change == "rmdir":
+            signal.raise_signal(number)
+        original(path, *args, **kwargs)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(Path, change, interrupted)
+    with pytest.raises(KeyboardInterrupt), stopping_signals(), one_writer(tmp_path / "run"):
+        assert change == "rmdir"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_stores_exports_and_reproductions_have_one_writer(tmp_path: Path):
     root = render_dataset(tmp_path / "hands", 2, 32, workers=1, evaluation_count=1, progress=False)
     cut = Cut("rendered", "box", "mirror", 1.0, 32)

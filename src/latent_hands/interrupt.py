@@ -67,6 +67,18 @@ def on_interrupt() -> Iterator[threading.Event]:
         yield event
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal of STOPPING wait for the end of the block."""
+    waiting: list[int] = []
+    try:
+        with _handled(lambda number, _: waiting.append(number)):
+            yield
+    finally:
+        if waiting:
+            signal.raise_signal(waiting[0])
+
+
 def follow_parent(end: Callable[[], object]) -> None:
     """Call `end`, in a thread, as soon as the process that started this one has ended."""
 

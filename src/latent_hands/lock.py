@@ -8,6 +8,7 @@ from pathlib import Path
 
 from latent_hands.errors import HandsError
 from latent_hands.files import remove_temporary
+from latent_hands.interrupt import uninterrupted
 
 
 @contextmanager
@@ -21,20 +22,20 @@ def one_writer(folder: Path, shared: bool = False) -> Iterator[None]:
     ends. Where there are no such locks (Windows, some network file systems), nothing is locked.
     Raises HandsError if another process holds it.
     """
+    handle, held = None, False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HandsError(f"{folder} cannot be a folder: {error.strerror}") from error
-    handle = _lock(folder, shared)
-    try:
+        with uninterrupted():
+            handle, held = _hold(folder, shared), True
         if not shared:
             remove_temporary(folder)
         yield
     finally:
-        with suppress(OSError):  # it is not empty
-            folder.rmdir()
-        if handle is not None:
-            os.close(handle)
+        with uninterrupted():
+            if held:
+                with suppress(OSError):  # it is not empty
+                    folder.rmdir()
+            if handle is not None:
+                os.close(handle)
 
 
 @contextmanager
@@ -70,6 +71,15 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(each)
         else:
             each.unlink()
+
+
+def _hold(folder: Path, shared: bool) -> int | None:
+    """Create a folder and lock it; see `_lock`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HandsError(f"{folder} cannot be a folder: {error.strerror}") from error
+    return _lock(folder, shared)
 
 
 def _lock(folder: Path, shared: bool) -> int | None:
