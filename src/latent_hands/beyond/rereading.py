@@ -47,11 +47,13 @@ class Rereading:
     def log_density(self, evaluation: Evaluation) -> Float[Tensor, " batch"]:
         """Return log q(z' | m') of each sample up to a constant, summed over the encoder's factors."""
         vae, batch, generator = evaluation.vae, evaluation.batch, evaluation.generator
-        mixed = with_noise(evaluation.z, dict.fromkeys(self.borrowed, "other"), generator)
-        image = soften(vae.decode(self.decoder, mixed, batch.get("right")), generator)
+        z, image = evaluation.z, evaluation.predictions[self.decoder].output
+        if self.borrowed:
+            z = with_noise(z, dict.fromkeys(self.borrowed, "other"), generator)
+            image = vae.decode(self.decoder, z, batch.get("right"))
         encoder = vae.encoder(self.encoder)
-        q = vae.encode(self.encoder, {**batch, encoder.reads: image})
-        return torch.stack([log_density(q[factor], mixed[factor]) for factor in encoder.factors]).sum(dim=0)
+        q = vae.encode(self.encoder, {**batch, encoder.reads: soften(image, generator)})
+        return torch.stack([log_density(q[factor], z[factor]) for factor in encoder.factors]).sum(dim=0)
 
     def encoders(self) -> tuple[str, ...]:
         """Return the encoder that reads the decoded images."""
