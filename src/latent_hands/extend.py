@@ -20,7 +20,7 @@ An installed package names the module that registers its things as an entry poin
 `tests/foreign/latent_gloves.py` is a whole package that adds one of each.
 """
 
-from latent_hands.beyond import OBJECTIVES, Recipe, objective
+from latent_hands.beyond import OBJECTIVES, Recipe, add_to_steps, objective
 from latent_hands.data.export.exporting import LAYOUTS
 from latent_hands.data.export.layout import Layout
 from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion
@@ -60,6 +60,7 @@ __all__ = [
     "Step",
     "Term",
     "UnitGaussian",
+    "add_to_steps",
     "objective",
     "register_convention",
     "register_order",

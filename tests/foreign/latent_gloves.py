@@ -5,7 +5,7 @@ The entry point in latent_gloves-1.0.dist-info names this module; installing the
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ extend.LABELS.register(
     extend.Label(
         (3,),
         "RGB in 0..1",
-        read=lambda sample: sample.factors and torch.tensor(sample.factors["glove"]),
+        read=lambda sample: torch.tensor(sample.factors["glove"]) if sample.factors else None,
         modality=extend.Modality("glove", "vector", (3,), sigma=0.1, likelihood=laplace),
     ),
 )
@@ -96,39 +96,29 @@ def build_flat(request: extend.Request) -> nn.Module:
 
 @dataclass(frozen=True)
 class Calm:
-    """An extend.objective: - weight |mean of q|^2 of an encoder's factors."""
+    """An objective: - weight |mean of q|^2 of an encoder's factors."""
 
-    weights: Mapping[str, float]
+    encoder: str
+    weight: float
     feeds = frozenset[extend.Feed]({"labelled", "all"})
 
     def terms(self, evaluation: extend.Evaluation) -> list[extend.Term]:
-        found = []
-        for arrow, weight in self.weights.items():
-            means = [evaluation.posterior[factor].mean for factor in evaluation.vae.encoder(arrow).factors]
-            found.append(
-                extend.Term(f"calm_{arrow}", torch.cat(means, dim=1).square().sum(dim=1).mean(), -weight)
-            )
-        return found
+        factors = evaluation.vae.encoder(self.encoder).factors
+        means = torch.cat([evaluation.posterior[factor].mean for factor in factors], dim=1)
+        return [extend.Term(f"calm_{self.encoder}", means.square().sum(dim=1).mean(), -self.weight)]
 
     def encoders(self) -> tuple[str, ...]:
         return ()
 
     def check(self, vae: extend.DisentangledVAE, bound: extend.Bound, batch_size: int) -> None:
-        for arrow in self.weights:
-            vae.encoder(arrow)
+        vae.encoder(self.encoder)
 
 
 @extend.objective("calm")
 def with_calm(
     recipe: extend.Recipe, phases: Sequence[extend.Phase], weights: Mapping[str, float]
 ) -> tuple[extend.Phase, ...]:
-    """Add the extend.objective to the steps of its encoders."""
-
-    def calmed(phase: extend.Phase) -> extend.Phase:
-        steps = []
-        for step in phase.steps:
-            here = {arrow: weight for arrow, weight in weights.items() if arrow in step.bound.encoders}
-            steps.append(replace(step, bound=replace(step.bound, extra=(*step.bound.extra, Calm(here)))))
-        return replace(phase, steps=tuple(steps))
-
-    return tuple(map(calmed, phases))
+    """Add the objective to the steps of its encoders."""
+    for arrow, weight in weights.items():
+        phases = extend.add_to_steps(phases, Calm(arrow, weight), lambda step, a=arrow: a in step.phi)
+    return tuple(phases)

@@ -5,7 +5,7 @@ from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.anatomy import Anatomy
 from latent_hands.beyond.features import Features
 from latent_hands.beyond.fine_painter import FinePainter
-from latent_hands.beyond.objective import OBJECTIVES, Recipe, objective
+from latent_hands.beyond.objective import OBJECTIVES, Recipe, add_to_steps, objective
 from latent_hands.beyond.painter import PaintedDecoder
 from latent_hands.beyond.rereading import Rereading
 
@@ -19,5 +19,6 @@ __all__ = [
     "PaintedDecoder",
     "Recipe",
     "Rereading",
+    "add_to_steps",
     "objective",
 ]

@@ -6,13 +6,13 @@ discriminator accepts any one of them (Goodfellow et al. 2014; beside a VAE: Lar
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latent_hands.beyond.objective import Recipe, objective
+from latent_hands.beyond.objective import Recipe, add_to_steps, objective
 from latent_hands.errors import HandsError
 from latent_hands.networks.patches import PatchDiscriminator
 from latent_hands.paper.algorithms import Phase, Step
@@ -47,6 +47,10 @@ class Adversarial:
     def name(self) -> str:
         """Return the name under which the discriminator is saved."""
         return f"adversarial_{self.decoder}"
+
+    def opposes(self, step: Step) -> bool:
+        """Return whether the decoder learns alone in a step, without any encoder."""
+        return self.decoder in step.theta and not step.phi
 
     def terms(self, evaluation: Evaluation) -> list[Term]:
         """Return `adversarial_<decoder>` and `discriminator_<decoder>`, or none without that decoder."""
@@ -108,19 +112,16 @@ def with_adversarial(
                 f'[objectives] adversarial: "{arrow}" is not a decoder of a colour image; '
                 f"legal: {', '.join(images) or 'none in this graph'}"
             )
-    added = {arrow: Adversarial(arrow, weight, _discriminator()) for arrow, weight in weights.items()}
-    for arrow in added:
-        if not any(arrow in step.theta and not step.phi for phase in phases for step in phase.steps):
+    changed = tuple(phases)
+    for arrow, weight in weights.items():
+        before, opponent = changed, Adversarial(arrow, weight, _discriminator())
+        changed = add_to_steps(before, opponent, opponent.opposes)
+        if changed == before:
             raise HandsError(
                 f'[objectives] adversarial: decoder "{arrow}" never learns alone; add the objective '
                 "rereading, whose phase the discriminator takes part in"
             )
-
-    def opposed(step: Step) -> Step:
-        extra = [each for arrow, each in added.items() if arrow in step.theta and not step.phi]
-        return replace(step, bound=replace(step.bound, extra=(*step.bound.extra, *extra)))
-
-    return tuple(replace(p, steps=tuple(map(opposed, p.steps))) for p in phases)
+    return changed
 
 
 def _discriminator() -> PatchDiscriminator:

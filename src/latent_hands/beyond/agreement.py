@@ -1,13 +1,13 @@
 """Agreement: the embedded posterior is drawn towards what the label encoders infer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.beyond.objective import Recipe, objective
+from latent_hands.beyond.objective import Recipe, add_to_steps, objective
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase, Step
 from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
@@ -70,12 +70,10 @@ def with_agreement(
 ) -> tuple[Phase, ...]:
     """Add the agreement to every embedding step. Raises HandsError if there is none."""
 
-    def agreeing(step: Step) -> Step:
-        if step.theta or not set(step.phi) <= set(recipe.embed):
-            return step
-        return replace(step, bound=replace(step.bound, extra=(*step.bound.extra, Agreement(weights))))
+    def embeds(step: Step) -> bool:
+        return not step.theta and set(step.phi) <= set(recipe.embed)
 
-    changed = tuple(replace(p, steps=tuple(map(agreeing, p.steps))) for p in phases)
+    changed = add_to_steps(phases, Agreement(weights), embeds)
     if changed == tuple(phases):
         raise HandsError(
             "[objectives] agreement acts on the embedding step, and this algorithm has none: use an "

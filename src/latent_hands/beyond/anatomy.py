@@ -1,15 +1,15 @@
 """Anatomy: hands that are decoded from images have usual proportions, and joints within their range."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.beyond.objective import Recipe, objective
+from latent_hands.beyond.objective import Recipe, add_to_steps, objective
 from latent_hands.errors import HandsError
 from latent_hands.hand.anatomy import implausibility
-from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.supervision import embeds_image
@@ -63,13 +63,7 @@ def nats(evaluation: Evaluation, arrow: str) -> Float[Tensor, " batch"]:
 @objective("anatomy")
 def with_anatomy(recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]) -> tuple[Phase, ...]:
     """Add the prior to every step that embeds an image. Raises HandsError if there is none."""
-
-    def plausible(step: Step) -> Step:
-        if not embeds_image(recipe.vae, step):
-            return step
-        return replace(step, bound=replace(step.bound, extra=(*step.bound.extra, Anatomy(weights))))
-
-    changed = tuple(replace(p, steps=tuple(map(plausible, p.steps))) for p in phases)
+    changed = add_to_steps(phases, Anatomy(weights), lambda step: embeds_image(recipe.vae, step))
     if changed == tuple(phases):
         raise HandsError("[objectives] anatomy acts on steps that embed an image, and there is none")
     return changed

@@ -1,18 +1,18 @@
 """Features: images are also compared by features learnt on ImageNet, which are sensitive to blur."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latent_hands.beyond.objective import Recipe, objective
+from latent_hands.beyond.objective import Recipe, add_to_steps, objective
 from latent_hands.errors import HandsError
 from latent_hands.networks.efficientnet import EfficientNetLite0, imagenet_file
 from latent_hands.networks.spec import Precision, image_autocast
-from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
 
@@ -118,8 +118,4 @@ class Features:
 def with_features(recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]) -> tuple[Phase, ...]:
     """Add the comparison by features to every step. Raises HandsError if the extra `imagenet` is missing."""
     imagenet_file()
-
-    def compared(step: Step) -> Step:
-        return replace(step, bound=replace(step.bound, extra=(Features(weights), *step.bound.extra)))
-
-    return tuple(replace(p, steps=tuple(map(compared, p.steps))) for p in phases)
+    return add_to_steps(phases, Features(weights), first=True)

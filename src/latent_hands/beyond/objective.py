@@ -4,14 +4,14 @@ An objective is one file: a frozen dataclass with the methods of `latent_hands.p
 function, registered by its name in [objectives], that adds it to the steps of an algorithm.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from torch import nn
 
-from latent_hands.paper.algorithms import Phase
-from latent_hands.paper.bound import Bound
+from latent_hands.paper.algorithms import Phase, Step
+from latent_hands.paper.bound import Bound, Objective
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.registry import Registry
 
@@ -75,6 +75,23 @@ def networks(phases: Iterable[Phase]) -> dict[str, nn.Module]:
     """Return the networks of the objectives of some phases, by name."""
     objectives = [each for phase in phases for part in phase.parts for each in part.bound.extra]
     return {each.name: each.network for each in objectives if isinstance(each, Opponent)}
+
+
+def add_to_steps(
+    phases: Sequence[Phase],
+    added: Objective,
+    where: Callable[[Step], bool] = lambda step: True,
+    first: bool = False,
+) -> tuple[Phase, ...]:
+    """Add an objective to the bound of each step for which `where` is true, after its others or `first`."""
+
+    def extended(step: Step) -> Step:
+        if not where(step):
+            return step
+        extra = (added, *step.bound.extra) if first else (*step.bound.extra, added)
+        return replace(step, bound=replace(step.bound, extra=extra))
+
+    return tuple(replace(phase, steps=tuple(map(extended, phase.steps))) for phase in phases)
 
 
 OBJECTIVES: Registry[Entry] = Registry("objective")
