@@ -88,6 +88,7 @@ def test_the_box_is_that_of_the_joints_with_the_wrist(hand):
         ("camera", "exit", 'did you mean "exif"'),
         ("palm_mm", [1, 2], r'"palm_mm" of a hand must be \(3,\) finite numbers'),
         ("K", [[1, 2], [3, 4]], r'"K" of a hand must be \(3, 3\)'),
+        ("uv_spread_px", [-1.0] * 21, '"uv_spread_px" of a hand is -1, but a standard deviation'),
         ("track", "first", "not the JSON of a hand"),
         ("crop_px", [1, 2, 3], "not the JSON of a hand"),
     ],

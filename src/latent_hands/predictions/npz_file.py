@@ -14,26 +14,11 @@ from latent_hands.hand.conventions import RHD, read_recorded, recorded
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
-from latent_hands.predictor.hand_fields import check_geometry
+from latent_hands.predictor.hand_fields import SHAPES, check_geometry
 
 MAX_BYTES = 2**30
 
-OF_HANDS: dict[str, tuple[int, ...]] = {
-    "pose": (21, 3),
-    "cpose": (21, 3),
-    "viewpoint": (3, 3),
-    "uv_px": (21, 2),
-    "spread": (21,),
-    "uv_spread_px": (21,),
-    "crop_px": (4,),
-    "bone_mm": (),
-    "score": (),
-    "confidence": (),
-    "palm_mm": (3,),
-    "palm_spread_mm": (3,),
-    "K": (3, 3),
-    "angles_deg": (22,),
-}
+OF_HANDS = SHAPES | {"crop_px": (4,), "bone_mm": (), "score": (), "confidence": ()}
 """Attributes of `Hand` -> their shape. The arrays of n hands have the shape (n, *shape); NaN is unknown."""
 _DERIVED: dict[str, tuple[int, ...]] = {"xyz_mm": (21, 3), "box_px": (4,)}
 _TEXTS = ("handedness", "frame", "camera")

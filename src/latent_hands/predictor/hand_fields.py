@@ -34,7 +34,7 @@ LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0
 """The legal extent of a pose, in bone lengths. Poses of an untrained model are small."""
 ROTATION_ERROR = 0.01
 """A rotation is written with six decimals; those of other programs may have fewer."""
-SHAPES = {
+SHAPES: dict[str, tuple[int, ...]] = {
     "pose": (21, 3),
     "cpose": (21, 3),
     "viewpoint": (3, 3),
@@ -46,6 +46,7 @@ SHAPES = {
     "K": (3, 3),
     "angles_deg": (22,),
 }
+"""Attributes of `Hand` that are arrays -> their shape."""
 
 
 def read_fields(text: str) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def check_geometry(arrays: Mapping[str, Any]) -> None:
     V = arrays["viewpoint"].astype(float)
     if np.abs(V @ V.T - np.eye(3)).max() > ROTATION_ERROR or np.linalg.det(V) < 0:
         raise HandsError(f'"viewpoint" of a hand is {V.round(3).tolist()}, but must be a rotation')
-    for name in ("spread", "uv_spread", "palm_spread_mm"):
+    for name in ("spread", "uv_spread_px", "palm_spread_mm"):
         if (array := arrays.get(name)) is not None and array.min() < 0:
             raise HandsError(f'"{name}" of a hand is {array.min():g}, but a standard deviation is 0 or more')
     if (K := arrays.get("K")) is not None and (min(K[0, 0], K[1, 1]) <= 0 or K[2].tolist() != [0, 0, 1]):
