@@ -20,7 +20,6 @@ from latent_hands.data.store import Cut
 from latent_hands.data.windows import known_hands
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
-from latent_hands.hand.camera import from_crop_units
 from latent_hands.paper.bound import Bound, total
 from latent_hands.runs.folder import load_run
 from latent_hands.runs.metrics import METRICS, read_metrics
@@ -212,7 +211,7 @@ def test_two_dimensional_labels_alone_train_an_encoder_end_to_end(tmp_path):
     vae, _ = load_run(tmp_path / "finished")
     s, generator = torch.linspace(-2, 2, 24)[:, None], torch.Generator().manual_seed(1)
     z = {factor: s * torch.randn(1, size, generator=generator) for factor, size in vae.latent.items()}
-    uv_px = from_crop_units(vae.decode("uv", z).detach(), 16)
+    uv_px = vae.decode("uv", z).detach() * 8 + 7.5  # the inverse of `to_crop_units` at 16 px
     grey = (128 + 60 * s).byte()[..., None, None].expand(24, 3, 16, 16).contiguous()
     data = data.with_labels(xyz_mm=None, pose=None, bone_mm=None, K=None, uv_px=uv_px)
     data = replace(data, images={"rgb": ImageStack(grey)})

@@ -43,9 +43,9 @@ def factors_named(vae: DisentangledVAE, names: str | Iterable[str]) -> Factors:
     return tuple(factor for factor in vae.latent if factor in chosen)
 
 
-def infer(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Latent:
+def infer(vae: DisentangledVAE, factors: Factors, batch: Batch) -> Latent:
     """Return the posterior means of these factors. Raises HandsError as `posterior` does."""
-    return means(posterior(vae, factors, batch, encoder))
+    return means(posterior(vae, factors, batch))
 
 
 def posterior(vae: DisentangledVAE, factors: Factors, batch: Batch, encoder: str | None = None) -> Posterior:

@@ -7,8 +7,6 @@ from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import RUN_HELP, Json, Limit, Root, Rotations, unset
 
-OneRun = Annotated[str, arg(metavar="RUN", help=RUN_HELP)]
-
 
 def benchmark(
     protocol: Annotated[Literal["freihand", "ho3d"], Positional],

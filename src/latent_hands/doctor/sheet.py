@@ -11,19 +11,20 @@ from latent_hands.data.crops import cut_square
 from latent_hands.doctor.files import Inspected
 
 COLUMNS = ("image", "hand", "3D, front", "3D, side")
+ROWS = 12
 _CELL_PX = 192
 _ROOM = 1.4
 
 
-def draw_sheet(inspected: Sequence[Inspected], first: Sequence[str] = (), count: int = 12) -> draw.ImageArray:
-    """Return an image with a row for each of `count` samples.
+def draw_sheet(inspected: Sequence[Inspected], first: Sequence[str] = ()) -> draw.ImageArray:
+    """Return an image with a row for each of `ROWS` samples.
 
     Up to half of them are those named in `first`; the others are evenly spread over the rest.
     """
-    named = [each for each in inspected if each.name in set(first)][: count // 2]
+    named = [each for each in inspected if each.name in set(first)][: ROWS // 2]
     rest = [each for each in inspected if each not in named]
-    step = max(len(rest) / max(count - len(named), 1), 1)
-    chosen = named + [rest[int(i * step)] for i in range(min(count - len(named), len(rest)))]
+    step = max(len(rest) / max(ROWS - len(named), 1), 1)
+    chosen = named + [rest[int(i * step)] for i in range(min(ROWS - len(named), len(rest)))]
     headings = [each.name.replace("evaluation/", "e/").replace("training/", "t/") for each in chosen]
     return draw.grid([_row(each) for each in chosen], COLUMNS, headings, _CELL_PX)
 

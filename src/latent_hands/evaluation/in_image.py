@@ -30,9 +30,7 @@ def labelled_uv(windows: Windows) -> Float[Tensor, "n 21 2"]:
     return uv if windows.visible is None else uv.where(windows.visible[..., None], torch.nan)
 
 
-def score_in_image(
-    prediction: Prediction, windows: Windows, split: str, resamples: int = 1000
-) -> dict[str, Any]:
+def score_in_image(prediction: Prediction, windows: Windows, split: str) -> dict[str, Any]:
     """Return the scores of predicted 2D joints, each with its 95 % interval [low, high].
 
     The side of the box is the larger side of the box around the labelled joints of a hand. Hands with fewer
@@ -62,16 +60,13 @@ def score_in_image(
     assert windows.crop_side_px is not None
     to_px = windows.crop_side_px[scored].double() / 2
     share, pixels = distance / side[:, None], distance * to_px[:, None]
-    block = torch.arange(len(uv)) if windows.block is None else windows.block[scored]
-    if len(block.unique()) < 2:
-        block = torch.arange(len(uv))
-    counts = torch.cat([torch.ones(1, len(uv), dtype=torch.float64), metrics.block_counts(block, resamples)])
+    block = None if windows.block is None else windows.block[scored]
+    counts = metrics.resampled_counts(metrics.blocks_of(block, len(uv)))
     values = {"error": metrics.epe(share, known, counts), "error_px": metrics.epe(pixels, known, counts)}
     for name, limit in PCK_AT.items():
         values[name] = metrics.pck(share, known, torch.tensor([limit]), counts)[..., 0]
     values["auc_0_20"] = metrics.auc(metrics.pck(share, known, THRESHOLDS, counts), THRESHOLDS)
     result: dict[str, Any] = {}
     for name, each in values.items():
-        result[name] = each[0].item()
-        result[f"{name}_interval"] = list(metrics.interval_95(each[1:]))
+        result |= metrics.with_interval(name, each)
     return result | {"samples": len(uv), "split": split}

@@ -7,7 +7,7 @@ The protocol is that of Zimmermann & Brox (2017): errors are averaged for each k
 it is visible, then over the 21 keypoints. Invisible joints are never scored.
 
 A statistic takes `counts`, how often each sample was drawn, and returns one value for each row of them. Ones
-give the statistic itself; `bootstrap_counts` give its distribution.
+give the statistic itself; `bootstrap_counts` give its distribution, and `resampled_counts` both.
 """
 
 from typing import Any
@@ -112,19 +112,28 @@ def mean_over_samples(
     return _mean_where(values[:, None], everywhere, counts).squeeze(-1)
 
 
-def bootstrap_counts(
-    samples: int, resamples: int = 1000, seed: int = 0
-) -> Float[Tensor, "resamples samples"]:
-    """Return how often each sample is drawn if `samples` are drawn with replacement."""
-    drawn = torch.randint(samples, (resamples, samples), generator=torch.Generator().manual_seed(seed))
+def bootstrap_counts(samples: int, resamples: int = 1000) -> Float[Tensor, "resamples samples"]:
+    """Return how often each sample is drawn if `samples` are drawn with replacement, with a fixed seed."""
+    drawn = torch.randint(samples, (resamples, samples), generator=torch.Generator().manual_seed(0))
     counts = torch.zeros(resamples, samples, dtype=torch.float64)
     return counts.scatter_add_(1, drawn, torch.ones((), dtype=torch.float64).expand_as(counts))
 
 
-def block_counts(blocks: Int64[Tensor, " n"], resamples: int = 1000) -> Float[Tensor, "resamples n"]:
-    """Return `bootstrap_counts` of whole blocks: samples of the same block are drawn together."""
+def blocks_of(block: Int64[Tensor, " n"] | None, count: int) -> Int64[Tensor, " n"]:
+    """Return the blocks of `count` samples; a block each if they are unknown or all the same."""
+    return torch.arange(count) if block is None or len(block.unique()) < 2 else block
+
+
+def resampled_counts(blocks: Int64[Tensor, " n"], resamples: int = 1000) -> Float[Tensor, "rows n"]:
+    """Return how often each sample counts: once in the first row, then as often as its block is drawn."""
     _, block = blocks.cpu().unique(return_inverse=True)
-    return bootstrap_counts(int(block.max()) + 1, resamples)[:, block]
+    drawn = bootstrap_counts(int(block.max()) + 1, resamples)[:, block]
+    return torch.cat([torch.ones_like(drawn[:1]), drawn])
+
+
+def with_interval(name: str, values: Float[Tensor, " rows"]) -> dict[str, Any]:
+    """Return {name: statistic, name_interval: [low, high]} for the rows of `resampled_counts`."""
+    return {name: values[0].item(), f"{name}_interval": list(interval_95(values[1:]))}
 
 
 def interval_95(values: Float[Tensor, " resamples"]) -> tuple[float, float]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
@@ -96,16 +95,11 @@ def score(
             )
     if not truth.visible.any():
         raise HandsError(f"nothing to score: none of the {count} hands of split {split} has a visible joint")
-    ones = torch.ones(1, count, dtype=torch.float64)
-    block = torch.arange(count) if truth.block is None else truth.block
-    if len(block.unique()) < 2:
-        block = torch.arange(count)
-    counts = torch.cat([ones, metrics.block_counts(block, resamples)])
+    block = metrics.blocks_of(truth.block, count)
+    counts = metrics.resampled_counts(block, resamples)
     result: dict[str, Any] = {}
     for name, statistic in _statistics(prediction, truth, exact).items():
-        values = statistic(counts)
-        result[name] = values[0].item()
-        result[f"{name}_interval"] = list(metrics.interval_95(values[1:]))
+        result |= metrics.with_interval(name, statistic(counts))
     return result | {"samples": count, "blocks": len(block.unique()), "split": split}
 
 

@@ -74,11 +74,6 @@ def to_crop_units(uv_px: Float[Tensor, "*batch 2"], crop_px: int) -> Float[Tenso
     return (uv_px - (crop_px - 1) / 2) / (crop_px / 2)
 
 
-def from_crop_units(uv: Float[Tensor, "*batch 2"], crop_px: int) -> Float[Tensor, "*batch 2"]:
-    """Return the pixels of a crop; the inverse of `to_crop_units`."""
-    return uv * (crop_px / 2) + (crop_px - 1) / 2
-
-
 def warp_matrix(
     centre: Float[Tensor, "*batch 2"],
     side_px: float | Float[Tensor, "*batch"],

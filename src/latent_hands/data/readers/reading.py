@@ -25,10 +25,10 @@ def check_limit(limit: int | None) -> None:
         raise HandsError(f"limit is {limit}; it must be at least 1, and at most {sys.maxsize}")
 
 
-def check_split(split: str, splits: Iterable[str] = SPLITS) -> None:
+def check_split(split: str) -> None:
     """Raise HandsError if a split is unknown."""
-    if split not in splits:
-        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, splits)}')
+    if split not in SPLITS:
+        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
 
 
 def warn_of_unlabelled(folder: Path, pattern: str, labelled: Collection[str]) -> None:

@@ -130,11 +130,6 @@ def head(body: Body) -> list[Solid]:
     return [solid.moved(body.gaze, body.head) for solid in solids]
 
 
-def upper_arm(body: Body, side: str, elbow: Float[ndarray, "3"]) -> list[Solid]:
-    """Return the upper arm down to the elbow."""
-    return arm_piece(body.dress, body.shoulder(side), elbow)
-
-
 def arm_piece(dress: Dress, shoulder: Float[ndarray, "3"], elbow: Float[ndarray, "3"]) -> list[Solid]:
     """Return an upper arm between two points, with a short sleeve or a long one."""
     scale = dress.scale

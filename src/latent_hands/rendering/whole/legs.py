@@ -55,14 +55,7 @@ def foot(
         tube([ankle + 0.03 * scale * up, ankle - 0.03 * scale * up], [0.035 * scale, 0.034 * scale], paint),
     ]
     if dress.barefoot:
-        for k, (place, length, radius) in enumerate(
-            zip(
-                (-0.027, -0.008, 0.006, 0.018, 0.029),
-                (0.052, 0.046, 0.042, 0.036, 0.030),
-                (0.0125, 0.0085, 0.008, 0.0078, 0.0075),
-                strict=True,
-            )
-        ):
+        for k, (place, length, radius) in enumerate(TOES):
             start = path[-1] + scale * (place * across - 0.012 * k / 4 * along)
             middle = start + scale * 0.6 * length * along + 0.004 * up
             solids.append(

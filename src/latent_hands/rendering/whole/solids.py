@@ -69,9 +69,8 @@ def tube(
     radii: Float[ndarray, " n"] | Sequence[float],
     paint: Paint,
     sectors: int = 12,
-    flat: float = 1.0,
 ) -> Solid:
-    """Return a tube along a path with round ends; `flat` is the ratio of its two half axes."""
+    """Return a tube along a path with round ends."""
     path, radii = np.asarray(path, float), np.asarray(radii, float)
     along = unit(np.gradient(path, axis=0))
     side = unit(np.cross(along[0], np.eye(3)[np.abs(along[0]).argmin()]))
@@ -96,7 +95,7 @@ def tube(
     at = np.stack(
         np.broadcast_arrays(size * np.cos(angle), length[:, None], size * np.sin(angle)), -1
     ).reshape(-1, 3)
-    return rings(centres, size * first, flat * size * second, paint, sectors, at)
+    return rings(centres, size * first, size * second, paint, sectors, at)
 
 
 def ellipsoid(half_m: Sequence[float], paint: Paint, count: int = 14, sectors: int = 18) -> Solid:

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from latent_hands.evaluation.calibration import spread_and_error
-from latent_hands.evaluation.metrics import epe
+from latent_hands.evaluation.metrics import epe, resampled_counts
 from latent_hands.paper.latent import draw
 from latent_hands.studies.assess.benchmark import Benchmark
-from latent_hands.studies.assess.intervals import Blocks, block_weights, correlation, stated, weighted_mean
+from latent_hands.studies.assess.intervals import Blocks, correlation, stated, weighted_mean
 from latent_hands.studies.assess.subject import Subject, observed
 
 BINS = 10
@@ -36,7 +36,7 @@ def calibration(
     """
     spread, error = (each[visible] for each in spread_and_error(draws_mm, truth_mm))
     joint_blocks = blocks[:, None].expand_as(visible)[visible]
-    weights = block_weights(joint_blocks)
+    weights = resampled_counts(joint_blocks)
     ratio = (weighted_mean(error**2, weights) / weighted_mean(spread**2, weights)).sqrt()
     table = reliability(spread, error)
     return (
@@ -75,7 +75,7 @@ def measure_calibration(subject: Subject, benchmark: Benchmark, draws: int) -> d
 
 
 def _mean_and_best(draws_mm: Tensor, truth_mm: Tensor, visible: Tensor, blocks: Blocks) -> dict[str, Any]:
-    weights = block_weights(blocks)
+    weights = resampled_counts(blocks)
     each = (draws_mm.double() - truth_mm.double()).norm(dim=-1)
     hands = (each * visible).sum(dim=-1) / visible.sum(dim=-1).clamp(min=1)
     best = each.gather(0, hands.argmin(dim=0)[None, :, None].expand(1, *each.shape[1:]))[0]

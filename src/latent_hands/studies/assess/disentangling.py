@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands import synthesis
+from latent_hands.evaluation.metrics import resampled_counts
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.paper.latent import Latent, active_units
 from latent_hands.studies.assess.benchmark import Benchmark
 from latent_hands.studies.assess.image_quality import mean_over, psnr_db, squared_errors
 from latent_hands.studies.assess.intervals import (
     Blocks,
-    block_weights,
     mean_of,
     ratio_of,
     stated,
@@ -37,7 +37,7 @@ def measure_latent(subject: Subject, benchmark: Benchmark) -> dict[str, dict[str
     cpose, viewpoint = canonicalise(benchmark.pose, benchmark.right)
     labels = {"pose": benchmark.pose, "cpose": cpose, "viewpoint": viewpoint}
     batch = observed(benchmark.right, rgb=benchmark.rgb, **benchmark.tags, **labels)
-    weights, scores = block_weights(benchmark.block), {}
+    weights, scores = resampled_counts(benchmark.block), {}
     for arrow in subject.vae.encoders:
         if subject.vae.encoder(arrow).reads not in batch:
             continue

@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from latent_hands.evaluation.metrics import resampled_counts
 from latent_hands.pixels import to_bytes
-from latent_hands.studies.assess.intervals import Blocks, block_weights, mean_of, stated, weighted_mean
+from latent_hands.studies.assess.intervals import Blocks, mean_of, stated, weighted_mean
 
 LARGEST_DB = 100.0
 """The PSNR of equal images, so that a mean over images stays finite."""
@@ -35,7 +36,7 @@ def score_images(
     """
     errors, similarity = quality_maps(images, truth)
     energies = gradient_energy(images), gradient_energy(truth)
-    weights = block_weights(blocks)
+    weights = resampled_counts(blocks)
     scores = {}
     for name, region in regions.items():
         size = region.sum(dim=(1, 2)).double()

@@ -5,7 +5,6 @@ The bootstrap resamples whole blocks, because the images of a block are alike.
 
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -13,12 +12,6 @@ from latent_hands.evaluation import metrics
 
 Blocks = Int64[Tensor, " n"]
 """The number of the block (group or grid) of each image."""
-
-
-def block_weights(blocks: Blocks) -> Float[Tensor, "rows n"]:
-    """Return how often each image counts: once in the first row, and as often as drawn in the other rows."""
-    drawn = metrics.block_counts(blocks)
-    return torch.cat([torch.ones_like(drawn[:1]), drawn])
 
 
 def weighted_mean(values: Float[Tensor, " n"], weights: Float[Tensor, "rows n"]) -> Float[Tensor, " rows"]:
@@ -41,18 +34,18 @@ def correlation(
 
 def stated(name: str, rows: Float[Tensor, " rows"]) -> dict[str, Any]:
     """Return {name: statistic, name_interval: [low, high]}, with None for numbers that are not finite."""
-    value, *interval = rows[0].item(), *metrics.interval_95(rows[1:])
-    return {name: _finite(value), f"{name}_interval": [_finite(bound) for bound in interval]}
+    found = metrics.with_interval(name, rows)
+    return {name: _finite(found[name]), f"{name}_interval": [*map(_finite, found[f"{name}_interval"])]}
 
 
 def mean_of(name: str, values: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
     """Return the mean over images and its interval, by `stated`."""
-    return stated(name, weighted_mean(values, block_weights(blocks)))
+    return stated(name, weighted_mean(values, metrics.resampled_counts(blocks)))
 
 
 def ratio_of(above: Float[Tensor, " n"], below: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
     """Return the ratio of two means over the same images and its interval, by `stated`."""
-    weights = block_weights(blocks)
+    weights = metrics.resampled_counts(blocks)
     return stated("ratio", weighted_mean(above, weights) / weighted_mean(below, weights))
 
 

@@ -26,6 +26,7 @@ from latent_hands.progress import Advance
 from latent_hands.runs.tensors import read_tensors, write_tensors
 from latent_hands.studies.assess.content import NUMBERS, content_of
 
+SEED = 7
 WIDTH, FEATURES, THUMBNAIL_PX, HIDDEN = 32, 128, 8, 256
 BATCH, LEARNING_RATE = 64, 1.5e-3
 SOFT = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, 0.1, 0.1, 0.1, 0.02, 0.7, 0.03, 0.6)
@@ -105,7 +106,6 @@ def train_judge(
     right_hands: str = "mirror",
     backbone: str = "resnet18",
     epochs: int = 6,
-    seed: int = 7,
     device: str | torch.device = "cpu",
     progress: Advance | None = None,
 ) -> Judge:
@@ -123,14 +123,14 @@ def train_judge(
         samples, "scene", 1.0, px, right_hands, progress=lambda *at: advance("reading", *at)
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(SEED)
         judge = Judge(px, right_hands, backbone)
     if isinstance(judge.network, EfficientNetLite0):
         judge.network.pretrained()
     judge.mean, judge.deviation = content.mean(dim=0), content.std(dim=0).clamp(min=1e-6)
     standard = ((content - judge.mean) / judge.deviation).to(device)
     judge.to(device)
-    batches = Batches(windows.to(device), px, min(BATCH, len(samples)), SOFT, seed=seed)
+    batches = Batches(windows.to(device), px, min(BATCH, len(samples)), SOFT, seed=SEED)
     optimiser = torch.optim.AdamW(judge.parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, epochs * len(batches))
     for epoch in range(epochs):

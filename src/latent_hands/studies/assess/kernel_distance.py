@@ -11,9 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from latent_hands.evaluation.metrics import resampled_counts
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.studies.assess.image_quality import PART, Images
-from latent_hands.studies.assess.intervals import Blocks, block_weights, stated
+from latent_hands.studies.assess.intervals import Blocks, stated
 
 PX = 128
 """Side to which images are resized, so that all layers have enough pixels."""
@@ -56,7 +57,7 @@ class BlockPairs:
         _, number = blocks.cpu().unique(return_inverse=True)
         self.members = nn.functional.one_hot(number).double()
         first = self.members.argmax(dim=0)
-        self.weights = block_weights(blocks)[:, first].double()
+        self.weights = resampled_counts(blocks)[:, first].double()
         self.counts = self._sums(torch.ones(len(number), len(number), dtype=torch.float64))
 
     def _sums(self, values: Float[Tensor, "n n"]) -> Float[Tensor, "b b"]:

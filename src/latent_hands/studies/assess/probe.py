@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
 from latent_hands.data.sample import Sample
-from latent_hands.evaluation.metrics import epe, joint_errors
+from latent_hands.evaluation.metrics import epe, joint_errors, resampled_counts
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.studies.assess.benchmark import Benchmark
-from latent_hands.studies.assess.intervals import Blocks, block_weights, stated
+from latent_hands.studies.assess.intervals import Blocks, stated
 from latent_hands.studies.assess.subject import Subject
 
 ARM_SHARE = 0.01
@@ -121,7 +121,7 @@ def _targets(pose: Tensor, right: Tensor | None) -> Tensor:
 
 def _epes(predicted: Tensor, truth: Tensor, benchmark: Benchmark) -> dict[str, Any]:
     arm = (~benchmark.ground & ~benchmark.hand).flatten(1).float().mean(dim=1) > ARM_SHARE
-    weights, scores = block_weights(benchmark.block), {}
+    weights, scores = resampled_counts(benchmark.block), {}
     parts = zip(("cpose_epe_mm", "epe_mm"), predicted.chunk(2, dim=1), truth.chunk(2, dim=1), strict=True)
     for name, ours, theirs in parts:
         errors = joint_errors(ours.unflatten(1, (21, 3)), theirs.unflatten(1, (21, 3)))

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_hands.evaluation.metrics import resampled_counts
 from latent_hands.studies.assess.image_quality import Images, grey_levels
-from latent_hands.studies.assess.intervals import Blocks, block_weights, stated, weighted_mean
+from latent_hands.studies.assess.intervals import Blocks, stated, weighted_mean
 
 
 def octaves(px: int) -> dict[str, tuple[int, int]]:
@@ -37,7 +38,7 @@ def power(images: Images) -> Float[Tensor, "n octaves"]:
 
 def power_ratios(images: Images, truth: Images, blocks: Blocks) -> dict[str, Any]:
     """Return {octave: power of all images over that of their ground truth}, with 95 % intervals."""
-    weights = block_weights(blocks)
+    weights = resampled_counts(blocks)
     columns = zip(octaves(images.shape[-1]), power(images).T, power(truth).T, strict=True)
     scores = {}
     for name, above, below in columns:

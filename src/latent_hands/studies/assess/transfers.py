@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from latent_hands import draw
-from latent_hands.evaluation.metrics import epe, joint_errors
+from latent_hands.evaluation.metrics import epe, joint_errors, resampled_counts
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
@@ -17,7 +17,7 @@ from latent_hands.studies.assess.benchmark import Benchmark, Indices
 from latent_hands.studies.assess.content import GROUPS
 from latent_hands.studies.assess.estimator import Estimator
 from latent_hands.studies.assess.image_quality import Images, Region, gain_db, score_images
-from latent_hands.studies.assess.intervals import Blocks, block_weights, correlation, stated
+from latent_hands.studies.assess.intervals import Blocks, correlation, stated
 from latent_hands.studies.assess.judge import Judge
 from latent_hands.studies.assess.kernel_distance import FeatureReader, noise_floor, realism
 from latent_hands.studies.assess.spectrum import power_ratios
@@ -124,7 +124,7 @@ def pose_errors(
     more readers.
     """
     index = benchmark.transfers.truth
-    weights, right = block_weights(benchmark.block[index]), benchmark.right_of(index)
+    weights, right = resampled_counts(benchmark.block[index]), benchmark.right_of(index)
 
     def epes(pose: Tensor, truth: Tensor) -> Tensor:
         errors_mm = joint_errors(pose, truth[index]) * benchmark.bone_mm[index, None]
@@ -147,7 +147,7 @@ def kept_content(read: Float[Tensor, "n 19"], truth: Float[Tensor, "n 19"], bloc
 
     It is the mean over the numbers of the factor.
     """
-    weights = block_weights(blocks)
+    weights = resampled_counts(blocks)
     scores = {}
     for name, where in GROUPS.items():
         columns = zip(_ranks(read[:, where]).unbind(1), _ranks(truth[:, where]).unbind(1), strict=True)

@@ -89,9 +89,9 @@ def marks(slider: Any, middle: float, spread: float) -> tuple[Any, ...]:
     return tuple(kind(round(float(np.clip(place, -REACH, REACH)), 2), text) for place, text in places)
 
 
-def enlarged(image: ImageArray, size_px: int = IMAGE_PX) -> ImageArray:
+def enlarged(image: ImageArray) -> ImageArray:
     """Return a square image at the size of the page."""
-    return np.array(Image.fromarray(image).resize((size_px, size_px), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(image).resize((IMAGE_PX, IMAGE_PX), Image.Resampling.BICUBIC))
 
 
 def sources_text(session: Session) -> str:
