@@ -17,6 +17,14 @@ def test_an_encoder_infers_its_factors_and_a_decoder_writes_its_modality():
         assert vae.decode(arrow, means(posterior)).shape == data[arrow].shape
 
 
+def test_a_graph_names_what_it_reads_and_writes_once():
+    vae = estimation()
+    assert vae.reads == ("cpose", "viewpoint", "pose", "rgb")
+    assert vae.writes == ("cpose", "viewpoint", "pose")
+    encoders = {name: vae.encoder(name) for name in vae.encoders} | {"again": vae.encoder("rgb")}
+    assert DisentangledVAE(vae.latent, encoders, {}).reads == vae.reads
+
+
 def test_log_variances_are_clamped():
     vae = estimation()
     with torch.no_grad():

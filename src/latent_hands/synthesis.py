@@ -20,9 +20,15 @@ Samples = dict[str, Float[Tensor, "_ _"]]
 
 def pose_factors(vae: DisentangledVAE) -> Factors:
     """Return the factors that encoders infer from points or matrices: z_pose, or z_cpose and z_viewpoint."""
-    labels = [arrow for arrow in _encoders(vae).values() if not arrow.modality.is_image]
-    found = {factor for arrow in labels for factor in arrow.factors}
-    return tuple(factor for factor in vae.latent if factor in found)
+    labels = {arrow.reads for arrow in _encoders(vae).values() if not arrow.modality.is_image}
+    return factors_from(vae, labels)
+
+
+def factors_from(vae: DisentangledVAE, modalities: Collection[str]) -> Factors:
+    """Return the factors that encoders of these modalities infer."""
+    arrows = [arrow for arrow in _encoders(vae).values() if arrow.reads in modalities]
+    inferred = {factor for arrow in arrows for factor in arrow.factors}
+    return tuple(factor for factor in vae.latent if factor in inferred)
 
 
 def content_factors(vae: DisentangledVAE) -> Factors:

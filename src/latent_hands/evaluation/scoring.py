@@ -112,7 +112,7 @@ def score_flat(
 
     Raises HandsError for a run that predicts none, and as `check_labels` does.
     """
-    if "uv" not in {arrow.writes for arrow in model.experiment.decoders.values()}:
+    if "uv" not in model.vae.writes:
         raise HandsError(
             "the data have no 3D joints (xyz_mm) to score against, and the model predicts no joints in the "
             'image (uv): use a model with a decoder of "uv", such as estimation, or label 3D joints'

@@ -107,6 +107,16 @@ class DisentangledVAE(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.decoders = nn.ModuleDict(decoders)
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Return the modalities that encoders read, each once."""
+        return tuple(dict.fromkeys(self.encoder(name).reads for name in self.encoders))
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Return the modalities that decoders write, each once."""
+        return tuple(dict.fromkeys(self.decoder(name).writes for name in self.decoders))
+
     def encoder(self, arrow: str) -> Encoder:
         """Return the encoder of that name. Raises HandsError if there is none."""
         return find_arrow("encoder", arrow, self.encoders)  # pyright: ignore[reportReturnType]

@@ -78,7 +78,7 @@ def describe(run: str | Path, model: Model, detector: Detector, half: bool) -> d
     name, vae, data = find_run(run).resolve().name, model.vae, model.experiment.data
     hands, sources = _hands(model), _sources(vae)
     if hands is None and not sources:
-        read = ", ".join(dict.fromkeys(vae.encoder(each).reads for each in vae.encoders))
+        read = ", ".join(vae.reads)
         raise HandsError(
             f"{name} cannot be exported: it has no encoder of rgb for the factors of a pose, and no decoder "
             f"of rgb; its encoders read {read}"
@@ -167,7 +167,7 @@ def _hands(model: Model) -> dict[str, Any] | None:
         encoders = synthesis.encoders_of(model.vae, factors, ["rgb"])
     except HandsError:
         return None
-    written = {model.vae.decoder(name).writes for name in model.vae.decoders}
+    written = model.vae.writes
     able = [each for each in DECODED if each in written and set(model.factors_of(each)) <= set(factors)]
     return {
         "factors": list(factors),
@@ -182,12 +182,12 @@ def _sources(vae: DisentangledVAE) -> dict[str, dict[str, Mapping[str, Any]]]:
 
     It is empty for a model that writes no images.
     """
-    if "rgb" not in {vae.decoder(name).writes for name in vae.decoders}:
+    if "rgb" not in vae.writes:
         return {}
     roles = {"pose": synthesis.pose_factors(vae), "content": synthesis.content_factors(vae)}
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for role, factors in roles.items():
-        for read in dict.fromkeys(vae.encoder(name).reads for name in vae.encoders):
+        for read in vae.reads:
             try:
                 found.setdefault(role, {})[read] = synthesis.encoders_of(vae, factors, [read])
             except HandsError:  # no encoder infers them from this modality alone

@@ -123,7 +123,7 @@ def check_agreement(model: Model, rotations: int) -> None:
 
 def check_measures_joints(model: Model) -> None:
     """Raise HandsError if a model does not measure the joints in the image, so that hands have no place."""
-    if "uv" not in {model.vae.decoder(name).writes for name in model.vae.decoders}:
+    if "uv" not in model.vae.writes:
         raise HandsError(
             "positions in the camera frame need a run that measures the joints in the image; this run has no "
             'decoder of "uv", and the shipped run "estimation" has one'

@@ -11,7 +11,7 @@ from latent_hands.predictor.candidates import Candidate, Reader, found_hands, re
 from latent_hands.predictor.checks import Rgb, bone_of
 from latent_hands.predictor.hand import Hand, Handedness
 from latent_hands.predictor.photo import Photo
-from latent_hands.predictor.reading import Glance, Reading, glance, measures, read_again, read_twice
+from latent_hands.predictor.reading import Glance, Reading, glance, read_again, read_twice
 from latent_hands.predictor.trained_graph import TrainedGraph
 
 
@@ -36,7 +36,7 @@ class GraphReader(Reader[Photo, Reading, Glance]):
 
     def measures(self, name: str) -> bool:
         """Return whether the graph decodes a modality."""
-        return measures(self.graph, name)
+        return name in self.graph.vae.writes
 
     def glance(self, photos: Sequence[Photo]) -> Glance:
         """Read every photo for the first time."""

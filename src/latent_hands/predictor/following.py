@@ -30,7 +30,7 @@ def follow(
     smooth: str,
 ) -> Iterator[list[Hand]]:
     """Yield the hands of each frame; see `Model.follow`."""
-    if "uv" not in {graph.vae.decoder(name).writes for name in graph.vae.decoders}:
+    if "uv" not in graph.vae.writes:
         raise HandsError(
             "this model does not measure where joints are in the image, which following needs: use a model "
             'with a decoder of "uv", such as one of the experiment placement'

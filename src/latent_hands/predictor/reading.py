@@ -87,11 +87,6 @@ class Glance:
     posterior: Posterior
 
 
-def measures(graph: TrainedGraph, name: str) -> bool:
-    """Return whether the graph decodes a modality."""
-    return name in {graph.vae.decoder(arrow).writes for arrow in graph.vae.decoders}
-
-
 def glance(graph: TrainedGraph, photos: Sequence[Photo]) -> Glance:
     """Read every photo for the first time. It decodes only what decides how the hand is read again."""
     posterior = _encoded(graph, photos)
@@ -138,7 +133,7 @@ def read_twice(
     No crop is read again by a graph that does not measure the joints in the image. Rotations are averaged in
     the last reading only.
     """
-    if not photos or not measures(graph, "uv"):
+    if not photos or "uv" not in graph.vae.writes:
         return read(graph, photos, rotations, draws)
     own: list[tuple[int, Handedness]] = [(i, photo.handedness) for i, photo in enumerate(photos)]
     return read_again(graph, glance(graph, photos), own, rotations, draws)

@@ -52,11 +52,8 @@ def rotated(
     V = rotations_between(hand["viewpoint"][0], end, steps)
     pose = geometry.compose(hand["cpose"].expand(steps, -1, -1), V)
     left = torch.zeros(steps, dtype=torch.bool, device=V.device)
-    arrows = [graph.vae.encoder(name) for name in graph.vae.encoders]
     for key, value in {"viewpoint": V, "pose": pose}.items():
-        inferred = {factor for arrow in arrows if arrow.reads == key for factor in arrow.factors}
-        if inferred:
-            factors = tuple(factor for factor in graph.vae.latent if factor in inferred)
+        if factors := synthesis.factors_from(graph.vae, (key,)):
             kept = {factor: z.expand(steps, -1) for factor, z in start.items()}
             return kept | synthesis.infer(graph.vae, factors, {key: value, "right": left})
     raise HandsError("no hand can be rotated in this run: it encodes neither viewpoints nor poses")

@@ -38,15 +38,11 @@ class Instrument:
     def __init__(self, model: Model, name: str):
         self.model, self.name = model, name
         self.vae, self.sizes = model.fast.vae, dict(model.vae.latent)
-        reads = {each: self.vae.encoder(each).reads for each in self.vae.encoders}
-        arrows = [self.vae.encoder(each) for each, modality in reads.items() if modality in JOINTS]
-        inferred = {factor for arrow in arrows for factor in arrow.factors}
-        self.posed = tuple(factor for factor in self.sizes if factor in inferred)
+        self.posed = synthesis.factors_from(self.vae, JOINTS)
         """The factors that follow from joints."""
-        self.others = tuple(factor for factor in self.sizes if factor not in inferred)
+        self.others = tuple(factor for factor in self.sizes if factor not in self.posed)
         """All other factors: the content."""
-        self.writes = {self.vae.decoder(each).writes for each in self.vae.decoders}
-        self.rereads = "rgb" in self.writes and self.reads_images(self.sizes)
+        self.rereads = "rgb" in self.vae.writes and self.reads_images(self.sizes)
         """Whether all factors can be read again from the image that they make."""
 
     @torch.inference_mode()
@@ -72,7 +68,7 @@ class Instrument:
     def images(self, latent: synthesis.Samples) -> list[ImageArray]:
         """Return the images of latents, or drawings of their hands if the run decodes no images."""
         latent = self._moved(latent)
-        if "rgb" in self.writes:
+        if "rgb" in self.vae.writes:
             return to_images(self._decoded(latent, "rgb"))
         poses = self._decoded(latent, "pose").float().cpu().numpy()
         frame = draw.framing(*poses)
@@ -95,9 +91,7 @@ class Instrument:
 
     def inferred(self, reads: str) -> tuple[str, ...]:
         """Return the factors that encoders of a modality infer."""
-        arrows = [self.vae.encoder(name) for name in self.vae.encoders]
-        found = {factor for arrow in arrows if arrow.reads == reads for factor in arrow.factors}
-        return tuple(factor for factor in self.sizes if factor in found)
+        return synthesis.factors_from(self.vae, (reads,))
 
     def prior(self, seed: int) -> Latent:
         """Return a draw of the factors `others` from N(0, I)."""

@@ -61,13 +61,11 @@ class Subject:
 
     def tags(self) -> tuple[str, ...]:
         """Return the kinds of tags that encoders read."""
-        read = {self.vae.encoder(name).reads for name in self.vae.encoders}
-        return tuple(kind for kind in shared_images() if kind in read)
+        return tuple(kind for kind in shared_images() if kind in self.vae.reads)
 
     def free(self) -> synthesis.Factors:
         """Return z_u: the factors that only images determine, no label and no tag."""
-        arrows = [self.vae.encoder(name) for name in self.vae.encoders]
-        tagged = {factor for arrow in arrows if arrow.reads in shared_images() for factor in arrow.factors}
+        tagged = synthesis.factors_from(self.vae, shared_images())
         return tuple(factor for factor in self.content if factor not in tagged)
 
     def posterior(self, factors: Sequence[str], batch: Batch) -> Posterior:

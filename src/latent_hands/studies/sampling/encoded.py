@@ -49,7 +49,7 @@ def encode(model: Model, samples: Sequence[Sample], tags: bool = True) -> Encode
     """
     subject = Subject(model.vae, model.device)
     windows = _cut(model, samples, subject.tags() if tags else ())
-    keys = {model.vae.encoder(name).reads for name in model.vae.encoders} & set(available(windows))
+    keys = set(model.vae.reads) & set(available(windows))
     data = model.experiment.data
     batches = Batches(windows, data.crop_px, PART, frame=data.frame, shuffle=False)
     labelled = "pose" in available(windows)
