@@ -94,7 +94,7 @@ def frame_by_frame(model: Model, truth: Sequence_) -> list[list[Hand]]:
 def followed(model: Model, truth: Sequence_) -> list[list[Step]]:
     """Follow the hand, and return the steps, from which all ways of smoothing are computed."""
     first = truth.samples[0]
-    settings = checked_settings(first.side, truth.bone_mm, first.K, 2, "none", truth.fps)
+    settings = checked_settings(first.side, truth.bone_mm, first.K, None, 2, "none", truth.fps)
     follower = Follower(model, model.detector, settings)
     return [
         [step.without_image() for step in follower.step(read_rgb(sample.image), sample.seconds)]

@@ -45,13 +45,24 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_given_facts_reach_the_model(run, found, photos, tmp_path):
     calls = found(2)
-    facts = ["--handedness", "right", "--bone-mm", "44", "--focal", "90", "--rotations", "2", "--draws", "4"]
+    facts = [
+        "--handedness",
+        "right",
+        "--bone-mm",
+        "44",
+        "--focal-px",
+        "90",
+        "--rotations",
+        "2",
+        "--draws",
+        "4",
+    ]
     boxes = ["--box", BOX, "--box=-3,-2,30,30"]
     assert estimate(run, photos / "0.png", "--out", tmp_path / "out", *facts, *boxes) == 0
     (call,) = calls
     assert call["boxes"] == [(10, 6, 44, 40), (-3, -2, 30, 30)]
     assert (call["handedness"], call["bone_mm"], call["rotations"], call["draws"]) == ("right", 44, 2, 4)
-    assert call["K"].tolist() == [[90, 0, 39.5], [0, 90, 29.5], [0, 0, 1]]
+    assert call["focal_px"] == 90
 
 
 def test_a_box_is_read_without_a_detector(run, photos, tmp_path, capsys):
@@ -122,7 +133,7 @@ def test_negative_numbers_need_no_equals_sign(run, found, photos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option", [("--handedness", "right"), ("--bone-mm", "44.0"), ("--box", "1,2,3,4"), ("--focal", "90.0")]
+    "option", [("--handedness", "right"), ("--bone-mm", "44.0"), ("--box", "1,2,3,4"), ("--focal-px", "90.0")]
 )
 def test_labels_of_a_data_set_cannot_be_given_again(run, tmp_path, monkeypatch, capsys, option):
     samples = painted_hands(tmp_path, 2)

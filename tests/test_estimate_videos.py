@@ -143,7 +143,7 @@ def test_frames_that_change_their_size_are_announced(run, tmp_path, monkeypatch,
     assert estimate(run, clip, "--box", BOX, *options) == 1
     error = capsys.readouterr().err
     assert error.count("change from 80x64 to 40x32 pixels at frame 1;") == 1
-    assert "--box and --focal are those of one size" in error
+    assert "--box and --focal-px are those of one size" in error
     assert len((out / "clip.jsonl").read_text().splitlines()) == 1
 
 
@@ -225,6 +225,6 @@ def test_a_model_that_measures_places_follows_hands(followed_by_model, tmp_path)
     assert len(list(estimate_videos.follow(model, iter(frames), given, "online"))) == 3
     (call,) = calls
     assert call["seconds"] == [0.0, 0.2, 0.4]
-    assert (call["handedness"], call["bone_mm"], call["smooth"]) == ("left", 44.0, "online")
-    assert call["K"].tolist() == [[90, 0, 39.5], [0, 90, 31.5], [0, 0, 1]]
+    facts = (call["handedness"], call["bone_mm"], call["focal_px"], call["smooth"])
+    assert facts == ("left", 44.0, 90.0, "online")
     assert list(estimate_videos.follow(model, iter([]), given, "online")) == []

@@ -80,6 +80,7 @@ def test_most_keeps_the_best(model, image):
         ({"boxes": [(900.0, 0.0, 5.0, 5.0)]}, "lies outside the image of 80x60"),
         ({"bone_mm": 4.0}, "bone_mm is 4.0"),
         ({"K": np.zeros((2, 2))}, "K is"),
+        ({"focal_px": 1.0}, r"focal_px is 1\.0"),
         ({"boxes": [BOX], "rotations": 0}, "rotations"),
         ({"boxes": [BOX], "draws": 1}, "draws is 1"),
     ],
@@ -123,6 +124,9 @@ def test_the_camera_is_stated_and_poses_are_in_its_frame(model, image):
     assert (given.frame, given.camera) == ("camera", "given")
     assert (assumed.frame, assumed.camera) == ("camera", "assumed")
     assert np.array_equal(given.K, K)
+    far = model.estimate(image, box=BOX, handedness="left", focal_px=180.0)
+    assert far.camera == "given"
+    assert far.K.tolist() == [[180, 0, 39.5], [0, 180, 29.5], [0, 0, 1]]
 
 
 def test_hands_at_one_place_are_one(model, image):

@@ -60,9 +60,14 @@ def test_a_camera_is_resized_with_the_frames(run, smooth):
     K = np.array([[300.0, 0, 149.5], [0, 300.0, 99.5], [0, 0, 1]])
     world = World([(True_(100),)] * 4)
     images = list(world.images(2)) + [np.ascontiguousarray(image[::2, ::2]) for image in world.images(4)][2:]
-    found = [hand.K for hands in run(world, images, K=K, smooth=smooth) for hand in hands]
-    np.testing.assert_allclose(found[:2], [K] * 2)
-    np.testing.assert_allclose(found[2:], [[[150.0, 0, 74.5], [0, 150.0, 49.5], [0, 0, 1]]] * 2)
+    centred = {"K": np.array([[300.0, 0, 159.5], [0, 300.0, 99.5], [0, 0, 1]])}, {"focal_px": 300.0}
+    for given, cx in (({"K": K}, 149.5), (centred[0], 159.5), (centred[1], 159.5)):
+        found = [hand.K for hands in run(world, images, **given, smooth=smooth) for hand in hands]
+        np.testing.assert_allclose(found[:2], [[[300.0, 0, cx], [0, 300.0, 99.5], [0, 0, 1]]] * 2)
+        half = [[150.0, 0, cx / 2 - 0.25], [0, 150.0, 49.5], [0, 0, 1]]
+        np.testing.assert_allclose(found[2:], [half] * 2)
+    with pytest.raises(HandsError, match="both given"):
+        run(world, images, K=K, focal_px=300.0)
 
 
 @pytest.mark.parametrize("smooth", ["none", "online", "offline"])

@@ -157,9 +157,7 @@ def test_a_stream_without_drops_is_what_follow_gives(monkeypatch: pytest.MonkeyP
     assert (stream.rates.frames, stream.rates.dropped) == (8, 0)
 
 
-def test_a_stream_gives_the_camera_that_the_focal_length_means(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_what_is_given_of_a_stream_reaches_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     calls = []
 
     def follow(self: Model, images, *, seconds, **options) -> Iterator[list]:
@@ -173,8 +171,8 @@ def test_a_stream_gives_the_camera_that_the_focal_length_means(
     found = list(stream)
     assert len(found) + stream.rates.dropped == 3
     assert calls[0][0] == 0.0
-    assert calls[0][1]["K"].tolist() == [[90, 0, 39.5], [0, 90, 31.5], [0, 0, 1]]
-    assert (calls[0][1]["bone_mm"], calls[0][1]["smooth"]) == (44.0, "online")
+    given = calls[0][1]
+    assert (given["focal_px"], given["bone_mm"], given["smooth"]) == (90.0, 44.0, "online")
 
 
 @pytest.mark.parametrize(

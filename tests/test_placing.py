@@ -1,5 +1,7 @@
 """The palm in space: exact for projected joints, in any crop, proportional to the bone. Cameras of files."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image
 
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera
-from latent_hands.predictor.cameras import FOCAL_SPREAD, camera_of_image, exif_focal_px
+from latent_hands.predictor.cameras import FILM_DIAGONAL_MM, FOCAL_SPREAD, camera_of_image, exif_focal
 from latent_hands.predictor.placing import SHRUNK, disagreement, joint_spread_px, place_palm, unshrunk
 
 K = np.array([[500.0, 0, 310], [0, 480.0, 250], [0, 0, 1]])
@@ -142,9 +144,12 @@ def test_a_pose_agrees_with_its_own_joints_at_any_place_and_scale():
 
 
 def test_a_panorama_and_a_screenshot_have_the_camera_of_a_part_of_them():
-    part, strip, tall = (camera_of_image("a.jpg", size).K for size in ((100, 240), (100, 900), (900, 100)))
-    assert part[0, 0] == strip[0, 0] == tall[0, 0]
-    assert (strip[0, 2], tall[1, 2]) == (449.5, 449.5)
+    sizes = (100, 100), (100, 240), (100, 241), (900, 100)
+    part, film, strip, tall = (camera_of_image("a.jpg", size).K for size in sizes)
+    assert part[0, 0] == strip[0, 0] == tall[0, 0] == pytest.approx(film[0, 0] / 2.4)
+    assert (strip[0, 2], tall[1, 2]) == (120, 449.5)
+    phone = {41989: 26, 40962: 900, 40963: 100}  # EXIF data of a panorama are those of its parts
+    assert exif_focal(phone, (100, 900)) is None
 
 
 def test_a_given_camera_is_kept_and_a_missing_one_is_assumed():
@@ -157,6 +162,18 @@ def test_a_given_camera_is_kept_and_a_missing_one_is_assumed():
     assert tuple(assumed.K[:2, 2]) == (199.5, 149.5)
     with pytest.raises(HandsError, match="K is"):
         camera_of_image(image, (300, 400), K[:2])
+
+
+def test_a_focal_length_is_a_camera_whose_axis_goes_through_the_centre():
+    image = np.zeros((300, 400, 3), np.uint8)
+    given = camera_of_image(image, (300, 400), focal_px=500.0)
+    assert (given.source, given.focal_spread) == ("given", 0)
+    assert given.K.tolist() == [[500, 0, 199.5], [0, 500, 149.5], [0, 0, 1]]
+    for wrong in (0.0, -500.0, 19.0, math.nan, math.inf):
+        with pytest.raises(HandsError, match=r"focal_px is .* 400x300 pixels it must be at least 20 pixels"):
+            camera_of_image(image, (300, 400), focal_px=wrong)
+    with pytest.raises(HandsError, match="both given"):
+        camera_of_image(image, (300, 400), K, 500.0)
 
 
 @pytest.mark.parametrize("rotated", [False, True])
@@ -177,8 +194,36 @@ def test_the_focal_length_of_a_file(tmp_path, rotated):
 
 def test_the_resolution_of_the_focal_plane_gives_the_focal_length_too():
     exif = {37386: 40.0, 41486: 2540.0, 41488: 2, 40962: 4000, 40963: 3000}  # 100 pixels a mm
-    assert exif_focal_px(exif, (3000, 4000)) == pytest.approx(4000)
-    assert exif_focal_px(exif, (2000, 1500)) == pytest.approx(2000)  # made smaller, and rotated
+    for size_px, focal_px in (((3000, 4000), 4000), ((2000, 1500), 2000)):  # then made smaller, and rotated
+        found = exif_focal(exif, size_px)
+        assert found is not None
+        assert (found.px, found.spread) == (pytest.approx(focal_px), 0)
+
+
+@pytest.mark.parametrize(
+    ("size_px", "scales"),
+    [
+        ((3000, 4000), (1, 1)),
+        ((4500, 6000), (1.5, 1.5)),  # enlarged
+        ((600, 450), (0.15, 0.15)),  # made smaller, and rotated
+        ((2700, 2700), (0.9, 1)),  # cropped
+        ((3300, 2000), (0.825, 1)),
+        ((1500, 3000), (0.75, 1)),
+        ((300, 300), None),  # cropped and made smaller, or cropped more: nobody knows
+    ],
+)
+def test_the_focal_length_of_a_cropped_image_lies_between_limits(size_px, scales):
+    """The image was taken with 4000x3000 pixels and a focal length of 4000 pixels, stated in both ways."""
+    film = 4 / 5 * FILM_DIAGONAL_MM
+    for stated in ({41989: film}, {37386: 40.0, 41486: 2540.0}):
+        found = exif_focal(stated | {40962: 4000, 40963: 3000}, size_px)
+        if scales is None:
+            assert found is None
+        else:
+            assert found is not None
+            least, most = scales
+            assert found.px == pytest.approx(4000 * math.sqrt(least * most))
+            assert found.spread == pytest.approx(math.log(most / least) / math.sqrt(12))
 
 
 @pytest.mark.parametrize(
@@ -186,4 +231,4 @@ def test_the_resolution_of_the_focal_plane_gives_the_focal_length_too():
     [{}, {41989: 0}, {41989: "long"}, {41989: 1}, {37386: 40.0}, {37386: 40.0, 41486: 2540.0, 41488: 9}],
 )
 def test_nonsense_in_a_file_is_not_believed(exif):
-    assert exif_focal_px(exif, (300, 400)) is None
+    assert exif_focal(exif, (300, 400)) is None

@@ -21,7 +21,7 @@ def animate(
     run: RunOption = None,
     handedness: OptionalHandedness = None,
     bone_mm: BoneMm = None,
-    focal: FocalPx = None,
+    focal_px: FocalPx = None,
     smooth: Smooth = None,
     fps: Annotated[float | None, unset("that of CLIP, or 30", "F")] = None,
     least: Annotated[int, arg(metavar="N")] = 1,
@@ -59,7 +59,7 @@ def animate(
 
     if out.suffix not in ENDINGS:
         raise HandsError(f"{out} does not end in {', '.join(ENDINGS)}; the ending names the format")
-    given = Given.typed(handedness, (), None, bone_mm, focal, 1, 16, smooth)
+    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth)
     images = hands_of_clip(clip, run, given, limit)
     found = clip_of(images, fps, least)
     written = write_clip(out, found)
@@ -85,7 +85,7 @@ def hands_of_clip(clip: str, run: str | None, given: Any, limit: int | None) -> 
         "--run": run,
         "--handedness": given.handedness,
         "--bone-mm": given.bone_mm,
-        "--focal": given.focal_px,
+        "--focal-px": given.focal_px,
         "--smooth": given.smooth,
     }
     for option, value in options.items():

@@ -44,7 +44,7 @@ def estimate(
     box: OneBox = (),
     boxes: Boxes = None,
     detector: Annotated[Path | None, unset("the shipped one", "DIR")] = None,
-    focal: FocalPx = None,
+    focal_px: FocalPx = None,
     rotations: Rotations = 1,
     draws: Annotated[int, arg(metavar="N")] = 16,
     camera: Annotated[str | None, unset("none", "DEVICE")] = None,
@@ -65,7 +65,7 @@ def estimate(
 
     $ latent-hands estimate photo.jpg
     $ latent-hands estimate photos/ clip.mp4 --bone-mm 44 --formats json csv coco
-    $ latent-hands estimate photos/ --boxes labels.csv --focal 1100
+    $ latent-hands estimate photos/ --boxes labels.csv --focal-px 1100
     $ latent-hands estimate hand.jpg --box 40,25,128,128 --handedness left --run runs/mine
     $ latent-hands estimate --camera 0 --out runs/webcam
     $ latent-hands estimate --data rhd --root RHD_published_v2 --ids 0 1 2
@@ -113,7 +113,7 @@ def estimate(
     named = (*images, *([] if camera is None else [f"camera:{camera}"]))
     if bool(named) == (data is not None):
         raise HandsError("give images, videos or a camera, or --data NAME --root DIR --ids ID ...")
-    given = Given.typed(handedness, box, boxes, bone_mm, focal, rotations, draws, smooth, angles)
+    given = Given.typed(handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles)
     outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
     if data is None:
         inputs, videos = split_inputs(named, limit, broken.append)

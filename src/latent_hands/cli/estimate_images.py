@@ -14,7 +14,6 @@ from latent_hands.cli.estimate_outputs import Outputs
 from latent_hands.data import OnBroken, Sample, read_rgb
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.errors import HandsError
-from latent_hands.hand.camera import centred_camera
 from latent_hands.predictions import ImageHands, drawing
 from latent_hands.predictor import Hand, Model
 from latent_hands.progress import progress_bars
@@ -91,12 +90,11 @@ def find_hands(model: Model, rgb: Rgb, given_image: Input, given: Given) -> list
     known = known_of(rgb, given_image, given)
     if known["boxes"] == []:
         return []
-    image = rgb if given.focal_px else given_image.image
-    return model.find(image, rotations=given.rotations, draws=given.draws, **known)
+    return model.find(given_image.image, rotations=given.rotations, draws=given.draws, **known)
 
 
 def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
-    """Return what is given of an image's hands: boxes, handedness, bone_mm and K, as for `Model.find`.
+    """Return what is given of an image's hands: boxes, handedness, bone_mm and focal_px, as for `Model.find`.
 
     Boxes and sides that the user gives take precedence over those of a file. `boxes` is an empty list for an
     image that has no hand in the file, and None if the hands must be detected.
@@ -110,7 +108,7 @@ def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
         "boxes": None if boxes is None else [check_box(box, "box", (width, height)) for box in boxes],
         "handedness": sides,
         "bone_mm": given.bone_mm,
-        "K": None if given.focal_px is None else centred_camera(given.focal_px, (height, width)).numpy(),
+        "focal_px": given.focal_px,
     }
 
 

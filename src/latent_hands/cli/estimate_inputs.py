@@ -117,7 +117,7 @@ class Given:
             "--handedness": self.handedness,
             "--box": self.boxes and ",".join(f"{number:g}" for number in self.boxes[0]),
             "--bone-mm": self.bone_mm,
-            "--focal": self.focal_px,
+            "--focal-px": self.focal_px,
         }
         for option, value in options.items():
             if value is not None:

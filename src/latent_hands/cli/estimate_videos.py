@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from threading import Event
 
-import numpy as np
-
 from latent_hands import draw
 from latent_hands.cli.estimate_inputs import Given, Video
 from latent_hands.cli.estimate_outputs import Outputs
@@ -18,7 +16,6 @@ from latent_hands.data.formats.camera import read_camera
 from latent_hands.data.formats.video import Frame, count_frames, read_video
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
-from latent_hands.hand.camera import centred_camera
 from latent_hands.interrupt import on_interrupt
 from latent_hands.predictions import ImageHands, LineWriter, count_hands, drawing
 from latent_hands.predictor import Hand, Model
@@ -154,7 +151,7 @@ def changed(video: Video, number: int, old: tuple[int, int], new: tuple[int, int
     (a, b), (c, d) = old, new
     return (
         f"{video.name}: the frames change from {a}x{b} to {c}x{d} pixels at frame {number}; hands get new "
-        "numbers there, and the focal length of --focal is that of the first frame, resized"
+        "numbers there, and the focal length of --focal-px is that of the first frame, resized"
     )
 
 
@@ -176,10 +173,9 @@ def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> 
     if first is None:
         return
     size_px = first.rgb.shape[0], first.rgb.shape[1]
-    K = None if given.focal_px is None else centred_camera(given.focal_px, size_px).numpy()
     frames = chain([first], frames)
     if given.boxes is not None or not measures_places(model):
-        yield from each_alone(model, frames, given, K, size_px)
+        yield from each_alone(model, frames, given, size_px)
         return
     times: deque[float | None] = deque()
 
@@ -193,27 +189,27 @@ def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> 
         seconds=iter(times.popleft, object()),  # a time is taken after its frame
         handedness=given.handedness,
         bone_mm=given.bone_mm,
-        K=K,
+        focal_px=given.focal_px,
         smooth=given.smooth or smooth,
     )
 
 
 def each_alone(
-    model: Model, frames: Iterator[Frame], given: Given, K: np.ndarray | None, size_px: tuple[int, int]
+    model: Model, frames: Iterator[Frame], given: Given, size_px: tuple[int, int]
 ) -> Iterator[list[Hand]]:
     """Yield the hands of each frame without those of other frames.
 
     Raises HandsError if boxes or a camera are given, and a frame is not of (height, width) `size_px`.
     """
     for rgb, _ in frames:
-        if rgb.shape[:2] != size_px and (given.boxes is not None or K is not None):
-            raise HandsError("the size of its frames changes, but --box and --focal are those of one size")
+        if rgb.shape[:2] != size_px and (given.boxes is not None or given.focal_px is not None):
+            raise HandsError("the size of its frames changes, but --box and --focal-px are those of one size")
         yield model.find(
             rgb,
             boxes=given.boxes,
             handedness=given.handedness,
             bone_mm=given.bone_mm,
-            K=K,
+            focal_px=given.focal_px,
             rotations=given.rotations,
             draws=given.draws,
         )

@@ -26,7 +26,7 @@ def label(
     handedness: OptionalHandedness = None,
     bone_mm: BoneMm = None,
     boxes: Boxes = None,
-    focal: FocalPx = None,
+    focal_px: FocalPx = None,
     split: Literal["training", "evaluation"] = "training",
     limit: Limit = None,
     json: Json = False,
@@ -63,7 +63,7 @@ def label(
     if not 0 <= threshold <= 1:
         raise HandsError(f"--threshold is {threshold:g}; it must be between 0 and 1")
     broken = list[HandsError]()
-    given = Given.typed(handedness, (), boxes, bone_mm, focal, rotations, DRAWS, None)
+    given = Given.typed(handedness, (), boxes, bone_mm, focal_px, rotations, DRAWS, None)
     counts = label_images(
         images, out, teacher or DEFAULT_RUN, given, boxes, limit, split, threshold, broken.append
     )

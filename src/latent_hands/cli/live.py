@@ -36,7 +36,7 @@ def live(
     run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = "estimation",
     handedness: OptionalHandedness = None,
     bone_mm: BoneMm = None,
-    focal: FocalPx = None,
+    focal_px: FocalPx = None,
     smooth: Annotated[Literal["online", "none"], arg(metavar="{online,none}")] = "online",
     most: Annotated[int, arg(metavar="N")] = 2,
     record: File = None,
@@ -88,7 +88,7 @@ def live(
     use_few_threads()
     model = Model.load(run)
     with on_interrupt() as stop, ExitStack() as opened, progress_bars() as advance:
-        options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal}
+        options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal_px}
         stream = opened.enter_context(Live(source, model, smooth=smooth, most=most, stop=stop, **options))
         name = stream.source.name
         page = opened.enter_context(Page(port, f"Latent Hands: {name}")) if window else None

@@ -9,9 +9,11 @@ from tyro.conf import Positional, arg
 from latent_hands.data import READERS
 
 
-def unset(default: str, metavar: str | None = None, help: str | None = None) -> Any:
+def unset(
+    default: str, metavar: str | None = None, help: str | None = None, aliases: tuple[str, ...] | None = None
+) -> Any:
     """Return the settings of an option that is None if it is not given; `default` says what then happens."""
-    return arg(metavar=metavar, help=help, help_behavior_hint=f"(default: {default})")
+    return arg(metavar=metavar, help=help, help_behavior_hint=f"(default: {default})", aliases=aliases)
 
 
 RUN_HELP = "A run folder, the name of a shipped model, or hf-hub:OWNER/NAME@REVISION."
@@ -72,6 +74,7 @@ FocalPx = Annotated[
         "from the EXIF data of the image, or assumed",
         "PX",
         "Focal length of the camera in pixels of the whole image. The optical axis must be at its centre.",
+        aliases=("--focal",),
     ),
 ]
 Rotations = Annotated[

@@ -5,9 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from latent_hands.data.formats.image import read_rgb
 from latent_hands.errors import HandsError, printable
-from latent_hands.hand.arrays import centred_camera
 from latent_hands.lite.model import load
 
 FOLDER = "runs/onnx"
@@ -28,11 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fields(name: str, options: argparse.Namespace, model) -> list[dict]:
     """Return the JSON of the hands of an image, as `latent-hands estimate` writes it."""
-    K = None
-    if options.focal is not None:
-        K = centred_camera(options.focal, read_rgb(name).shape[:2])
     boxes = [_box(text) for text in options.box] or None
-    found = model.find(name, boxes=boxes, handedness=options.handedness, bone_mm=options.bone_mm, K=K)
+    given = {"handedness": options.handedness, "bone_mm": options.bone_mm, "focal_px": options.focal_px}
+    found = model.find(name, boxes=boxes, **given)
     return [json.loads(hand.to_json(image=name, hand=number)) for number, hand in enumerate(found)]
 
 
@@ -55,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--handedness", choices=("left", "right"), help="the side of all hands")
     parser.add_argument("--bone-mm", type=float, metavar="MM", help="middle MCP-PIP bone (40, assumed)")
-    parser.add_argument("--focal", type=float, metavar="PX", help="focal length in pixels")
+    parser.add_argument("--focal-px", "--focal", type=float, metavar="PX", help="focal length in pixels")
     parser.add_argument("--box", action="append", default=[], metavar="X,Y,W,H", help="box of a hand")
     return parser
 

@@ -82,6 +82,7 @@ class LiteModel:
         handedness: str | Sequence[str | None] | None = None,
         bone_mm: float | None = None,
         K: np.ndarray | None = None,
+        focal_px: float | None = None,
         most: int = 8,
     ) -> list[Hand]:
         """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
@@ -94,7 +95,7 @@ class LiteModel:
         if most < 1:
             raise HandsError(f"most is {most}, but must be 1 or more hands")
         rgb, bone = pixels_of(image), None if bone_mm is None else bone_of(bone_mm)
-        camera = camera_of_image(image, rgb.shape[:2], K)
+        camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
             candidates = detected_candidates(detect(self.networks, rgb, self._least_score)[:most], handedness)
         else:

@@ -76,6 +76,7 @@ def agreed_hands(
     handedness: str | Sequence[str | None] | None = None,
     bone_mm: float | None = None,
     K: np.ndarray | None = None,
+    focal_px: float | None = None,
     rotations: int = 8,
     most: int = 8,
 ) -> list[Agreed]:
@@ -87,14 +88,14 @@ def agreed_hands(
 
     Args:
         model: a model that measures the joints in the image (a decoder of "uv").
-        image, boxes, handedness, bone_mm, K, most: as in `Model.find`.
+        image, boxes, handedness, bone_mm, K, focal_px, most: as in `Model.find`.
         rotations: number of rotated crops, 2 or more.
 
     Raises HandsError as `Model.find` does, for a model without "uv", and for fewer than 2 rotations.
     """
     check_agreement(model, rotations)
     rgb = pixels_of(image)
-    camera = camera_of_image(image, rgb.shape[:2], K)
+    camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
     given = {"handedness": handedness, "bone_mm": bone_mm, "K": camera.K, "most": most}
     hands = model.find(rgb, boxes=boxes, **given)
     if not hands:

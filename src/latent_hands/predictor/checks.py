@@ -10,6 +10,7 @@ from latent_hands.data.formats.box_label import check_box
 from latent_hands.data.formats.image import read_rgb, to_pixels
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
 
 Rgb = UInt8[np.ndarray, "height width 3"]
@@ -60,6 +61,31 @@ def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
             "image's size"
         )
     return matrix.astype(np.float32)
+
+
+def given_camera(K: object, focal_px: object, size_px: tuple[int, int]) -> Float32[np.ndarray, "3 3"] | None:
+    """Return the camera of an image of (height, width) `size_px` that is given; None if none is.
+
+    It is given as a matrix, or as the focal length in pixels of a camera whose optical axis goes through the
+    image's centre. Raises HandsError for both, and for one that is not a camera of such an image.
+    """
+    check_one_camera(K, focal_px)
+    height, width = size_px
+    if focal_px is None:
+        return None if K is None else camera_of(K, width, height)
+    focal, least_px = _numbers(focal_px), max(width, height) / LEAST_FOCAL
+    if focal.shape != () or not least_px <= focal < np.inf:
+        raise HandsError(
+            f"focal_px is {focal_px}, but in an image of {width}x{height} pixels it must be at least "
+            f"{least_px:g} pixels; it is usually near the longer side"
+        )
+    return centred_camera(float(focal), size_px)
+
+
+def check_one_camera(K: object, focal_px: object) -> None:
+    """Raise HandsError if a camera is given twice."""
+    if K is not None and focal_px is not None:
+        raise HandsError("K and focal_px were both given; K contains the focal length: leave focal_px out")
 
 
 def bone_of(bone_mm: object) -> float:

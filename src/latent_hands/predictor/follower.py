@@ -8,7 +8,7 @@ import numpy as np
 from latent_hands.detection import Detection
 from latent_hands.hand.boxes import box_of_joints, crop_of_box, distance, iou
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized_camera
-from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
+from latent_hands.predictor.checks import ImageSource, Rgb, given_camera, pixels_of
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
 from latent_hands.predictor.judging import confidence, is_hand, log_odds, probability_of, right_probability
@@ -58,11 +58,12 @@ CHANGE_ODDS = 2.0
 
 @dataclass(frozen=True)
 class Settings:
-    """Labels of all frames; see `Model.follow`. K is the camera of the first frame."""
+    """Labels of all frames; see `Model.follow`. `K` or `focal_px` is the camera of the first frame."""
 
     handedness: Handedness | None
     bone_mm: float | None
     K: np.ndarray | None
+    focal_px: float | None
     most: int
 
 
@@ -107,11 +108,11 @@ class Follower:
         return steps
 
     def _camera(self, image: ImageSource, size_px: tuple[int, int]) -> ImageCamera:
-        """Return the camera of a frame; a K that is given follows the size of the frames."""
+        """Return the camera of a frame; one that is given follows the size of the frames."""
         self.first_px = self.first_px or size_px
-        K = self.settings.K
+        K = given_camera(self.settings.K, self.settings.focal_px, self.first_px)
         if K is not None and size_px != self.first_px:
-            K = resized_camera(np.asarray(K), self.first_px, size_px)
+            K = resized_camera(K, self.first_px, size_px)
         return camera_of_image(image, size_px, K)
 
     def _continued(self, rgb: Rgb, camera: ImageCamera, seconds: float) -> list[Step]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from latent_hands.data.formats.video import FORMATS, read_video
 from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.predictor.checks import ImageSource, bone_of
+from latent_hands.predictor.checks import ImageSource, bone_of, check_one_camera
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.follower import Follower, Settings
 from latent_hands.predictor.hand import Hand, check_handedness
@@ -45,7 +45,13 @@ def follow(
 
 
 def checked_settings(
-    handedness: str | None, bone_mm: float | None, K: np.ndarray | None, most: int, smooth: str, fps: float
+    handedness: str | None,
+    bone_mm: float | None,
+    K: np.ndarray | None,
+    focal_px: float | None,
+    most: int,
+    smooth: str,
+    fps: float,
 ) -> Settings:
     """Return the settings. Raises HandsError for a value that is not legal."""
     if smooth not in SMOOTH:
@@ -54,8 +60,9 @@ def checked_settings(
         raise HandsError(f"most is {most}, but must be 1 or more hands")
     if not 0 < fps < float("inf"):
         raise HandsError(f"fps is {fps}, but must be above 0 frames per second")
+    check_one_camera(K, focal_px)
     side = None if handedness is None else check_handedness(handedness)
-    return Settings(side, None if bone_mm is None else bone_of(bone_mm), K, most)
+    return Settings(side, None if bone_mm is None else bone_of(bone_mm), K, focal_px, most)
 
 
 def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterator[list[Hand]]:

@@ -88,6 +88,7 @@ class Model(Recombination):
         handedness: str | Sequence[str | None] | None = None,
         bone_mm: float | None = None,
         K: np.ndarray | None = None,
+        focal_px: float | None = None,
         rotations: int = 1,
         draws: int = DRAWS,
         most: int = 8,
@@ -106,8 +107,10 @@ class Model(Recombination):
                 default the side is found.
             bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP, 15 to 80 mm. If it is
                 not given, 40 mm is assumed.
-            K: the camera (3, 3) in pixels. If it is not given, it is read from the EXIF data of the image, or
-                assumed (`Hand.camera`).
+            K: the camera (3, 3) in pixels. If no camera is given, it is read from the EXIF data of the image,
+                or assumed (`Hand.camera`).
+            focal_px: the focal length in pixels of the whole image, instead of K. The optical axis must be at
+                the image's centre.
             rotations: number of rotated crops to average in the second reading.
             draws: number of hands to draw from q(z | image) for spreads, sides and confidence: 0, or 2 and
                 more.
@@ -121,7 +124,7 @@ class Model(Recombination):
         if most < 1:
             raise HandsError(f"most is {most}, but must be 1 or more hands")
         rgb = pixels_of(image)
-        camera = camera_of_image(image, rgb.shape[:2], K)
+        camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
             candidates = detected_candidates(self.detector.detect(rgb)[:most], handedness)
         else:
@@ -138,6 +141,7 @@ class Model(Recombination):
         K: np.ndarray | None = None,
         rotations: int = 1,
         draws: int = 0,
+        focal_px: float | None = None,
     ) -> Hand:
         """Estimate one hand in an image: the hand of highest score, or the hand in a box.
 
@@ -146,7 +150,7 @@ class Model(Recombination):
 
         Args:
             image: a file, a Pillow image or bytes (height, width, 3); a `Photo`, or a `Sample`.
-            handedness, bone_mm, K, rotations: as in `find`.
+            handedness, bone_mm, K, rotations, focal_px: as in `find`.
             box: the box (x, y, width, height) of the hand, as in `find`. If it is not given, the detector
                 finds the hand.
             draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more. A search
@@ -156,7 +160,7 @@ class Model(Recombination):
         `draws == 1`.
         """
         if isinstance(image, Photo | Sample):
-            photo = self._photo(image, handedness, box, K, bone_mm)
+            photo = self._photo(image, handedness, box, K, bone_mm, focal_px)
             return self._read_as_it_is(photo, rotations, draws)
         hands = self.find(
             image,
@@ -164,6 +168,7 @@ class Model(Recombination):
             handedness=handedness,
             bone_mm=bone_mm,
             K=K,
+            focal_px=focal_px,
             rotations=rotations,
             draws=draws or DRAWS,
         )
@@ -180,6 +185,7 @@ class Model(Recombination):
         handedness: str | None = None,
         bone_mm: float | None = None,
         K: np.ndarray | None = None,
+        focal_px: float | None = None,
         smooth: str = "online",
         most: int = 2,
     ) -> Iterator[list[Hand]]:
@@ -194,8 +200,8 @@ class Model(Recombination):
             fps: frames per second, for frames whose time is not known.
             seconds: the time of each image in seconds, increasing; None where it is not known. The times of a
                 video file come from the file.
-            handedness, bone_mm, K: as in `find`, for all hands and frames. K is the camera of the first
-                frame, and is resized with later frames of another size.
+            handedness, bone_mm, K, focal_px: as in `find`, for all hands and frames. A given camera is that
+                of the first frame, and is resized with later frames of another size.
             smooth: "online" filters with the frames so far, "offline" smooths with all frames. It yields
                 nothing before the last frame was read. "none" gives the prediction of each frame alone.
             most: largest number of hands at a time.
@@ -203,12 +209,12 @@ class Model(Recombination):
         Yields the hands of each frame; the list is empty if there is no hand. `Hand.track` is the number of
         the hand in the video. A lost hand keeps it if the hand is found nearby within half a second.
         `Hand.seconds` is the time of the frame.
-        Raises HandsError for an image, a video or a value that is not valid, and if K is given and a frame
-        has another shape than the first one. The hands of the frames before the error are yielded first.
+        Raises HandsError for an image, a video or a value that is not valid, and for a frame of
+        another shape than the first one if a camera is given. Hands of frames before an error are yielded.
         """
         from latent_hands.predictor.following import checked_settings, follow  # imports scipy
 
-        settings = checked_settings(handedness, bone_mm, K, most, smooth, fps)
+        settings = checked_settings(handedness, bone_mm, K, focal_px, most, smooth, fps)
         return follow(self, self.detector, frames, settings, seconds, fps, smooth)
 
     def _photo(
@@ -218,8 +224,9 @@ class Model(Recombination):
         box: Sequence[float] | None,
         K: np.ndarray | None,
         bone_mm: float | None,
+        focal_px: float | None,
     ) -> Photo:
-        given = {"handedness": handedness, "box": box, "K": K, "bone_mm": bone_mm}
+        given = {"handedness": handedness, "box": box, "K": K, "bone_mm": bone_mm, "focal_px": focal_px}
         for name, value in given.items():
             if value is not None:
                 raise HandsError(

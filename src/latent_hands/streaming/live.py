@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from statistics import median
 from threading import Event
@@ -13,7 +12,6 @@ from types import TracebackType
 import numpy as np
 
 from latent_hands.errors import HandsError
-from latent_hands.hand.camera import centred_camera
 from latent_hands.predictor import Hand, Model
 from latent_hands.predictor.checks import Rgb
 from latent_hands.predictor.following import checked_settings
@@ -81,11 +79,17 @@ class Live(Iterator[list[Hand]]):
             raise HandsError(f'smooth is "{smooth}", but a stream can be smoothed by {" or ".join(SMOOTH)}')
         if focal_px is not None and not 0 < focal_px < float("inf"):
             raise HandsError(f"focal_px is {focal_px}, but must be above 0 pixels")
-        checked_settings(handedness, bone_mm, None, most, smooth, 30.0)
+        checked_settings(handedness, bone_mm, None, focal_px, most, smooth, 30.0)
         self.source, self.model = source_of(source), model
         self.frame: LiveFrame | None = None
-        self._options = {"smooth": smooth, "handedness": handedness, "bone_mm": bone_mm, "most": most}
-        self._focal_px, self._stop = focal_px, stop or Event()
+        self._options = {
+            "smooth": smooth,
+            "handedness": handedness,
+            "bone_mm": bone_mm,
+            "focal_px": focal_px,
+            "most": most,
+        }
+        self._stop = stop or Event()
         self._newest: Newest[LiveFrame] | None = None
         self._done: deque[tuple[float, float]] = deque(maxlen=WINDOW)
         self._count = 0
@@ -130,15 +134,10 @@ class Live(Iterator[list[Hand]]):
     def _followed(self) -> Generator[list[Hand], None, None]:
         warm_up(self.model)
         self._newest = newest = Newest(live_frames(self.source), self._stop)
-        first = next(newest, None)
-        if first is None:
-            return
-        size_px = first.rgb.shape[0], first.rgb.shape[1]
-        K = None if self._focal_px is None else centred_camera(self._focal_px, size_px).numpy()
         times: deque[float] = deque()
 
         def images() -> Iterator[Rgb]:
-            for frame in chain([first], newest):
+            for frame in newest:
                 self.frame = frame
                 times.append(frame.seconds)
                 yield frame.rgb
@@ -146,7 +145,6 @@ class Live(Iterator[list[Hand]]):
         yield from self.model.follow(
             images(),
             seconds=iter(times.popleft, object()),  # a time is taken after its frame
-            K=K,
             **self._options,
         )
 

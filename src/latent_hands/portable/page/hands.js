@@ -186,7 +186,8 @@ class Model {
   async complete(reading, image, centre, right) {
     const { field_of_view_deg, longest_shape } = this.about.search;
     const longer = Math.max(image.width, image.height), shorter = Math.min(image.width, image.height);
-    const focal = Math.min(longer, longest_shape * shorter) / 2 / Math.tan((field_of_view_deg * Math.PI) / 360);
+    const seen = longer > longest_shape * shorter ? shorter : longer;
+    const focal = seen / 2 / Math.tan((field_of_view_deg * Math.PI) / 360);
     const R = rayRotation([(centre[0] - (image.width - 1) / 2) / focal, (centre[1] - (image.height - 1) / 2) / focal, 1]);
     const inRay = this.about.frame === "ray";
     reading.pose = inRay ? reading.ray.map((p) => R.map((row) => dot(p, row))) : reading.ray;
