@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jaxtyping
@@ -20,7 +21,9 @@ from tiny_models import ESTIMATION, SYNTHESIS, noise_image, tiny_model
 import latent_hands as lh
 from latent_hands import api
 from latent_hands.data import READERS
+from latent_hands.data.export.exporting import Exported
 from latent_hands.evaluation.scoring import score_run
+from latent_hands.studies.sampling.sampled import Sampled
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/latent_hands/**/*.md")]
@@ -45,11 +48,25 @@ def test_editors_and_help_find_every_public_name():
     block = next(node for node in tree.body if isinstance(node, ast.If))
     typed = {alias.asname or alias.name for node in ast.walk(block) for alias in getattr(node, "names", [])}
     assert typed == set(lh.__all__) - {"__version__", "HandsError"}
-    assert set(lh.__all__) <= set(dir(lh))
+    assert dir(lh) == sorted(lh.__all__)
     for name in lh.__all__:
         assert inspect.getdoc(getattr(lh, name))
     with pytest.raises(AttributeError, match="no attribute 'estimat'"):
         lh.estimat  # noqa: B018
+
+
+def test_what_a_session_prints_is_one_line(tmp_path: Path):
+    samples = [replace(each, factors={"scene": [0.0] * 999}) for each in painted_hands(tmp_path, 2)]
+    hand = tiny_model(ESTIMATION).estimate(lh.Photo.open(noise_image()))
+    image = np.zeros((64, 64, 3), np.uint8)
+    drawn = Sampled(torch.zeros(9, 3, 64, 64), {"seed": 1}, {})
+    exported = Exported("coco", "mine", None, {"training": ["0"] * 999}, {}, [])
+    for shown in (
+        *(samples[0], lh.check(samples), lh.Photo.open(image), hand, drawn, exported),
+        *(lh.Synthesis(image, hand), lh.Walk([image] * 9, [hand] * 9), tiny_model(ESTIMATION)),
+    ):
+        assert "\n" not in repr(shown)
+        assert len(repr(shown)) < 200
 
 
 class AnyOutputWhereNoneIsWritten(doctest.OutputChecker):

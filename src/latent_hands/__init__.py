@@ -9,6 +9,8 @@ Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
     data           Sample, open_data, data_sets, check, export, render
     train          experiment, experiments, train, fine_tune, Experiment
     evaluate       evaluate, render_counterfactual, read_counterfactual
+    export         export_model, Model.save, latent_hands.lite
+    extend         extend
     errors         HandsError: one line that says what is wrong, what is legal, and what to do
 
 The examples below run one after the other in an empty folder. They need the extra `render`
@@ -109,8 +111,8 @@ Evaluate
 Extend
 ------
 Another package or script can add data sets, modalities, networks, objectives and more, without changes to
-this one: see `latent_hands.extend`. A factor needs no code, only a line in an experiment. The command
-`latent-hands` has the same functions and words: `latent-hands --help`.
+this one: see `help(lh.extend)`. A factor needs no code, only a line in an experiment. The command
+`latent-hands` has the same words, and tools that Python has not: `latent-hands --help`.
 """
 
 from importlib import import_module
@@ -120,6 +122,7 @@ from typing import TYPE_CHECKING, Any
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
+    from latent_hands import extend
     from latent_hands.animation import HandMesh, hand_mesh, joint_angles, with_angles
     from latent_hands.api import (
         check,
@@ -138,6 +141,7 @@ if TYPE_CHECKING:
     from latent_hands.data.export import export
     from latent_hands.data.formats.boxes import read_boxes
     from latent_hands.hand.skeleton import JOINTS, reorder
+    from latent_hands.portable import export_model
     from latent_hands.predictions import ImageHands, read_hands, write_hands
     from latent_hands.predictions import drawing as draw_hands
     from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
@@ -167,6 +171,8 @@ __all__ = [
     "experiment",
     "experiments",
     "export",
+    "export_model",
+    "extend",
     "fine_tune",
     "hand_mesh",
     "joint_angles",
@@ -190,6 +196,7 @@ _HOMES = {
     "Sample": "data.Sample",
     "draw_hands": "predictions.drawing",
     "export": "data.export.export",
+    "export_model": "portable.export_model",
     "fine_tune": "studies.fine_tuning.fine_tune",
     "sample_images": "studies.sampling.sampled.sample_images",
     "read_boxes": "data.formats.boxes.read_boxes",
@@ -208,6 +215,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import latent_hands` does not load torch."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "extend":
+        return import_module("latent_hands.extend")
     module, _, attribute = _HOMES.get(name, f"api.{name}").rpartition(".")
     value = getattr(import_module(f"latent_hands.{module}"), attribute)
     globals()[name] = value
@@ -215,5 +224,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the public names."""
-    return sorted({*__all__, *globals()})
+    """Return the public names, without what this module imports."""
+    return __all__

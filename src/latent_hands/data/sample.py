@@ -94,6 +94,11 @@ class Sample:
                     self, field, _array(value, kind, shape, f'"{field}" of sample {self.name}')
                 )
 
+    def __repr__(self) -> str:
+        """Return one line: name, file, side, and the names of the known labels."""
+        labels = ", ".join(each for each in _ARRAYS if getattr(self, each) is not None) or "none"
+        return f"Sample({self.name!r}, {str(self.image)!r}, {self.side}, labels: {labels})"
+
     @property
     def where(self) -> str:
         """The sample's name and file, for error messages."""

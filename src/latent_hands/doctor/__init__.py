@@ -43,6 +43,11 @@ class Report:
     notes: list[str]
     inspected: list[Inspected]
 
+    def __repr__(self) -> str:
+        """Return one line: the numbers of samples, problems and notes."""
+        numbers = f"{len(self.inspected)} samples, {len(self.problems)} problems, {len(self.notes)} notes"
+        return f"Report({numbers})"
+
     def to_json(self) -> dict[str, Any]:
         """Return the report without the samples, as dicts, lists, strings and numbers."""
         return {

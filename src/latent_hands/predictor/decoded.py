@@ -21,6 +21,11 @@ class Synthesis:
     image: Rgb | None
     hand: Hand
 
+    def __repr__(self) -> str:
+        """Return one line: the size of the image, and the hand."""
+        size = "no image" if self.image is None else f"image {self.image.shape}"
+        return f"Synthesis({size}, {self.hand})"
+
 
 @dataclass(frozen=True)
 class Walk:
@@ -33,6 +38,10 @@ class Walk:
 
     images: list[Rgb]
     hands: list[Hand]
+
+    def __repr__(self) -> str:
+        """Return one line: the numbers of images and hands."""
+        return f"Walk({len(self.images)} images, {len(self.hands)} hands)"
 
     @property
     def poses(self) -> Float[np.ndarray, "steps 21 3"]:

@@ -29,6 +29,12 @@ class Photo(Crop):
     Its attributes are those of `Crop`.
     """
 
+    def __repr__(self) -> str:
+        """Return one line: the size of the image, the side and the box."""
+        height, width = self.rgb.shape[:2]
+        box = ", ".join(f"{number:.0f}" for number in self.box_px)
+        return f"Photo({width}x{height} px, {self.handedness}, box_px=({box}))"
+
     @classmethod
     def open(
         cls,

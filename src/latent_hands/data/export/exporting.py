@@ -56,6 +56,11 @@ class Exported:
     sources: dict[str, str]
     notes: list[str]
 
+    def __repr__(self) -> str:
+        """Return one line: the layout, and the number of hands of each split."""
+        counts = ", ".join(f"{len(names)} {split}" for split, names in self.names.items())
+        return f"Exported({self.layout}, {counts} hands of {self.data}, {len(self.notes)} notes)"
+
 
 def export(
     name: str,

@@ -45,6 +45,10 @@ class Sampled:
     about: dict[str, Any]
     near: dict[str, list[ImageArray]]
 
+    def __repr__(self) -> str:
+        """Return one line: the shape of the images, and the seed."""
+        return f"Sampled(images {tuple(self.images.shape)}, seed {self.about.get('seed')})"
+
     @property
     def rgb(self) -> list[ImageArray]:
         """The images as bytes (height, width, 3)."""
