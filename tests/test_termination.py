@@ -6,22 +6,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import noise_image
 
-from latent_hands import cli, interrupt
+from latent_hands import cli
 from latent_hands.data.export import export
 from latent_hands.data.prepare import prepare
 from latent_hands.data.store import Cut
+from latent_hands.draw.video import VideoWriter
 from latent_hands.errors import HandsError
 from latent_hands.files import append_text, new_temporary, remove_temporary, write_bytes
-from latent_hands.interrupt import STOPPING, exit_code, on_interrupt, stopping_signals
 from latent_hands.lock import one_writer
 from latent_hands.paper.bound import Term
+from latent_hands.predictions.image_hands import ImageHands
+from latent_hands.predictions.json_files import LineWriter
 from latent_hands.progress import lossy
 from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.rendering.sets.workers import start_worker, stop_workers
@@ -29,57 +34,6 @@ from latent_hands.runs.folder import Place
 from latent_hands.runs.metrics import read_metrics
 from latent_hands.studies.reproduce import Sets, Study, reproduce
 from latent_hands.training.progress import Reporter
-
-
-@pytest.mark.parametrize("number", STOPPING)
-def test_the_first_signal_is_noted_and_the_second_one_raises(number, monkeypatch):
-    before = signal.getsignal(number)
-    monkeypatch.setattr(interrupt, "ONE_REQUEST_S", -1.0)
-    with on_interrupt() as event:
-        signal.raise_signal(number)
-        assert event.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
-    assert signal.getsignal(number) is before
-    assert exit_code() == 128 + number
-
-
-def test_signals_of_a_launcher_and_of_its_group_are_one_request():
-    with on_interrupt() as event:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.raise_signal(number)
-    assert event.is_set()
-    assert exit_code() == 130
-
-
-def test_a_signal_that_the_program_was_told_to_ignore_is_ignored():
-    """`nohup` ignores SIGHUP."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stopping_signals(), on_interrupt() as event:
-            signal.raise_signal(signal.SIGHUP)
-        assert not event.is_set()
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_command_has_the_exit_code_of_its_signal(number, code, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_dispatch", lambda _: signal.raise_signal(number))
-    assert cli.main(["models"]) == code
-    assert capsys.readouterr().err == "latent-hands: interrupted\n"
-
-
-def test_an_error_that_a_library_makes_of_an_interruption_is_an_interruption(monkeypatch, capsys):
-    def work(_):
-        try:
-            signal.raise_signal(signal.SIGTERM)
-        except KeyboardInterrupt as error:
-            raise ValueError("could not determine the shape") from error
-
-    monkeypatch.setattr(cli, "_dispatch", work)
-    assert cli.main(["models"]) == 143
-    assert capsys.readouterr().err == "latent-hands: interrupted\n"
 
 
 @pytest.mark.parametrize("command", [["train", "cross_modal"], ["detector", "train", "plan.toml"]])
@@ -127,23 +81,6 @@ def test_a_folder_has_one_writer(tmp_path: Path):
 def test_a_folder_that_was_not_used_is_not_left(tmp_path: Path):
     with pytest.raises(HandsError, match="no data"), one_writer(tmp_path / "run"):
         raise HandsError("no data")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("number", STOPPING)
-@pytest.mark.parametrize("change", ["mkdir", "rmdir"])
-def test_a_signal_while_a_folder_is_made_or_removed_leaves_no_folder(number, change, tmp_path, monkeypatch):
-    original = getattr(Path, change)
-
-    def interrupted(path: Path, *args, **kwargs):
-        if change == "rmdir":
-            signal.raise_signal(number)
-        original(path, *args, **kwargs)
-        signal.raise_signal(number)
-
-    monkeypatch.setattr(Path, change, interrupted)
-    with pytest.raises(KeyboardInterrupt), stopping_signals(), one_writer(tmp_path / "run"):
-        assert change == "rmdir"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -215,18 +152,43 @@ def test_a_closed_pipe_loses_the_output_alone(tmp_path: Path, monkeypatch):
     assert len(read_metrics(tmp_path / "metrics.jsonl")) == 2
 
 
-@pytest.mark.parametrize(
-    "write", [lambda p: write_bytes(p, bytes(5000)), lambda p: append_text(p, "a" * 5000)]
-)
-def test_the_error_of_a_full_disk_names_the_file(write, tmp_path: Path):
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond 1000 bytes."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"too large: '.*hands\.txt'"):
-            write(tmp_path / "hands.txt")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def write_lines(path: Path) -> None:
+    with LineWriter(path) as writer:
+        for frame in range(60):
+            writer.add(ImageHands("clip", (4, 4), [], path.with_suffix(".mp4"), frame, 0.0))
+
+
+@pytest.mark.parametrize(
+    "write", [lambda p: write_bytes(p, bytes(5000)), lambda p: append_text(p, "a" * 5000), write_lines]
+)
+def test_the_error_of_a_full_disk_names_the_file(write, tmp_path: Path):
+    with full_disk(), pytest.raises(OSError, match=r"too large: '.*hands\.txt'"):
+        write(tmp_path / "hands.txt")
     assert not list(tmp_path.glob(".part-*"))
+
+
+def test_a_video_that_fills_the_disk_is_one_line_and_leaves_no_file(tmp_path: Path):
+    pytest.importorskip("av", reason="PyAV is not installed: pip install 'latent-hands[video]'")
+
+    def write() -> None:
+        with VideoWriter(tmp_path / "a.mp4") as writer:
+            for seed in range(3):
+                writer.add(noise_image(96, 96, seed), None)
+
+    with full_disk(), pytest.raises(HandsError, match=r"a\.mp4 cannot be written"):
+        write()
+    assert list(tmp_path.iterdir()) == []
 
 
 # Workers

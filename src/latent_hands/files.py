@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from latent_hands.errors import HandsError
+from latent_hands.interrupt import uninterrupted
 
 _TEMPORARY = ".part-"
 _LEFT_SECONDS = 24 * 3600
@@ -20,8 +21,8 @@ _LEFT_SECONDS = 24 * 3600
 def new_temporary(path: Path) -> Path:
     """Create an empty file beside `path`, with its suffix, under a name that no other call returns.
 
-    The caller renames it to `path` or removes it. Temporary files that killed processes left in the folder
-    a day ago are removed.
+    The caller notes its name in an `uninterrupted` block, and renames it to `path` or removes it. Temporary
+    files that killed processes left in the folder a day ago are removed.
     """
     return _create(_new_name(path))
 
@@ -40,7 +41,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
         temporary.chmod(stat.S_IMODE(mode))  # `write` may have created it again, for its owner only
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with uninterrupted:
+            temporary.unlink(missing_ok=True)
     return path
 
 

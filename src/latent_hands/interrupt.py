@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
+from threading import get_ident
 from types import FrameType
-from typing import NoReturn
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 ONE_REQUEST_S = 1.0
 """A launcher passes on a signal that its processes also receive themselves, a moment later."""
+_MAIN = threading.main_thread().ident
+_NEVER = float("-inf")
 _last: int = signal.SIGINT
-_raised = False
+_raised_at = _NEVER
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -31,16 +33,17 @@ def exit_code() -> int:
 def stopping_signals() -> Iterator[None]:
     """Let each signal of STOPPING raise KeyboardInterrupt, so that everything is cleaned up.
 
-    An error that follows a signal becomes a KeyboardInterrupt, too: libraries in C turn the one that the
-    signal raised into errors of their own.
+    Signals within ONE_REQUEST_S of the first are the same request: `timeout` sends two. An error that follows
+    a signal becomes a KeyboardInterrupt, too: libraries in C turn the one that the signal raised into errors
+    of their own.
     """
-    global _raised
-    _raised = False
+    global _raised_at
+    _raised_at = _NEVER
     with _handled(_raise):
         try:
             yield
         except Exception as error:
-            if _raised:
+            if _raised_at > _NEVER:
                 raise KeyboardInterrupt from error
             raise
 
@@ -67,16 +70,41 @@ def on_interrupt() -> Iterator[threading.Event]:
         yield event
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let a signal of STOPPING wait for the end of the block."""
-    waiting: list[int] = []
-    try:
-        with _handled(lambda number, _: waiting.append(number)):
-            yield
-    finally:
-        if waiting:
-            signal.raise_signal(waiting[0])
+class Uninterrupted:
+    """A block that signals do not interrupt: `with uninterrupted:`. They are handled at the end of the block.
+
+    This holds for the signals that `stopping_signals` or `on_interrupt` handle. What must be undone is made
+    and noted in one such block, and is undone in another. Python looks at signals where a function begins and
+    after calls: so __enter__ is known to `postpones` before it has counted.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._waiting: int | None = None
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+        if get_ident() == _MAIN:
+            self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        """End the block, and handle the first signal that came in it."""
+        if get_ident() == _MAIN:
+            self._depth -= 1
+            if self._waiting is not None and not self._depth:
+                number, self._waiting = self._waiting, None
+                signal.raise_signal(number)
+
+    def postpones(self, number: int, frame: FrameType | None) -> bool:
+        """Return whether a signal, which came in this frame, waits for the end of a block."""
+        if not self._depth and (frame is None or frame.f_code is not Uninterrupted.__enter__.__code__):
+            return False
+        if self._waiting is None:
+            self._waiting = number
+        return True
+
+
+uninterrupted = Uninterrupted()
 
 
 def follow_parent(end: Callable[[], object]) -> None:
@@ -95,11 +123,12 @@ def stop_with_parent() -> None:
     follow_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def _raise(number: int, _: FrameType | None) -> NoReturn:
-    global _raised
-    _raised = True
-    _remember(number)
-    raise KeyboardInterrupt
+def _raise(number: int, _: FrameType | None) -> None:
+    global _raised_at
+    if time.monotonic() - _raised_at > ONE_REQUEST_S:
+        _raised_at = time.monotonic()
+        _remember(number)
+        raise KeyboardInterrupt
 
 
 def _remember(number: int) -> None:
@@ -110,13 +139,21 @@ def _remember(number: int) -> None:
 @contextmanager
 def _handled(handler: Handler) -> Iterator[None]:
     """Handle the signals of STOPPING in the block, except those that the program was started to ignore."""
-    if threading.current_thread() is not threading.main_thread():
+    if get_ident() != _MAIN:
         yield
         return
-    chosen = [number for number in STOPPING if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    before = {number: signal.signal(number, handler) for number in chosen}
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if not uninterrupted.postpones(number, frame):
+            handler(number, frame)
+
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
+    before = {number: former for number, former in handlers.items() if former not in (signal.SIG_IGN, None)}
     try:
+        for number in before:
+            signal.signal(number, receive)
         yield
     finally:
-        for number, former in before.items():
-            signal.signal(number, former)
+        with uninterrupted:
+            for number, former in before.items():
+                signal.signal(number, former)

@@ -24,13 +24,13 @@ def one_writer(folder: Path, shared: bool = False) -> Iterator[None]:
     """
     handle, held = None, False
     try:
-        with uninterrupted():
+        with uninterrupted:
             handle, held = _hold(folder, shared), True
         if not shared:
             remove_temporary(folder)
         yield
     finally:
-        with uninterrupted():
+        with uninterrupted:
             if held:
                 with suppress(OSError):  # it is not empty
                     folder.rmdir()
@@ -61,7 +61,8 @@ def new_folder(out: Path, keep: bool = False) -> Iterator[Path]:
             hidden.replace(out)
         finally:
             if not keep:
-                _empty(hidden)
+                with uninterrupted:
+                    _empty(hidden)
 
 
 def _empty(folder: Path) -> None:

@@ -22,6 +22,7 @@ from watched import Stop, Watch, contents, temporary
 
 from latent_hands import cli
 from latent_hands.errors import HandsError
+from latent_hands.interrupt import STOPPING, on_interrupt
 
 ABSENT = "absent or refused"
 
@@ -71,17 +72,21 @@ class Killer:
         reader, writer = os.pipe()
         fcntl(writer, F_SETPIPE_SZ, 2**20)
         os.set_blocking(reader, False)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         pid = os.fork()
         if pid == 0:
-            code = 70
-            try:
-                os.dup2(writer, 1)
-                os.dup2(writer, 2)
-                code = self.child(folder, stop, log)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(code)
+            with on_interrupt():  # a signal before and after the command finds no default handler
+                code = 70
+                try:
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+                    os.dup2(writer, 1)
+                    os.dup2(writer, 2)
+                    code = self.child(folder, stop, log)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(code)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         os.close(writer)
         if stop and stop.at is None:
             time.sleep(stop.seconds)

@@ -12,6 +12,7 @@ from latent_hands.data.formats.video import import_av
 from latent_hands.draw.skeletons import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.files import new_temporary
+from latent_hands.interrupt import uninterrupted
 
 CODECS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
 """Encoders in the order of preference, with their options. PyAV may be built without the first."""
@@ -66,24 +67,35 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish the file and give it its name."""
+        """Finish the file and give it its name. A file that cannot be finished, on a full disk, is removed.
+
+        Raises HandsError if the file cannot be written.
+        """
         if self.part is None:
             return
-        if self.container is None:
-            self.part.unlink()
-            return
+        with uninterrupted:
+            try:
+                if self.count:
+                    self._finish()
+                    self.part.replace(self.path)
+            except (self.av.error.FFmpegError, OSError) as problem:
+                raise HandsError(f"{self.path} cannot be written: {problem}") from problem
+            finally:
+                self.part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
         try:
             self.container.mux(self.stream.encode())
         finally:
             self.container.close()
-        self.part.replace(self.path)
 
     def _open(self, image: ImageArray) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         codec = next((name for name in CODECS if name in self.av.codecs_available), None)
         if codec is None:
             raise HandsError(f"{self.path} cannot be written: PyAV has none of {', '.join(CODECS)}")
-        self.part = new_temporary(self.path)
+        with uninterrupted:
+            self.part = new_temporary(self.path)
         self.container = self.av.open(str(self.part), "w", "mp4")
         self.stream = self.container.add_stream(codec, rate=USUAL_FPS, options=CODECS[codec])
         self.stream.height, self.stream.width = (size + size % 2 for size in image.shape[:2])

@@ -6,7 +6,8 @@ from typing import Any, TextIO
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
-from latent_hands.files import new_temporary, write_text
+from latent_hands.files import naming, new_temporary, write_text
+from latent_hands.interrupt import uninterrupted
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
 
@@ -56,15 +57,24 @@ class LineWriter:
         """Add the line of a frame."""
         if self.file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.part = new_temporary(self.path)
+            with uninterrupted:
+                self.part = new_temporary(self.path)
             self.file = self.part.open("w", encoding="utf-8")
-        self.file.write(frame_line(image) + "\n")
+        with naming(self.path):
+            self.file.write(frame_line(image) + "\n")
 
     def __exit__(self, *error: object) -> None:
-        """Close the file and give it its name."""
-        if self.file is not None and self.part is not None:
-            self.file.close()
-            self.part.replace(self.path)
+        """Close the file and give it its name. A file that a full disk cut is removed."""
+        if self.part is None:
+            return
+        with uninterrupted:
+            try:
+                if self.file is not None:
+                    with naming(self.path):
+                        self.file.close()
+                    self.part.replace(self.path)
+            finally:
+                self.part.unlink(missing_ok=True)
 
 
 def read_json(path: str | Path) -> list[Hand]:

@@ -13,6 +13,7 @@ from jaxtyping import Int32, UInt8
 from PIL import Image
 
 from latent_hands.errors import HandsError
+from latent_hands.interrupt import uninterrupted
 
 FORMATS = {
     ".avi": "avi",
@@ -164,8 +165,9 @@ def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
     A frame is decoded and written, without loss, when it is requested. The files are removed when the program
     ends. Raises HandsError as `read_video` does, and at the first frame beyond MAX_FRAMES or MAX_PIXELS.
     """
-    folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with uninterrupted:
+        folder = Path(tempfile.mkdtemp(prefix="latent-hands-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     pixels = 0
     for index, (rgb, seconds) in enumerate(read_video(path)):
         pixels += rgb.shape[0] * rgb.shape[1]

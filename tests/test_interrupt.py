@@ -1,0 +1,124 @@
+"""Signals: each is one request to stop, and nothing is left of what they interrupt."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from latent_hands import cli, interrupt
+from latent_hands.interrupt import STOPPING, exit_code, on_interrupt, stopping_signals, uninterrupted
+from latent_hands.lock import one_writer
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_the_first_signal_is_noted_and_the_second_one_raises(number, monkeypatch):
+    before = signal.getsignal(number)
+    monkeypatch.setattr(interrupt, "ONE_REQUEST_S", -1.0)
+    with on_interrupt() as event:
+        signal.raise_signal(number)
+        assert event.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+    assert exit_code() == 128 + number
+
+
+def test_signals_of_a_launcher_and_of_its_group_are_one_request():
+    with on_interrupt() as event:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(number)
+    assert event.is_set()
+    assert exit_code() == 130
+
+
+def test_a_signal_that_the_program_was_told_to_ignore_is_ignored():
+    """`nohup` ignores SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopping_signals(), on_interrupt() as event:
+            signal.raise_signal(signal.SIGHUP)
+        assert not event.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_has_the_exit_code_of_its_signal(number, code, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_dispatch", lambda _: signal.raise_signal(number))
+    assert cli.main(["models"]) == code
+    assert capsys.readouterr().err == "latent-hands: interrupted\n"
+
+
+def test_an_error_that_a_library_makes_of_an_interruption_is_an_interruption(monkeypatch, capsys):
+    def work(_):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ValueError("could not determine the shape") from error
+
+    monkeypatch.setattr(cli, "_dispatch", work)
+    assert cli.main(["models"]) == 143
+    assert capsys.readouterr().err == "latent-hands: interrupted\n"
+
+
+@pytest.mark.parametrize("number", STOPPING)
+@pytest.mark.parametrize("change", ["mkdir", "rmdir"])
+def test_a_signal_while_a_folder_is_made_or_removed_leaves_no_folder(number, change, tmp_path, monkeypatch):
+    original = getattr(Path, change)
+
+    def interrupted(path: Path, *args, **kwargs):
+        if change == "rmdir":
+            signal.raise_signal(number)
+        original(path, *args, **kwargs)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(Path, change, interrupted)
+    with pytest.raises(KeyboardInterrupt), stopping_signals(), one_writer(tmp_path / "run"):
+        assert change == "rmdir"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_at_every_instant_leaves_no_file_and_no_folder(tmp_path: Path):
+    script = Path(__file__).with_name("every_instant.py")
+    done = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("instants") == 2
+
+
+def test_an_uninterrupted_block_ends_before_its_signal_is_handled():
+    done = []
+
+    def work() -> None:
+        with uninterrupted:
+            with uninterrupted:
+                signal.raise_signal(signal.SIGTERM)
+                done.append(1)
+            done.append(2)
+        done.append(3)
+
+    with pytest.raises(KeyboardInterrupt), stopping_signals():
+        work()
+    assert done == [1, 2]
+    assert exit_code() == 143
+
+
+def test_two_signals_at_once_are_one_request(monkeypatch):
+    """`timeout` sends SIGTERM twice: the second one must not interrupt what the first one lets clean up."""
+    cleaned = []
+
+    def work() -> None:
+        with stopping_signals():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+                cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    monkeypatch.setattr(interrupt, "ONE_REQUEST_S", -1.0)
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert cleaned == [True]
