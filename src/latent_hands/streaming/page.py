@@ -29,6 +29,8 @@ HOST, HOSTS = "127.0.0.1", ("127.0.0.1", "localhost")
 MOST_CONNECTIONS, MOST_VIEWERS = 32, 4
 SILENCE_S = 10.0
 """A connection that takes or sends nothing for so long ends."""
+LOOK_S = 0.05
+"""Longest time until the server notices its end."""
 QUALITY = 80
 BOUNDARY = "frame"
 
@@ -97,7 +99,7 @@ class Page:
                 f"port {port} cannot be used: {error.strerror}; give another --port, or 0 for a free one"
             ) from error
         self.url = f"http://{HOST}:{self._server.server_port}/{secret}/"
-        self._thread = Thread(target=self._server.serve_forever, name="page", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(LOOK_S,), name="page", daemon=True)
 
     def __enter__(self) -> "Page":
         """Serve the page."""
@@ -134,6 +136,7 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = False
+    request_queue_size = MOST_CONNECTIONS
 
     def __init__(self, *args: Any):
         self._free = BoundedSemaphore(MOST_CONNECTIONS)
