@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 import torch
 from jaxtyping import install_import_hook
 
@@ -15,5 +16,14 @@ torch.set_num_threads(1)
 # Background processes of a shell ignore Ctrl-C, those of nohup SIGHUP; so would programs under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+torch.manual_seed(0)  # for what modules draw when they are imported
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Seed each test before its fixtures are made: its numbers depend on no other test and no worker."""
+    torch.manual_seed(0)
+
 
 _hook = install_import_hook("latent_hands", "beartype.beartype")

@@ -44,7 +44,7 @@ def in_step(count: int) -> tuple[Iterator[int], Event, list[Event]]:
     def items() -> Iterator[int]:
         try:
             for number, event in enumerate(come):
-                assert event.wait(5)
+                assert event.wait(60)
                 yield number
         finally:
             closed.set()
@@ -59,7 +59,7 @@ def test_the_newest_item_wins_and_the_others_are_counted():
     taken = [next(newest)]
     for event in come[1:]:
         event.set()
-    assert closed.wait(5)
+    assert closed.wait(60)
     taken += list(newest)
     assert taken == [0, 5]
     assert newest.dropped == 4
@@ -141,7 +141,7 @@ def test_a_stream_without_drops_is_what_follow_gives(monkeypatch: pytest.MonkeyP
 
     def frames(source: object) -> Iterator[LiveFrame]:
         for number, (rgb, seconds) in enumerate(zip(images, times, strict=True)):
-            assert taken.acquire(timeout=5)
+            assert taken.acquire(timeout=60)
             yield LiveFrame(number, rgb, seconds, 0.0)
 
     monkeypatch.setattr(live, "live_frames", frames)

@@ -56,7 +56,7 @@ def test_ctrl_c_ends_a_stream_and_loses_nothing(run: Path, tmp_path: Path, monke
 
     def camera(device: str) -> Iterator[Frame]:
         for number in range(1000):
-            assert steps.acquire(timeout=5)
+            assert steps.acquire(timeout=60)
             yield Frame(noise_image(64, 80), number / 30)
 
     def follow(self: Model, images, *, seconds, **options) -> Iterator[list]:

@@ -11,8 +11,8 @@ class Held:
     def __enter__(self):
         self.work, self.go, self.done = Work(), threading.Event(), []
         started = threading.Event()
-        self.work.submit("holder", "hold", lambda: (started.set(), self.go.wait(10)))
-        started.wait(10)
+        self.work.submit("holder", "hold", lambda: (started.set(), self.go.wait(60)))
+        assert started.wait(60)
         return self
 
     def __exit__(self, *_):
@@ -24,7 +24,7 @@ class Held:
 
     def results(self):
         self.go.set()
-        assert self.work.wait()
+        assert self.work.wait(60)
         return self.done
 
 
