@@ -34,8 +34,9 @@ ASSUMED_BONE_MM = 40.0
 class Hand:
     """The prediction for one hand.
 
-    Joints are in the order of RHD (Rendered Hand Dataset). Joint 0 is the palm, the midpoint of the wrist and
-    the middle finger's MCP (knuckle). The palm is the origin of poses.
+    Joints are in the order of RHD, the Rendered Hand Pose Dataset (`JOINTS`), but joint 0 is the palm: the
+    midpoint of the wrist and of the middle finger's knuckle, its MCP (metacarpophalangeal joint). The palm is
+    the origin of poses. The PIP (proximal interphalangeal joint) is the next joint of a finger.
 
     Attributes:
         handedness: "left" or "right".
@@ -109,7 +110,7 @@ class Hand:
         """Standard deviation of each joint over the draws, in millimetres; None without draws.
 
         It matches the errors on hands like those that [sampling] temperature was calibrated on. On other
-        images the errors may be larger (docs/assess.md).
+        images the errors may be larger (docs/results/calibration.md).
         """
         return None if self.spread is None else self.spread * self.bone_mm
 

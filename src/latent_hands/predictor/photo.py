@@ -26,7 +26,7 @@ from latent_hands.predictor.hand import Handedness, check_handedness
 class Photo(Crop):
     """An image of one hand, with what is known about the hand.
 
-    Its attributes are those of `Crop`.
+    Its attributes are those of `Crop`: rgb, handedness, box_px, K and bone_mm.
     """
 
     def __repr__(self) -> str:

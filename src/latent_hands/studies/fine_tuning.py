@@ -82,8 +82,9 @@ def fine_tune(
         rehearsal: further hands to learn from, such as rendered ones, `REHEARSED` for each hand that is
             learnt: so the model does not forget what the labels do not show.
 
-    Returns the names of the runs, "split_by" (group or image), "notes", "warnings", and "learnt", "held_out"
-    and maybe "control", each with its number of "samples" and the scores "before" and "after". `load` opens
+    Returns the names of the runs, "split_by" (group or image), "notes", "warnings", and the scores of the
+    hands that were "learnt", "held_out" and, if given, of the "control": the number of "samples", and the
+    scores "before" and "after". `load` opens
     the new run. Raises HandsError for settings out of range, for a folder that a run cannot use, and for
     labels that do not fit the run.
     """

@@ -81,6 +81,7 @@ def sample_images(
             By default they are if images are given.
         features: the reader of features for the second kind of distance.
 
+    Returns the images, also as bytes (`Sampled.rgb`), and what was drawn (`Sampled.about`).
     Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if mixtures
     are to be fitted without images.
     """
