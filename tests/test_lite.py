@@ -1,6 +1,5 @@
 """Models without torch: the same hands as the torch predictor, from the same rules, without torch."""
 
-import copy
 import json
 import subprocess
 import sys
@@ -17,16 +16,20 @@ pytest.importorskip("onnxruntime", reason="exported models need the extra: pip i
 
 from latent_hands import lite
 from latent_hands.detection import Detector
-from latent_hands.detection.letterbox import views
-from latent_hands.detection.network import Maps
+from latent_hands.detection.detector import Settings
+from latent_hands.detection.network import DetectionNetwork, Maps
 from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
 from latent_hands.hand import arrays, geometry
 from latent_hands.lite import detector as lite_detector
 from latent_hands.lite.__main__ import main
+from latent_hands.lite.folder import Networks
+from latent_hands.lite.reading import LiteCrop, LiteReader
 from latent_hands.portable import export_model
 from latent_hands.portable.description import _detector
 from latent_hands.predictor import Hand, Model
+from latent_hands.predictor.photo import Photo
+from latent_hands.predictor.reading import _windows
 
 BOXES = [(20.0, 16.0, 24.0, 30.0), (44.0, 10.0, 26.0, 20.0)]
 RULES = """
@@ -96,20 +99,37 @@ def test_a_model_that_is_given_the_side_is_the_same(tmp_path: Path):
             assert_same(ours, torchs)
 
 
-@pytest.mark.parametrize("size", [(60, 80), (80, 60), (30, 100), (700, 40)])
-def test_views_are_those_of_the_torch_detector(size: tuple[int, int]):
-    about, rgb = _detector(Detector.load()), noise_image(*size)
-    expected, found = views(rgb, 64, 32), lite_detector.views(rgb, _with_size(about, 64))
-    assert len(found) == len(expected)
-    for (pixels, place), view in zip(found, expected, strict=True):
-        assert place == (view.left, view.top, *view.scale)
-        assert np.abs(pixels.astype(int) - view.pixels).max() <= 2  # Pillow and torch round differently
+class Recorder(Networks):
+    """Networks that record the images of the detector. They find nothing."""
+
+    def __init__(self, detector: Detector):
+        self.about = {"detector": _detector(detector)}
+        self.read: list[np.ndarray] = []
+
+    def detect(self, images: np.ndarray) -> list[np.ndarray]:
+        self.read.append(images)
+        return list(np.full((3, len(images), 2, images.shape[2] // 8, images.shape[3] // 8), -9, np.float32))
 
 
-def _with_size(about: dict, size_px: int) -> dict:
-    about = copy.deepcopy(about)
-    about["settings"]["size_px"] = size_px
-    return about
+@pytest.mark.parametrize("size", [(60, 80), (30, 100), (700, 40), (900, 1200)])
+def test_the_detector_reads_the_same_pixels_as_in_torch(size: tuple[int, int], monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)  # torch computes in float32, too
+    detector, torchs = Detector(DetectionNetwork().eval(), Settings(size_px=64)), list[np.ndarray]()
+    detector._network.register_forward_pre_hook(lambda _, given: torchs.append(given[0].numpy()))
+    detector.detect(noise_image(*size))
+    recorder = Recorder(detector)
+    lite_detector.detect(recorder, noise_image(*size), 0.0)
+    assert len(recorder.read) == len(torchs) > 0
+    assert all((a == b).all() for a, b in zip(recorder.read, torchs, strict=True))
+
+
+def test_networks_read_the_same_crops_as_in_torch(pair):
+    model, light = pair
+    rgb, boxes = noise_image(), [*BOXES, (-9.3, 30.7, 41.2, 17.9), (1.5, 2.25, 77.0, 55.5)]
+    for side in ("left", "right"):
+        ours = LiteReader(light.networks)._windows([LiteCrop(rgb, side, box) for box in boxes])
+        torchs = _windows(model, [Photo(rgb, side, box) for box in boxes], PX)
+        assert (ours.transpose(0, 3, 1, 2) == torchs.numpy()).all()
 
 
 def test_candidates_are_those_of_torch():

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latent_hands.build.unfilled import Unfilled
 from latent_hands.detection.detection import Detection
-from latent_hands.detection.letterbox import Rgb, View, stacked, views
+from latent_hands.detection.letterbox import Rgb, View, views
 from latent_hands.detection.network import MULTIPLE, DetectionNetwork
 from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
@@ -21,6 +21,7 @@ from latent_hands.files import write_text
 from latent_hands.hand.boxes import Box
 from latent_hands.networks.fusion import fuse, fused
 from latent_hands.networks.packing import fastest_type, packed
+from latent_hands.pixels import from_bytes
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 from latent_hands.typed_toml import Range, read, read_toml, to_table, write
 
@@ -169,11 +170,12 @@ class Detector:
         return [each for each in found if _inside(each.box_px, *size_px)]
 
     def _rows(self, parts: list[View]) -> list[Float[Tensor, "n 8"]]:
-        pixels = stacked(parts).to(self.device, self._dtype)
-        rows = candidates(self._network(pixels))
+        pixels = torch.from_numpy(np.stack([part.pixels for part in parts])).permute(0, 3, 1, 2)
+        rows = candidates(self._network(from_bytes(pixels).to(self.device, self._dtype)))
         return [
-            torch.cat([part.to_image(each[:, :4]), each[:, 4:]], dim=1).cpu()
+            torch.cat([torch.from_numpy(part.to_image(boxes.numpy())), features], dim=1)
             for part, each in zip(parts, rows, strict=True)
+            for boxes, features in [each.cpu().split([4, 4], dim=1)]
         ]
 
     def _detection(self, row: list[float], score: float) -> Detection:

@@ -1,20 +1,21 @@
-"""Images as the network reads them: whole, or cut into squares, resized and filled up with grey."""
+"""Images as the network reads them: whole, or cut into squares, resized and filled up with grey.
+
+This module does without torch, so the models with and without torch read the same bytes.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
-from torch.nn.functional import interpolate
-
-from latent_hands.pixels import from_bytes
+from PIL import Image
 
 GREY = 128
 WIDEST = 2.0
 """Images with a larger ratio of their sides are cut into squares."""
 MOST_SQUARES = 17
+REDUCING_GAP = 2.0
+"""An image of four times the size or more is first averaged over blocks of pixels, which saves time."""
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 
@@ -34,10 +35,10 @@ class View:
     scale: tuple[float, float]
     pixels: UInt8[np.ndarray, "h w 3"]
 
-    def to_image(self, boxes: Float[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
+    def to_image(self, boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
         """Return boxes (x, y, width, height) of the network's image in pixels of the image."""
-        scale = boxes.new_tensor([*self.scale, *self.scale])
-        return boxes / scale + boxes.new_tensor([self.left, self.top, 0, 0])
+        scale, corner = np.array(self.scale * 2, boxes.dtype), np.array([self.left, self.top, 0, 0])
+        return boxes / scale + corner.astype(boxes.dtype)
 
 
 def letterbox(rgb: Rgb, size_px: int, multiple: int) -> View:
@@ -46,9 +47,9 @@ def letterbox(rgb: Rgb, size_px: int, multiple: int) -> View:
     factor = size_px / max(height, width)
     inner = (max(1, round(width * factor)), max(1, round(height * factor)))
     padded = np.full((*(multiple * math.ceil(side / multiple) for side in inner[::-1]), 3), GREY, np.uint8)
-    image = torch.from_numpy(np.require(rgb, requirements=["C", "W"])).permute(2, 0, 1)[None]
-    resized = interpolate(image, inner[::-1], mode="bilinear", antialias=True)
-    padded[: inner[1], : inner[0]] = resized[0].permute(1, 2, 0).numpy()
+    image = Image.fromarray(np.ascontiguousarray(rgb))
+    resized = image.resize(inner, Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
+    padded[: inner[1], : inner[0]] = np.asarray(resized)
     return View(0, 0, (inner[0] / width, inner[1] / height), padded)
 
 
@@ -72,8 +73,3 @@ def views(rgb: Rgb, size_px: int, multiple: int) -> list[View]:
         view = letterbox(part, size_px, multiple)
         found.append(View(left, top, view.scale, view.pixels))
     return found
-
-
-def stacked(parts: list[View]) -> Float[Tensor, "batch 3 h w"]:
-    """Return the pixels of views of equal size as one batch in [-1, 1]."""
-    return from_bytes(torch.from_numpy(np.stack([part.pixels for part in parts])).permute(0, 3, 1, 2))

@@ -1,18 +1,17 @@
-"""The detector without torch: images filled up to the network's size, peaks of its maps, distinct boxes."""
+"""The detector without torch: peaks of its maps, distinct boxes."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
-from PIL import Image
+from jaxtyping import Bool, Float32
 
 from latent_hands.detection.detection import Detection
+from latent_hands.detection.letterbox import Rgb, views
 from latent_hands.lite.folder import Networks
 from latent_hands.lite.values import from_bytes, log_sum_exp, sigmoid
 
-Rgb = UInt8[np.ndarray, "height width 3"]
 Boxes = Float32[np.ndarray, "_ 4"]
 PARTS_AT_ONCE = 8
 
@@ -23,48 +22,15 @@ def detect(networks: Networks, rgb: Rgb, least_score: float) -> list[Detection]:
     `least_score` is the smallest score that is returned.
     """
     about = networks.about["detector"]
-    parts = views(rgb, about)
+    parts = views(rgb, about["settings"]["size_px"], about["multiple"])
     rows = []
     for i in range(0, len(parts), PARTS_AT_ONCE):
         some = parts[i : i + PARTS_AT_ONCE]
-        maps = networks.detect(from_bytes(np.stack([pixels for pixels, _ in some])))
-        for (_, (left, top, x, y)), sides, place, size in zip(some, *maps, strict=True):
+        maps = networks.detect(from_bytes(np.stack([part.pixels for part in some])))
+        for part, sides, place, size in zip(some, *maps, strict=True):
             found = candidates(sides, place, size, about)
-            found[:, :4] = found[:, :4] / np.array([x, y, x, y], np.float32) + np.array([left, top, 0, 0])
-            rows.append(found)
+            rows.append(np.concatenate([part.to_image(found[:, :4]), found[:, 4:]], axis=1))
     return choose(np.concatenate(rows), about, least_score, (rgb.shape[0], rgb.shape[1]))
-
-
-def views(rgb: Rgb, about: Mapping[str, Any]) -> list[tuple[np.ndarray, tuple[int, int, float, float]]]:
-    """Return the parts of an image that the network reads, each with (left, top, scale x, scale y)."""
-    size, (height, width) = about["settings"]["size_px"], rgb.shape[:2]
-    short, long = sorted((height, width))
-    if long <= about["views"]["widest"] * short:
-        pixels, x, y = letterbox(rgb, size, about)
-        return [(pixels, (0, 0, x, y))]
-    side = max(short, math.ceil(2 * long / (about["views"]["most_squares"] + 1)))
-    count = math.ceil((long - side) / (side / 2)) + 1
-    found = []
-    for start in np.linspace(0, long - side, count).round().astype(int).tolist():
-        left, top = (start, 0) if width >= height else (0, start)
-        part = np.full((side, side, 3), about["views"]["grey"], np.uint8)
-        cut = rgb[top : top + side, left : left + side]
-        part[: cut.shape[0], : cut.shape[1]] = cut
-        pixels, x, y = letterbox(part, size, about)
-        found.append((pixels, (left, top, x, y)))
-    return found
-
-
-def letterbox(rgb: Rgb, size_px: int, about: Mapping[str, Any]) -> tuple[np.ndarray, float, float]:
-    """Return the image with its longer side at `size_px`, both sides filled up, and its scales along x, y."""
-    height, width = rgb.shape[:2]
-    factor, multiple = size_px / max(height, width), about["multiple"]
-    inner = (max(1, round(width * factor)), max(1, round(height * factor)))
-    filled = [multiple * math.ceil(side / multiple) for side in inner[::-1]]
-    padded = np.full((*filled, 3), about["views"]["grey"], np.uint8)
-    resized = Image.fromarray(np.ascontiguousarray(rgb)).resize(inner, Image.Resampling.BILINEAR)
-    padded[: inner[1], : inner[0]] = np.asarray(resized)
-    return padded, inner[0] / width, inner[1] / height
 
 
 def candidates(
