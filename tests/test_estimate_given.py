@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from estimated_images import any_hand, estimate, finding, three_images
 from painted_hands import painted_hands
+from PIL.PngImagePlugin import PngImageFile
 from registries import register
 from tiny_models import ESTIMATION, tiny_run
 
@@ -71,6 +72,14 @@ def test_a_box_is_read_without_a_detector(run, photos, tmp_path, capsys):
     assert "(assumed)" not in capsys.readouterr().out
     (hand,) = read_json(tmp_path / "out/0.json")
     assert (hand.handedness, hand.score, hand.bone_mm_assumed) == ("left", None, False)
+
+
+def test_an_image_is_decoded_once(run, photos, tmp_path, monkeypatch):
+    """Its pixels serve the model and the overlay. Pillow decodes a whole PNG file for its EXIF data, too."""
+    decoded, load_end = [], PngImageFile.load_end
+    monkeypatch.setattr(PngImageFile, "load_end", lambda self: (decoded.append(self), load_end(self)))
+    assert estimate(run, photos / "0.png", "--box", BOX, "--panels", "--out", tmp_path / "out") == 0
+    assert len(decoded) == 1
 
 
 def test_a_file_of_boxes_gives_boxes_and_sides(run, found, photos, tmp_path, capsys):

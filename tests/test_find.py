@@ -5,16 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from found_hands import BOX, OTHER, Found, detection
+from found_hands import BOX, OTHER, Found, calls, detection
 from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 
 from latent_hands.configuration import Confidence, Handedness, Presence
 from latent_hands.errors import HandsError
-from latent_hands.hand.boxes import iou
+from latent_hands.hand.boxes import crop_of_box, iou
 from latent_hands.hand.camera import project
 from latent_hands.predictor import Model, Photo
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.candidates import distinct
+from latent_hands.predictor.crop import MOST_CHANGE
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.judging import confidence, is_hand, log_odds, right_probability
 from latent_hands.predictor.reading import Reading, mirrored, read
@@ -209,6 +210,18 @@ def test_small_detected_hands_are_dropped(model, image):
         model.experiment = replace(model.experiment, presence=replace(always, least_px=least_px))
         assert len(model.find(image)) == found
         assert len(model.find(image, boxes=[BOX])) == 1  # a given box is a hand
+
+
+def test_detections_that_stay_too_small_are_not_read(model, image, monkeypatch):
+    """A second crop is at most `MOST_CHANGE` times as wide as the first one."""
+    model.detector, sizes = Found(detection()), calls(monkeypatch)
+    always = Presence(bias=9.0, score=0.0, spread=0.0, disagreement=0.0, overlap=0.0)
+    widest = MOST_CHANGE * max(crop_of_box(BOX)[2:])
+    for least_px, is_read in ((widest - 0.01, True), (widest + 0.01, False)):
+        model.experiment = replace(model.experiment, presence=replace(always, least_px=least_px))
+        model.find(image)
+        assert bool(sizes) == is_read
+        sizes.clear()
 
 
 def test_the_rule_of_presence_reads_improbable_detections(model):

@@ -35,7 +35,8 @@ def test_an_image_starts_no_program(tmp_path: Path, monkeypatch):
     (tmp_path / "hand.jpg").write_text(EPS)
     with pytest.raises(HandsError, match=r"hand\.jpg .* is not a readable image"):
         read_rgb(tmp_path / "hand.jpg")
-    assert camera_of_image(tmp_path / "hand.jpg", (64, 64)).source == "assumed"
+    with pytest.raises(HandsError, match=r"hand\.jpg .* is not a readable image"):
+        camera_of_image(tmp_path / "hand.jpg", (64, 64))
     assert not (tmp_path / "CALLED").exists()
 
 

@@ -130,9 +130,9 @@ def _estimated(clip: str, run: str | None, given: Any, limit: int | None) -> lis
     from latent_hands.cli.estimate_images import find_hands
     from latent_hands.cli.estimate_inputs import DEFAULT_RUN, split_inputs
     from latent_hands.cli.estimate_videos import Read, follow, image_of, reading
-    from latent_hands.data import read_rgb
     from latent_hands.predictions import ImageHands
     from latent_hands.predictor import Model
+    from latent_hands.predictor.checks import opened
     from latent_hands.progress import progress_bars
 
     def refuse(error: HandsError) -> None:
@@ -146,9 +146,10 @@ def _estimated(clip: str, run: str | None, given: Any, limit: int | None) -> lis
     given.check_smooth(videos)
     model = Model.load(run or DEFAULT_RUN)
     if inputs:
-        rgb = read_rgb(inputs[0].image)
-        hands = tuple(find_hands(model, rgb, inputs[0], given))
-        return [ImageHands(inputs[0].name, (rgb.shape[1], rgb.shape[0]), hands, inputs[0].image)]
+        image = opened(inputs[0].image)
+        hands = tuple(find_hands(model, image, inputs[0], given))
+        size_px = image.rgb.shape[1], image.rgb.shape[0]
+        return [ImageHands(inputs[0].name, size_px, hands, inputs[0].image)]
     [video], read, images = videos, deque[Read](), []
     with progress_bars() as advance:
         frames = islice(reading(video, read, Event(), lambda n: advance("frames", n, None)), limit)

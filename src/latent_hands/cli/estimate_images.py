@@ -5,21 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-
 from latent_hands import draw
 from latent_hands.cli.estimate_inputs import Given, Input
 from latent_hands.cli.estimate_outputs import Outputs
-from latent_hands.data import OnBroken, Sample, read_rgb
+from latent_hands.data import OnBroken, Sample
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.errors import HandsError
 from latent_hands.predictions import ImageHands, drawing
 from latent_hands.predictor import Hand, Model
+from latent_hands.predictor.checks import Opened, Rgb, opened
 from latent_hands.progress import progress_bars
 from latent_hands.studies.gallery import error_mm, truth_mm
-
-Rgb = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)
@@ -61,23 +57,24 @@ def estimate_image(model: Model, given_image: Input, given: Given, outputs: Outp
     """Find the hands of an image and write them. Raises HandsError that names a broken image."""
     path = given_image.image
     try:
-        rgb = read_rgb(path)
-        hands = given.described(find_hands(model, rgb, given_image, given))
+        image = opened(path)
+        hands = given.described(find_hands(model, image, given_image, given))
     except HandsError as error:
         if str(path) in str(error):
             raise
         raise HandsError(f"{path}: {error}") from error
-    image = ImageHands(given_image.name, (rgb.shape[1], rgb.shape[0]), tuple(hands), path)
-    outputs.write_image(image)
+    rgb = image.rgb
+    found = ImageHands(given_image.name, (rgb.shape[1], rgb.shape[0]), tuple(hands), path)
+    outputs.write_image(found)
     samples = given_image.samples if len(given_image.samples) == len(hands) else (None,) * len(hands)
     if outputs.overlays:
         truths = [sample and truth_mm(sample) for sample in samples]
-        draw.save_image(drawing(rgb, hands, truths, outputs.panels), outputs.path(image.name, "png"))
+        draw.save_image(drawing(rgb, hands, truths, outputs.panels), outputs.path(found.name, "png"))
     errors = tuple(sample and error_mm(hand, sample) for hand, sample in zip(hands, samples, strict=True))
-    return Estimated(image, errors)
+    return Estimated(found, errors)
 
 
-def find_hands(model: Model, rgb: Rgb, given_image: Input, given: Given) -> list[Hand]:
+def find_hands(model: Model, image: Opened, given_image: Input, given: Given) -> list[Hand]:
     """Return the hands of an image: those of labelled samples, those in given boxes, or those detected.
 
     Boxes and sides that the user gives take precedence over those of a file, and these over the detector.
@@ -87,10 +84,10 @@ def find_hands(model: Model, rgb: Rgb, given_image: Input, given: Given) -> list
             model.estimate(sample, rotations=given.rotations, draws=given.draws)
             for sample in given_image.samples
         ]
-    known = known_of(rgb, given_image, given)
+    known = known_of(image.rgb, given_image, given)
     if known["boxes"] == []:
         return []
-    return model.find(given_image.image, rotations=given.rotations, draws=given.draws, **known)
+    return model.find(image, rotations=given.rotations, draws=given.draws, **known)
 
 
 def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Any
 from latent_hands.cli.estimate_images import known_of
 from latent_hands.cli.estimate_inputs import Given, Input, split_inputs, with_boxes
 from latent_hands.cli.tables import print_table
-from latent_hands.data import OnBroken, read_rgb
+from latent_hands.data import OnBroken
 from latent_hands.errors import HandsError
 from latent_hands.lock import one_writer
 from latent_hands.predictions.pseudo_labels import PseudoLabels
 from latent_hands.predictor import Model
 from latent_hands.predictor.agreement import Agreed, agreed_hands, check_agreement
+from latent_hands.predictor.checks import opened
 from latent_hands.progress import progress_bars
 from latent_hands.runs.folder import WEIGHTS, find_run
 from latent_hands.runs.hub import pinned
@@ -68,12 +69,12 @@ def label_images(
 
 def label_image(model: Model, each: Input, given: Given) -> tuple[list[Agreed], tuple[int, int]]:
     """Return the hands of an image with their scores, and its (width, height)."""
-    rgb = read_rgb(each.image)
-    known = known_of(rgb, each, given)
-    size_px = rgb.shape[1], rgb.shape[0]
+    image = opened(each.image)
+    known = known_of(image.rgb, each, given)
+    size_px = image.rgb.shape[1], image.rgb.shape[0]
     if known["boxes"] == []:
         return [], size_px
-    return agreed_hands(model, each.image, rotations=given.rotations, **known), size_px
+    return agreed_hands(model, image, rotations=given.rotations, **known), size_px
 
 
 def print_counts(counts: Mapping[str, Any], out: Path) -> None:

@@ -23,7 +23,7 @@ from latent_hands.predictor.candidates import (
     given_candidates,
     read_candidates,
 )
-from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, pixels_of
+from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, opened, pixels_of
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.judging import Judge
 from latent_hands.typed_toml import read
@@ -94,10 +94,12 @@ class LiteModel:
             raise HandsError(f"{self.networks.folder} holds a model that predicts no hands from images")
         if most < 1:
             raise HandsError(f"most is {most}, but must be 1 or more hands")
-        rgb, bone = pixels_of(image), None if bone_mm is None else bone_of(bone_mm)
+        image, bone = opened(image), None if bone_mm is None else bone_of(bone_mm)
+        rgb = image.rgb
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
-            candidates = detected_candidates(detect(self.networks, rgb, self._least_score)[:most], handedness)
+            found = detect(self.networks, rgb, self._least_score)[:most]
+            candidates = detected_candidates(found, handedness, self.judge.presence)
         else:
             candidates = given_candidates(boxes, handedness, rgb)
         reader = LiteReader(self.networks)

@@ -18,7 +18,7 @@ from latent_hands.hand.boxes import Box, iou
 from latent_hands.hand.geometry import nearest_rotation
 from latent_hands.hand.skeleton import reorder
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
-from latent_hands.predictor.checks import ImageSource, Rgb, pixels_of
+from latent_hands.predictor.checks import ImageSource, Rgb, opened
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.model import Model
 from latent_hands.predictor.photo import Photo
@@ -94,7 +94,8 @@ def agreed_hands(
     Raises HandsError as `Model.find` does, for a model without "uv", and for fewer than 2 rotations.
     """
     check_agreement(model, rotations)
-    rgb = pixels_of(image)
+    image = opened(image)
+    rgb = image.rgb
     camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
     given = {"handedness": handedness, "bone_mm": bone_mm, "K": camera.K, "most": most}
     hands = model.find(rgb, boxes=boxes, **given)

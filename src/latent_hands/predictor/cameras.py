@@ -3,17 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
-from latent_hands.data.formats.image import open_image
 from latent_hands.errors import HandsError
 from latent_hands.hand.arrays import centred_camera
-from latent_hands.predictor.checks import ImageSource, given_camera
+from latent_hands.predictor.checks import ImageSource, given_camera, opened
 from latent_hands.predictor.hand_fields import Camera
 
 FIELD_OF_VIEW_DEG = 60.0
@@ -34,10 +31,7 @@ SHAPE_TOLERANCE = 0.02
 """Images are resized copies of each other if their aspect ratios differ by less."""
 LEGAL_FOCAL = (0.3, 30.0)
 """Range of the focal length over the longer side of the image; EXIF data outside it are ignored."""
-_EXIF_IFD, _FOCAL_MM, _FOCAL_35MM, _PLANE_X, _PLANE_UNIT, _WIDTH, _HEIGHT = (
-    *(0x8769, 37386, 41989, 41486, 41488),
-    *(40962, 40963),
-)
+_FOCAL_MM, _FOCAL_35MM, _PLANE_X, _PLANE_UNIT, _WIDTH, _HEIGHT = 37386, 41989, 41486, 41488, 40962, 40963
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 
 
@@ -66,16 +60,16 @@ def camera_of_image(
 ) -> ImageCamera:
     """Return the camera of an image of (height, width) `size_px`.
 
-    It is K or that of `focal_px` if one of them is given, or else that of the EXIF data of a file or a Pillow
-    image, or else one of `FIELD_OF_VIEW_DEG` on the longer side, or on the shorter side of an image longer
-    than `LONGEST_SHAPE`. The optical axis goes through the image's centre unless K is given.
+    It is K or that of `focal_px` if one of them is given, or else that of the EXIF data of the image, or else
+    one of `FIELD_OF_VIEW_DEG` on the longer side, or on the shorter side of an image longer than
+    `LONGEST_SHAPE`. The optical axis goes through the image's centre unless K is given.
 
     Raises HandsError for a K or a focal length that is not of such an image, and for both.
     """
     given = given_camera(K, focal_px, size_px)
     if given is not None:
         return ImageCamera(given, "given")
-    found = exif_focal(_exif(image), size_px)
+    found = exif_focal(opened(image).exif, size_px)
     if found is not None:
         return ImageCamera(centred_camera(found.px, size_px), "exif", found.spread)
     seen_px = min(size_px) if _is_long(size_px) else max(size_px)
@@ -139,19 +133,6 @@ def _scales(size_px: tuple[int, int], taken_px: tuple[float, float]) -> tuple[fl
 def _is_long(size_px: tuple[int, int]) -> bool:
     """Return whether an image is longer than those that cameras take."""
     return max(size_px) > LONGEST_SHAPE * min(size_px)
-
-
-def _exif(image: ImageSource) -> Mapping[int, Any]:
-    """Return the EXIF data of a photograph; empty where there are none or where they are broken."""
-    try:
-        if isinstance(image, Image.Image):
-            return image.getexif().get_ifd(_EXIF_IFD)
-        if isinstance(image, str | Path):
-            with open_image(image) as opened:
-                return opened.getexif().get_ifd(_EXIF_IFD)
-    except Exception:  # a photograph with broken EXIF data is still a photograph
-        return {}
-    return {}
 
 
 def _number(exif: Mapping[int, Any], tag: int) -> float | None:

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from latent_hands.configuration.rules import Handedness as SideRule
+from latent_hands.configuration.rules import Presence
 from latent_hands.detection.detection import Detection
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import Box, crop_of_box, iou
@@ -16,7 +17,7 @@ from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.checks import Rgb, box_of
 from latent_hands.predictor.crop import Crop, CropReading
 from latent_hands.predictor.hand import HANDEDNESS, Hand, Handedness, check_handedness
-from latent_hands.predictor.judging import Judge, is_hand, right_probability
+from latent_hands.predictor.judging import Judge, is_hand, is_too_small, right_probability
 
 Read = TypeVar("Read", bound=CropReading)
 Square = TypeVar("Square", bound=Crop)
@@ -70,9 +71,13 @@ def given_candidates(
 
 
 def detected_candidates(
-    detections: Sequence[Detection], handedness: str | Sequence[str | None] | None
+    detections: Sequence[Detection],
+    handedness: str | Sequence[str | None] | None,
+    rule: Presence | None = None,
 ) -> list[Candidate]:
     """Return the hands that a detector found. A `handedness` that is given holds for all of them.
+
+    Those that the rule of presence will reject for their size are left out, because reading them takes time.
 
     Raises HandsError for an unknown side, and for several sides without boxes.
     """
@@ -82,6 +87,7 @@ def detected_candidates(
     return [
         Candidate(each.box_px, (given,) if given else plausible(each.right), each.right, each.score)
         for each in detections
+        if not is_too_small(rule, each.box_px)
     ]
 
 

@@ -1,21 +1,40 @@
 """Checks of what a user gives with an image: pixels, box, camera and bone length."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from PIL import Image
 
 from latent_hands.data.formats.box_label import check_box
-from latent_hands.data.formats.image import read_rgb, to_pixels
+from latent_hands.data.formats.image import decode_first, open_image, to_pixels
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
 
 Rgb = UInt8[np.ndarray, "height width 3"]
-ImageSource = str | Path | Image.Image | np.ndarray
-"""An image: a file, a Pillow image, or bytes (height, width, 3)."""
+_EXIF_IFD = 0x8769
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """The pixels of an image and the EXIF data of its camera, so that no file is decoded twice.
+
+    Attributes:
+        rgb: (height, width, 3) bytes.
+        exif: the values of EXIF tags; empty for arrays, and if there are none or if they are broken.
+    """
+
+    rgb: Rgb
+    exif: Mapping[int, Any] = field(default_factory=dict)
+
+
+ImageSource = str | Path | Image.Image | np.ndarray | Opened
+"""An image: a file, a Pillow image, or bytes (height, width, 3); or one of these, opened."""
 BONES_MM = (15, 80)
 """Range of the middle MCP-PIP bone, with room for newborns and for any definition of the joints."""
 LEAST_FOCAL = 20
@@ -24,20 +43,37 @@ LEAST_FOCAL = 20
 
 def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
     """Return the pixels of a file, a Pillow image or an array. Raises HandsError for anything else."""
+    return opened(image).rgb
+
+
+def opened(image: object) -> Opened:
+    """Open a file, a Pillow image or an array. Raises HandsError for anything else."""
+    if isinstance(image, Opened):
+        return image
     if isinstance(image, str | Path):
         path = Path(image)
         if path.is_dir():
             raise HandsError(f"{path} is a folder; give its images one at a time")
         if path.suffix.lower() in FORMATS:
             raise HandsError(f"{path} is a video; Model.follow reads videos")
-        return read_rgb(path)
-    rgb = to_pixels(image) if isinstance(image, Image.Image) else image
-    if not isinstance(rgb, np.ndarray):
+        with open_image(path) as file:
+            return Opened(decode_first(path, file), _exif(file))
+    if isinstance(image, Image.Image):
+        return Opened(to_pixels(image), _exif(image))
+    if not isinstance(rgb := image, np.ndarray):
         kind = type(image).__name__
         raise HandsError(f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}")
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise HandsError(f"an image must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
-    return rgb
+    return Opened(rgb)
+
+
+def _exif(image: Image.Image) -> Mapping[int, Any]:
+    """Return the EXIF data of the camera of an open image whose pixels were decoded."""
+    try:
+        return image.getexif().get_ifd(_EXIF_IFD)
+    except Exception:  # a photograph with broken EXIF data is still a photograph
+        return {}
 
 
 def box_of(numbers: object, width: int, height: int) -> Box:

@@ -8,7 +8,7 @@ import numpy as np
 from latent_hands.detection import Detection
 from latent_hands.hand.boxes import box_of_joints, crop_of_box, distance, iou
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized_camera
-from latent_hands.predictor.checks import ImageSource, Rgb, given_camera, pixels_of
+from latent_hands.predictor.checks import ImageSource, Rgb, given_camera, opened
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
 from latent_hands.predictor.judging import confidence, is_hand, log_odds, probability_of, right_probability
@@ -90,7 +90,8 @@ class Follower:
 
     def step(self, image: ImageSource, seconds: float) -> list[Step]:
         """Continue all tracks in the next frame, and return their steps in the order of their numbers."""
-        rgb = pixels_of(image)
+        image = opened(image)
+        rgb = image.rgb
         camera = self._camera(image, (rgb.shape[0], rgb.shape[1]))
         gap = any(seconds - track.last.seconds > MOST_GAP_S for track in self.tracks)
         if gap or rgb.shape[:2] != self.size_px:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from latent_hands.configuration.rules import Confidence, Handedness, Presence
-from latent_hands.hand.boxes import Box, iou
-from latent_hands.predictor.crop import CropReading
+from latent_hands.hand.boxes import Box, crop_of_box, iou
+from latent_hands.predictor.crop import MOST_CHANGE, CropReading
 
 LEAST = 1e-3
 """Smaller values of a feature are replaced by this before the logarithm is taken, in bone lengths."""
@@ -102,6 +102,11 @@ def is_hand(rule: Presence | None, reading: CropReading, box: Box, score: float,
     if reading.photo.side_px < rule.least_px:
         return False
     return probability(rule, presence_features(reading, box, score, crop_px)) >= rule.threshold
+
+
+def is_too_small(rule: Presence | None, box: Box) -> bool:
+    """Return whether a detection's crop stays too small for the rule, whatever the joints in it are."""
+    return rule is not None and MOST_CHANGE * max(crop_of_box(box)[2:]) < rule.least_px
 
 
 def confidence_features(

@@ -12,7 +12,7 @@ from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.candidates import detected_candidates, given_candidates
-from latent_hands.predictor.checks import ImageSource, pixels_of
+from latent_hands.predictor.checks import ImageSource, opened
 from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.devices import find_device
 from latent_hands.predictor.find import HandDetector, find_hands, hand_of
@@ -123,10 +123,13 @@ class Model(Recombination):
         """
         if most < 1:
             raise HandsError(f"most is {most}, but must be 1 or more hands")
-        rgb = pixels_of(image)
+        image = opened(image)
+        rgb = image.rgb
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
-            candidates = detected_candidates(self.detector.detect(rgb)[:most], handedness)
+            candidates = detected_candidates(
+                self.detector.detect(rgb)[:most], handedness, self.experiment.presence
+            )
         else:
             candidates = given_candidates(boxes, handedness, rgb)
         hands = find_hands(self, rgb, camera, candidates, bone_mm, rotations, draws)
