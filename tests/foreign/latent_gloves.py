@@ -105,7 +105,8 @@ class Calm:
     def terms(self, evaluation: extend.Evaluation) -> list[extend.Term]:
         factors = evaluation.vae.encoder(self.encoder).factors
         means = torch.cat([evaluation.posterior[factor].mean for factor in factors], dim=1)
-        return [extend.Term(f"calm_{self.encoder}", means.square().sum(dim=1).mean(), -self.weight)]
+        value = extend.average(means.square().sum(dim=1), evaluation.batch)
+        return [extend.Term(f"calm_{self.encoder}", value, -self.weight)]
 
     def encoders(self) -> tuple[str, ...]:
         return ()
