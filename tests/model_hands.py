@@ -5,10 +5,10 @@ import torch
 
 from latent_hands.hand.conventions import keypoints
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
+from latent_hands.hand.handedness import Handedness
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
 from latent_hands.predictor import Hand
-from latent_hands.predictor.hand_fields import Handedness
 
 K = np.array([[300.0, 0, 119.5], [0, 300, 99.5], [0, 0, 1]], np.float32)
 

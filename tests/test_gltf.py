@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 from latent_hands.animation import AnimatedHand, write_glb
 from latent_hands.animation.gltf import quaternions
 from latent_hands.errors import HandsError
+from latent_hands.hand.handedness import Handedness
 from latent_hands.hand.rig.articulation import Articulation, blend
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import gestures
 from latent_hands.hand.rig.skin import ARM_M, Skin
-from latent_hands.predictor.hand_fields import Handedness
 
 MODEL = HandModel.load()
 TENTHS = np.arange(10) / 10

@@ -10,9 +10,9 @@ from latent_hands.animation.clip import Clip
 from latent_hands.animation.times import shown
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
+from latent_hands.hand.handedness import Handedness
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.hand.skeleton import reorder
-from latent_hands.predictor.hand_fields import Handedness
 
 _INDEX_MCP, _MIDDLE_MCP = 5, 9  # of the order snap
 OPERATOR_TO_MANO = {

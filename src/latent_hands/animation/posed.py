@@ -9,13 +9,13 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation, Slerp
 
 from latent_hands.errors import HandsError
+from latent_hands.hand.handedness import Handedness, check_handedness
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.kinematics import CHAINS, KEYPOINTS
 from latent_hands.hand.rig.model import HandModel, Shape, bone_frames
 from latent_hands.hand.rig.points import HAND, LEVELS, PARENTS, own_joints
 from latent_hands.hand.rig.skin import Skin
 from latent_hands.hand.skeleton import FINGERS
-from latent_hands.predictor.hand_fields import Handedness, check_handedness
 
 _FINGER = ("metacarpal", "proximal", "intermediate", "distal")
 BONES = (

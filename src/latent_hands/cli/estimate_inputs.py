@@ -8,12 +8,13 @@ from pathlib import Path
 
 from latent_hands.cli.sources import named_images, parse_box
 from latent_hands.data import OnBroken, Sample
-from latent_hands.data.formats.box_label import Box, BoxLabel
+from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.data.formats.boxes import match_boxes, read_boxes
 from latent_hands.data.formats.camera import PREFIX
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import Box
 from latent_hands.predictions import name_files
 from latent_hands.predictor.checks import bone_of
 from latent_hands.predictor.hand import Hand, check_handedness

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent_hands.data import OnBroken, Sample, list_images, open_data
-from latent_hands.data.formats.box_label import Box
 from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
+from latent_hands.hand.boxes import Box
 from latent_hands.predictions import name_files, read_json
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from latent_hands.errors import BROKEN, HandsError, did_you_mean
+from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.handedness import check_handedness
 
 FAR_PX = 1e6
 """Limit of coordinates in an image. Beyond it, Pillow's integers overflow."""
@@ -133,14 +134,13 @@ def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[S
     """
     if handedness is None:
         return list(samples)
-    if handedness not in ("left", "right"):
-        raise HandsError(f'unknown handedness "{handedness}"; {did_you_mean(handedness, ("left", "right"))}')
+    side = check_handedness(handedness)
     if bare := sum(sample.side is None for sample in samples):
         logging.getLogger(__name__).warning(
             "%s of %s hands have no labelled side and count as %s hands",
-            *(f"{bare:,}", f"{len(samples):,}", handedness),
+            *(f"{bare:,}", f"{len(samples):,}", side),
         )
-    return [sample if sample.side else replace(sample, side=handedness) for sample in samples]
+    return [sample if sample.side else replace(sample, side=side) for sample in samples]
 
 
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {

@@ -15,7 +15,6 @@ STRIDE = 8
 """Pixels a cell of the maps."""
 MULTIPLE = 32
 """Sides of an image are multiples of this."""
-SIDES = ("left", "right")
 WIDTH = 64
 PRIOR = 0.01
 """Probability of a hand's centre at a cell before training."""

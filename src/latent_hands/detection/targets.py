@@ -17,6 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, sm
 from latent_hands.detection.network import STRIDE, Maps
 from latent_hands.detection.peaks import boxes_of
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.handedness import OTHER_HAND
 
 SPREAD = 0.09
 """Standard deviation of a Gaussian over the side of its box."""
@@ -38,7 +39,7 @@ class Target(NamedTuple):
 def mirrored(hand: Target, width_px: int) -> Target:
     """Return the hand in the mirror image of an image."""
     x, y, width, height = hand.box
-    side = {"left": "right", "right": "left"}.get(hand.side or "")
+    side = OTHER_HAND.get(hand.side or "")
     return Target((width_px - x - width, y, width, height), side, hand.ignored)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from latent_hands.detection.frames import LabelledHand
 from latent_hands.detection.targets import Target
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.handedness import OTHER_HAND
 
 MOST_ENLARGED = 3.0
 """Pixels of the new image for each pixel of the old one, at most."""
@@ -70,7 +71,7 @@ class Warp:
             box = (*low.tolist(), *(high - low).tolist())
             share = float(((points > 0) & (points < size_px)).all(axis=1).mean())
         mirrored = np.linalg.det(self.A) < 0
-        side = {"left": "right", "right": "left"}.get(hand.side or "") if mirrored else hand.side
+        side = OTHER_HAND.get(hand.side or "") if mirrored else hand.side
         ignored = hand.ignored or share < LEAST_INSIDE or max(box[2:]) < LEAST_PX
         return Target(box, side, ignored)
 

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import Box, iou
 from latent_hands.hand.geometry import nearest_rotation
+from latent_hands.hand.handedness import OTHER_HAND
 from latent_hands.hand.skeleton import reorder
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.checks import ImageSource, Rgb, opened
@@ -138,7 +139,7 @@ def _in_mirror_image(
     """Return the hands that are found in the mirror image, mirrored back, one for each hand or None."""
     photo = Photo(rgb, "left", (0.0, 0.0, 1.0, 1.0), camera.K).mirrored()
     side = given["handedness"]
-    sides = {"handedness": side and {"left": "right", "right": "left"}[side]}
+    sides = {"handedness": side and OTHER_HAND[side]}
     found = [
         _mirrored(hand, rgb.shape[1]) for hand in model.find(photo.rgb, **given | sides | {"K": photo.K})
     ]
@@ -158,7 +159,7 @@ def _mirrored(hand: Hand, width: int) -> Hand:
     uv_px = hand.uv_px * np.array([-1, 1], np.float32) + np.array([width - 1, 0], np.float32)
     return replace(
         hand,
-        handedness="left" if hand.handedness == "right" else "right",
+        handedness=OTHER_HAND[hand.handedness],
         crop_px=(width - x - side, y, side, side),
         uv_px=uv_px,
     )

@@ -10,15 +10,13 @@ from jaxtyping import Float, Float32
 from latent_hands.hand.arrays import Mx, Mz, wrist_form
 from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
+from latent_hands.hand.handedness import HANDEDNESS, Handedness, check_handedness
 from latent_hands.hand.skeleton import JOINTS
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
     FRAMES,
-    HANDEDNESS,
     OPTIONAL_ARRAYS,
     Camera,
-    Handedness,
-    check_handedness,
     named_angles,
     read_fields,
     rounded,

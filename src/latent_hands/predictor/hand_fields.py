@@ -10,10 +10,9 @@ from latent_hands.data.formats.json_file import parse_json
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.conventions import RHD, read_recorded
+from latent_hands.hand.handedness import check_handedness
 from latent_hands.hand.rig.articulation import ANGLES
 
-Handedness = Literal["left", "right"]
-HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
 Camera = Literal["given", "exif", "assumed"]
 CAMERAS: tuple[Camera, ...] = ("given", "exif", "assumed")
 FRAMES = {
@@ -73,13 +72,6 @@ def read_fields(text: str) -> dict[str, Any]:
         raise HandsError(f"not the JSON of a hand: {error}") from error
     except BROKEN as error:
         raise HandsError(f"not the JSON of a hand: {error!r}") from error
-
-
-def check_handedness(name: str) -> Handedness:
-    """Return "left" or "right". Raises HandsError for any other text."""
-    if name == "left" or name == "right":
-        return name
-    raise HandsError(f'unknown handedness "{name}"; {did_you_mean(name, HANDEDNESS)}')
 
 
 def named_angles(angles_deg: np.ndarray) -> dict[str, float]:

@@ -16,10 +16,10 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.handedness import OTHER_HAND, check_handedness
 from latent_hands.pixels import from_bytes
 from latent_hands.predictor.checks import ImageSource, bone_of, box_of, camera_of, pixels_of
 from latent_hands.predictor.crop import Crop
-from latent_hands.predictor.hand import Handedness, check_handedness
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +64,8 @@ class Photo(Crop):
         if K is not None:
             K = np.diag(np.array([-1, 1, 1], np.float32)) @ K @ np.diag(np.array([-1, 1, 1], np.float32))
             K[0, 2] += total - 1
-        other: Handedness = "left" if self.handedness == "right" else "right"
-        rgb = np.ascontiguousarray(self.rgb[:, ::-1])
-        return replace(self, rgb=rgb, handedness=other, box_px=(total - x - width, y, width, height), K=K)
+        rgb, box = np.ascontiguousarray(self.rgb[:, ::-1]), (total - x - width, y, width, height)
+        return replace(self, rgb=rgb, handedness=OTHER_HAND[self.handedness], box_px=box, K=K)
 
     def as_left(self) -> "Photo":
         """Return the photo of a left hand: itself, or the mirror image if the hand is a right one."""

@@ -11,12 +11,12 @@ from latent_hands.data.readers.reading import SPLITS
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING, RHD
+from latent_hands.hand.handedness import HANDEDNESS
 from latent_hands.hand.rig.articulation import Articulation, neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
 from latent_hands.rendering.image import Look, sample_look
 
-SIDES = ("left", "right")
 DEPTH_M = (0.35, 0.9)
 AXIS_DEG, AXIS_SHAPE = 8.8, 2.7
 """Weibull distribution of the angle between palm and optical axis: median 7.7, 90 % 12 degrees, as in RHD."""
@@ -102,7 +102,7 @@ def sample_scene(
     """
     check_settings(seed, split, size_px, scene_size)
     rng = scene_rng(seed, split, index, *stream)
-    side = SIDES[rng.integers(2)]
+    side = HANDEDNESS[rng.integers(2)]
     identity = HandModel.load().sample_identity(rng)
     share = rng.uniform(*scene_size)
     K, palm_m, centre_px = _sample_camera(rng, bone_m(identity), size_px, share)

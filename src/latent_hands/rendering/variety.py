@@ -11,6 +11,7 @@ import numpy as np
 
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.boxes import SCENE_BONES
+from latent_hands.hand.handedness import HANDEDNESS, OTHER_HAND
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
@@ -21,7 +22,7 @@ from latent_hands.rendering.looks.jewellery import sample_jewellery
 from latent_hands.rendering.looks.near_surface import sample_near_surface
 from latent_hands.rendering.looks.skin import sample_skin
 from latent_hands.rendering.looks.things import sample_thing
-from latent_hands.rendering.scene import MIRROR, SIDES, Scene, bone_m, sample_view, scene_rng
+from latent_hands.rendering.scene import MIRROR, Scene, bone_m, sample_view, scene_rng
 
 VARIETY = 2**31 + 1
 """Key of the random stream of the first kind; smaller keys belong to images and to `defocused`."""
@@ -135,7 +136,7 @@ def _with_other_hand(scene: Scene, rng: np.random.Generator) -> Scene:
     skin, identity = scene.look.skin, scene.identity
     if not own:
         skin, identity = sample_skin(rng), HandModel.load().sample_identity(rng)
-    side = SIDES[1 - SIDES.index(scene.side)] if own else SIDES[rng.integers(2)]
+    side = OTHER_HAND[scene.side] if own else HANDEDNESS[rng.integers(2)]
     pose = sample_articulation(rng) if rng.random() < 0.9 else neutral()
     turn = (MIRROR if side == "left" else np.eye(3)) @ sample_view(rng)
     u, v = rng.uniform(0.0, 1.0, 2)

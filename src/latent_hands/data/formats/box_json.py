@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.box_label import BoxLabel, Side, check_box, check_side, hand_classes
+from latent_hands.data.formats.box_label import BoxLabel, check_box, check_side, hand_classes
 from latent_hands.data.formats.coco_images import images_by_id
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.handedness import HANDEDNESS, Handedness
 
-_WHOLE_BODY: tuple[tuple[Side, str], ...] = (("left", "lefthand"), ("right", "righthand"))
+_WHOLE_BODY: dict[Handedness, str] = {side: f"{side}hand" for side in HANDEDNESS}
 
 
 def read_box_json(path: Path) -> dict[str, list[BoxLabel]]:
@@ -82,7 +83,7 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
 def _of_whole_body(label: dict[str, Any], where: str, size_px: tuple[int, int] | None) -> list[BoxLabel]:
     return [
         BoxLabel(check_box(label[f"{key}_box"], where, size_px), side)
-        for side, key in _WHOLE_BODY
+        for side, key in _WHOLE_BODY.items()
         if label.get(f"{key}_valid", True)
     ]
 

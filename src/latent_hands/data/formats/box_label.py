@@ -3,12 +3,12 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.boxes import Box
+from latent_hands.hand.handedness import Handedness
 
-Box = tuple[float, float, float, float]
-Side = Literal["left", "right"]
 FORM = "x,y,width,height in pixels from the image's upper left corner"
 LEAST_PX = 1.0
 """The least width and height of a box."""
@@ -28,7 +28,7 @@ class BoxLabel(NamedTuple):
     """
 
     box: Box
-    handedness: Side | None = None
+    handedness: Handedness | None = None
 
 
 def check_box(numbers: object, where: str, size_px: tuple[int, int] | None = None) -> Box:
@@ -76,7 +76,7 @@ def _check_place(box: Box, where: str, size_px: tuple[int, int] | None) -> None:
         )
 
 
-def side_of(name: object) -> Side | None:
+def side_of(name: object) -> Handedness | None:
     """Return the side that a class or a field names, such as "Left hand" or "hand_right"; None without one.
 
     >>> side_of("Left hand"), side_of("hand_right"), side_of("fist")
@@ -89,7 +89,7 @@ def side_of(name: object) -> Side | None:
     return None if fused is None else ("left" if "left" in fused.group() else "right")
 
 
-def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Side | None]:
+def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Handedness | None]:
     """Return the classes that are hands, by number, with their sides.
 
     If a name mentions a hand or a side, only such classes are hands; otherwise all classes are, for example
@@ -100,7 +100,7 @@ def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Side | N
     return {number: side_of(name) for number, name in named.items() if number in hands or not hands}
 
 
-def check_side(text: object, where: str) -> Side | None:
+def check_side(text: object, where: str) -> Handedness | None:
     """Return a side, or None for an empty text, None or "unknown". Raises HandsError for anything else."""
     side = str(text if text is not None else "").strip().lower()
     if side == "left" or side == "right":

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from latent_hands.data.formats.box_label import Box, BoxLabel, Side, check_box, hand_classes
+from latent_hands.data.formats.box_label import BoxLabel, check_box, hand_classes
 from latent_hands.data.formats.image import open_image
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.boxes import Box
+from latent_hands.hand.handedness import Handedness
 
 MAX_BYTES = 2**20
 MOST_FOLDERS = 2000
@@ -101,7 +103,7 @@ def _upright_size(path: Path) -> tuple[int, int]:
         return (height, width) if turned else (width, height)
 
 
-def _read(file: Path, size_px: tuple[int, int], classes: Mapping[int, Side | None]) -> list[BoxLabel]:
+def _read(file: Path, size_px: tuple[int, int], classes: Mapping[int, Handedness | None]) -> list[BoxLabel]:
     hands = []
     try:
         lines = read_limited(file, MAX_BYTES).decode("utf-8-sig").splitlines()
@@ -131,7 +133,7 @@ def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
     return kind, check_box((*corner, width * wide, height * high), f"{where}: the box", size_px)
 
 
-def _classes(folder: Path) -> dict[int, Side | None]:
+def _classes(folder: Path) -> dict[int, Handedness | None]:
     """Return the classes that are hands with their sides, empty without a file of names."""
     for place in (folder, *folder.resolve().parents[:2]):
         for name in ("data.yaml", "dataset.yaml", "classes.txt", "obj.names"):

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.errors import HandsError
+from latent_hands.hand.handedness import HANDEDNESS
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
 KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
 """COCO's names of the joints, in the order "snap": each finger from base to tip."""
 LEAST_JOINTS = 3
 """Fewer labelled joints determine no crop."""
-SIDES = ("left", "right")
-_WHOLE_BODY = {side: f"{side}hand_kpts" for side in SIDES}
+_WHOLE_BODY = {side: f"{side}hand_kpts" for side in HANDEDNESS}
 _LOG = logging.getLogger(__name__)
 Annotation = dict[str, Any]
 
@@ -76,7 +76,7 @@ def _with_side(label: Annotation, category: str) -> Annotation:
     places = (label, attributes) if isinstance(attributes, dict) else (label,)
     named = (place.get(key) for place in places for key in ("side", "handedness"))
     side = next((side for side in named if side is not None), None)
-    words = [each for each in SIDES if each in category.lower()]
+    words = [each for each in HANDEDNESS if each in category.lower()]
     if side is None and len(words) == 1:
         side = words[0]
     return label if side is None else {**label, "side": side}

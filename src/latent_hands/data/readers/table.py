@@ -17,10 +17,11 @@ import numpy as np
 
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.readers.coco import check_pixels, hand_names
-from latent_hands.data.readers.coco_hands import LEAST_JOINTS, SIDES
+from latent_hands.data.readers.coco_hands import LEAST_JOINTS
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample
 from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.hand.handedness import HANDEDNESS
 from latent_hands.hand.skeleton import JOINTS
 
 MAX_BYTES = 256 * 2**20
@@ -89,7 +90,7 @@ def _sample(name: str, row: Row, root: Path, root_joint: str, where: str) -> Sam
     if not file.is_file():
         raise HandsError(f"{where}: the image {file} is missing")
     side = row.get("handedness", "").lower() or None
-    if side not in (None, *SIDES):
+    if side not in (None, *HANDEDNESS):
         raise HandsError(f'{where} has the handedness "{side}"; it must be left, right, or empty')
     cells = [[row.get(f"{joint}_{axis}_px") or "nan" for axis in "uv"] for joint in _joints(root_joint)]
     try:

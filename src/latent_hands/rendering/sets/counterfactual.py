@@ -24,12 +24,13 @@ from jaxtyping import Float
 from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
+from latent_hands.hand.handedness import HANDEDNESS
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.poses import sample_articulation, with_wrist
 from latent_hands.rendering.image import Look
 from latent_hands.rendering.looks.light import LAMPS
 from latent_hands.rendering.placed_hand import WIDEST, PlacedHand, arm_fits, joints_fit, place_hand, upright
-from latent_hands.rendering.scene import SIDES, Scene, defocused, plain, sample_scene, sample_view, scene_rng
+from latent_hands.rendering.scene import Scene, defocused, plain, sample_scene, sample_view, scene_rng
 from latent_hands.rendering.variety import Variety, varied
 
 GROUP_SCENES = ("anchor", "identity", "skin", "light", "background", "donor")
@@ -140,7 +141,7 @@ def draw_group(seed: int, split: str, index: int, framing: Framing) -> dict[str,
 def draw_grid(seed: int, split: str, index: int, framing: Framing) -> list[list[Shot]]:
     """Draw a grid: a row has one pose and viewpoint, a column one scene; all hands are of one side."""
     rng = scene_rng(seed, split, index, *POSE_STREAM)
-    side = SIDES[rng.integers(2)]
+    side = HANDEDNESS[rng.integers(2)]
     drawn = (_scene(seed, split, index + column, framing) for column in range(GRID_SCENES))
     scenes = [dataclasses.replace(scene, side=side) for scene in drawn]
     return [

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from latent_hands.hand.boxes import SCENE_BONES
+from latent_hands.hand.handedness import HANDEDNESS, OTHER_HAND
 from latent_hands.rendering.looks.jewellery import Band
 from latent_hands.rendering.placed_hand import arm_fits, joints_fit, place_hand
-from latent_hands.rendering.scene import SIDES, bone_m, sample_view
+from latent_hands.rendering.scene import bone_m, sample_view
 from latent_hands.rendering.whole.arms import Arm, palm_square
 from latent_hands.rendering.whole.body import FOREARM_M, UPPER_ARM_M, Body, arm_piece, head, trunk
 from latent_hands.rendering.whole.clothes import Dress, sample_dress
@@ -27,7 +28,7 @@ def any_direction(d: Drawing) -> None:
     rng = d.rng
     dress = sample_dress(rng)
     identity, bands = d.person(dress)
-    side = SIDES[rng.integers(2)]
+    side = HANDEDNESS[rng.integers(2)]
     box_px = np.exp(rng.uniform(np.log(BOX_PX[0]), np.log(BOX_PX[1] * d.size_px)))
     depth = d.K[0, 0] * SCENE_BONES * bone_m(identity) / box_px
     if depth < 0.35:
@@ -42,7 +43,7 @@ def any_direction(d: Drawing) -> None:
         if rng.random() < 0.3:
             dress = sample_dress(rng)
             identity, bands = d.person(dress)
-        side = SIDES[1 - SIDES.index(side)]
+        side = OTHER_HAND[side]
         second = _loose_arm(d, side, dress, identity, bands, near, depth * np.exp(rng.normal(0, 0.15)))
         if second is not None:
             _finish(d, second)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from latent_hands.rendering.scene import SIDES, sample_view
+from latent_hands.hand.handedness import HANDEDNESS
+from latent_hands.rendering.scene import sample_view
 from latent_hands.rendering.whole.body import head, trunk
 from latent_hands.rendering.whole.clothes import sample_dress
 from latent_hands.rendering.whole.drawing import Drawing
@@ -59,7 +60,7 @@ def _feet(d: Drawing) -> None:
     frame = sample_view(rng)
     depth = np.exp(rng.uniform(np.log(0.4), np.log(1.5)))
     middle = depth * d.ray(*rng.uniform(0.3, 0.7, 2))
-    for side in SIDES[: int(rng.integers(1, 3))]:
+    for side in HANDEDNESS[: int(rng.integers(1, 3))]:
         sign = 1 if side == "left" else -1
         ankle = middle + (sign * rng.uniform(0.06, 0.16) * frame[0] + rng.normal(0, 0.08) * frame[2])
         knee = ankle - SHIN_M * frame[1] + rng.normal(0, 0.06, 3)

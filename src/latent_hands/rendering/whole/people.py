@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from latent_hands.rendering.scene import SIDES
+from latent_hands.hand.handedness import HANDEDNESS
 from latent_hands.rendering.whole.arms import Arm, bent_elbow
 from latent_hands.rendering.whole.body import Body, arm_piece, forearm, head, trunk
 from latent_hands.rendering.whole.clothes import sample_dress
@@ -64,7 +64,7 @@ def portrait(d: Drawing, body: Body | None = None) -> None:
     for arm in arms:
         d.attach(arm, person)
     sides = {arm.scene.side for arm in arms}
-    hidden_arms(d, person, [side for side in SIDES if side not in sides])
+    hidden_arms(d, person, [side for side in HANDEDNESS if side not in sides])
     d.solids += trunk(person) + head(person)
     legs(d, person)
 
@@ -87,7 +87,7 @@ def _both_arms(d: Drawing, person: Body) -> list[Arm]:
     rng = d.rng
     identity, bands = d.person(person.dress)
     kind, arms = rng.choice(TARGETS, p=SHARES), []
-    for side in SIDES:
+    for side in HANDEDNESS:
         kind = kind if rng.random() < 0.5 else rng.choice(TARGETS, p=SHARES)
         for _ in range(4):
             arm = d.reach(person, side, wrist_target(d, person, side, str(kind)), identity, bands)
@@ -120,7 +120,7 @@ def own_view(d: Drawing) -> None:
     neck = dress.scale * (rng.uniform(0.13, 0.25) * frame[1] + rng.uniform(0.06, 0.14) * frame[2])
     body = Body(dress, neck, frame, frame)
     identity, bands = d.person(dress)
-    sides = [side for side in SIDES if rng.random() < 0.85] or [SIDES[rng.integers(2)]]
+    sides = [side for side in HANDEDNESS if rng.random() < 0.85] or [HANDEDNESS[rng.integers(2)]]
     for side in sides:
         for _ in range(ATTEMPTS):
             target = rng.uniform(0.22, 0.6) * d.ray(*rng.uniform([0.02, 0.05], [0.98, 0.98]))
@@ -132,7 +132,7 @@ def own_view(d: Drawing) -> None:
     legs(d, body, seated=rng.random() < 0.7)
 
 
-def hidden_arms(d: Drawing, body: Body, sides: Sequence[str] = SIDES) -> None:
+def hidden_arms(d: Drawing, body: Body, sides: Sequence[str] = HANDEDNESS) -> None:
     """Add arms of these sides whose hands are behind the back or in the pockets."""
     rng, scale = d.rng, body.dress.scale
     for side in sides:
@@ -150,7 +150,7 @@ def legs(d: Drawing, body: Body, seated: bool | None = None) -> None:
     rng, dress, scale = d.rng, body.dress, body.dress.scale
     seated = bool(rng.random() < 0.35) if seated is None else seated
     bare = bool(rng.random() < 0.4)
-    for side in SIDES:
+    for side in HANDEDNESS:
         hip, sign = body.hip(side), 1 if side == "left" else -1
         spread = rng.uniform(0.0, 0.3) * sign
         thigh = (

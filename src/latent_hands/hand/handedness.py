@@ -1,0 +1,17 @@
+"""Left and right hands."""
+
+from typing import Literal
+
+from latent_hands.errors import HandsError, did_you_mean
+
+Handedness = Literal["left", "right"]
+HANDEDNESS: tuple[Handedness, ...] = ("left", "right")
+OTHER_HAND: dict[str, Handedness] = {"left": "right", "right": "left"}
+"""The side of a hand in the mirror image."""
+
+
+def check_handedness(name: str) -> Handedness:
+    """Return "left" or "right". Raises HandsError for any other text."""
+    if name == "left" or name == "right":
+        return name
+    raise HandsError(f'unknown handedness "{name}"; {did_you_mean(name, HANDEDNESS)}')
