@@ -15,11 +15,11 @@ from tiny_models import ESTIMATION, tiny_model
 from latent_hands.api import evaluate
 from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
-from latent_hands.data.checks import LEGAL_BONE_MM, check_labels, check_unit
+from latent_hands.data.checks import check_labels, check_unit
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
-from latent_hands.hand.skeleton import reorder
+from latent_hands.hand.skeleton import BONE_RANGE_MM, reorder
 from latent_hands.training import train
 
 
@@ -42,7 +42,7 @@ def test_labels_in_another_unit_are_not_scored(tmp_path: Path, factor: float, lo
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
 
 
-@pytest.mark.parametrize("bone_mm", LEGAL_BONE_MM)
+@pytest.mark.parametrize("bone_mm", BONE_RANGE_MM)
 def test_bones_of_all_hands_are_legal(bone_mm: float):
     check_unit(bone_mm)
 

@@ -11,9 +11,8 @@ from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.hand.bending import against_side
 from latent_hands.hand.listing import other_listing
+from latent_hands.hand.skeleton import BONE_RANGE_MM
 
-LEGAL_BONE_MM = (15.0, 80.0)
-"""Range of the middle MCP-PIP bone of any hand, by any definition of its joints."""
 MANY, MOST_AGAINST = 8, 0.8
 """The least number of bent hands of which wrong sides are found, and the largest share of them that bends to
 the back of the hand."""
@@ -73,7 +72,7 @@ def power_to_mm(bone: float) -> int | None:
 
 def check_unit(bone_mm: float) -> None:
     """Raise HandsError if the median middle MCP-PIP bone of the labels, in mm, is not a hand's."""
-    low, high = LEGAL_BONE_MM
+    low, high = BONE_RANGE_MM
     if low <= bone_mm <= high:
         return
     power = power_to_mm(bone_mm)

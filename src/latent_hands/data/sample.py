@@ -143,6 +143,17 @@ def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[S
     return [sample if sample.side else replace(sample, side=side) for sample in samples]
 
 
+def with_wrist(sample: Sample) -> Sample:
+    """Return the sample with the wrist as joint 0. Raises HandsError if only the palm is known."""
+    if sample.root == "wrist":
+        return sample
+    if sample.xyz_mm is None or sample.uv_px is None or sample.wrist_mm is None or sample.wrist_px is None:
+        raise HandsError(f"sample {sample.name} labels the palm, and no rule gives its wrist")
+    xyz_mm = np.concatenate([sample.wrist_mm[None], sample.xyz_mm[1:]])
+    uv_px = np.concatenate([sample.wrist_px[None], sample.uv_px[1:]])
+    return replace(sample, root="wrist", xyz_mm=xyz_mm, uv_px=uv_px)
+
+
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "xyz_mm": (np.float32, (21, 3)),
     "uv_px": (np.float32, (21, 2)),

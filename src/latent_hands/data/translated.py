@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from latent_hands.data.export.layout import with_wrist
-from latent_hands.data.sample import Sample, project
+from latent_hands.data.sample import Sample, project, with_wrist
 from latent_hands.errors import HandsError
 from latent_hands.hand.translation import translate_labels
 

@@ -7,7 +7,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,9 @@ from latent_hands.data.readers.reading import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, read_splits
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
+from latent_hands.progress import Advance
 
 __all__ = ["Inspected", "Problem", "Report", "Verdict", "check", "check_set"]
-
-Advance = Callable[[str, int, int], None]
-"""A function that receives the progress: (split, number of samples done, number of samples)."""
 
 
 @dataclass(frozen=True)

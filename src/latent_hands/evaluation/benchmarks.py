@@ -23,13 +23,13 @@ from jaxtyping import Float
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.formats.safe_pickle import load_pickle
+from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.skeleton import reorder
 from latent_hands.registry import Registry
 
-MM_PER_METRE = 1000.0
 MAX_BYTES = 2**31
 """HO-3D's vertices are a text of 0.6 GB."""
 PREDICTIONS = "pred.json"

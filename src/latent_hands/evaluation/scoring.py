@@ -19,7 +19,7 @@ from latent_hands.evaluation import protocol
 from latent_hands.evaluation.constant import constant_part
 from latent_hands.evaluation.in_image import score_in_image
 from latent_hands.hand.conventions import CONVENTIONS
-from latent_hands.hand.geometry import ray_rotation
+from latent_hands.hand.geometry import crop_ray_rotation
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model
 from latent_hands.predictor.rotations import Prediction, window_px
@@ -196,8 +196,7 @@ def without_camera(prediction: Prediction, windows: Windows) -> Prediction:
     """
     if windows.K is None:
         raise HandsError("the windows have no cameras (K), so the rays through them are unknown")
-    centre = windows.K.new_full((len(windows), 2), (windows.rgb.shape[-1] - 1) / 2)
-    R = ray_rotation(windows.K, centre)
+    R = crop_ray_rotation(windows.K, windows.rgb.shape[-1])
     in_frame = {name: getattr(prediction, name) for name in ("pose", "viewpoint")}
     return replace(prediction, **{name: each @ R for name, each in in_frame.items() if each is not None})
 

@@ -164,6 +164,11 @@ def ray_rotation(
     return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
 
 
+def crop_ray_rotation(K: Float[Tensor, "*batch 3 3"], crop_px: int) -> Float[Tensor, "*batch 3 3"]:
+    """Return `ray_rotation` of the centre of square images of `crop_px` pixels."""
+    return ray_rotation(K, K.new_full((*K.shape[:-2], 2), (crop_px - 1) / 2))
+
+
 def place(pose: Float[Tensor, "*batch 21 3"], uv: Float[Tensor, "*batch 21 2"]) -> Float[Tensor, "*batch 3"]:
     """Return position and size of a hand in an image: the palm's (u, v), and ln of the length of a bone.
 

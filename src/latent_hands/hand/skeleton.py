@@ -42,6 +42,9 @@ MIDDLE_PIP = JOINTS.index("middle_pip")
 MIDDLE_MCP = JOINTS.index("middle_mcp")
 LITTLE_MCP = JOINTS.index("little_mcp")
 
+BONE_RANGE_MM = (15.0, 80.0)
+"""Range of the middle MCP-PIP bone, with room for newborns and for any definition of the joints."""
+
 FINGERS: dict[str, tuple[int, ...]] = {
     finger: tuple(range(tip + 3, tip - 1, -1))
     for finger, tip in zip(("thumb", "index", "middle", "ring", "little"), range(1, 21, 4), strict=True)

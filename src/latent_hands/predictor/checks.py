@@ -15,6 +15,7 @@ from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.skeleton import BONE_RANGE_MM
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 _EXIF_IFD = 0x8769
@@ -35,8 +36,6 @@ class Opened:
 
 ImageSource = str | Path | Image.Image | np.ndarray | Opened
 """An image: a file, a Pillow image, or bytes (height, width, 3); or one of these, opened."""
-BONES_MM = (15, 80)
-"""Range of the middle MCP-PIP bone, with room for newborns and for any definition of the joints."""
 LEAST_FOCAL = 20
 """The image's longer side over the shortest focal length, which gives a field of view of 169 degrees."""
 
@@ -127,10 +126,10 @@ def check_one_camera(K: object, focal_px: object) -> None:
 def bone_of(bone_mm: object) -> float:
     """Return the length of the middle MCP-PIP bone in mm. Raises HandsError outside 15 to 80 mm."""
     length = _numbers(bone_mm)
-    low, high = BONES_MM
+    low, high = BONE_RANGE_MM
     if length.shape != () or not low <= length <= high:
         raise HandsError(
-            f"bone_mm is {bone_mm}, but must be between {low} and {high} mm (adults: 35 to 50 mm)"
+            f"bone_mm is {bone_mm}, but must be between {low:g} and {high:g} mm (adults: 35 to 50 mm)"
         )
     return float(length)
 

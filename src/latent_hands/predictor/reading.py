@@ -163,8 +163,7 @@ def _decoded(graph: TrainedGraph, photos: Sequence[Photo], posterior: Posterior,
     prediction = {name: value.cpu() for name, value in outputs.items()}
     K = _cameras(graph, photos, graph.crop_px)
     if K is not None and graph.experiment.data.frame == "ray":
-        centre = K.new_full((len(K), 2), (graph.crop_px - 1) / 2)
-        to_camera = geometry.ray_rotation(K, centre).mT
+        to_camera = geometry.crop_ray_rotation(K, graph.crop_px).mT
         prediction |= {name: prediction[name] @ to_camera for name in ("pose", "viewpoint")}
     return _readings(graph, photos, prediction)
 

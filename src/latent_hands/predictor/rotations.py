@@ -12,7 +12,7 @@ from latent_hands.data.image_stacks import ShardedImages
 from latent_hands.data.windows import FRAMES
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
-from latent_hands.hand.geometry import nearest_rotation, ray_rotation
+from latent_hands.hand.geometry import crop_ray_rotation, nearest_rotation
 from latent_hands.pixels import from_bytes
 
 Network = Callable[[Tensor], Mapping[str, Tensor]]
@@ -126,7 +126,7 @@ def _rotated(
     back = warp_rotation(W).mT
     upright = back[:, :2, :2]
     if frame == "ray" and K is not None:
-        back = ray_rotation(warp_camera(K, W), centre * (crop_px - 1) / 2).mT @ back
+        back = crop_ray_rotation(warp_camera(K, W), crop_px).mT @ back
     undo: dict[str, Callable[[Tensor], Tensor]] = {
         "pose": lambda pose: pose @ back,
         "cpose": lambda cpose: cpose,

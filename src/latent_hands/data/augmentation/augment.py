@@ -137,8 +137,7 @@ def _to_ray(windows: Windows, indices: Tensor, W: Tensor, crop_px: int) -> Tenso
     """Return the rotations from the crops' camera frames into their ray frames, None without cameras."""
     if windows.K is None:
         return None
-    K = camera.warp_camera(windows.K[indices], W)
-    return geometry.ray_rotation(K, K.new_full((len(K), 2), (crop_px - 1) / 2))
+    return geometry.crop_ray_rotation(camera.warp_camera(windows.K[indices], W), crop_px)
 
 
 def draw_images(

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data.export.image_copies import keep_image, own_suffix
-from latent_hands.data.export.layout import Layout, Record, joint_box, numbers, with_wrist
+from latent_hands.data.export.layout import Layout, Record, joint_box, numbers
 from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.readers.coco import HIDDEN, VISIBLE
 from latent_hands.data.readers.coco_hands import KEYPOINTS
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, with_wrist
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
 from latent_hands.hand.skeleton import BONES, PALM, SNAP, reorder

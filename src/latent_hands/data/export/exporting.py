@@ -6,7 +6,7 @@ that looks complete, and the same call continues it. A finished export is not wr
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,22 +18,21 @@ from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import convention_of
 from latent_hands.data.export.coco import COCO
 from latent_hands.data.export.freihand import FREIHAND
-from latent_hands.data.export.layout import Layout, Record, with_wrist
+from latent_hands.data.export.layout import Layout, Record
 from latent_hands.data.export.rhd import RHD
 from latent_hands.data.prepare import source_digest
 from latent_hands.data.readers.export_record import RECORD
 from latent_hands.data.readers.reading import SPLITS
+from latent_hands.data.sample import with_wrist
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import new_folder
+from latent_hands.progress import Advance
 from latent_hands.registry import Registry
 
 LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
 """The layouts, by name."""
-
-Report = Callable[[str, int, int], None]
-"""Receives what is being done, the number of hands that are done, and the number of all hands."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def export(
     split: str | Sequence[str] | None = None,
     limit: int | None = None,
     workers: int = 2,
-    report: Report | None = None,
+    report: Advance | None = None,
 ) -> Exported:
     """Write splits of a data set as a new data set in another layout.
 
@@ -183,7 +182,7 @@ def _claim(part: Path, record: bytes) -> None:
 
 
 def _write_hands(
-    folder: Path, samples: list[Sample], layout: Layout, workers: int, report: Report | None
+    folder: Path, samples: list[Sample], layout: Layout, workers: int, report: Advance | None
 ) -> list[Record]:
     labels = []
     pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL

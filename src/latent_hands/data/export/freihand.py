@@ -17,11 +17,11 @@ import torch
 
 from latent_hands.data.crops import cut_square
 from latent_hands.data.export.image_copies import encode_image, keep_image
-from latent_hands.data.export.layout import Layout, Record, joint_box, numbers, with_wrist
+from latent_hands.data.export.layout import Layout, Record, joint_box, numbers
 from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.readers.freihand import IMAGE_PX
 from latent_hands.data.readers.reading import MM_PER_METRE
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, with_wrist
 from latent_hands.files import write_bytes
 from latent_hands.hand import camera
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder

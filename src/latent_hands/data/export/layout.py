@@ -1,7 +1,7 @@
 """The definition of a layout, and conversions of labels that several layouts need."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Shaped
 
 from latent_hands.data.sample import Sample
-from latent_hands.errors import HandsError
 
 Record = dict[str, Any]
 
@@ -56,17 +55,6 @@ class Layout:
             hands[number].append(sample)
             numbers.append(number)
         return numbers
-
-
-def with_wrist(sample: Sample) -> Sample:
-    """Return the sample with the wrist as joint 0. Raises HandsError if only the palm is known."""
-    if sample.root == "wrist":
-        return sample
-    if sample.xyz_mm is None or sample.uv_px is None or sample.wrist_mm is None or sample.wrist_px is None:
-        raise HandsError(f"sample {sample.name} labels the palm, and no rule gives its wrist")
-    xyz_mm = np.concatenate([sample.wrist_mm[None], sample.xyz_mm[1:]])
-    uv_px = np.concatenate([sample.wrist_px[None], sample.uv_px[1:]])
-    return replace(sample, root="wrist", xyz_mm=xyz_mm, uv_px=uv_px)
 
 
 def joint_box(sample: Sample, size_px: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.export.image_copies import copy_file, keep_image
-from latent_hands.data.export.layout import Layout, Record, with_wrist
+from latent_hands.data.export.layout import Layout, Record
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.formats.rhd_files import encode_annotations
 from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.readers.reading import MM_PER_METRE
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, with_wrist
 from latent_hands.files import write_bytes
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 from numpy import ndarray
 
+from latent_hands.hand.rig.mesh import vertex_normals
 from latent_hands.rendering.looks.light import Light, camera_to_world, environment
 from latent_hands.rendering.rays.raycast import Hits, RayMesh
 from latent_hands.rendering.whole.paint import albedo
@@ -86,14 +87,3 @@ class SolidSurface:
         result = np.zeros((len(hits.face), 3), np.float32)
         result[hit] = (colour + shine) * lit / np.float32(np.pi)
         return result
-
-
-def vertex_normals(
-    points_m: Float32[ndarray, "v 3"], faces: Int32[ndarray, "f 3"]
-) -> Float32[ndarray, "v 3"]:
-    """Return unit normals of a mesh's corners."""
-    a, b, c = points_m[faces].transpose(1, 0, 2)
-    normal = np.cross(b - a, c - a)
-    corner, count = faces.ravel(), len(points_m)
-    total = np.stack([np.bincount(corner, normal[:, k].repeat(3), count) for k in range(3)], 1)
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)

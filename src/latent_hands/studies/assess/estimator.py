@@ -9,7 +9,7 @@ from torch import Tensor
 from latent_hands.configuration import Data
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera
-from latent_hands.hand.geometry import ray_rotation
+from latent_hands.hand.geometry import crop_ray_rotation
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model
 from latent_hands.studies.assess.benchmark import Benchmark, Indices
@@ -68,5 +68,4 @@ class Estimator:
         pose = self.model.outputs(camera.warp_images(images, W, px))["pose"].cpu()
         if self.model.experiment.data.frame == "camera":
             return pose
-        crop_camera = camera.warp_camera(K, W)
-        return pose @ ray_rotation(crop_camera, crop_camera.new_full((len(pose), 2), (px - 1) / 2)).mT
+        return pose @ crop_ray_rotation(camera.warp_camera(K, W), px).mT

@@ -8,9 +8,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from latent_hands.pixels import GREY_LEVELS
+
 MOST_PX = 64
 """Side to which larger images are resized before their pixels are compared."""
-GREY_LEVELS = 127.5
 
 
 @dataclass(frozen=True)
