@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_hands.beyond.objective import Recipe, add_to_steps, objective
+from latent_hands.beyond.strides import random_part
 from latent_hands.errors import HandsError
-from latent_hands.networks.patches import PatchDiscriminator
+from latent_hands.networks.patches import LEAST_PX, STRIDE, PatchDiscriminator
 from latent_hands.paper.algorithms import Phase, Step
 from latent_hands.paper.bound import Bound, Evaluation, Feed, Term, average
 from latent_hands.paper.graph import DisentangledVAE
@@ -57,9 +58,12 @@ class Adversarial:
         if self.decoder not in evaluation.predictions:
             return []
         image = evaluation.predictions[self.decoder]
+        stride = min(STRIDE, image.truth.shape[-1] - LEAST_PX)
+        part = random_part(image.truth, stride, evaluation.generator)
+        truth, output = image.truth[part], image.output[part]
         with frozen(self.network):
-            fooled = mean_score(self.network(image.output))
-        true, decoded = self.network(image.truth), self.network(image.output.detach())
+            fooled = mean_score(self.network(output))
+        true, decoded = self.network(truth), self.network(output.detach())
         told = [mean_score(hinge(true)), mean_score(hinge([-score for score in decoded]))]
         terms = {self.name: (image.truth[0].numel() * fooled, self.weight)}
         terms[f"discriminator_{self.decoder}"] = torch.stack(told).sum(dim=0), 1.0

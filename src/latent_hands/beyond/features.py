@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_hands.beyond.objective import Recipe, add_to_steps, objective
+from latent_hands.beyond.strides import random_part
 from latent_hands.errors import HandsError
 from latent_hands.networks.efficientnet import EfficientNetLite0, imagenet_file
 from latent_hands.networks.spec import Precision, image_autocast
@@ -56,12 +57,9 @@ class Perception(nn.Module):
         px 3 CONTRAST^2 times the share of the features' variance that is missed (after Hou et al. 2017,
         "Deep feature consistent VAE").
 
-        The generator draws the offset of the grid of strides: with a fixed one, decoders learn dots at its
-        spacing.
+        The generator draws the offset of the grid of strides (`random_part`).
         """
-        down, right = torch.randint(0, GRID, (2,), generator=generator, device=truth.device).tolist()
-        size = truth.shape[-1] - GRID
-        part = (..., slice(down, down + size), slice(right, right + size))
+        part = random_part(truth, GRID, generator)
         with torch.no_grad():
             wanted = self(truth[part])
         missed = [

@@ -10,6 +10,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from latent_hands.networks.spec import Precision, image_autocast
 
+LEAST_PX, STRIDE = 16, 16
+"""The side of the smallest image, and the pixels between two scores at half resolution."""
+
 
 def scorer(width: int) -> nn.Sequential:
     """Return a network from images to a score for each patch; a score is for each 8 x 8 pixels.

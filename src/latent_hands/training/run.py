@@ -29,6 +29,10 @@ from latent_hands.training.progress import Reporter
 from latent_hands.training.schedule import learning_rate, share_done
 from latent_hands.training.validation import validate
 
+BETAS = (0.9, 0.999)
+ADVERSARIAL_BETAS = (0.5, 0.99)
+"""Adam's betas where a network learns against decoders: older gradients mislead (Radford et al. 2016)."""
+
 
 @dataclass(kw_only=True)
 class Run:
@@ -110,7 +114,8 @@ class Run:
         learned = parameters(self.vae, phase)
         self.names = list(learned)
         fused = accelerator.device.type in ("cpu", "cuda")
-        self.optimiser = AdamW(learned.values(), weight_decay=training.weight_decay, fused=fused)
+        betas = ADVERSARIAL_BETAS if networks([phase]) else BETAS
+        self.optimiser = AdamW(learned.values(), betas=betas, weight_decay=training.weight_decay, fused=fused)
         restore_moments(self.optimiser, self.names, self.state)
         state, self.state = self.state, {}
         self.started = time.monotonic() - self.place.phase_seconds
