@@ -208,6 +208,9 @@ def test_a_second_training_into_the_same_folder_is_refused(tmp_path):
         train(tiny("cross_modal"), tmp_path / "run", hands=hands())
     with pytest.raises(HandsError, match=r"a run with another \[latent\]"):
         train(tiny("synthesis"), tmp_path / "run", resume=True, hands=hands())
+    changed = tiny("cross_modal", "--training.seed=77")
+    with pytest.raises(HandsError, match=r"another \[training\]: seed was \d+, and is now 77\."):
+        train(changed, tmp_path / "run", resume=True, hands=hands())
 
 
 def test_a_dead_factor_is_reported_once(tmp_path, capsys):

@@ -1,9 +1,10 @@
 """The initial weights of a training: random, pretrained, those of another run, or its own saved ones."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,6 +95,16 @@ def output_rows(sizes: Mapping[str, int], factors: Iterable[str]) -> list[int]:
     return means + [sum(sizes.values()) + row for row in means]
 
 
+def difference(former: Any, given: Any, key: str = "") -> str:
+    """Return the first setting that differs between two values of a section, with both values."""
+    one, other = (vars(each) if is_dataclass(each) else each for each in (former, given))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        differing = (name for name in (*one, *other) if one.get(name) != other.get(name))
+        name = next(differing)
+        return difference(one.get(name), other.get(name), f"{key}.{name}" if key else name)
+    return f"{key} was {former}, and is now {given}"
+
+
 def continue_run(
     out: Path, experiment: Experiment, vae: DisentangledVAE, phases: int
 ) -> tuple[Place, dict[str, Tensor]]:
@@ -108,10 +119,11 @@ def continue_run(
         saved, data=replace(saved.data, root=experiment.data.root, workers=experiment.data.workers)
     )
     for section in fields(experiment):
-        if getattr(saved, section.name) != getattr(experiment, section.name):
+        former, given = (getattr(each, section.name) for each in (saved, experiment))
+        if former != given:
             raise HandsError(
-                f"{out} holds a run with another [{section.name}]: its {EXPERIMENT} has the settings "
-                "to resume it with"
+                f"{out} holds a run with another [{section.name}]: {difference(former, given)}. "
+                f"Its {EXPERIMENT} has the settings to resume it with"
             )
     if not (out / RESUME).exists():
         return Place(), {}
