@@ -25,6 +25,7 @@ from latent_hands.runs.hub import hub_folder, parse_hub, pinned
 from latent_hands.runs.metrics import append_metrics
 from latent_hands.runs.publishing import about_run, publish, write_publication
 
+FILES = {"experiment.toml", "weights.safetensors"}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -60,7 +61,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files_of(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in hub_module.LIMITS}
+    return {name: (run / name).read_bytes() for name in FILES}
 
 
 def put_in_cache(cache: Path, run: Path, commit: str = COMMIT) -> None:
@@ -128,7 +129,7 @@ def test_what_was_published_is_what_loads(hub: Hub, run: Path, monkeypatch: pyte
     assert name == f"hf-hub:me/hands@{hub.repos['me/hands'][-1][0]}"
     assert lh.load("hf-hub:me/hands").run == name
     assert files_of(hub_folder(name))["weights.safetensors"] == files_of(run)["weights.safetensors"]
-    assert {each.name for each in hub_folder(name).iterdir()} == set(hub_module.LIMITS)
+    assert {each.name for each in hub_folder(name).iterdir()} == FILES
     offline(monkeypatch)
     assert lh.load("hf-hub:me/hands").run == name
 
@@ -151,7 +152,7 @@ def test_nothing_but_a_run_is_downloaded(hub: Hub, run: Path):
     )
     hub_folder("hf-hub:me/hands")
     fetched = {path.rpartition("/")[2] for path in hub.requests if "/resolve/" in path}
-    assert fetched == set(hub_module.LIMITS)
+    assert fetched == FILES
     assert not any("/sub/" in path for path in hub.requests)
 
 

@@ -5,7 +5,8 @@ Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
     estimate       load, models, live, Model, Hand, Photo, JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
-    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images
+    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
+                   fit_latents
     data           Sample, open_data, data_sets, check, export, render
     train          experiment, experiments, train, fine_tune, Experiment
     evaluate       evaluate, render_counterfactual, read_counterfactual
@@ -66,7 +67,7 @@ source is an image, a sample, a hand, or an array of joints (21, 3).
 >>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
 >>> len(walk.images), len(walk.hands)
 (5, 5)
->>> random = lh.sample_images(synthesis, count=3, seed=1)    # z from the prior, or from latents of `samples`
+>>> random = lh.sample_images(synthesis, count=3, seed=1)    # random poses in random scenes
 >>> random.rgb[0].shape
 (128, 128, 3)
 
@@ -148,6 +149,7 @@ if TYPE_CHECKING:
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
     from latent_hands.studies.fine_tuning import fine_tune
+    from latent_hands.studies.sampling.own_latents import fit_latents
     from latent_hands.studies.sampling.sampled import sample_images
 
 __version__ = version("latent-hands")
@@ -174,6 +176,7 @@ __all__ = [
     "export_model",
     "extend",
     "fine_tune",
+    "fit_latents",
     "hand_mesh",
     "joint_angles",
     "live",
@@ -198,6 +201,7 @@ _HOMES = {
     "export": "data.export.export",
     "export_model": "portable.export_model",
     "fine_tune": "studies.fine_tuning.fine_tune",
+    "fit_latents": "studies.sampling.own_latents.fit_latents",
     "sample_images": "studies.sampling.sampled.sample_images",
     "read_boxes": "data.formats.boxes.read_boxes",
     "read_counterfactual": "data.read_counterfactual",

@@ -25,7 +25,7 @@ GROUPS = {
     "Train": ("train", "fine-tune", "detector train"),
     "Evaluate": ("evaluate", "benchmark", "assess", "reproduce"),
     "Make files for other programs": ("animate", "export-model"),
-    "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate"),
+    "Make runs from runs": ("runs average", "runs join", "runs shrink", "runs calibrate", "runs fit-latents"),
     "Share a run": ("publish",),
     "Study joint conventions": ("conventions fit", "conventions draw", "conventions relabel"),
 }

@@ -48,7 +48,7 @@ def publish(
         print_json({"run": name}) if json else print(name)
         return
     folder = write_publication(run, about, dry_run)
-    sizes = {name: (folder / name).stat().st_size for name in FILES}
+    sizes = {name: (folder / name).stat().st_size for name in FILES if (folder / name).exists()}
     if json:
         print_json({"out": str(folder), "bytes": sizes})
         return

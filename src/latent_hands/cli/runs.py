@@ -67,6 +67,24 @@ def shrink(run: Run, out: Out, without: Annotated[tuple[str, ...], unset("none",
     print(f"{folder}: {size / 1e6:.1f} MB")
 
 
+def fit_latents(run: Run, data: Data, root: Root, split: Split = "training", limit: Limit = None) -> None:
+    """Fit mixtures of Gaussians to the latents of images, and write them into the run.
+
+    $ latent-hands runs fit-latents runs/mine --data rendered --root hands --limit 10000
+
+    Output: latents.safetensors in the run folder, with one mixture for the pose and one for the content.
+    `sample` and `synthesise-set` then draw from them, and no longer need a data set for good images.
+
+    Use training images. Poses are inferred from labels, contents from tags where the run reads tags.
+    """
+    from latent_hands.cli.sources import find_samples
+    from latent_hands.studies.sampling.own_latents import fit_latents as fit
+
+    mixtures = fit(run, find_samples(data, root, split, (), limit))
+    for role, mixture in mixtures.items():
+        print(f"{role}: {len(mixture.components)} Gaussians")
+
+
 def calibrate(
     run: Run,
     data: Data,

@@ -14,7 +14,8 @@ def sample(
     count: Annotated[int, arg(metavar="N")] = 64,
     seed: Annotated[int, arg(metavar="N")] = 0,
     latents: Annotated[
-        Literal["prior", "fitted"] | None, unset("fitted with --data, otherwise prior", "{prior,fitted}")
+        Literal["prior", "fitted"] | None,
+        unset("fitted with --data or where RUN holds mixtures, otherwise prior", "{prior,fitted}"),
     ] = None,
     data: OptionalData = None,
     root: OptionalRoot = None,
@@ -32,9 +33,10 @@ def sample(
     image beside each sample, by pixels and, with the extra `imagenet`, by features. It shows whether the run
     copies training images.
 
-    Latents are drawn from the prior N(0, I), or from mixtures of Gaussians fitted to the latents of the
-    images of --data. The output states the distance of these latents from the prior in nats. If it is large,
-    the prior draws latents that are unlike those of any image, and their images are poor.
+    Latents are drawn from mixtures of Gaussians fitted to the latents of the images of --data, or from those
+    that the run holds (`runs fit-latents`; `synthesis` holds some), or from the prior N(0, I). With --data,
+    the output states the distance of the latents from the prior in nats. If it is large, the prior draws
+    latents that are unlike those of any image, and their images are poor.
 
     Args:
         count: Number of images, 1 to 10000.
@@ -67,7 +69,7 @@ def print_samples(about: dict[str, Any], out: Path) -> None:
     """Print what was drawn, and how near given images are."""
     for role in ("pose", "content"):
         if role in about:
-            print(f"{role}: {describe(about[role], about['given_images'])}")
+            print(f"{role}: {describe(about[role])}")
     for kind, found in about.get("nearest", {}).items():
         between = f"{found['median_between_given']:.3g} and {found['smallest_between_given']:.3g}"
         print(
@@ -77,11 +79,13 @@ def print_samples(about: dict[str, Any], out: Path) -> None:
     print(f"{out}: {about['count']} images, and sheet.png")
 
 
-def describe(drawn: dict[str, Any], given: int) -> str:
+def describe(drawn: dict[str, Any]) -> str:
     """Return one line on the distribution of some factors."""
     origin = "drawn from the prior N(0, I)"
     if drawn["from"] == "fitted":
-        origin = f"drawn from a mixture of {drawn['components']} Gaussians fitted to {given:,} images"
+        origin = (
+            f"drawn from a mixture of {drawn['components']} Gaussians fitted to {drawn['images']:,} images"
+        )
     if "nats_from_prior" not in drawn:
         return f"{drawn['numbers']} numbers, {origin}"
     return (

@@ -17,7 +17,10 @@ def synthesise_set(
     ] = None,
     contents: Annotated[
         Literal["prior", "fitted", "tags", "images"] | None,
-        unset("tags or images with --data, otherwise prior", "{prior,fitted,tags,images}"),
+        unset(
+            "tags or images with --data, otherwise fitted where RUN holds mixtures, or prior",
+            "{prior,fitted,tags,images}",
+        ),
     ] = None,
     data: OptionalData = None,
     root: OptionalRoot = None,
@@ -50,9 +53,10 @@ def synthesise_set(
 
     Args:
         count: Number of training images.
-        poses: The prior N(0, I), a mixture fitted to the poses of --data, its labels, or poses that the
-            renderer draws. Poses of the prior are rarely reread.
-        contents: The prior, a mixture fitted to the contents of --data, or its tags or images.
+        poses: The prior N(0, I), a mixture fitted to the poses of --data or held by the run, the labels of
+            --data, or poses that the renderer draws. Poses of the prior are rarely reread.
+        contents: The prior, a mixture fitted to the contents of --data or held by the run, or the tags or
+            images of --data.
         seed: Seed of poses and contents.
         evaluation_count: Number of evaluation images.
         poses_per_scene: Number of images that share a content.

@@ -21,7 +21,7 @@ from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.recombination import Recombination
 from latent_hands.predictor.sources import as_photo
-from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.folder import find_run, load_run, write_run
 from latent_hands.runs.hub import pinned, short_name
 
 DRAWS = 16
@@ -37,9 +37,11 @@ class Model(Recombination):
 
     Attributes:
         run: the run that was loaded, with its commit if it is on the Hugging Face Hub.
+        folder: the folder that it was loaded from.
     """
 
     run: str | None = None
+    folder: Path | None = None
 
     @classmethod
     def load(cls, run: str | Path, device: str | torch.device | None = None) -> "Model":
@@ -52,7 +54,7 @@ class Model(Recombination):
         found = find_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         vae, experiment = load_run(run)
         model = cls(vae, experiment, found)
-        model.run = pinned(run)
+        model.run, model.folder = pinned(run), find_run(run)
         return model
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
     experiment.toml       the experiment with all its settings: graph, networks, data conventions
     weights.safetensors   the latest weights, float32; every command but `train` reads them
     resume.safetensors    weights, Adam's moments, networks of objectives and the place in the training
+    latents.safetensors   mixtures fitted to the latents, if `latent-hands runs fit-latents` wrote them
     metrics.jsonl         one line per report: phase, update, terms, rates, validation
 
 A run keeps the latest weights, not the best on validation data, because schedules end at learning rate 0.
@@ -35,6 +36,7 @@ from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 from latent_hands.typed_toml import Range, read
 
 EXPERIMENT, WEIGHTS, RESUME = "experiment.toml", "weights.safetensors", "resume.safetensors"
+LATENTS = "latents.safetensors"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 

@@ -1,6 +1,6 @@
 """Runs on the Hugging Face Hub: "hf-hub:owner/name@revision" is a folder of the Hub's local cache.
 
-Only the two files of a run are downloaded, and reading them executes nothing. Their sizes are checked before
+Only the files of a run are downloaded, and reading them executes nothing. Their sizes are checked before
 the download. A commit that is in the cache needs no connection, and neither does the last known commit of a
 branch when the Hub cannot be reached.
 """
@@ -17,8 +17,14 @@ from latent_hands.runs.shipped import EXPERIMENT
 from latent_hands.typed_toml import MAX_BYTES
 
 PREFIX = "hf-hub:"
-LIMITS = {EXPERIMENT: MAX_BYTES, "weights.safetensors": tensors.MAX_BYTES}
+LIMITS = {
+    EXPERIMENT: MAX_BYTES,
+    "weights.safetensors": tensors.MAX_BYTES,
+    "latents.safetensors": tensors.MAX_BYTES,
+}
 """The files of a run, and their largest sizes in bytes: those that are read."""
+OPTIONAL = ("latents.safetensors",)
+"""The files that a run may lack."""
 SECONDS = 10.0
 """Longest wait for an answer of the Hub, before the cache is used."""
 _PART = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
@@ -104,7 +110,11 @@ def _cached(run: HubRun) -> Path | None:
     except FileNotFoundError:
         return None
     folder = Path(found)
-    return folder if all((folder / name).is_file() for name in LIMITS) else None
+    return folder if _complete(folder) else None
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in LIMITS if name not in OPTIONAL)
 
 
 def _download(run: HubRun) -> Path:
@@ -137,7 +147,7 @@ def _download(run: HubRun) -> Path:
         )
     except Exception as error:
         raise HandsError(f"{run} cannot be downloaded: {reason_of(error)}; try again later") from error
-    if folder.name != info.sha or not all((folder / name).is_file() for name in LIMITS):
+    if folder.name != info.sha or not _complete(folder):
         raise HandsError(f"{run} changed while it was downloaded: try again")
     return folder
 
@@ -146,6 +156,8 @@ def _check(run: HubRun, info: Any) -> None:
     """Raise HandsError unless the repository has the files of a run, in sizes that are read."""
     sizes = {each.rfilename: each.size for each in info.siblings or ()}
     for name, limit in LIMITS.items():
+        if name not in sizes and name in OPTIONAL:
+            continue
         if name not in sizes:
             raise HandsError(
                 f"{run} is not a run of latent-hands: it has no {name}. `latent-hands publish` writes one"

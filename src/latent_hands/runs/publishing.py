@@ -12,7 +12,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import new_folder
-from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run
+from latent_hands.runs.folder import EXPERIMENT, LATENTS, WEIGHTS, find_run, load_run
 from latent_hands.runs.hub import PREFIX, HubRun, parse_hub, reason_of
 from latent_hands.runs.model_card import About, checked_scores, model_card
 from latent_hands.runs.shipped import shipped_runs
@@ -20,7 +20,7 @@ from latent_hands.runs.shrink import without_folders
 
 README = "README.md"
 """The name that the Hub gives to a model card."""
-FILES = (EXPERIMENT, WEIGHTS, README)
+FILES = (EXPERIMENT, WEIGHTS, LATENTS, README)
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")
 
 
@@ -62,7 +62,9 @@ def write_publication(run: str | Path, about: About, out: Path) -> Path:
     stated = replace(public.data, convention=recorded(public.data.convention))
     with new_folder(out) as new:
         write_text(new / EXPERIMENT, write_experiment(replace(public, data=stated)))
-        shutil.copyfile(folder / WEIGHTS, new / WEIGHTS)
+        for name in (WEIGHTS, LATENTS):
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, new / name)
         write_text(new / README, card)
     return out
 

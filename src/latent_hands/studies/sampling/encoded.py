@@ -1,6 +1,6 @@
 """Labelled images, cut and encoded as a model was trained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +36,7 @@ class Encoded:
     posterior: Posterior
     pose: Float[Tensor, "n 21 3"] | None
 
-    def of(self, factors: Sequence[str]) -> Posterior:
+    def of(self, factors: Iterable[str]) -> Posterior:
         """Return q of some factors."""
         return {factor: self.posterior[factor] for factor in factors}
 

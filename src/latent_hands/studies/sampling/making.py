@@ -12,6 +12,7 @@ from latent_hands.predictor import Model
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import encode
+from latent_hands.studies.sampling.own_latents import own_latents
 from latent_hands.studies.sampling.sources import find_source
 from latent_hands.studies.sampling.synthetic_set import SynthesisPlan
 
@@ -25,8 +26,8 @@ class Request:
     poses_per_scene: number of images that share a content.
     most_mm: largest distance of a reread pose from the asked one (`SynthesisPlan`).
     poses, contents: their sources (`sources.find_source`). None stands for labels, and for tags where the
-        samples and the run have them, otherwise images. Without samples it stands for poses of the renderer
-        and contents of the prior.
+        samples and the run have them, otherwise images. Without samples it stands for poses of the renderer,
+        and for contents of the run's own mixture, or of the prior if the run holds none.
     """
 
     count: int
@@ -56,7 +57,7 @@ def make_set(
     """
     tagged = bool(samples) and all(s.tag is not None for s in samples) and _reads_tags(model)
     poses = request.poses or ("labels" if samples else "renderer")
-    contents = request.contents or (("tags" if tagged else "images") if samples else "prior")
+    contents = request.contents or _contents(model, bool(samples), tagged)
     if contents == "tags" and not tagged:
         raise HandsError(
             "contents are to be read from tags, but the samples or the run have none: use images"
@@ -82,6 +83,13 @@ def make_set(
     )
     plan.check()
     return write_set(out, plan, workers=1, progress=progress)
+
+
+def _contents(model: Model, given: bool, tagged: bool) -> str:
+    """Return the source of contents that is not stated."""
+    if given:
+        return "tags" if tagged else "images"
+    return "fitted" if own_latents(model)[0] else "prior"
 
 
 def _reads_tags(model: Model) -> bool:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands import draw, synthesis
+from latent_hands import draw
 from latent_hands.data.sample import Sample
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
@@ -25,6 +25,7 @@ from latent_hands.studies.sampling.encoded import Encoded, encode
 from latent_hands.studies.sampling.gaussian import LatentGaussian
 from latent_hands.studies.sampling.mixture import LatentMixture
 from latent_hands.studies.sampling.nearest import Nearest, nearest, pixel_vectors
+from latent_hands.studies.sampling.own_latents import find_mixtures, roles_of
 
 MOST_SAMPLES = 10_000
 GROUPS, CELL_PX = 4, 96
@@ -55,12 +56,6 @@ class Sampled:
         return to_images(self.images)
 
 
-def roles(subject: Subject) -> dict[str, synthesis.Factors]:
-    """Return the factors of the pose, and those of the content if there are any."""
-    groups = {"pose": subject.pose, "content": subject.content}
-    return {role: factors for role, factors in groups.items() if factors}
-
-
 def sample_images(
     model: Model,
     count: int,
@@ -78,41 +73,39 @@ def sample_images(
         samples: given images.
         fitted: whether latents are drawn from mixtures fitted to the aggregate posterior of the given images
             (`LatentMixture.fit`), one for the pose and one for the content, and not from the prior N(0, I).
-            By default they are if images are given.
+            Without given images these are the mixtures that the run holds (`fit_latents`). By default they
+            are fitted if images are given, or if the run holds mixtures.
         features: the reader of features for the second kind of distance.
 
     Returns the images, also as bytes (`Sampled.rgb`), and what was drawn (`Sampled.about`).
-    Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if mixtures
-    are to be fitted without images.
+    Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if there are
+    neither images nor mixtures of the run to draw fitted latents from.
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
     if seed < 0:
         raise HandsError(f"seed is {seed}; it must be 0 or more")
-    if fitted and not samples:
-        raise HandsError("a mixture can only be fitted to given images: give a data set")
-    subject = Subject(model.vae, model.device)
-    groups = roles(subject)
+    roles = roles_of(model)
     given = encode(model, samples) if samples else None
-    known = {role: given.of(group) for role, group in groups.items()} if given else {}
-    use = bool(samples) if fitted is None else fitted
+    known = {role: given.of(sizes) for role, sizes in roles.items()} if given else {}
+    mixtures, images = find_mixtures(model, known, fitted)
     latent: Latent = {}
     about: dict[str, Any] = {"count": count, "seed": seed, "given_images": len(samples)}
-    for number, (role, group) in enumerate(groups.items()):
-        sizes = {factor: model.vae.latent[factor] for factor in group}
-        chosen = LatentMixture.fit(known[role]) if use else LatentMixture.prior(sizes)
+    for number, (role, sizes) in enumerate(roles.items()):
+        chosen = mixtures.get(role) or LatentMixture.prior(sizes)
         latent |= chosen.draw([np.random.default_rng([seed, number, i]) for i in range(count)])
-        about[role] = {"from": "fitted" if use else "prior", "numbers": sum(sizes.values())}
-        about[role] |= {"components": len(chosen.components)} if use else {}
+        about[role] = {"from": "fitted" if mixtures else "prior", "numbers": sum(sizes.values())}
+        about[role] |= {"components": len(chosen.components), "images": images} if mixtures else {}
         nats = LatentGaussian.aggregate(known[role]).nats() if known else None
         about[role] |= {} if nats is None else {"nats_from_prior": round(nats, 2)}
-    images = subject.decode("rgb", latent, torch.zeros(count, dtype=torch.bool)).clamp(-1, 1)
+    subject = Subject(model.vae, model.device)
+    decoded = subject.decode("rgb", latent, torch.zeros(count, dtype=torch.bool)).clamp(-1, 1)
     if given is None:
-        return Sampled(images, about, {})
-    found = _nearest(images, given, features)
+        return Sampled(decoded, about, {})
+    found = _nearest(decoded, given, features)
     about["nearest"] = {kind: each.to_json(given.names) for kind, each in found.items()}
     near = {kind: to_images(given.rgb[each.index]) for kind, each in found.items()}
-    return Sampled(images, about, near)
+    return Sampled(decoded, about, near)
 
 
 def _nearest(images: Tensor, given: Encoded, features: FeatureReader | None) -> dict[str, Nearest]:

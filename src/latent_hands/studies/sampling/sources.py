@@ -17,6 +17,7 @@ from latent_hands.rendering.scene import sample_scene
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import Encoded
 from latent_hands.studies.sampling.mixture import LatentMixture
+from latent_hands.studies.sampling.own_latents import find_mixtures
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> So
     """Return the source of the latents of a role, "pose" or "content".
 
     kind: "prior" is N(0, I). "renderer" are poses that the renderer draws. "fitted" is a mixture fitted to
-    the given latents. Any other kind stands for the given latents themselves.
+    the given latents, or that of the run if none are given. Any other kind stands for the given latents
+    themselves.
 
     Raises HandsError if the kind needs images or labels that are not given.
     """
@@ -92,10 +94,11 @@ def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> So
         return Random(LatentMixture.prior({factor: model.vae.latent[factor] for factor in factors}))
     if kind == "renderer":
         return Rendered(model)
+    if kind == "fitted":
+        known = {role: given.of(factors)} if given else {}
+        return Random(find_mixtures(model, known, fitted=True)[0][role])
     if given is None:
         raise HandsError(f'{role}s from "{kind}" need images: give them with --data NAME --root DIR')
-    if kind == "fitted":
-        return Random(LatentMixture.fit(given.of(factors)))
     if kind == "labels" and given.pose is None:
         raise HandsError("the data set has no labelled poses; draw them from the prior")
     return Given(means(given.of(factors)), given.pose if kind == "labels" else None)
