@@ -1,4 +1,4 @@
-"""Fit the constants of `predictor.tracks` to sequences with ground truth, one constant at a time."""
+"""Fit the constants of tracks and their measurements to sequences with ground truth, one at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -7,7 +7,7 @@ import numpy as np
 from smoothing_scores import Score, score
 from smoothing_series import Sequence_, hands_of, refiltered, series
 
-from latent_hands.predictor import Model, tracks
+from latent_hands.predictor import Model, measuring, tracks
 from latent_hands.predictor.tracks import Step
 
 FACTORS = (0.6, 1 / 0.6)
@@ -38,7 +38,7 @@ class Constants:
     def now(cls) -> "Constants":
         """Return the constants of the package."""
         parts = {f"speed_{name}": value for name, value in tracks.SPEED.items()}
-        parts |= {f"noise_{name}": value for name, value in tracks.NOISE_SHARE.items()}
+        parts |= {f"noise_{name}": value for name, value in measuring.NOISE_SHARE.items()}
         return cls(
             **parts,
             memory_s=tracks.MEMORY_S,
@@ -51,7 +51,7 @@ class Constants:
         """Set the constants of the package."""
         values = [getattr(self, each.name) for each in fields(self)]
         tracks.SPEED = dict(zip(tracks.SPEED, values[:4], strict=True))
-        tracks.NOISE_SHARE = dict(zip(tracks.NOISE_SHARE, values[4:8], strict=True))
+        measuring.NOISE_SHARE = dict(zip(measuring.NOISE_SHARE, values[4:8], strict=True))
         tracks.MEMORY_S, tracks.REST_SPEED, tracks.REST_MEMORY_S, tracks.CHANGE_S = values[8:]
 
     def times(self, name: str, factor: float) -> "Constants":

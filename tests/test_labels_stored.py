@@ -12,7 +12,8 @@ from safetensors import safe_open
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
-from latent_hands.data.labels import LABELS, ImageLabel, Label, modality, turn
+from latent_hands.data.labels import LABELS, ImageLabel, Label, modality
+from latent_hands.data.motion import turn
 from latent_hands.data.palm import palm_visible, palm_xyz_mm
 from latent_hands.data.prepare import prepare
 from latent_hands.data.shard_files import DTYPES, open_windows

@@ -14,7 +14,8 @@ from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.augmentation.augment import augment, draw_warps
 from latent_hands.data.crops import build_windows
 from latent_hands.data.image_stacks import ImageStack
-from latent_hands.data.labels import LABELS, Motion, image_keys, modality
+from latent_hands.data.labels import LABELS, image_keys, modality
+from latent_hands.data.motion import Motion
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry

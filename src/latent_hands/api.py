@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from latent_hands import data, doctor, training
 from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, packaged_experiments
+from latent_hands.configuration.options import as_options
 from latent_hands.data import READERS, Sample
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.sample import with_handedness
@@ -19,7 +18,6 @@ from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.predictor import Model
 from latent_hands.runs.shipped import shipped_models
 from latent_hands.streaming import Live
-from latent_hands.typed_toml import to_table, write_value
 
 
 def load(run: str | Path, device: str | None = None) -> Model:
@@ -136,8 +134,7 @@ def experiment(
     >>> lh.experiment("demo_estimation", ["--training.epochs=3"]).training.epochs
     3
     """
-    options = [option for section, values in sections.items() for option in _options(section, values)]
-    return load_experiment(name_or_path, [*overrides, *options])
+    return load_experiment(name_or_path, [*overrides, *as_options(sections)])
 
 
 def train(
@@ -252,28 +249,6 @@ def check(
     if root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')
     return doctor.check_set(data, Path(root), (split,) if isinstance(split, str) else split, limit)
-
-
-def _options(place: str, value: Any) -> list[str]:
-    """Return a value, or the values of a table, as options of the command line.
-
-    Raises HandsError for a value that TOML cannot hold.
-    """
-    if isinstance(value, Mapping) and value:
-        return [option for key, each in value.items() for option in _options(f"{place}.{key}", each)]
-    try:
-        return [f"--{place}={write_value(to_table(_plain(value)))}"]
-    except TypeError as error:
-        raise HandsError(f"{place} is {value!r}, which is not a number, text, list or table") from error
-
-
-def _plain(value: Any) -> Any:
-    """Return a path as text, and a NumPy number or array as Python's."""
-    if value is None:
-        raise TypeError("TOML has no None")
-    if isinstance(value, Path):
-        return str(value)
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _first_line(path: Path) -> str:

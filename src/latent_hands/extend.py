@@ -40,7 +40,8 @@ An installed package names the module that registers its things as an entry poin
 from latent_hands.beyond import OBJECTIVES, Recipe, add_to_steps, objective
 from latent_hands.data.export.exporting import LAYOUTS
 from latent_hands.data.export.layout import Layout
-from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion
+from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label
+from latent_hands.data.motion import Motion
 from latent_hands.data.readers import READERS as DATA_SETS
 from latent_hands.data.readers import Reader
 from latent_hands.data.readers.reading import read_each

@@ -15,7 +15,8 @@ from latent_hands.data.image_files import check_images, cut_images, cut_square, 
 from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.label_places import check_places
 from latent_hands.data.labelled_images import read_labelled
-from latent_hands.data.labels import LABELS, Label, Motion, Square
+from latent_hands.data.labels import LABELS, Label, Square
+from latent_hands.data.motion import Motion
 from latent_hands.data.palm import crop_square, scene_square
 from latent_hands.data.sample import FAR_PX, Sample
 from latent_hands.data.windows import Windows

@@ -8,17 +8,25 @@ read this table. A new modality is one entry, also from another package: `LABELS
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from latent_hands.data.depth import read_levels
 from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.motion import (
+    Motion,
+    change_side,
+    follow_pixels,
+    stay,
+    turn,
+    turn_to_ray,
+    warp_camera,
+)
 from latent_hands.data.palm import palm_uv_px, palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError, did_you_mean
@@ -30,30 +38,6 @@ from latent_hands.registry import Registry
 Square = tuple[float, float, float]
 """Centre and side of a crop, (cx, cy, side), in pixels of the sample's image."""
 Pixels = UInt8[np.ndarray, "height width *channels"]
-
-
-@dataclass(frozen=True)
-class Motion:
-    """The map from pixels and camera frames of source images to those of crops.
-
-    Attributes:
-        W: the warp of pixels, which may mirror (`camera.warp_matrix`).
-        to_ray: the rotation from the crop's camera frame into the frame of the predicted pose; None if that
-            is the camera frame.
-    """
-
-    W: Float[Tensor, "batch 3 3"]
-    to_ray: Float[Tensor, "batch 3 3"] | None = None
-
-    @cached_property
-    def rotation(self) -> Float[Tensor, "batch 3 3"]:
-        """Return R with X' = X @ R for points X of the camera frame."""
-        return camera.warp_rotation(self.W)
-
-    @cached_property
-    def flips(self) -> Bool[Tensor, " batch"]:
-        """Return which warps mirror the image."""
-        return self.W[:, :2, :2].det() < 0
 
 
 @dataclass(frozen=True)
@@ -69,37 +53,6 @@ class Crops:
     px: int
     right: Bool[Tensor, " batch"] | None = None
     other_side: Bool[Tensor, " batch"] | None = None
-
-
-def stay(values: Tensor, motion: Motion) -> Tensor:
-    """Return what no warp changes."""
-    return values
-
-
-def turn(values: Tensor, motion: Motion) -> Tensor:
-    """Return points of the camera frame in the camera frame of the warped image."""
-    return values @ motion.rotation
-
-
-def turn_to_ray(values: Tensor, motion: Motion) -> Tensor:
-    """Return points of the camera frame in the frame of the predicted pose."""
-    rotation = motion.rotation if motion.to_ray is None else motion.rotation @ motion.to_ray
-    return values @ rotation
-
-
-def follow_pixels(values: Tensor, motion: Motion) -> Tensor:
-    """Return pixels of the warped image."""
-    return camera.warp_points(values, motion.W)
-
-
-def warp_camera(values: Tensor, motion: Motion) -> Tensor:
-    """Return cameras of the warped image."""
-    return camera.warp_camera(values, motion.W)
-
-
-def change_side(values: Tensor, motion: Motion) -> Tensor:
-    """Return whether hands are right ones after mirroring."""
-    return values ^ motion.flips
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
 from latent_hands.data.image_stacks import ImageStack, ShardedImages
-from latent_hands.data.labels import LABELS, Label, turn_to_ray
+from latent_hands.data.labels import LABELS, Label
+from latent_hands.data.motion import turn_to_ray
 from latent_hands.errors import HandsError, did_you_mean
 
 FRAMES = ("camera", "ray")

@@ -12,10 +12,11 @@ from latent_hands.predictor.checks import Rgb
 from latent_hands.predictor.decoded import Synthesis, Walk
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.hand_factors import with_canonical
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading
 from latent_hands.predictor.sources import ContentReads, Source
-from latent_hands.predictor.trained_graph import TrainedGraph, with_canonical
+from latent_hands.predictor.trained_graph import TrainedGraph
 from latent_hands.predictor.viewpoints import rotated, viewed
 
 

@@ -5,9 +5,6 @@ The state consists of numbers and one rotation (`smoothing`), in frames that do 
 * z of canonical pose and viewpoint, as the encoder infers it;
 * the palm in the image, in units of a fixed length, and the logarithm of the length of a bone in pixels;
 * the viewpoint, as a rotation into the camera frame.
-
-The variances of a measurement are those of q(z | image), widened by [sampling] temperature, and the spreads
-that they cause. Much of an error is the same from frame to frame; `NOISE_SHARE` is the part that is not.
 """
 
 from collections.abc import Sequence
@@ -24,6 +21,7 @@ from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.crop import is_off
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.hand import Hand, Handedness
+from latent_hands.predictor.measuring import bone_px_log, bone_px_log_of, measure
 from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.smoothing import Belief, Motion, Process
 from latent_hands.predictor.trained_graph import TrainedGraph
@@ -31,28 +29,16 @@ from latent_hands.predictor.trained_graph import TrainedGraph
 SPEED = {"latent": 2.0, "palm": 8.0, "size": 2.8, "rotation": 1.0}
 """Standard deviations of velocities, per second: of z, palm (bone lengths), ln size, rotation (radians).
 
-With MEMORY_S and NOISE_SHARE they are chosen on rendered sequences (benchmarks/compare_smoothing.py --fit).
+With MEMORY_S and `measuring.NOISE_SHARE` they are chosen on rendered sequences
+(benchmarks/compare_smoothing.py --fit).
 """
 MEMORY_S = 0.1
 REST_SPEED, REST_MEMORY_S = 0.01, 0.02
 """Speeds of a hand at rest, relative to SPEED, and the time in which a velocity ends there."""
 CHANGE_S = 0.5
 """Mean time until a hand at rest may begin to move, and the reverse."""
-NOISE_SHARE = {"latent": 0.44, "palm": 0.48, "size": 0.48, "rotation": 1.0}
-"""Share of the variance of an error that counts as noise of one frame."""
-LEAST_VARIANCE = 1e-8
 CORRECTION = 0.5
 """Share of the correction of a crop that is made from frame to frame."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A measurement of the state by one reading, with variances; `unit_px` is the unit of the palm."""
-
-    values: Float[np.ndarray, " n"]
-    rotation: Float[np.ndarray, "3 3"]
-    variance: Float[np.ndarray, " d"]
-    unit_px: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,33 +161,6 @@ def process_of(belief: Belief) -> Process:
     return process_of_length(len(belief.velocity))
 
 
-def bone_px_log(reading: Reading) -> float:
-    """Return the logarithm of the length of a bone in pixels: least squares of the joints on the pose."""
-    pose = reading.photo.along_ray(reading.outputs["pose"])
-    return _bone_px_log(reading.uv_px, pose)
-
-
-def measure(reading: Reading, unit_px: float | None = None) -> Measurement:
-    """Return what a reading with draws measures; by default the unit is its own bone."""
-    outputs = {name: value.numpy().astype(np.float64) for name, value in reading.outputs.items()}
-    size = bone_px_log(reading)
-    unit = float(np.exp(size)) if unit_px is None else unit_px
-    latent, palm = outputs["latent"], reading.uv_px[0] / unit
-    spread_px = outputs["uv_spread"] * reading.photo.side_px / 2 if "uv_spread" in outputs else None
-    if spread_px is None:
-        spread_px = outputs["spread"] * np.exp(size)
-    rms_px = _rms(reading.uv_px - reading.uv_px.mean(axis=0))
-    variances = {
-        "latent": outputs["latent_variance"],
-        "palm": np.full(2, spread_px[0] ** 2 / 2 / unit**2),
-        "size": np.array([np.square(spread_px).mean() / max(rms_px, 1.0) ** 2 / 2]),
-        "rotation": np.full(3, np.square(outputs["spread"]).mean() / _rms(outputs["pose"]) ** 2 / 2),
-    }
-    parts = [NOISE_SHARE[name] * value + LEAST_VARIANCE for name, value in variances.items()]
-    values = np.concatenate([latent, palm, [size]])
-    return Measurement(values, outputs["viewpoint"], np.concatenate(parts), unit)
-
-
 def hand_of_step(graph: TrainedGraph, step: Step, belief: Belief | None) -> Hand:
     """Return the hand of a step: of its reading alone, or of a state with the reading's crop.
 
@@ -246,18 +205,7 @@ def _reading_of(graph: TrainedGraph, step: Step, belief: Belief) -> Reading:
     if "uv" in decoded:
         # The size of the joints in the image is measured on the pose that was decoded with them.
         uv_px, along_ray = photo.joints_px(decoded), decoded["pose"].numpy()
-        scale = np.exp(belief.values[-1] - _bone_px_log(uv_px, along_ray))
+        scale = np.exp(belief.values[-1] - bone_px_log_of(uv_px, along_ray))
         moved = (uv_px - uv_px[0]) * scale + belief.values[-3:-1] * step.unit_px
         outputs["uv"] = torch.from_numpy((moved - photo.centre_px) / (photo.side_px / 2)).float()
     return Reading(photo, outputs)
-
-
-def _bone_px_log(uv_px: Float[np.ndarray, "21 2"], pose: Float[np.ndarray, "21 3"]) -> float:
-    flat, seen = pose[:, :2] - pose[0, :2], uv_px - uv_px[0]
-    product = float((flat * seen).sum() / max(float((flat**2).sum()), 1e-9))
-    # Joints that do not fit to the pose at all still have a size.
-    return float(np.log(max(product, 0.1 * _rms(seen) / max(_rms(flat), 1e-9), 1e-3)))
-
-
-def _rms(points: Float[np.ndarray, "21 c"]) -> float:
-    return float(np.sqrt(np.square(points).sum(axis=1).mean()))

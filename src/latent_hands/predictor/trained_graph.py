@@ -13,24 +13,19 @@ from latent_hands.configuration import Experiment
 from latent_hands.data.image_stacks import ShardedImages
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
-from latent_hands.hand import geometry
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.fast import fast_graph
+from latent_hands.predictor.hand_factors import DECODED, factors_of, hand_factors, reads, with_canonical
 from latent_hands.predictor.judging import Judge
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.rotations import Prediction, predict_rotated, window_px
 from latent_hands.predictor.sources import Source, as_batch
-from latent_hands.predictor.spreads import drawn, spread
+from latent_hands.predictor.spreads import drawn, moments, spread
 
-DECODED = ("pose", "cpose", "viewpoint", "uv", "place", "side", "presence")
-"""The modalities that describe a hand."""
-MEASURED = ("uv", "side", "presence")
-"""Those whose factors are inferred beside those of the pose, if the graph can."""
 SPREADS = {"pose": "spread", "uv": "uv_spread"}
 """The modalities of joints that are decoded from draws, and the names of their spreads."""
-MOMENTS = ("mean", "log_var")
 
 
 class TrainedGraph:
@@ -75,7 +70,7 @@ class TrainedGraph:
 
         Raises HandsError for an unknown encoder.
         """
-        return "rgb" if encoder is None else self.vae.encoder(encoder).reads
+        return reads(self.vae, encoder)
 
     @torch.inference_mode()
     def outputs(
@@ -142,7 +137,7 @@ class TrainedGraph:
             SPREADS[name]: spread(value[count:].float().unflatten(0, (count, draws)))
             for name, value in joined.items()
         }
-        return with_canonical(decoded, right) | each | self._numbers(posterior, wide)
+        return with_canonical(decoded, right) | each | moments(posterior, wide, self.factors_of("pose"))
 
     @torch.inference_mode()
     def decoded_of(
@@ -268,37 +263,8 @@ class TrainedGraph:
 
     def hand_factors(self, encoder: str | None = None) -> synthesis.Factors:
         """Return the factors of the pose, and those of `MEASURED` that can be inferred, too."""
-        pose = self.factors_of("pose")
-        names = [encoder] if encoder else self.vae.encoders
-        arrows = [arrow for arrow in map(self.vae.encoder, names) if arrow.reads == self.reads(encoder)]
-        inferred = {factor for arrow in arrows for factor in arrow.factors}
-        further = [self._read_by(written) for written in MEASURED]
-        able = {factor for factors in further if factors <= inferred for factor in factors}
-        return (*pose, *sorted(able - set(pose)))
-
-    def _read_by(self, written: str) -> set[str]:
-        """Return the factors that the decoders of a modality read."""
-        arrows = map(self.vae.decoder, self.vae.decoders)
-        return {factor for arrow in arrows if arrow.writes == written for factor in arrow.factors}
-
-    def _numbers(self, posterior: Posterior, wide: Posterior) -> dict[str, Tensor]:
-        """Return how far a posterior is from the prior, and its widened moments as in `Prediction`."""
-        nats = torch.stack([posterior[factor].kl() for factor in self.factors_of("pose")]).sum(dim=0)
-        mean, log_var = (torch.cat([getattr(q, part) for q in wide.values()], dim=1) for part in MOMENTS)
-        return {"nats": nats, "latent": mean.float(), "latent_variance": log_var.float().exp()}
+        return hand_factors(self.vae, encoder)
 
     def factors_of(self, written: str) -> synthesis.Factors:
         """Return the factors that the decoder of this modality reads. Raises HandsError if there is none."""
-        return self.vae.decoder(synthesis.find_decoder(self.vae, written, self.vae.latent)).factors
-
-
-def with_canonical(decoded: Batch, right: Bool[Tensor, " batch"] | None) -> dict[str, Tensor]:
-    """Return pose, cpose and viewpoint, and uv, place, side and presence if they are decoded.
-
-    Cpose and viewpoint are computed from the pose if not both are decoded.
-    """
-    if "cpose" not in decoded or "viewpoint" not in decoded:
-        cpose, viewpoint = geometry.canonicalise(decoded["pose"], right)
-        decoded = {"cpose": cpose, "viewpoint": viewpoint} | decoded
-    decoded["viewpoint"] = geometry.nearest_rotation(decoded["viewpoint"])
-    return {name: decoded[name].float() for name in DECODED if name in decoded}
+        return factors_of(self.vae, written)

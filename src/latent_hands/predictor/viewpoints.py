@@ -12,8 +12,9 @@ from latent_hands.hand.geodesic import rotations_between
 from latent_hands.paper.latent import Latent
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.hand_factors import with_canonical
 from latent_hands.predictor.sources import Source, as_batch
-from latent_hands.predictor.trained_graph import TrainedGraph, with_canonical
+from latent_hands.predictor.trained_graph import TrainedGraph
 
 
 def viewed(graph: TrainedGraph, source: Source | Latent) -> Batch:

@@ -10,7 +10,8 @@ from torch import Tensor
 from latent_hands.data.augmentation import Augmentation, appearance
 from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.data.augmentation.occluders import occlude
-from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, Motion, image_keys
+from latent_hands.data.labels import LABELS, Crops, ImageLabel, Label, image_keys
+from latent_hands.data.motion import Motion
 from latent_hands.data.windows import Windows, available, check_keys
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
