@@ -15,9 +15,11 @@ from latent_hands.beyond.painter import (
 )
 from latent_hands.networks.spec import DECODERS, Precision, Request, image_autocast
 
+TAPS = (-1 / 16, 4 / 16, 10 / 16, 4 / 16, -1 / 16)
+
 
 class FinePainter(nn.Module):
-    """Vector and pose -> image in [-1, 1]: the image of a painter of half the size, and detail.
+    """Vector and pose -> image in [-1, 1]: the smoothed image of a painter of half the size, and detail.
 
     Convolutions at half the image's resolution give the detail. They read the small image, the features that
     its hand was painted from, and the drawn bones. Before training the detail is zero, so a trained painter
@@ -61,15 +63,28 @@ class FinePainter(nn.Module):
     ) -> Float[Tensor, "batch channels px px"]:
         """Return the image (batch, channels, size_px, size_px), float32; `pose` is in bone lengths."""
         features = self.coarse.features(z, side, pose)
-        small = self.coarse.compose(self.coarse.scene(z, side), features)
+        small = smooth(self.coarse.compose(self.coarse.scene(z, side), features))
         z = z if side is None else torch.cat([z, side], dim=1)
         with image_autocast(z.device, self.precision):
-            carried = enlarge(self.carry(features))
+            carried = enlarge(smooth(self.carry(features)))
             bones = draw_bones(pose, self.size_px // 2)
             parts = [part.to(carried.dtype) for part in (carried, small, bones)]
             x = torch.relu(self.first(torch.cat(parts, dim=1), z))
             detail = self.paint(self.block(x, z))
         return (enlarge(small) + detail.float()).clamp(-1, 1)
+
+
+def smooth(image: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
+    """Remove alternating pixels, which upsampling leaves and which would be dots in the larger image.
+
+    The filter has a zero at the highest frequency and is maximally flat at the lowest.
+    """
+    for dim in (2, 3):
+        size, reach = image.shape[dim], len(TAPS) // 2
+        ends = [image.narrow(dim, at, 1) for at in (0, size - 1)]
+        wide = torch.cat([*[ends[0]] * reach, image, *[ends[1]] * reach], dim=dim)
+        image = torch.stack([tap * wide.narrow(dim, i, size) for i, tap in enumerate(TAPS)]).sum(dim=0)
+    return image
 
 
 def enlarge(image: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c _ _"]:
