@@ -44,7 +44,7 @@ class Presence:
         score: weight of the log-odds of a hand that the detector states.
         spread: weight of the logarithm of the mean spread of the joints, in bone lengths.
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
-        overlap: weight of the overlap (IoU) of the joints' box with the detector's box.
+        overlap: weight of the overlap (intersection over union) of the joints' box with the detector's box.
         threshold: smallest probability of a hand that is kept.
         side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
         decoded: weight of the log-odds of a hand that the model decodes, if a decoder writes `presence`.
