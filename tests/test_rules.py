@@ -13,11 +13,13 @@ from latent_hands.data.whole_images import hands_by_image
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
 from latent_hands.evaluation import observing, rules
+from latent_hands.evaluation.confidence import CUT_FOUND, CUT_GIVEN, FOUND, GIVEN, WRONG_SIDE, ReadHand
 from latent_hands.evaluation.cutting import cut_through
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
 from latent_hands.evaluation.observing import Observations, observe
 from latent_hands.evaluation.rules import (
     LabelledImages,
+    by_reading,
     calibrate_rules,
     fit_confidence,
     fit_handedness,
@@ -78,6 +80,33 @@ def test_a_fitted_confidence_is_reliable_on_other_hands():
     assert found["hands"] == 3000
 
 
+def readings_of(weights: dict[str, float], kind: str, data: str, count: int) -> list[ReadHand]:
+    return [ReadHand(kind, *row, data) for row in rows_of(weights, count)]
+
+
+def test_a_confidence_is_measured_by_data_set_and_kind_of_reading():
+    """Half of the readings of each kind is in each half. The run's own rule is too sure of itself."""
+    weights = dict.fromkeys(("bias", *NAMES), 0.0) | {"bias": 0.4, "spread": -1.0, "given": 0.5}
+    sure = Confidence(**weights | {"bias": 1.4})
+    halves = [
+        readings_of(weights, FOUND, "a", 1500)
+        + readings_of(weights, GIVEN, "b", 500)
+        + readings_of(weights | {"bias": -3.0}, WRONG_SIDE, "a", 500)
+        for _ in range(2)
+    ]
+    rows = {(row.data, row.kind): row for row in by_reading(*halves, sure)}
+    assert [row.readings for row in rows.values()] == [3000, 1000, 1000]
+    for of in (("a", FOUND), ("b", GIVEN)):
+        row = rows[of]
+        assert row.difference["fitted"] < 0.03
+        assert row.expected["fitted"] == pytest.approx(row.observed, abs=0.03)
+        assert row.difference["own"] == pytest.approx(row.expected["own"] - row.observed, abs=0.03)
+        assert row.expected["own"] > row.observed + 0.1
+    wrong = rows["a", WRONG_SIDE]  # not fitted: the rule expects as much as of other readings
+    assert wrong.expected["fitted"] > wrong.observed + 0.3
+    assert by_reading(*halves, None)[0].expected.keys() == {"fitted"}
+
+
 def test_features_that_name_the_side_are_found():
     rows = [({n: float(RNG.normal()) for n in SCALARS}, 1.0) for _ in range(2000)]
     for features, _ in rows:
@@ -136,16 +165,16 @@ def test_hands_are_observed_beside_their_labels(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(observing, "LEAST_PX", 0.0)
     seen = observe(model, images, complete=True)
     assert len(seen.handedness) == 1
-    assert [features["given"] for features, _ in seen.confidence[:2]] == [
-        1,
-        0,
-    ]  # and a cut copy if it is found
+    kinds = [each.kind for each in seen.confidence]
+    assert kinds in ([FOUND, GIVEN, WRONG_SIDE], [FOUND, GIVEN, WRONG_SIDE, CUT_FOUND, CUT_GIVEN])
+    assert [each.features["given"] for each in seen.confidence[:3]] == [0, 1, 1]
     assert [target for _, target in seen.presence] == [1, 0]
-    assert 0 <= seen.confidence[0][1] <= 1
+    assert 0 <= seen.confidence[0].share <= 1
     assert len(observe(model, images, complete=False).presence) == 1
     without = observe(model, images, complete=True, use_detector=False)
     assert without.presence == []
-    assert without.confidence[0][0]["score"] == 0
+    assert [each.kind for each in without.confidence] == [GIVEN, WRONG_SIDE]
+    assert without.confidence[0].features["score"] == 0
     empty = observe(model, {samples[1].image: []}, complete=True)
     assert len(empty.images_without) == len(empty.presence) / 2 == 1
 
@@ -167,12 +196,16 @@ def test_a_cut_image_keeps_joints_on_their_pixels_and_rays(seed, tmp_path: Path)
 def test_a_run_keeps_its_rules(tmp_path: Path, monkeypatch):
     run, samples = tiny_run(tmp_path / "run", PLACEMENT), painted_hands(tmp_path, 12)
     monkeypatch.setattr(rules, "_half", lambda path, hands: int(path.stem) % 2)
-    sets, shown = [LabelledImages(hands_by_image(samples), complete=False)], []
+    sets, shown = [LabelledImages(hands_by_image(samples), complete=False, name="painted")], []
     progress = lambda work, done, count: shown.append((work, done, count))  # noqa: E731
     before = (run / "experiment.toml").read_bytes()
     found = calibrate_rules(run, sets, 1.5, use_detector=False, progress=progress)
     assert (run / "experiment.toml").read_bytes() == before
     assert shown[-1] == ("set 1, half 2", 6, 6)
+    assert [(row.data, row.kind, row.readings) for row in found.readings] == [
+        ("painted", GIVEN, 12),
+        ("painted", WRONG_SIDE, 12),
+    ]
     assert calibrate_rules(run, sets, 1.5, use_detector=False, write=True) == found
     experiment = load_run(run)[1]
     assert (experiment.confidence, experiment.handedness) == (found.confidence, found.handedness)

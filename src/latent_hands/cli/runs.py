@@ -111,7 +111,9 @@ def calibrate(
     are an error.
 
     With --rules, the command also fits the rules for the side, the presence and the confidence of found hands
-    (docs/whole_images.md). Data sets whose names end in "-hands" must label all hands of their images,
+    (docs/whole_images.md). It prints how reliable the confidence is, by set: of hands as they are found, with
+    box and side given, cut by the border of the image, and with the wrong side given, which is not fitted.
+    Data sets whose names end in "-hands" must label all hands of their images,
     because other detections count as false.
 
     Args:
@@ -161,7 +163,21 @@ def print_rules(rules: "FittedRules") -> None:
     found = rules.reliability
     rows = [[f"{p:.2f}", f"{o:.2f}", str(n)] for p, o, n in found["reliability"]]
     title = f"share of joints within 30 mm; mean difference {found['calibration_error']:.3f}"
-    print_table(["expected", "observed", "hands"], rows, title)
+    print_table(["expected", "observed", "readings"], rows, title)
+    names = list(rules.readings[0].expected)
+    rows = [
+        [
+            f"{each.data}, {each.kind}",
+            f"{each.readings:,}",
+            f"{each.observed:.3f}",
+            *(f"{each.expected[name]:.3f}" for name in names),
+            *(f"{each.difference[name]:.3f}" for name in names),
+        ]
+        for each in rules.readings
+    ]
+    heads = [f"{what}: {name}" for what in ("expected", "difference") for name in names]
+    title = "confidence by reading; own: the run's rule, fitted: the rule of the other half"
+    print_table(["readings", "number", "observed", *heads], rows, title)
 
 
 def _labelled(name: str, root: Path, split: str, limit: int | None) -> "LabelledImages":
@@ -173,4 +189,4 @@ def _labelled(name: str, root: Path, split: str, limit: int | None) -> "Labelled
     complete = name.endswith("-hands")
     images = images_of(root, split)[:limit] if complete else []
     hands = hands_by_image(find_samples(name, root, split, (), limit), images)
-    return LabelledImages({path: hands[path] for path in images} if complete else hands, complete)
+    return LabelledImages({path: hands[path] for path in images} if complete else hands, complete, name)

@@ -1,7 +1,7 @@
 """Observing found hands beside their labels: the features and targets that rules are fitted to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -14,6 +14,7 @@ from latent_hands.data.palm import palm_visible, palm_xyz_mm
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.confidence import CUT_FOUND, CUT_GIVEN, FOUND, GIVEN, WRONG_SIDE, ReadHand
 from latent_hands.evaluation.cutting import cut_through
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
@@ -44,14 +45,14 @@ class Observations:
 
     handedness: target 1 (features are turned such that the truth is a right hand).
     presence: target 1 for a detection that is a labelled hand, 0 for any other. Small ones do not count.
-    confidence: target is the share of joints within 30 mm. Each hand counts as it is found, on the side that
-        is chosen, and as it is read with its box and side given; once more where the image's border cuts it.
+    confidence: each hand as it is found, on the side that is chosen, and as it is read with its side given,
+        the right one and the wrong one; once more where the image's border cuts it.
     images_without: features of the detections in each image without hands.
     """
 
     handedness: Rows
     presence: Rows
-    confidence: Rows
+    confidence: list[ReadHand]
     images_without: list[list[dict[str, float]]]
 
     def __add__(self, other: "Observations") -> "Observations":
@@ -65,6 +66,7 @@ def observe(
     complete: bool,
     use_detector: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    data: str = "",
 ) -> Observations:
     """Find the hands of images, and compare them with the labels.
 
@@ -74,6 +76,7 @@ def observe(
         complete: whether all hands of these images are labelled, so that any other detection is false.
         use_detector: whether boxes are detected; otherwise they are those of the labelled joints.
         progress: function that is called with (number of images done, number of all images).
+        data: the name of the data set.
     """
     seen = Observations([], [], [], [])
     for done, (path, labelled) in enumerate(images.items(), 1):
@@ -105,6 +108,7 @@ def observe(
             seen.images_without.append(false)
         if progress is not None:
             progress(done, len(images))
+    seen.confidence = [replace(each, data=data) for each in seen.confidence]
     return seen
 
 
@@ -120,7 +124,10 @@ def _add_hand(
         seen.presence.append(
             (presence_features(reading, detection.box_px, detection.score, model.crop_px), 1.0)
         )
-    _add_confidence(seen, model, hand, detection, {"left": left, "right": right})
+    readings: dict[Handedness, Reading] = {"left": left, "right": right}
+    _add_confidence(seen, model, hand, detection, readings, FOUND, GIVEN)
+    wrong = left if is_right else right
+    _add_reading(seen, model, hand, wrong, None, WRONG_SIDE)
 
 
 def _add_cut(seen: Observations, model: Model, rgb: Rgb, hands: Sequence[Sample]) -> None:
@@ -131,7 +138,8 @@ def _add_cut(seen: Observations, model: Model, rgb: Rgb, hands: Sequence[Sample]
     photos = [Photo(rgb, s, crop_of_box(found.box_px), camera.K) for _, found in pairs for s in HANDEDNESS]
     readings = iter(read_twice(model, photos, draws=DRAWS))
     for hand, found in pairs:
-        _add_confidence(seen, model, hand, found, {side: next(readings) for side in HANDEDNESS})
+        of_side: dict[Handedness, Reading] = {side: next(readings) for side in HANDEDNESS}
+        _add_confidence(seen, model, hand, found, of_side, CUT_FOUND, CUT_GIVEN)
 
 
 def _add_confidence(
@@ -140,17 +148,24 @@ def _add_confidence(
     hand: Sample,
     detection: Detection | None,
     readings: Mapping[Handedness, Reading],
+    found: str,
+    given: str,
 ) -> None:
-    """Add a hand as it is found, if it is, and as it is read with its side given."""
-    given = readings["right" if hand.side == "right" else "left"]
-    cases: list[tuple[Reading, float | None]] = [(given, None)]
+    """Add a hand as it is found, if it is, and as it is read with its side given: readings of these kinds."""
     if detection is not None:
         chosen = choose(readings, detection.right, model.experiment.handedness)
-        cases.append((chosen, detection.score))
-    for reading, score in cases:
-        if (found := _share_right(model, hand, reading)) is not None:
-            share, bone_mm = found
-            seen.confidence.append((confidence_features(reading, bone_mm, score, model.crop_px), share))
+        _add_reading(seen, model, hand, chosen, detection.score, found)
+    _add_reading(seen, model, hand, readings["right" if hand.side == "right" else "left"], None, given)
+
+
+def _add_reading(
+    seen: Observations, model: Model, hand: Sample, reading: Reading, score: float | None, kind: str
+) -> None:
+    """Add a reading of a hand if its labels show how right it is. `score` is None where the box was given."""
+    if (found := _share_right(model, hand, reading)) is not None:
+        share, bone_mm = found
+        features = confidence_features(reading, bone_mm, score, model.crop_px)
+        seen.confidence.append(ReadHand(kind, features, share))
 
 
 def _share_right(model: Model, hand: Sample, reading: Reading) -> tuple[float, float] | None:

@@ -13,6 +13,7 @@ from latent_hands.configuration import Confidence, Handedness, Presence
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.confidence import ReadHand, ReliabilityRow, reliability_rows, to_fit
 from latent_hands.evaluation.logistic import calibration_error, fit_logistic, reliability, sigmoid
 from latent_hands.evaluation.observing import LEAST_PX, Observations, Rows, observe
 from latent_hands.predictor import Model
@@ -34,6 +35,7 @@ class LabelledImages:
 
     images: Mapping[Path, Sequence[Sample]]
     complete: bool
+    name: str = ""
 
 
 def fit_handedness(rows: Rows) -> Handedness:
@@ -74,6 +76,8 @@ class FittedRules:
         handedness, presence, confidence: the rules.
         side_right: share of hands whose side is right, by the default rule and by the fitted one.
         reliability: `report` of the confidence.
+        readings: how reliable the confidence is, by data set and kind of reading: that of the run ("own"),
+            and that of rules each fitted to the other half ("fitted").
         presence_kept: share of labelled hands that are kept, of those that were detected; None without a
             rule.
     """
@@ -83,26 +87,42 @@ class FittedRules:
     confidence: Confidence
     side_right: tuple[float, float]
     reliability: dict[str, Any]
+    readings: list[ReliabilityRow]
     presence_kept: float | None
 
 
-def fit_rules(fitted: Observations, other: Observations) -> FittedRules:
+def fit_rules(fitted: Observations, other: Observations, own: Confidence | None = None) -> FittedRules:
     """Fit all rules to some observations and measure them on others; the rules returned are fitted to both.
 
-    Raises HandsError if one of them has no hand.
+    `own` is the confidence of the run, which is measured, too. Raises HandsError if one of them has no hand.
     """
     for seen in (fitted, other):
         if not seen.confidence:
             raise HandsError("there is no hand with 3D joints to fit the rules to; give more labelled images")
-    handedness, confidence = fit_handedness(fitted.handedness), fit_confidence(fitted.confidence)
+    handedness, confidence = fit_handedness(fitted.handedness), fit_confidence(to_fit(fitted.confidence))
     rule = fit_presence(fitted)
     sides = [float((predictions(each, other.handedness) > 0.5).mean()) for each in (Handedness(), handedness)]
     hands = [row for row in other.presence if row[1] == 1]
     kept = float((predictions(rule, hands) >= rule.threshold).mean()) if rule and hands else None
-    measured = (sides[0], sides[1]), report(confidence, other.confidence), kept
+    reliable = report(confidence, to_fit(other.confidence))
+    measured = (sides[0], sides[1]), reliable, by_reading(fitted.confidence, other.confidence, own), kept
     both = fitted + other
-    rules = fit_handedness(both.handedness), fit_presence(both), fit_confidence(both.confidence)
+    rules = fit_handedness(both.handedness), fit_presence(both), fit_confidence(to_fit(both.confidence))
     return FittedRules(*rules, *measured)
+
+
+def by_reading(
+    half: Sequence[ReadHand], other: Sequence[ReadHand], own: Confidence | None
+) -> list[ReliabilityRow]:
+    """Return how reliable the rule of each half is on readings of the other, and a run's own rule on all."""
+    expected = {} if own is None else {"own": _confidences(own, (*half, *other))}
+    of_half, of_other = (fit_confidence(to_fit(readings)) for readings in (half, other))
+    expected["fitted"] = _confidences(of_other, half) + _confidences(of_half, other)
+    return reliability_rows((*half, *other), expected)
+
+
+def _confidences(rule: Confidence, readings: Sequence[ReadHand]) -> list[float]:
+    return _probabilities(rule, [each.features for each in readings])
 
 
 def calibrate_rules(
@@ -136,8 +156,8 @@ def calibrate_rules(
         for half in range(2):
             images = {path: hands for path, hands in each.images.items() if _half(path, hands) == half}
             advance = partial(progress, f"set {number}, half {half + 1}") if progress else None
-            halves[half] += observe(model, images, each.complete, use_detector, advance)
-    rules = fit_rules(*halves)
+            halves[half] += observe(model, images, each.complete, use_detector, advance, each.name)
+    rules = fit_rules(halves[0], halves[1], model.experiment.confidence)
     if write:
         write_rules(run, rules)
     return rules
