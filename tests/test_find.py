@@ -8,7 +8,7 @@ import torch
 from found_hands import BOX, OTHER, Found, calls, detection
 from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 
-from latent_hands.configuration import Confidence, Handedness, Presence
+from latent_hands.configuration import Confidence, Presence, SideRule
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import crop_of_box, iou
 from latent_hands.hand.camera import project
@@ -175,10 +175,10 @@ def test_mirroring_twice_changes_nothing(model, image):
 def test_sides_are_judged_alike(model, image):
     """What speaks for a right hand speaks against a left one as much."""
     left, right = read(model, [Photo.open(image, side, BOX) for side in ("left", "right")], draws=4)
-    rule = Handedness(spread=-3.0, uv_spread=-1.0, disagreement=-2.0, nats=-0.1)
+    rule = SideRule(spread=-3.0, uv_spread=-1.0, disagreement=-2.0, nats=-0.1)
     one, other = right_probability(rule, left, right, 0.7), right_probability(rule, right, left, 0.3)
     assert one + other == pytest.approx(1)
-    detector_only = Handedness(spread=0.0)
+    detector_only = SideRule(spread=0.0)
     assert right_probability(detector_only, left, right, 0.7) == pytest.approx(0.7)
 
 

@@ -8,7 +8,7 @@ import pytest
 from painted_hands import painted_hands
 from tiny_models import PLACEMENT, tiny_model, tiny_run
 
-from latent_hands.configuration import Confidence, Handedness
+from latent_hands.configuration import Confidence, SideRule
 from latent_hands.data.whole_images import hands_by_image
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
@@ -32,7 +32,7 @@ from latent_hands.hand.boxes import box_of_joints
 from latent_hands.predictor.judging import probability
 from latent_hands.runs.folder import load_run
 
-SCALARS = list(asdict(Handedness()))
+SCALARS = list(asdict(SideRule()))
 RNG = np.random.default_rng(0)
 NAMES = ("spread", "disagreement", "score", "side_px", "side", "outside", "given")
 
@@ -114,7 +114,7 @@ def test_features_that_name_the_side_are_found():
     rule = fit_handedness(rows)
     assert (predictions(rule, rows) > 0.5).mean() > 0.9
     assert rule.nats > 0.5
-    assert fit_handedness([(dict.fromkeys(asdict(Handedness()), 0.0), 1.0)]) == Handedness()
+    assert fit_handedness([(dict.fromkeys(asdict(SideRule()), 0.0), 1.0)]) == SideRule()
 
 
 def test_few_images_without_hands_have_one():

@@ -11,7 +11,7 @@ from tiny_models import PLACEMENT, noise_image, tiny_model
 
 from latent_hands.build.graph import build_vae
 from latent_hands.build.phases import build_phases
-from latent_hands.configuration import Handedness, load_experiment
+from latent_hands.configuration import SideRule, load_experiment
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.augmentation.augment import augment, draw_warps
 from latent_hands.data.batches import Batches
@@ -146,7 +146,7 @@ def with_side(model, log_odds: float, detector: float = 0.0):
     with torch.no_grad():
         last.weight.zero_()
         last.bias.fill_(log_odds)
-    rule = Handedness(detector=detector, side=1.0, spread=0.0)
+    rule = SideRule(detector=detector, side=1.0, spread=0.0)
     model.experiment = replace(model.experiment, handedness=rule)
     return model
 

@@ -64,9 +64,9 @@ class Adversarial:
         with frozen(self.network):
             fooled = mean_score(self.network(output))
         true, decoded = self.network(truth), self.network(output.detach())
-        told = [mean_score(hinge(true)), mean_score(hinge([-score for score in decoded]))]
+        separated = [mean_score(hinge(true)), mean_score(hinge([-score for score in decoded]))]
         terms = {self.name: (image.truth[0].numel() * fooled, self.weight)}
-        terms[f"discriminator_{self.decoder}"] = torch.stack(told).sum(dim=0), 1.0
+        terms[f"discriminator_{self.decoder}"] = torch.stack(separated).sum(dim=0), 1.0
         return [Term(n, average(values, evaluation.batch), weight) for n, (values, weight) in terms.items()]
 
     def encoders(self) -> tuple[str, ...]:

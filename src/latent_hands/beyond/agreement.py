@@ -31,7 +31,7 @@ class Agreement:
     def terms(self, evaluation: Evaluation) -> list[Term]:
         """Return `agree_<encoder>` for each label encoder."""
         return [
-            Term(f"agree_{arrow}", average(disagreement(evaluation, arrow), evaluation.batch), -weight)
+            Term(f"agree_{arrow}", average(divergence(evaluation, arrow), evaluation.batch), -weight)
             for arrow, weight in self.weights.items()
         ]
 
@@ -51,7 +51,7 @@ class Agreement:
                     )
 
 
-def disagreement(evaluation: Evaluation, arrow: str) -> Float[Tensor, " batch"]:
+def divergence(evaluation: Evaluation, arrow: str) -> Float[Tensor, " batch"]:
     """Return KL(q(z_f | label) || posterior) of each sample, summed over the label encoder's factors f.
 
     It is 0 for samples whose label is unknown (NaN).

@@ -61,10 +61,9 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
 def check_arrows(experiment: Experiment, vae: DisentangledVAE) -> None:
     """Raise HandsError naming the key if [algorithm] or [supervision] name an unknown arrow."""
     algorithm = experiment.algorithm
-    embed = algorithm.embed if isinstance(algorithm, EMBEDDING) else ()
     for key, arrows, find in (
         ("[algorithm] encode", algorithm.encode, vae.encoder),
-        ("[algorithm] embed", embed, vae.encoder),
+        ("[algorithm] embed", embedded(algorithm), vae.encoder),
         ("[supervision] weak", experiment.supervision.weak, vae.decoder),
     ):
         for arrow in arrows:

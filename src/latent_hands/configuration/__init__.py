@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         packaged_experiments,
         write_experiment,
     )
-    from latent_hands.configuration.rules import Confidence, Handedness, Presence
+    from latent_hands.configuration.rules import Confidence, Presence, SideRule
     from latent_hands.configuration.settings import (
         Data,
         DecoderArrow,
@@ -31,10 +31,10 @@ __all__ = [
     "DecoderArrow",
     "EncoderArrow",
     "Experiment",
-    "Handedness",
     "PhasePlan",
     "Presence",
     "Sampling",
+    "SideRule",
     "Supervision",
     "Training",
     "find_experiment",
@@ -52,7 +52,7 @@ __getattr__ = lazily(
         "DecoderArrow": "settings",
         "EncoderArrow": "settings",
         "Experiment": "settings",
-        "Handedness": "rules",
+        "SideRule": "rules",
         "PhasePlan": "settings",
         "Presence": "rules",
         "Sampling": "settings",

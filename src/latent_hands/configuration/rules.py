@@ -9,7 +9,7 @@ Coefficient = Annotated[float, Range(-1000.0, 1000.0)]
 
 
 @dataclass(frozen=True)
-class Handedness:
+class SideRule:
     """The section [handedness]: the side of a hand if the detector is not certain.
 
     The log-odds of a right hand are the sum of these weights times features. The crop is read as a left and

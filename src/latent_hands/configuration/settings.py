@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from latent_hands.beyond import OBJECTIVES
 from latent_hands.configuration.algorithm import Algorithm, Count, Weight, is_finished
-from latent_hands.configuration.rules import Confidence, Handedness, Presence
+from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.augmentation import Augmentation
 from latent_hands.errors import HandsError
 from latent_hands.networks import Networks
@@ -224,7 +224,7 @@ class Experiment:
     phases: dict[str, PhasePlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
     sampling: Sampling = field(default_factory=Sampling)
-    handedness: Handedness = field(default_factory=Handedness)
+    handedness: SideRule = field(default_factory=SideRule)
     presence: Presence | None = None
     confidence: Confidence | None = None
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from latent_hands.configuration import Confidence, Handedness, Presence
+from latent_hands.configuration import Confidence, Presence, SideRule
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
@@ -38,9 +38,9 @@ class LabelledImages:
     name: str = ""
 
 
-def fit_handedness(rows: Rows) -> Handedness:
+def fit_handedness(rows: Rows) -> SideRule:
     """Fit the rule of the side. What the hands do not decide keeps its default."""
-    return Handedness(**_fitted(Handedness, rows, 1.0, weights_of(Handedness())))
+    return SideRule(**_fitted(SideRule, rows, 1.0, weights_of(SideRule())))
 
 
 def fit_confidence(rows: Rows) -> Confidence:
@@ -82,7 +82,7 @@ class FittedRules:
             rule.
     """
 
-    handedness: Handedness
+    handedness: SideRule
     presence: Presence | None
     confidence: Confidence
     side_right: tuple[float, float]
@@ -101,7 +101,7 @@ def fit_rules(fitted: Observations, other: Observations, own: Confidence | None 
             raise HandsError("there is no hand with 3D joints to fit the rules to; give more labelled images")
     handedness, confidence = fit_handedness(fitted.handedness), fit_confidence(to_fit(fitted.confidence))
     rule = fit_presence(fitted)
-    sides = [float((predictions(each, other.handedness) > 0.5).mean()) for each in (Handedness(), handedness)]
+    sides = [float((predictions(each, other.handedness) > 0.5).mean()) for each in (SideRule(), handedness)]
     hands = [row for row in other.presence if row[1] == 1]
     kept = float((predictions(rule, hands) >= rule.threshold).mean()) if rule and hands else None
     reliable = report(confidence, to_fit(other.confidence))

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from latent_hands.configuration.rules import Confidence, Presence
-from latent_hands.configuration.rules import Handedness as SideRule
+from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.cutting import cut_pixels
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise

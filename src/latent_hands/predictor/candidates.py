@@ -7,8 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from latent_hands.configuration.rules import Handedness as SideRule
-from latent_hands.configuration.rules import Presence
+from latent_hands.configuration.rules import Presence, SideRule
 from latent_hands.detection.detection import Detection
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import Box, crop_of_box, iou

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from latent_hands.configuration.rules import Confidence, Handedness, Presence
+from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.hand.boxes import Box, crop_of_box, iou
 from latent_hands.predictor.crop import MOST_CHANGE, CropReading
 
@@ -12,7 +12,7 @@ LEAST = 1e-3
 """Smaller values of a feature are replaced by this before the logarithm is taken, in bone lengths."""
 LIMITS = ("threshold", "least_score", "least_px")
 """Settings of rules that are not weights."""
-Rule = Handedness | Presence | Confidence
+Rule = SideRule | Presence | Confidence
 CERTAIN = 0.999
 """Probabilities of a detector are clipped to 1 - CERTAIN and CERTAIN."""
 
@@ -31,7 +31,7 @@ class Judge:
     crop_px: int
     frame: str
     convention: str
-    handedness: Handedness
+    handedness: SideRule
     presence: Presence | None = None
     confidence: Confidence | None = None
 
@@ -48,7 +48,7 @@ def probability_of(odds: float) -> float:
 
 
 def side_features(left: CropReading | None, right: CropReading | None, detected: float) -> dict[str, float]:
-    """Return the features of `Handedness` for one crop, read as both hands, or as one of them.
+    """Return the features of `SideRule` for one crop, read as both hands, or as one of them.
 
     A crop that is read as one hand has the log-odds of its side alone. `detected` is the probability of a
     right hand by the detector, 0.5 if it is not known.
@@ -72,7 +72,7 @@ def probability(rule: Rule, features: Mapping[str, float]) -> float:
 
 
 def right_probability(
-    rule: Handedness, left: CropReading | None, right: CropReading | None, detected: float = 0.5
+    rule: SideRule, left: CropReading | None, right: CropReading | None, detected: float = 0.5
 ) -> float:
     """Return the probability that a hand is a right one, from its crop read as both hands, or as one.
 

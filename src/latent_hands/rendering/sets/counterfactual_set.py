@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
@@ -56,7 +55,7 @@ class CounterfactualPlan(Plan):
         framing = Framing(self.size_px, self.scene_size, self.joints, self.defocus)
         shots = draw_block(seed, split, job, framing)
         for scene in {shot.scene.index: shot.scene for shot in shots}.values():
-            write_tags(folder, scene, tag_kinds(self.factor_tags))
+            write_tags(folder, scene, self.tags())
         numbered = zip(shots, self.images(split, job), strict=True)
         return [write_shot(folder, s.scene, s.hand(), number) | s.record() for s, number in numbered]
 

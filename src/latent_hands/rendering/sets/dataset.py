@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.rendering.pose_file import PoseSource
-from latent_hands.rendering.scene import defocused, sample_scene
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.rendering.sets.shots import write_shots
-from latent_hands.rendering.sets.tags import write_tags
-from latent_hands.rendering.variety import EVERYTHING, Variety, check_variety, varied
+from latent_hands.rendering.variety import EVERYTHING, Variety, check_variety
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +36,9 @@ class ScenesPlan(Plan):
         first = job * self.poses_per_scene
         return range(first, min(first + self.poses_per_scene, self.images_of(split)))
 
-    def scenes(self, split: str, job: int) -> range:
-        """Return the number of the scene, which is the job's."""
-        return range(job, job + 1)
-
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write the files of one scene, and return one record for each image."""
-        scene = sample_scene(self.seed, split, job, self.size_px, self.scene_size, convention=self.joints)
-        scene = varied(scene, self.seed, self.variety)
-        if self.defocus is not None:
-            scene = defocused(scene, self.seed, self.defocus)
-        write_tags(folder, scene, tag_kinds(self.factor_tags))
+        scene = self.begin_scene(folder, split, job, self.variety)
         return write_shots(folder, scene, self.seed, self.images(split, job), self.poses)
 
     def check(self) -> None:

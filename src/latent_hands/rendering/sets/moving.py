@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.rendering.movement import sample_movement
-from latent_hands.rendering.scene import defocused, plain, sample_scene, scene_rng
+from latent_hands.rendering.scene import plain, scene_rng
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.rendering.sets.shots import write_shot
-from latent_hands.rendering.sets.tags import write_tags
-from latent_hands.rendering.variety import EVERYTHING, Variety, check_variety, varied
+from latent_hands.rendering.variety import EVERYTHING, Variety, check_variety
 
 MOVEMENT = 2**31 + 1000
 """Key of the random stream of a sequence's path and noise."""
@@ -49,17 +47,9 @@ class MovingPlan(Plan):
         """Return the numbers of a sequence's images, in the order of time."""
         return range(job * self.frames, (job + 1) * self.frames)
 
-    def scenes(self, split: str, job: int) -> range:
-        """Return the number of the sequence's scene."""
-        return range(job, job + 1)
-
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write the files of one sequence, and return one record for each image."""
-        scene = sample_scene(self.seed, split, job, self.size_px, self.scene_size, convention=self.joints)
-        scene = varied(scene, self.seed, self.variety)
-        if self.defocus is not None:
-            scene = defocused(scene, self.seed, self.defocus)
-        write_tags(folder, scene, tag_kinds(self.factor_tags))
+        scene = self.begin_scene(folder, split, job, self.variety)
         rng = scene_rng(self.seed, split, job, MOVEMENT)
         movement = sample_movement(scene, rng, self.frames / self.fps)
         records = []

@@ -10,8 +10,10 @@ from latent_hands.data.readers.rendered_record import RECORD
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
 from latent_hands.rendering.rays.kernels import load_kernels
-from latent_hands.rendering.scene import check_settings, plain
+from latent_hands.rendering.scene import Scene, check_settings, defocused, plain, sample_scene
 from latent_hands.rendering.sets.shots import KINDS
+from latent_hands.rendering.sets.tags import write_tags
+from latent_hands.rendering.variety import Variety, varied
 
 MOST_DEFOCUS = 0.5
 MOST_IMAGES = 10_000_000
@@ -61,9 +63,9 @@ class Plan(ABC):
     def images(self, split: str, job: int) -> range:
         """Return the numbers of a job's images."""
 
-    @abstractmethod
     def scenes(self, split: str, job: int) -> range:
-        """Return the numbers of a job's scenes, which are the numbers of its tag images."""
+        """Return the numbers of a job's scenes, which are those of its tag images: one, that of the job."""
+        return range(job, job + 1)
 
     def tags(self) -> tuple[str, ...]:
         """Return the folders of tag images."""
@@ -84,6 +86,15 @@ class Plan(ABC):
     @abstractmethod
     def render(self, folder: Path, split: str, job: int) -> list[dict[str, Any]]:
         """Write a job's files into the folder of its split, and return one record for each image."""
+
+    def begin_scene(self, folder: Path, split: str, job: int, variety: Variety) -> Scene:
+        """Write the tag images of the scene of a job, and return the scene."""
+        scene = sample_scene(self.seed, split, job, self.size_px, self.scene_size, convention=self.joints)
+        scene = varied(scene, self.seed, variety)
+        if self.defocus is not None:
+            scene = defocused(scene, self.seed, self.defocus)
+        write_tags(folder, scene, self.tags())
+        return scene
 
     def images_of(self, split: str) -> int:
         """Return the number of images of a split."""
