@@ -199,10 +199,9 @@ def without_learning(
 
     Raises HandsError for an arrow that the graph does not have.
     """
-    arrows = [f"encoders.{name}" for name in vae.encoders] + [f"decoders.{name}" for name in vae.decoders]
     for name in frozen:
-        if name not in arrows:
-            raise HandsError(f'[training] frozen: unknown arrow "{name}"; {did_you_mean(name, arrows)}')
+        if name not in vae.arrows:
+            raise HandsError(f'[training] frozen: unknown arrow "{name}"; {did_you_mean(name, vae.arrows)}')
 
     def kept(step: Step) -> Step:
         phi = tuple(arrow for arrow in step.phi if f"encoders.{arrow}" not in frozen)

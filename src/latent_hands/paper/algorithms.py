@@ -48,6 +48,11 @@ class Step:
         """Return all bounds of the step, each with its feed."""
         return (Part(self.bound, self.feed), *self.further)
 
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """Return the full names of the arrows that learn, as in `DisentangledVAE.arrows`."""
+        return (*(f"encoders.{name}" for name in self.phi), *(f"decoders.{name}" for name in self.theta))
+
 
 @dataclass(frozen=True)
 class Phase:

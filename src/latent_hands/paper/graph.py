@@ -117,6 +117,12 @@ class DisentangledVAE(nn.Module):
         """Return the modalities that decoders write, each once."""
         return tuple(dict.fromkeys(self.decoder(name).writes for name in self.decoders))
 
+    @property
+    def arrows(self) -> dict[str, Encoder | Decoder]:
+        """Return all arrows by their full names, "encoders.NAME" and "decoders.NAME"."""
+        arrows: dict[str, Encoder | Decoder] = {f"encoders.{n}": self.encoder(n) for n in self.encoders}
+        return arrows | {f"decoders.{n}": self.decoder(n) for n in self.decoders}
+
     def encoder(self, arrow: str) -> Encoder:
         """Return the encoder of that name. Raises HandsError if there is none."""
         return find_arrow("encoder", arrow, self.encoders)  # pyright: ignore[reportReturnType]

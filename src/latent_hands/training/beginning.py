@@ -46,19 +46,15 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
     Raises HandsError if no arrow is common, if one has another size, or if one of `only` is not common.
     """
     source, _ = load_run(run)
-    common = []
-    for role, arrows, given in (
-        ("encoders", vae.encoders, source.encoders),
-        ("decoders", vae.decoders, source.decoders),
-    ):
-        for name, arrow in arrows.items():
-            if name not in given or (only and f"{role}.{name}" not in only):
-                continue
-            weights, own = grown(arrow, given[name]), arrow.state_dict()
-            if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
-                raise HandsError(f"{role}.{name} of {run} has another size: a run cannot start with it")
-            arrow.load_state_dict(weights)
-            common.append(f"{role}.{name}")
+    given, common = source.arrows, []
+    for name, arrow in vae.arrows.items():
+        if name not in given or (only and name not in only):
+            continue
+        weights, own = grown(arrow, given[name]), arrow.state_dict()
+        if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
+            raise HandsError(f"{name} of {run} has another size: a run cannot start with it")
+        arrow.load_state_dict(weights)
+        common.append(name)
     for name in only:
         if name not in common:
             raise HandsError(f'[training] start_with: "{name}" is not an arrow of this graph and of {run}')
@@ -141,7 +137,7 @@ def check_finished(experiment: Experiment, phases: tuple[Phase, ...], started: C
         return
     steps = [step for phase in phases for step in phase.steps]
     used = {f"decoders.{arrow}" for step in steps for arrow in step.bound.decoders}
-    learnt = {f"encoders.{arrow}" for step in steps for arrow in step.phi}
+    learnt = {name for step in steps for name in step.learning}
     objectives = [objective for step in steps for objective in step.bound.extra]
     used |= {f"encoders.{arrow}" for each in objectives for arrow in each.encoders()} - learnt
     for arrow in sorted(used - set(started)):
@@ -160,7 +156,7 @@ def check_convention(experiment: Experiment, phases: tuple[Phase, ...], started:
         return
     start, own = experiment.training.start, experiment.data.convention
     given = load_experiment(find_run(start) / EXPERIMENT, earlier=True).data.convention
-    learnt = {f"decoders.{arrow}" for phase in phases for step in phase.steps for arrow in step.theta}
+    learnt = {name for phase in phases for step in phase.steps for name in step.learning}
     joints = {f"decoders.{n}" for n, arrow in experiment.decoders.items() if arrow.writes not in image_keys()}
     kept = sorted((joints & set(started)) - learnt)
     if kept and given != own:

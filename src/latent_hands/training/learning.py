@@ -27,9 +27,8 @@ def let_learn(vae: DisentangledVAE, step: Step) -> None:
 
 def parameters(vae: DisentangledVAE, phase: Phase) -> dict[str, nn.Parameter]:
     """Return the parameters that any step of a phase trains, by name; those of objectives come last."""
-    arrows = {f"encoders.{name}." for step in phase.steps for name in step.phi}
-    arrows |= {f"decoders.{name}." for step in phase.steps for name in step.theta}
-    learned = {name: p for name, p in vae.named_parameters() if name.startswith(tuple(arrows))}
+    arrows = tuple(f"{name}." for step in phase.steps for name in step.learning)
+    learned = {name: p for name, p in vae.named_parameters() if name.startswith(arrows)}
     for name, network in networks([phase]).items():
         learned |= {f"objectives.{name}.{own}": p for own, p in network.named_parameters()}
     return learned
