@@ -1,12 +1,45 @@
 """The command render."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from tyro.conf import arg
 
 from latent_hands.cli.options import NewData, Shard, unset
 from latent_hands.errors import HandsError
+
+
+class Set(NamedTuple):
+    """A kind of rendered set.
+
+    Attributes:
+        function: what renders it, in `rendering.sets`.
+        options: the options that not every kind has.
+        content: what it consists of, in words.
+    """
+
+    function: str
+    options: tuple[str, ...]
+    content: str
+
+
+OF_SCENES = ("scene_size", "factor_tags", "defocus")
+SETS = {
+    "": Set(
+        "dataset.render_dataset",
+        (*OF_SCENES, "without", "poses_per_scene", "poses", "poses_share"),
+        "{count} training images",
+    ),
+    "--counterfactual": Set(
+        "counterfactual_set.render_counterfactual", OF_SCENES, "groups and grids of images"
+    ),
+    "--moving": Set(
+        "moving.render_moving", (*OF_SCENES, "without", "frames", "fps"), "sequences of a moving hand"
+    ),
+    "--whole-images": Set("whole_set.render_whole_images", ("no_hand",), "{count} whole training images"),
+}
+"""The sets, by the option that selects them."""
 
 
 def render(
@@ -95,51 +128,37 @@ def render(
         whole_images: Render whole images with any number of hands, without content tags.
         no_hand: The share of whole images without hands: faces, feet, bare arms, objects.
     """
-    from latent_hands.rendering.sets.dataset import render_dataset
     from latent_hands.rendering.variety import Variety
 
-    shared: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
-    shared |= {"scene_size": scene_size, "factor_tags": factor_tags or None, "defocus": defocus}
-    ordinary = {"poses_per_scene": poses_per_scene, "poses": poses, "poses_share": poses_share}
-    ordinary |= {"variety": Variety.without(*without) if without else None}
-    given: dict[str, Any] = {n: value for n, value in (shared | ordinary).items() if value is not None}
-    given |= {"seed": seed, "workers": workers, "convention": convention, "shard": shard}
-    if counterfactual + moving + whole_images > 1:
+    kinds = {"--counterfactual": counterfactual, "--moving": moving, "--whole-images": whole_images}
+    chosen = [option for option, wanted in kinds.items() if wanted]
+    if len(chosen) > 1:
         raise HandsError("--counterfactual, --moving and --whole-images are different sets; give one of them")
-    sequences = {name: value for name, value in {"frames": frames, "fps": fps}.items() if value is not None}
-    if moving:
-        from latent_hands.rendering.sets.moving import render_moving
+    options: dict[str, Any] = {"count": count, "size_px": size_px, "evaluation_count": evaluation_count}
+    options |= {"seed": seed, "workers": workers, "convention": convention, "shard": shard}
+    further: dict[str, Any] = {"scene_size": scene_size, "factor_tags": factor_tags or None}
+    further |= {"defocus": defocus, "without": without or None, "poses_per_scene": poses_per_scene}
+    further |= {"poses": poses, "poses_share": poses_share, "frames": frames, "fps": fps, "no_hand": no_hand}
+    given = {name: value for name, value in further.items() if value is not None}
+    kind = "".join(chosen)
+    check_given(kind, given)
+    if "without" in given:
+        given["variety"] = Variety.without(*given.pop("without"))
+    module, function = SETS[kind].function.split(".")
+    render_set = getattr(import_module(f"latent_hands.rendering.sets.{module}"), function)
+    given |= {name: value for name, value in options.items() if value is not None}
+    if "{count}" in SETS[kind].content:
+        given.setdefault("count", 1000)
+    render_set(out, **given)
+    print(f"{out}: {SETS[kind].content.format(count=given.get('count'))} with labels")
 
-        for name in given.keys() & {"poses_per_scene", "poses", "poses_share"}:
-            raise HandsError(f"{name} is {given[name]}; it cannot be given with --moving")
-        render_moving(out, **given, **sequences)
-        print(f"{out}: sequences of a moving hand with labels")
-        return
-    for name, value in sequences.items():
-        raise HandsError(f"{name} is {value}; it needs --moving")
-    if no_hand is not None and not whole_images:
-        raise HandsError(f"no_hand is {no_hand}; it needs --whole-images")
-    if whole_images:
-        from latent_hands.rendering.sets.whole_set import render_whole_images
 
-        elsewhere = {*ordinary, "scene_size", "factor_tags", "defocus"}
-        for name in sorted(elsewhere & given.keys()):
-            raise HandsError(f"{name} is {given[name]}; it cannot be given with --whole-images")
-        given |= {} if no_hand is None else {"no_hand": no_hand}
-        given = {"count": 1000} | given
-        render_whole_images(out, **given)
-        print(f"{out}: {given['count']} whole training images with labels")
-        return
-    if counterfactual:
-        from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
-
-        for name in ordinary.keys() & given.keys():
-            raise HandsError(f"{name} is {given[name]}; it cannot be given with --counterfactual")
-        render_counterfactual(out, **given)
-        print(f"{out}: groups and grids of images with labels")
-        return
-    if poses is None and poses_share is not None:
-        raise HandsError(f"poses_share is {poses_share}; it needs --poses FILE")
-    given = {"count": 1000} | given
-    render_dataset(out, **given)
-    print(f"{out}: {given['count']} training images with labels")
+def check_given(kind: str, given: dict[str, Any]) -> None:
+    """Raise HandsError for an option that this kind of set does not have, and for a share of no poses."""
+    for name, value in given.items():
+        if name not in SETS[kind].options:
+            needed = next(option for option, each in SETS.items() if name in each.options)
+            wrong = f"it cannot be given with {kind}" if kind else f"it needs {needed}"
+            raise HandsError(f"{name} is {value}; {wrong}")
+    if "poses_share" in given and "poses" not in given:
+        raise HandsError(f"poses_share is {given['poses_share']}; it needs --poses FILE")
