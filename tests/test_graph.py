@@ -23,6 +23,8 @@ def test_a_graph_names_what_it_reads_and_writes_once():
     assert vae.writes == ("cpose", "viewpoint", "pose")
     encoders = {name: vae.encoder(name) for name in vae.encoders} | {"again": vae.encoder("rgb")}
     assert DisentangledVAE(vae.latent, encoders, {}).reads == vae.reads
+    parts = {".".join(name.split(".")[:2]) for name in vae.state_dict()}
+    assert parts == set(vae.arrows)
 
 
 def test_log_variances_are_clamped():
