@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import RunOption, Smooth
-from latent_hands.cli.options import BoneMm, FocalPx, Json, OptionalHandedness, unset
+from latent_hands.cli.options import BoneMm, FocalPx, Json, Most, OptionalHandedness, unset
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def animate(
     handedness: OptionalHandedness = None,
     bone_mm: BoneMm = None,
     focal_px: FocalPx = None,
+    most: Most = None,
     smooth: Smooth = None,
     fps: Annotated[float | None, unset("that of CLIP, or 30", "F")] = None,
     least: Annotated[int, arg(metavar="N")] = 1,
@@ -59,7 +60,7 @@ def animate(
 
     if out.suffix not in ENDINGS:
         raise HandsError(f"{out} does not end in {', '.join(ENDINGS)}; the ending names the format")
-    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth)
+    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth, most=most)
     images = hands_of_clip(clip, run, given, limit)
     found = clip_of(images, fps, least)
     written = write_clip(out, found)
@@ -86,6 +87,7 @@ def hands_of_clip(clip: str, run: str | None, given: Any, limit: int | None) -> 
         "--handedness": given.handedness,
         "--bone-mm": given.bone_mm,
         "--focal-px": given.focal_px,
+        "--most": given.most,
         "--smooth": given.smooth,
     }
     for option, value in options.items():

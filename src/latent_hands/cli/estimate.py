@@ -11,6 +11,7 @@ from latent_hands.cli.options import (
     FocalPx,
     Ids,
     Json,
+    Most,
     OptionalData,
     OptionalHandedness,
     OptionalRoot,
@@ -47,6 +48,7 @@ def estimate(
     focal_px: FocalPx = None,
     rotations: Rotations = 1,
     draws: Annotated[int, arg(metavar="N")] = 16,
+    most: Most = None,
     camera: Annotated[str | None, unset("none", "DEVICE")] = None,
     smooth: Smooth = None,
     limit: Limit = None,
@@ -113,7 +115,7 @@ def estimate(
     named = (*images, *([] if camera is None else [f"camera:{camera}"]))
     if bool(named) == (data is not None):
         raise HandsError("give images, videos or a camera, or --data NAME --root DIR --ids ID ...")
-    given = Given.typed(handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles)
+    given = Given.typed(handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles, most)
     outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
     if data is None:
         inputs, videos = split_inputs(named, limit, broken.append)

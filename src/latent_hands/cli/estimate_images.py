@@ -91,7 +91,7 @@ def find_hands(model: Model, image: Opened, given_image: Input, given: Given) ->
 
 
 def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
-    """Return what is given of an image's hands: boxes, handedness, bone_mm and focal_px, as for `Model.find`.
+    """Return what is given of an image's hands: arguments of `Model.find`.
 
     Boxes and sides that the user gives take precedence over those of a file. `boxes` is an empty list for an
     image that has no hand in the file, and None if the hands must be detected.
@@ -106,6 +106,7 @@ def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
         "handedness": sides,
         "bone_mm": given.bone_mm,
         "focal_px": given.focal_px,
+        **given.number,
     }
 
 

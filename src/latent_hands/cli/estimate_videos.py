@@ -191,6 +191,7 @@ def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> 
         bone_mm=given.bone_mm,
         focal_px=given.focal_px,
         smooth=given.smooth or smooth,
+        **given.number,
     )
 
 
@@ -212,6 +213,7 @@ def each_alone(
             focal_px=given.focal_px,
             rotations=given.rotations,
             draws=given.draws,
+            **given.number,
         )
 
 

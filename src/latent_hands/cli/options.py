@@ -77,6 +77,14 @@ FocalPx = Annotated[
         aliases=("--focal",),
     ),
 ]
+Most = Annotated[
+    int | None,
+    unset(
+        "8 in an image, 2 at a time in a video",
+        "N",
+        "Largest number of hands that are detected, those of the highest scores.",
+    ),
+]
 Rotations = Annotated[
     int, arg(metavar="N", help="Average the predictions for N rotated crops (test-time augmentation).")
 ]
