@@ -19,7 +19,7 @@ demo: $(READY)   ## run the whole path on rendered hands: minutes on two process
 	$(BIN)/latent-hands demo
 
 test: $(READY) lint   ## run everything that continuous integration runs
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)   ## check style and types
 	$(BIN)/ruff check src tests benchmarks docs

@@ -4,16 +4,29 @@ from dataclasses import replace
 
 import pytest
 import torch
+from registries import register
 from tiny_models import ESTIMATION, tiny_experiment
 
 from latent_hands import synthesis
 from latent_hands.build import build_vae
 from latent_hands.errors import HandsError
+from latent_hands.networks.resnet import ResNet18
+from latent_hands.networks.spec import ENCODERS, Request
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import Place, load_run, save_run, start_run
 from latent_hands.runs.join import join
 
 RGB = ("cpose", "viewpoint")
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    """Register a network beside resnet18."""
+
+    def build(request: Request) -> ResNet18:
+        return ResNet18(request.size, 2, "unshuffle")
+
+    register(monkeypatch, ENCODERS, "small", build)
 
 
 def written(folder, backbone, **changed):
@@ -30,11 +43,11 @@ def written(folder, backbone, **changed):
 
 
 def test_joined_encoders_predict_the_mean_of_their_predictions(tmp_path):
-    runs = [written(tmp_path / name, name) for name in ("efficientnet_lite0", "resnet18")]
+    runs = [written(tmp_path / name, name) for name in ("small", "resnet18")]
     join(runs, tmp_path / "both")
     vae, experiment = load_run(tmp_path / "both")
     assert {n: a.network for n, a in experiment.encoders.items() if a.reads == "rgb"} == {
-        "rgb": "efficientnet_lite0",
+        "rgb": "small",
         "rgb_resnet18": "resnet18",
     }
     batch = {"rgb": torch.rand(3, 3, 32, 32) * 2 - 1}
@@ -52,12 +65,12 @@ def test_joined_encoders_predict_the_mean_of_their_predictions(tmp_path):
 
 
 def test_a_joined_run_is_joined_again_and_each_encoder_has_its_own_name(tmp_path):
-    runs = [written(tmp_path / str(i), name) for i, name in enumerate(("efficientnet_lite0", "resnet18"))]
+    runs = [written(tmp_path / str(i), name) for i, name in enumerate(("small", "resnet18"))]
     join(runs, tmp_path / "both")
-    again = written(tmp_path / "again", "efficientnet_lite0")
+    again = written(tmp_path / "again", "small")
     join([again, str(tmp_path / "both")], tmp_path / "three")
     vae, experiment = load_run(tmp_path / "three")
-    names = ["rgb", "rgb_efficientnet_lite0", "rgb_resnet18"]
+    names = ["rgb", "rgb_small", "rgb_resnet18"]
     assert [name for name, arrow in experiment.encoders.items() if arrow.reads == "rgb"] == names
     batch = {"rgb": torch.rand(3, 3, 32, 32) * 2 - 1}
     with torch.no_grad():

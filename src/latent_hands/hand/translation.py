@@ -90,6 +90,7 @@ def _translation(source: str, target: str) -> tuple[Float[Tensor, "63 63"], Floa
     return weights.float(), (mean - centre @ weights).float()
 
 
+@cache
 def random_points(count: int, seed: int) -> Float[Tensor, "count 42 3"]:
     """Return the points of random LEFT hands in random poses, in millimetres (see `PosedHand.points`)."""
     rng, model = np.random.default_rng(seed), HandModel.load()
