@@ -71,14 +71,16 @@ def score_run(
     if convention is not None:
         windows = replace(windows, convention=known_convention(convention, model))
     if windows.xyz_mm is None:
-        return score_flat(model, windows, split, rotations, encoder)
+        return score_2d(model, windows, split, rotations, encoder)
     labelled = known_hands(windows, "xyz_mm")
-    flat = score_flat(model, windows, split, rotations, encoder) if not labelled.all() else {}
-    windows = windows.select(labelled.nonzero()[:, 0]) if flat else windows
+    in_image = None
+    if not labelled.all():
+        in_image = score_2d(model, windows, split, rotations, encoder)["in_image"]
+        windows = windows.select(labelled.nonzero()[:, 0])
     truth = truth_of(windows)
     prediction = model.predict(windows, rotations, encoder)
-    if not flat and prediction.uv is not None and windows.uv_px is not None:
-        flat = {"in_image": score_in_image(prediction, windows, split)}
+    if in_image is None and prediction.uv is not None and windows.uv_px is not None:
+        in_image = score_in_image(prediction, windows, split)
     scores = protocol.score(prediction, truth, split, exact)
     thresholds_mm, shares = protocol.pck_curve(prediction, truth)
     own = model.experiment.data.convention
@@ -93,7 +95,7 @@ def score_run(
     mean_pose = protocol.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
     return (
         scores
-        | {key: flat[key] for key in ("in_image",) if key in flat}
+        | ({} if in_image is None else {"in_image": in_image})
         | {
             "frame": model.experiment.data.frame,
             "rotations": rotations,
@@ -105,7 +107,7 @@ def score_run(
     )
 
 
-def score_flat(
+def score_2d(
     model: Model, windows: Windows, split: str, rotations: int, encoder: str | None
 ) -> dict[str, Any]:
     """Return the scores of the joints in the image, which need no camera, under "in_image".

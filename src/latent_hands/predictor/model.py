@@ -59,10 +59,9 @@ class Model(Recombination):
 
     def __repr__(self) -> str:
         """Return one line: the run, and the arrows of the graph."""
-        reads = {arrow.reads: None for arrow in self.experiment.encoders.values()}
-        writes = {arrow.writes: None for arrow in self.experiment.decoders.values()}
-        factors = ", ".join(self.experiment.latent)
-        return f"Model({self.run!r}: {', '.join(reads)} -> z = [{factors}] -> {', '.join(writes)})"
+        factors = ", ".join(self.vae.latent)
+        reads, writes = ", ".join(self.vae.reads), ", ".join(self.vae.writes)
+        return f"Model({self.run!r}: {reads} -> z = [{factors}] -> {writes})"
 
     def save(self, path: str | Path) -> Path:
         """Write a run folder that `load` reads, and return its path.

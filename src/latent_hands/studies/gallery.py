@@ -82,8 +82,7 @@ def estimate_sheet(rows: Sequence[list[ImageArray]], headings: Sequence[str] = (
 
 def content_reads(model: Model) -> ContentReads:
     """Return which encoder reads the content of tag images: the one of tags, or else the one of images."""
-    reads_tags = any(arrow.reads == "tag" for arrow in model.experiment.encoders.values())
-    return "tag" if reads_tags else "rgb"
+    return "tag" if "tag" in model.vae.reads else "rgb"
 
 
 def transfer_grid(
