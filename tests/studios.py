@@ -23,9 +23,10 @@ SMALL = {
 
 @cache
 def instrument(name: str = "synthesis") -> Instrument:
-    """Return an untrained run with small networks: "synthesis", "algorithm_2" or "estimation"."""
+    """Return an untrained run of a shipped experiment, with small networks."""
     torch.manual_seed(0)
-    experiment = lh.experiment(name, **SMALL)
+    px = {"crop_px": 64, "window_px": 64} if name == "portraits128" else {}
+    experiment = lh.experiment(name, **SMALL | {"data": SMALL["data"] | px})
     return Instrument(lh.Model(build_vae(experiment), experiment), name)
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_run
 
 from latent_hands.cli import main
-from latent_hands.cli.sources import find_samples, parse_box, samples_of
-from latent_hands.data import read_rgb
+from latent_hands.cli.sources import evenly_spaced, find_samples, parse_box, samples_of
+from latent_hands.data import Sample, read_rgb
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.rig.proportions import mean_hand
@@ -214,6 +214,12 @@ def test_samples_are_chosen_by_number_or_name(tmp_path: Path):
         chosen("stb", "1")
     with pytest.raises(HandsError, match=r'no image "4" .* by number: 00003'):
         chosen("rhd", "4")
+
+
+@pytest.mark.parametrize(("count", "given", "expected"), [(2, 6, "14"), (4, 4, "1230"), (5, 2, "10")])
+def test_evenly_spaced_images_do_not_repeat(count: int, given: int, expected: str):
+    samples = [Sample(f"{i}", Path(), "left") for i in range(given)]
+    assert evenly_spaced(samples, count, 1) == list(expected)
 
 
 def test_an_environment_for_lite_alone_gets_one_line(monkeypatch, capsys: pytest.CaptureFixture):

@@ -20,7 +20,7 @@ from latent_hands.studio.puppet import turn_about
 from latent_hands.studio.session import MOST_UNDO, Session
 from latent_hands.studio.state import FORMAT, MAX_BYTES, State
 
-RUNS = ("synthesis", "algorithm_2", "estimation")
+RUNS = ("synthesis", "portraits128", "algorithm_2", "estimation")
 
 
 def same(a: State, b: State) -> bool:

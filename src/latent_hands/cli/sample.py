@@ -77,6 +77,8 @@ def print_samples(about: dict[str, Any], out: Path) -> None:
             f"between given images of different scenes {between}"
         )
     print(f"{out}: {about['count']} images, and sheet.png")
+    if not about["given_images"]:
+        print("The prior gives poor images; latents fitted to images (--data, --root) give better ones")
 
 
 def describe(drawn: dict[str, Any]) -> str:

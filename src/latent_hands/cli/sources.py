@@ -54,10 +54,14 @@ def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[
 
 
 def evenly_spaced(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
-    """Return the names of `count` evenly spaced samples. Raises HandsError if there are no samples."""
+    """Return the names of `count` evenly spaced samples, or of all if there are fewer.
+
+    Raises HandsError if there are no samples.
+    """
     if not samples:
         raise HandsError("give poses and contents, or take some of a data set with --data NAME --root DIR")
-    step = max(len(samples) // count, 1)
+    count = min(count, len(samples))
+    step = len(samples) // count
     return [samples[(start + i * step) % len(samples)].name for i in range(count)]
 
 

@@ -27,9 +27,8 @@ def synthesise(
 
     Output: the image, a file.
 
-    The shipped synthesis model was trained on rendered images. Do not give it photographs as --pose: run
-    `latent-hands estimate` on them and give the JSON of the hand. A run without a decoder of images is an
-    error.
+    `latent-hands estimate` reads the pose of a photograph more reliably than a synthesis model: give the JSON
+    of its hand as --pose. A run without a decoder of images is an error.
 
     Args:
         pose: An image, the JSON of a hand that `latent-hands estimate` wrote, or with --data the number or

@@ -28,9 +28,8 @@ def transfer(
     Output: one image. The first column gives the poses, the second shows them as 3D skeletons, and the first
     row gives the scenes.
 
-    The shipped synthesis model was trained on rendered images. Do not give it photographs as --poses: run
-    `latent-hands estimate` on them and give the JSON of the hands. A run without a decoder of images is an
-    error.
+    `latent-hands estimate` reads the poses of photographs more reliably than a synthesis model: give the JSON
+    of its hands as --poses. A run without a decoder of images is an error.
 
     Args:
         poses: Rows: images, JSON of hands, or with --data numbers or names of images.

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from latent_hands import draw, synthesis
 from latent_hands.draw import ImageArray
@@ -25,6 +26,8 @@ JOINTS = ("pose", "cpose", "viewpoint")
 """The modalities that follow from 21 joints."""
 _HANDS, _PER_UNIT = 192, 4
 _SKELETON_PX = 256
+_COARSE_PX = 32
+"""Images are averaged to this side before their directions are fitted: details only take time and memory."""
 
 
 class Instrument:
@@ -133,7 +136,8 @@ class Instrument:
 
         def decode(part: Tensor) -> Tensor:
             latent = {name: each.expand(len(part), -1) for name, each in rest.items()} | {factor: part}
-            return self._decoded(self._moved(latent), written)
+            found = self._decoded(self._moved(latent), written)
+            return adaptive_avg_pool2d(found, _COARSE_PX) if found.ndim == 4 else found
 
         return measured(z, decode, prior=factor not in typical)
 

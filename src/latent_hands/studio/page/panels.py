@@ -31,9 +31,9 @@ class Sliders:
     def __init__(self, gui: Any, instrument: Instrument, slide: Slide):
         self._instrument = instrument
         self._folders, self._sliders = {}, dict[tuple[str, int], Any]()
-        shown = (*instrument.posed, *instrument.others)
-        for i, factor in enumerate(shown):
-            self._folders[factor] = folder = gui.add_folder(factor, expand_by_default=i < 2)
+        opened = (*instrument.posed[:1], *instrument.others[:1])
+        for factor in (*instrument.posed, *instrument.others):
+            self._folders[factor] = folder = gui.add_folder(factor, expand_by_default=factor in opened)
             with folder:
                 for index in range(min(SLIDERS, instrument.sizes[factor])):
                     self._sliders[factor, index] = self._add(gui, factor, index, slide)
