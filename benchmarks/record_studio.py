@@ -68,11 +68,12 @@ class Recorder:
 
     def slide(self, place: int, pictures: int = 2, steps: int = 15) -> None:
         """Move the slider at a place on the page to the right with the keyboard."""
-        self.tab.get_by_role("slider").nth(place).focus()
 
         def move() -> None:
+            self.tab.get_by_role("slider").nth(place).focus()
             for _ in range(steps):
                 self.tab.keyboard.press("ArrowRight")
+            self.press("f")  # arrow keys turn the camera, too
 
         for _ in range(pictures):
             self.after(move)

@@ -21,6 +21,8 @@ from latent_hands.studio.session import MOST_UNDO, Session
 from latent_hands.studio.state import FORMAT, MAX_BYTES, State
 
 RUNS = ("synthesis", "portraits128", "algorithm_2", "estimation")
+WITH_IMAGES = ("synthesis", "algorithm_2", "estimation")
+"""Runs that infer all factors from images."""
 
 
 def same(a: State, b: State) -> bool:
@@ -51,7 +53,8 @@ def test_every_command_changes_only_its_factors_and_is_undone(run):
         command()
         session.settle()
         changed = {f for f in before.latent if not torch.equal(before.latent[f], session.state.latent[f])}
-        assert changed == set(factors)
+        assert changed
+        assert changed <= set(factors)  # a finger does not move the factor of the viewpoint
         assert same(session.before, before)
         after = session.state
         assert session.undo()
@@ -226,7 +229,7 @@ def test_a_png_is_lossless():
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", WITH_IMAGES)
 def test_a_hand_of_a_photograph_gives_all_factors_and_its_pose(run, side):
     rgb = noise_image(80)
     hand = replace(tiny_model(ESTIMATION).estimate(Photo.open(rgb)), convention=FRAMING, handedness=side)

@@ -1,6 +1,8 @@
 """The queue of the studio: order, fairness, limits, and jobs that newer ones replace."""
 
+import gc
 import threading
+import weakref
 
 from latent_hands.studio.work import MOST_WAITING, Work
 
@@ -24,7 +26,7 @@ class Held:
 
     def results(self):
         self.go.set()
-        assert self.work.wait(60)
+        assert self.work.wait(60.0)
         return self.done
 
 
@@ -81,3 +83,17 @@ def test_jobs_of_a_client_that_left_are_dropped_and_a_closed_queue_takes_none():
         held.work.forget("left")
         assert held.results() == ["stays"]
     assert not held.submit("stays", 1, "late")
+
+
+def test_a_job_is_freed_when_it_has_run():
+    class Page:
+        pass
+
+    with Held() as held:
+        page = Page()
+        left = weakref.ref(page)
+        held.work.submit("a", "show", lambda page=page: held.done.append(id(page)))
+        del page
+        assert len(held.results()) == 1
+        gc.collect()
+        assert left() is None

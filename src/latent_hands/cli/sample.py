@@ -77,7 +77,7 @@ def print_samples(about: dict[str, Any], out: Path) -> None:
             f"between given images of different scenes {between}"
         )
     print(f"{out}: {about['count']} images, and sheet.png")
-    if not about["given_images"]:
+    if "prior" in (about.get(role, {}).get("from") for role in ("pose", "content")):
         print("The prior gives poor images; latents fitted to images (--data, --root) give better ones")
 
 

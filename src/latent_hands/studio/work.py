@@ -78,3 +78,4 @@ class Work:
                 job()
             except Exception:  # a failed job must not end the queue of all clients
                 _LOG.exception("a job of the studio failed")
+            del job  # it holds the page of a client, who may have left
