@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from PIL import Image
 from tiny_models import ESTIMATION, noise_image, tiny_model, tiny_run
 
 import latent_hands
+from latent_hands.cli.estimate_images import Estimated
+from latent_hands.cli.estimate_tables import print_hands
 from latent_hands.data import open_data
 from latent_hands.detection import Detector
-from latent_hands.predictions import read_json, read_npz
+from latent_hands.predictions import ImageHands, read_json, read_npz
 from latent_hands.predictor import Hand, Model
 
 BOX = "10,6,44,40"
@@ -206,3 +209,10 @@ def test_names_that_are_too_long_or_not_utf_8_do_not_end_the_batch(run, found, p
     assert {path.name for path in out.glob("*.json")} == {"1.json", name.replace(".png", ".json")}
     assert len(read_npz(out / "hands.npz")) == 2
     assert os.fsencode(name) in (out / "hands.csv").read_bytes()
+
+
+def test_the_table_states_the_error_of_the_distance(capsys):
+    palm_mm, spread_mm = np.array([0, 0, 400], np.float32), np.array([20, 20, 65], np.float32)
+    hand = replace(any_hand(), palm_mm=palm_mm, palm_spread_mm=spread_mm)
+    print_hands([Estimated(ImageHands("a", (80, 60), (hand,)), (None,))])
+    assert "400 ± 65" in capsys.readouterr().out

@@ -85,8 +85,12 @@ def clip_of(images: Sequence[ImageHands], fps: float | None = None, least: int =
             followed.setdefault(name, []).append((time, hand))
     kept = {name: timed for name, timed in followed.items() if len(timed) >= least}
     if not kept:
-        found = f"{len(followed)} with fewer than {least} frames" if followed else "none"
-        raise HandsError(f"the {len(images)} images have no hand to animate ({found})")
+        where = "the image" if len(images) == 1 else f"the {len(images)} images"
+        if not followed:
+            raise HandsError(f"there is no hand to animate in {where}")
+        raise HandsError(
+            f"none of the {len(followed)} hands in {where} has {least} frames; give a smaller least number"
+        )
     fits = [_animated(name, timed, i) for i, (name, timed) in enumerate(sorted(kept.items()))]
     hands, errors = zip(*fits, strict=True)
     K = next((hand.K for timed in kept.values() for _, hand in timed if hand.K is not None), None)

@@ -77,8 +77,9 @@ def estimate(
     docs/outputs.md describes all formats.
 
     The detector finds the hands and the model decides their sides, unless you give them. In the table,
-    "distance mm" is the distance of the palm from the camera, "spread mm" is the mean standard deviation of
-    the joints over draws, and "confidence" is the expected share of joints within 30 mm.
+    "distance mm" is the distance of the palm from the camera and its standard deviation, "spread mm" is the
+    mean standard deviation of the joints over draws, and "confidence" is the expected share of joints within
+    30 mm.
 
     With --data, the labels give handedness, bone length, box and camera, and the table shows the error.
 

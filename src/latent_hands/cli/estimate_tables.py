@@ -82,10 +82,18 @@ def _cells(hand: Hand, error_mm: float | None) -> dict[str, str]:
         "confidence": _text(hand.confidence, 2),
         "box": ",".join(f"{number:.0f}" for number in hand.box_px),
         "bone mm": f"{hand.bone_mm:.1f}" + (" (assumed)" if hand.bone_mm_assumed else ""),
-        "distance mm": "" if hand.palm_mm is None else f"{float(hand.palm_mm[2]):.0f}",
+        "distance mm": _distance(hand),
         "spread mm": "" if spread_mm is None else f"{float(spread_mm.mean()):.1f}",
         "error mm": _text(error_mm, 1),
     }
+
+
+def _distance(hand: Hand) -> str:
+    """Return the distance of the palm with its standard deviation, which an assumed bone or camera widens."""
+    if hand.palm_mm is None:
+        return ""
+    spread = "" if hand.palm_spread_mm is None else f" ± {float(hand.palm_spread_mm[2]):.0f}"
+    return f"{float(hand.palm_mm[2]):.0f}{spread}"
 
 
 def print_videos(recorded: Sequence[Recorded]) -> None:
