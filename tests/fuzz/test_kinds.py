@@ -1,4 +1,4 @@
-"""Kinds of input are answered rightly; the table of docs/reliability.md has more of them."""
+"""Kinds of input are answered rightly; the table of docs/results/reliability.md has more of them."""
 
 from pathlib import Path
 
