@@ -2,9 +2,9 @@
 
     python tests/fuzz/kinds.py [ROUNDS]
 
-prints the table of docs/results/reliability.md. Labels are those of painted hands with one mistake, drawn anew in
-each round, and are used as training uses them. Images are one picture in many forms. Files are damaged at
-random.
+prints the table of docs/results/reliability.md. Labels are those of painted hands with one mistake, drawn
+anew in each round, and are used as training uses them. Images are one picture in many forms. Files are
+damaged at random.
 """
 
 import logging

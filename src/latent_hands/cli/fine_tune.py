@@ -92,19 +92,27 @@ def fine_tune(
 
 
 def read_groups(path: Path) -> dict[str, str]:
-    """Return the group of each name in a CSV file. Raises HandsError for other columns."""
-    import csv
+    """Return the group of each name in a CSV file.
 
-    from latent_hands.errors import BROKEN, HandsError
+    Raises HandsError for other columns, a line without name or group, and a name in two groups.
+    """
+    from latent_hands.data.formats.csv_file import load_csv
+    from latent_hands.errors import HandsError
 
-    try:
-        rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
-        groups = {row["name"]: row["group"] for row in rows}
-        if None in groups.values():
-            raise ValueError("a line has no group")
-        return groups
-    except BROKEN as error:
-        raise HandsError(f"{path} must be a CSV file with the columns name,group: {error}") from error
+    table, groups = load_csv(path), dict[str, str]()
+    if not {"name", "group"} <= {*table.columns}:
+        raise HandsError(
+            f'{path} must be a CSV file with the columns name,group; its first line is "{table.first[:80]}"'
+        )
+    for line, row in table.rows:
+        name, group = row["name"], row["group"]
+        if not name or not group:
+            raise HandsError(f"{path}, line {line} has no {'group' if name else 'name'}")
+        if groups.setdefault(name, group) != group:
+            raise HandsError(
+                f'{path}, line {line}: "{name}" is in two groups, "{groups[name]}" and "{group}"'
+            )
+    return groups
 
 
 def print_gain(found: dict) -> None:

@@ -7,25 +7,18 @@ place, which becomes the block. Other columns are ignored, so the table of `late
 corrected and read.
 """
 
-import csv
-import io
-from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 import numpy as np
 
-from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.formats.csv_file import Row, load_csv
 from latent_hands.data.readers.coco import check_pixels, hand_names
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample
-from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.errors import AbsentError, HandsError
 from latent_hands.hand.handedness import HANDEDNESS
 from latent_hands.hand.skeleton import JOINTS
-
-MAX_BYTES = 256 * 2**20
-Row = dict[str, str]
 
 
 def read_table(
@@ -55,28 +48,18 @@ def read_table(
 
 def _rows(path: Path) -> tuple[list[tuple[int, Row]], str]:
     """Return the lines with joints, each with its number, and the name of joint 0, "wrist" or "palm"."""
-    try:
-        text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
-        first = text.partition("\n")[0]
-        lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-        columns = {name.strip() for name in lines.fieldnames or ()}
-        rows = [(lines.line_num, _stripped(row)) for row in lines]
-    except (csv.Error, *BROKEN) as error:
-        raise HandsError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    table = load_csv(path)
+    columns = set(table.columns)
     root_joint = "palm" if "palm_u_px" in columns else "wrist"
     known = [name for name in _joints(root_joint) if {f"{name}_u_px", f"{name}_v_px"} <= columns]
     if "file" not in columns or len(known) < LEAST_JOINTS:
         raise HandsError(
-            f'the first line of {path} is "{first.strip()[:80]}"; it must name the columns file, handedness, '
+            f'the first line of {path} is "{table.first[:80]}"; it must name the columns file, handedness, '
             f"group (these two may be absent), and NAME_u_px, NAME_v_px of {LEAST_JOINTS} or more joints: "
             f"{', '.join(JOINTS)}"
         )
     cells = [f"{name}_{axis}_px" for name in known for axis in "uv"]
-    return [(line, row) for line, row in rows if any(row.get(cell) for cell in cells)], root_joint
-
-
-def _stripped(row: Mapping[Any, Any]) -> Row:
-    return {str(key).strip(): str(value or "").strip() for key, value in row.items()}
+    return [(line, row) for line, row in table.rows if any(row.get(cell) for cell in cells)], root_joint
 
 
 def _joints(root_joint: str) -> tuple[str, ...]:
