@@ -107,8 +107,7 @@ def main() -> None:
         user.after(user.tab.get_by_role("button", name="Walk").click)
         browser.close()
     studio.close()
-    octree = Image.Quantize.FASTOCTREE
-    pictures = [each.quantize(COLOURS, octree, dither=Image.Dither.NONE) for each in user.frames]
+    pictures = [each.quantize(COLOURS, dither=Image.Dither.NONE) for each in user.frames]
     pictures[0].save(
         options.out,
         save_all=True,
