@@ -30,7 +30,7 @@ def test_labelled_joints_are_the_pose_that_the_hand_shows(tmp_path: Path):
     posterior, pose = factors_of(instrument(), sample, "pose")
     session.load(posterior, "pose of 00007", pose)
     assert session.state.sources["pose"] == "pose of 00007"
-    assert session.state.sources["content"] == "N(0, I)"
+    assert session.state.sources["content"] == "a random scene"
     assert sample.xyz_mm is not None
     unturned = labelled_pose(instrument(), replace(sample, K=None))
     torch.testing.assert_close(unturned, geometry.normalise(torch.from_numpy(sample.xyz_mm))[0])

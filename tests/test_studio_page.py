@@ -134,7 +134,7 @@ def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path)
     slider.focus()
     user.changes_image(lambda: user.tab.keyboard.press("ArrowRight"))
     assert session.state.sources["content"].endswith("(edited)")
-    eventually(lambda: user.tab.get_by_text("N(0, I) (edited)").count())
+    eventually(lambda: user.tab.get_by_text("a random scene (edited)").count())
     eventually(lambda: user.tab.get_by_text("leaked").count())
 
     steps = session.steps[0]

@@ -30,16 +30,14 @@ class Directions:
     change: Float[Tensor, " d"]
 
     @staticmethod
-    def find(z: Float[Tensor, "n d"], outputs: Float[Tensor, "n p"], prior: bool = False) -> "Directions":
+    def find(z: Float[Tensor, "n d"], outputs: Float[Tensor, "n p"]) -> "Directions":
         """Return the directions of latents and of the outputs that were decoded from them.
 
         The latents are whitened, c' = (z - mean) L^-T with L L^T = covariance. The outputs are fitted as a
-        linear function of c', and the singular vectors of that function are the directions. With `prior` the
-        latents are draws from N(0, I), whose mean and covariance are known.
+        linear function of c', and the singular vectors of that function are the directions.
         """
         z, d = z.double(), z.shape[1]
-        mean = torch.zeros(d).double() if prior else z.mean(dim=0)
-        covariance = torch.eye(d).double() if prior else torch.cov(z.T) + _RIDGE * torch.eye(d)
+        mean, covariance = z.mean(dim=0), torch.cov(z.T) + _RIDGE * torch.eye(d)
         L = torch.linalg.cholesky(covariance)
         white = torch.linalg.solve_triangular(L, (z - mean).T, upper=False).T
         away = outputs.double() - outputs.double().mean(dim=0)
@@ -72,9 +70,7 @@ class Directions:
         return float(self.axes.square().sum().mul(2).sqrt())
 
 
-def measured(
-    z: Float[Tensor, "n d"], decode: Callable[[Tensor], Tensor], prior: bool, part: int = 32
-) -> Directions:
+def measured(z: Float[Tensor, "n d"], decode: Callable[[Tensor], Tensor], part: int = 32) -> Directions:
     """Return the directions of latents, whose outputs `decode` returns, `part` latents at a time."""
     outputs = torch.cat([decode(each).flatten(1).float().cpu() for each in z.split(part)])
-    return Directions.find(z.cpu(), outputs, prior)
+    return Directions.find(z.cpu(), outputs)

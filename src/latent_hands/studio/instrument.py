@@ -19,6 +19,8 @@ from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.pixels import from_bytes, to_images
 from latent_hands.predictor import Model
+from latent_hands.studies.sampling.mixture import LatentMixture
+from latent_hands.studies.sampling.own_latents import own_latents
 from latent_hands.studio.directions import Directions, measured
 from latent_hands.studio.puppet import Puppet, joints_mm, pose_of
 
@@ -96,10 +98,17 @@ class Instrument:
         """Return the factors that encoders of a modality infer."""
         return synthesis.factors_from(self.vae, (reads,))
 
-    def prior(self, seed: int) -> Latent:
-        """Return a draw of the factors `others` from N(0, I)."""
-        generator = torch.Generator().manual_seed(seed)
-        return {name: torch.randn(1, self.sizes[name], generator=generator) for name in self.others}
+    @cached_property
+    def contents(self) -> LatentMixture:
+        """The distribution of the factors `others`: the run's own mixture, or N(0, I) if it holds none."""
+        own = own_latents(self.model)[0].get("content")
+        if own is not None and set(own.components[0].sizes) == set(self.others):
+            return own
+        return LatentMixture.prior({name: self.sizes[name] for name in self.others})
+
+    def random_contents(self, count: int, seed: int) -> Latent:
+        """Return draws of the factors `others` from `contents`."""
+        return self.contents.draw([np.random.default_rng([seed, i]) for i in range(count)])
 
     def unknown(self, factors: Sequence[str]) -> Posterior:
         """Return the prior of some factors, as a posterior that knows nothing."""
@@ -118,28 +127,24 @@ class Instrument:
     def directions(self) -> dict[str, Directions]:
         """The principal directions of each factor, measured once for all clients.
 
-        Typical latents of the factors `posed` come from random hands, those of the others from N(0, I).
+        Typical latents of the factors `posed` come from random hands, those of the others from `contents`.
         """
         typical = means(self.pose_posterior(pose_of(joints_mm(*random_hands(_HANDS, 0)))))
+        if self.others:
+            typical |= self.random_contents(_PER_UNIT * max(self.sizes[name] for name in self.others), 0)
         return {name: self._directions(name, typical) for name in self.sizes}
 
     @torch.inference_mode()
     def _directions(self, factor: str, typical: Latent) -> Directions:
         written = self._shown_by(factor)
-        rest = {name: torch.zeros(1, size) for name, size in self.sizes.items()}
-        rest |= {name: z.mean(dim=0, keepdim=True).cpu() for name, z in typical.items()}
-        if factor in typical:
-            z = typical[factor].cpu()
-        else:
-            draws = torch.Generator().manual_seed(0)
-            z = torch.randn(_PER_UNIT * self.sizes[factor], self.sizes[factor], generator=draws)
+        rest = {name: z.mean(dim=0, keepdim=True).cpu() for name, z in typical.items()}
 
         def decode(part: Tensor) -> Tensor:
             latent = {name: each.expand(len(part), -1) for name, each in rest.items()} | {factor: part}
             found = self._decoded(self._moved(latent), written)
             return adaptive_avg_pool2d(found, _COARSE_PX) if found.ndim == 4 else found
 
-        return measured(z, decode, prior=factor not in typical)
+        return measured(typical[factor].cpu(), decode)
 
     def _shown_by(self, factor: str) -> str:
         """Return the modality that shows a factor best."""

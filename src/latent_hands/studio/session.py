@@ -16,7 +16,7 @@ from latent_hands.studio.state import State
 
 MOST_UNDO = 200
 """States that a session keeps for undo; older ones are forgotten."""
-DRAGGED, PRIOR, EDITED = "the dragged hand", "N(0, I)", " (edited)"
+DRAGGED, RANDOM, EDITED = "the dragged hand", "a random scene", " (edited)"
 PLACES = ("A", "B")
 """The two places where states are kept, to be swapped and walked between."""
 
@@ -85,13 +85,13 @@ class Session:
         self._pose(self.instrument.random_puppet(self._next_seed()), None, "a random hand")
 
     def random_content(self) -> None:
-        """Draw all factors that do not describe the pose from N(0, I). Raises HandsError without such."""
+        """Draw all factors that do not describe the pose at random. Raises HandsError without such."""
         if not self.instrument.others:
             raise HandsError(f'all factors of the run "{self.instrument.name}" follow from the pose')
         self._factors(
-            self.instrument.prior(self._next_seed()),
+            self.instrument.random_contents(1, self._next_seed()),
             self.instrument.unknown(self.instrument.others),
-            dict.fromkeys(self.instrument.others, PRIOR),
+            dict.fromkeys(self.instrument.others, RANDOM),
         )
 
     def draw(self, factor: str) -> None:
@@ -179,9 +179,9 @@ class Session:
         instrument, puppet = self.instrument, Puppet.relaxed()
         posed = instrument.pose_posterior(puppet.pose[None])
         sources = dict.fromkeys(instrument.posed, "the relaxed hand") | dict.fromkeys(
-            instrument.others, PRIOR
+            instrument.others, RANDOM
         )
-        latent = means(posed) | instrument.prior(self._seed)
+        latent = means(posed) | instrument.random_contents(1, self._seed)
         return State(latent, posed | instrument.unknown(instrument.others), puppet, sources)
 
     def _pose(self, puppet: Puppet, gesture: str | None, source: str = DRAGGED) -> None:
