@@ -58,7 +58,7 @@ def test_only_the_image_is_needed(found, photos, tmp_path, monkeypatch, capsys):
     assert estimate(photos / "0.png") == 0
     assert loaded == ["estimation"]
     assert len(calls) == 1
-    assert calls[0]["boxes"] is calls[0]["handedness"] is calls[0]["bone_mm"] is calls[0]["K"] is None
+    assert calls[0]["boxes"] is calls[0]["handedness"] is calls[0]["bone_mm"] is calls[0]["focal_px"] is None
     assert (tmp_path / "runs/estimates/0.json").is_file()
     assert "left" in capsys.readouterr().out
 
