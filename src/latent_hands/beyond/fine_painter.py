@@ -15,15 +15,19 @@ from latent_hands.beyond.painter import (
 )
 from latent_hands.networks.spec import DECODERS, Precision, Request, image_autocast
 
+GRAIN = 4
+"""Channels of the fixed noise."""
 TAPS = (-1 / 16, 4 / 16, 10 / 16, 4 / 16, -1 / 16)
+"""The filter of `smooth`."""
 
 
 class FinePainter(nn.Module):
     """Vector and pose -> image in [-1, 1]: the smoothed image of a painter of half the size, and detail.
 
     Convolutions at half the image's resolution give the detail. They read the small image, the features that
-    its hand was painted from, and the drawn bones. Before training the detail is zero, so a trained painter
-    of half the size can become `coarse`.
+    its hand was painted from, the drawn bones, and grain: fixed noise, without which a decoder of one vector
+    can only write texture that repeats (after the noise of StyleGAN, Karras et al., CVPR 2019). Before
+    training the detail is zero, so a trained painter of half the size can become `coarse`.
 
     Args:
         inputs: size of the vector, without the side.
@@ -31,6 +35,8 @@ class FinePainter(nn.Module):
         width: channels of the layers of `coarse`; those of the detail have half as many.
         blocks, channels, sided, precision: see `HandPainter`.
     """
+
+    grain: Tensor
 
     def __init__(
         self,
@@ -48,7 +54,8 @@ class FinePainter(nn.Module):
         self.coarse = HandPainter(inputs, size_px // 2, width, blocks, channels, sided, precision)
         vector, fine = inputs + 2 * sided, width // 2
         self.carry = nn.Conv2d(width, fine, 1)
-        self.first = Modulated(fine + channels + CHANNELS, fine, vector)
+        self.first = Modulated(fine + channels + CHANNELS + GRAIN, fine, vector)
+        self.register_buffer("grain", fixed_noise(GRAIN, size_px // 2), persistent=False)
         self.block = ModulatedBlock(fine, vector)
         self.paint = nn.Sequential(nn.Conv2d(fine, 4 * channels, 3, 1, 1), nn.PixelShuffle(2))
         for parameter in self.paint.parameters():
@@ -63,27 +70,39 @@ class FinePainter(nn.Module):
     ) -> Float[Tensor, "batch channels px px"]:
         """Return the image (batch, channels, size_px, size_px), float32; `pose` is in bone lengths."""
         features = self.coarse.features(z, side, pose)
-        small = smooth(self.coarse.compose(self.coarse.scene(z, side), features))
+        scene = smooth(self.coarse.scene(z, side), 2)
+        small = smooth(self.coarse.compose(scene, features))
         z = z if side is None else torch.cat([z, side], dim=1)
         with image_autocast(z.device, self.precision):
             carried = enlarge(smooth(self.carry(features)))
             bones = draw_bones(pose, self.size_px // 2)
-            parts = [part.to(carried.dtype) for part in (carried, small, bones)]
+            grain = self.grain.expand(len(z), -1, -1, -1)
+            parts = [part.to(carried.dtype) for part in (carried, small, bones, grain)]
             x = torch.relu(self.first(torch.cat(parts, dim=1), z))
             detail = self.paint(self.block(x, z))
         return (enlarge(small) + detail.float()).clamp(-1, 1)
 
 
-def smooth(image: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
-    """Remove alternating pixels, which upsampling leaves and which would be dots in the larger image.
+def fixed_noise(channels: int, size_px: int) -> Float[Tensor, "_ px px"]:
+    """Return the same normally distributed numbers at every call, in processor memory.
 
-    The filter has a zero at the highest frequency and is maximally flat at the lowest.
+    On the device "meta", on which graphs are only counted, random numbers would import PyTorch's compiler.
+    """
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(channels, size_px, size_px, generator=generator, device="cpu")
+
+
+def smooth(image: Float[Tensor, "batch c h w"], apart: int = 1) -> Float[Tensor, "batch c h w"]:
+    """Remove patterns that repeat every `2 * apart` pixels, which upsampling leaves.
+
+    In a larger image they would be dots. The filter is maximally flat at the lowest frequencies.
     """
     for dim in (2, 3):
-        size, reach = image.shape[dim], len(TAPS) // 2
+        size, reach = image.shape[dim], apart * (len(TAPS) // 2)
         ends = [image.narrow(dim, at, 1) for at in (0, size - 1)]
         wide = torch.cat([*[ends[0]] * reach, image, *[ends[1]] * reach], dim=dim)
-        image = torch.stack([tap * wide.narrow(dim, i, size) for i, tap in enumerate(TAPS)]).sum(dim=0)
+        shifted = [tap * wide.narrow(dim, i * apart, size) for i, tap in enumerate(TAPS)]
+        image = torch.stack(shifted).sum(dim=0)
     return image
 
 
