@@ -14,6 +14,7 @@ from latent_hands.paper.latent import Gaussian
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import LATENTS, WEIGHTS
 from latent_hands.runs.publishing import About, write_publication
+from latent_hands.runs.tensors import read_tensors, write_tensors
 from latent_hands.studies.sampling.mixture import LatentMixture
 from latent_hands.studies.sampling.own_latents import fit_latents, from_tensors, own_latents, to_tensors
 from latent_hands.studies.sampling.sampled import sample_images
@@ -66,6 +67,16 @@ def test_mixtures_of_other_weights_are_refused(tmp_path: Path):
     with pytest.raises(HandsError, match="was fitted to other weights"):
         sample_images(Model.load(run), 3)
     assert own_latents(tiny_model(SYNTHESIS)) == ({}, 0)
+
+
+def test_a_file_that_states_no_number_of_images_is_refused(tmp_path: Path):
+    run = tiny_run(tmp_path / "run", SYNTHESIS)
+    fit_latents(run, hands(tmp_path))
+    tensors, about = read_tensors(run / LATENTS)
+    for images in ("", "9" * 5000):
+        write_tensors(run / LATENTS, tensors, about | {"images": images})
+        with pytest.raises(HandsError, match="does not state the number of images"):
+            own_latents(Model.load(run))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ They take the place of the prior N(0, I) wherever latents are drawn and no image
 estimation, Ghosh et al., ICLR 2020).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -76,12 +77,13 @@ def own_latents(model: Model) -> tuple[Mixtures, int]:
         )
     roles = roles_of(model)
     expected = {f"{role}/{name}" for role in roles for name in TENSORS}
-    if tensors.keys() != expected or not about.get("images", "").isdecimal():
+    if tensors.keys() != expected:
         raise HandsError(f"{file} holds {', '.join(sorted(tensors))}; legal: {', '.join(sorted(expected))}")
+    if not re.fullmatch("[0-9]{1,12}", about.get("images", "")):
+        raise HandsError(f"{file} does not state the number of images that it was fitted to")
     parts = {role: {name: tensors[f"{role}/{name}"] for name in TENSORS} for role in roles}
-    return {role: from_tensors(parts[role], sizes, file) for role, sizes in roles.items()}, int(
-        about["images"]
-    )
+    mixtures = {role: from_tensors(parts[role], sizes, file) for role, sizes in roles.items()}
+    return mixtures, int(about["images"])
 
 
 def find_mixtures(
