@@ -27,7 +27,12 @@ from latent_hands.portable.export import _detector as export_detector  # noqa: E
 from latent_hands.portable.networks import to_onnx  # noqa: E402
 from latent_hands.predictor import Model  # noqa: E402
 
+FINE_PAINTER = SYNTHESIS.replace(
+    'rgb = { writes = "rgb", factors = ["pose", "tag"] }',
+    'rgb = { writes = "rgb", factors = ["pose", "tag"], over = "pose", network = "fine_painter" }',
+)
 GRAPHS = {
+    "fine_painter": FINE_PAINTER,
     "placement": PLACEMENT,
     "synthesis": SYNTHESIS,
     "four_factors": FOUR_FACTORS,

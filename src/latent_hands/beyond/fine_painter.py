@@ -76,7 +76,7 @@ class FinePainter(nn.Module):
         with image_autocast(z.device, self.precision):
             carried = enlarge(smooth(self.carry(features)))
             bones = draw_bones(pose, self.size_px // 2)
-            grain = self.grain.expand(len(z), -1, -1, -1)
+            grain = self.grain.expand(z.shape[0], -1, -1, -1)  # len(z) would be a constant in ONNX
             parts = [part.to(carried.dtype) for part in (carried, small, bones, grain)]
             x = torch.relu(self.first(torch.cat(parts, dim=1), z))
             detail = self.paint(self.block(x, z))
