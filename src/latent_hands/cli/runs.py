@@ -76,6 +76,9 @@ def fit_latents(run: Run, data: Data, root: Root, split: Split = "training", lim
     `sample` and `synthesise-set` then draw from them, and no longer need a data set for good images.
 
     Use training images. Poses are inferred from labels, contents from tags where the run reads tags.
+
+    The mixtures belong to these weights. After more training, they are refused. `runs shrink`, `average` and
+    `join` write other weights without mixtures: fit them again.
     """
     from latent_hands.cli.sources import find_samples
     from latent_hands.studies.sampling.own_latents import fit_latents as fit
