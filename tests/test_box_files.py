@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -100,7 +101,14 @@ def test_yolo_takes_the_size_from_the_given_images(photos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", ["names:\n  0: left\n  1: right\n  2: hand\n", "names:\n- left\n- right\n- hand\n"]
+    "names",
+    [
+        "names:\n  0: left\n  1: right\n  2: hand\n",
+        "names:\n- left\n- right\n- hand\n",
+        "names: {2: hand, 1: right, 0: left}\n",
+        "names: # all\n  # of them\n  - left  # first\n  - 'right'\n  - hand\n",
+        "names: [\n  'left, or that side', \"right hand\",\n  hand]\n",
+    ],
 )
 def test_forms_of_class_names(names, photos, tmp_path):
     labels = write_yolo(tmp_path)
@@ -208,3 +216,106 @@ def test_whole_bodies_have_two_hands(tmp_path):
     content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [label], "categories": []}
     (tmp_path / "a.json").write_text(json.dumps(content))
     assert read_boxes(tmp_path / "a.json") == {"a.jpg": [((1, 2, 30, 40), "left")]}
+
+
+def test_boxes_of_two_corners_are_refused(photos, tmp_path):
+    """x1,y1,x2,y2 reach far out of their images if they are read as x,y,width,height."""
+    corners = [(90, 40, 180, 95), (20, 10, 150, 90), (100, 5, 190, 60)]
+    lines = ["file,x,y,width,height", *(",".join(map(str, ("a.jpg", *box))) for box in corners)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    record = {"file": "a.jpg", "width": WIDTH, "height": HEIGHT, "boxes": corners}
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    for name in ("a.csv", "a.json"):
+        with pytest.raises(HandsError, match=r"of 3 boxes reach far .* corners x1,y1,x2,y2"):
+            read_boxes(tmp_path / name, [photos / "a.jpg"])
+
+
+def test_boxes_that_reach_out_of_some_images_are_read(photos, tmp_path):
+    boxes = [(90, 40, 180, 95), (20, 10, 15, 90), (100, 5, 90, 60)]
+    lines = ["file,x,y,width,height", *(",".join(map(str, ("a.jpg", *box))) for box in boxes)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert [box for box, _ in read_boxes(tmp_path / "a.csv", [photos / "a.jpg"])["a.jpg"]] == boxes
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x, y, w, h: (x + w / 2, y + h / 2, w, h), lambda x, y, w, h: (y, x, h, w)]
+)
+def test_boxes_that_do_not_contain_their_keypoints_are_refused(change, tmp_path):
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 900, "height": 900} for i in range(4)]
+    labels = []
+    for i in range(4):
+        uv = np.random.default_rng(i).uniform((100, 400), (200, 460), (21, 2))
+        keypoints = np.column_stack([uv, np.full(21, 2)]).ravel().tolist()
+        labels.append({"id": i, "image_id": i, "bbox": (100, 400, 100, 60), "keypoints": keypoints})
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"images": images, "annotations": labels}))
+    assert len(read_boxes(path)) == 4
+    for label in labels:
+        label["bbox"] = change(*label["bbox"])
+    path.write_text(json.dumps({"images": images, "annotations": labels}))
+    with pytest.raises(HandsError, match=r'of the keypoints lie in the boxes .* so "bbox" is not'):
+        read_boxes(path)
+
+
+def test_copies_of_a_box_count_once(tmp_path, caplog):
+    header, line = "file,x,y,width,height,handedness\n", "a.jpg,1,2,30,40,left\n"
+    (tmp_path / "a.csv").write_text(header + 2 * line)
+    assert read_boxes(tmp_path / "a.csv") == {"a.jpg": [((1, 2, 30, 40), "left")]}
+    assert "left out 1 boxes that are there twice" in caplog.text
+    (tmp_path / "a.csv").write_text(header + line + line.replace("left", "right"))
+    with pytest.raises(HandsError, match=r"the box 1,2,30,40 of a\.jpg with two sides"):
+        read_boxes(tmp_path / "a.csv")
+
+
+def test_what_is_no_hand_is_counted(photos, tmp_path, caplog):
+    path = write_coco(tmp_path)
+    content = json.loads(path.read_text())
+    content["annotations"][0]["iscrowd"] = 1
+    path.write_text(json.dumps(content))
+    assert len(read_boxes(path)["a.jpg"]) == 1
+    assert '1 of crowds, 3 of category "face"' in caplog.text
+    labels = write_yolo(tmp_path)
+    (tmp_path / "data.yaml").write_text("names: [left, face, hand]")
+    assert len(read_boxes(labels)["a"]) == 1
+    assert 'left out boxes of classes that are not hands: 1 of "face"' in caplog.text
+
+
+@pytest.mark.parametrize("shares", ["0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6", "0.1 0.1 0.2 0.1 0.2 0.2"])
+def test_polygons_and_rotated_boxes_are_refused(shares, photos):
+    (photos / "a.txt").write_text(f"0 {shares}\n")
+    with pytest.raises(HandsError, match="it is a polygon or a rotated box"):
+        read_boxes(photos)
+
+
+@pytest.mark.parametrize("more", ["", " 0.93", " 0.5" * 42, " 0.5 0.5 2" * 21])
+def test_scores_and_keypoints_after_a_box_are_left_out(more, photos):
+    (photos / "a.txt").write_text(f"0 0.5 0.5 0.2 0.2{more}\n")
+    assert read_boxes(photos)["a"] == [((80, 40, 40, 20), None)]
+
+
+def test_classes_without_a_name_among_names_are_refused(photos, tmp_path):
+    labels = write_yolo(tmp_path)
+    (tmp_path / "data.yaml").write_text("names: [left]")
+    with pytest.raises(HandsError, match=r"line 2 has the class 1, which has no name; named are 0 \(left\)"):
+        read_boxes(labels)
+    (tmp_path / "data.yaml").write_text("names: &all\n  <<: *other\n")
+    with pytest.raises(HandsError, match='has no readable "names"'):
+        read_boxes(labels)
+
+
+def test_records_of_one_file_are_joined(tmp_path):
+    records = [{"file": "a.jpg", "boxes": [[x, 2, 30, 40]]} for x in (1, 9)]
+    (tmp_path / "a.json").write_text(json.dumps(records))
+    assert [box for box, _ in read_boxes(tmp_path / "a.json")["a.jpg"]] == [(1, 2, 30, 40), (9, 2, 30, 40)]
+    (tmp_path / "a.json").write_text(json.dumps([{"file": "a.jpg", "boxes": {}}]))
+    with pytest.raises(HandsError, match='"boxes" and "handedness" must be lists'):
+        read_boxes(tmp_path / "a.json")
+
+
+def test_a_side_that_the_category_contradicts_is_refused(tmp_path):
+    path = write_coco(tmp_path)
+    content = json.loads(path.read_text())
+    content["annotations"][0]["side"] = "right"
+    path.write_text(json.dumps(content))
+    with pytest.raises(HandsError, match="has the handedness right, but a category of left hands"):
+        read_boxes(path)

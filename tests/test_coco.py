@@ -61,7 +61,7 @@ def unlabel(content, joint):
 
 
 BROKEN = {
-    r"has other keypoints; they must be wrist, thumb1": lambda content: content["categories"][0].update(
+    r"has no keypoints of hands; they must be wrist, thumb1": lambda content: content["categories"][0].update(
         keypoints=KEYPOINTS[::-1]
     ),
     r'file name "\.\./photo\.png" leads out of': lambda content: content["images"][0].update(
@@ -90,7 +90,7 @@ BROKEN = {
     r"annotation 3 of .*photo\.png has 2 labelled joints": lambda content: [
         unlabel(content, joint) for joint in range(19)
     ],
-    r"KeyError\('keypoints'\)": lambda content: content["annotations"][0].pop("keypoints"),
+    r"has no keypoints of hands": lambda content: content["annotations"][0].pop("keypoints"),
     r'"palm_mm" without "xyz_mm" or without "K"': change("palm_mm", [0.0, 0.0, 500.0]),
     r"has no annotation": lambda content: content["annotations"].clear(),
     r"not in COCO's layout: KeyError\('images'\)": lambda content: content.pop("images"),
@@ -150,7 +150,7 @@ def test_hands_without_error_are_read(content, write):
 def test_every_hand_of_an_image_is_a_sample_of_its_own(content, write):
     first = content["annotations"][0]
     content["annotations"] = [
-        first | {"id": i, "side": side} for i, side in enumerate(("left", "right", "left"))
+        first | {"id": i, "side": side, "area": i} for i, side in enumerate(("left", "right", "left"))
     ]
     content["annotations"].append({key: value for key, value in first.items() if key != "side"} | {"id": 3})
     samples = open_data("coco", write(content), "training")

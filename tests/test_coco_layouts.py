@@ -49,7 +49,7 @@ def test_images_of_one_id_are_refused(content, write):
     content["images"].append({**content["images"][0]})
     assert len(open_data("coco", write(content), "training")) == 1
     content["images"].append({**content["images"][0], "file_name": "b/photo.png"})
-    message = r"training\.json: the images a/photo\.png and b/photo\.png have the same id 7; give each"
+    message = r"training\.json: the images a/photo\.png \(64x64\) and b/photo\.png"
     with pytest.raises(HandsError, match=message):
         open_data("coco", write(content), "training")
     with pytest.raises(HandsError, match=message):
@@ -104,7 +104,7 @@ def test_equal_file_names_in_folders_give_names_of_their_own(content, write):
 
 
 def test_weights_are_read_and_1_where_only_others_have_one(content, write):
-    second = {**content["annotations"][0], "id": 4}
+    second = {**content["annotations"][0], "id": 4, "area": 9}
     content["annotations"] = [{**content["annotations"][0], "weight": 0.25}, second]
     assert [each.weight for each in open_data("coco", write(content), "training")] == [0.25, 1.0]
     del content["annotations"][0]["weight"]
@@ -169,3 +169,67 @@ def test_joints_of_other_images_are_left_to_the_check_of_the_set(content, write,
     (sample,) = open_data("coco", write(content), "training")
     assert sample.visible.all()
     assert "outside" not in caplog.text
+
+
+def test_an_id_is_one_thing(content, write):
+    """Sets that were joined: it would not be known what annotations label."""
+    image, category = content["images"][0], content["categories"][0]
+    for more, message in (
+        (
+            {"images": [image, {**image, "width": 32, "height": 32}]},
+            r"photo\.png \(32x32\) have the same id 7",
+        ),
+        ({"images": [{**image, "id": True}]}, "an image has the id True"),
+        (
+            {"categories": [category, {**category, "name": "foot"}]},
+            'categories "hand" and "foot" have the same',
+        ),
+    ):
+        for read in (
+            lambda root: open_data("coco", root, "training"),
+            lambda root: read_box_json(root / PATH),
+        ):
+            with pytest.raises(HandsError, match=message):
+                read(write({**content, **more}))
+
+
+PATH = "annotations/training.json"
+
+
+def test_crowds_copies_and_boxes_without_keypoints_are_counted(content, write, caplog):
+    first = content["annotations"][0]
+    bare = {key: value for key, value in first.items() if key != "keypoints"}
+    content["annotations"] += [{**first, "id": 4}, {**first, "iscrowd": 1}, bare | {"bbox": [1, 1, 9, 9]}]
+    assert len(open_data("coco", write(content), "training")) == 1
+    assert 'left out 1 annotations of crowds ("iscrowd") and 1 copies' in caplog.text
+    assert 'not those of hands: 1 of category "hand" without keypoints' in caplog.text
+
+
+def test_a_side_that_the_category_contradicts_is_refused(content, write):
+    content["categories"][0]["name"] = "left hand"
+    content["annotations"][0]["side"] = "Left"
+    assert open_data("coco", write(content), "training")[0].side == "left"
+    content["annotations"][0]["side"] = "right"
+    with pytest.raises(HandsError, match='category "left hand" is labelled as right and left'):
+        open_data("coco", write(content), "training")
+
+
+def test_another_number_of_keypoints_than_stated_is_named(content, write, caplog):
+    content["annotations"][0]["num_keypoints"] = 5
+    open_data("coco", write(content), "training")
+    assert '1 of 1 hands have another number of flags above 0 than "num_keypoints" states' in caplog.text
+
+
+@pytest.mark.parametrize("value", ["1_0", True, "５"])
+def test_numbers_that_only_python_reads_are_refused(content, write, value):
+    content["annotations"][0]["keypoints"][3] = value
+    with pytest.raises(HandsError, match="not in COCO's layout"):
+        open_data("coco", write(content), "training")
+
+
+def test_a_key_that_is_there_twice_is_refused(content, write):
+    root = write(content)
+    text = (root / PATH).read_text()
+    (root / PATH).write_text(text[:-1] + ', "annotations": []}')
+    with pytest.raises(HandsError, match='it has the key "annotations" 2 times in one table'):
+        open_data("coco", root, "training")

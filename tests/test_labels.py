@@ -9,7 +9,8 @@ import pytest
 import tiny_hands
 import torch
 from painted_hands import painted_hands
-from posed_hands import posed_hands
+from PIL import Image
+from posed_hands import SIZE_PX, posed_hands
 from tiny_models import ESTIMATION, tiny_model
 
 from latent_hands.api import evaluate
@@ -17,6 +18,7 @@ from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
 from latent_hands.data.checks import check_labels, check_unit
 from latent_hands.data.crops import build_windows
+from latent_hands.doctor import check
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.hand.skeleton import BONE_RANGE_MM, reorder
@@ -74,6 +76,44 @@ def test_swapped_sides_are_refused():
     check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right))
     with pytest.raises(HandsError, match="bend like hands of the other side than labelled"):
         check_labels(windows.with_labels(xyz_mm=xyz_mm, right=~right))
+
+
+def test_sides_that_many_hands_contradict_are_refused_and_of_some_announced(caplog):
+    hands = posed_hands(48)
+    xyz_mm = torch.from_numpy(np.stack([h.xyz_mm for h in hands if h.xyz_mm is not None]))
+    right = torch.tensor([hand.side == "right" for hand in hands])
+    windows = replace(tiny_hands.windows(48), right_hands="condition")
+    check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right))
+    assert "other side" not in caplog.text
+    sixth = torch.arange(48) % 6 == 0
+    check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right ^ sixth))
+    assert "bend like hands of the other side than labelled; run" in caplog.text
+    for wrong in (torch.ones(48, dtype=torch.bool), torch.zeros(48, dtype=torch.bool)):
+        with pytest.raises(HandsError, match="bend like hands of the other side than labelled: sides"):
+            check_labels(windows.with_labels(xyz_mm=xyz_mm, right=wrong))
+
+
+def test_one_hand_in_another_unit_is_named():
+    windows = tiny_hands.windows(12)
+    bone_mm = windows.bone_mm.clone()
+    bone_mm[3] /= 1000
+    with pytest.raises(
+        HandsError, match=rf"bone of 1 of 12 hands is not .* of {windows.names[3]}: they seem"
+    ):
+        check_labels(windows.with_labels(bone_mm=bone_mm))
+
+
+@pytest.mark.parametrize("order", ["stb", "snap", "mano", "interhand", "hands2017"])
+def test_another_order_of_2d_joints_is_refused_and_reported(order, tmp_path: Path):
+    Image.new("RGB", SIZE_PX).save(tmp_path / "a.png")
+    bare = [replace(h, image=tmp_path / "a.png", xyz_mm=None, K=None) for h in posed_hands(24)]
+    build_windows(bare, window_px=16)
+    assert not [each for each in check(bare).problems if each.kind == "convention"]
+    wrong = [replace(hand, uv_px=reorder(hand.uv_px, "rhd", order)) for hand in bare]
+    with pytest.raises(HandsError, match=r'the 2D joints of 24 hands are in the order ".*", not in "rhd"'):
+        build_windows(wrong, window_px=16)
+    (problem,) = [each for each in check(wrong).problems if each.kind == "convention"]
+    assert problem.where == "order"
 
 
 @pytest.mark.parametrize("order", ["stb", "snap", "mano", "interhand"])

@@ -82,6 +82,16 @@ MISTAKES: dict[str, Mistake] = {
     "x and y of the 3D joints swapped": lambda sample, share: turned(sample, [1, 1, 1], [1, 0, 2]),
     "3D joints with OpenGL's axes": lambda sample, share: turned(sample, [1, -1, -1]),
     "another order of joints": reordered,
+    "another order of 2D joints alone": lambda sample, share: replace(
+        reordered(sample, share), xyz_mm=None, K=None
+    ),
+    "another unit of a quarter of the hands": lambda sample, share: (
+        turned(sample, [0.1 ** (1 + int(share * 3))] * 3) if int(sample.name) % 4 == 0 else sample
+    ),
+    "sides of 38 % of the hands swapped": lambda sample, share: (
+        other_side(sample) if int(sample.name) % 8 < 3 else sample
+    ),
+    "one side for all hands": lambda sample, share: replace(sample, side="right" if share > 0.5 else "left"),
 }
 
 SILENT = {

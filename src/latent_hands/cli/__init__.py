@@ -116,7 +116,7 @@ def _dispatch_group(name: str, group: list[str], arguments: list[str]) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
-    from latent_hands.cli.options import CONFIG
+    from latent_hands.cli.options import CONFIG, NUMBERS
 
     refuse_old(name, arguments)
     arguments = attach_negative(arguments)
@@ -125,7 +125,8 @@ def _run(name: str, arguments: list[str]) -> int:
     if name == "train":
         arguments, overrides = split_overrides(arguments)
         command = partial(command, overrides=overrides)
-    healthy = tyro.cli(command, prog=f"latent-hands {name}", args=arguments, config=CONFIG)
+    with NUMBERS:
+        healthy = tyro.cli(command, prog=f"latent-hands {name}", args=arguments, config=CONFIG)
     return PROBLEMS if healthy is False else OK
 
 

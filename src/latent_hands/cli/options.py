@@ -1,12 +1,15 @@
 """Options that mean the same in every command."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, arg
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from latent_hands.data import READERS
+from latent_hands.data.formats.numerals import number_of, typed_integer
 
 
 def unset(
@@ -97,6 +100,26 @@ ContentReads = Annotated[
     ),
 ]
 Json = Annotated[bool, arg(help="Print JSON instead of a table.")]
+
+NUMBERS = ConstructorRegistry()
+"""How tyro reads numbers: as the readers of files do, so that 1_0 is not 10."""
+_READ: dict[Any, Callable[[str], float]] = {int: typed_integer, float: number_of}
+
+
+@NUMBERS.primitive_rule
+def _number(option: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Return how an option of numbers is read; None for other options."""
+    if option.type not in _READ:
+        return None
+    read = _READ[option.type]
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=option.type.__name__.upper(),
+        instance_from_str=lambda texts: read(texts[0]),
+        is_instance=lambda value: isinstance(value, int | float),
+        str_from_instance=lambda value: [str(value)],
+    )
+
 
 CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.HelptextFromCommentsOff)
 """Settings of tyro for every command."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent_hands.data import OnBroken, Sample, list_images, open_data
+from latent_hands.data.formats.numerals import number_of
 from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import Box
@@ -15,7 +16,7 @@ from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, t
 def parse_box(text: str) -> Box:
     """Return the four numbers of "x,y,width,height". Raises HandsError for other texts."""
     try:
-        x, y, width, height = (float(part) for part in text.split(","))
+        x, y, width, height = map(number_of, text.split(","))
     except ValueError as error:
         raise HandsError(
             f'box is "{text}"; it must be x,y,width,height in pixels, as in 40,25,128,128'

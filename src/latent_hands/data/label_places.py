@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from latent_hands.data.camera_factor import camera_factor, misfit
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
+from latent_hands.hand.listing import shorter_listing
 
 SizePx = tuple[int, int]
 """Width and height."""
@@ -32,10 +33,10 @@ _LOG = logging.getLogger(__name__)
 def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
     """Raise HandsError if most labels contradict their images or each other.
 
-    This is the case if most visible joints lie outside the images, if the projected 3D joints miss the 2D
-    joints or miss them by a common factor of the cameras (`camera_factor`), or if the principal points are in
-    the middle of images of another size. `sizes` are those of the images. Fewer than MANY hands are not
-    refused.
+    This is the case if most visible joints lie outside the images, if the 2D joints are in another order, if
+    the projected 3D joints miss the 2D joints or miss them by a common factor of the cameras
+    (`camera_factor`), or if the principal points are in the middle of images of another size. `sizes` are
+    those of the images. Fewer than MANY hands are not refused.
     """
     placed = [(s, size) for s, size in zip(samples, sizes, strict=True) if s.uv_px is not None]
     if len(placed) < MANY:
@@ -49,9 +50,21 @@ def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
             f"the labels of {len(placed)} hands are not for these images: {share:.0%} of the visible 2D "
             f"joints lie in them; {_ADVICE}"
         )
+    check_order_in_images([sample for sample, _ in placed])
     seen = [i for i, (s, _) in enumerate(placed) if s.K is not None and s.xyz_mm is not None]
     if len(seen) >= MANY:
         _check_cameras([placed[i][0] for i in seen], uv_px[seen], visible[seen], size_px[seen])
+
+
+def check_order_in_images(samples: Sequence[Sample]) -> None:
+    """Raise HandsError if MANY hands with all 2D joints tell that these are in another order."""
+    uv_px = [s.uv_px for s in samples if s.uv_px is not None and s.labelled_or_all.all()]
+    finite = [each for each in uv_px if np.isfinite(each).all()]
+    if len(finite) >= MANY and (order := shorter_listing(np.stack(finite))) is not None:
+        raise HandsError(
+            f'the 2D joints of {len(finite)} hands are in the order "{order}", not in "rhd", which all '
+            "readers return: their bones are much shorter in that order"
+        )
 
 
 def _check_cameras(

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from latent_hands.data import Sample
+from latent_hands.data.label_places import check_order_in_images
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, read_splits
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
+from latent_hands.errors import HandsError
 from latent_hands.progress import Advance
 
 __all__ = ["Inspected", "Problem", "Report", "Verdict", "check", "check_set"]
@@ -109,9 +111,19 @@ def _check(
         problems += [Problem("outlier", *outlier) for outlier in outliers]
     else:
         notes.append("no sample has 3D joints, so the conventions are unknown")
+        problems += _order_in_images([each.sample for each in inspected])
     copies, shared = find_copies(inspected)
     counts = {split: _count([each for each in inspected if each.split == split]) for split in splits}
     return Report(counts, verdicts, problems + copies, notes + shared, inspected)
+
+
+def _order_in_images(samples: Sequence[Sample]) -> list[Problem]:
+    """Return the problem of 2D joints in another order, if most hands have it."""
+    try:
+        check_order_in_images([sample for sample in samples if sample.uv_px is not None])
+    except HandsError as error:
+        return [Problem("convention", "order", str(error))]
+    return []
 
 
 def _count(inspected: Sequence[Inspected]) -> dict[str, Any]:

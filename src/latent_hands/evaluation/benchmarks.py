@@ -22,6 +22,7 @@ from jaxtyping import Float
 
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.errors import BROKEN, AbsentError, HandsError
@@ -113,7 +114,7 @@ def _ho3d_frame(root: Path, name: str) -> Frame:
     files = [folder / "rgb" / f"{number}{ending}" for ending in (".png", ".jpg")]
     try:
         K, wrist, corners = (
-            np.array(labels[key], np.float32).reshape(shape)
+            array_of(labels[key]).astype(np.float32).reshape(shape)
             for key, shape in (("camMat", (3, 3)), ("handJoints3D", (-1, 3)), ("handBoundingBox", (4,)))
         )
     except BROKEN as error:
@@ -196,7 +197,7 @@ def _json(path: Path) -> Any:
 
 def _array(content: Any, shape: tuple[int, ...], path: Path) -> Float[np.ndarray, "..."]:
     try:
-        array = np.array(content, np.float32)
+        array = array_of(content).astype(np.float32)
     except BROKEN as error:
         raise HandsError(f"{path} must have arrays of the shape {shape}: {error}") from error
     if array.shape[1:] != shape or not len(array) or not np.isfinite(array).all():

@@ -7,12 +7,14 @@ import numpy as np
 from jaxtyping import Float
 
 from latent_hands.hand.anatomy import MEAN_LENGTHS, RIGID
-from latent_hands.hand.skeleton import ORDERS, JointOrder
+from latent_hands.hand.skeleton import BONES, ORDERS, JointOrder
 
 LITTLE_FIRST = "little-first"
 """The order that results if joints in STB's order are read as if in the order "snap"."""
 LIKE_A_HAND, UNLIKE_A_HAND = 0.2, 0.23
 """The largest median misfit of a set in its order, and the smallest of one in another order."""
+CLEARLY_SHORTER = 0.9
+"""The ratio of the lengths of all bones in two orders, below which the first is the right one."""
 Hands = Float[np.ndarray, "n 21 3"]
 
 
@@ -36,6 +38,25 @@ def listings() -> dict[str, JointOrder]:
     """Return all registered joint orders and LITTLE_FIRST, by name."""
     places = (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4)))
     return {**ORDERS, LITTLE_FIRST: JointOrder(places, "wrist, then little finger to thumb, tip to base")}
+
+
+def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
+    """Return the order in which the bones of hands in images are clearly shorter than in RHD's; else None.
+
+    In another order, lines between joints cross the hand: the bones of real hands together are 1.2 to 2 times
+    as long (median). Orders that differ only by which finger is which are not told apart.
+    """
+    parents, children = np.array(BONES).T
+
+    def length(order: JointOrder) -> Float[np.ndarray, " n"]:
+        points = uv[:, list(order.places)]
+        return np.linalg.norm(points[:, children] - points[:, parents], axis=-1).sum(axis=1)
+
+    orders = listings()
+    own = np.maximum(length(orders["rhd"]), 1e-9)
+    ratios = {name: float(np.median(length(order) / own)) for name, order in orders.items()}
+    best = min(ratios, key=lambda name: ratios[name])
+    return best if ratios[best] < CLEARLY_SHORTER else None
 
 
 def other_listing(xyz: Hands) -> str | None:

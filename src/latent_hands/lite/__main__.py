@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from latent_hands.data.formats.numerals import number_of
 from latent_hands.errors import HandsError, printable
 from latent_hands.lite.model import load
 
@@ -34,7 +35,7 @@ def _fields(name: str, options: argparse.Namespace, model) -> list[dict]:
 
 def _box(text: str) -> list[float]:
     try:
-        return [float(number) for number in text.split(",")]
+        return [number_of(number) for number in text.split(",")]
     except ValueError as error:
         raise HandsError(f"--box is {text}; it must be x,y,width,height in pixels") from error
 
@@ -50,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         "--model", default=FOLDER, metavar="DIR", help=f"folder of `latent-hands export-model` ({FOLDER})"
     )
     parser.add_argument("--handedness", choices=("left", "right"), help="the side of all hands")
-    parser.add_argument("--bone-mm", type=float, metavar="MM", help="middle MCP-PIP bone (40, assumed)")
-    parser.add_argument("--focal-px", "--focal", type=float, metavar="PX", help="focal length in pixels")
+    parser.add_argument("--bone-mm", type=number_of, metavar="MM", help="middle MCP-PIP bone (40, assumed)")
+    parser.add_argument("--focal-px", "--focal", type=number_of, metavar="PX", help="focal length in pixels")
     parser.add_argument("--box", action="append", default=[], metavar="X,Y,W,H", help="box of a hand")
     return parser
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from latent_hands.data.formats.json_file import parse_json
+from latent_hands.data.formats.numerals import array_of, integer_of, number_of
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.conventions import RHD, read_recorded
@@ -52,7 +53,7 @@ def read_fields(text: str) -> dict[str, Any]:
     """Return the attributes of a hand from its JSON. Raises HandsError for a missing or malformed field."""
     try:
         fields = parse_json(text, "the text")
-        frame, bone_mm = fields["frame"].split(":")[0], float(fields["bone_mm"])
+        frame, bone_mm = fields["frame"].split(":")[0], number_of(fields["bone_mm"])
         if frame not in FRAMES:
             raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
         if not (math.isfinite(bone_mm) and bone_mm > 0):
@@ -61,7 +62,7 @@ def read_fields(text: str) -> dict[str, Any]:
         return {
             "handedness": check_handedness(fields["handedness"]),
             "bone_mm": bone_mm,
-            "bone_mm_assumed": bool(fields["bone_mm_assumed"]),
+            "bone_mm_assumed": _flag(fields, "bone_mm_assumed"),
             "crop_px": _four(crop),
             "frame": frame,
             "convention": read_recorded(str(fields.get("convention", RHD)), "the JSON of a hand"),
@@ -85,12 +86,12 @@ def rounded(array: np.ndarray, digits: int) -> Any:
 
 
 def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
-    arrays = {name: np.array(fields[key], np.float32) for key, name in ARRAYS.items()}
+    arrays = {name: array_of(fields[key]).astype(np.float32) for key, name in ARRAYS.items()}
     for key, name in OPTIONAL_ARRAYS.items():
         if fields.get(key) is not None:
-            arrays[name] = np.array(fields[key], np.float32)
+            arrays[name] = array_of(fields[key]).astype(np.float32)
     if (angles := fields.get("angles_deg")) is not None:
-        arrays["angles_deg"] = np.array([angles[name] for name in ANGLES], np.float32)
+        arrays["angles_deg"] = array_of([angles[name] for name in ANGLES]).astype(np.float32)
     for name, array in arrays.items():
         if array.shape != SHAPES[name] or not np.isfinite(array).all():
             raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
@@ -122,14 +123,14 @@ def check_geometry(arrays: Mapping[str, Any]) -> None:
 def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return score, confidence, seconds, track and camera where they are known."""
     known = {key: fields[key] for key in ("score", "confidence", "seconds") if fields.get(key) is not None}
-    numbers: dict[str, Any] = {key: float(value) for key, value in known.items()}
+    numbers: dict[str, Any] = {key: number_of(value) for key, value in known.items()}
     for key, value in numbers.items():
         share = key != "seconds"
         if not math.isfinite(value) or (share and not 0 <= value <= 1):
             legal = "between 0 and 1" if share else "a finite number"
             raise HandsError(f'"{key}" of a hand is {value}, but must be {legal}')
     if fields.get("track") is not None:
-        numbers["track"] = int(fields["track"])
+        numbers["track"] = integer_of(fields["track"])
     if (camera := fields.get("camera")) is not None:
         if camera not in CAMERAS:
             raise HandsError(f'"camera" of a hand is "{camera}"; {did_you_mean(str(camera), CAMERAS)}')
@@ -137,8 +138,14 @@ def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
     return numbers
 
 
+def _flag(fields: Mapping[str, Any], key: str) -> bool:
+    if not isinstance(flag := fields[key], bool):
+        raise HandsError(f'"{key}" of a hand is {flag!r}, but must be true or false')
+    return flag
+
+
 def _four(numbers: Sequence[float]) -> Box:
-    x, y, width, height = box = tuple(float(number) for number in numbers)
+    x, y, width, height = box = tuple(map(number_of, numbers))
     if not all(map(math.isfinite, box)) or min(width, height) <= 0:
         raise HandsError(f'"crop_px" of a hand is {box}, but must be finite, with a width and height above 0')
     return x, y, width, height

@@ -1,16 +1,36 @@
 """Boxes in JSON files: the annotations of COCO, and lists of files with their boxes."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from latent_hands.data.formats.box_label import BoxLabel, check_box, check_side, hand_classes
-from latent_hands.data.formats.coco_images import images_by_id
+import numpy as np
+
+from latent_hands.data.formats.box_label import (
+    FORM,
+    LEAST_CORNERS,
+    BoxLabel,
+    check_box,
+    check_corners,
+    check_side,
+    hand_classes,
+)
+from latent_hands.data.formats.coco_images import categories_by_id, check_id, images_by_id
+from latent_hands.data.formats.coco_keypoints import keypoints_of
 from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.formats.numerals import integer_of
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.boxes import Box
 from latent_hands.hand.handedness import HANDEDNESS, Handedness
 
+RIM, LEAST_SHARE = 0.6, 0.6
+"""Joints within 0.6 of width and height of the box's centre lie in it; the least median share of them."""
+Sized = tuple[Box, tuple[int, int]]
+"""A box, and width and height of its image."""
+_LOG = logging.getLogger(__name__)
 _WHOLE_BODY: dict[Handedness, str] = {side: f"{side}hand" for side in HANDEDNESS}
 
 
@@ -18,13 +38,14 @@ def read_box_json(path: Path) -> dict[str, list[BoxLabel]]:
     """Read the boxes of a JSON file in the layout of COCO, or of a list of files.
 
     COCO: "bbox" of each annotation. The side is its key "handedness" or "side", or the name of its category.
-    If the name of a category mentions a hand or a side, only such categories are hands. Annotations with
-    "iscrowd" are left out. COCO-WholeBody: "lefthand_box" and "righthand_box" where they are valid.
+    If the name of a category mentions a hand or a side, only such categories are hands. A warning counts the
+    others, and those with "iscrowd". COCO-WholeBody: "lefthand_box" and "righthand_box" where they are valid.
 
     A list of files: [{"file": "a.jpg", "boxes": [[x, y, width, height], ...], "handedness": ["left", ...]}].
     "handedness" is optional; files whose "boxes" are null are left out.
 
-    Raises HandsError for other layouts, for images with the same id, and for boxes that `check_box` refuses.
+    Raises HandsError for other layouts, for images with the same id, for boxes that `check_box` refuses, and
+    for boxes that are corners or do not contain the keypoints of their hands.
     """
     content = load_json(path)
     with _layout(path):
@@ -46,25 +67,34 @@ def _layout(path: Path) -> Iterator[None]:
 
 def _of_list(records: list[Any], path: Path) -> dict[str, list[BoxLabel]]:
     boxes: dict[str, list[BoxLabel]] = {}
+    sized: list[Sized] = []
     for record in records:
         if record["boxes"] is None:
             continue
         where = f"{path}: a box of {record['file']}"
         sides = record.get("handedness") or [None] * len(record["boxes"])
+        if not (isinstance(record["boxes"], list) and isinstance(sides, list)):
+            raise HandsError(f'{where}: "boxes" and "handedness" must be lists, with an entry for each hand')
         size = _size(record)
-        boxes[str(record["file"])] = [
+        hands = [
             BoxLabel(check_box(box, where, size), check_side(side, where))
             for box, side in zip(record["boxes"], sides, strict=True)
         ]
+        boxes.setdefault(str(record["file"]), []).extend(hands)
+        sized += [(hand.box, size) for hand in hands if size is not None]
+    check_corners(sized, str(path))
     return boxes
 
 
 def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
     images = images_by_id(content["images"], path)
     boxes: dict[str, list[BoxLabel]] = {str(image["file_name"]): [] for image in images.values()}
-    classes = hand_classes({each["id"]: str(each["name"]) for each in content.get("categories", [])})
+    categories = categories_by_id(content.get("categories", []), path)
+    names = {key: str(each["name"]) for key, each in categories.items()}
+    classes, others = hand_classes(names), Counter[str]()
+    sized, shares = list[Sized](), list[float]()
     for label in content["annotations"]:
-        if label["image_id"] not in images:
+        if check_id(label["image_id"], f"{path}: the image of an annotation") not in images:
             raise HandsError(
                 f"{path}: annotation {label.get('id')} is of image {label['image_id']}, which is absent"
             )
@@ -73,11 +103,43 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
         hands = boxes[str(image["file_name"])]
         if "lefthand_box" in label:
             hands += _of_whole_body(label, where, _size(image))
-        elif not label.get("iscrowd") and (not classes or label.get("category_id") in classes):
-            side = check_side(label.get("handedness", label.get("side")), where)
-            side = side or classes.get(label.get("category_id"))
-            hands.append(BoxLabel(check_box(label["bbox"], where, _size(image)), side))
+        elif label.get("iscrowd"):
+            others["crowds"] += 1
+        elif classes and label.get("category_id") not in classes:
+            others[f'category "{names.get(label.get("category_id"), label.get("category_id"))}"'] += 1
+        else:
+            box, size = check_box(label["bbox"], where, _size(image)), _size(image)
+            hands.append(BoxLabel(box, _side(label, classes.get(label.get("category_id")), where)))
+            sized += [] if size is None else [(box, size)]
+            shares += _share_of_joints(box, label.get("keypoints"))
+    if others:
+        text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
+        _LOG.warning("%s: left out annotations that are not hands: %s", path, text)
+    check_corners(sized, str(path))
+    if len(shares) >= LEAST_CORNERS and np.median(shares) < LEAST_SHARE:
+        raise HandsError(
+            f"{path}: {np.median(shares):.0%} of the keypoints lie in the boxes of their hands (median of "
+            f'{len(shares)}), so "bbox" is not {FORM}'
+        )
     return boxes
+
+
+def _side(label: dict[str, Any], of_category: Handedness | None, where: str) -> Handedness | None:
+    """Return the side of an annotation. Raises HandsError if its category names the other one."""
+    side = check_side(label.get("handedness", label.get("side")), where)
+    if side and of_category and side != of_category:
+        raise HandsError(f"{where} has the handedness {side}, but a category of {of_category} hands")
+    return side or of_category
+
+
+def _share_of_joints(box: Box, keypoints: Any) -> list[float]:
+    """Return a list of the share of labelled keypoints in a box with a rim; it is empty without any."""
+    if not isinstance(keypoints, list) or not keypoints or len(keypoints) % 3:
+        return []
+    u, v, flags = keypoints_of(keypoints).reshape(-1, 3).T
+    x, y, width, height = box
+    within = (np.abs(u - x - width / 2) < RIM * width) & (np.abs(v - y - height / 2) < RIM * height)
+    return [float(within[flags > 0].mean())] if (flags > 0).any() else []
 
 
 def _of_whole_body(label: dict[str, Any], where: str, size_px: tuple[int, int] | None) -> list[BoxLabel]:
@@ -91,4 +153,4 @@ def _of_whole_body(label: dict[str, Any], where: str, size_px: tuple[int, int] |
 def _size(record: dict[str, Any]) -> tuple[int, int] | None:
     """Return (width, height) of an image if the file names them."""
     width, height = record.get("width"), record.get("height")
-    return None if not width or not height else (int(width), int(height))
+    return None if not width or not height else (integer_of(width), integer_of(height))

@@ -1,23 +1,29 @@
 """Boxes in YOLO's layout: a text file for each image, with lines "class x y width height" as shares of it."""
 
+import logging
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from PIL import Image
 
-from latent_hands.data.formats.box_label import BoxLabel, check_box, hand_classes
+from latent_hands.data.formats.box_label import FAR_OUT, LEAST_CORNERS, BoxLabel, check_box, hand_classes
 from latent_hands.data.formats.image import open_image
 from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.formats.numerals import integer_of, number_of
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.boxes import Box
-from latent_hands.hand.handedness import Handedness
 
 MAX_BYTES = 2**20
 MOST_FOLDERS = 2000
 _OTHERS = ("classes.txt", "obj.names", "readme.txt", "readme.roboflow.txt", "readme.dataset.txt")
+_LENGTHS = (6, 5 + 2 * 21, 5 + 3 * 21)
+"""Numbers of lines with a score, with 21 keypoints, and with 21 keypoints and their flags."""
+_NAME = r"""(?:"([^"\n]*)"|'([^'\n]*)'|([^\s'",\[\]{}][^,\[\]{}\n]*?))"""
+"""A name in YAML: in quotes, or plain without the signs that end it."""
+_LOG = logging.getLogger(__name__)
 _FORM = '"class x y width height": the box\'s centre and size as shares of the image, from 0 to 1'
 
 
@@ -34,24 +40,42 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     where "labels" is in the text file's path.
 
     Raises HandsError for a folder without text files or with more than `MOST_FOLDERS` folders, for lines of
-    another form, and for a missing image.
+    another form, for classes without a name among names, and for a missing image. A warning counts boxes of
+    classes that are not hands.
     """
     files = _label_files(folder)
     if not files:
         raise HandsError(
             f"{folder} has no text file; YOLO's layout has one for each image, such as photo.txt"
         )
-    classes = _classes(folder)
+    names, others = _names(folder), Counter[str]()
     given = defaultdict[str, list[Path]](list)
     for image in images:
         given[image.stem].append(image)
     boxes: dict[str, list[BoxLabel]] = {}
+    shares: list[float] = []
     for file in files:
         image = nearest(file.with_suffix(""), given.get(file.stem, ())) if given else _image_of(file)
         if image is not None:
             name = file.relative_to(folder).with_suffix("").as_posix()
-            boxes[name] = _read(file, _upright_size(image), classes)
+            size = _upright_size(image)
+            boxes[name] = _read(file, size, names, others)
+            shares += [_share_outside(hand.box, size) for hand in boxes[name]]
+    if others:
+        text = ", ".join(f'{count:,} of "{name}"' for name, count in others.items())
+        _LOG.warning("%s: left out boxes of classes that are not hands: %s", folder, text)
+    if len(shares) >= LEAST_CORNERS and (count := sum(share > FAR_OUT for share in shares)) > len(shares) / 2:
+        raise HandsError(
+            f"{folder}: {count} of {len(shares)} boxes reach far out of their images, so they are corners; "
+            f"lines must be {_FORM}"
+        )
     return boxes
+
+
+def _share_outside(box: Box, size_px: tuple[int, int]) -> float:
+    """Return how far a box reaches out of its image, in sides of the image."""
+    (x, y, width, height), (wide, high) = box, size_px
+    return max(-x / wide, -y / high, (x + width) / wide - 1, (y + height) / high - 1)
 
 
 def _label_files(folder: Path) -> list[Path]:
@@ -103,24 +127,38 @@ def _upright_size(path: Path) -> tuple[int, int]:
         return (height, width) if turned else (width, height)
 
 
-def _read(file: Path, size_px: tuple[int, int], classes: Mapping[int, Handedness | None]) -> list[BoxLabel]:
-    hands = []
+def _read(
+    file: Path, size_px: tuple[int, int], names: Mapping[int, str], others: Counter[str]
+) -> list[BoxLabel]:
+    """Return the hands of a text file, and count the boxes of other classes in `others`."""
+    hands, classes = [], hand_classes(names)
     try:
         lines = read_limited(file, MAX_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise HandsError(f"{file} is not a text file in UTF-8: {error}") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
-            kind, box = _parse(line, f"{file}, line {number}", size_px)
-            if not classes or kind in classes:
+            where = f"{file}, line {number}"
+            kind, box = _parse(line, where, size_px)
+            if names and kind not in names:
+                legal = ", ".join(f"{each} ({name})" for each, name in names.items())
+                raise HandsError(f"{where} has the class {kind}, which has no name; named are {legal}")
+            if not names or kind in classes:
                 hands.append(BoxLabel(box, classes.get(kind)))
+            else:
+                others[names[kind]] += 1
     return hands
 
 
 def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
     words = line.split()
+    if len(words) > 5 and len(words) not in _LENGTHS:
+        raise HandsError(
+            f"{where} has {len(words)} numbers, so it is a polygon or a rotated box; it must be {_FORM}, "
+            "and may have a score or 21 keypoints after these"
+        )
     try:
-        kind, shares = int(words[0]), [float(word) for word in words[1:5]]
+        kind, shares = integer_of(words[0]), [number_of(word) for word in words[1:5]]
         x, y, width, height = shares
     except BROKEN as error:
         raise HandsError(f'{where} is "{line.strip()[:60]}"; it must be {_FORM}') from error
@@ -133,26 +171,29 @@ def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
     return kind, check_box((*corner, width * wide, height * high), f"{where}: the box", size_px)
 
 
-def _classes(folder: Path) -> dict[int, Handedness | None]:
-    """Return the classes that are hands with their sides, empty without a file of names."""
+def _names(folder: Path) -> dict[int, str]:
+    """Return the names of the classes, empty without a file of names."""
     for place in (folder, *folder.resolve().parents[:2]):
         for name in ("data.yaml", "dataset.yaml", "classes.txt", "obj.names"):
             file = place / name
             if file.is_file():
                 text = read_limited(file, MAX_BYTES).decode("utf-8-sig", "replace")
                 names = _names_of_yaml(text) if name.endswith(".yaml") else dict(enumerate(text.split("\n")))
-                return hand_classes({number: each for number, each in names.items() if each.strip()})
+                if name.endswith(".yaml") and not names and re.search(r"^names\s*:", text, re.M):
+                    raise HandsError(f'{file} has no readable "names"; write names: [left, right]')
+                return {number: each.strip() for number, each in names.items() if each.strip()}
     return {}
 
 
 def _names_of_yaml(text: str) -> dict[int, str]:
     """Return the entry "names" of a YAML file: a list in brackets, a list of lines, or a table by number."""
-    found = re.search(r"^names:[ \t]*(\[.*?\]|(?:\{.*?\})|(?:\n[ \t]*(?:-|\d+:).*)+)", text, re.M | re.S)
+    text = re.sub(r"^[ \t]*#.*\n|[ \t]#.*$", "", text, flags=re.M)
+    found = re.search(r"^names:[ \t]*(\[.*?\]|\{.*?\}|(?:\n[ \t]*(?:-|\d+[ \t]*:).*)+)", text, re.M | re.S)
     if found is None:
         return {}
     entry = found.group(1)
-    quoted = r"""['"]?([^'",\[\]{}\n]+?)['"]?\s*"""
-    if numbered := re.findall(rf"(\d+)\s*:\s*{quoted}(?:[,}}\n]|$)", entry):
-        return {int(number): name for number, name in numbered}
-    parts = re.findall(rf"^[ \t]*-[ \t]*{quoted}$", entry, re.M) or re.findall(rf"{quoted}(?:,|\])", entry)
-    return dict(enumerate(part.strip() for part in parts))
+    if numbered := re.findall(rf"(?:^|[{{,])\s*(\d+)\s*:\s*{_NAME}\s*(?=[,}}\n]|$)", entry, re.M):
+        return {int(number): "".join(parts) for number, *parts in numbered}
+    start = r"(?:^\[|,)\s*" if entry.startswith("[") else r"^[ \t]*-[ \t]*"
+    listed = re.findall(rf"{start}{_NAME}\s*(?=[,\]\n]|$)", entry, re.M)
+    return {number: "".join(parts) for number, parts in enumerate(listed)}

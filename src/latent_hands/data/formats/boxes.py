@@ -1,17 +1,24 @@
 """Boxes of hands from files of other tools: CSV, COCO, YOLO."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from latent_hands.data.formats.box_csv import HEADER, read_box_csv
 from latent_hands.data.formats.box_json import read_box_json
-from latent_hands.data.formats.box_label import BoxLabel, check_box
+from latent_hands.data.formats.box_label import BoxLabel, check_box, check_corners
 from latent_hands.data.formats.box_yolo import read_box_yolo, shared_parts
+from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.errors import HandsError
 
 __all__ = ["BoxLabel", "MatchedBoxes", "check_box", "match_boxes", "read_boxes"]
 
+MOST_SIZED = 200
+"""So many boxes are compared with their images."""
+_LOG = logging.getLogger(__name__)
 Rank = tuple[int, bool]
 
 
@@ -24,12 +31,12 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
       finds them by YOLO's rule.
 
     Boxes are in pixels from the upper left corner. An image that is listed without a hand has an empty list.
-    Raises HandsError, naming the place and what is legal, if the file is missing or of another form, or if a
-    box is not valid.
+    Boxes that are there twice count once. Raises HandsError, naming the place and what is legal, if the file
+    is missing or of another form, if a box is not valid, or if boxes are corners x1,y1,x2,y2.
     """
     path = Path(path)
     if path.is_dir():
-        return read_box_yolo(path, images)
+        return _without_copies(read_box_yolo(path, images), path)
     if not path.is_file():
         raise HandsError(f"no file of boxes at {path}")
     readers = {".csv": read_box_csv, ".json": read_box_json}
@@ -38,7 +45,37 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
             f"{path} is not a file of boxes; legal are a .csv file ({HEADER}), a .json file in COCO's "
             "layout, and a folder of YOLO's text files"
         )
-    return readers[path.suffix.lower()](path)
+    boxes = _without_copies(readers[path.suffix.lower()](path), path)
+    _check_corners(boxes, path, images)
+    return boxes
+
+
+def _without_copies(boxes: dict[str, list[BoxLabel]], path: Path) -> dict[str, list[BoxLabel]]:
+    """Return the boxes, each once an image; a warning counts copies.
+
+    Raises HandsError for a box that is labelled with two sides.
+    """
+    single = {name: list(dict.fromkeys(hands)) for name, hands in boxes.items()}
+    for name, hands in single.items():
+        box, times = Counter(hand.box for hand in hands).most_common(1)[0] if hands else (None, 0)
+        if times > 1:
+            text = ",".join(f"{number:g}" for number in box or ())
+            raise HandsError(f"{path} has the box {text} of {name} with two sides; keep one of them")
+    if copies := sum(map(len, boxes.values())) - sum(map(len, single.values())):
+        _LOG.warning("%s: left out %d boxes that are there twice", path, copies)
+    return single
+
+
+def _check_corners(boxes: Mapping[str, list[BoxLabel]], path: Path, images: Iterable[Path]) -> None:
+    """Raise HandsError if boxes are corners, as far as the images tell: those given, or beside the file."""
+    given = {image.name: image for image in images}
+    sized = []
+    for name, hands in boxes.items():
+        image = given.get(_path(name).name, path.parent / name)
+        if hands and len(sized) < MOST_SIZED and image.suffix and image.is_file():
+            with suppress(HandsError), open_image(image) as opened:
+                sized += [(hand.box, shown_size(opened)) for hand in hands]
+    check_corners(sized, str(path))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from latent_hands.data.formats.coco_images import CocoImage, images_by_id
+from latent_hands.data.formats.coco_keypoints import keypoints_of
 from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.formats.numerals import array_of, number_of
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS, annotations_of_hands
 from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.outside import hide_outside
@@ -164,7 +166,7 @@ def _sample(name: str, image: CocoImage, label: dict[str, Any], exported: bool) 
         raise HandsError(f"{where} has the convention {convention!r}; it must be a name")
     if convention is not None:
         convention = read_recorded(convention, where)
-    weight = None if label.get("weight") is None else float(label["weight"])
+    weight = None if label.get("weight") is None else number_of(label["weight"])
     if weight is not None and not 0 <= weight < np.inf:
         raise HandsError(f'{where} has the "weight" {weight}; it must be finite and 0 or more')
     K = _numbers(label, "K", (3, 3), where) if "K" in label else None
@@ -208,7 +210,7 @@ def check_pixels(uv_px: Float32[np.ndarray, "n 2"], what: str) -> None:
 
 def _keypoints(label: dict[str, Any], where: str) -> Float32[np.ndarray, "21 3"]:
     """Return the keypoints. The coordinates of a joint that is not labelled may be NaN or null."""
-    keypoints = np.array(label["keypoints"], np.float32)
+    keypoints = keypoints_of(label["keypoints"]).astype(np.float32)
     if keypoints.size == 63:
         keypoints = keypoints.reshape(21, 3)
         unlabelled = keypoints[:, 2] <= 0
@@ -235,7 +237,7 @@ def _with_palm(sample: Sample, label: dict[str, Any], where: str) -> Sample:
 def _numbers(
     label: dict[str, Any], key: str, shape: tuple[int, int], where: str
 ) -> Float32[np.ndarray, "_ _"]:
-    return _finite(np.array(label[key], np.float32), key, shape, where)
+    return _finite(array_of(label[key]).astype(np.float32), key, shape, where)
 
 
 def _finite(array: np.ndarray, key: str, shape: tuple[int, int], where: str) -> Float32[np.ndarray, "_ _"]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from latent_hands.data.formats.coco_images import categories_by_id, check_id
 from latent_hands.errors import HandsError
 from latent_hands.hand.handedness import HANDEDNESS
 
@@ -29,14 +30,14 @@ def annotations_of_hands(content: Any, path: Path) -> list[Annotation]:
 
     Raises HandsError if there is no annotation, or none of a hand.
     """
-    annotations, categories = content["annotations"], {each["id"]: each for each in content["categories"]}
+    annotations, categories = content["annotations"], categories_by_id(content["categories"], path)
     if not annotations:
         raise HandsError(f"{path} has no annotations; it must have one for each hand")
     if any(key in label for label in annotations for key in _WHOLE_BODY.values()):
         found = list(_of_persons(annotations, path))
     else:
         found = _of_categories(annotations, categories, path)
-    labelled = {label["image_id"] for label in annotations}
+    labelled = {check_id(label["image_id"], f"{path}: the image of an annotation") for label in annotations}
     if bare := sum(image["id"] not in labelled for image in content["images"]):
         _LOG.warning("%s: %d of %d images have no annotation", path, bare, len(content["images"]))
     return found
@@ -48,38 +49,85 @@ def _of_categories(
     legal = f"they must be {', '.join(KEYPOINTS)}"
     hands = {key for key, each in categories.items() if _are_of_hands(each.get("keypoints"))}
     found, others = list[Annotation](), Counter[str]()
-    for label in annotations:
+    for label in _single(annotations, path):
         key = label.get("category_id", next(iter(categories), None) if len(categories) == 1 else None)
         category = categories.get(key, {})
         if key in hands:
-            found.append(_with_side(label, str(category.get("name", ""))))
+            where = f"{path}: annotation {label.get('id')}"
+            if label.get("keypoints") is None and "xyz_mm" not in label:
+                others[f'category "{category.get("name", key)}" without keypoints'] += 1
+            else:
+                found.append(_with_side(label, str(category.get("name", "")), where))
             continue
         name = f'category "{category.get("name", key)}"'
         if label.get("keypoints") and not category.get("keypoints"):
             raise HandsError(f'{name} of {path} has no list "keypoints", which names its joints; {legal}')
         others[name] += 1
     if not found:
-        raise HandsError(f"{path} has other keypoints; {legal}")
+        raise HandsError(f"{path} has no keypoints of hands; {legal}")
     if others:
         text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
         _LOG.warning("%s: left out annotations whose keypoints are not those of hands: %s", path, text)
+    if odd := sum(map(_miscounted, found)):
+        _LOG.warning(
+            '%s: %d of %d hands have another number of flags above 0 than "num_keypoints" states',
+            path,
+            odd,
+            len(found),
+        )
     return found
+
+
+def _single(annotations: list[Annotation], path: Path) -> Iterator[Annotation]:
+    """Yield each annotation of one hand once; a warning counts those of crowds, and copies."""
+    copies, crowds, seen = 0, 0, set[int]()
+    for label in annotations:
+        content = hash(repr({**label, "id": None}))
+        if label.get("iscrowd"):
+            crowds += 1
+        elif content in seen:
+            copies += 1
+        else:
+            seen.add(content)
+            yield label
+    if crowds or copies:
+        text = '%s: left out %d annotations of crowds ("iscrowd") and %d copies of others'
+        _LOG.warning(text, path, crowds, copies)
+
+
+def _miscounted(label: Annotation) -> bool:
+    """Return whether an annotation states another number of labelled joints than it has."""
+    stated, keypoints = label.get("num_keypoints"), label.get("keypoints")
+    if not isinstance(stated, int) or not isinstance(keypoints, list):
+        return False
+    flags = keypoints[2::3]
+    return all(isinstance(flag, int | float) for flag in flags) and stated != sum(flag > 0 for flag in flags)
 
 
 def _are_of_hands(names: Any) -> bool:
     return tuple(str(n).lower().replace("-", "_").replace(" ", "_") for n in names or ()) == KEYPOINTS
 
 
-def _with_side(label: Annotation, category: str) -> Annotation:
-    """Return the annotation with the side that it names itself, in an attribute, or by its category."""
+def _with_side(label: Annotation, category: str, where: str) -> Annotation:
+    """Return the annotation with the side that it names itself, in an attribute, or by its category.
+
+    Raises HandsError if they contradict each other.
+    """
     attributes = label.get("attributes")
     places = (label, attributes) if isinstance(attributes, dict) else (label,)
-    named = (place.get(key) for place in places for key in ("side", "handedness"))
-    side = next((side for side in named if side is not None), None)
+    named = [_spelled(place.get(key)) for place in places for key in ("side", "handedness")]
     words = [each for each in HANDEDNESS if each in category.lower()]
-    if side is None and len(words) == 1:
-        side = words[0]
-    return label if side is None else {**label, "side": side}
+    sides = [side for side in (*named, *(words if len(words) == 1 else [])) if side is not None]
+    if any(side != sides[0] for side in sides):
+        text = " and ".join(dict.fromkeys(map(str, sides)))
+        raise HandsError(f'{where} of category "{category}" is labelled as {text}; keep one of them')
+    return {**label, "side": sides[0] if sides else None}
+
+
+def _spelled(side: Any) -> Any:
+    """Return a side in small letters; None for an empty text and "unknown"."""
+    text = side.strip().lower() if isinstance(side, str) else side
+    return None if text in ("", "unknown") else text
 
 
 def _of_persons(persons: list[Annotation], path: Path) -> Iterator[Annotation]:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from latent_hands.data.formats.json_file import load_json
+from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import (
     MM_PER_METRE,
@@ -122,7 +123,7 @@ def _numbers(path: Path, shape: tuple[int, int]) -> Float32[np.ndarray, "n _ _"]
     if not path.is_file():
         raise HandsError(f"no label file at {path}, although the other label file exists")
     try:
-        array = np.array(load_json(path), np.float32)
+        array = array_of(load_json(path)).astype(np.float32)
     except HandsError:
         raise
     except BROKEN as error:

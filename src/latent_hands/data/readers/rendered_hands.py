@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.readers.reading import MM_PER_METRE, OnBroken, raise_error
 from latent_hands.data.readers.rendered_record import RenderedRecord
 from latent_hands.data.readers.rhd import split_folder
@@ -82,10 +83,10 @@ def hands_of(folder: Path, record: dict[str, Any], of_the_set: RenderedRecord) -
                 name=f"{name}-{side}" + (f"-{same + 1}" if same else ""),
                 image=image,
                 side=side,
-                xyz_mm=np.array(hand["xyz_m"], np.float32) * np.float32(MM_PER_METRE),
-                uv_px=np.array(hand["uv_px"], np.float32),
+                xyz_mm=array_of(hand["xyz_m"]).astype(np.float32) * np.float32(MM_PER_METRE),
+                uv_px=array_of(hand["uv_px"]),
                 visible=np.array(hand["visible"], bool),
-                K=np.array(record["K"], np.float32),
+                K=array_of(record["K"]),
                 mask=mask if mask.is_file() else None,
                 depth=depth if depth.is_file() else None,
                 scene_box=(cx, cy, side_px),

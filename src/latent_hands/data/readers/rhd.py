@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 
 from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.data.readers.reading import (
     MM_PER_METRE,
@@ -239,7 +240,7 @@ def _arrays(label: object, where: str) -> list[Shaped[np.ndarray, "..."]]:
     arrays = []
     for key, shape in _SHAPES.items():
         try:
-            array = np.array(label[key], np.float32)
+            array = array_of(label[key]).astype(np.float32)
         except BROKEN as error:
             raise HandsError(f'"{key}" of {where} is not an array of numbers: {error}') from error
         if array.shape != shape:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from latent_hands.data.formats.csv_file import Row, load_csv
+from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.readers.coco import check_pixels, hand_names
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
@@ -77,9 +78,11 @@ def _sample(name: str, row: Row, root: Path, root_joint: str, where: str) -> Sam
         raise HandsError(f'{where} has the handedness "{side}"; it must be left, right, or empty')
     cells = [[row.get(f"{joint}_{axis}_px") or "nan" for axis in "uv"] for joint in _joints(root_joint)]
     try:
-        uv_px = np.array(cells, np.float32)
+        uv_px = array_of(cells).astype(np.float32)
     except ValueError as error:
-        raise HandsError(f"{where} has joints that are not numbers: {error}") from error
+        raise HandsError(f"{where} has joints that are not numbers: {error}; write decimal points") from error
+    if np.isinf(uv_px).any():
+        raise HandsError(f"{where} has joints that are not finite; leave the cells of unknown joints empty")
     known = np.isfinite(uv_px)
     labelled = np.asarray(known.all(axis=1))
     if (known.any(axis=1) != labelled).any() or labelled.sum() < LEAST_JOINTS:
