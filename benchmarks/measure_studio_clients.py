@@ -1,10 +1,12 @@
-"""Let many clients use one studio: real pages in headless Chromium, and WebSocket connections for the rest.
+"""Let many clients move sliders of one studio: how long an image takes, and whether states stay separate.
 
     pip install playwright          (and the extra studio)
-    python benchmarks/measure_studio_clients.py --pages 10 --sockets 90
+    python benchmarks/measure_studio_clients.py --sockets 1 10 30 100 --pages 4
 
-Every client moves a slider of the content to a place of its own: a page with the keyboard, a connection with
-the message that a page sends. The program then checks that each session has the value of its own client.
+A client is a WebSocket connection that speaks the protocol of a page, or a page in headless Chromium.
+Connections move a slider of the content again and again: each waits for its image, then for --pause seconds.
+Pages move theirs with the keyboard. Every value is the client's own.
+The program then checks that each session has the value that its own client sent last.
 """
 
 import argparse
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import viser
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
@@ -32,6 +35,7 @@ SMALL = {"width": 600, "height": 300}
 FACTOR, FIRST, REACH = "content", 6, 2.0
 """The factor that is moved, the place of its first slider on the page, and the largest value of a socket."""
 PATIENCE_S = 900
+JPEG = b"\xff\xd8\xff"
 Values = dict[int, float]
 
 
@@ -51,56 +55,82 @@ def pages_of(studio: Studio, count: int) -> dict[int, Page]:
     return dict(studio.pages)
 
 
-class Sockets:
-    """Connections that speak the protocol of a page, in a thread of their own."""
+class Client:
+    """A connection that speaks the protocol of a page, with its own values, none of which comes twice."""
 
-    def __init__(self, url: str, count: int):
-        self.received = [0] * count
-        self._connections: list[Any] = []
+    def __init__(self, socket: Any, seed: int):
+        self._socket, self._image = socket, asyncio.Event()
+        steps = np.random.default_rng(seed).permutation(np.arange(-REACH / STEP, REACH / STEP + 1))
+        self._values = iter((steps * STEP).tolist())
+        self._task = asyncio.ensure_future(self._listen())
+
+    async def move(self, slider: str, moves: int, pause_s: float) -> tuple[float, list[float]]:
+        """Move a slider when the image of the move before is there; return the last value and the seconds."""
+        seconds, value = [], 0.0
+        for _ in range(moves):
+            value = next(self._values)
+            self._image.clear()
+            begun = time.perf_counter()
+            await self.send(GuiUpdateMessage(slider, {"value": value}))
+            await asyncio.wait_for(self._image.wait(), PATIENCE_S)
+            seconds.append(time.perf_counter() - begun)
+            await asyncio.sleep(pause_s)
+        return value, seconds
+
+    async def send(self, message: Message) -> None:
+        """Send a message as a page does."""
+        await self._socket.send(msgspec.msgpack.encode(message.as_serializable_dict()))
+
+    async def _listen(self) -> None:
+        async for message in self._socket:
+            if JPEG in message:
+                self._image.set()
+
+
+class Sockets:
+    """Clients in a thread of their own."""
+
+    def __init__(self, url: str):
+        self._url, self._clients = url.replace("http", "ws"), list[Client]()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._run(self._open(url.replace("http", "ws"), count))
 
-    def send(self, index: int, message: Message) -> None:
-        """Send a message as a client."""
-        self._run(self._connections[index].send(msgspec.msgpack.encode(message.as_serializable_dict())))
+    def open(self, studio: Studio, count: int) -> None:
+        """Open connections until there are `count`, and wait for their pages."""
+        self._run(self._open(count - len(self._clients)))
+        pages_of(studio, count)
+        studio.shared.work.wait(PATIENCE_S)
 
-    def _run(self, task: Any) -> None:
-        asyncio.run_coroutine_threadsafe(task, self._loop).result(PATIENCE_S)
+    def move(self, studio: Studio, moves: int, pause_s: float) -> tuple[Values, list[float]]:
+        """Let all clients move at the same time; return their last values, and the seconds of all moves."""
+        clients = sorted(studio.pages)
+        sliders = [studio.pages[client].sliders._sliders[FACTOR, 0]._impl.uuid for client in clients]
+        moved = [
+            client.move(slider, moves, pause_s) for client, slider in zip(self._clients, sliders, strict=True)
+        ]
+        values, seconds = zip(*self._run(self._all(moved)), strict=True)
+        studio.shared.work.wait(PATIENCE_S)
+        return dict(zip(clients, values, strict=True)), [second for each in seconds for second in each]
 
-    async def _open(self, url: str, count: int) -> None:
+    def _run(self, task: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(PATIENCE_S)
+
+    @staticmethod
+    async def _all(tasks: list[Any]) -> list[Any]:
+        return await asyncio.gather(*tasks)
+
+    async def _open(self, count: int) -> None:
         protocol: Any = f"viser-v{viser.__version__}"
-        for index in range(count):
-            socket = await connect(url, subprotocols=[protocol], max_size=None, compression=None)
-            self._connections.append(socket)
-            self._loop.create_task(self._listen(socket, index))
-
-    async def _listen(self, socket: Any, index: int) -> None:
-        async for message in socket:
-            self.received[index] += len(message)
+        for _ in range(count):
+            socket = await connect(self._url, subprotocols=[protocol], max_size=None, compression=None)
+            self._clients.append(Client(socket, seed=len(self._clients)))
+            await self._clients[-1].send(camera())
 
 
 def camera() -> Message:
     """Return the message with which a client says that it is ready."""
     still, up = (0.0, 0.0, 0.0), (0.0, -1.0, 0.0)
     return ViewerCameraMessage((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, -3.6), 0.8, 0.1, 100.0, 400, 600, still, up)
-
-
-def use_sockets(studio: Studio, sockets: Sockets, count: int) -> Values:
-    """Let every connection move its slider; return the values by client."""
-    begun = time.perf_counter()
-    for index in range(count):
-        sockets.send(index, camera())
-    pages = pages_of(studio, count)
-    print(f"{count} connections have a page after {time.perf_counter() - begun:.1f} s, {memory_mb():.0f} MB")
-    begun, values = time.perf_counter(), Values()
-    for index, (client, page) in enumerate(sorted(pages.items())):
-        values[client] = round((2 * index / count - 1) * REACH / STEP) * STEP
-        slider = page.sliders._sliders[FACTOR, 0]._impl.uuid
-        sockets.send(index, GuiUpdateMessage(slider, {"value": values[client]}))
-    studio.shared.work.wait(PATIENCE_S)
-    print(f"all {count} have moved and have their image after {time.perf_counter() - begun:.1f} s")
-    return values
 
 
 def open_tab(studio: Studio, browser: Any) -> tuple[int, Tab]:
@@ -144,26 +174,41 @@ def wrong(studio: Studio, values: Values) -> list[int]:
     return found
 
 
+def report(name: str, seconds: list[float]) -> None:
+    """Print how long images took."""
+    middle, high = 1000 * np.quantile(seconds, [0.5, 0.9])
+    print(f"{name}: {len(seconds)} images, median {middle:.0f} ms, 90 % {high:.0f} ms", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--pages", type=int, default=10)
-    parser.add_argument("--sockets", type=int, default=90)
+    parser.add_argument("--sockets", type=int, nargs="+", default=[1, 10, 30, 100], help="rising numbers")
+    parser.add_argument("--moves", type=int, default=10, help="of each connection")
+    parser.add_argument("--pause", type=float, nargs="+", default=[0.0, 10.0], help="seconds between moves")
+    parser.add_argument("--pages", type=int, default=0)
     options = parser.parse_args()
     studio = Studio(("synthesis",), port=18090)
+    studio.shared.estimator  # noqa: B018  it is loaded in the background
     print(f"the studio alone has {memory_mb():.0f} MB")
-    sockets = Sockets(studio.url, options.sockets)
-    values = use_sockets(studio, sockets, options.sockets)
+    sockets, values, bad = Sockets(studio.url), Values(), []
+    for count in options.sockets:
+        sockets.open(studio, count)
+        for pause_s in options.pause:
+            work_s = time.process_time()
+            values, seconds = sockets.move(studio, options.moves, pause_s)
+            report(f"{count} connections, {pause_s:g} s between moves", seconds)
+            print(f"processor {1000 * (time.process_time() - work_s) / len(seconds):.0f} ms an image")
+            bad += wrong(studio, values)
+        print(f"{memory_mb():.0f} MB")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SOFTWARE)
         tabs = dict(open_tab(studio, browser) for _ in range(options.pages))
-        moved, seconds = use_tabs(studio, tabs)
-        values |= moved
-        if seconds:
-            middle = sorted(seconds)[len(seconds) // 2]
-            print(f"a page shows its new image after {middle:.2f} s (median), {max(seconds):.2f} s (largest)")
-        bad = wrong(studio, values)
+        if tabs:
+            moved, seconds = use_tabs(studio, tabs)
+            report(f"{len(tabs)} pages in Chromium, one at a time", seconds)
+            values |= moved
+        bad += wrong(studio, values)
         print(f"{len(values)} clients, {len(bad)} with a wrong state; {memory_mb():.0f} MB")
-        print(f"a connection received {sum(sockets.received) / max(options.sockets, 1) / 1e6:.2f} MB")
         browser.close()
     studio.close()
     if bad:

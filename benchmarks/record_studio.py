@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from latent_hands.studio.page.panels import SLIDERS
+from latent_hands.studio.directions import MOST_SHOWN
 from latent_hands.studio.page.scene import CAMERA
 from latent_hands.studio.page.serving import Studio
 
@@ -96,15 +96,15 @@ def main() -> None:
         user.drag("index", -14, 84)
         user.drag("wrist", 42, -7, steps=2)
         user.slide(0)
-        user.slide(user.tab.get_by_role("slider").count() - SLIDERS)
+        user.slide(user.tab.get_by_role("slider").count() - MOST_SHOWN)
         user.press("1")
         user.after(user.tab.get_by_role("tab", name="Photograph").click)
         upload = user.tab.locator("input[type=file]").first
         user.after(lambda: upload.set_input_files(options.photograph))
         user.press("2")
-        user.after(user.tab.get_by_role("tab", name="A and B").click)
-        user.after(user.tab.get_by_role("button", name="Swap").click)
-        user.after(user.tab.get_by_role("button", name="Walk").click)
+        user.after(user.tab.get_by_role("tab", name="Factors").click)
+        user.after(user.tab.get_by_role("button", name="Swapped").click)
+        user.after(user.tab.get_by_role("button", name="Walk A to B").click)
         browser.close()
     studio.close()
     pictures = [each.quantize(COLOURS, dither=Image.Dither.NONE) for each in user.frames]

@@ -13,7 +13,8 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.predictor import Photo
-from latent_hands.studio import photographs
+from latent_hands.studio import figures, photographs
+from latent_hands.studio.directions import MOST_SHOWN
 from latent_hands.studio.leakage import leakage
 from latent_hands.studio.photographs import Photograph, encode_png, factors_of
 from latent_hands.studio.puppet import turn_about
@@ -117,8 +118,49 @@ def test_swaps_walks_and_draws_change_one_factor():
     assert torch.equal(session.state.latent["pose"], b.latent["pose"])
 
 
+def test_a_traversal_sets_one_coordinate_and_keeps_all_others():
+    session = Session(instrument())
+    session.random_content()
+    latents, values = session.traversal("content", 2, (-3.0, 0.0, 3.0)), [-3.0, 0.0, 3.0]
+    axes = session.instrument.directions["content"]
+    start = axes.coordinates(session.state.latent["content"])
+    for z, value in zip(latents["content"], values, strict=True):
+        found = axes.coordinates(z[None])
+        assert found[2] == pytest.approx(value, abs=1e-3)
+        found[2] = start[2]
+        torch.testing.assert_close(found, start, atol=1e-3, rtol=0)
+    assert torch.equal(latents["pose"], session.state.latent["pose"].expand(3, -1))
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_figures_have_a_row_for_each_slider_and_change_no_state(run):
+    session = Session(instrument(run))
+    before, factor = session.state, session.instrument.posed[0]
+    session.keep("A")
+    session.random_pose()
+    session.keep("B")
+    for make in (figures.swap, figures.walk, figures.draws, figures.directions):
+        assert make(session, factor).dtype == np.uint8
+    rows = session.instrument.directions[factor].titles
+    assert len(rows) == min(MOST_SHOWN, session.instrument.sizes[factor])
+    assert session.steps == (1, 0)
+    assert same(session.before, before)
+
+
+def test_a_scene_of_no_source_has_the_moments_of_typical_latents():
+    run = instrument()
+    known = run.unknown(run.others)["content"]
+    typical = run.random_contents(4 * run.sizes["content"], 0)["content"]
+    torch.testing.assert_close(known.mean[0], typical.mean(0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(known.log_var[0].exp(), typical.var(0), atol=1e-3, rtol=0)
+    session = Session(run)
+    session.random_content()
+    session.recentre()
+    assert torch.equal(session.state.latent["content"], known.mean)
+
+
 def test_an_empty_place_is_an_error_that_says_what_to_do():
-    with pytest.raises(HandsError, match="place A is empty"):
+    with pytest.raises(HandsError, match=r"place A is empty.*key 1"):
         Session(instrument()).both()
 
 

@@ -158,16 +158,24 @@ def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path)
     user.changes_image(lambda: user.press("h"))
     user.press("2")
     eventually(lambda: len(session.kept) == 2)
-    user.tab.get_by_role("tab", name="A and B").click()
+    user.tab.get_by_role("tab", name="Factors").click()
     shown = user.tab.locator("img").count()
-    user.tab.get_by_role("button", name="Swap").click()
+    user.tab.get_by_role("button", name="Swapped").click()
     eventually(lambda: user.tab.locator("img").count() > shown)
+    swapped = user.page.figure
+    user.tab.get_by_role("button", name="Directions").click()
+    eventually(lambda: user.page.figure is not swapped)
 
-    user.tab.get_by_role("tab", name="Save").click()
-    for label, ending in (("State (JSON)", "json"), ("Image (PNG)", "png"), ("Hand (glTF)", "glb")):
+    user.tab.get_by_role("tab", name="Files").click()
+    for label, name in (
+        ("State (JSON)", "latent-hands.json"),
+        ("Image (PNG)", "latent-hands.png"),
+        ("Figure (PNG)", "latent-hands-figure.png"),
+        ("Hand (glTF)", "latent-hands.glb"),
+    ):
         with user.tab.expect_download(timeout=LONG) as download:
             user.tab.get_by_role("button", name=label).click()
-        assert download.value.suggested_filename == f"latent-hands.{ending}"
+        assert download.value.suggested_filename == name
 
     outside = [url for url in user.requests if not url.startswith((studio.url, "data:", "blob:"))]
     assert outside == []

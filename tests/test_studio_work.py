@@ -68,6 +68,17 @@ def test_a_hundred_clients_are_all_served_and_each_is_bounded():
         assert len(results) == sum(accepted)
 
 
+def test_idle_jobs_run_last_once_a_client_and_not_for_clients_that_left():
+    with Held() as held:
+        for client in ("a", "b", "left"):
+            for i in range(2):
+                held.work.submit_idle(client, lambda value=f"idle {client} {i}": held.done.append(value))
+        held.submit("b", 0, "b")
+        held.submit("a", 0, "a")
+        held.work.forget("left")
+        assert held.results() == ["b", "a", "idle a 1", "idle b 1"]
+
+
 def test_a_failed_job_does_not_stop_the_queue(caplog):
     with Held() as held:
         held.work.submit("a", 0, lambda: 1 / 0)

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from latent_hands.paper.latent import Gaussian
 
+MOST_SHOWN = 6
+"""Directions of a factor that have a slider: the first ones, which change the output most."""
 _RIDGE = 1e-4
 """Added to variances: units that code nothing have none."""
 
@@ -49,6 +51,16 @@ class Directions:
             singular = torch.cat([singular, torch.zeros(d - len(singular))])
         squares = singular.square()
         return Directions(mean, U.T @ L.T, squares / squares.sum().clamp(min=1e-300))
+
+    @property
+    def titles(self) -> list[str]:
+        """The number of each direction that is shown, and its share of the change of the output."""
+        return [f"{i + 1} ({share:.0%})" for i, share in enumerate(self.change[:MOST_SHOWN].tolist())]
+
+    @property
+    def gaussian(self) -> Gaussian:
+        """The mean and the variances of typical latents."""
+        return Gaussian(self.mean[None].float(), self.axes.square().sum(dim=0).log()[None].float())
 
     def coordinates(self, z: Float[Tensor, "1 d"]) -> Float[Tensor, " d"]:
         """Return the coordinates of a latent."""

@@ -111,8 +111,8 @@ class Instrument:
         return self.contents.draw([np.random.default_rng([seed, i]) for i in range(count)])
 
     def unknown(self, factors: Sequence[str]) -> Posterior:
-        """Return the prior of some factors, as a posterior that knows nothing."""
-        return {name: Gaussian(*torch.zeros(2, 1, self.sizes[name])) for name in factors}
+        """Return the mean and the variances of typical latents, as a posterior that knows nothing."""
+        return {name: self.directions[name].gaussian for name in factors}
 
     def random_puppet(self, seed: int) -> Puppet:
         """Return a hand in a random pose and viewpoint."""

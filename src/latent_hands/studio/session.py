@@ -1,6 +1,7 @@
 """A user's session: the commands that change a state, and undo."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -123,7 +124,7 @@ class Session:
         """Return the states kept at "A" and "B". Raises HandsError if one is empty."""
         for place in PLACES:
             if place not in self.kept:
-                raise HandsError(f"place {place} is empty: keep a state there first")
+                raise HandsError(_empty(place))
         return self.kept["A"], self.kept["B"]
 
     def swapped(self, factor: str) -> synthesis.Samples:
@@ -134,7 +135,7 @@ class Session:
     def take(self, factor: str, place: str) -> None:
         """Take a factor from the state kept at a place. Raises HandsError if it is empty."""
         if place not in self.kept:
-            raise HandsError(f"place {place} is empty: keep a state there first")
+            raise HandsError(_empty(place))
         other = self.kept[place]
         self._factors(
             {factor: other.latent[factor]},
@@ -146,6 +147,13 @@ class Session:
         """Return latents on the line from A to B along a factor; the others stay those of A."""
         a, b = self.both()
         return synthesis.interpolate(a.latent, b.latent, (factor,), steps)
+
+    def traversal(self, factor: str, index: int, values: Sequence[float]) -> synthesis.Samples:
+        """Return latents with one coordinate of a factor set to each value, all others as they are."""
+        directions, z = self.instrument.directions[factor], self.state.latent[factor]
+        return synthesis.stack(
+            [self.state.latent | {factor: directions.moved(z, index, value)} for value in values]
+        )
 
     def draws(self, factor: str, count: int) -> synthesis.Samples:
         """Return draws of a factor from its posterior; the others stay as they are."""
@@ -224,3 +232,8 @@ class Session:
     def _next_seed(self) -> int:
         self._seed += 1
         return self._seed
+
+
+def _empty(place: str) -> str:
+    key = PLACES.index(place) + 1
+    return f'place {place} is empty: keep a state there first ("as {place}", or key {key})'

@@ -44,6 +44,7 @@ class State:
             "log_variance": {name: q.log_var[0].tolist() for name, q in self.posterior.items()},
             "angles_deg": self.puppet.angles_deg.tolist(),
             "rotation": self.puppet.rotation.tolist(),
+            "joints_mm": self.puppet.joints_mm.tolist(),
             "sources": self.sources,
         }
         return json.dumps(fields, indent=1)

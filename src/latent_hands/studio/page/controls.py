@@ -8,6 +8,7 @@ import numpy as np
 from latent_hands import draw
 from latent_hands.data.sample import Sample
 from latent_hands.draw import ImageArray
+from latent_hands.studio import figures
 from latent_hands.studio.data_set import PARTS, DataSet, Part
 from latent_hands.studio.page import panels
 from latent_hands.studio.page.keys import HELP, KEYS, add_keys
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from latent_hands.studio.page.page import Page
 
 LEFT_PX, RIGHT_PX = 420, 400
-_KEPT_PX, _PART_PX = 180, 120
+_PART_PX = 120
 _EMPTY = np.full((8, 8, 3), 236, np.uint8)
 
 
@@ -34,7 +35,6 @@ class Controls:
 
     def __init__(self, client: Any, page: "Page", runs: Sequence[str], run: str):
         self._client, self._page, self._gui = client, page, client.gui
-        self._busy = False
         self._build_left()
         tabs = self._gui.add_tab_group()
         with tabs.add_tab("Hand", "hand-stop"):
@@ -44,10 +44,10 @@ class Controls:
         if page.shared.data is not None:
             with tabs.add_tab("Data", "database"):
                 self._build_data(page.shared.data)
-        with tabs.add_tab("A and B", "arrows-exchange"):
-            self._build_places()
-        with tabs.add_tab("Save", "device-floppy"):
-            self._build_save()
+        with tabs.add_tab("Factors", "arrows-exchange"):
+            self._build_factors()
+        with tabs.add_tab("Files", "device-floppy"):
+            self._build_files()
         add_keys(client, page)
         self._gui.main_panel.dock_right()
         self._gui.main_panel.set_width(RIGHT_PX)
@@ -63,7 +63,7 @@ class Controls:
         self.sources.content = panels.sources_text(session)
         taken = "" if seconds is None else f"image in {1000 * seconds:.0f} ms, "
         undo, redo = session.steps
-        self.status.content = f"*{taken}{undo} steps to undo, {redo} to redo*"
+        self.status.content = f"*{taken}{undo} to undo, {redo} to redo*"
 
     def show_photograph(self, photograph: Photograph) -> None:
         """Show a photograph with its hands, and offer them."""
@@ -71,35 +71,29 @@ class Controls:
         names = [f"{i + 1} {_about(hand)}" for i, hand in enumerate(photograph.hands)] or ["none"]
         self.hand.options = names
         self.hand.value = names[0]
+        self.photograph.visible = True
+        self.hand.visible = self.chosen.visible = bool(photograph.hands)
 
     def show_sample(self, sample: Sample, pictures: Mapping[Part, ImageArray]) -> None:
         """Show an image of the data set and its parts, under its name."""
         self.sample_name.value = sample.name
         self.parts.image = draw.grid([list(pictures.values())], list(pictures), cell_px=_PART_PX)
 
-    def show_kept(self, images: Mapping[str, ImageArray]) -> None:
-        """Show the images of the states that were kept, by their places."""
-        self.kept.image = draw.grid([[images.get(place) for place in PLACES]], PLACES, cell_px=_KEPT_PX)
+    def show_kept(self, images: ImageArray) -> None:
+        """Show the images of the states that were kept."""
+        self.kept.image = images
 
-    def show_strip(self, images: Sequence[ImageArray], headings: Sequence[str]) -> None:
-        """Show several images below the image of the state, four in a row."""
-        rows = [list(images[i : i + 4]) for i in range(0, len(images), 4)]
-        blocks = [
-            draw.grid([row], headings[4 * i : 4 * i + len(row)], cell_px=112) for i, row in enumerate(rows)
-        ]
-        width = max(block.shape[1] for block in blocks)
-        padded = [np.pad(b, ((0, 0), (0, width - b.shape[1]), (0, 0)), constant_values=255) for b in blocks]
-        self.strip.image = np.concatenate(padded)
-        self.strip.visible = True
+    def show_figure(self, figure: ImageArray) -> None:
+        """Show a figure of a factor."""
+        self.figure.image = figure
+        self.figure.visible = True
 
     def new_run(self, session: Session) -> None:
         """Show the controls of another run."""
-        factors = session.instrument.sizes
-        for dropdown in (self.factor, self.drawn):
-            dropdown.options = tuple(factors)
-            dropdown.value = next(iter(factors))
-        self.show_kept({})
-        self.strip.visible = False
+        self.factor.options = tuple(session.instrument.sizes)
+        self.factor.value = self.factor.options[0]
+        self.show_kept(figures.kept(session))
+        self.figure.visible = False
 
     # The panels
 
@@ -108,7 +102,6 @@ class Controls:
         with panel.add_tab("Image", "photo"):
             self.image = self._gui.add_image(panels.enlarged(_EMPTY), jpeg_quality=92)
             self.status = self._gui.add_markdown("")
-            self.strip = self._gui.add_image(_EMPTY, visible=False, jpeg_quality=92)
             self.sources = self._gui.add_markdown("")
             with self._gui.add_folder("Leakage of the last change"):
                 self.leakage = self._gui.add_markdown("")
@@ -126,15 +119,13 @@ class Controls:
             if event.client is not None:
                 page.submit("run", lambda _: page.change_run(choice.value), f"*loading {choice.value} ...*")
 
-        self._buttons("", {"Undo": Session.undo, "Redo": Session.redo, "Start again": Session.reset})
-        self._buttons(
-            "random",
-            {"Hand": Session.random_pose, "Scene": Session.random_content, "To the means": Session.recentre},
-        )
-        self.slider_place = gui.add_folder("Directions of the factors")
         with gui.add_folder("How to", expand_by_default=False):
             gui.add_markdown(HELP)
             gui.add_markdown(KEYS)
+        self._buttons("step", {"Undo": Session.undo, "Redo": Session.redo})
+        self._buttons("random", {"Hand": Session.random_pose, "Scene": Session.random_content})
+        self._buttons("go to", {"Means": Session.recentre, "Start": Session.reset})
+        self.slider_place = gui.add_folder("Directions of the factors")
         with gui.add_folder("View", expand_by_default=False):
             rings = gui.add_checkbox("rings", True)
 
@@ -150,20 +141,10 @@ class Controls:
 
     def _build_photograph(self) -> None:
         gui, page = self._gui, self._page
-        upload = gui.add_upload_button(
-            "Open a photograph or a state", icon="upload", mime_type="image/*,application/json"
-        )
-
-        @upload.on_upload
-        async def _(_: Any) -> None:
-            file = upload.value
-            page.submit(
-                "upload", lambda _: page.upload(file.name, file.content), f"*reading {file.name} ...*"
-            )
-
-        self.photograph = gui.add_image(_EMPTY, jpeg_quality=85)
-        self.hand = gui.add_dropdown("hand", ("none",))
-        chosen = gui.add_button_group("load", ("all", "pose", "content"))
+        self._add_upload("Open a photograph", "image/*")
+        self.photograph = gui.add_image(_EMPTY, jpeg_quality=85, visible=False)
+        self.hand = gui.add_dropdown("hand", ("none",), visible=False)
+        self.chosen = chosen = gui.add_button_group("load", ("all", "pose", "content"), visible=False)
 
         @chosen.on_click
         async def _(_: Any) -> None:
@@ -188,36 +169,52 @@ class Controls:
         self.parts = gui.add_image(_EMPTY, jpeg_quality=90)
         self._buttons("load", {part: lambda _, p=part: page.load_sample(p) for part in PARTS})
 
-    def _build_places(self) -> None:
+    def _build_factors(self) -> None:
         gui, page = self._gui, self._page
-        self.kept = gui.add_image(_EMPTY, jpeg_quality=92)
-        self.show_kept({})
+        self.kept = gui.add_image(figures.kept(page.session), jpeg_quality=92)
         self._buttons("keep", {f"as {place}": lambda _, p=place: page.keep(p) for place in PLACES})
-        factors = tuple(page.session.instrument.sizes)
-        self.factor = gui.add_dropdown("factor", factors)
+        self.factor = gui.add_dropdown("factor", tuple(page.session.instrument.sizes))
+        take = {f"From {place}": lambda s, p=place: s.take(self.factor.value, p) for place in PLACES}
+        self._buttons("take it", take | {"A draw": lambda s: s.draw(self.factor.value)})
 
-        def named(act: Callable[[str], None]) -> Callable[[Session], None]:
-            return lambda _: act(self.factor.value)
+        def shown(make: Callable[[Session, str], ImageArray]) -> Callable[[Session], None]:
+            return lambda _: page.show_figure(make, self.factor.value)
 
-        self._buttons("show", {"Swap": named(page.swap), "Walk": named(page.walk)})
-        self._buttons(
-            "take factor",
-            {f"of {place}": lambda s, p=place: s.take(self.factor.value, p) for place in PLACES},
-        )
-        self.drawn = gui.add_dropdown("q(z | x) of", factors)
-        self._buttons(
-            "posterior",
-            {
-                "Show draws": lambda _: page.draws(self.drawn.value),
-                "Take a draw": lambda s: s.draw(self.drawn.value),
-            },
-        )
+        self._buttons("show it", {"Swapped": shown(figures.swap), "Walk A to B": shown(figures.walk)})
+        self._buttons("", {"Directions": shown(figures.directions), "Draws": shown(figures.draws)})
+        self.figure = gui.add_image(_EMPTY, jpeg_quality=92, visible=False)
 
-    def _build_save(self) -> None:
-        page = self._page
-        kinds = {"State (JSON)": "json", "Image (PNG)": "png", "Hand (glTF)": "glb"}
-        for label, kind in kinds.items():
-            self._buttons("", {label: lambda _, k=kind: page.save(k)})
+    def _build_files(self) -> None:
+        gui, page = self._gui, self._page
+        self._add_upload("Open a state", "application/json")
+        saved: dict[str, Callable[[Session], object]] = {
+            "State (JSON)": lambda _: page.save("json"),
+            "Image (PNG)": lambda _: page.save("png"),
+            "Figure (PNG)": lambda _: page.save_figure(),
+            "Hand (glTF)": lambda _: page.save("glb"),
+        }
+        with gui.add_folder("Save"):
+            for label, command in saved.items():
+                self._add_button(label, command)
+
+    def _add_upload(self, label: str, mime_type: str) -> None:
+        """Add a button that opens a file."""
+        upload, page = self._gui.add_upload_button(label, icon="upload", mime_type=mime_type), self._page
+
+        @upload.on_upload
+        async def _(_: Any) -> None:
+            file = upload.value
+            page.submit(
+                "upload", lambda _: page.upload(file.name, file.content), f"*reading {file.name} ...*"
+            )
+
+    def _add_button(self, label: str, command: Callable[[Session], object]) -> None:
+        """Add a button of the full width, with a command of the session."""
+        button = self._gui.add_button(label, color="gray")
+
+        @button.on_click
+        async def _(_: Any) -> None:
+            self._page.submit(object(), command)
 
     def _buttons(self, label: str, commands: dict[str, Callable[[Session], object]]) -> None:
         """Add buttons in a row, each with a command of the session."""

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 TURN_DEG = 15.0
 HELP = """
-**Drag** a coloured ball to move a fingertip, the grey one to turn the hand by its wrist.
-The rings turn the hand about one axis. **Orbit** the camera on the background, zoom with the wheel.
+**Drag** a ball to move its fingertip, or the green ball to turn the hand by its wrist.
+The rings turn the hand about one axis.
+**Orbit** the camera on the background, and zoom with the wheel; F returns to the front.
 
-A slider is one direction of a factor: **μ** and **±σ** mark the posterior of its source.
+A slider is a direction of a factor, with its share of the change of the output.
+**μ** and **±σ** mark the posterior of the source.
 """
 KEYS = """
 | key | does |
@@ -25,7 +27,8 @@ KEYS = """
 | M | all factors at the means of their posteriors |
 | R | start again |
 | F | look from the front |
-| arrow keys with Shift | turn the hand |
+| J, L, I, K | turn the hand left, right, up, down |
+| arrow keys | orbit the camera, also while a slider has the focus |
 | 1, 2 | keep as A, as B |
 | Ctrl+K | all commands |
 """
@@ -42,10 +45,10 @@ def add_keys(client: Any, page: "Page") -> None:
         ("Start again", "R", None, Session.reset),
         ("Keep as A", "1", None, lambda _: page.keep("A")),
         ("Keep as B", "2", None, lambda _: page.keep("B")),
-        ("Turn left", "arrowleft", "shift", _turn(1, -TURN_DEG)),
-        ("Turn right", "arrowright", "shift", _turn(1, TURN_DEG)),
-        ("Turn up", "arrowup", "shift", _turn(0, TURN_DEG)),
-        ("Turn down", "arrowdown", "shift", _turn(0, -TURN_DEG)),
+        ("Turn left", "J", None, _turn(1, -TURN_DEG)),
+        ("Turn right", "L", None, _turn(1, TURN_DEG)),
+        ("Turn up", "I", None, _turn(0, TURN_DEG)),
+        ("Turn down", "K", None, _turn(0, -TURN_DEG)),
         ("Look from the front", "F", None, lambda _: page.scene.look_from_the_front(client)),
     ]
     for label, key, modifier, command in keys:

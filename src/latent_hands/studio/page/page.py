@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from latent_hands.data.sample import Sample
+from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
-from latent_hands.studio import skin
+from latent_hands.studio import figures, skin
 from latent_hands.studio.data_set import DataSet, Part, pictures_of
 from latent_hands.studio.data_set import factors_of as sample_factors
 from latent_hands.studio.leakage import leakage
@@ -24,12 +25,12 @@ from latent_hands.studio.session import DRAGGED, Session
 from latent_hands.studio.state import State
 
 Command = Callable[[Session], object]
+Figure = Callable[[Session, str], ImageArray]
+"""Returns an image of one factor, as those of `studio.figures`."""
 QUIET_SECONDS = 0.3
 """The leakage is measured when nothing has changed for so long."""
-FIRST_SEED = 13
+FIRST_SEED = 41
 """The seed of the first scene, which shows the hand clearly."""
-STRIP = 8
-"""Images of a walk, and draws of a posterior."""
 
 
 class Page:
@@ -46,6 +47,7 @@ class Page:
         self.session = Session(shared.instrument(run), FIRST_SEED)
         self.photograph: Photograph | None = None
         self.sample: Sample | None = None
+        self.figure: ImageArray | None = None
         self.latencies = deque[float](maxlen=500)
         """Seconds from a drag or a slider to its image, without the network."""
         self._quiet: threading.Timer | None = None
@@ -81,7 +83,7 @@ class Page:
     def complain(self, message: str) -> None:
         """Show an error."""
         self.client.add_notification("Not done", message, color="red", auto_close_seconds=12.0)
-        self.controls.status.content = ""
+        self.controls.show_state(self.session, None)
 
     def close(self) -> None:
         """Drop all work of a client that has left."""
@@ -98,6 +100,7 @@ class Page:
         self.session.load(self.session.instrument.pose_posterior(puppet.pose[None]), DRAGGED, puppet.pose)
         self.sliders.remove()
         self.sliders = self._new_sliders()
+        self.figure = None
         self.controls.new_run(self.session)
 
     def upload(self, name: str, content: bytes) -> None:
@@ -139,23 +142,12 @@ class Page:
     def keep(self, place: str) -> None:
         """Keep the state at a place, and show what is kept."""
         self.session.keep(place)
-        kept, images = self.session.kept, self.session.instrument.images
-        self.controls.show_kept({name: images(state.latent)[0] for name, state in kept.items()})
+        self.controls.show_kept(figures.kept(self.session))
 
-    def swap(self, factor: str) -> None:
-        """Show A and B, and both with the factor of the other."""
-        headings = ("A", "B", f"A, {factor} of B", f"B, {factor} of A")
-        self.controls.show_strip(self.session.instrument.images(self.session.swapped(factor)), headings)
-
-    def walk(self, factor: str) -> None:
-        """Show a walk from A to B along a factor."""
-        images = self.session.instrument.images(self.session.walk(factor, STRIP))
-        self.controls.show_strip(images, ("A", *[""] * (STRIP - 2), f"{factor} of B"))
-
-    def draws(self, factor: str) -> None:
-        """Show draws of a factor from its posterior."""
-        images = self.session.instrument.images(self.session.draws(factor, STRIP))
-        self.controls.show_strip(images, (f"draws of {factor}", *[""] * (STRIP - 1)))
+    def show_figure(self, make: Figure, factor: str) -> None:
+        """Show a figure of a factor, which can then be saved."""
+        self.figure = make(self.session, factor)
+        self.controls.show_figure(self.figure)
 
     def save(self, kind: str) -> None:
         """Send the state ("json"), the image ("png") or the hand ("glb") to the browser."""
@@ -165,7 +157,16 @@ class Page:
             "png": lambda: encode_png(instrument.images(state.latent)[0]),
             "glb": lambda: skin.encode_glb(state.puppet),
         }[kind]()
-        self.client.send_file_download(f"latent-hands.{kind}", content, save_immediately=True)
+        self._send(f"latent-hands.{kind}", content)
+
+    def save_figure(self) -> None:
+        """Send the figure that is shown to the browser, as PNG."""
+        if self.figure is None:
+            raise HandsError("there is no figure: show one first, in the tab Factors")
+        self._send("latent-hands-figure.png", encode_png(self.figure))
+
+    def _send(self, name: str, content: bytes) -> None:
+        self.client.send_file_download(name, content, save_immediately=True)
 
     # What the scene and the sliders do
 
@@ -216,7 +217,7 @@ class Page:
             self._quiet.cancel()
         self._quiet = threading.Timer(
             QUIET_SECONDS,
-            lambda: self.shared.work.submit(self.client.client_id, "leakage", self._measure_leakage),
+            lambda: self.shared.work.submit_idle(self.client.client_id, self._measure_leakage),
         )
         self._quiet.daemon = True
         self._quiet.start()

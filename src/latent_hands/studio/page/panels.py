@@ -11,11 +11,12 @@ from latent_hands.studio.instrument import Instrument
 from latent_hands.studio.leakage import Change
 from latent_hands.studio.session import Session
 
-SLIDERS, REACH, STEP = 6, 4.0, 0.02
-"""Sliders of a factor, their largest value in standard deviations of typical latents, and their step."""
+REACH, STEP = 4.0, 0.02
+"""The largest value of a slider, in standard deviations of typical latents, and its step."""
 IMAGE_PX = 384
-WIDE = 0.15
-"""A spread is marked on a slider if it is at least this wide."""
+MARKED, NAMED = 0.15, 0.7
+"""A spread is marked on a slider if it is at least so wide; the marks have names if these do not overlap."""
+_LEAKAGE = "*1 is the distance of two random latents. The encoder reads both images again.*"
 Slide = Callable[[str, int, float], None]
 
 
@@ -35,8 +36,8 @@ class Sliders:
         for factor in (*instrument.posed, *instrument.others):
             self._folders[factor] = folder = gui.add_folder(factor, expand_by_default=factor in opened)
             with folder:
-                for index in range(min(SLIDERS, instrument.sizes[factor])):
-                    self._sliders[factor, index] = self._add(gui, factor, index, slide)
+                for index, title in enumerate(instrument.directions[factor].titles):
+                    self._sliders[factor, index] = self._add(gui, factor, index, title, slide)
 
     def remove(self) -> None:
         """Remove all sliders."""
@@ -57,16 +58,15 @@ class Sliders:
                 if session.gesture != f"slide {factor} {index}":
                     slider.value = round(float(np.clip(values[index], -REACH, REACH)) / STEP) * STEP
 
-    def _add(self, gui: Any, factor: str, index: int, slide: Slide) -> Any:
-        share = float(self._instrument.directions[factor].change[index])
+    def _add(self, gui: Any, factor: str, index: int, title: str, slide: Slide) -> Any:
         slider = gui.add_slider(
-            f"{index + 1}",
+            title,
             min=-REACH,
             max=REACH,
             step=STEP,
             initial_value=0.0,
             marks=((0.0, "μ"),),
-            hint=f"Direction {index + 1} of {factor}: {share:.0%} of the change of the output. "
+            hint=f"A direction of {factor}, and its share of the change of the output. "
             "The unit is a standard deviation of typical latents.",
         )
 
@@ -81,12 +81,10 @@ class Sliders:
 def marks(slider: Any, middle: float, spread: float) -> tuple[Any, ...]:
     """Return the marks of a posterior on a slider: its mean, and one standard deviation to both sides."""
     kind = type(slider._marks[0])
-    places = (
-        [(middle, "μ")]
-        if spread < WIDE
-        else [(middle - spread, "-σ"), (middle, "μ"), (middle + spread, "+σ")]
-    )
-    return tuple(kind(round(float(np.clip(place, -REACH, REACH)), 2), text) for place, text in places)
+    names = ("-σ", "μ", "+σ") if spread >= NAMED else (None, "μ", None)
+    places = [(middle + sign * spread, name) for sign, name in zip((-1, 0, 1), names, strict=True)]
+    shown = places if spread >= MARKED else places[1:2]
+    return tuple(kind(round(float(np.clip(place, -REACH, REACH)), 2), name) for place, name in shown)
 
 
 def enlarged(image: ImageArray) -> ImageArray:
@@ -107,7 +105,7 @@ def leakage_text(changes: list[Change]) -> str:
     if not any(change.touched for change in changes):
         return "Nothing was moved yet."
     rows = [_row(change) for change in changes]
-    return "\n".join(["| factor | moved | read again | joints |", "|---|---|---|---|", *rows])
+    return "\n".join(["| factor | moved | read again | joints |", "|---|---|---|---|", *rows, "", _LEAKAGE])
 
 
 def _row(change: Change) -> str:
