@@ -37,7 +37,6 @@ from latent_hands.typed_toml import Range, read
 
 EXPERIMENT, WEIGHTS, RESUME = "experiment.toml", "weights.safetensors", "resume.safetensors"
 LATENTS = "latents.safetensors"
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass
@@ -133,37 +132,6 @@ def load_place(out: Path) -> tuple[dict[str, Tensor], Place]:
         raise HandsError(f"{out / RESUME} does not hold the place of the training: {error!r}") from error
 
 
-def moments_of(optimiser: Optimizer, names: Iterable[str]) -> dict[str, Tensor]:
-    """Return Adam's moments as {"moment/parameter": tensor}."""
-    (group,) = optimiser.param_groups
-    named = zip(names, group["params"], strict=True)
-    return {f"{moment}/{name}": each for name, p in named for moment, each in optimiser.state[p].items()}
-
-
-def check_moment(moment: str, name: str, value: Tensor, parameter: Tensor) -> None:
-    """Raise HandsError if a saved moment of Adam has another shape than its parameter, or illegal values."""
-    shape = () if moment == "step" else parameter.shape
-    if value.shape != shape or not value.is_floating_point() or not value.isfinite().all():
-        raise HandsError(f"{RESUME}: {moment} of {name} is {value.dtype} {tuple(value.shape)}, or not finite")
-    if moment != "exp_avg" and value.numel() and value.min() < 0:
-        raise HandsError(f"{RESUME}: {moment} of {name} is {value.min().item():g}; it must be 0 or more")
-
-
-def restore_moments(optimiser: Optimizer, names: Iterable[str], state: Mapping[str, Tensor]) -> None:
-    """Set Adam's moments from a state. A phase that has not begun has none.
-
-    Raises HandsError as `check_moment` does.
-    """
-    (group,) = optimiser.param_groups
-    for name, p in zip(names, group["params"], strict=True):
-        for moment in MOMENTS:
-            if f"{moment}/{name}" in state:
-                each = state[f"{moment}/{name}"].to(p.device)
-                check_moment(moment, name, each, p)
-                kept = each if moment == "step" else torch.empty_like(p).copy_(each)
-                optimiser.state[p][moment] = kept
-
-
 def state_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Return the weights of the networks of objectives as {"objectives/network/weight": tensor}."""
     return {
@@ -190,6 +158,8 @@ def find_run(run: str | Path) -> Path:
     ".." is a folder. So a local folder never hides a shipped model.
     Raises HandsError if there is no such run.
     """
+    if not isinstance(run, str | Path):
+        raise HandsError(f"a run must be a folder or the name of a shipped model, not a {type(run).__name__}")
     if isinstance(run, str) and is_hub(run):
         return hub_folder(run)
     shipped, path = shipped_runs(), Path(run)

@@ -22,7 +22,8 @@ from latent_hands.paper.algorithms import Feed, Phase
 from latent_hands.paper.bound import Term
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
-from latent_hands.runs.folder import Place, moments_of, restore_moments, restore_networks, save_run, state_of
+from latent_hands.runs.folder import Place, restore_networks, save_run, state_of
+from latent_hands.runs.moments import moments_of, restore_moments
 from latent_hands.training.feeds import by_feed, feeds_of, share, stream
 from latent_hands.training.learning import parameters
 from latent_hands.training.progress import Reporter
@@ -49,8 +50,8 @@ class Run:
         windows: this process's share of the hands, by feed.
         validation: the validation batches, if there are validation hands.
         networks: the networks of objectives, by name; they are saved with Adam's moments.
-        phase, batches, optimiser, names: the current phase, its batches by feed, Adam, and the names of the
-            parameters that learn.
+        phase, batches, optimiser, learned: the current phase, its batches by feed, Adam, and the parameters
+            that learn, by name.
         per_epoch: updates in an epoch of the current phase.
         rate: the learning rate of the current update.
         started, saved: times of the monotonic clock at which the phase began and the run was last saved.
@@ -73,7 +74,7 @@ class Run:
     phase: Phase = field(init=False)
     batches: dict[Feed, Batches] = field(init=False)
     optimiser: AdamW = field(init=False)
-    names: list[str] = field(init=False)
+    learned: dict[str, nn.Parameter] = field(init=False)
     per_epoch: int = field(init=False)
     rate: float = field(init=False)
     started: float = field(init=False)
@@ -111,12 +112,13 @@ class Run:
             for feed in by_feed(phase.parts)
         }
         self.per_epoch = len(self.hands.training) // accelerator.num_processes // phase.batch_size
-        learned = parameters(self.vae, phase)
-        self.names = list(learned)
+        self.learned = parameters(self.vae, phase)
         fused = accelerator.device.type in ("cpu", "cuda")
         betas = ADVERSARIAL_BETAS if networks([phase]) else BETAS
-        self.optimiser = AdamW(learned.values(), betas=betas, weight_decay=training.weight_decay, fused=fused)
-        restore_moments(self.optimiser, self.names, self.state)
+        self.optimiser = AdamW(
+            self.learned.values(), betas=betas, weight_decay=training.weight_decay, fused=fused
+        )
+        restore_moments(self.optimiser, self.learned, self.state)
         state, self.state = self.state, {}
         self.started = time.monotonic() - self.place.phase_seconds
         self.reporter.begin(phase.name, phase.batch_size * accelerator.num_processes)
@@ -184,7 +186,7 @@ class Run:
 
     def save(self) -> None:
         """Write the run folder in the middle of a phase, with Adam's moments and the unreported terms."""
-        self._save(moments_of(self.optimiser, self.names) | self.reporter.state())
+        self._save(moments_of(self.optimiser, self.learned) | self.reporter.state())
 
     def _save(self, moments: Mapping[str, Tensor]) -> None:
         """Write the run folder from the main process."""
