@@ -34,6 +34,13 @@ def test_help_has_examples_and_names_the_output(command: str, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_help_breaks_lines_between_words(command: str, capsys: pytest.CaptureFixture, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    for line in help_of(command, capsys).partition("usage:")[0].splitlines():
+        assert len(line) <= 60 or line.startswith("$") or " " not in line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_explains_every_option(command: str, capsys: pytest.CaptureFixture):
     box = help_of(command, capsys).partition("╭")[2]
     texts = [line.strip("│ ") for line in box.splitlines()]

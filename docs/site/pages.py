@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -97,24 +96,22 @@ def _entries() -> dict[str, str]:
 
 def commands() -> str:
     """Return the help of all commands, for their page of the reference."""
-    from latent_hands.cli import GROUPS, find_command, overview
+    from latent_hands.cli import GROUPS, overview
 
     parts = [_text(overview())]
     for purpose, names in GROUPS.items():
         parts.append(f"## {purpose}")
-        parts += [f"### {name}\n\n{_text(help_text(name, find_command(name)))}" for name in names]
+        parts += [f"### {name}\n\n{_text(help_text(name))}" for name in names]
     return "\n\n".join(parts)
 
 
-def help_text(name: str, command: Callable[..., object]) -> str:
-    """Return what `latent-hands NAME --help` prints, 100 columns wide and without colours."""
-    import tyro
-
-    from latent_hands.cli.options import CONFIG
+def help_text(name: str) -> str:
+    """Return what `latent-hands NAME --help` prints, without colours."""
+    from latent_hands.cli import main
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        tyro.cli(command, prog=f"latent-hands {name}", args=["--help"], config=CONFIG)
+        main([*name.split(), "--help"])
     return printed.getvalue()
 
 

@@ -6,7 +6,9 @@ The modules of commands import torch only when their work begins. Help and wrong
 import contextlib
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -122,11 +124,15 @@ def _run(name: str, arguments: list[str]) -> int:
     arguments = attach_negative(arguments)
     command = find_command(name)
     command.__doc__ = unwrapped(getdoc(command) or "")
+    if {"-h", "--help"} & {*arguments}:
+        print(description(command.__doc__, min(shutil.get_terminal_size().columns, 100)), end="\n\n")
     if name == "train":
         arguments, overrides = split_overrides(arguments)
         command = partial(command, overrides=overrides)
     with NUMBERS:
-        healthy = tyro.cli(command, prog=f"latent-hands {name}", args=arguments, config=CONFIG)
+        healthy = tyro.cli(
+            command, prog=f"latent-hands {name}", description="", args=arguments, config=CONFIG
+        )
     return PROBLEMS if healthy is False else OK
 
 
@@ -142,7 +148,25 @@ def unwrapped(docstring: str) -> str:
     >>> unwrapped("Find the hands.\\n\\n$ find\\n\\nArgs:\\n    out: The folder of\\n        the outputs.")
     'Find the hands.\\n\\n$ find\\n\\nArgs:\\n    out: The folder of the outputs.'
     """
-    return re.sub(r"(?<=[^\n])\n(?: {8}|(?=[^\s$*]))(?=\S)", " ", docstring)
+    return re.sub(r"(?<=[^\n])\n(?: {8}| {2}|(?=[^\s$*]))(?=\S)", " ", docstring)
+
+
+def description(docstring: str, columns: int) -> str:
+    """Return what an unwrapped docstring has before its arguments, in lines of so many columns.
+
+    tyro would not wrap it, so terminals would break words. Examples stay on one line.
+
+    >>> description("Find the hands.\\n\\n$ find photo.jpg\\n\\nArgs:\\n    out: The folder.", 10)
+    'Find the\\nhands.\\n\\n$ find photo.jpg'
+    """
+    lines = docstring.partition("\nArgs:\n")[0].strip().split("\n")
+    return "\n".join(_filled(line, columns) for line in lines)
+
+
+def _filled(line: str, columns: int) -> str:
+    indent = "  " if line.startswith("* ") else ""
+    wrapped = textwrap.fill(line, columns, subsequent_indent=indent, break_on_hyphens=False)
+    return line if line.startswith("$") else wrapped
 
 
 def attach_negative(arguments: list[str]) -> list[str]:

@@ -28,10 +28,12 @@ def benchmark(
     Output: pred.zip, which the servers of the challenges read, and the scores if the folder of --root has
     evaluation_xyz.json. The keys of --json are means over joints and hands in mm.
 
-    camera_mpjpe_mm, camera_auc: error and area under the curve (0 to 50 mm) in the camera frame.
-    root_relative_..: with the wrist of the truth. scale_translation_..: also with its distance from wrist to
-    middle MCP. pa_..: after Procrustes alignment. mesh_.., pa_mesh_..: of vertices, with the F-scores at 5
-    and 15 mm (F@5, F@15), if the predictions have the vertices of evaluation_verts.json.
+    * camera_mpjpe_mm, camera_auc: error and area under the curve (0 to 50 mm) in the camera frame.
+    * root_relative_..: with the wrist of the truth.
+    * scale_translation_..: also with its distance from the wrist to the middle knuckle (MCP).
+    * pa_..: after Procrustes alignment.
+    * mesh_.., pa_mesh_..: of vertices, with the F-scores at 5 and 15 mm, if the predictions have the vertices
+      of evaluation_verts.json.
 
     Both data sets have the joint convention of MANO, for which this package has no table. The output names
     the submitted convention, and estimates the error that the difference causes: convention_gap of --json,

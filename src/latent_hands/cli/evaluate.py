@@ -64,20 +64,19 @@ def evaluate(
     Output: one row a score. These are the keys of --json. EPE is the end-point error: the mean distance
     between predicted and labelled joints.
 
-    epe_mm, median_epe_mm: EPE of the visible joints, palm included. epe_20_mm: without the palm.
-    epe_wrist_mm: with the wrist instead of the palm. auc_20_50, auc_0_50: area under the curve of the share
-    of joints within a distance (PCK). pa_epe_mm: EPE after Procrustes alignment. epe_bone_aligned_mm: EPE
-    with the labels' mean bone lengths. cpose_epe_mm, viewpoint_deg: errors of canonical pose and viewpoint.
-    epe_composed_mm: EPE of the pose composed of these two.
+    * epe_mm, median_epe_mm: EPE of the visible joints, palm included.
+    * epe_20_mm, epe_wrist_mm: EPE without the palm, and with the wrist in its place.
+    * auc_20_50, auc_0_50: area under the curve of the share of joints within a distance (PCK).
+    * pa_epe_mm: EPE after Procrustes alignment.
+    * epe_bone_aligned_mm: EPE with the mean bone lengths of the labels.
+    * cpose_epe_mm, viewpoint_deg: errors of canonical pose and viewpoint.
+    * epe_composed_mm: EPE of the pose that is composed of these two.
+    * without_camera: scores of a run of the ray frame without the camera.
+    * translated: scores of the predictions in the joint convention of the labels.
+    * in_image: scores of the joints in the image, in shares of the larger side of the box around the joints.
+    * constant: one offset of each joint, the same for all hands, and the EPE without it; a diagnosis.
 
-    constant: one offset of each joint in the labelled hand's own frame, the same for all hands, and the EPE
-    without it. It is a diagnosis of conventions and expected poses, and no score.
-
-    Scores "without the camera" are those of the prediction in the ray frame. "Translated" predictions have
-    the joint convention of the labels.
-
-    in_image: scores of the joints in the image, of models that predict them. The box is the larger side of
-    the box around the labelled joints. A data set without 3D labels has these scores alone.
+    A data set without 3D labels has the scores in the image alone.
 
     Labels in a wrong unit are an error: see `latent-hands check`.
 

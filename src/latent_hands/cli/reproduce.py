@@ -27,10 +27,14 @@ def reproduce(
     $ latent-hands reproduce fig9 --effort 0.25 --seeds 1 --shares 5 20
     $ latent-hands reproduce all --rhd RHD_published_v2 --stb STB
 
-    fig4: walks along pose and content. fig5: walks along z_u. fig6: transfer. fig7: PCK and EPE. fig8:
-    predictions and ground truth. fig9: EPE over the share of labels. table, baselines: dVAE, cross-modal
-    VAE, regression. simultaneous: Eq. 5 compared with two phases and alternating training. beta,
-    dimension: beta and the size of the latent.
+    * fig4, fig5: walks along pose and content, and along z_u.
+    * fig6: poses of some images in the scenes of others.
+    * fig7: errors of poses: the curve of correct joints (PCK), and the mean error (EPE).
+    * fig8: predictions and ground truth.
+    * fig9: EPE over the share of labels.
+    * table, baselines: the disentangled VAE, the cross-modal VAE, and regression.
+    * simultaneous: Eq. 5 compared with two phases and with alternating training.
+    * beta, dimension: beta and the size of the latent.
 
     Output: figures (PNG, PDF), their numbers as JSON and the trained runs in OUT. Without folders of data
     sets, all hands are rendered. RHD and STB are used for evaluation, and for training if their training

@@ -35,7 +35,7 @@ def walk(
     A factor changes on a straight line in the latent. With --rotate, the hand of A rotates to the viewpoint
     of B in equal angular steps, and each viewpoint is encoded. Its canonical pose does not change.
 
-    The shipped synthesis model was trained on rendered images, so do not give it photographs. An unknown
+    The shipped models learned mostly from rendered images, so they only approximate photographs. An unknown
     factor is an error that names the factors of the run.
 
     Args:
