@@ -6,8 +6,10 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import jaxtyping
 import numpy as np
@@ -23,6 +25,7 @@ from latent_hands import api
 from latent_hands.data import READERS
 from latent_hands.data.export.exporting import Exported
 from latent_hands.evaluation.scoring import score_run
+from latent_hands.predictor.model import STEPS
 from latent_hands.studies.sampling.sampled import Sampled
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +58,80 @@ def test_editors_and_help_find_every_public_name():
         lh.estimat  # noqa: B018
 
 
+def test_every_class_that_a_function_returns_is_a_public_name():
+    for name in lh.__all__:
+        function = getattr(lh, name)
+        if inspect.isfunction(function):
+            for kind in inner_types(get_type_hints(function)["return"]):
+                if kind.__module__.startswith("latent_hands"):
+                    assert getattr(lh, kind.__name__) is kind, name
+
+
+def inner_types(hint: Any) -> Iterator[type]:
+    """Yield the classes of a type hint."""
+    if isinstance(hint, type) and not get_args(hint):
+        yield hint
+    for each in get_args(hint):
+        yield from inner_types(each)
+
+
+def test_help_names_every_score(tmp_path: Path):
+    scores = lh.evaluate(tiny_model(ESTIMATION), painted_hands(tmp_path, 3))
+    named = set(re.findall(r"\w+", inspect.getdoc(lh.evaluate) or ""))
+    assert {key.removesuffix("_interval") for key in scores} <= named
+
+
+def test_completion_lists_no_step_of_a_prediction():
+    model = tiny_model(ESTIMATION)
+    names = {name for name in dir(model) if not name.startswith("_")}
+    assert {"find", "estimate", "follow", "save", "vae", "experiment", "device", "infer", "decode"} <= names
+    assert not names & STEPS
+    assert all(hasattr(model, name) for name in STEPS)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_what_is_no_sample_is_named(tmp_path: Path):
+    samples = painted_hands(tmp_path, 2)
+    for wrong, kind in ((samples[0], "not a Sample"), ("hands", "not a str"), ([1], "has a int")):
+        with pytest.raises(lh.HandsError, match=f"samples must be a list of Sample.*{kind}"):
+            lh.train("demo_estimation", tmp_path / "run", samples=wrong)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(lh.HandsError, match="samples must be a list of Sample"):
+        lh.check(samples[0])  # pyright: ignore[reportArgumentType]
+    with pytest.raises(lh.HandsError, match="not a Sample; of a Sample, give"):
+        tiny_model(ESTIMATION).find(samples[0])  # pyright: ignore[reportArgumentType]
+    with pytest.raises(
+        lh.HandsError, match="a run must be a folder or the name of a shipped model, not a Model"
+    ):
+        lh.export_model(tiny_model(ESTIMATION), tmp_path)  # pyright: ignore[reportArgumentType]
+
+
+def test_one_hand_is_drawn_like_a_list_of_one():
+    image, hand = noise_image(), tiny_model(ESTIMATION).estimate(lh.Photo.open(noise_image()))
+    assert np.array_equal(lh.draw_hands(image, hand), lh.draw_hands(image, [hand]))
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_progress_is_shown_where_it_is_asked_for(tmp_path: Path, capsys, progress: bool):
+    lh.check(painted_hands(tmp_path, 2), progress=progress)
+    assert ("2/2" in capsys.readouterr().err) is progress
+
+
+def test_progress_may_be_a_function(tmp_path: Path):
+    received: list[tuple[str, float, float | None]] = []
+    lh.check(
+        painted_hands(tmp_path, 2),
+        progress=lambda work, done, count, text="": received.append((work, done, count)),
+    )
+    assert received == [("samples", 1, 2), ("samples", 2, 2)]
+
+
+def test_the_package_is_a_command():
+    shown = subprocess.run(
+        [sys.executable, "-m", "latent_hands", "--version"], capture_output=True, text=True
+    )
+    assert (shown.returncode, shown.stdout.strip()) == (0, f"latent-hands {lh.__version__}")
+
+
 def test_what_a_session_prints_is_one_line(tmp_path: Path):
     samples = [replace(each, factors={"scene": [0.0] * 999}) for each in painted_hands(tmp_path, 2)]
     hand = tiny_model(ESTIMATION).estimate(lh.Photo.open(noise_image()))
@@ -64,6 +141,7 @@ def test_what_a_session_prints_is_one_line(tmp_path: Path):
     for shown in (
         *(samples[0], lh.check(samples), lh.Photo.open(image), hand, drawn, exported),
         *(lh.Synthesis(image, hand), lh.Walk([image] * 9, [hand] * 9), tiny_model(ESTIMATION)),
+        *(lh.hand_mesh(hand), lh.experiment("synthesis"), lh.Counterfactuals([], [])),
     ):
         assert "\n" not in repr(shown)
         assert len(repr(shown)) < 200

@@ -114,9 +114,9 @@ def test_samples_of_a_scene_share_its_box_and_its_tag(tmp_path):
 def test_the_number_of_threads_changes_nothing(tmp_path):
     samples, reports = painted_hands(tmp_path, 7), []
     one = build_windows(samples, workers=1)
-    many = build_windows(samples, workers=4, progress=lambda done, count: reports.append((done, count)))
+    many = build_windows(samples, workers=4, progress=lambda *at: reports.append(at[:3]))
     assert torch.equal(one.rgb, many.rgb)
-    assert reports == [(i, 7) for i in range(1, 8)]
+    assert reports == [("reading", i, 7) for i in range(1, 8)]
 
 
 def _nan(array):

@@ -137,7 +137,7 @@ def test_the_package_of_contributing_trains_a_factor_of_its_own(tmp_path: Path):
         "image": "hand.png",
         "side": "left",
         "xyz_mm": joints,
-        "K": [[300, 0, 70], [0, 300, 70], [0, 0, 1]],
+        "K": [[300, 0, 119.5], [0, 300, 119.5], [0, 0, 1]],
     }
     for split in ("training", "evaluation"):
         (tmp_path / f"{split}.json").write_text(json.dumps([label] * 4))

@@ -18,7 +18,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import recorded
 from latent_hands.predictions import (
     ImageHands,
-    drawing,
+    draw_hands,
     frame_line,
     read_hands,
     read_json,
@@ -164,11 +164,11 @@ def test_coco_is_a_data_set_that_the_reader_and_the_doctor_accept(images, hands,
 
 def test_drawings_show_every_hand(images):
     rgb = noise_image()
-    plain, drawn = drawing(rgb, []), drawing(rgb, images[0].hands)
+    plain, drawn = draw_hands(rgb, []), draw_hands(rgb, images[0].hands)
     assert drawn.shape == (480, 640, 3)
     assert (plain != drawn).any()
-    assert drawing(rgb, images[0].hands, panels=True).shape[1] > 640
-    assert drawing(rgb, images[0].hands, size_px=(80, 60)).shape == rgb.shape
+    assert draw_hands(rgb, images[0].hands, panels=True).shape[1] > 640
+    assert draw_hands(rgb, images[0].hands, size_px=(80, 60)).shape == rgb.shape
 
 
 def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_pat
         (file, (80, 60), len(found)) for file, found in by_file.items()
     ]
     assert len({image.name for image in read}) == 4
-    assert np.array_equal(drawing(again, hands[:1]), drawing(noise_image(), hands[:1]))
+    assert np.array_equal(draw_hands(again, hands[:1]), draw_hands(noise_image(), hands[:1]))
     with pytest.raises(HandsError, match=r"none\.png"):
         write_hands(tmp_path / "none.json", {tmp_path / "none.png": hands})
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks

@@ -64,7 +64,7 @@ def test_the_mirrored_image_of_the_other_hand_is_the_mirrored_hand(frame: str, r
     assert np.array_equal(right.cpose, left.cpose)
     assert np.array_equal(right.viewpoint, Mz @ left.viewpoint @ Mx)
     assert np.allclose(right.uv_px, [image.shape[1] - 1, 0] + left.uv_px * [-1, 1], atol=1e-4)
-    assert {name: np.array_equal(a, right.batch()[name]) for name, a in left.batch().items()} == {
+    assert {name: np.array_equal(a, right.as_left()[name]) for name, a in left.as_left().items()} == {
         "pose": True,
         "cpose": True,
         "viewpoint": True,

@@ -2,15 +2,16 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from latent_hands.progress import messages, progress_bars, say
+from latent_hands.progress import messages, progress_bars, renamed, say, shown, silent
 
 
-def printed(*steps: tuple, **options: bool) -> str:
+def printed(*steps: tuple) -> str:
     """The last state of the bars after these steps."""
     console = Console(file=io.StringIO(), width=100, force_terminal=False)
-    with progress_bars(console, **options) as advance:
+    with progress_bars(console) as advance:
         for step in steps:
             advance(*step)
     return console.file.getvalue()
@@ -42,9 +43,27 @@ def test_names_are_printed_as_they_are():
     assert "[red]x" in printed(("[red]x", 1, 2, "[bold]y"))
 
 
-def test_without_progress_nothing_is_printed():
+def test_without_progress_nothing_is_printed(capsys: pytest.CaptureFixture):
     assert printed() == ""
-    assert printed(("a", 1, 2), hidden=True) == ""
+    with shown(False) as advance:
+        advance("a", 1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_true_or_false_or_a_function(capsys: pytest.CaptureFixture):
+    with shown(True) as advance:
+        advance("a", 1, 2)
+    assert "1/2" in capsys.readouterr().err
+    with shown(silent) as advance:
+        assert advance is silent
+
+
+def test_a_part_counts_in_the_whole():
+    received = []
+    part = renamed(lambda *at: received.append(at), "all", 3, 5)
+    part("part", 1, 2)
+    part("part", 2, 2, "last")
+    assert received == [("all", 4, 5, ""), ("all", 5, 5, "last")]
 
 
 def test_names_are_printed_as_they_are_and_without_commands_to_the_terminal():

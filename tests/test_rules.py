@@ -197,7 +197,7 @@ def test_a_run_keeps_its_rules(tmp_path: Path, monkeypatch):
     run, samples = tiny_run(tmp_path / "run", PLACEMENT), painted_hands(tmp_path, 12)
     monkeypatch.setattr(rules, "_half", lambda path, hands: int(path.stem) % 2)
     sets, shown = [LabelledImages(hands_by_image(samples), complete=False, name="painted")], []
-    progress = lambda work, done, count: shown.append((work, done, count))  # noqa: E731
+    progress = lambda *at: shown.append(at[:3])  # noqa: E731
     before = (run / "experiment.toml").read_bytes()
     found = calibrate_rules(run, sets, 1.5, use_detector=False, progress=progress)
     assert (run / "experiment.toml").read_bytes() == before

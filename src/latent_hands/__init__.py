@@ -2,14 +2,14 @@
 
 Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
 
-    estimate       load, models, live, Model, Hand, Photo, JOINTS, reorder
-    files          write_hands, read_hands, draw_hands, read_boxes, ImageHands
+    estimate       load, models, live, Model, Hand, Photo, Live, JOINTS, reorder
+    files          write_hands, read_hands, draw_hands, read_boxes, ImageHands, BoxLabel
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
     synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
-                   fit_latents
-    data           Sample, open_data, data_sets, check, export, render
+                   Sampled, fit_latents, LatentMixture
+    data           Sample, open_data, data_sets, check, Report, export, Exported, render, Variety
     train          experiment, experiments, train, fine_tune, Experiment
-    evaluate       evaluate, render_counterfactual, read_counterfactual
+    evaluate       evaluate, render_counterfactual, read_counterfactual, Counterfactuals
     export         export_model, Model.save, latent_hands.lite
     extend         extend
     errors         HandsError: one line that says what is wrong, what is legal, and what to do
@@ -120,7 +120,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, did_you_mean
 
 if TYPE_CHECKING:
     from latent_hands import extend
@@ -139,31 +139,44 @@ if TYPE_CHECKING:
     )
     from latent_hands.configuration import Experiment
     from latent_hands.data import Sample, read_counterfactual
-    from latent_hands.data.export import export
+    from latent_hands.data.export import Exported, export
+    from latent_hands.data.formats.box_label import BoxLabel
     from latent_hands.data.formats.boxes import read_boxes
+    from latent_hands.data.readers.counterfactual import Counterfactuals
+    from latent_hands.doctor import Report
     from latent_hands.hand.skeleton import JOINTS, reorder
     from latent_hands.portable import export_model
-    from latent_hands.predictions import ImageHands, read_hands, write_hands
-    from latent_hands.predictions import drawing as draw_hands
+    from latent_hands.predictions import ImageHands, draw_hands, read_hands, write_hands
     from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
+    from latent_hands.rendering.variety import Variety
+    from latent_hands.streaming import Live
     from latent_hands.studies.fine_tuning import fine_tune
+    from latent_hands.studies.sampling.mixture import LatentMixture
     from latent_hands.studies.sampling.own_latents import fit_latents
-    from latent_hands.studies.sampling.sampled import sample_images
+    from latent_hands.studies.sampling.sampled import Sampled, sample_images
 
 __version__ = version("latent-hands")
 __all__ = [
     "JOINTS",
+    "BoxLabel",
+    "Counterfactuals",
     "Experiment",
+    "Exported",
     "Hand",
     "HandMesh",
     "HandsError",
     "ImageHands",
+    "LatentMixture",
+    "Live",
     "Model",
     "Photo",
+    "Report",
     "Sample",
+    "Sampled",
     "Synthesis",
+    "Variety",
     "Walk",
     "__version__",
     "check",
@@ -197,7 +210,14 @@ __all__ = [
 _HOMES = {
     "Experiment": "configuration.Experiment",
     "Sample": "data.Sample",
-    "draw_hands": "predictions.drawing",
+    "BoxLabel": "data.formats.box_label.BoxLabel",
+    "Counterfactuals": "data.readers.counterfactual.Counterfactuals",
+    "Exported": "data.export.Exported",
+    "LatentMixture": "studies.sampling.mixture.LatentMixture",
+    "Live": "streaming.Live",
+    "Report": "doctor.Report",
+    "Sampled": "studies.sampling.sampled.Sampled",
+    "Variety": "rendering.variety.Variety",
     "export": "data.export.export",
     "export_model": "portable.export_model",
     "fine_tune": "studies.fine_tuning.fine_tune",
@@ -208,7 +228,7 @@ _HOMES = {
     "render": "rendering.sets.dataset.render_dataset",
     "render_counterfactual": "rendering.sets.counterfactual_set.render_counterfactual",
     **{name: f"hand.skeleton.{name}" for name in ("JOINTS", "reorder")},
-    **{name: f"predictions.{name}" for name in ("ImageHands", "read_hands", "write_hands")},
+    **{name: f"predictions.{name}" for name in ("ImageHands", "draw_hands", "read_hands", "write_hands")},
     **{name: f"animation.{name}" for name in ("HandMesh", "hand_mesh", "joint_angles", "with_angles")},
     **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},
 }
@@ -218,7 +238,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import latent_hands` does not load torch."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        message = f"module {__name__!r} has no attribute {name!r}; {did_you_mean(name, __all__)}"
+        raise AttributeError(message, name=name)
     if name == "extend":
         return import_module("latent_hands.extend")
     module, _, attribute = _HOMES.get(name, f"api.{name}").rpartition(".")

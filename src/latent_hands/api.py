@@ -4,30 +4,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from latent_hands import data, doctor, training
 from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, packaged_experiments
 from latent_hands.configuration.options import as_options
 from latent_hands.data import READERS, Sample
 from latent_hands.data.readers.reading import check_limit
-from latent_hands.data.sample import with_handedness
+from latent_hands.data.sample import listed, with_handedness
 from latent_hands.data.store import is_store
 from latent_hands.data.windows import Windows
+from latent_hands.doctor import Report
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run, stored_windows
-from latent_hands.predictor import Model
+from latent_hands.predictor import Model, as_model
+from latent_hands.progress import Progress, shown
 from latent_hands.runs.shipped import shipped_models
 from latent_hands.streaming import Live
 
 
-def load(run: str | Path, device: str | None = None) -> Model:
+def load(run: str | Path, device: str | torch.device | None = None) -> Model:
     """Load a trained run.
 
     Args:
         run: the name of a shipped model (`models()`); a run folder: a `Path`, or a text with a path separator
             such as "runs/mine" or "./mine"; or a run on the Hugging Face Hub, "hf-hub:owner/name@revision",
             where the revision is a commit, a tag or a branch. A download is kept, so it works offline later.
-        device: "cpu" or "cuda"; by default a GPU if there is one.
+        device: a device of torch, such as "cpu", "cuda:1" or "mps"; by default a CUDA GPU if there is one.
 
     `Model.run` names what was loaded, with the commit on the Hub. Raises HandsError if there is no such run
     or device, and if a run on the Hub is private or cannot be reached.
@@ -63,10 +67,9 @@ def live(
 
     Raises HandsError as `load` does, and as `Live` does for a camera that is missing or busy.
     """
-    model = run if isinstance(run, Model) else Model.load(run)
     return Live(
         source,
-        model,
+        as_model(run),
         smooth=smooth,
         handedness=handedness,
         bone_mm=bone_mm,
@@ -166,7 +169,7 @@ def train(
     if samples is not None:
         vae = build_vae(experiment)
         phases = build_phases(experiment, vae)
-        hands = build_hands(experiment, vae, phases, training=samples, validation=validation)
+        hands = build_hands(experiment, vae, phases, training=listed(samples), validation=validation)
     elif validation is not None:
         raise HandsError("validation samples are given without training samples: give samples, too")
     if not training.train(experiment, out, resume, hands):
@@ -188,10 +191,32 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a run on labelled hands, and return the scores with their 95 % intervals.
 
-    The keys are those of `latent-hands evaluate --json`: "epe_mm" is the mean distance of the joints from the
-    ground truth (end-point error), "epe_mm_interval" its interval [low, high], and so on
-    (`latent_hands.evaluation.protocol.score`). Handedness, bone length and camera of the labels are given to
-    the run, as in the paper.
+    Handedness, bone length and camera of the labels are given to the run, as in the paper. The same keys are
+    in the output of `latent-hands evaluate --json`.
+
+    Scores, each with its interval [low, high] under the same key with `_interval`. EPE (end-point error) is
+    the mean distance of the predicted joints from the true ones, relative to the palm:
+        epe_mm: EPE over the 21 joints, of which joint 0 is the palm; its median over hands is median_epe_mm.
+        epe_20_mm, epe_wrist_mm: EPE without the palm, and with the wrist in its place.
+        pa_epe_mm: EPE after Procrustes alignment (PA) of each hand.
+        epe_bone_aligned_mm: EPE with the mean bone lengths of the labels.
+        epe_composed_mm: EPE of the canonical pose, rotated by the viewpoint.
+        cpose_epe_mm: EPE of the canonical pose.
+        viewpoint_deg: mean angle between predicted and true viewpoint.
+        auc_20_50, auc_0_50: area under the curve of the share of correct joints, for thresholds from 20 or
+            0 mm to 50 mm; 1 is best.
+
+    Nested scores, each a dict with some of these keys:
+        mean_pose: the scores of the mean of the labels as the prediction for every hand.
+        in_image: scores of the joints in the image: "error" (mean distance over the side of the hand's box),
+            "error_px", "pck_10" and "pck_20" (share within 10 and 20 % of that side), "auc_0_20".
+        translated: the scores of predictions moved into the joint convention of the labels, if it differs.
+        without_camera: the scores without the camera, of a run that reads it.
+        constant: the mean offset of each joint, and the EPE without it; a diagnosis, not a score.
+
+    Further keys: "samples", "blocks" (groups of similar samples, which intervals resample), "split", "frame",
+    "rotations", "convention" (of the run), "labels_convention", and the curve "pck" with "thresholds_mm" and
+    "shares".
 
     Args:
         run: a model, the name of a shipped model, or a run folder.
@@ -202,16 +227,16 @@ def evaluate(
         limit: the number of samples to keep, from the first.
         exact: integrate AUC 20-50 from 20 mm, not from the published 21.05 mm.
         encoder: the encoder that reads the images; by default one that reads rgb.
-        convention: where the labels place the joints, if the data set does not name it.
+        convention: the joint convention of the labels, if the data set does not name it.
         handedness: the side of hands whose labels name none, "left" or "right".
 
     Samples without 3D joints are scored in the image ("in_image"). Raises HandsError if the run predicts no
     joints in the image there, for labels in a wrong unit, and as `open_data` does.
     """
     check_limit(limit)
-    model = run if isinstance(run, Model) else Model.load(run)
+    model = as_model(run)
     if not isinstance(data, str):
-        hands = list(data[:limit])
+        hands = listed(data)[:limit]
     elif root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')
     elif is_store(root):
@@ -228,7 +253,8 @@ def check(
     root: str | Path | None = None,
     split: str | Sequence[str] = ("training", "evaluation"),
     limit: int | None = None,
-) -> doctor.Report:
+    progress: Progress | bool = False,
+) -> Report:
     """Examine a data set: units, joint order, handedness, axes, camera, broken files, outliers, duplicates.
 
     Args:
@@ -236,6 +262,7 @@ def check(
         root: the folder of the data set.
         split: one or more splits of the data set to examine; absent ones are skipped.
         limit: the number of samples of each split to examine, from the first.
+        progress: True shows progress bars; a function receives (split, samples done, all samples).
 
     Returns a report: `report.problems` is empty if nothing is wrong, `report.to_json()` holds everything.
     Raises HandsError for an unknown data set, if none of its splits exists, without samples, and if `limit`
@@ -243,12 +270,15 @@ def check(
     """
     check_limit(limit)
     if not isinstance(data, str):
-        if not data:
+        if not (samples := listed(data)):
             raise HandsError("there are no samples to examine: give one or more")
-        return doctor.check(data[:limit])
+        with shown(progress) as progress:
+            return doctor.check(samples[:limit], progress)
     if root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')
-    return doctor.check_set(data, Path(root), (split,) if isinstance(split, str) else split, limit)
+    splits = (split,) if isinstance(split, str) else split
+    with shown(progress) as progress:
+        return doctor.check_set(data, Path(root), splits, limit, progress)
 
 
 def _first_line(path: Path) -> str:

@@ -1,18 +1,36 @@
-"""Progress bars of long work."""
+"""Progress of long work: functions that receive it, and bars that show it."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from latent_hands.errors import printable
 
-Advance = Callable[[str, int, int], None]
-"""A function that takes the name of some work, the number of items done and the number of all items."""
+
+@runtime_checkable
+class Progress(Protocol):
+    """A function that receives the progress of long work."""
+
+    def __call__(self, work: str, done: int | float, count: int | float | None, text: str = "", /) -> None:
+        """Receive the name of some work, the number of items done, the number of all items, and a remark.
+
+        `count` is None if it is not known. Floats are shares of the work.
+        """
+
+
+def silent(work: str, done: int | float, count: int | float | None, text: str = "", /) -> None:
+    """Show nothing."""
+
+
+def renamed(progress: Progress, work: str, before: int = 0, total: int | None = None) -> Progress:
+    """Return a progress for a part of some work: the part follows `before` items, of `total` in all."""
+    return lambda _, done, count, text="": progress(work, before + done, total or count, text)
 
 
 class _Lossy:
@@ -84,7 +102,7 @@ class ProgressBars:
             TextColumn("{task.fields[text]}", markup=False),
         )
         console = console or messages()
-        self._progress = Progress(*columns, console=console, transient=transient, disable=hidden)
+        self._progress = RichProgress(*columns, console=console, transient=transient, disable=hidden)
         self._tasks: dict[str, TaskID] = {}
 
     def advance(self, work: str, done: int | float, count: int | float | None, text: str = "") -> None:
@@ -111,12 +129,20 @@ class ProgressBars:
 
 
 @contextmanager
-def progress_bars(
-    console: Console | None = None, transient: bool = False, hidden: bool = False
-) -> Iterator[Callable[..., None]]:
+def progress_bars(console: Console | None = None, transient: bool = False) -> Iterator[Progress]:
     """Yield the `advance` of `ProgressBars`, and stop them at the end."""
-    bars = ProgressBars(console, transient, hidden)
+    bars = ProgressBars(console, transient)
     try:
         yield bars.advance
     finally:
         bars.stop()
+
+
+@contextmanager
+def shown(progress: Progress | bool) -> Iterator[Progress]:
+    """Yield a function as it is, bars on the error stream for True, and `silent` for False."""
+    if progress is True:
+        with progress_bars() as bars:
+            yield bars
+    else:
+        yield progress or silent

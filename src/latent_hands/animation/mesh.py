@@ -29,6 +29,11 @@ class HandMesh(NamedTuple):
     faces: Int32[np.ndarray, "13678 3"]
     error_mm: float
 
+    def __repr__(self) -> str:
+        """Return one line: the numbers of vertices and faces, and the error."""
+        size = f"{len(self.vertices_mm)} vertices, {len(self.faces)} faces"
+        return f"HandMesh({size}, error {self.error_mm:.1f} mm)"
+
 
 def hand_mesh(hand: Hand) -> HandMesh:
     """Return the mesh of a predicted hand: the CC0 hand of the package, fitted to the joints.

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Feed, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, renamed, silent
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,13 @@ def build_hands(
     experiment: Experiment,
     vae: DisentangledVAE,
     phases: tuple[Phase, ...],
-    report: Advance | None = None,
+    progress: Progress = silent,
     training: Sequence[Sample] | None = None,
     validation: Sequence[Sample] | None = None,
 ) -> Hands:
     """Cut the windows for training and validation, or open them from a packed store.
 
-    `report` is called with (name of the work, windows done, all windows). The samples `training` and
+    `progress` receives each window that is cut. The samples `training` and
     `validation` replace those of [data] name and root.
     Raises HandsError if neither samples nor [data] root are given, if [data] validation_share leaves no
     training samples, and the errors of `open_data`,
@@ -99,18 +98,18 @@ def build_hands(
             return open_windows(
                 data.root, split, Cut(data.name, data.crop, data.right_hands, margin, px, images), limit
             )
-        progress = report and partial(report, f"reading {split}")
+        at = renamed(progress, f"reading {split}")
         samples = open_data(data.name, Path(data.root), split, limit) if given is None else given[:limit]
         samples = with_handedness(samples, data.handedness or None)
-        return build_windows(samples, data.crop, margin, px, data.right_hands, images, data.workers, progress)
+        return build_windows(samples, data.crop, margin, px, data.right_hands, images, data.workers, at)
 
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
     windows = cut(data.split, data.limit, margin, px, training)
     photos = None
     if experiment.supervision.photos:
         samples = open_data("images", Path(experiment.supervision.photos), data.split)
-        progress = report and partial(report, "reading photos")
-        photos = build_windows(samples, "box", margin, px, data.right_hands, (), data.workers, progress)
+        at = renamed(progress, "reading photos")
+        photos = build_windows(samples, "box", margin, px, data.right_hands, (), data.workers, at)
     if validation is None and data.validation_share:
         kept = len(windows) - max(1, round(len(windows) * data.validation_share))
         if kept < 1:

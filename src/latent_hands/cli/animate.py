@@ -153,8 +153,8 @@ def _estimated(clip: str, run: str | None, given: Any, limit: int | None) -> lis
         size_px = image.rgb.shape[1], image.rgb.shape[0]
         return [ImageHands(inputs[0].name, size_px, hands, inputs[0].image)]
     [video], read, images = videos, deque[Read](), []
-    with progress_bars() as advance:
-        frames = islice(reading(video, read, Event(), lambda n: advance("frames", n, None)), limit)
+    with progress_bars() as progress:
+        frames = islice(reading(video, read, Event(), lambda n: progress("frames", n, None)), limit)
         for number, hands in enumerate(follow(model, frames, given, "offline")):
             images.append(image_of(video, number, read.popleft(), hands))
     return images

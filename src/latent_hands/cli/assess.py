@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from latent_hands.configuration import Data
     from latent_hands.data import Sample
     from latent_hands.predictor import Model
-    from latent_hands.progress import Advance
+    from latent_hands.progress import Progress
     from latent_hands.studies.assess.estimator import Estimator
     from latent_hands.studies.assess.judge import Judge
     from latent_hands.studies.assess.kernel_distance import FeatureReader
@@ -90,8 +90,8 @@ def assess(
     benchmark = open_benchmark(
         root, model.crop_px, data.right_hands, data.frame, data.convention, limit, subject.tags()
     )
-    with progress_bars() as advance:
-        reader = find_judge(model, scenes, judge, judge_backbone, epochs, advance)
+    with progress_bars() as progress:
+        reader = find_judge(model, scenes, judge, judge_backbone, epochs, progress)
         probe_images = (
             read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
         )
@@ -100,7 +100,7 @@ def assess(
             benchmark,
             reader,
             draws,
-            progress=advance,
+            progress=progress,
             probe_images=probe_images,
             estimator=other,
             features=find_features(model),
@@ -171,7 +171,7 @@ def find_judge(
     path: Path | None,
     backbone: str | None,
     epochs: int,
-    advance: "Advance",
+    progress: "Progress",
 ) -> "Judge | None":
     """Return the judge in the file `path`, or train one on `scenes`; None if neither is given.
 
@@ -188,7 +188,7 @@ def find_judge(
         return None
     images = open_scenes(model, scenes)
     judge = train_judge(
-        images, px, side, backbone or "resnet18", epochs, device=model.device, progress=advance
+        images, px, side, backbone or "resnet18", epochs, device=model.device, progress=progress
     )
     if path is not None:
         save_judge(judge, path)

@@ -48,7 +48,7 @@ def predict(
     check_measures_joints(model)
     assumed = assumed_convention(model, convention)
     joints, missed = [], 0
-    with progress_bars() as advance:
+    with progress_bars() as progress:
         for count, frame in enumerate(frames, 1):
             try:
                 xyz_mm, found = predict_frame(model, frame, rotations, assumed)
@@ -56,7 +56,7 @@ def predict(
                 raise HandsError(f"{frame.name} ({frame.image}): {error}") from error
             joints.append(xyz_mm)
             missed += not found
-            advance("predicting", count, len(frames))
+            progress("predicting", count, len(frames))
     if missed:
         _warn(f"no hand was found in {missed:,} of {len(frames):,} images; their middle was read")
     xyz = benchmark.submitted(np.stack(joints))

@@ -49,8 +49,8 @@ def check(
     """
     from latent_hands.doctor import check_set
 
-    with progress_bars() as advance:
-        report = check_set(data, root, split, limit, advance)
+    with progress_bars() as progress:
+        report = check_set(data, root, split, limit, progress)
     if sheet is not None:
         from latent_hands.doctor.sheet import draw_sheet
         from latent_hands.draw import save_image

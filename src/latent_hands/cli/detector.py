@@ -49,8 +49,8 @@ def train(
     from latent_hands.progress import progress_bars
 
     out = out or Path("runs") / plan.stem
-    with progress_bars() as advance:
-        scores = train_detector(read_plan(plan), out, resume, advance)
+    with progress_bars() as progress:
+        scores = train_detector(read_plan(plan), out, resume, progress)
     if not (out / DETECTOR).is_dir():
         raise KeyboardInterrupt
     if scores is not None:

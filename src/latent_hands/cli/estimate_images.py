@@ -11,7 +11,7 @@ from latent_hands.cli.estimate_outputs import Outputs
 from latent_hands.data import OnBroken, Sample
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.errors import HandsError
-from latent_hands.predictions import ImageHands, drawing
+from latent_hands.predictions import ImageHands, draw_hands
 from latent_hands.predictor import Hand, Model
 from latent_hands.predictor.checks import Opened, Rgb, opened
 from latent_hands.progress import progress_bars
@@ -35,7 +35,7 @@ def estimate_images(
     """
     done: list[Estimated] = []
     try:
-        with progress_bars() as advance:
+        with progress_bars() as progress:
             for count, each in enumerate(inputs, 1):
                 try:
                     done.append(estimate_image(model, each, given, outputs))
@@ -46,7 +46,7 @@ def estimate_images(
                         raise
                     on_broken(HandsError(f"{each.image}: its name is too long for the files of its hands"))
                 if len(inputs) > 1:
-                    advance("estimating", count, len(inputs))
+                    progress("estimating", count, len(inputs))
     finally:
         if done:
             outputs.write_all([each.image for each in done], model.experiment.data.convention)
@@ -69,7 +69,7 @@ def estimate_image(model: Model, given_image: Input, given: Given, outputs: Outp
     samples = given_image.samples if len(given_image.samples) == len(hands) else (None,) * len(hands)
     if outputs.overlays:
         truths = [sample and truth_mm(sample) for sample in samples]
-        draw.save_image(drawing(rgb, hands, truths, outputs.panels), outputs.path(found.name, "png"))
+        draw.save_image(draw_hands(rgb, hands, truths, outputs.panels), outputs.path(found.name, "png"))
     errors = tuple(sample and error_mm(hand, sample) for hand, sample in zip(hands, samples, strict=True))
     return Estimated(found, errors)
 

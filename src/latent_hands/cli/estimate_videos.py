@@ -17,7 +17,7 @@ from latent_hands.data.formats.video import Frame, count_frames, read_video
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.interrupt import on_interrupt
-from latent_hands.predictions import ImageHands, LineWriter, count_hands, drawing
+from latent_hands.predictions import ImageHands, LineWriter, count_hands, draw_hands
 from latent_hands.predictor import Hand, Model
 from latent_hands.progress import progress_bars
 
@@ -85,11 +85,11 @@ def record(
     live, found = video.camera is not None, 0
     path = outputs.path(video.name, "mp4")
     count = limit if video.file is None else least(limit, count_frames(video.file))
-    with on_interrupt() as stop, progress_bars() as advance, ExitStack() as files:
+    with on_interrupt() as stop, progress_bars() as progress, ExitStack() as files:
         lines = files.enter_context(LineWriter(outputs.path(video.name, "jsonl")))
         drawn = files.enter_context(draw.VideoWriter(path)) if live and outputs.overlays else None
         frames = islice(
-            reading(video, read, stop, lambda n: advance(f"{video.name}: frames", n, count)), limit
+            reading(video, read, stop, lambda n: progress(f"{video.name}: frames", n, count)), limit
         )
         hands_of_frames = follow(model, frames, given, "online" if live else "offline")
         for number, hands in enumerate(until_broken(hands_of_frames, video, on_broken), 1):
@@ -98,16 +98,16 @@ def record(
             lines.add(image)
             recorded.frames.append(image)
             found += len(hands)
-            advance(f"{video.name}: hands", number, number + len(read) if read else number, f"{found} hands")
+            progress(f"{video.name}: hands", number, number + len(read) if read else number, f"{found} hands")
             if drawn is not None and frame.rgb is not None:
-                drawn.add(drawing(frame.rgb, image.hands), frame.seconds)
+                drawn.add(draw_hands(frame.rgb, image.hands), frame.seconds)
         if outputs.overlays and video.file is not None:
             with draw.VideoWriter(path) as again:
                 for number, (image, frame) in enumerate(
                     zip(recorded.frames, read_video(video.file), strict=False), 1
                 ):
-                    again.add(drawing(frame.rgb, image.hands), frame.seconds)
-                    advance(f"{video.name}: video", number, len(recorded.frames))
+                    again.add(draw_hands(frame.rgb, image.hands), frame.seconds)
+                    progress(f"{video.name}: video", number, len(recorded.frames))
     if stop.is_set() and not live:
         raise KeyboardInterrupt
 
@@ -128,7 +128,7 @@ def until_broken(
         on_broken(error if named else HandsError(f"{video.file}: {error}; the frames until there are used"))
 
 
-def reading(video: Video, read: deque[Read], stop: Event, advance: Callable[[int], None]) -> Iterator[Frame]:
+def reading(video: Video, read: deque[Read], stop: Event, progress: Callable[[int], None]) -> Iterator[Frame]:
     """Yield the frames of a video or a camera until `stop`, and append each to `read`.
 
     A message names the first frame of another size.
@@ -141,7 +141,7 @@ def reading(video: Video, read: deque[Read], stop: Event, advance: Callable[[int
             print(f"latent-hands: {changed(video, number - 1, size_px, (width, height))}", file=sys.stderr)
         size_px = width, height
         yield frame
-        advance(number)
+        progress(number)
         if stop.is_set():
             return
 

@@ -40,9 +40,9 @@ def export(
     """
     from latent_hands.data.export import export as write
 
-    with progress_bars() as advance:
+    with progress_bars() as progress:
         exported = write(
-            data, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, advance
+            data, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, progress
         )
     hands = {each: len(names) for each, names in exported.names.items()}
     if json:

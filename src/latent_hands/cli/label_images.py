@@ -53,7 +53,7 @@ def label_images(
         "focal_px": given.focal_px,
         "boxes": boxes and str(boxes.absolute()),
     }
-    with one_writer(out), progress_bars() as advance:
+    with one_writer(out), progress_bars() as progress:
         labels = PseudoLabels.open(out, made_by)
         for count, each in enumerate(inputs, 1):
             if not labels.has(each.image):
@@ -63,8 +63,8 @@ def label_images(
                 except HandsError as error:
                     named = str(each.image) in str(error)
                     on_broken(error if named else HandsError(f"{each.image}: {error}"))
-            advance("labelling", count, len(inputs))
-        return labels.write(split, threshold, advance)
+            progress("labelling", count, len(inputs))
+        return labels.write(split, threshold, progress)
 
 
 def label_image(model: Model, each: Input, given: Given) -> tuple[list[Agreed], tuple[int, int]]:

@@ -74,7 +74,7 @@ def live(
     from latent_hands.data.readers.reading import check_limit
     from latent_hands.draw import VideoWriter
     from latent_hands.interrupt import on_interrupt
-    from latent_hands.predictions import ImageHands, LineWriter, drawing
+    from latent_hands.predictions import ImageHands, LineWriter, draw_hands
     from latent_hands.predictor import Model
     from latent_hands.progress import progress_bars
     from latent_hands.streaming import Live, Page
@@ -87,7 +87,7 @@ def live(
     check_outputs([] if file is None else [file], [], [each for each in (record, json) if each is not None])
     use_few_threads()
     model = Model.load(run)
-    with on_interrupt() as stop, ExitStack() as opened, progress_bars() as advance:
+    with on_interrupt() as stop, ExitStack() as opened, progress_bars() as progress:
         options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal_px}
         stream = opened.enter_context(Live(source, model, smooth=smooth, most=most, stop=stop, **options))
         name = stream.source.name
@@ -103,14 +103,14 @@ def live(
                 lines.add(ImageHands(named, size_px, hands, file, frame.number, frame.seconds))
             drawn = None
             if video is not None or (page is not None and page.viewed):
-                drawn = drawing(frame.rgb, hands)
+                drawn = draw_hands(frame.rgb, hands)
             if video is not None and drawn is not None:
                 video.add(drawn, frame.seconds)
             if page is not None:
                 if number == 0:
                     announce(page.url, browser)
                 page.show(status_of(stream, hands, record), drawn)
-            advance(f"{name}: frames", number + 1, limit, text_of(stream, hands))
+            progress(f"{name}: frames", number + 1, limit, text_of(stream, hands))
     rates = stream.rates
     print(f"{name}: {rates.frames} frames, {rates.dropped} dropped, {rates.fps:.1f} frames/s at the end")
     for written in (record, json):

@@ -72,8 +72,8 @@ def prepare(
     else:
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
         cuts = {each: Cut(data, crop, right_hands, *sizes[each], images) for each in split}
-        with progress_bars() as advance:
-            manifest = pack(root, out, cuts, workers or os.cpu_count() or 1, advance, handedness, shard)
+        with progress_bars() as progress:
+            manifest = pack(root, out, cuts, workers or os.cpu_count() or 1, progress, handedness, shard)
     splits = manifest.splits
     if json:
         seconds = round(time.monotonic() - started, 3)

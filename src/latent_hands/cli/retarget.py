@@ -10,6 +10,7 @@ from latent_hands.cli.options import Data, Json, Limit, Root, Split
 from latent_hands.cli.tables import print_json, print_table
 from latent_hands.errors import HandsError
 from latent_hands.files import check_file
+from latent_hands.progress import progress_bars
 
 
 def retarget(
@@ -40,7 +41,8 @@ def retarget(
     if out.exists():
         raise HandsError(f"{out} exists; give the name of a new file")
     check_file(out)
-    hands = fit_hands(open_data(data, root, split, limit), progress=True)
+    with progress_bars() as progress:
+        hands = fit_hands(open_data(data, root, split, limit), progress)
     kept, summary = hands.kept, hands.summary()
     if not kept.any():
         raise HandsError(f"no hand of {split} of {root} fits; check the order and unit of its joints")

@@ -138,8 +138,8 @@ def calibrate(
     if rules:
         named = {data: root} | dict(parse_set(text, "--also") for text in also)
         sets = [_labelled(name, folder, split, limit) for name, folder in named.items()]
-        with progress_bars() as advance:
-            fitted = calibrate_rules(run, sets, result.temperature, detector, write, advance)
+        with progress_bars() as progress:
+            fitted = calibrate_rules(run, sets, result.temperature, detector, write, progress)
         if picture is not None:
             save_figure(reliability_diagram(fitted.reliability["reliability"]), picture)
     if json:

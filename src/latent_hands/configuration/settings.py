@@ -228,6 +228,13 @@ class Experiment:
     presence: Presence | None = None
     confidence: Confidence | None = None
 
+    def __repr__(self) -> str:
+        """Return one line: what is encoded, the factors with their sizes, and what is decoded."""
+        factors = ", ".join(f"{factor} {size}" for factor, size in self.latent.items())
+        reads = ", ".join(dict.fromkeys(each.reads for each in self.encoders.values()))
+        writes = ", ".join(dict.fromkeys(each.writes for each in self.decoders.values()))
+        return f"Experiment({reads} -> z = [{factors}] -> {writes})"
+
     def __post_init__(self) -> None:
         """Raise HandsError for settings that contradict each other."""
         for what, named in (("factor", self.latent), ("encoder", self.encoders), ("decoder", self.decoders)):

@@ -5,7 +5,7 @@ shifted crops stay inside it. Pixels from outside the image are mid-grey.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import torch
@@ -18,10 +18,11 @@ from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.labels import LABELS, Label, Square
 from latent_hands.data.motion import Motion
 from latent_hands.data.palm import crop_square, scene_square
-from latent_hands.data.sample import FAR_PX, Sample
+from latent_hands.data.sample import FAR_PX, Sample, listed
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import camera, geometry
+from latent_hands.progress import Progress, silent
 
 CROPS = ("box", "scene")
 RIGHT_HANDS = ("mirror", "condition")
@@ -35,7 +36,7 @@ def build_windows(
     right_hands: str = "mirror",
     images: Sequence[str] = (),
     workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Windows:
     """Cut the window of every sample.
 
@@ -50,13 +51,13 @@ def build_windows(
         right_hands: "mirror" mirrors right hands, "condition" keeps them.
         images: further images that are cut by the same window, by their key in `LABELS`.
         workers: number of threads that read images.
-        progress: function that is called with (number of windows done, number of all windows).
+        progress: receives each window that is done.
 
     A label that some samples lack is NaN for them. Raises HandsError naming the sample if a label is not
     finite or degenerate, if some samples have a side and others lack it, if a scene box or an image is
     missing, and if labels are not for their images (`labelled_images`).
     """
-    _check_options(samples, crop, right_hands, margin, window_px)
+    _check_options(listed(samples), crop, right_hands, margin, window_px)
     check_images(samples, images)
     labels = {
         name: _stack(samples, name, label)

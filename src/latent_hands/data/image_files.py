@@ -13,8 +13,7 @@ from latent_hands.data.image_stacks import ImageStack
 from latent_hands.data.labels import Pixels, Square, image_keys, image_label
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
-
-Progress = Callable[[int, int], None]
+from latent_hands.progress import Progress, silent
 
 
 def file_of(sample: Sample, key: str) -> Path | None:
@@ -67,7 +66,7 @@ def cut_images(
             cx, cy, side_px = whole_square(pixels.shape[:2])
         images[place] = cut_square(pixels, (cx, cy), side_px * margin, window_px, bool(flip[i]))
 
-    for_all(len(cuts), cut, workers, None)
+    for_all(len(cuts), cut, workers)
     return ImageStack(images, torch.tensor([order[each] for each in alike]) if kind.shared else None)
 
 
@@ -89,9 +88,8 @@ def cut_square(
     return torch.from_numpy((resized[:, ::-1] if flip else resized).transpose(2, 0, 1).copy())
 
 
-def for_all(count: int, work: Callable[[int], None], workers: int, progress: Progress | None) -> None:
+def for_all(count: int, work: Callable[[int], None], workers: int, progress: Progress = silent) -> None:
     """Call `work` with 0 to count - 1 in threads: Pillow releases Python's interpreter lock."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for done, _ in enumerate(pool.map(work, range(count)), 1):
-            if progress is not None:
-                progress(done, count)
+            progress("reading", done, count)

@@ -33,7 +33,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import is_temporary, write_bytes
 from latent_hands.lock import one_writer
 from latent_hands.portions import FOLDER, Portion
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, renamed, silent
 from latent_hands.typed_toml import read, to_table
 
 SHARD_BYTES = 64 * 2**20
@@ -47,7 +47,7 @@ def prepare(
     out: str | Path,
     cuts: Mapping[str, Cut],
     workers: int = 2,
-    report: Advance | None = None,
+    progress: Progress = silent,
     handedness: str | None = None,
     shard: str | None = None,
 ) -> Manifest:
@@ -62,7 +62,7 @@ def prepare(
         out: folder of the store; new, empty or a store.
         cuts: how to cut, by the name of the split.
         workers: number of threads that read images.
-        report: function that is called with (name of the work, windows done, all windows).
+        progress: receives each window that is done.
         handedness: the side of hands whose labels name none.
         shard: "I/N" cuts the I-th of N portions of each split's shards; None cuts everything.
 
@@ -74,7 +74,7 @@ def prepare(
         read(Cut, to_table(cut), f"the cut of {name}")  # checks the ranges
     _claim(out)
     with one_writer(out, shared=not portion.whole):
-        return _prepare(root, out, cuts, portion, workers, report, handedness)
+        return _prepare(root, out, cuts, portion, workers, progress, handedness)
 
 
 def _prepare(
@@ -83,7 +83,7 @@ def _prepare(
     cuts: Mapping[str, Cut],
     portion: Portion,
     workers: int,
-    report: Advance | None,
+    progress: Progress,
     handedness: str | None,
 ) -> Manifest:
     """Cut a portion into a store that no other process writes to, except other portions."""
@@ -99,7 +99,7 @@ def _prepare(
             convention=stated(cut.name, convention_of(samples)),
         )
         splits[name] = split, len(range(0, len(samples), shard_samples(cut)))
-        _cut_missing(out, portion, name, *splits[name], samples, workers, report)
+        _cut_missing(out, portion, name, *splits[name], samples, workers, progress)
     if portion.whole:
         shutil.rmtree(out / FOLDER, ignore_errors=True)
     elif not join_portions(out, portion, splits):
@@ -152,7 +152,7 @@ def _cut_missing(
     total: int,
     samples: Sequence[Sample],
     workers: int,
-    report: Advance | None,
+    progress: Progress,
 ) -> None:
     """Write every missing or damaged shard of a portion, and after each of them the manifest."""
     folder, numbers = manifest_folder(out, portion), portion.of(range(total))
@@ -170,21 +170,17 @@ def _cut_missing(
     cut, step = split.cut, shard_samples(split.cut)
     for place, number in enumerate(numbers):
         part, path = samples[number * step : (number + 1) * step], shard_path(out, name, number)
-
-        def advance(done: int, _: int, before: int = place * step) -> None:
-            if report:
-                report(f"cutting {name}", before + done, min(len(numbers) * step, len(samples)))
-
+        at = renamed(progress, f"cutting {name}", place * step, min(len(numbers) * step, len(samples)))
         if number in known and is_intact(path, known[number]):
             check_files(part)
-            advance(len(part), len(part))
+            at(name, len(part), None)
             if place < len(shards):
                 continue
             shard = known[number]
         else:
             data = encode(
                 build_windows(
-                    part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, advance
+                    part, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, workers, at
                 )
             )
             write_bytes(path, data)

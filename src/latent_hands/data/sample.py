@@ -127,6 +127,16 @@ class Sample:
         return replace(self, uv_px=uv_px, visible=self.visible_or_all)
 
 
+def listed(samples: object) -> "list[Sample]":
+    """Return samples as a list. Raises HandsError for anything but a sequence of samples."""
+    if not isinstance(samples, Sequence) or isinstance(samples, str):
+        raise HandsError(f"samples must be a list of Sample, not a {type(samples).__name__}")
+    for each in samples:
+        if not isinstance(each, Sample):
+            raise HandsError(f"samples must be a list of Sample, but has a {type(each).__name__}")
+    return list(samples)
+
+
 def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[Sample]:
     """Return the samples with this side where their labels have none; a warning counts them.
 

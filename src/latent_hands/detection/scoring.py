@@ -1,7 +1,7 @@
 """Scores of a detector, and the threshold and calibration that follow from labelled frames."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from latent_hands.detection.detector import Detector
 from latent_hands.detection.frames import Frame, LabelledHand
 from latent_hands.detection.peaks import distinct
 from latent_hands.hand.boxes import iou
+from latent_hands.progress import Progress, silent
 
 FOUND_IOU = 0.5
 """A hand is found by a box with at least this intersection over union."""
@@ -106,7 +107,7 @@ def choose_threshold(found: Sequence[Sequence[Match]], frames: Sequence[Frame]) 
 
 
 def calibrated(
-    detector: Detector, frames: Sequence[Frame], advance: Callable[[str, int, int], None] | None = None
+    detector: Detector, frames: Sequence[Frame], progress: Progress = silent
 ) -> tuple[Detector, Scores]:
     """Return the detector with calibrated scores and a chosen threshold, and its scores on the frames.
 
@@ -117,8 +118,7 @@ def calibrated(
         rgb = read_rgb(frame.image)
         rows.append(detector.candidates(rgb))
         sizes.append((rgb.shape[0], rgb.shape[1]))
-        if advance is not None:
-            advance("calibrate", done, len(frames))
+        progress("calibrate", done, len(frames))
     features, hits = zip(*(_hits(each, frame) for each, frame in zip(rows, frames, strict=True)), strict=True)
     *weights, shift = fit_logistic(torch.cat(features), torch.cat(hits))
     peak, support, size = weights

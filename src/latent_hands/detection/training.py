@@ -1,7 +1,7 @@
 """Training of a detector. A resumed training continues bit for bit."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from latent_hands.files import write_text
 from latent_hands.interrupt import on_interrupt
 from latent_hands.lock import one_writer
 from latent_hands.networks.fusion import fused
+from latent_hands.progress import Progress, silent
 from latent_hands.runs.metrics import append_metrics, cut_metrics
+from latent_hands.runs.moments import moments_of, restore_moments
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 
 PLAN, STATE, DETECTOR = "training.toml", "state.safetensors", "detector"
@@ -32,14 +34,9 @@ UNREPORTED = "unreported"
 LONGEST_GRADIENT = 10.0
 PARTS = 8
 """Images whose appearance changes at once: eight stay in a processor's cache."""
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-
-Advance = Callable[[str, int, int, str], None]
 
 
-def train_detector(
-    plan: Plan, out: Path, resume: bool = False, advance: Advance | None = None
-) -> Scores | None:
+def train_detector(plan: Plan, out: Path, resume: bool = False, progress: Progress = silent) -> Scores | None:
     """Train a detector into the folder `out`; return its scores on the validation frames.
 
     Ctrl-C, SIGTERM and SIGHUP save the state and return None; `resume` continues it. The finished detector is
@@ -49,10 +46,10 @@ def train_detector(
     written by another process.
     """
     with one_writer(out):
-        return _train(plan, out, resume, advance)
+        return _train(plan, out, resume, progress)
 
 
-def _train(plan: Plan, out: Path, resume: bool, advance: Advance | None) -> Scores | None:
+def _train(plan: Plan, out: Path, resume: bool, progress: Progress) -> Scores | None:
     """Train in a folder that no other process writes to."""
     _begin(plan, out, resume)
     mixture = plan.mixture()
@@ -64,17 +61,16 @@ def _train(plan: Plan, out: Path, resume: bool, advance: Advance | None) -> Scor
     first = int(state.get("update", torch.tensor(0)))
     cut_metrics(out, first if first else -1)
     sums = state.get(UNREPORTED, torch.zeros(len(Losses._fields)))
-    done = _run(network, optimiser, mixture, plan.training, out, first, sums, advance)
-    return finish(network, plan, out, advance) if done else None
+    done = _run(network, optimiser, mixture, plan.training, out, first, sums, progress)
+    return finish(network, plan, out, progress) if done else None
 
 
-def finish(network: DetectionNetwork, plan: Plan, out: Path, advance: Advance | None = None) -> Scores | None:
+def finish(network: DetectionNetwork, plan: Plan, out: Path, progress: Progress = silent) -> Scores | None:
     """Write the detector of a trained network, calibrated on the validation frames; return its scores."""
     detector, scores = Detector(network, Settings(plan.training.size_px)), None
     frames = plan.validation_frames()
     if frames:
-        report = None if advance is None else lambda work, done, count: advance(work, done, count, "")
-        detector, scores = calibrated(detector, frames, report)
+        detector, scores = calibrated(detector, frames, progress)
     detector.save(out / DETECTOR)
     return scores
 
@@ -123,9 +119,7 @@ def _optimiser(
     rest = [p for name, p in network.named_parameters() if not name.startswith("blocks.")]
     groups = [{"params": trunk, "part": training.trunk_rate}, {"params": rest, "part": 1.0}]
     optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, weight_decay=training.weight_decay)
-    for name, p in network.named_parameters():
-        if f"{MOMENTS[0]}/{name}" in state:
-            optimiser.state[p] = {moment: state[f"{moment}/{name}"].clone() for moment in MOMENTS}
+    restore_moments(optimiser, dict(network.named_parameters()), state)
     return optimiser
 
 
@@ -137,7 +131,7 @@ def _run(
     out: Path,
     first: int,
     sums: Tensor,
-    advance: Advance | None,
+    progress: Progress,
 ) -> bool:
     """Take the remaining steps; return whether all are done."""
     network.train()
@@ -159,7 +153,7 @@ def _run(
             sums, counted = sums + torch.stack(losses).detach(), counted + 1
             done = update + 1
             if done % REPORT_EVERY == 0 or done == training.updates:
-                _report(out, done, sums / counted, training, advance)
+                _report(out, done, sums / counted, training, progress)
                 sums, counted = torch.zeros_like(sums), 0
             if done % training.save_every == 0 or done == training.updates or interrupted.is_set():
                 _save(network, optimiser, done, sums, out)
@@ -205,14 +199,12 @@ def _save(
     network: DetectionNetwork, optimiser: torch.optim.AdamW, update: int, sums: Tensor, out: Path
 ) -> None:
     state = {f"weights/{name}": tensor for name, tensor in network.state_dict().items()}
-    for name, p in network.named_parameters():
-        state |= {f"{moment}/{name}": optimiser.state[p][moment] for moment in MOMENTS}
+    state |= moments_of(optimiser, dict(network.named_parameters()))
     write_tensors(out / STATE, state | {"update": torch.tensor(update), UNREPORTED: sums}, {})
 
 
-def _report(out: Path, update: int, means: Tensor, training: Training, advance: Advance | None) -> None:
+def _report(out: Path, update: int, means: Tensor, training: Training, progress: Progress) -> None:
     values = dict(zip(Losses._fields, means.tolist(), strict=True))
     append_metrics(out, {"update": update} | values)
-    if advance is not None:
-        text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
-        advance("train", update, training.updates, text)
+    text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
+    progress("train", update, training.updates, text)

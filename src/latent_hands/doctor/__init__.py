@@ -21,7 +21,7 @@ from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, read_splits
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
 from latent_hands.errors import HandsError
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, silent
 
 __all__ = ["Inspected", "Problem", "Report", "Verdict", "check", "check_set"]
 
@@ -59,16 +59,14 @@ class Report:
         }
 
 
-def check(
-    samples: Sequence[Sample] | Mapping[str, Sequence[Sample]], advance: Advance = lambda *_: None
-) -> Report:
+def check(samples: Sequence[Sample] | Mapping[str, Sequence[Sample]], progress: Progress = silent) -> Report:
     """Examine samples: the conventions of their labels, their files, outliers and copies.
 
     `samples` is one sequence, or several by the name of their split. Every image of the samples is read.
     Conventions are decided by what most hands have in common; see `doctor.diagnosis`.
     """
     splits = samples if isinstance(samples, Mapping) else {"samples": samples}
-    return _check(splits, [], [], advance)
+    return _check(splits, [], [], progress)
 
 
 def check_set(
@@ -76,7 +74,7 @@ def check_set(
     root: Path,
     splits: Sequence[str] = SPLITS,
     limit: int | None = None,
-    advance: Advance = lambda *_: None,
+    progress: Progress = silent,
 ) -> Report:
     """Examine a data set on disk, to its end, as `check` does; also report what its reader cannot read.
 
@@ -84,15 +82,15 @@ def check_set(
     split. A split that does not exist is a note. Raises HandsError for an unknown reader, a packed store, a
     limit below 1, and a folder without any of the splits.
     """
-    return _check(*read_splits(name, root, splits, limit), advance)
+    return _check(*read_splits(name, root, splits, limit), progress)
 
 
 def _check(
-    splits: Mapping[str, Sequence[Sample]], problems: list[Problem], notes: list[str], advance: Advance
+    splits: Mapping[str, Sequence[Sample]], problems: list[Problem], notes: list[str], progress: Progress
 ) -> Report:
     inspected: list[Inspected] = []
     for split, samples in splits.items():
-        found, broken = inspect(samples, split, advance)
+        found, broken = inspect(samples, split, progress)
         inspected += found
         problems += broken
     problems += [

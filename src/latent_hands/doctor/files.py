@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from latent_hands.data.labelled_images import check_size
 from latent_hands.data.labels import image_keys, image_label
 from latent_hands.doctor.images import colour_spread
 from latent_hands.errors import AbsentError, HandsError
+from latent_hands.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,11 @@ def read_splits(
 
 
 def inspect(
-    samples: Sequence[Sample], split: str, advance: Callable[[str, int, int], None]
+    samples: Sequence[Sample], split: str, progress: Progress
 ) -> tuple[list[Inspected], list[Problem]]:
     """Read every image, mask, depth image and tag of the samples.
 
-    `advance` is called with (split, done, number of samples). It is a problem, too, if a sample lacks a kind
+    `progress` receives each image, by the split. It is a problem, too, if a sample lacks a kind
     of image that others have.
     """
     inspected, problems = list[Inspected](), list[Problem]()
@@ -100,7 +101,7 @@ def inspect(
         for done, (each, found) in enumerate(pool.map(partial(_inspect, split), samples), 1):
             inspected += [each] if each is not None else []
             problems += found
-            advance(split, done, len(samples))
+            progress(split, done, len(samples))
     return inspected, problems + list(_problems_of_kinds(samples, split))
 
 

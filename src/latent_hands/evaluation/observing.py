@@ -1,6 +1,6 @@
 """Observing found hands beside their labels: the features and targets that rules are fitted to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
@@ -26,6 +26,7 @@ from latent_hands.predictor.checks import Rgb
 from latent_hands.predictor.hand import HANDEDNESS, Handedness
 from latent_hands.predictor.judging import confidence_features, presence_features, side_features
 from latent_hands.predictor.reading import Reading, read_twice
+from latent_hands.progress import Progress, silent
 
 DRAWS = 16
 RIGHT_MM = 30.0
@@ -65,7 +66,7 @@ def observe(
     images: Mapping[Path, Sequence[Sample]],
     complete: bool,
     use_detector: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
     data: str = "",
 ) -> Observations:
     """Find the hands of images, and compare them with the labels.
@@ -75,7 +76,7 @@ def observe(
         images: the labelled hands of each image.
         complete: whether all hands of these images are labelled, so that any other detection is false.
         use_detector: whether boxes are detected; otherwise they are those of the labelled joints.
-        progress: function that is called with (number of images done, number of all images).
+        progress: receives each image that is done.
         data: the name of the data set.
     """
     seen = Observations([], [], [], [])
@@ -106,8 +107,7 @@ def observe(
         seen.presence.extend((each, 0.0) for each in false)
         if complete and not labelled:
             seen.images_without.append(false)
-        if progress is not None:
-            progress(done, len(images))
+        progress("observing", done, len(images))
     seen.confidence = [replace(each, data=data) for each in seen.confidence]
     return seen
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -18,7 +17,7 @@ from latent_hands.evaluation.logistic import calibration_error, fit_logistic, re
 from latent_hands.evaluation.observing import LEAST_PX, Observations, Rows, observe
 from latent_hands.predictor import Model
 from latent_hands.predictor.judging import LIMITS, Rule, weights_of
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, renamed, silent
 from latent_hands.runs.folder import change_run
 
 FALSE_SHARE = 0.01
@@ -131,7 +130,7 @@ def calibrate_rules(
     temperature: float | None = None,
     use_detector: bool = True,
     write: bool = False,
-    progress: Advance | None = None,
+    progress: Progress = silent,
 ) -> FittedRules:
     """Fit the rules of a run to labelled images. They are measured by halves (`FittedRules`).
 
@@ -141,7 +140,7 @@ def calibrate_rules(
         temperature: that of the draws, by default the run's own.
         use_detector: whether hands are found by the shipped detector, or read at their labels.
         write: write the rules into experiment.toml of the run.
-        progress: function that is called with the name of the work, and the numbers done and in all.
+        progress: receives each image that is done.
 
     Raises HandsError if a half has no hand with 3D joints, and as `Model.load` does.
     """
@@ -155,8 +154,8 @@ def calibrate_rules(
     for number, each in enumerate(sets, 1):
         for half in range(2):
             images = {path: hands for path, hands in each.images.items() if _half(path, hands) == half}
-            advance = partial(progress, f"set {number}, half {half + 1}") if progress else None
-            halves[half] += observe(model, images, each.complete, use_detector, advance, each.name)
+            at = renamed(progress, f"set {number}, half {half + 1}")
+            halves[half] += observe(model, images, each.complete, use_detector, at, each.name)
     rules = fit_rules(halves[0], halves[1], model.experiment.confidence)
     if write:
         write_rules(run, rules)

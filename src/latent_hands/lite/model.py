@@ -24,7 +24,7 @@ from latent_hands.predictor.candidates import (
 )
 from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, opened, pixels_of
 from latent_hands.predictor.hand import Hand
-from latent_hands.predictor.judging import Judge
+from latent_hands.predictor.judging import HandRules
 from latent_hands.typed_toml import read
 
 Latent = Mapping[str, Float[np.ndarray, "batch _"]]
@@ -62,7 +62,7 @@ class LiteModel:
         try:
             rules = about["rules"]
             presence, confidence = rules["presence"], rules["confidence"]
-            self.judge = Judge(
+            self.rules = HandRules(
                 about["side_px"],
                 about["frame"],
                 read_recorded(about["convention"], where),
@@ -98,18 +98,18 @@ class LiteModel:
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
             found = detect(self.networks, rgb, self._least_score)[:most]
-            candidates = detected_candidates(found, handedness, self.judge.presence)
+            candidates = detected_candidates(found, handedness, self.rules.presence)
         else:
             candidates = given_candidates(boxes, handedness, rgb)
         reader = LiteReader(self.networks)
-        readings = read_candidates(reader, self.judge, rgb, camera, candidates, bone)
-        return found_hands(self.judge, candidates, readings, camera)
+        readings = read_candidates(reader, self.rules, rgb, camera, candidates, bone)
+        return found_hands(self.rules, candidates, readings, camera)
 
     @property
     def _least_score(self) -> float:
         """The smallest score of detections that are read: the rule of presence decides about them."""
         threshold = float(self.networks.about["detector"]["settings"]["threshold"])
-        return threshold if self.judge.presence is None else min(self.judge.presence.least_score, threshold)
+        return threshold if self.rules.presence is None else min(self.rules.presence.least_score, threshold)
 
     def latent(self, source: Source, role: str, reads: str = "rgb") -> dict[str, np.ndarray]:
         """Return the posterior means of the factors of the pose or of the content, inferred from one source.
@@ -178,5 +178,5 @@ class LiteModel:
         rgb = pixels_of(source)
         height, width = rgb.shape[:2]
         centre, side = ((width - 1) / 2, (height - 1) / 2), float(max(height, width))
-        square = cut_pixels(rgb, centre, side, self.judge.crop_px)
+        square = cut_pixels(rgb, centre, side, self.rules.crop_px)
         return {reads: from_bytes(square[None])}

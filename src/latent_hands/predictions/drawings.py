@@ -17,9 +17,9 @@ def mark_of(hand: Hand, truth_mm: draw.Points | None = None) -> Mark:
     return Mark(hand.uv_wrist_form_px, hand.box_px, colour, caption, hand.xyz_mm, truth_mm)
 
 
-def drawing(
+def draw_hands(
     image: ImageSource,
-    hands: Sequence[Hand],
+    hands: Hand | Sequence[Hand],
     truths_mm: Sequence[draw.Points | None] = (),
     panels: bool = False,
     size_px: tuple[int, int] | None = None,
@@ -28,7 +28,7 @@ def drawing(
 
     Args:
         image: a file, a Pillow image or bytes (height, width, 3).
-        hands: the hands of the image.
+        hands: the hands of the image, or one hand.
         truths_mm: the labelled joints (21, 3) of each hand in mm, relative to the palm. `panels` shows them
             in red.
         panels: whether the 3D hands are drawn beside the image.
@@ -36,6 +36,7 @@ def drawing(
 
     Returns bytes (height, width, 3). Raises HandsError for an image that cannot be read.
     """
+    hands = [hands] if isinstance(hands, Hand) else hands
     truths = truths_mm or [None] * len(hands)
     marks = [mark_of(hand, truth) for hand, truth in zip(hands, truths, strict=True)]
     drawn = draw.whole_image(pixels_of(image), marks, size_px)

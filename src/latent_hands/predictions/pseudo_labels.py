@@ -24,7 +24,7 @@ from latent_hands.files import append_text, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.predictions.coco_files import annotation, categories
 from latent_hands.predictor.agreement import AGREE_MM, Agreed
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, silent
 
 LABELS = "labels.jsonl"
 _INFO = {
@@ -106,7 +106,7 @@ class PseudoLabels:
         """Return whether an image was read."""
         return str(file.absolute()) in self.images
 
-    def write(self, split: str, threshold: float, report: Advance | None = None) -> dict[str, Any]:
+    def write(self, split: str, threshold: float, progress: Progress = silent) -> dict[str, Any]:
         """Write the hands of this score or more as a split of a COCO set; return counts.
 
         They are "images", "hands", "labelled", "left_out" by reason, and "images_without_labels".
@@ -128,8 +128,7 @@ class PseudoLabels:
                     for number, hand in enumerate(kept, 1)
                 ]
                 images.append(record)
-            if report:
-                report("writing", count, len(self.images))
+            progress("writing", count, len(self.images))
         if not annotations:
             raise HandsError(
                 f"no hand has a score of {threshold:g} or more: {sum(left_out.values())} hands were found in "

@@ -7,7 +7,7 @@ from latent_hands.lazy import lazily
 if TYPE_CHECKING:
     from latent_hands.predictor.decoded import Synthesis, Walk
     from latent_hands.predictor.hand import Hand
-    from latent_hands.predictor.model import Model
+    from latent_hands.predictor.model import Model, as_model
     from latent_hands.predictor.photo import Photo, photo_of, tag_of
     from latent_hands.predictor.sources import ContentReads, Source, as_photo
 
@@ -19,6 +19,7 @@ __all__ = [
     "Source",
     "Synthesis",
     "Walk",
+    "as_model",
     "as_photo",
     "photo_of",
     "tag_of",
@@ -34,6 +35,7 @@ __getattr__ = lazily(
         "Source": "sources",
         "Synthesis": "decoded",
         "Walk": "decoded",
+        "as_model": "model",
         "as_photo": "sources",
         "photo_of": "photo",
         "tag_of": "photo",

@@ -6,11 +6,13 @@ from jaxtyping import Float
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.crop import CropReading
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
-from latent_hands.predictor.judging import Judge, confidence
+from latent_hands.predictor.judging import HandRules, confidence
 from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm, unshrunk
 
 
-def assembled(judge: Judge, reading: CropReading, camera: ImageCamera | None, score: float | None) -> Hand:
+def assembled(
+    rules: HandRules, reading: CropReading, camera: ImageCamera | None, score: float | None
+) -> Hand:
     """Return the hand of a reading, with its palm in space where the camera is known."""
     photo, arrays = reading.photo, {name: np.asarray(value) for name, value in reading.outputs.items()}
     bone_mm, uv_spread = photo.bone_mm or ASSUMED_BONE_MM, arrays.get("uv_spread")
@@ -18,7 +20,7 @@ def assembled(judge: Judge, reading: CropReading, camera: ImageCamera | None, sc
     palm = palm_spread = None
     if camera is not None and "uv" in arrays:
         palm, palm_spread = _palm(arrays, bone_mm, photo.bone_mm is None, reading.uv_px, uv_spread_px, camera)
-    along_ray = judge.frame == "ray" and photo.K is None
+    along_ray = rules.frame == "ray" and photo.K is None
     return Hand(
         handedness=photo.handedness,
         pose=arrays["pose"],
@@ -32,12 +34,12 @@ def assembled(judge: Judge, reading: CropReading, camera: ImageCamera | None, sc
         spread=arrays.get("spread"),
         uv_spread_px=uv_spread_px,
         score=score,
-        confidence=confidence(judge.confidence, reading, bone_mm, score, judge.crop_px),
+        confidence=confidence(rules.confidence, reading, bone_mm, score, rules.crop_px),
         palm_mm=palm,
         palm_spread_mm=palm_spread,
         K=photo.K,
         camera=None if camera is None else camera.source,
-        convention=judge.convention,
+        convention=rules.convention,
     )
 
 

@@ -16,7 +16,7 @@ from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.checks import Rgb, box_of
 from latent_hands.predictor.crop import Crop, CropReading
 from latent_hands.predictor.hand import HANDEDNESS, Hand, Handedness, check_handedness
-from latent_hands.predictor.judging import Judge, is_hand, is_too_small, right_probability
+from latent_hands.predictor.judging import HandRules, is_hand, is_too_small, right_probability
 
 Read = TypeVar("Read", bound=CropReading)
 Square = TypeVar("Square", bound=Crop)
@@ -127,7 +127,7 @@ class Reader(ABC, Generic[Square, Read, First]):
 
 def read_candidates(
     reader: Reader[Square, Read, First],
-    judge: Judge,
+    rules: HandRules,
     rgb: Rgb,
     camera: ImageCamera,
     candidates: Sequence[Candidate],
@@ -153,7 +153,7 @@ def read_candidates(
         likelier: list[tuple[Handedness, ...]] = [(each.likelier,) for each in candidates]
         first = reader.glance(photos(likelier))
         sides = [
-            _sides_after(each, reading, judge.handedness)
+            _sides_after(each, reading, rules.handedness)
             for each, reading in zip(candidates, first.readings, strict=True)
         ]
         wanted: list[tuple[int, Handedness]] = [(i, side) for i, of in enumerate(sides) for side in of]
@@ -162,7 +162,7 @@ def read_candidates(
 
 
 def found_hands(
-    judge: Judge,
+    rules: HandRules,
     candidates: Sequence[Candidate],
     readings: Iterable[Mapping[Handedness, CropReading]],
     camera: ImageCamera,
@@ -174,9 +174,9 @@ def found_hands(
     """
     found = []
     for each, by_side in zip(candidates, readings, strict=True):
-        reading = choose(by_side, each.right, judge.handedness)
-        if each.score is None or is_hand(judge.presence, reading, each.box_px, each.score, judge.crop_px):
-            found.append(assembled(judge, reading, camera, each.score))
+        reading = choose(by_side, each.right, rules.handedness)
+        if each.score is None or is_hand(rules.presence, reading, each.box_px, each.score, rules.crop_px):
+            found.append(assembled(rules, reading, camera, each.score))
     return found if all(each.score is None for each in candidates) else distinct(found)
 
 

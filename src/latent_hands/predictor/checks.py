@@ -61,7 +61,10 @@ def opened(image: object) -> Opened:
         return Opened(to_pixels(image), _exif(image))
     if not isinstance(rgb := image, np.ndarray):
         kind = type(image).__name__
-        raise HandsError(f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}")
+        hint = "; of a Sample, give `sample.image`" if kind == "Sample" else ""
+        raise HandsError(
+            f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}{hint}"
+        )
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise HandsError(f"an image must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
     return Opened(rgb)

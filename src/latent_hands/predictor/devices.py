@@ -1,5 +1,7 @@
 """Devices: the CPU, or a GPU, if it can be used."""
 
+import re
+
 import torch
 
 from latent_hands.errors import HandsError
@@ -10,7 +12,7 @@ def find_device(device: str | torch.device) -> torch.device:
     try:
         return torch.ones(1, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # each backend fails in its own way
-        reason = str(error).partition("\n")[0]
+        reason = re.split(r"\. |\n", str(error))[0]
         raise HandsError(
             f'device "{device}" cannot be used: {reason}; use "cpu", or "cuda" with a GPU'
         ) from error

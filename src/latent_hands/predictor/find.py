@@ -67,10 +67,10 @@ def find_hands(
     """
     bone = None if bone_mm is None else bone_of(bone_mm)
     reader = GraphReader(graph, rotations, draws)
-    readings = read_candidates(reader, graph.judge, rgb, camera, candidates, bone)
-    return found_hands(graph.judge, candidates, readings, camera)
+    readings = read_candidates(reader, graph.rules, rgb, camera, candidates, bone)
+    return found_hands(graph.rules, candidates, readings, camera)
 
 
 def hand_of(graph: TrainedGraph, reading: Reading, camera: ImageCamera | None, score: float | None) -> Hand:
     """Return the hand of a reading, with its palm in space where the camera is known."""
-    return assembled(graph.judge, reading, camera, score)
+    return assembled(graph.rules, reading, camera, score)

@@ -147,12 +147,6 @@ class Hand:
             pose, V = pose @ Mx, Mz @ V @ Mx
         return {"pose": pose, "cpose": cpose, "viewpoint": V}
 
-    def batch(self) -> dict[str, Any]:
-        """Return `as_left` as tensors, in a batch of one."""
-        from torch import from_numpy  # hands that are read without torch have no use for it
-
-        return {name: from_numpy(array)[None] for name, array in self.as_left().items()}
-
     def to_json(self, indent: int | None = None, **about: Any) -> str:
         """Return the hand as JSON with units and frames; the fields `about` come first.
 

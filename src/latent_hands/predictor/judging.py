@@ -18,7 +18,7 @@ CERTAIN = 0.999
 
 
 @dataclass(frozen=True)
-class Judge:
+class HandRules:
     """The rules by which readings of a model become hands, and the conventions of its training.
 
     Attributes:

@@ -26,6 +26,13 @@ from latent_hands.runs.hub import pinned, short_name
 
 DRAWS = 16
 """Number of draws from q(z | image) in a search."""
+STEPS = {"decoded_of", "fast", "hands_at", "hands_of", "predict_images", "predict_photo", "right_of", "rules"}
+"""Attributes of a model that only this package calls."""
+
+
+def as_model(run: "Model | str | Path") -> "Model":
+    """Return a model as it is, or load a run. Raises HandsError as `Model.load` does."""
+    return run if isinstance(run, Model) else Model.load(run)
 
 
 class Model(Recombination):
@@ -56,6 +63,10 @@ class Model(Recombination):
         model = cls(vae, experiment, found)
         model.run, model.folder = pinned(run), find_run(run)
         return model
+
+    def __dir__(self) -> list[str]:
+        """Return the names for users: completion does not list the steps of a prediction."""
+        return sorted({*super().__dir__()} - STEPS)
 
     def __repr__(self) -> str:
         """Return one line: the run, and the arrows of the graph."""

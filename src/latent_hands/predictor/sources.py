@@ -28,7 +28,7 @@ def as_batch(source: Source, reads: str, crop_px: int, crop: str) -> Batch:
         cpose, viewpoint = geometry.canonicalise(pose)
         return {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
     if isinstance(source, Hand):
-        return source.batch()
+        return {name: torch.from_numpy(array)[None] for name, array in source.as_left().items()}
     return {reads: as_photo(source, reads, crop).as_left().crop(crop_px)}
 
 

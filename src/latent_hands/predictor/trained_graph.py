@@ -18,7 +18,7 @@ from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.fast import fast_graph
 from latent_hands.predictor.hand_factors import DECODED, factors_of, hand_factors, reads, with_canonical
-from latent_hands.predictor.judging import Judge
+from latent_hands.predictor.judging import HandRules
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.rotations import Prediction, predict_rotated, window_px
 from latent_hands.predictor.sources import Source, as_batch
@@ -48,11 +48,12 @@ class TrainedGraph:
         return self.experiment.data.crop_px
 
     @property
-    def judge(self) -> Judge:
+    def rules(self) -> HandRules:
         """The rules of the experiment by which readings become hands."""
         e = self.experiment
-        rules = e.handedness, e.presence, e.confidence
-        return Judge(self.crop_px, e.data.frame, e.data.convention, *rules)
+        return HandRules(
+            self.crop_px, e.data.frame, e.data.convention, e.handedness, e.presence, e.confidence
+        )
 
     @cached_property
     def _fast_vae(self) -> DisentangledVAE:

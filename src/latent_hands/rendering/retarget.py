@@ -1,14 +1,12 @@
 """Retargeting: the poses of a labelled data set as articulations of the hand model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from latent_hands.data import Sample
@@ -22,6 +20,7 @@ from latent_hands.hand.rig.kinematics import Skeleton
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import TOUCH_MM, freed
 from latent_hands.hand.skeleton import JOINTS, MIDDLE_MCP, PALM
+from latent_hands.progress import Progress, silent
 
 WORST_MM = 10.0
 """Greatest mean error of the joints of a pose; poses with a larger error are left out."""
@@ -60,15 +59,14 @@ class Retargeted:
         }
 
 
-def retarget(samples: Sequence[Sample], progress: bool = False) -> Retargeted:
+def retarget(samples: Sequence[Sample], progress: Progress = silent) -> Retargeted:
     """Fit articulations to all hands of a labelled set, after one common calibration of the proportions.
 
     Raises HandsError with the name of a sample that has no 3D joints, no side or a bone of length 0.
     """
     xyz_mm = right_hands_mm(samples)
     skeleton = calibrate(_mean_skeleton(samples[0].root), xyz_mm)
-    bar = {"console": Console(stderr=True), "disable": not progress}
-    fitted = torch.cat([fit(skeleton, hands) for hands in track(xyz_mm.split(CHUNK), "fitting", **bar)])
+    fitted = torch.cat(list(_fitted(skeleton, xyz_mm, progress)))
     hands = [Articulation.from_flat(hand) for hand in fitted.numpy()]
     collided = torch.tensor([penetration_mm(hand) >= TOUCH_MM for hand in hands])
     resolved = [freed(hand) for hand in hands]
@@ -78,6 +76,14 @@ def retarget(samples: Sequence[Sample], progress: bool = False) -> Retargeted:
     final_mm = errors_mm(skeleton, angles, xyz_mm).mean(1)
     before_mm = errors_mm(skeleton, fitted, xyz_mm)
     return Retargeted(angles, before_mm, final_mm, collided, free & (final_mm <= WORST_MM))
+
+
+def _fitted(skeleton: Skeleton, xyz_mm: Float[Tensor, "n 21 3"], progress: Progress) -> Iterator[Tensor]:
+    """Yield the articulations of the hands, a chunk at a time."""
+    for first in range(0, len(xyz_mm), CHUNK):
+        hands = xyz_mm[first : first + CHUNK]
+        yield fit(skeleton, hands)
+        progress("fitting", first + len(hands), len(xyz_mm))
 
 
 def right_hands_mm(samples: Sequence[Sample]) -> Float[Tensor, "n 21 3"]:

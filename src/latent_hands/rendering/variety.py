@@ -80,7 +80,9 @@ def kinds_of(split: str, index: int, seed: int, variety: Variety) -> tuple[str, 
 
 
 def check_variety(variety: Variety) -> None:
-    """Raise HandsError if a rate is out of range."""
+    """Raise HandsError for another type, and if a rate is out of range."""
+    if not isinstance(variety, Variety):
+        raise HandsError(f"variety must be a Variety, such as lh.Variety(ages=0.5), not {variety!r}")
     for name in KINDS:
         if not 0 <= getattr(variety, name) <= 1:
             raise HandsError(f"variety {name} is {getattr(variety, name)}; it must be between 0 and 1")

@@ -105,7 +105,7 @@ def transfer_grid(
 def _source_image(source: Source) -> ImageArray:
     """Draw a source as the model gets it, as a left hand."""
     if isinstance(source, Hand):
-        return draw.skeleton(source.batch()["pose"][0].numpy())
+        return draw.skeleton(source.as_left()["pose"])
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         return draw.skeleton(source)
     return crop_image(as_photo(source).as_left())

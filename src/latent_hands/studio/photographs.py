@@ -20,7 +20,7 @@ from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.hand.skeleton import PALM
 from latent_hands.paper.latent import Posterior
-from latent_hands.predictions import drawing
+from latent_hands.predictions import draw_hands
 from latent_hands.predictor import Hand, Model, Photo
 from latent_hands.predictor.convention import in_convention
 from latent_hands.studio.instrument import Instrument
@@ -49,7 +49,7 @@ class Photograph:
     @property
     def overlay(self) -> ImageArray:
         """The image with its hands drawn over it."""
-        return drawing(self.rgb, self.hands)
+        return draw_hands(self.rgb, self.hands)
 
 
 def find(estimator: Model, name: str, content: bytes) -> Photograph:

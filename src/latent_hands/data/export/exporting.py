@@ -28,7 +28,7 @@ from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import new_folder
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, shown
 from latent_hands.registry import Registry
 
 LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
@@ -69,7 +69,7 @@ def export(
     split: str | Sequence[str] | None = None,
     limit: int | None = None,
     workers: int = 2,
-    report: Advance | None = None,
+    progress: Progress | bool = False,
 ) -> Exported:
     """Write splits of a data set as a new data set in another layout.
 
@@ -81,7 +81,7 @@ def export(
         split: One or more splits to write, by default all that exist.
         limit: Number of samples of each split to write, from the first; all by default.
         workers: Number of threads that read and write.
-        report: Receives the progress.
+        progress: True shows progress bars; a function receives (name of the work, hands done, all hands).
 
     Returns what was written: names, checksums, the joint convention, and `notes` on labels that were changed
     or lost.
@@ -110,10 +110,10 @@ def export(
     record = _record(exported)
     if (out / RECORD).is_file() and (out / RECORD).read_bytes() == record:
         return exported
-    with new_folder(out, keep=True) as part:
+    with new_folder(out, keep=True) as part, shown(progress) as progress:
         _claim(part, record)
         for split, samples in hands.items():
-            labels = _write_hands(part / split, samples, chosen, workers, report)
+            labels = _write_hands(part / split, samples, chosen, workers, progress)
             chosen.write_labels(part, split, labels)
     return exported
 
@@ -182,7 +182,7 @@ def _claim(part: Path, record: bytes) -> None:
 
 
 def _write_hands(
-    folder: Path, samples: list[Sample], layout: Layout, workers: int, report: Advance | None
+    folder: Path, samples: list[Sample], layout: Layout, workers: int, progress: Progress
 ) -> list[Record]:
     labels = []
     pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL
@@ -190,8 +190,7 @@ def _write_hands(
         numbers = layout.image_numbers(samples)
         for label in pool.map(partial(layout.write_hand, folder), numbers, samples):
             labels.append(label)
-            if report:
-                report(f"writing {folder.name}", len(labels), len(samples))
+            progress(f"writing {folder.name}", len(labels), len(samples))
     finally:
         pool.shutdown(cancel_futures=True)
     return labels

@@ -69,6 +69,10 @@ class Counterfactuals:
     groups: list[Group]
     grids: list[Grid]
 
+    def __repr__(self) -> str:
+        """Return one line: the numbers of groups and grids."""
+        return f"Counterfactuals({len(self.groups)} groups, {len(self.grids)} grids)"
+
 
 def read_counterfactual(root: str | Path, split: str, limit: int | None = None) -> Counterfactuals:
     """Read one split of a counterfactual set: its groups and grids (docs/counterfactual.md).

@@ -12,6 +12,7 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
+from latent_hands.progress import Progress
 from latent_hands.rendering.scene import plain
 from latent_hands.rendering.sets.counterfactual import (
     BLOCK_IMAGES,
@@ -99,7 +100,7 @@ def render_counterfactual(
     factor_tags: bool = False,
     defocus: tuple[float, float] | None = None,
     shard: str | None = None,
-    progress: bool = True,
+    progress: Progress | bool = True,
 ) -> Path:
     """Render groups and grids of counterfactual images into a folder, and return the folder.
 

@@ -12,6 +12,7 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
+from latent_hands.progress import Progress
 from latent_hands.rendering.pose_file import PoseSource
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
@@ -71,7 +72,7 @@ def render_dataset(
     variety: Variety = EVERYTHING,
     factor_tags: bool = False,
     shard: str | None = None,
-    progress: bool = True,
+    progress: Progress | bool = True,
 ) -> Path:
     """Render labelled hands into a folder, and return the folder.
 
@@ -95,7 +96,7 @@ def render_dataset(
         variety: Share of scenes with each kind of variety (docs/rendering.md).
         factor_tags: Whether to write images of each scene's person alone and of its background alone.
         shard: "I/N" renders portion I of N (docs/many_machines.md); None renders everything.
-        progress: Whether to show a progress bar.
+        progress: True shows a progress bar; a function receives (name of the work, images done, all images).
 
     Raises HandsError if a setting is out of range or a file cannot be written. Also raises HandsError if the
     folder holds other files, or images of other settings.

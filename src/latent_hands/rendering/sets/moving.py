@@ -11,6 +11,7 @@ from typing import Any
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
+from latent_hands.progress import Progress
 from latent_hands.rendering.movement import sample_movement
 from latent_hands.rendering.scene import plain, scene_rng
 from latent_hands.rendering.sets.plan import Plan
@@ -101,7 +102,7 @@ def render_moving(
     defocus: tuple[float, float] | None = None,
     variety: Variety = EVERYTHING,
     shard: str | None = None,
-    progress: bool = True,
+    progress: Progress | bool = True,
 ) -> Path:
     """Render sequences of moving hands into a folder, and return the folder.
 

@@ -5,7 +5,7 @@ joints follow from them. Visibility follows from the images of depth and mask.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import link_files, write_bytes
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
 from latent_hands.lock import new_folder
+from latent_hands.progress import Progress, silent
 from latent_hands.rendering.placed_hand import labels_of_factors
 from latent_hands.rendering.scene import plain
 from latent_hands.rendering.sets.shots import OCCLUSION_M
@@ -34,14 +35,11 @@ _LABELS = ("factors_", "anno_")
 Record = dict[str, Any]
 
 
-def relabel_rendered(
-    root: Path, out: Path, convention: str, progress: Callable[[int, int], None] | None = None
-) -> int:
+def relabel_rendered(root: Path, out: Path, convention: str, progress: Progress = silent) -> int:
     """Write a rendered set with labels in another joint convention into `out`; return the number of images.
 
     The images are linked (copied onto another file system), and `root` stays as it is. The labels are those
-    of the same set rendered with that convention. `progress` is called with the number of images done and of
-    all.
+    of the same set rendered with that convention. `progress` receives each image.
 
     Raises HandsError for an unknown convention, a folder `out` that is not empty, a set that is no rendered
     one or not finished, counterfactual sets (their images depend on the convention), and labels that do not
@@ -68,7 +66,7 @@ def _relabelled(
     splits: Sequence[str],
     present: str | None,
     convention: str,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress,
 ) -> dict[str, list[Record]]:
     """Return the records of each split with their new labels."""
     records = {split: list(read_records(root, split)) for split in splits}
@@ -81,8 +79,7 @@ def _relabelled(
         for record in records[split]:
             _relabel(root / split, record, present, convention)
             done += 1
-            if progress is not None:
-                progress(done, total)
+            progress("labelling", done, total)
     return records
 
 

@@ -19,7 +19,7 @@ from latent_hands.errors import BROKEN, HandsError
 from latent_hands.files import is_temporary, remove_temporary, write_bytes
 from latent_hands.lock import one_writer
 from latent_hands.portions import WHOLE, Portion
-from latent_hands.progress import progress_bars
+from latent_hands.progress import Progress, shown
 from latent_hands.rendering.scene import SPLITS
 from latent_hands.rendering.sets.plan import Plan, current_names
 from latent_hands.rendering.sets.records import add_records, finish, keep_lines, known_lines, portion_folder
@@ -30,7 +30,9 @@ FEW_IMAGES = 60
 """For fewer images, one process is faster than several, which take a second to start."""
 
 
-def write_set(out: Path, plan: Plan, workers: int | None, progress: bool, portion: Portion = WHOLE) -> Path:
+def write_set(
+    out: Path, plan: Plan, workers: int | None, progress: Progress | bool, portion: Portion = WHOLE
+) -> Path:
     """Render the missing files of a plan, and return `out`.
 
     `workers` None is one process for fewer than `FEW_IMAGES` missing images, and one for each core otherwise.
@@ -51,7 +53,9 @@ def write_set(out: Path, plan: Plan, workers: int | None, progress: bool, portio
     return out
 
 
-def _write_portion(out: Path, plan: Plan, portion: Portion, workers: int | None, progress: bool) -> None:
+def _write_portion(
+    out: Path, plan: Plan, portion: Portion, workers: int | None, progress: Progress | bool
+) -> None:
     splits = [split for split in SPLITS if len(plan.jobs(split))]
     jobs = {split: portion.of(plan.jobs(split)) for split in splits}
     finished = {split: _finished_jobs(out, split, plan, portion) for split in splits}
@@ -113,7 +117,7 @@ def _render_missing(
     jobs: dict[str, range],
     finished: dict[str, set[int]],
     workers: int | None,
-    progress: bool,
+    progress: Progress | bool,
 ) -> None:
     every = [(split, job) for split in jobs for job in jobs[split]]
     missing = [(split, job) for split, job in every if job not in finished[split]]
@@ -121,15 +125,15 @@ def _render_missing(
     if workers is None:
         workers = 1 if left < FEW_IMAGES else os.cpu_count() or 1
     if missing:
-        plan.prepare(quiet=not progress)
+        plan.prepare(quiet=progress is not True)
     done, started = 0, time.monotonic()
     rendered = _results(out, plan, missing, min(workers, len(missing)), alone=portion.whole)
-    with progress_bars(hidden=not progress) as advance, contextlib.closing(rendered):
+    with shown(progress) as progress, contextlib.closing(rendered):
         for split, records in rendered:
             add_records(out, split, portion, records)
             done += len(records)
             per_s = done / max(time.monotonic() - started, 1e-9)
-            advance(plan.work(), total - left + done, total, f"{per_s:.1f} images/s")
+            progress(plan.work(), total - left + done, total, f"{per_s:.1f} images/s")
 
 
 def _results(

@@ -12,6 +12,7 @@ from typing import Any
 from latent_hands.data.formats.rhd_files import encode_depth, write_image
 from latent_hands.errors import HandsError
 from latent_hands.portions import Portion
+from latent_hands.progress import Progress
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.rendering.sets.shots import KINDS
@@ -76,7 +77,7 @@ def render_whole_images(
     no_hand: float = 0.25,
     convention: str = "rhd",
     shard: str | None = None,
-    progress: bool = True,
+    progress: Progress | bool = True,
 ) -> Path:
     """Render whole images with no, one, two or more labelled hands into a folder, and return the folder.
 
@@ -90,7 +91,7 @@ def render_whole_images(
         no_hand: Share of images that show no hand, 0 .. 1.
         convention: Convention of the labels: where the joints lie in the hand.
         shard: "I/N" renders the I-th of N portions (see `write_set`); None renders everything.
-        progress: Show a progress bar.
+        progress: True shows a progress bar; a function receives (name of the work, images done, all images).
 
     Guarantees and errors are those of `render_dataset`.
     """

@@ -22,7 +22,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.networks import ENCODERS, Networks, Request
 from latent_hands.networks.efficientnet import EfficientNetLite0
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, silent
 from latent_hands.runs.tensors import read_tensors, write_tensors
 from latent_hands.studies.assess.content import NUMBERS, content_of
 
@@ -107,7 +107,7 @@ def train_judge(
     backbone: str = "resnet18",
     epochs: int = 6,
     device: str | torch.device = "cpu",
-    progress: Advance | None = None,
+    progress: Progress = silent,
 ) -> Judge:
     """Train a judge by least squares on the scene crops of a rendered set.
 
@@ -117,11 +117,8 @@ def train_judge(
     check_epochs(epochs)
     if not samples:
         raise HandsError("the judge has no images; it must have 1 or more")
-    advance = progress or (lambda what, done, count: None)
     content = content_of(samples)
-    windows = build_windows(
-        samples, "scene", 1.0, px, right_hands, progress=lambda *at: advance("reading", *at)
-    )
+    windows = build_windows(samples, "scene", 1.0, px, right_hands, progress=progress)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         judge = Judge(px, right_hands, backbone)
@@ -142,7 +139,7 @@ def train_judge(
             loss.backward()
             optimiser.step()
             schedule.step()
-        advance("judge", epoch + 1, epochs)
+        progress("judge", epoch + 1, epochs)
     return judge.eval()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latent_hands.errors import HandsError
-from latent_hands.progress import Advance
+from latent_hands.progress import Progress, silent
 from latent_hands.studies.assess.benchmark import Benchmark
 from latent_hands.studies.assess.calibration import measure_calibration
 from latent_hands.studies.assess.disentangling import measure_free, measure_groups, measure_latent
@@ -30,7 +30,7 @@ def assess_run(
     benchmark: Benchmark,
     judge: Judge | None = None,
     draws: int = 16,
-    progress: Advance | None = None,
+    progress: Progress = silent,
     probe_images: ProbeImages | None = None,
     estimator: Estimator | None = None,
     features: FeatureReader | None = None,
@@ -54,7 +54,6 @@ def assess_run(
     }
     if subject.free():
         parts["free"] = lambda: measure_free(subject, benchmark)
-    advance = progress or (lambda what, done, count: None)
     images = transfer_images(subject, benchmark)
     scores = {
         "images": len(benchmark.rgb),
@@ -65,8 +64,8 @@ def assess_run(
         "rows": measure_transfers(subject, benchmark, images, judge, estimator, features),
     }
     for done, (name, measure) in enumerate(parts.items(), 1):
-        advance("assessing", done, len(parts) + 1)
+        progress("assessing", done, len(parts) + 1)
         result = measure()
         scores |= result if name == "groups" else {name: result}
-    advance("assessing", len(parts) + 1, len(parts) + 1)
+    progress("assessing", len(parts) + 1, len(parts) + 1)
     return scores, images

@@ -106,13 +106,13 @@ def _show_progress(
 ) -> None:
     """Show bars by the clock, which limits the phases, until all processes end."""
     started = time.monotonic()
-    with progress_bars(console) as advance:
+    with progress_bars(console) as progress:
         while any(process.is_alive() for process in processes.values()):
             time.sleep(0.5)
             for run, experiment in experiments.items():
                 total, seconds = _seconds(experiment), time.monotonic() - started
                 done = min(seconds, 0.99 * total) if processes[run].is_alive() else total
-                advance(run, done, total, _last_error(folder / run, experiment))
+                progress(run, done, total, _last_error(folder / run, experiment))
 
 
 def _last_error(out: Path, experiment: Experiment) -> str:

@@ -115,9 +115,9 @@ class Sets:
         if key not in self._training:
             self._training.clear()
             vae = build_vae(experiment)
-            with progress_bars(self.console, transient=True) as advance:
+            with progress_bars(self.console, transient=True) as progress:
                 phases = build_phases(experiment, vae)
-                self._training[key] = build_hands(experiment, vae, phases, advance)
+                self._training[key] = build_hands(experiment, vae, phases, progress)
         return self._training[key]
 
     def evaluation(self, model: Model, source: Source) -> Windows:

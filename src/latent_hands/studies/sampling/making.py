@@ -9,6 +9,7 @@ from latent_hands.data.prepare import source_digest
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
+from latent_hands.progress import Progress
 from latent_hands.rendering.sets.set_writer import write_set
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import encode
@@ -45,7 +46,7 @@ def make_set(
     request: Request,
     samples: Sequence[Sample],
     about: dict[str, Any],
-    progress: bool = True,
+    progress: Progress | bool = True,
 ) -> Path:
     """Write a labelled set of synthesised hands (`synthetic_set`), and return its folder.
 

@@ -18,7 +18,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
-from latent_hands.predictor import Model
+from latent_hands.predictor import Model, as_model
 from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import Encoded, encode
@@ -57,7 +57,7 @@ class Sampled:
 
 
 def sample_images(
-    model: Model,
+    run: Model | str | Path,
     count: int,
     seed: int = 0,
     samples: Sequence[Sample] = (),
@@ -67,7 +67,7 @@ def sample_images(
     """Decode random latents, and find the given image that is nearest to each.
 
     Args:
-        model: a run with a decoder of images.
+        run: a model with a decoder of images, or what `lh.load` accepts.
         count: number of images, 1 .. 10,000.
         seed: seed of the latents. The first images do not depend on `count`.
         samples: given images.
@@ -85,6 +85,7 @@ def sample_images(
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
     if seed < 0:
         raise HandsError(f"seed is {seed}; it must be 0 or more")
+    model = as_model(run)
     roles = roles_of(model)
     given = encode(model, samples) if samples else None
     known = {role: given.of(sizes) for role, sizes in roles.items()} if given else {}
