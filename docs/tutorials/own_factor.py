@@ -124,10 +124,13 @@ model = lh.train(experiment, out / "run", samples=samples)
 # %% [markdown]
 # ## Use the factor
 #
-# `swap` takes the skin of one image for the hand of another. `walk` moves along one factor and leaves
-# the others as they are.
+# `latent` reads a factor from an image, and `decode` turns it into the label. `swap` takes the skin of
+# one image for the hand of another. `walk` moves along one factor and leaves the others as they are.
 
 # %%
+latent = model.latent(samples[0].image, ["skin"])
+print(model.decode(latent)["skin"])  # melanin and blood, estimated from the image
+
 swapped = model.swap(samples[0], samples[-1], ["skin"])
 walk = model.walk("skin", start=samples[0], end=samples[-1], steps=4)
 assert swapped.image is not None
