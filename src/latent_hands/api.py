@@ -237,12 +237,10 @@ def evaluate(
     model = as_model(run)
     if not isinstance(data, str):
         hands = listed(data)[:limit]
-    elif root is None:
-        raise HandsError(f'root is missing: give the folder of the data set "{data}"')
-    elif is_store(root):
-        hands = stored_windows(model, data, Path(root), split, rotations, limit, encoder)
+    elif is_store(folder := _folder(data, root)):
+        hands = stored_windows(model, data, folder, split, rotations, limit, encoder)
     else:
-        hands = open_data(data, root, split, limit)
+        hands = open_data(data, folder, split, limit)
     if not isinstance(hands, Windows):
         hands = with_handedness(hands, handedness)
     return score_run(model, hands, split, rotations, exact, encoder, convention)
@@ -274,11 +272,15 @@ def check(
             raise HandsError("there are no samples to examine: give one or more")
         with shown(progress) as progress:
             return doctor.check(samples[:limit], progress)
-    if root is None:
-        raise HandsError(f'root is missing: give the folder of the data set "{data}"')
     splits = (split,) if isinstance(split, str) else split
     with shown(progress) as progress:
-        return doctor.check_set(data, Path(root), splits, limit, progress)
+        return doctor.check_set(data, _folder(data, root), splits, limit, progress)
+
+
+def _folder(data: str, root: str | Path | None) -> Path:
+    if root is None:
+        raise HandsError(f'root is missing: give the folder of the data set "{data}"')
+    return Path(root)
 
 
 def _first_line(path: Path) -> str:

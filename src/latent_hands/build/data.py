@@ -1,14 +1,14 @@
 """The hands that an experiment is trained and validated on, as windows and as batches."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from latent_hands.configuration import Experiment
+from latent_hands.configuration import Data, Experiment
 from latent_hands.data import Sample, open_data
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
@@ -79,50 +79,64 @@ def build_hands(
 ) -> Hands:
     """Cut the windows for training and validation, or open them from a packed store.
 
-    `progress` receives each window that is cut. The samples `training` and
-    `validation` replace those of [data] name and root.
+    `progress` receives each window that is cut. The samples `training` and `validation` replace those of
+    [data] name and root.
     Raises HandsError if neither samples nor [data] root are given, if [data] validation_share leaves no
-    training samples, and the errors of `open_data`,
-    `build_windows` and `open_windows`.
+    training samples, and as `open_data`, `build_windows` and `open_windows` do.
     """
     data = experiment.data
-    needed = frozenset().union(*(keys(vae, phase.parts) for phase in phases))
-    images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
     if training is None and not data.root:
         raise HandsError(
             f'[data] root is empty: give the folder of "{data.name}", as in --data.root FOLDER, or samples'
         )
-
-    def cut(split: str, limit: int | None, margin: float, px: int, given: Sequence[Sample] | None) -> Windows:
-        if given is None and is_store(data.root):
-            return open_windows(
-                data.root, split, Cut(data.name, data.crop, data.right_hands, margin, px, images), limit
-            )
-        at = renamed(progress, f"reading {split}")
-        samples = open_data(data.name, Path(data.root), split, limit) if given is None else given[:limit]
-        samples = with_handedness(samples, data.handedness or None)
-        return build_windows(samples, data.crop, margin, px, data.right_hands, images, data.workers, at)
-
+    needed = frozenset().union(*(keys(vae, phase.parts) for phase in phases))
+    images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
-    windows = cut(data.split, data.limit, margin, px, training)
-    photos = None
-    if experiment.supervision.photos:
-        samples = open_data("images", Path(experiment.supervision.photos), data.split)
-        at = renamed(progress, "reading photos")
-        photos = build_windows(samples, "box", margin, px, data.right_hands, (), data.workers, at)
+    wide = Cut(data.name, data.crop, data.right_hands, margin, px, images)
+    windows = _windows(data, data.split, data.limit, wide, training, progress)
+    photos = _photos(experiment, wide, progress)
     if validation is None and data.validation_share:
-        kept = len(windows) - max(1, round(len(windows) * data.validation_share))
-        if kept < 1:
-            raise HandsError(
-                f"[data] validation_share is {data.validation_share}, which leaves none of {len(windows)} "
-                "samples to train on: give more samples, or validation samples and the share 0"
-            )
-        held = range(kept, min(len(windows), kept + data.validation_limit))
-        return Hands(windows.select(range(kept)), windows.select(held), photos)
+        return Hands(*_split(windows, data), photos)
     if training is not None and validation is None:
         return Hands(windows, None, photos)
-    held_out = cut(data.validation_split, data.validation_limit, 1.0, data.crop_px, validation)
+    plain = replace(wide, margin=1.0, window_px=data.crop_px)
+    held_out = _windows(data, data.validation_split, data.validation_limit, plain, validation, progress)
     return Hands(windows, held_out, photos)
+
+
+def _windows(
+    data: Data, split: str, limit: int | None, cut: Cut, given: Sequence[Sample] | None, progress: Progress
+) -> Windows:
+    """Return the windows of the given samples, or those of a split on disk."""
+    if given is None and is_store(data.root):
+        return open_windows(data.root, split, cut, limit)
+    samples = open_data(data.name, Path(data.root), split, limit) if given is None else given[:limit]
+    samples = with_handedness(samples, data.handedness or None)
+    at = renamed(progress, f"reading {split}")
+    return build_windows(
+        samples, cut.crop, cut.margin, cut.window_px, cut.right_hands, cut.images, data.workers, at
+    )
+
+
+def _photos(experiment: Experiment, cut: Cut, progress: Progress) -> Windows | None:
+    """Return the windows of the photographs without labels; None if there are none."""
+    data, folder = experiment.data, experiment.supervision.photos
+    if not folder:
+        return None
+    samples, at = open_data("images", Path(folder), data.split), renamed(progress, "reading photos")
+    return build_windows(samples, "box", cut.margin, cut.window_px, cut.right_hands, (), data.workers, at)
+
+
+def _split(windows: Windows, data: Data) -> tuple[Windows, Windows]:
+    """Return the windows without the last [data] validation_share, and these."""
+    kept = len(windows) - max(1, round(len(windows) * data.validation_share))
+    if kept < 1:
+        raise HandsError(
+            f"[data] validation_share is {data.validation_share}, which leaves none of {len(windows)} "
+            "samples to train on: give more samples, or validation samples and the share 0"
+        )
+    held = range(kept, min(len(windows), kept + data.validation_limit))
+    return windows.select(range(kept)), windows.select(held)
 
 
 def build_batches(experiment: Experiment, windows: Windows, phase: Phase, seed: int) -> Batches:

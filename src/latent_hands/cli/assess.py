@@ -66,7 +66,8 @@ def assess(
         out: Also write assessment.json, and transfers.png: transfers and their ground truth.
     """
     from latent_hands.cli.assess_tables import print_assessment
-    from latent_hands.files import check_file
+    from latent_hands.draw import save_image
+    from latent_hands.files import check_file, write_text
     from latent_hands.predictor import Model
     from latent_hands.runs.hub import pinned
     from latent_hands.studies.assess import (
@@ -76,6 +77,7 @@ def assess(
         check_epochs,
         open_benchmark,
         read_probe_images,
+        transfer_sheet,
     )
 
     check_draws(draws)
@@ -92,25 +94,12 @@ def assess(
     )
     with progress_bars() as progress:
         reader = find_judge(model, scenes, judge, judge_backbone, epochs, progress)
-        probe_images = (
-            read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
-        )
+        shown = read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
         numbers, images = assess_run(
-            subject,
-            benchmark,
-            reader,
-            draws,
-            progress=progress,
-            probe_images=probe_images,
-            estimator=other,
-            features=find_features(model),
+            subject, benchmark, reader, draws, progress, shown, estimator=other, features=find_features(model)
         )
     text = json_format.dumps({"run": pinned(run), "root": str(root), **numbers}, indent=2)
     if out is not None:
-        from latent_hands.draw import save_image
-        from latent_hands.files import write_text
-        from latent_hands.studies.assess import transfer_sheet
-
         save_image(transfer_sheet(benchmark, images), out / "transfers.png")
         write_text(out / ASSESSMENT, text + "\n")
     if json:

@@ -77,34 +77,36 @@ def score_run(
     if not labelled.all():
         in_image = score_2d(model, windows, split, rotations, encoder)["in_image"]
         windows = windows.select(labelled.nonzero()[:, 0])
-    truth = truth_of(windows)
     prediction = model.predict(windows, rotations, encoder)
     if in_image is None and prediction.uv is not None and windows.uv_px is not None:
         in_image = score_in_image(prediction, windows, split)
+    scores = _score_3d(model, windows, prediction, split, exact) | {"rotations": rotations}
+    return scores if in_image is None else scores | {"in_image": in_image}
+
+
+def _score_3d(
+    model: Model, windows: Windows, prediction: Prediction, split: str, exact: bool
+) -> dict[str, Any]:
+    """Return the scores of predicted 3D joints, also translated, without the camera, and of the mean pose."""
+    truth, data = truth_of(windows), model.experiment.data
     scores = protocol.score(prediction, truth, split, exact)
-    thresholds_mm, shares = protocol.pck_curve(prediction, truth)
-    own = model.experiment.data.convention
     moved = None
-    if windows.convention not in (None, own):
-        moved = in_labels_convention(prediction, truth, (own, windows.convention))
+    if windows.convention not in (None, data.convention):
+        moved = in_labels_convention(prediction, truth, (data.convention, windows.convention))
     if moved is not None:
         scores["translated"] = protocol.score(moved, truth, split, exact)
     scores["constant"] = constant_part(prediction if moved is None else moved, truth)
-    if model.experiment.data.frame == "ray":
+    if data.frame == "ray":
         scores["without_camera"] = protocol.score(without_camera(prediction, windows), truth, split, exact)
     mean_pose = protocol.mean_pose_reference(truth.pose, len(truth.pose), truth.right)
-    return (
-        scores
-        | ({} if in_image is None else {"in_image": in_image})
-        | {
-            "frame": model.experiment.data.frame,
-            "rotations": rotations,
-            "convention": own,
-            "labels_convention": windows.convention,
-            "mean_pose": protocol.score(mean_pose, truth, split, exact),
-            "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
-        }
-    )
+    thresholds_mm, shares = protocol.pck_curve(prediction, truth)
+    return scores | {
+        "frame": data.frame,
+        "convention": data.convention,
+        "labels_convention": windows.convention,
+        "mean_pose": protocol.score(mean_pose, truth, split, exact),
+        "pck": {"thresholds_mm": thresholds_mm.tolist(), "shares": shares.tolist()},
+    }
 
 
 def score_2d(

@@ -160,22 +160,13 @@ def tuned_experiment(model: Model, run: str, samples: Sequence[Sample], tuning: 
     Raises HandsError for a run without a finished latent, without exactly one embedded encoder of images, or
     without a decoder of 2D joints where labels have no others.
     """
-    experiment = model.experiment
-    algorithm = experiment.algorithm
-    if not isinstance(algorithm, Algorithm1 | Algorithm2):
-        raise HandsError(
-            f"{run} was trained by {type(algorithm).__name__}, which embeds no encoder; fine-tune a run of "
-            "algorithm_1 or algorithm_2, such as estimation"
-        )
-    images = [name for name in algorithm.embed if experiment.encoders[name].reads == "rgb"]
-    if len(images) != 1:
-        raise HandsError(f"{run} embeds {len(images)} encoders of images; it must be 1 to be fine-tuned")
-    phase = f"embed_{images[0]}"
+    algorithm, encoder = _embedded(model.experiment, run)
+    phase = f"embed_{encoder}"
     flat = sum(sample.xyz_mm is None for sample in samples)
     solid = len(samples) - flat
-    experiment = replace(experiment, supervision=Supervision())
+    experiment = replace(model.experiment, supervision=Supervision())
     if flat:
-        experiment = weakly_supervised(model, run, images[0], flat, solid)
+        experiment = weakly_supervised(model, run, encoder, flat, solid)
     batch = min([BATCH, len(samples), *(count for count in (flat, solid) if count >= LEAST)])
     plan = replace(
         experiment.phases.get(phase) or PhasePlan(),
@@ -196,11 +187,25 @@ def tuned_experiment(model: Model, run: str, samples: Sequence[Sample], tuning: 
     )
     return replace(
         experiment,
-        algorithm=replace(algorithm, embed=(images[0],), finished=True),
+        algorithm=replace(algorithm, embed=(encoder,), finished=True),
         phases={phase: plan},
         training=training,
         augmentation=experiment.augmentation or Augmentation(),
     )
+
+
+def _embedded(experiment: Experiment, run: str) -> tuple[Algorithm1 | Algorithm2, str]:
+    """Return the algorithm of a run, and its only embedded encoder of images."""
+    algorithm = experiment.algorithm
+    if not isinstance(algorithm, Algorithm1 | Algorithm2):
+        raise HandsError(
+            f"{run} was trained by {type(algorithm).__name__}, which embeds no encoder; fine-tune a run of "
+            "algorithm_1 or algorithm_2, such as estimation"
+        )
+    images = [name for name in algorithm.embed if experiment.encoders[name].reads == "rgb"]
+    if len(images) != 1:
+        raise HandsError(f"{run} embeds {len(images)} encoders of images; it must be 1 to be fine-tuned")
+    return algorithm, images[0]
 
 
 def weakly_supervised(model: Model, run: str, encoder: str, flat: int, solid: int) -> Experiment:
