@@ -11,6 +11,7 @@ The program then checks that each session has the value that its own client sent
 
 import argparse
 import asyncio
+import random
 import shutil
 import threading
 import time
@@ -67,6 +68,7 @@ class Client:
     async def move(self, slider: str, moves: int, pause_s: float) -> tuple[float, list[float]]:
         """Move a slider when the image of the move before is there; return the last value and the seconds."""
         seconds, value = [], 0.0
+        await asyncio.sleep(pause_s * random.random())  # so that clients do not move at the same moments
         for _ in range(moves):
             value = next(self._values)
             self._image.clear()

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands.errors import HandsError
-from latent_hands.hand.anatomy import RIGID
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.geometry import mirror, nearest_rotation, to_palm, to_wrist
+from latent_hands.hand.proportions import RIGID
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.inverse import STEPS, fit
 from latent_hands.hand.rig.kinematics import Skeleton

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
+
+from latent_hands.shapes import UInt8
 
 _GREY = (128, 128, 128)
 

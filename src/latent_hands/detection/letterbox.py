@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
 from PIL import Image
+
+from latent_hands.shapes import Float, UInt8
 
 GREY = 128
 WIDEST = 2.0

@@ -6,10 +6,10 @@ Points are rows. docs/conventions.md has every convention with its formula.
 import math
 
 import numpy as np
-from jaxtyping import Float, Float32
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import LITTLE_MCP, MIDDLE_MCP, MIDDLE_PIP, PALM
+from latent_hands.shapes import Float, Float32
 
 Mx = np.diag(np.array([-1, 1, 1], np.float32))
 Mz = np.diag(np.array([1, 1, -1], np.float32))

@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 
 from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.shapes import Float
 
 Box = tuple[float, float, float, float]
 FIRST_CROP = 1.25

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.skeleton import JOINTS
 from latent_hands.registry import Registry
+from latent_hands.shapes import Float32
 from latent_hands.typed_toml import parse, read
 
 RHD = "rhd"

@@ -6,7 +6,7 @@ Hands are (n, 21, 3) in any unit and frame, with the wrist or the palm as joint 
 import numpy as np
 from jaxtyping import Float
 
-from latent_hands.hand.anatomy import MEAN_LENGTHS, RIGID
+from latent_hands.hand.proportions import MEAN_LENGTHS, RIGID
 from latent_hands.hand.skeleton import BONES, ORDERS, JointOrder
 
 LITTLE_FIRST = "little-first"

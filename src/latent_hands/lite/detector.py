@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32
 
 from latent_hands.detection.detection import Detection
 from latent_hands.detection.letterbox import Rgb, views
 from latent_hands.lite.folder import Networks
 from latent_hands.lite.values import from_bytes, log_sum_exp, sigmoid
+from latent_hands.shapes import Bool, Float32
 
 Boxes = Float32[np.ndarray, "_ 4"]
 PARTS_AT_ONCE = 8

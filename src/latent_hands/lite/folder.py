@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
 from latent_hands.memory import return_freed_memory
+from latent_hands.shapes import Float32
 
 FORMAT = 1
 """The version of the description that this version reads."""

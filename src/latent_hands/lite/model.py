@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
 from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.cutting import cut_pixels
@@ -25,6 +24,7 @@ from latent_hands.predictor.candidates import (
 from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, opened, pixels_of
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.judging import HandRules
+from latent_hands.shapes import Float
 from latent_hands.typed_toml import read
 
 Latent = Mapping[str, Float[np.ndarray, "batch _"]]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32
 
 from latent_hands.data.cutting import cut_pixels
 from latent_hands.hand.arrays import Mx, Mz, canonicalise, nearest_rotation, ray_rotation
@@ -15,6 +14,7 @@ from latent_hands.lite.values import from_bytes
 from latent_hands.predictor.candidates import Reader
 from latent_hands.predictor.crop import Crop, CropReading
 from latent_hands.predictor.hand import Handedness
+from latent_hands.shapes import Bool, Float32
 
 SPREADS = {"pose": "spread", "uv": "uv_spread"}
 ACROSS = np.array([-1, 1], np.float32)

@@ -1,7 +1,8 @@
 """Pixel values and numbers of networks, for numpy arrays."""
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+
+from latent_hands.shapes import Float, Float32, UInt8
 
 
 def from_bytes(images: UInt8[np.ndarray, "batch h w 3"]) -> Float32[np.ndarray, "batch 3 h w"]:

@@ -1,13 +1,13 @@
 """Assembly: a reading of a crop, with its camera and score, becomes a hand."""
 
 import numpy as np
-from jaxtyping import Float
 
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.crop import CropReading
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.judging import HandRules, confidence
 from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm, unshrunk
+from latent_hands.shapes import Float
 
 
 def assembled(

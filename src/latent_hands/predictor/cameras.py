@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.arrays import centred_camera
 from latent_hands.predictor.checks import ImageSource, given_camera, opened
 from latent_hands.predictor.hand_fields import Camera
+from latent_hands.shapes import Float
 
 FIELD_OF_VIEW_DEG = 60.0
 """Field of view of the longer side of an image whose camera is not known."""

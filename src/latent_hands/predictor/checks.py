@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
 from PIL import Image
 
 from latent_hands.data.formats.box_label import check_box
@@ -16,6 +15,7 @@ from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.skeleton import BONE_RANGE_MM
+from latent_hands.shapes import Float32, Float64, UInt8
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 _EXIF_IFD = 0x8769

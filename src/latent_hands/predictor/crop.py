@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
 
 from latent_hands.hand.arrays import ray_rotation, wrist_form
 from latent_hands.hand.boxes import ROOM, Box, box_of_joints, crop_of_joints
 from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.predictor.hand import Handedness
 from latent_hands.predictor.placing import disagreement
+from latent_hands.shapes import Float, UInt8
 
 SCALE_TOLERANCE, SHIFT_TOLERANCE = 0.1, 0.05
 """A crop is read again if it differs from that of its joints by more, relative to its side."""

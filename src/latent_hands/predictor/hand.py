@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Float32
 
 from latent_hands.hand.arrays import Mx, Mz, wrist_form
 from latent_hands.hand.boxes import Box, box_of_joints
@@ -21,6 +20,7 @@ from latent_hands.predictor.hand_fields import (
     read_fields,
     rounded,
 )
+from latent_hands.shapes import Float, Float32
 
 __all__ = ["ASSUMED_BONE_MM", "FRAMES", "HANDEDNESS", "Hand", "Handedness", "check_handedness"]
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+
+from latent_hands.shapes import Float, Float64
 
 BONE_SPREAD = 0.1
 """Relative standard deviation of an assumed bone: that of RHD's people is 3.9 mm around 36 mm."""

@@ -10,13 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
+from latent_hands.shapes import UInt8, UInt16
 
 _LOG = logging.getLogger(__name__)
 MAX_PIXELS = 89_000_000

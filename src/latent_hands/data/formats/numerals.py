@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+
+from latent_hands.shapes import Float64
 
 _PLAIN = re.compile(r"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf(?:inity)?)\s*", re.ASCII | re.I)
 

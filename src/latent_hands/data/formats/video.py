@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int32, UInt8
 from PIL import Image
 
 from latent_hands.errors import HandsError
 from latent_hands.interrupt import uninterrupted
+from latent_hands.shapes import Int32, UInt8
 
 FORMATS = {
     ".avi": "avi",

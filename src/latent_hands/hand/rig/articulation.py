@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from latent_hands.errors import HandsError
+from latent_hands.shapes import Float
 
 ANGLES = (
     *(
