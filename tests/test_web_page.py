@@ -74,9 +74,8 @@ def test_the_page_finds_what_python_finds(folder: Path, address: str, tmp_path: 
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(address)
-        page.get_by_text("Ready", exact=True).wait_for(timeout=60_000)
-        page.set_input_files("#file", str(tmp_path / "noise.png"))
+        page.goto(address, wait_until="commit")
+        page.set_input_files("#file", str(tmp_path / "noise.png"))  # before the models are there
         page.get_by_text("hands, ").wait_for(timeout=60_000)
         given = [[list(BOX), right, rgba.ravel().tolist(), 80, 60] for right in (0.01, 0.99)]
         found = [page.evaluate(IN_THE_PAGE, each) for each in given]

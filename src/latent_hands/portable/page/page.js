@@ -6,7 +6,10 @@ const MOST_PX = 1280; // longer side of the images that are read
 const FINGERS = [[0, "#888"], [1, "#e6194b"], [5, "#f58231"], [9, "#3cb44b"], [13, "#4363d8"], [17, "#911eb4"]];
 const [view, status, json, bone] = ["view", "status", "json", "bone"].map((id) => document.getElementById(id));
 const context = view.getContext("2d");
-let model, stream;
+ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
+ort.env.wasm.numThreads = 1;
+const model = load(ort); // a promise: a picture may be given before the models are there
+let stream;
 
 function draw(source, hands) {
   context.drawImage(source, 0, 0, view.width, view.height);
@@ -34,7 +37,7 @@ async function find(source, width, height) {
   view.height = Math.round(height * scale);
   const begin = performance.now();
   const image = pixelsOf(source, view.width, view.height);
-  const hands = await model.find(image, { boneMm: Number(bone.value) || 40 });
+  const hands = await (await model).find(image, { boneMm: Number(bone.value) || 40 });
   draw(source, hands);
   json.textContent = JSON.stringify(hands);
   const count = hands.length === 1 ? "1 hand" : `${hands.length} hands`;
@@ -44,11 +47,17 @@ async function find(source, width, height) {
 
 async function readFile(file) {
   stop();
+  let picture;
   try {
-    const picture = await createImageBitmap(file, { colorSpaceConversion: "none" });
-    await find(picture, picture.width, picture.height);
+    picture = await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch (error) {
     status.textContent = `${file.name} is not a picture that this browser reads: ${error.message}`;
+    return;
+  }
+  try {
+    await find(picture, picture.width, picture.height);
+  } catch (error) {
+    status.textContent = `No hands were searched in ${file.name}: ${error.message}`;
   }
 }
 
@@ -77,7 +86,10 @@ async function watch() {
   }
 }
 
-document.getElementById("file").addEventListener("change", (event) => event.target.files[0] && readFile(event.target.files[0]));
+const chosen = document.getElementById("file");
+const readChosen = () => chosen.files[0] && readFile(chosen.files[0]);
+chosen.addEventListener("change", readChosen);
+readChosen(); // a picture that was chosen before this script ran
 document.getElementById("camera").addEventListener("click", watch);
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
@@ -86,9 +98,7 @@ addEventListener("drop", (event) => {
 });
 
 try {
-  ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
-  ort.env.wasm.numThreads = 1;
-  model = await load(ort);
+  await model;
   status.textContent = "Ready";
 } catch (error) {
   status.textContent = `The models do not load: ${error.message}`;
