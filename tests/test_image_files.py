@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from latent_hands.data import read_images, read_rgb
+from latent_hands.data.formats import image
 from latent_hands.data.formats.image import open_image, pages_of, read_pixels, to_pixels
+from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Photo
 
@@ -184,3 +186,42 @@ def test_a_folder_has_all_kinds_and_names_what_it_leaves_out(tmp_path: Path, cap
     ]
     assert "left out i.heic, noending, v.mp4, whose names do not end like images; name videos" in caplog.text
     assert [str(error).endswith("gone.jpg") for error in errors] == [True]
+
+
+@pytest.mark.parametrize(("bits", "warned"), [(10, True), (12, True), (16, False)])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_12_bits_or_fewer_are_named(bits, warned, channels, tmp_path, caplog):
+    """Pillow drops the lower 8 bits of 16-bit colours, so nobody else would notice."""
+    levels = np.dstack([RGB.astype(np.uint16) * 257 >> (16 - bits), np.full(RGB.shape[:2], 65535, np.uint16)])
+    write_colours(tmp_path / "a.png", levels[..., :channels])
+    found = read_rgb(tmp_path / "a.png")
+    assert ("so it is read as almost black" in caplog.text) == warned
+    assert warned or (found == RGB).all()
+
+
+def write_colours(path: Path, levels: np.ndarray) -> None:
+    """Write a PNG file of 16-bit colours, which Pillow cannot write."""
+    height, width, channels = levels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path, monkeypatch):
+    """Its error must not end the work on the other images of a folder."""
+    for name in "abc":
+        Image.fromarray(RGB).save(tmp_path / f"{name}.png")
+
+    def refuse(path: Path):
+        if path.name == "b.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return TimedFile(path)
+
+    monkeypatch.setattr(image, "TimedFile", refuse)
+    monkeypatch.setattr(Path, "open", lambda path, *_: refuse(path))
+    broken = []
+    assert [sample.name for sample in read_images(tmp_path, on_broken=broken.append)] == ["a", "c"]
+    assert "b.png" in str(broken[0])
+    assert "Permission denied" in str(broken[0])

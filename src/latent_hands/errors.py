@@ -35,6 +35,10 @@ class AbsentError(HandsError):
     """A file or folder that does not exist. One that exists but is broken raises a plain HandsError."""
 
 
+class PartlyReadError(HandsError):
+    """A damaged file, such as a video, of which the part before the damage was used."""
+
+
 def printable(text: str) -> str:
     """Return a text in which a terminal sees no command: control characters are escaped.
 

@@ -30,6 +30,7 @@ from latent_hands.data.export import export
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
+from latent_hands.rendering.sets import set_writer
 from latent_hands.rendering.sets.dataset import render_dataset
 from latent_hands.rendering.sets.relabel import relabel_rendered
 from latent_hands.runs.folder import EXPERIMENT
@@ -110,6 +111,8 @@ def tiny_demo_experiment(name: str, hands: Path, _: int) -> Experiment:
 
 
 def render_tiny(folder: Path, workers: int = 1) -> None:
+    """Render; workers are forks, which need not import everything again."""
+    set_writer.get_context = lambda _: multiprocessing.get_context("fork")
     render_dataset(folder / "hands", workers=workers, **HANDS)
 
 

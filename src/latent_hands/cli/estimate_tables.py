@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from latent_hands.cli.estimate_images import Estimated
 from latent_hands.cli.estimate_outputs import ALL, Outputs
 from latent_hands.cli.estimate_videos import Recorded, found_any
-from latent_hands.cli.tables import print_table
+from latent_hands.cli.tables import complaint, print_table
 from latent_hands.errors import HandsError
 from latent_hands.predictions import hands_json
 from latent_hands.predictor import Hand
@@ -45,7 +45,7 @@ def report(
     if len(empty) > LINES:
         print(f"latent-hands: no hand found in {len(empty) - LINES} more images", file=sys.stderr)
     for error in broken:
-        print(f"latent-hands: skipped: {' '.join(str(error).split())}", file=sys.stderr)
+        print(complaint(error), file=sys.stderr)
     return not broken and not empty
 
 

@@ -15,7 +15,7 @@ from latent_hands.data import OnBroken
 from latent_hands.data.formats.camera import read_camera
 from latent_hands.data.formats.video import Frame, count_frames, read_video
 from latent_hands.draw import ImageArray
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, PartlyReadError
 from latent_hands.interrupt import on_interrupt
 from latent_hands.predictions import ImageHands, LineWriter, count_hands, draw_hands
 from latent_hands.predictor import Hand, Model
@@ -125,7 +125,8 @@ def until_broken(
         yield from hands_of_frames
     except HandsError as error:
         named = video.file is None or str(video.file) in str(error)
-        on_broken(error if named else HandsError(f"{video.file}: {error}; the frames until there are used"))
+        text = f"{video.file}: {error}; the frames until there are used"
+        on_broken(error if named else PartlyReadError(text))
 
 
 def reading(video: Video, read: deque[Read], stop: Event, progress: Callable[[int], None]) -> Iterator[Frame]:

@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import Boxes
 from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, Json, Limit, OptionalHandedness, unset
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, PartlyReadError
 
 DEFAULT_THRESHOLD = 0.5
 """The least score of a hand that is labelled (docs/pseudo_labels.md)."""
@@ -58,7 +58,7 @@ def label(
     """
     from latent_hands.cli.estimate_inputs import DEFAULT_RUN, Given
     from latent_hands.cli.label_images import label_images, print_counts
-    from latent_hands.cli.tables import print_json
+    from latent_hands.cli.tables import complaint, print_json
 
     if not 0 <= threshold <= 1:
         raise HandsError(f"--threshold is {threshold:g}; it must be between 0 and 1")
@@ -68,8 +68,8 @@ def label(
         images, out, teacher or DEFAULT_RUN, given, boxes, limit, split, threshold, broken.append
     )
     for error in broken:
-        print(f"latent-hands: skipped: {error}", file=sys.stderr)
-    counts["skipped_images"] = len(broken)
+        print(complaint(error), file=sys.stderr)
+    counts["skipped_images"] = sum(not isinstance(error, PartlyReadError) for error in broken)
     if json:
         print_json(counts)
     else:

@@ -8,11 +8,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from latent_hands.errors import HandsError, PartlyReadError
+
 Rows = Sequence[Sequence[str]]
 LEAST_TEXT = 12
 """Least width of a column of text, if a text is as long."""
 MOST_COLUMNS = 400
 """Largest width of a table that is not written to a terminal."""
+
+
+def complaint(error: HandsError) -> str:
+    """Return the line about a file that could not be read, or only in part."""
+    what = "read in part" if isinstance(error, PartlyReadError) else "skipped"
+    return f"latent-hands: {what}: {' '.join(str(error).split())}"
 
 
 def print_table(

@@ -5,9 +5,10 @@ import math
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -136,14 +137,18 @@ def _announce(path: Path, pages: int) -> None:
 def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
     """Return the pixels of an open image, rotated by its EXIF orientation, in an 8-bit mode of Pillow.
 
-    Of 16-bit channels, the upper 8 bits are used; a warning says so if the upper 4 are empty. In the mode
-    "RGB", transparent pixels are composited on mid-grey, so the colours hidden under them do not matter.
+    Of 16-bit channels, the upper 8 bits are used; a warning says so if the upper 4 of all of them are empty.
+    In the mode "RGB", transparent pixels are composited on mid-grey, so the colours hidden under them do not
+    matter.
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
+    colours_of_16_bits = ";16" in str(getattr(image, "tile", ""))  # Pillow drops their lower 8 bits
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray(_upper_bits(np.asarray(image)))
+    elif colours_of_16_bits:
+        _check_white(max(high for _, high in _ranges(image)) * 257)
     if image.mode in ("I", "F"):
         raise HandsError(f"its channels have 32 bits (mode {image.mode}); they must have 8 or 16 bits")
     if mode == "RGB" and image.has_transparency_data:
@@ -154,13 +159,25 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
 
 def _upper_bits(levels: UInt16[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
     """Return the upper 8 of 16 bits."""
-    if 0 < (largest := int(levels.max())) <= WHITE_OF_12_BITS:
+    _check_white(int(levels.max()))
+    return (levels >> 8).astype(np.uint8)
+
+
+def _ranges(image: Image.Image) -> list[tuple[int, int]]:
+    """Return the smallest and largest level of each colour."""
+    colours = image.getchannel("L") if image.mode == "LA" else image.convert("RGB")
+    ranges: Any = colours.getextrema()
+    return [ranges] if colours.mode == "L" else list(ranges)
+
+
+def _check_white(largest: int) -> None:
+    """Warn of a 16-bit image whose largest value is that of fewer bits."""
+    if 0 < largest <= WHITE_OF_12_BITS:
         _LOG.warning(
             "a 16-bit image has no value above %d, so it is read as almost black; "
             "if it holds 12 bits or fewer, multiply its values such that white is 65535",
             largest,
         )
-    return (levels >> 8).astype(np.uint8)
 
 
 class _Budget:
@@ -210,7 +227,8 @@ def _check_size(image: Image.Image, file_bytes: int) -> None:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    with path.open("rb") as file:
+    head = b""
+    with suppress(OSError), path.open("rb") as file:  # the error may be that it cannot be read
         head = file.read(16)
     if any(brand in head for brand in _HEIF):
         return "it is a HEIC file, which is not supported; convert it to JPEG or PNG"

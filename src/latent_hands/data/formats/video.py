@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, PartlyReadError
 from latent_hands.interrupt import uninterrupted
 from latent_hands.shapes import Int32, UInt8
 
@@ -54,8 +54,8 @@ def read_video(path: Path) -> Iterator[Frame]:
     square by enlarging one side. Frames may have different sizes.
 
     Raises HandsError if PyAV (the extra "video") is not installed, if the file is not a readable video of the
-    format that its ending names, or if it has no frames. Raises it after the last readable frame of a damaged
-    file; the message says where the readable part ends.
+    format that its ending names, or if it has no frames. Raises PartlyReadError after the last readable frame
+    of a damaged file; the message says where the readable part ends.
     """
     av = import_av(f"{path} is a video, and reading videos")
     count, last, gap = 0, None, 0.0
@@ -75,7 +75,7 @@ def read_video(path: Path) -> Iterator[Frame]:
             reason = getattr(error, "strerror", None) or error  # without FFmpeg's number
             raise HandsError(f"{path} is not a readable video: {reason}") from error
         time = "" if last is None else f" at {last:.2f} s"
-        raise HandsError(
+        raise PartlyReadError(
             f"{path} is damaged or cut off after frame {count}{time}; the frames until there are used"
         ) from error
     if not count:
@@ -120,6 +120,8 @@ def decode(video: Any) -> Iterator[Frame]:
     Raises HandsError for a container without images, for pixels that are more than MAX_ASPECT times as wide
     as high, or as high as wide, and for frames above MAX_FRAME_PIXELS.
     """
+    if not video.streams:
+        raise HandsError("it states neither images nor sound; it is cut off or no video")
     if not video.streams.video:
         raise HandsError("it has no images; a video of sound alone cannot be read")
     stream = video.streams.video[0]

@@ -111,20 +111,22 @@ def read_stb(
     if not (root / "labels").is_dir():
         raise AbsentError(f"{root} is not in STB's layout: folder labels/ is missing")
 
-    def read(name: str) -> list[Sample]:
-        return _sequence(root, name, views, wrist)
+    def read(name: str) -> list[Sample | None]:
+        return _sequence(root, name, views, wrist, images)
 
     samples = [sample for sequence in read_each(read, SEQUENCES[split], on_broken) for sample in sequence]
-    return (_with_images(samples, root, split) if images else samples)[:limit]
+    present = [sample for sample in samples if sample is not None]
+    _name_absent(len(samples) - len(present), len(samples), root, split)
+    return present[:limit]
 
 
-def _sequence(root: Path, name: str, views: tuple[str, ...], wrist: str) -> list[Sample]:
-    """Return all frames of a sequence, each in all views."""
-    by_view = [_frames(root, name, VIEWS[view], wrist) for view in views]
+def _sequence(root: Path, name: str, views: tuple[str, ...], wrist: str, images: bool) -> list[Sample | None]:
+    """Return all frames of a sequence, each in all views; with `images`, None for frames without image."""
+    by_view = [_frames(root, name, VIEWS[view], wrist, images) for view in views]
     return [sample for frame in zip(*by_view, strict=True) for sample in frame]
 
 
-def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
+def _frames(root: Path, name: str, view: View, wrist: str, needed: bool) -> list[Sample | None]:
     labels = load_mat(root / "labels" / f"{name}_{view.labels}.mat", {"handPara": (3, 21, FRAMES)})
     xyz_mm = view.to_camera(reorder(labels["handPara"].transpose(2, 1, 0), "stb", "rhd"))
     K = view.camera()
@@ -149,6 +151,8 @@ def _frames(root: Path, name: str, view: View, wrist: str) -> list[Sample]:
             block=f"{name} {i // BLOCK}",
             size_px=IMAGE_PX,
         )
+        if not needed or image.is_file()
+        else None
         for i, image in enumerate(images)
     ]
 
@@ -160,15 +164,13 @@ def wrist_mm(xyz_mm: Float32[np.ndarray, "*batch 21 3"], rule: str) -> Float32[n
     return (mcp + np.float32(factor) * (palm - mcp)).mean(axis=-2, keepdims=True)
 
 
-def _with_images(samples: list[Sample], root: Path, split: str) -> list[Sample]:
-    present = [sample for sample in samples if sample.image.is_file()]
-    if samples and not present:
-        raise AbsentError(
-            f"{root} has none of the {len(samples):,} images of {split}: {samples[0].image}, .."
-        )
-    if absent := len(samples) - len(present):
+def _name_absent(absent: int, count: int, root: Path, split: str) -> None:
+    """Log how many frames have no image. Raises AbsentError if none has one."""
+    if absent and absent == count:
+        first = f"{root / 'images' / SEQUENCES[split][0]}/BB_left_0.png"
+        raise AbsentError(f"{root} has none of the {count:,} images of {split}: {first}, ..")
+    if absent:
         logging.getLogger(__name__).warning(
             "%s of the %s images of STB's %s split are not in %s; their frames are left out",
-            *(f"{absent:,}", f"{len(samples):,}", split, root),
+            *(f"{absent:,}", f"{count:,}", split, root),
         )
-    return present
