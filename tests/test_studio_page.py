@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import threading
 import time
 from dataclasses import replace
 
@@ -179,6 +180,22 @@ def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path)
 
     outside = [url for url in user.requests if not url.startswith((studio.url, "data:", "blob:"))]
     assert outside == []
+
+
+def test_an_earlier_command_moves_no_slider_back(browser, studio):
+    user = User(browser, studio)
+    slider, go = user.page.sliders._sliders["content", 0], threading.Event()
+    before = slider.value
+    user.page.submit("earlier", lambda _: go.wait(60))
+    user.tab.get_by_role("slider").nth(6).focus()
+    user.tab.keyboard.press("ArrowRight")
+    eventually(lambda: user.work.waits(user.page.client.client_id, ("slide", "content", 0)))
+    go.set()
+    assert user.work.wait(60.0)
+    assert slider.value > before
+    directions = user.session.instrument.directions["content"]
+    z = user.session.state.latent["content"]
+    assert float(directions.coordinates(z)[0]) == pytest.approx(slider.value, abs=1e-3)
 
 
 def test_a_user_loads_the_parts_of_a_hand_of_the_data_set(browser, studio):

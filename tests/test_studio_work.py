@@ -108,3 +108,13 @@ def test_a_job_is_freed_when_it_has_run():
         assert len(held.results()) == 1
         gc.collect()
         assert left() is None
+
+
+def test_a_job_waits_until_it_runs():
+    with Held() as held:
+        held.submit("a", "slide", 0)
+        assert held.work.waits("a", "slide")
+        assert not held.work.waits("a", "drag")
+        assert not held.work.waits("b", "slide")
+        assert held.results() == [0]
+        assert not held.work.waits("a", "slide")

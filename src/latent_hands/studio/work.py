@@ -57,6 +57,11 @@ class Work:
             self._idle.pop(client, None)
             self._changed.notify_all()
 
+    def waits(self, client: Hashable, key: Hashable) -> bool:
+        """Return whether a job of a client with this key waits."""
+        with self._changed:
+            return any(each == key for each, _ in self._waiting.get(client, ()))
+
     def wait(self, seconds: float = 10.0) -> bool:
         """Wait until nothing waits and nothing runs. Return False if that takes longer."""
         with self._changed:

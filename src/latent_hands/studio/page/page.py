@@ -195,6 +195,9 @@ class Page:
 
         self.submit(("slide", factor, index), command, gesture=True)
 
+    def _slide_waits(self, factor: str, index: int) -> bool:
+        return self.shared.work.waits(self.client.client_id, ("slide", factor, index))
+
     def _new_sliders(self) -> panels.Sliders:
         with self.controls.slider_place:
             return panels.Sliders(self.client.gui, self.session.instrument, self._slid)
@@ -208,7 +211,7 @@ class Page:
         if begun is not None:
             self.latencies.append(time.perf_counter() - begun)
         self.controls.show_state(session, None if begun is None else self.latencies[-1])
-        self.sliders.show(session)
+        self.sliders.show(session, self._slide_waits)
         self.client.flush()
         self._measure_later()
 

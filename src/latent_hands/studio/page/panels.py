@@ -18,6 +18,8 @@ MARKED, NAMED = 0.15, 0.7
 """A spread is marked on a slider if it is at least so wide; the marks have names if these do not overlap."""
 _LEAKAGE = "*1 is the distance of two random latents. The encoder reads both images again.*"
 Slide = Callable[[str, int, float], None]
+Waits = Callable[[str, int], bool]
+"""Returns whether a move of the slider of this factor and index waits to be computed."""
 
 
 class Sliders:
@@ -44,8 +46,11 @@ class Sliders:
         for folder in self._folders.values():
             folder.remove()
 
-    def show(self, session: Session) -> None:
-        """Show the coordinates and the spreads of a state, except where the user is moving a slider."""
+    def show(self, session: Session, waits: Waits) -> None:
+        """Show the coordinates and the spreads of a state, except where the user is moving a slider.
+
+        A slider whose move waits is ahead of the state: the page must not move it back.
+        """
         state = session.state
         for factor, directions in self._instrument.directions.items():
             values = directions.coordinates(state.latent[factor])
@@ -55,7 +60,7 @@ class Sliders:
                 if name != factor:
                     continue
                 slider._marks = marks(slider, float(middles[index]), float(spreads[index]))
-                if session.gesture != f"slide {factor} {index}":
+                if session.gesture != f"slide {factor} {index}" and not waits(factor, index):
                     slider.value = round(float(np.clip(values[index], -REACH, REACH)) / STEP) * STEP
 
     def _add(self, gui: Any, factor: str, index: int, title: str, slide: Slide) -> Any:
