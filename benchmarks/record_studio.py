@@ -25,7 +25,8 @@ SOFTWARE = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swifts
 SIZE, SHOWN = {"width": 1200, "height": 700}, (900, 525)
 PATIENCE_MS = 600_000
 FRAME_MS, LAST_MS = 350, 2500
-COLOURS = 256
+COLOURS = 224
+MOST_LOOKS = 20
 
 
 class Recorder:
@@ -46,13 +47,27 @@ class Recorder:
 
     def after(self, act: Callable[[], object]) -> None:
         """Act, wait for the studio, and take a picture."""
+        self._do(act)
+        picture = Image.open(io.BytesIO(self._settled())).convert("RGB")
+        self.frames.append(picture.resize(SHOWN, Image.Resampling.LANCZOS))
+        print(f"{len(self.frames)} frames", flush=True)
+
+    def _do(self, act: Callable[[], object]) -> None:
+        """Act, and wait until the studio has computed what follows."""
         act()
         time.sleep(0.3)
         self.studio.shared.work.wait(PATIENCE_MS / 1000)
-        time.sleep(0.7)  # the page draws
-        picture = Image.open(io.BytesIO(self.tab.screenshot())).convert("RGB")
-        self.frames.append(picture.resize(SHOWN, Image.Resampling.LANCZOS))
-        print(f"{len(self.frames)} frames", flush=True)
+
+    def _settled(self) -> bytes:
+        """Return a picture of the page when it no longer changes: images and the 3D hand come late."""
+        before = b""
+        for _ in range(MOST_LOOKS):
+            time.sleep(0.7)
+            picture = self.tab.screenshot()
+            if picture == before:
+                return picture
+            before = picture
+        raise SystemExit(f"the page still changes after {MOST_LOOKS} pictures")
 
     def drag(self, name: str, right: float, down: float, steps: int = 4) -> None:
         """Drag a ball by pixels of the screen."""
@@ -64,7 +79,7 @@ class Recorder:
         self.tab.mouse.down()
         for share in np.linspace(0, 1, steps + 1)[1:]:
             self.after(lambda share=share: self.tab.mouse.move(u + share * right, v + share * down, steps=3))
-        self.tab.mouse.up()
+        self._do(self.tab.mouse.up)
 
     def slide(self, place: int, pictures: int = 2, steps: int = 15) -> None:
         """Move the slider at a place on the page to the right with the keyboard."""
@@ -104,6 +119,7 @@ def main() -> None:
         user.press("2")
         user.after(user.tab.get_by_role("tab", name="Factors").click)
         user.after(user.tab.get_by_role("button", name="Swapped").click)
+        user.after(user.tab.locator("img").last.scroll_into_view_if_needed)
         user.after(user.tab.get_by_role("button", name="Walk A to B").click)
         browser.close()
     studio.close()
