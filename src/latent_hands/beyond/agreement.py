@@ -68,15 +68,34 @@ def divergence(evaluation: Evaluation, arrow: str) -> Float[Tensor, " batch"]:
 def with_agreement(
     recipe: Recipe, phases: Sequence[Phase], weights: Mapping[str, float]
 ) -> tuple[Phase, ...]:
-    """Add the agreement to every embedding step. Raises HandsError if there is none."""
+    """Add the agreement with each label encoder to every embedding step that infers one of its factors.
 
-    def embeds(step: Step) -> bool:
-        return not step.theta and set(step.phi) <= set(recipe.embed)
-
-    changed = add_to_steps(phases, Agreement(weights), embeds)
-    if changed == tuple(phases):
+    Raises HandsError if no step embeds, and as `Agreement.check` does if none infers a factor of an encoder.
+    """
+    embedding = [step for phase in phases for step in phase.steps if _embeds(recipe, step)]
+    if not embedding:
         raise HandsError(
             "[objectives] agreement acts on the embedding step, and this algorithm has none: use an "
             "algorithm with embed, or remove agreement"
         )
+    changed = tuple(phases)
+    for arrow, weight in weights.items():
+        factors = set(recipe.vae.encoder(arrow).factors)
+        infer = [step for step in embedding if factors & _inferred(recipe, step, arrow)]
+        names = {step.phi for step in infer or embedding}
+        changed = add_to_steps(
+            changed,
+            Agreement({arrow: weight}),
+            lambda step, names=names: _embeds(recipe, step) and step.phi in names,
+        )
     return changed
+
+
+def _embeds(recipe: Recipe, step: Step) -> bool:
+    return not step.theta and set(step.phi) <= set(recipe.embed)
+
+
+def _inferred(recipe: Recipe, step: Step, but: str) -> set[str]:
+    """Return the factors that the encoders of a step infer, without one encoder."""
+    arrows = [recipe.vae.encoder(name) for name in step.bound.encoders if name != but]
+    return {factor for arrow in arrows for factor in arrow.factors}

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-from latent_hands.networks.efficientnet import MAPS, feature_maps, layer, load_imagenet, trunk
+from latent_hands.networks.efficientnet import MAPS, feature_maps, layer, load_imagenet, top_down, trunk
 from latent_hands.networks.spec import Precision, image_autocast
 
 STRIDE = 8
@@ -83,12 +82,7 @@ class DetectionNetwork(nn.Module):
     def read(self, fixed: Float[Tensor, "batch c h w"]) -> Maps:
         """Return the maps of the output of the fixed layers."""
         with image_autocast(fixed.device, self.precision):
-            *finer, coarsest = zip(self.laterals, feature_maps(self.blocks, fixed), strict=True)
-            lateral, each = coarsest
-            merged = lateral(each)
-            for lateral, each in reversed(finer):
-                merged = lateral(each) + interpolate(merged, scale_factor=2.0)
-            merged = self.merged(merged)
+            merged = self.merged(top_down(self.laterals, feature_maps(self.blocks, fixed)))
             sides, box = self.centres(merged).float(), self.boxes(merged).float()
         return Maps(sides, box[:, :2], box[:, 2:])
 

@@ -2,6 +2,7 @@
 
 from latent_hands.networks.dcgan import DCGANDecoder
 from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.networks.keypoints import KeypointEfficientNet
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.resized import Enlarged, Reduced
 from latent_hands.networks.resnet import ResNet18
@@ -15,6 +16,7 @@ __all__ = [
     "EfficientNetLite0",
     "Enlarged",
     "Factory",
+    "KeypointEfficientNet",
     "Networks",
     "Reduced",
     "Request",

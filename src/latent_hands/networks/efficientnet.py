@@ -4,12 +4,14 @@ It starts from features learnt on ImageNet. The spatial ones are never trained: 
 every depthwise kernel. Training on rendered hands only changes how features are mixed.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from latent_hands.errors import HandsError
 from latent_hands.networks.spec import ENCODERS, Precision, Request, image_autocast
@@ -95,6 +97,16 @@ def feature_maps(blocks: nn.Sequential, x: Float[Tensor, "batch c h w"]) -> list
     return maps
 
 
+def top_down(laterals: nn.ModuleList, maps: Sequence[Tensor]) -> Float[Tensor, "batch width h w"]:
+    """Return the sum of maps, fine to coarse, at the resolution of the finest (Lin et al., CVPR 2017)."""
+    *finer, coarsest = zip(laterals, maps, strict=True)
+    lateral, each = coarsest
+    merged = lateral(each)
+    for lateral, each in reversed(finer):
+        merged = lateral(each) + interpolate(merged, scale_factor=2.0)
+    return merged
+
+
 class EfficientNetLite0(nn.Module):
     """Image in [-1, 1] with a side divisible by 32 -> vector: stem, sixteen blocks, pooling, one Linear.
 
@@ -112,6 +124,11 @@ class EfficientNetLite0(nn.Module):
         self.features = layer(STAGES[-1][1], FEATURES)
         self.head = nn.Linear(FEATURES + 2 * sided, outputs)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    @property
+    def convolutions(self) -> tuple[nn.Module, ...]:
+        """The parts that may compute in bfloat16."""
+        return self.fixed, self.blocks, self.features
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
         """Set the training mode; BatchNorm of the fixed layers stays in evaluation mode."""

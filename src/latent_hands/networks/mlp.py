@@ -53,6 +53,29 @@ class MLP(nn.Module):
         return self.layers(x).unflatten(1, self.shape)
 
 
+class ResidualMLP(nn.Module):
+    """Linear(x) + MLP(x), whose MLP returns 0 before training: what is nearly linear stays precise.
+
+    Args: those of `MLP`.
+    """
+
+    def __init__(
+        self, inputs: int, shape: tuple[int, ...], hidden: int = 512, layers: int = 6, sided: bool = False
+    ):
+        super().__init__()
+        self.linear = MLP(inputs, shape, layers=1, sided=sided)
+        self.residual = MLP(inputs, shape, hidden, layers, sided)
+        last = self.residual.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+
+    def forward(
+        self, x: Float[Tensor, "batch ..."], side: Float[Tensor, "batch 2"] | None = None
+    ) -> Float[Tensor, "batch ..."]:
+        """Return (batch, *shape), float32."""
+        return self.linear(x, side) + self.residual(x, side)
+
+
 @ENCODERS.register("mlp")
 def build_encoder(request: Request) -> MLP:
     """Build the encoder of a modality that is not an image. Raises HandsError for an image."""
@@ -67,3 +90,18 @@ def build_decoder(request: Request) -> MLP:
     request.require("mlp", image=False)
     n = request.settings
     return MLP(request.size, request.modality.sizes, n.hidden, n.layers, request.sided)
+
+
+@ENCODERS.register("linear")
+def build_linear_encoder(request: Request) -> MLP:
+    """Build a linear encoder of a modality that is not an image. Raises HandsError for an image."""
+    request.require("linear", image=False)
+    return MLP(request.modality.numbers, (request.size,), layers=1, sided=request.sided)
+
+
+@DECODERS.register("residual_mlp")
+def build_residual_decoder(request: Request) -> ResidualMLP:
+    """Build a decoder with a linear part, of a modality that is not an image. Raises HandsError for one."""
+    request.require("residual_mlp", image=False)
+    n = request.settings
+    return ResidualMLP(request.size, request.modality.sizes, n.hidden, n.layers, request.sided)

@@ -47,6 +47,6 @@ def _faster(network: EfficientNetLite0, device: torch.device) -> EfficientNetLit
     faster = fused(network)
     dtype = fastest_type(device) if faster.precision == "bf16" else torch.float32
     faster.precision = "float32" if dtype == torch.float32 else "bf16"
-    for part in (faster.fixed, faster.blocks, faster.features):
+    for part in faster.convolutions:
         part.to(dtype)
     return packed(faster) if device.type == "cpu" else faster
