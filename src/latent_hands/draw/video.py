@@ -1,5 +1,7 @@
 """Write drawn frames as a video."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +13,7 @@ from PIL import Image
 from latent_hands.data.formats.video import import_av
 from latent_hands.draw.skeletons import ImageArray
 from latent_hands.errors import HandsError
-from latent_hands.files import new_temporary
+from latent_hands.files import naming, new_temporary
 from latent_hands.interrupt import uninterrupted
 
 CODECS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qscale": "3"}}
@@ -49,9 +51,9 @@ class VideoWriter:
     def add(self, image: ImageArray, seconds: float | None) -> None:
         """Add a frame. Times grow: a frame that is not later than the one before is 1 ms later.
 
-        Raises HandsError if the file cannot be written.
+        Raises OSError, which names the file, on a full disk, and HandsError if no encoder takes the frame.
         """
-        try:
+        with self._writing():
             if self.container is None:
                 self._open(image)
             pixels = _fitted(image, self.stream.width, self.stream.height)
@@ -61,27 +63,33 @@ class VideoWriter:
             frame.pts, frame.time_base = self.ticks, Fraction(1, TICKS)
             self.container.mux(self.stream.encode(frame))
             self.count += 1
-        except (self.av.error.FFmpegError, OSError) as error:
-            raise HandsError(f"{self.path} cannot be written: {error}") from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the file and give it its name. A file that cannot be finished, on a full disk, is removed.
 
-        Raises HandsError if the file cannot be written.
+        Raises OSError and HandsError as `add` does.
         """
         if self.part is None:
             return
         with uninterrupted:
             try:
-                if self.count:
-                    self._finish()
-                    self.part.replace(self.path)
-            except (self.av.error.FFmpegError, OSError) as problem:
-                raise HandsError(f"{self.path} cannot be written: {problem}") from problem
+                with self._writing():
+                    if self.count:
+                        self._finish()
+                        self.part.replace(self.path)
             finally:
                 self.part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let errors in the block name the file. Those of the system stay OSErrors: no input causes them."""
+        try:
+            with naming(self.path):
+                yield
+        except self.av.error.FFmpegError as error:
+            raise HandsError(f"{self.path} cannot be written: {error}") from error
 
     def _finish(self) -> None:
         try:
