@@ -9,6 +9,7 @@ from tiny_models import ESTIMATION, noise_image, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import box_of_joints
+from latent_hands.hand.skeleton import JOINTS
 from latent_hands.predictor import Hand, Photo
 
 K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
@@ -90,6 +91,12 @@ def test_the_box_is_that_of_the_joints_with_the_wrist(hand):
         ("K", [[1, 2], [3, 4]], r'"K" of a hand must be \(3, 3\)'),
         ("uv_spread_px", [-1.0] * 21, '"uv_spread_px" of a hand is -1, but a standard deviation'),
         ("track", "first", "not the JSON of a hand"),
+        ("track", -1, '"track" of a hand is -1, but must be 0 or more'),
+        ("bone_mm", 0.04, '"bone_mm" of a hand is 0.04, but must be between 5 and 240 mm'),
+        ("bone_mm", 4000, '"bone_mm" of a hand is 4000'),
+        ("joints", ["palm", *reversed(JOINTS[1:])], '"joints" of a hand is .* but must be'),
+        ("xyz_mm", [[1, 2, 3]] * 21, '"xyz_mm" of a hand is not "pose_bones" times "bone_mm"'),
+        ("cpose_mm", [[1, 2, 3]] * 20, '"cpose_mm" of a hand is not "cpose_bones" times "bone_mm"'),
         ("crop_px", [1, 2, 3], "not the JSON of a hand"),
     ],
 )
@@ -97,3 +104,19 @@ def test_an_impossible_field_is_refused(hand, field, value, message):
     fields = json.loads(hand.to_json())
     with pytest.raises(HandsError, match=message):
         Hand.from_json(json.dumps(fields | {field: value}))
+
+
+@pytest.mark.parametrize("field", ["frame", "handedness", "viewpoint", "bone_mm_assumed"])
+def test_a_missing_field_is_named(hand, field):
+    fields = json.loads(hand.to_json())
+    del fields[field]
+    with pytest.raises(HandsError, match=f'"{field}" is missing'):
+        Hand.from_json(json.dumps(fields))
+
+
+def test_unknown_fields_are_ignored_and_derived_ones_may_be_missing_or_rounded(hand):
+    fields = json.loads(hand.to_json())
+    rounded = [[round(number, 1) for number in joint] for joint in fields["xyz_mm"]]
+    for others in ({"mood": 1, "format": 7}, {"xyz_mm": rounded}, {"xyz_mm": None, "cpose_mm": None}):
+        again = Hand.from_json(json.dumps(fields | others))
+        np.testing.assert_allclose(again.xyz_mm, hand.xyz_mm, atol=1e-3)

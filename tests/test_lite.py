@@ -1,8 +1,11 @@
 """Models without torch: the same hands as the torch predictor, from the same rules, without torch."""
 
+import functools
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,8 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import arrays, geometry
 from latent_hands.lite import detector as lite_detector
 from latent_hands.lite.__main__ import main
-from latent_hands.lite.folder import Networks
+from latent_hands.lite.checksums import sealed
+from latent_hands.lite.folder import FORMAT, Networks
 from latent_hands.lite.reading import LiteCrop, LiteReader
 from latent_hands.portable import export_model
 from latent_hands.portable.description import _detector
@@ -187,9 +191,45 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path):
     (tmp_path / "model.json").write_text('{"format": 99}')
     with pytest.raises(HandsError, match="has format 99; this version reads"):
         lite.load(tmp_path)
-    (tmp_path / "model.json").write_text('{"format": 1}')
+    (tmp_path / "model.json").write_text(json.dumps(sealed({"format": FORMAT}, {})))
     with pytest.raises(HandsError, match="is incomplete"):
         lite.load(tmp_path)
+
+
+def leaves(tree: dict, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in tree.items():
+        yield from leaves(value, (*path, key)) if isinstance(value, dict) and value else [(*path, key)]
+
+
+def test_a_description_with_any_other_value_is_refused(pair, tmp_path: Path):
+    text = (pair[1].networks.folder / "model.json").read_text()
+    about = json.loads(text)
+    factors = about["encoders"]["rgb"]["factors"]
+    about["encoders"]["rgb"]["factors"] = dict(reversed(factors.items()))
+    (tmp_path / "model.json").write_text(json.dumps(about))
+    with pytest.raises(HandsError, match=r"model\.json was changed after the export"):
+        lite.load(tmp_path)
+    for *path, key in leaves(json.loads(text)):
+        about = json.loads(text)
+        inner = functools.reduce(dict.__getitem__, path, about)
+        for value in (0.25, None):
+            inner[key] = value
+            (tmp_path / "model.json").write_text(json.dumps(about))
+            with pytest.raises(HandsError, match=r"model\.json (was changed after the export|has format)"):
+                lite.load(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["encoder_rgb.onnx", "decoder_pose.onnx"])
+def test_a_network_of_another_model_is_refused(pair, file: str, tmp_path: Path):
+    """It has the same shapes, so it would predict other hands."""
+    folder = shutil.copytree(pair[1].networks.folder, tmp_path / "mixed")
+    assert len(lite.load(folder).find(noise_image(), boxes=BOXES)) == 2
+    _, other = exported(tmp_path, PLACEMENT)
+    content = bytearray((other.networks.folder / file).read_bytes())
+    content[len(content) // 2] ^= 64  # a weight
+    (folder / file).write_bytes(content)
+    with pytest.raises(HandsError, match=rf"{file} is damaged, or belongs to another model"):
+        lite.load(folder).find(noise_image(), boxes=BOXES)
 
 
 @pytest.fixture(scope="module")
@@ -223,4 +263,4 @@ def test_wrong_input_is_one_line(shipped: Path, tmp_path: Path, capsys: pytest.C
     (shipped / "encoder_rgb.onnx").write_bytes(b"broken")
     Image.fromarray(noise_image()).save(tmp_path / "a.png")
     assert main([str(tmp_path / "a.png"), "--model", str(shipped), "--box", "20,16,24,30"]) == 2
-    assert "is not a network that onnxruntime reads" in capsys.readouterr().err
+    assert "encoder_rgb.onnx is damaged, or belongs to another model" in capsys.readouterr().err

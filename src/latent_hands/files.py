@@ -35,8 +35,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     """
     temporary = _new_name(path)
     try:
-        mode = _create(temporary).stat().st_mode
         with naming(path):
+            mode = _create(temporary).stat().st_mode
             write(temporary)
         temporary.chmod(stat.S_IMODE(mode))  # `write` may have created it again, for its owner only
         temporary.replace(path)

@@ -9,12 +9,12 @@ import numpy as np
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
+from latent_hands.lite.checksums import DESCRIPTION, check_content, check_sealed
 from latent_hands.memory import return_freed_memory
 from latent_hands.shapes import Float32
 
-FORMAT = 1
+FORMAT = 2
 """The version of the description that this version reads."""
-DESCRIPTION = "model.json"
 Arrays = dict[str, Float32[np.ndarray, "..."]]
 
 
@@ -28,7 +28,8 @@ class Networks:
     Attributes:
         about: the content of model.json.
 
-    Raises HandsError if there is no such folder, or if another version wrote it.
+    Raises HandsError if there is no such folder, if another version wrote it, or if model.json was changed.
+    `encode`, `decode` and `detect` raise it for a file that is missing, damaged or of another model.
     """
 
     def __init__(self, folder: Path, threads: int = 1):
@@ -40,13 +41,14 @@ class Networks:
                 f"no exported model at {folder}: it has no {DESCRIPTION}; "
                 f"write one with `latent-hands export-model estimation {folder}`"
             )
-        self.about: dict[str, Any] = load_json(folder / DESCRIPTION)
-        found = self.about.get("format") if isinstance(self.about, dict) else None
+        about = load_json(folder / DESCRIPTION)
+        found = about.get("format") if isinstance(about, dict) else None
         if found != FORMAT:
             raise HandsError(
                 f"{folder / DESCRIPTION} has format {found}; this version reads {FORMAT}: "
                 "export the model again"
             )
+        self.about: dict[str, Any] = check_sealed(about, folder / DESCRIPTION)
 
     def encode(self, name: str, observed: np.ndarray, right: np.ndarray) -> dict[str, tuple[Any, Any]]:
         """Return the mean and the log-variance, each (batch, size), of the factors of an encoder.
@@ -83,6 +85,7 @@ class Networks:
         path = self.folder / Path(file).name
         if not path.is_file():
             raise HandsError(f"{self.folder} is incomplete: it has no {path.name}; export the model again")
+        check_content(path, path.read_bytes(), self.about)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1

@@ -10,8 +10,9 @@ from latent_hands.data.cutting import cut_pixels
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise
 from latent_hands.hand.conventions import read_recorded
+from latent_hands.lite.checksums import DESCRIPTION
 from latent_hands.lite.detector import detect
-from latent_hands.lite.folder import DESCRIPTION, Networks
+from latent_hands.lite.folder import Networks
 from latent_hands.lite.reading import LiteReader
 from latent_hands.lite.values import from_bytes, to_bytes
 from latent_hands.predictor.cameras import camera_of_image
@@ -39,7 +40,8 @@ def load(folder: str | Path, threads: int = 1) -> "LiteModel":
         folder: its folder.
         threads: number of threads that a network uses.
 
-    Raises HandsError if there is no such model or if another version wrote it, and without onnxruntime.
+    Raises HandsError if there is no such model, if another version wrote it, if its description was changed,
+    and without onnxruntime. `find` and `latent` raise it for a damaged network or one of another model.
     """
     return LiteModel(Networks(Path(folder), threads))
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes, write_text
-from latent_hands.lite.folder import DESCRIPTION
+from latent_hands.lite.checksums import DESCRIPTION, checksum, sealed
 from latent_hands.lock import new_folder
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.networks.fusion import fused
@@ -58,24 +59,33 @@ def export_model(
     description = describe(run, model, detector, half)
     if web is not None and description["hands"] is None:
         raise HandsError(f"{run} predicts no hands from images, so there is no page for it: leave out --web")
-    vae = _float32(model.vae)
     with new_folder(Path(out)) as folder:
-        for name, arrow in description["encoders"].items():
-            network = EncoderNetwork(vae.encoder(name))
-            inputs = _inputs(arrow["reads"], arrow["shape"], arrow["sided"])
-            content = to_onnx(f'encoder "{name}"', network, inputs, MOMENTS, _about(arrow), half)
-            write_bytes(folder / arrow["file"], content)
-        for name, arrow in description["decoders"].items():
-            network = DecoderNetwork(vae.decoder(name), vae.latent)
-            inputs = _inputs("latent", [sum(arrow["factors"].values())], arrow["sided"])
-            content = to_onnx(f'decoder "{name}"', network, inputs, (arrow["writes"],), _about(arrow), half)
-            write_bytes(folder / arrow["file"], content)
-        if description["detector"]:
-            write_bytes(folder / DETECTOR, _detector(detector, description["detector"], half))
+        sums: dict[str, str] = {}
+        for file, content in _networks(model.vae, detector, description, half):
+            write_bytes(folder / file, content)
+            sums[file] = checksum(content)
         if web is not None:
             write_page(folder, Path(web))
-        write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
+        write_text(folder / DESCRIPTION, json.dumps(sealed(description, sums), indent=1) + "\n")
     return Path(out)
+
+
+def _networks(
+    vae: DisentangledVAE, detector: Detector, description: dict[str, Any], half: bool
+) -> Iterator[tuple[str, bytes]]:
+    """Iterate over the networks: the name and the content of each file."""
+    vae = _float32(vae)
+    for name, arrow in description["encoders"].items():
+        network = EncoderNetwork(vae.encoder(name))
+        inputs = _inputs(arrow["reads"], arrow["shape"], arrow["sided"])
+        yield arrow["file"], to_onnx(f'encoder "{name}"', network, inputs, MOMENTS, _about(arrow), half)
+    for name, arrow in description["decoders"].items():
+        network = DecoderNetwork(vae.decoder(name), vae.latent)
+        inputs = _inputs("latent", [sum(arrow["factors"].values())], arrow["sided"])
+        outputs = (arrow["writes"],)
+        yield arrow["file"], to_onnx(f'decoder "{name}"', network, inputs, outputs, _about(arrow), half)
+    if description["detector"]:
+        yield DETECTOR, _detector(detector, description["detector"], half)
 
 
 def _float32(vae: DisentangledVAE) -> DisentangledVAE:

@@ -10,10 +10,10 @@ from latent_hands.hand.arrays import Mx, Mz, wrist_form
 from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.handedness import HANDEDNESS, Handedness, check_handedness
-from latent_hands.hand.skeleton import JOINTS
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
     FRAMES,
+    JOINTS_OF_HAND,
     OPTIONAL_ARRAYS,
     Camera,
     named_angles,
@@ -162,7 +162,7 @@ class Hand:
             "handedness": self.handedness,
             **{key: value for key, value in optional.items() if value is not None},
             "frame": FRAMES[self.frame],
-            "joints": ["palm", *JOINTS[1:]],
+            "joints": JOINTS_OF_HAND,
             "convention": recorded(self.convention),
             "bone_mm": self.bone_mm,
             "bone_mm_assumed": self.bone_mm_assumed,

@@ -13,6 +13,7 @@ from latent_hands.hand.boxes import Box
 from latent_hands.hand.conventions import RHD, read_recorded
 from latent_hands.hand.handedness import check_handedness
 from latent_hands.hand.rig.articulation import ANGLES
+from latent_hands.hand.skeleton import JOINTS
 
 Camera = Literal["given", "exif", "assumed"]
 CAMERAS: tuple[Camera, ...] = ("given", "exif", "assumed")
@@ -30,10 +31,18 @@ OPTIONAL_ARRAYS = {
     "K": "K",
 }
 """Arrays that are absent from the JSON where they are None."""
+DERIVED = {"xyz_mm": "pose", "cpose_mm": "cpose"}
+"""Keys of the JSON that are an array of the hand in millimetres -> attribute."""
+DERIVED_ERROR = 0.01
+"""How much they may differ, in bone lengths, from the array: other programs may write few decimals."""
+LEAST_BONE_MM, MOST_BONE_MM = 5.0, 240.0
+"""The legal length of the middle MCP-PIP bone. Others are in another unit."""
 LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0
 """The legal extent of a pose, in bone lengths. Poses of an untrained model are small."""
 ROTATION_ERROR = 0.01
 """A rotation is written with six decimals; those of other programs may have fewer."""
+JOINTS_OF_HAND = ["palm", *JOINTS[1:]]
+"""The names of a hand's joints, in their order."""
 SHAPES: dict[str, tuple[int, ...]] = {
     "pose": (21, 3),
     "cpose": (21, 3),
@@ -56,8 +65,12 @@ def read_fields(text: str) -> dict[str, Any]:
         frame, bone_mm = fields["frame"].split(":")[0], number_of(fields["bone_mm"])
         if frame not in FRAMES:
             raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
-        if not (math.isfinite(bone_mm) and bone_mm > 0):
-            raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be a length above 0 mm')
+        if not LEAST_BONE_MM <= bone_mm <= MOST_BONE_MM:
+            legal = f"between {LEAST_BONE_MM:g} and {MOST_BONE_MM:g} mm"
+            raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be {legal}')
+        _check_joints(fields)
+        arrays = _arrays(fields)
+        _check_derived(fields, arrays, bone_mm)
         crop = fields.get("crop_px", fields["box_px"])  # files from before `crop_px` have only that
         return {
             "handedness": check_handedness(fields["handedness"]),
@@ -66,11 +79,13 @@ def read_fields(text: str) -> dict[str, Any]:
             "crop_px": _four(crop),
             "frame": frame,
             "convention": read_recorded(str(fields.get("convention", RHD)), "the JSON of a hand"),
-            **_arrays(fields),
+            **arrays,
             **_optional(fields),
         }
     except HandsError as error:
         raise HandsError(f"not the JSON of a hand: {error}") from error
+    except KeyError as error:
+        raise HandsError(f'not the JSON of a hand: "{error.args[0]}" is missing') from error
     except BROKEN as error:
         raise HandsError(f"not the JSON of a hand: {error!r}") from error
 
@@ -97,6 +112,23 @@ def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
             raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
     check_geometry(arrays)
     return arrays
+
+
+def _check_joints(fields: Mapping[str, Any]) -> None:
+    """Raise HandsError if a file states other joints, or the same in another order."""
+    if fields.get("joints", JOINTS_OF_HAND) != JOINTS_OF_HAND:
+        raise HandsError(f'"joints" of a hand is {fields["joints"]}, but must be {JOINTS_OF_HAND}')
+
+
+def _check_derived(fields: Mapping[str, Any], arrays: Mapping[str, Any], bone_mm: float) -> None:
+    """Raise HandsError if joints in millimetres are not those in bone lengths: only the latter are read."""
+    for key, name in DERIVED.items():
+        if fields.get(key) is None:
+            continue
+        stated = array_of(fields[key])
+        if stated.shape != SHAPES[name] or not np.abs(stated / bone_mm - arrays[name]).max() <= DERIVED_ERROR:
+            source = next(each for each, attribute in ARRAYS.items() if attribute == name)
+            raise HandsError(f'"{key}" of a hand is not "{source}" times "bone_mm"; change all, or remove it')
 
 
 def check_geometry(arrays: Mapping[str, Any]) -> None:
@@ -131,6 +163,8 @@ def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
             raise HandsError(f'"{key}" of a hand is {value}, but must be {legal}')
     if fields.get("track") is not None:
         numbers["track"] = integer_of(fields["track"])
+        if numbers["track"] < 0:
+            raise HandsError(f'"track" of a hand is {numbers["track"]}, but must be 0 or more')
     if (camera := fields.get("camera")) is not None:
         if camera not in CAMERAS:
             raise HandsError(f'"camera" of a hand is "{camera}"; {did_you_mean(str(camera), CAMERAS)}')
