@@ -75,7 +75,7 @@ def with_keypoints(experiment: Experiment) -> Experiment:
     """Return the experiment with the factor `keypoints`, its encoders and its decoder."""
     rgb = experiment.encoders["rgb"]
     encoders = experiment.encoders | {
-        NAME: EncoderArrow("uv", (NAME,), network="linear"),
+        NAME: EncoderArrow("uv", (NAME,), network="affine"),
         "rgb": replace(rgb, factors=(*rgb.factors, NAME)),
     }
     reads = ("cpose", "viewpoint", "place", NAME)

@@ -92,10 +92,10 @@ def build_decoder(request: Request) -> MLP:
     return MLP(request.size, request.modality.sizes, n.hidden, n.layers, request.sided)
 
 
-@ENCODERS.register("linear")
-def build_linear_encoder(request: Request) -> MLP:
-    """Build a linear encoder of a modality that is not an image. Raises HandsError for an image."""
-    request.require("linear", image=False)
+@ENCODERS.register("affine")
+def build_affine_encoder(request: Request) -> MLP:
+    """Build an encoder of one Linear layer. Raises HandsError for images."""
+    request.require("affine", image=False)
     return MLP(request.modality.numbers, (request.size,), layers=1, sided=request.sided)
 
 
