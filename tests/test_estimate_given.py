@@ -75,10 +75,10 @@ def test_an_image_is_decoded_once(run, photos, tmp_path, monkeypatch):
 def test_a_file_of_boxes_gives_boxes_and_sides(run, found, photos, tmp_path, capsys):
     calls = found(1)
     (photos / "1.png").write_bytes((photos / "0.png").read_bytes())
-    lines = ["file,x,y,width,height,handedness", f"0.png,{BOX},right", f"0.png,{BOX},", "2.png,,,,,"]
+    lines = ["file,x,y,width,height,handedness", f"0.png,{BOX},right", "0.png,9,6,44,40,", "2.png,,,,,"]
     (tmp_path / "boxes.csv").write_text("\n".join([*lines, "other.png,1,2,30,40,"]))
     assert estimate(run, photos, "--boxes", tmp_path / "boxes.csv", "--out", tmp_path / "out") == 1
-    assert [call["boxes"] for call in calls] == [[(10, 6, 44, 40)] * 2, None]
+    assert [call["boxes"] for call in calls] == [[(10, 6, 44, 40), (9, 6, 44, 40)], None]
     assert [call["handedness"] for call in calls] == [["right", None], None]
     error = capsys.readouterr().err
     assert "no hand found in 2" in error
