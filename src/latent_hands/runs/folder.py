@@ -12,14 +12,12 @@ A run keeps the latest weights, not the best on validation data, because schedul
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from latent_hands.build.graph import construct_vae, sketch_vae
 from latent_hands.build.unfilled import Unfilled

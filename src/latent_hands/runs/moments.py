@@ -14,7 +14,9 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 def moments_of(optimiser: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return Adam's moments of named parameters as {"moment/parameter": tensor}."""
     return {
-        f"{moment}/{name}": each for name, p in parameters.items() for moment, each in optimiser.state[p].items()
+        f"{moment}/{name}": each
+        for name, p in parameters.items()
+        for moment, each in optimiser.state[p].items()
     }
 
 
