@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,9 @@ def test_images_are_synthesised_as_with_torch(tmp_path: Path):
     assert set(light.decode(latent)) == {"rgb", "pose", "tag"}
     with pytest.raises(HandsError, match="does not infer the content from pose"):
         light.latent(joints, "content")
+    hand = replace(model.estimate(Photo.open(square, "left")), convention="mediapipe")
+    with pytest.raises(HandsError, match='the convention "mediapipe", but those of this model have "rhd'):
+        light.latent(hand, "pose")
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path):

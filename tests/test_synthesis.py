@@ -14,6 +14,7 @@ from latent_hands.cli.sources import Sources, choose_content_reads
 from latent_hands.errors import HandsError
 from latent_hands.pixels import to_images
 from latent_hands.predictor import Model, Photo, photo_of
+from latent_hands.predictor.convention import in_convention
 from latent_hands.studies.gallery import (
     error_mm,
     estimate_row,
@@ -95,6 +96,18 @@ def test_a_right_hand_poses_like_its_mirror_image(model: Model):
     assert np.array_equal(
         model.synthesise(model.estimate(left), B), model.synthesise(model.estimate(right), B)
     )
+
+
+def test_a_hand_of_another_convention_is_translated_first(model: Model):
+    hand = model.estimate(Photo.open(A, "left"))
+    other = "mediapipe"
+    assert hand.convention != other
+    moved = in_convention(hand, other)
+    untranslated = model.latent(replace(moved, convention=hand.convention), "pose")
+    translated, own = (model.latent(each, "pose") for each in (moved, in_convention(moved, hand.convention)))
+    for factor in own:
+        assert torch.equal(translated[factor], own[factor])
+    assert any(not torch.allclose(own[f], untranslated[f], atol=1e-3) for f in own)
 
 
 def test_joints_pose_in_any_unit_and_place(model: Model):

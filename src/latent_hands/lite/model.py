@@ -172,6 +172,12 @@ class LiteModel:
     def _observed(self, source: Source, reads: str) -> dict[str, np.ndarray]:
         """Return a source as observed values of modalities, in a batch of one left hand."""
         if isinstance(source, Hand):
+            own = self.rules.convention
+            if source.convention != own:
+                raise HandsError(
+                    f'the joints of the hand have the convention "{source.convention}", but those of this '
+                    f'model have "{own}"; estimate the hand with convention="{own}" of the full package'
+                )
             return {name: array[None] for name, array in source.as_left().items()}
         if isinstance(source, np.ndarray) and source.shape == (21, 3):
             pose = normalise(source.astype(np.float32))

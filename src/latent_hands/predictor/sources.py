@@ -5,10 +5,12 @@ from typing import Literal
 import numpy as np
 import torch
 
+from latent_hands.configuration import Data
 from latent_hands.data.sample import Sample
 from latent_hands.hand import geometry
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.checks import ImageSource
+from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo, photo_of, tag_of
 
@@ -18,18 +20,21 @@ ContentReads = Literal["rgb", "tag"]
 """The modality of an image that gives the content: an image of a hand, or a tag image of a scene."""
 
 
-def as_batch(source: Source, reads: str, crop_px: int, crop: str) -> Batch:
+def as_batch(source: Source, reads: str, data: Data) -> Batch:
     """Return a source as a batch of one left hand.
 
-    `reads` is the modality of an image. `crop` is the crop of samples: "box" or "scene".
+    `reads` is the modality of an image, `data` the section [data] of the model. Hands of another joint
+    convention are translated into that of the model; joints must be in it already.
+    Raises HandsError as `in_convention` does.
     """
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
         cpose, viewpoint = geometry.canonicalise(pose)
         return {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
     if isinstance(source, Hand):
-        return {name: torch.from_numpy(array)[None] for name, array in source.as_left().items()}
-    return {reads: as_photo(source, reads, crop).as_left().crop(crop_px)}
+        left = in_convention(source, data.convention).as_left()
+        return {name: torch.from_numpy(array)[None] for name, array in left.items()}
+    return {reads: as_photo(source, reads, data.crop).as_left().crop(data.crop_px)}
 
 
 def as_photo(source: Photo | Sample | ImageSource, reads: str = "rgb", crop: str = "box") -> Photo:

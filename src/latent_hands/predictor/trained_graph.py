@@ -247,11 +247,12 @@ class TrainedGraph:
         """Return the posterior means of some factors, inferred from one source.
 
         `factors` are one or more names of factors, "pose" or "content". `reads` is the modality of an image:
-        "rgb" for an image of a hand, or "tag", "identity_tag", "background_tag".
+        "rgb" for an image of a hand, or "tag", "identity_tag", "background_tag". A hand of another joint
+        convention is translated; joints (21, 3) must be in that of the model.
         """
         chosen = synthesis.factors_named(self.vae, factors)
         with torch.inference_mode():
-            batch = as_batch(source, reads, self.crop_px, self.experiment.data.crop)
+            batch = as_batch(source, reads, self.experiment.data)
             batch |= {"right": torch.zeros(1, dtype=torch.bool)}
             batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
             return synthesis.infer(self.vae, chosen, batch)

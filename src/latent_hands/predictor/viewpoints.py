@@ -20,10 +20,11 @@ from latent_hands.predictor.trained_graph import TrainedGraph
 def viewed(graph: TrainedGraph, source: Source | Latent) -> Batch:
     """Return "cpose" (1, 21, 3) and "viewpoint" (1, 3, 3) of a source, as a left hand.
 
-    Hands and joints are taken as they are. Images and latents with all factors are decoded.
+    Hands are translated into the joint convention of the model, joints are taken as they are. Images and
+    latents with all factors are decoded.
     """
     if isinstance(source, Hand) or (isinstance(source, np.ndarray) and source.shape == (21, 3)):
-        hand = as_batch(source, "rgb", graph.crop_px, graph.experiment.data.crop)
+        hand = as_batch(source, "rgb", graph.experiment.data)
     else:
         whole = source if isinstance(source, dict) else graph.latent(source, tuple(graph.vae.latent))
         hand = with_canonical(graph.decode(whole), None)
