@@ -5,6 +5,7 @@ import logging
 import pickle
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from latent_hands.cli import main
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.sample import project
 from latent_hands.doctor import check, check_set
+from latent_hands.doctor.files import Inspected, find_copies
 from latent_hands.errors import HandsError
 
 FREIHAND_K = np.array([[400.0, 0, 111.5], [0, 400, 111.5], [0, 0, 1]], np.float32)
@@ -168,6 +170,24 @@ def test_everything_broken_is_named(broken):
     assert len(report.problems) == 7
     with pytest.raises(HandsError):
         open_data("rhd", broken, "evaluation")
+
+
+def test_hands_of_one_file_are_no_copies_unless_their_joints_repeat():
+    (sample,) = posed_hands(1, 5)
+    moved = replace(sample, name="moved", xyz_mm=sample.xyz_mm + np.float32(1))
+    again, elsewhere = replace(sample, name="again"), replace(moved, image=Path("other.png"))
+
+    def copies(*hands, splits=("evaluation",) * 9):
+        seen = [
+            Inspected(f"{split}/{hand.name}", split, hand, (4, 4), b"pixels", np.zeros(3))
+            for split, hand in zip(splits, hands, strict=False)
+        ]
+        return [problem.message for problem in find_copies(seen)[0] if "image" in problem.message]
+
+    assert copies(sample, moved) == []
+    assert copies(sample, moved, again) == ["the same image as evaluation/again"]
+    assert copies(sample, elsewhere) == ["the same image as evaluation/moved"]
+    assert copies(sample, moved, splits=("training", "evaluation")) == ["the same image as evaluation/moved"]
 
 
 def test_poses_of_one_split_in_another_are_a_problem(copied):

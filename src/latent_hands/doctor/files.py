@@ -108,10 +108,11 @@ def inspect(
 def find_copies(inspected: Iterable[Inspected]) -> tuple[list[Problem], list[str]]:
     """Return copies as problems: images that occur twice, and poses of one split in another.
 
-    Poses that occur twice in one split are a note, because images of one pose from two cameras are common.
+    Several hands of one file are one image. Poses that occur twice in one split are a note, because images of
+    one pose from two cameras are common.
     """
     inspected = list(inspected)
-    images = _groups((each.digest, each.name) for each in inspected)
+    images = _groups((each.digest, each.name) for each in _first_hands(inspected))
     labelled = ((each.sample.xyz_mm, each.name) for each in inspected)
     poses = _groups((xyz.tobytes(), name) for xyz, name in labelled if xyz is not None)
     problems = [Problem("copy", names[0], f"the same image as {', '.join(names[1:])}") for names in images]
@@ -120,6 +121,18 @@ def find_copies(inspected: Iterable[Inspected]) -> tuple[list[Problem], list[str
     within = sum(map(len, poses)) - sum(map(len, across))
     groups = len(poses) - len(across)
     return problems, [f"{within} samples share {groups} poses within their split"] if within else []
+
+
+def _first_hands(inspected: Iterable[Inspected]) -> Iterator[Inspected]:
+    """Yield the first hand of each file and split, and hands whose joints repeat those of one before it."""
+    known: dict[tuple[str, Path], set[bytes]] = {}
+    for each in inspected:
+        joints = each.sample.uv_px if each.sample.xyz_mm is None else each.sample.xyz_mm
+        own = b"" if joints is None else joints.tobytes()
+        before = known.setdefault((each.split, each.sample.image), set())
+        if not before or own in before:
+            yield each
+        before.add(own)
 
 
 def _groups(pairs: Iterable[tuple[bytes, str]]) -> list[list[str]]:
