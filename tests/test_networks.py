@@ -211,3 +211,10 @@ def test_a_fresh_residual_network_is_linear():
     a, b = torch.randn(2, 4, 5)
     zero = network(torch.zeros(4, 5))
     assert torch.allclose(network(a + b) - zero, network(a) + network(b) - 2 * zero, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite0_keypoints"])
+def test_a_side_that_the_strides_do_not_divide_is_refused(name):
+    options = [f"--networks.image_encoder={name}", "--data.crop_px=80"]
+    with pytest.raises(HandsError, match=f"crop_px is 80; {name} needs a multiple of 32"):
+        build_vae(load_experiment("placement", options))

@@ -210,14 +210,14 @@ def imagenet_file() -> Path:
 
 @ENCODERS.register("efficientnet_lite0")
 def build(request: Request) -> EfficientNetLite0:
-    """Build the encoder of an image modality.
-
-    Raises HandsError for another one, and for a side that is not divisible by 32.
-    """
-    request.require("efficientnet_lite0", image=True)
-    if request.crop_px % STRIDE:
-        raise HandsError(
-            f"[data] crop_px is {request.crop_px}; efficientnet_lite0 needs a multiple of {STRIDE}"
-        )
+    """Build the encoder of an image modality. Raises HandsError as `check_request` does."""
+    check_request("efficientnet_lite0", request)
     channels, precision = request.modality.channels, request.settings.precision
     return EfficientNetLite0(request.size, channels, request.sided, precision)
+
+
+def check_request(name: str, request: Request) -> None:
+    """Raise HandsError for a modality that is no image, and for a side that is not divisible by 32."""
+    request.require(name, image=True)
+    if request.crop_px % STRIDE:
+        raise HandsError(f"[data] crop_px is {request.crop_px}; {name} needs a multiple of {STRIDE}")

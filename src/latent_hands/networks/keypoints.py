@@ -14,6 +14,7 @@ from latent_hands.networks.efficientnet import (
     FEATURES,
     MAPS,
     EfficientNetLite0,
+    check_request,
     feature_maps,
     layer,
     top_down,
@@ -90,11 +91,7 @@ def located(heat: Float[Tensor, "batch joints h w"]) -> Float[Tensor, "batch joi
 
 @ENCODERS.register("efficientnet_lite0_keypoints")
 def build(request: Request) -> KeypointEfficientNet:
-    """Build the encoder of an image modality.
-
-    Raises HandsError for another one, and for a side that is not divisible by 32.
-    """
-    request.require("efficientnet_lite0_keypoints", image=True)
-    return KeypointEfficientNet(
-        request.size, request.modality.channels, request.sided, request.settings.precision
-    )
+    """Build the encoder of an image modality. Raises HandsError as `check_request` does."""
+    check_request("efficientnet_lite0_keypoints", request)
+    channels, precision = request.modality.channels, request.settings.precision
+    return KeypointEfficientNet(request.size, channels, request.sided, precision)
