@@ -13,7 +13,7 @@ from latent_hands.data import Sample
 from latent_hands.detection import Detector
 from latent_hands.detection.detector import Detection
 from latent_hands.detection.frames import Frame, LabelledHand, Mixture, frames_of, read_box_frames
-from latent_hands.detection.network import STRIDE, Maps
+from latent_hands.detection.network import STRIDE, DetectionNetwork, Maps
 from latent_hands.detection.peaks import boxes_of, candidates
 from latent_hands.detection.pictures import draw_picture
 from latent_hands.detection.plan import Plan, read_plan, write_plan
@@ -30,6 +30,7 @@ from latent_hands.detection.targets import (
 from latent_hands.detection.training import STATE, draw_batch, train_detector
 from latent_hands.detection.warp import Warp
 from latent_hands.errors import HandsError
+from latent_hands.networks.fusion import fused, unfuse
 
 SIZE = (128, 128)
 HANDS = [Target((10.0, 20.0, 40.0, 30.0), "left"), Target((70.0, 60.0, 44.0, 52.0), "right")]
@@ -225,6 +226,37 @@ def test_a_resumed_training_ends_bit_for_bit_alike(photographs: Path, tmp_path: 
     train_detector(plan, tmp_path / "parts", resume=True)
     assert (tmp_path / "parts" / STATE).read_bytes() == (tmp_path / "whole" / STATE).read_bytes()
     Detector.load(tmp_path / "whole" / "detector").detect(np.zeros((40, 50, 3), np.uint8))
+
+
+def test_a_training_that_starts_from_a_detector_starts_with_its_outputs():
+    torch.manual_seed(0)
+    trained, images = DetectionNetwork("float32"), torch.rand(4, 3, 64, 64)
+    for norm in (part for part in trained.modules() if isinstance(part, torch.nn.BatchNorm2d)):
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.normal_(norm.bias)
+    trained.train()(images)  # statistics of its own
+    detector = fused(trained.eval())
+    network = DetectionNetwork("float32")
+    unfuse(network, detector.state_dict(), lambda: network(images))
+    with torch.no_grad():
+        for mode, x in ((False, torch.rand(2, 3, 96, 64)), (True, images)):
+            expected, found = vars(detector(x)), vars(network.train(mode)(x))
+            for name in expected:
+                torch.testing.assert_close(found[name], expected[name], atol=2e-3, rtol=1e-3)
+
+
+def test_the_shipped_detector_learns_on(photographs: Path, tmp_path: Path):
+    plan = plan_of(photographs, 'start = "detection"\nlearning_rate = 0.0')
+    train_detector(plan, tmp_path / "run")
+    before, after = (Detector.load(each).network for each in ("detection", tmp_path / "run" / "detector"))
+    image = torch.rand(1, 3, 128, 128)
+    with torch.no_grad():
+        torch.testing.assert_close(after(image).size, before(image).size, atol=0.1, rtol=0.05)
+
+
+def test_a_start_that_is_no_training_is_refused(photographs: Path, tmp_path: Path):
+    with pytest.raises(HandsError, match=r'start is "nowhere": it must be "detection"'):
+        train_detector(plan_of(photographs, 'start = "nowhere"'), tmp_path / "run")
 
 
 def detection(x: float, score: float) -> Detection:

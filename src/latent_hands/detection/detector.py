@@ -61,6 +61,16 @@ class Settings:
         return self.peak, self.support, self.size
 
 
+def folder_of(name_or_path: str | Path) -> Path:
+    """Return the folder of a detector: a shipped one by name, or the given folder."""
+    return SHIPPED / name_or_path if (SHIPPED / name_or_path).is_dir() else Path(name_or_path)
+
+
+def is_detector(name_or_path: str | Path) -> bool:
+    """Return whether there is a detector of this name or in this folder."""
+    return all((folder_of(name_or_path) / name).is_file() for name in (SETTINGS, WEIGHTS))
+
+
 class Detector:
     """Find hands in images.
 
@@ -92,8 +102,8 @@ class Detector:
 
         Raises HandsError if there is no such detector, or if its files are damaged.
         """
-        folder = SHIPPED / name_or_path if (SHIPPED / name_or_path).is_dir() else Path(name_or_path)
-        if not (folder / SETTINGS).is_file() or not (folder / WEIGHTS).is_file():
+        folder = folder_of(name_or_path)
+        if not is_detector(name_or_path):
             raise HandsError(
                 f'no detector "{name_or_path}": a detector is a folder with {SETTINGS} and {WEIGHTS}; '
                 "give the boxes of the hands, or train one with `latent-hands detector train`"

@@ -64,7 +64,8 @@ class Training:
         warmup: steps until the full learning rate.
         weight_decay: of AdamW.
         seed: determines every random choice.
-        start: the run folder of another training whose weights are continued, instead of ImageNet's.
+        start: what continues instead of the weights of ImageNet: a detector, by name ("detection" is the
+            shipped one) or folder, or the run folder of another training.
         save_every: steps between two states on disk.
     """
 

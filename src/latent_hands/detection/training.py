@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from latent_hands.detection.detector import Detector, Settings
+from latent_hands.detection.detector import Detector, Settings, is_detector
 from latent_hands.detection.frames import Mixture
 from latent_hands.detection.look import varied
 from latent_hands.detection.network import DetectionNetwork
@@ -21,7 +21,7 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.interrupt import on_interrupt
 from latent_hands.lock import one_writer
-from latent_hands.networks.fusion import fused
+from latent_hands.networks.fusion import fused, unfuse
 from latent_hands.progress import Progress, silent
 from latent_hands.runs.metrics import append_metrics, cut_metrics
 from latent_hands.runs.moments import moments_of, restore_moments
@@ -56,7 +56,7 @@ def _train(plan: Plan, out: Path, resume: bool, progress: Progress) -> Scores | 
     torch.manual_seed(plan.training.seed)
     network = DetectionNetwork()
     state = _load_state(out, plan.training)
-    _start(network, state, plan.training)
+    _start(network, state, plan.training, mixture)
     optimiser = _optimiser(network, state, plan.training)
     first = int(state.get("update", torch.tensor(0)))
     cut_metrics(out, first if first else -1)
@@ -94,21 +94,31 @@ def _load_state(out: Path, training: Training) -> Mapping[str, Tensor]:
     """Return the saved state, or the weights of another run to start with, or nothing."""
     if (out / STATE).exists():
         return read_tensors(out / STATE)[0]
-    if training.start is None:
+    if training.start is None or is_detector(training.start):
         return {}
+    if not (Path(training.start) / STATE).is_file():
+        raise HandsError(
+            f'[training] start is "{training.start}": it must be "detection", the folder of a detector, '
+            "or the run folder of a training of a detector"
+        )
     state, _ = read_tensors(Path(training.start) / STATE)
     return {name: tensor for name, tensor in state.items() if name.startswith("weights/")}
 
 
-def _start(network: DetectionNetwork, state: Mapping[str, Tensor], training: Training) -> None:
+def _start(
+    network: DetectionNetwork, state: Mapping[str, Tensor], training: Training, mixture: Mixture
+) -> None:
     weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
-    if not weights:
+    if weights:
+        try:
+            load_weights(network, weights, "the saved state")
+        except HandsError as error:
+            raise HandsError(f"the saved state is that of another network: {error}") from error
+    elif training.start is None:
         network.pretrained()
-        return
-    try:
-        load_weights(network, weights, "the saved state")
-    except HandsError as error:
-        raise HandsError(f"the saved state is that of another network: {error}") from error
+    else:
+        images, _ = draw_batch(mixture, training, update=0)
+        unfuse(network, Detector.load(training.start).network.state_dict(), lambda: network(images))
 
 
 def _optimiser(

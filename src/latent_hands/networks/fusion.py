@@ -1,8 +1,10 @@
 """Networks for inference: BatchNorm folded into the convolution before it, and no discarded pixels."""
 
 import copy
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -49,6 +51,46 @@ def fuse(network: Network) -> Network:
 def is_layer(part: nn.Module) -> bool:
     """Return whether a module is a convolution, its stride, BatchNorm and a nonlinearity."""
     return isinstance(part, nn.Sequential) and len(part) == 4 and isinstance(part[2], nn.BatchNorm2d)
+
+
+@torch.no_grad()
+def unfuse(network: nn.Module, weights: Mapping[str, Tensor], run: Callable[[], object]) -> None:
+    """Load the weights of a fused network into one that can learn on.
+
+    In evaluation mode `network` then equals the fused one. The statistics of each BatchNorm are those of its
+    input while `run` calls the network, so that training begins where the fused network stands.
+
+    Raises KeyError if a weight is missing, and RuntimeError if one has another shape.
+    """
+    hooks = []
+    layers = {name: part for name, part in network.named_modules() if is_layer(part)}
+    for name, part in layers.items():
+        conv, stride, norm, _ = part.children()
+        own = f"{name}.0.conv" if isinstance(stride, EverySecond) else f"{name}.0"
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        conv.weight.copy_(weights[f"{own}.weight"])
+        norm.bias.copy_(weights[f"{own}.bias"])
+        hooks.append(norm.register_forward_pre_hook(_adopt))
+    for name, tensor in network.state_dict().items():
+        if not any(name.startswith(f"{each}.") for each in layers):
+            tensor.copy_(weights[name])
+    network.eval()
+    run()
+    for hook in hooks:
+        hook.remove()
+
+
+def _adopt(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+    """Set the statistics of BatchNorm to those of its input, and its output to input + bias."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    variance, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3), correction=0)
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.copy_((variance + norm.eps).sqrt())
+    norm.bias += mean
 
 
 def _fused_layer(part: nn.Module) -> nn.Sequential:
