@@ -1,18 +1,20 @@
-"""Add the factor `keypoints` to a run: heat maps that locate the joints in the image. Nothing else changes.
+"""Add the factor `keypoints` to a run: heat maps that locate the joints in the image.
 
     python benchmarks/train_keypoints.py OUT --start RUN --minutes 60 --hands hands --scenes scenes \\
-        --photographs photos laid
+        --photographs photos laid --also cpose viewpoint place
 
 The sets are those of `train_estimation.py`. RUN has an encoder `efficientnet_lite0`. OUT has an encoder
 `efficientnet_lite0_keypoints` with the same weights, which stay as they are: only the heat maps, the outputs
-of the factor `keypoints`, and the decoder of `keypoints` learn. A training that was stopped continues if it
-is started again with the same arguments.
+of the factor `keypoints`, and the decoder of `keypoints` learn. With `--also`, the outputs of other factors
+learn a correction from the located joints, too. A training that was stopped continues if it is started again
+with the same arguments.
 """
 
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from latent_hands.data import open_data
 from latent_hands.networks import KeypointEfficientNet
 from latent_hands.networks.efficientnet import FEATURES
 from latent_hands.networks.fusion import fused
+from latent_hands.networks.keypoints import NUMBERS as PER_JOINT
 from latent_hands.networks.packing import packed
 from latent_hands.paper.algorithms import Phase, embed_only
 from latent_hands.paper.bound import Bound, total
@@ -38,10 +41,10 @@ from latent_hands.runs.moments import moments_of, restore_moments
 from latent_hands.runs.tensors import read_tensors, write_tensors
 
 NAME, NUMBERS = "keypoints", 42
-BOUND = Bound(("rgb",), {NAME: 40.0}, beta=0.01, drawn=False, extra=(Agreement({NAME: 0.2}),))
-HEAT_WEIGHT = 60.0
-"""Weight of the mean distance of the heat maps from the joints inside the crop."""
-REPORTED = ("heat", f"log_p_{NAME}", f"agree_{NAME}")
+LAM, LAM_ALSO = {NAME: 40.0}, {"cpose": 1.0, "viewpoint": 1.0, "place": 40.0, "pose": 1.0, "uv": 40.0}
+AGREEMENT, AGREEMENT_ALSO = 0.2, 0.05
+HEAT_WEIGHT, DEPTH_WEIGHT = 60.0, 20.0
+"""Weights of the mean distances of the joints inside the crop: in the image, and in depth."""
 BATCH, WARMUP, LONGEST_GRADIENT, REPORT_EVERY, SAVE_SECONDS = 64, 100, 500.0, 100, 120.0
 STATE = "state.safetensors"
 
@@ -53,6 +56,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True, help="duration of the training")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--also", nargs="*", default=[], help="other factors whose outputs learn")
     for name in ("hands", "scenes", "photographs"):
         parser.add_argument(f"--{name}", nargs="*", default=[], help="sets, as for train_estimation.py")
     chosen = parser.parse_args()
@@ -64,11 +68,21 @@ def main() -> None:
     samples += [e for root in chosen.scenes for e in inside(open_data("rendered-hands", root, "training"))]
     samples += [e for root in chosen.photographs for e in inside(open_data("coco", root, "training"))]
     order = np.random.default_rng(chosen.seed).permutation(len(samples))
-    data, phase = experiment.data, Phase("keypoints", (embed_only(BOUND),), 1, batch_size=BATCH)
+    bound = bound_of(vae, chosen.also)
+    data, phase = experiment.data, Phase("keypoints", (embed_only(bound),), 1, batch_size=BATCH)
     cut = windows([samples[i] for i in order], data.margin, data.window_px, data.right_hands)
     batches = build_batches(experiment, cut, phase, chosen.seed)
-    train(vae, lambda start: batches.stream({"rgb", "uv"}, start), chosen)
+    modalities = {"rgb", "pose", *chosen.also, *(vae.decoder(name).writes for name in bound.decoders)}
+    train(vae, bound, lambda start: batches.stream(modalities, start), chosen)
     write_run(chosen.out / "run", experiment, vae.state_dict(), {"start": chosen.start})
+
+
+def bound_of(vae: DisentangledVAE, also: Sequence[str]) -> Bound:
+    """Return the bound of Eq. 8 with every decoder whose factors all learn."""
+    learning = {NAME, *also}
+    lam = {name: weight for name, weight in LAM_ALSO.items() if learning >= set(vae.decoder(name).factors)}
+    agreement = {NAME: AGREEMENT} | dict.fromkeys(also, AGREEMENT_ALSO)
+    return Bound(("rgb",), LAM | lam, beta=0.01, drawn=False, extra=(Agreement(agreement),))
 
 
 def with_keypoints(experiment: Experiment) -> Experiment:
@@ -110,7 +124,7 @@ def extended(run: DisentangledVAE, experiment: Experiment) -> DisentangledVAE:
     linear.weight[rows, :pooled] = given["encoders.rgb.network.head.weight"]
     linear.bias[rows] = given["encoders.rgb.network.head.bias"]
     located = torch.arange(NUMBERS)
-    linear.weight[read + located, pooled + 4 * (located // 2) + located % 2] = 1.0
+    linear.weight[read + located, pooled + PER_JOINT * (located // 2) + located % 2] = 1.0
     linear.bias[2 * read + NUMBERS + located] = 2 * math.log(0.05)
     encoder, decoder = vae.encoder(NAME).network.layers[0], vae.decoder(NAME).network.linear.layers[0]
     for layer in (encoder, decoder):
@@ -147,18 +161,21 @@ class FrozenBackbone(nn.Module):
 
 
 def train(
-    vae: DisentangledVAE, batches: Callable[[int], Iterator[Batch]], chosen: argparse.Namespace
+    vae: DisentangledVAE,
+    bound: Bound,
+    batches: Callable[[int], Iterator[Batch]],
+    chosen: argparse.Namespace,
 ) -> None:
     """Train the parts of the factor."""
     network = vae.encoder("rgb").network
     assert isinstance(network, KeypointEfficientNet)
-    parameters = learning(vae, network)
+    parameters = learning(vae, network, chosen.also)
     optimiser = torch.optim.AdamW(parameters.values(), lr=chosen.learning_rate, weight_decay=0.0)
     done, spent = resume(chosen.out / STATE, vae, optimiser, parameters)
     frozen = FrozenBackbone(network)
     vae.encoder("rgb").network = frozen
     generator = torch.Generator().manual_seed(chosen.seed + done)
-    began, saved, sums = time.monotonic() - spent, spent, torch.zeros(len(REPORTED))
+    began, saved, sums = time.monotonic() - spent, spent, Counter()
     for update, batch in enumerate(batches(done), done + 1):
         share = spent / (60 * chosen.minutes)
         if share >= 1:
@@ -166,48 +183,57 @@ def train(
         rate = chosen.learning_rate * min(1, update / WARMUP) * 0.5 * (1 + math.cos(math.pi * share))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        terms = BOUND.terms(vae, batch, generator)
-        heat = heat_error(frozen.joints, batch)
+        terms = bound.terms(vae, batch, generator)
+        heat, depth = joint_errors(frozen.joints, batch)
         optimiser.zero_grad(set_to_none=True)
-        (HEAT_WEIGHT * heat - total(terms)).backward()
+        (HEAT_WEIGHT * heat + DEPTH_WEIGHT * depth - total(terms)).backward()
         nn.utils.clip_grad_norm_(parameters.values(), LONGEST_GRADIENT)
         optimiser.step()
         spent = time.monotonic() - began
-        values = {"heat": heat.item()} | {term.name: term.value.item() for term in terms}
-        sums += torch.tensor([values[name] for name in REPORTED])
+        sums.update({"heat": heat.item(), "depth": depth.item()})
+        sums.update({term.name: term.value.item() for term in terms if not term.name.startswith("kl")})
         if update % REPORT_EVERY == 0:
-            averages = (sums / REPORT_EVERY).tolist()
-            text = " ".join(f"{name} {mean:.4f}" for name, mean in zip(REPORTED, averages, strict=True))
+            text = " ".join(f"{name} {value / REPORT_EVERY:.4f}" for name, value in sums.items())
             print(f"{update} {spent:.0f}s {text}", flush=True)
-            sums.zero_()
+            sums.clear()
         if spent - saved > SAVE_SECONDS:
             saved = spent
             save(chosen.out / STATE, vae, optimiser, parameters, update, spent)
     vae.encoder("rgb").network = network
 
 
-def heat_error(joints: Tensor, batch: Batch) -> Tensor:
-    """Return the mean distance (L1) of the heat maps from the labelled joints inside the crop."""
-    truth = batch["uv"]
-    inside_crop = (truth.abs() < 1).all(dim=2)  # false for NaN
-    weight = inside_crop * batch.get("weight", torch.ones(len(truth)))[:, None]
-    distance = (joints[..., :2] - truth.nan_to_num()).abs().sum(dim=2)
-    return (weight * distance).sum() / weight.sum().clamp(min=1)
+def joint_errors(joints: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the mean distances (L1) of the located joints from the labels inside the crop: image, depth."""
+    uv, depth = batch["uv"], batch["pose"][..., 2]
+    weight = batch.get("weight", torch.ones(len(uv)))[:, None] * (uv.abs() < 1).all(dim=2)  # not NaN
+    image = (joints[..., :2] - uv.nan_to_num()).abs().sum(dim=2)
+    along = (joints[..., 4] - depth.nan_to_num()).abs()
+    return mean(image, weight), mean(along, weight * ~depth.isnan())
 
 
-def learning(vae: DisentangledVAE, network: KeypointEfficientNet) -> dict[str, nn.Parameter]:
+def mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (weight * values).sum() / weight.sum().clamp(min=1)
+
+
+def learning(
+    vae: DisentangledVAE, network: KeypointEfficientNet, also: Sequence[str]
+) -> dict[str, nn.Parameter]:
     """Return the parameters that learn, by name. Gradients of the outputs of other factors are 0."""
-    own = torch.zeros(len(network.head.linear.layers[0].bias))
-    count = len(own) // 2
-    own[count - NUMBERS : count] = own[-NUMBERS:] = 1.0
-    last = (network.head.linear.layers[0], network.head.residual.layers[-1])
-    parts = [network.laterals, network.merged, network.heat, network.head, vae.decoder(NAME)]
+    head, rgb = network.head, vae.encoder("rgb")
+    linear, corrected = rows_of(rgb.sizes, [NAME]), rows_of(rgb.sizes, [NAME, *also])
+    parts = [network.laterals, network.merged, network.heat, network.depth, head, vae.decoder(NAME)]
     for part in parts:
         part.train().requires_grad_(True)
-    for layer in last:
-        layer.weight.register_hook(lambda gradient: gradient * own[:, None])
-        layer.bias.register_hook(lambda gradient: gradient * own)
+    for layer, own in ((head.linear.layers[0], linear), (head.residual.layers[-1], corrected)):
+        layer.weight.register_hook(lambda gradient, own=own: gradient * own[:, None])
+        layer.bias.register_hook(lambda gradient, own=own: gradient * own)
     return {name: p for name, p in vae.named_parameters() if p.requires_grad}
+
+
+def rows_of(sizes: Mapping[str, int], factors: Sequence[str]) -> Tensor:
+    """Return 1 for each output of the encoder, means before log-variances, that belongs to the factors."""
+    own = torch.cat([torch.full((size,), float(name in factors)) for name, size in sizes.items()])
+    return torch.cat([own, own])
 
 
 def save(

@@ -173,14 +173,18 @@ def test_a_heat_map_of_one_cell_is_located_at_its_centre(u, v):
     column, row = round(8 * (u + 1) - 0.5), round(8 * (v + 1) - 0.5)
     heat = torch.full((1, 1, 16, 16), -1e4)
     heat[..., row, column] = 0.0
-    assert located(heat)[0, 0].tolist() == pytest.approx([u, v, 1e-3, 1e-3], abs=1e-6)
+    depth = torch.randn(1, 1, 16, 16)
+    expected = [u, v, 1e-3, 1e-3, depth[0, 0, row, column].item()]
+    assert located(heat, depth)[0, 0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_gaussian_heat_map_is_located_at_its_mean_with_its_spread():
     at = (2 * torch.arange(64) + 1) / 64 - 1
     x, y, x_spread, y_spread = 0.137, -0.211, 0.08, 0.15
     heat = -0.5 * (((at - y) / y_spread).square()[:, None] + ((at - x) / x_spread).square())
-    assert located(heat[None, None])[0, 0].tolist() == pytest.approx([x, y, x_spread, y_spread], abs=1e-4)
+    plane = (2 * at[:, None] - at).expand(64, 64)
+    expected = [x, y, x_spread, y_spread, 2 * y - x]
+    assert located(heat[None, None], plane[None, None])[0, 0].tolist() == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_keypoint_network_is_efficientnet_while_its_residual_is_zero():

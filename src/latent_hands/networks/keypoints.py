@@ -1,7 +1,8 @@
 """Image encoder beyond the paper: EfficientNet-Lite0 that also locates the joints in its feature maps.
 
 Pooling forgets where a feature is. Heat maps keep it: the mean of a softmax over their cells is a place with
-a precision far below one cell (Sun et al., Integral Human Pose Regression, ECCV 2018).
+a precision far below one cell (Sun et al., Integral Human Pose Regression, ECCV 2018). A depth map beside
+each heat map tells how far the joint is (Iqbal et al., Hand Pose Estimation via 2.5D Heatmaps, ECCV 2018).
 """
 
 from collections.abc import Sequence
@@ -25,8 +26,9 @@ from latent_hands.networks.spec import ENCODERS, Precision, Request, image_autoc
 JOINTS, WIDTH, HIDDEN, LAYERS = 21, 64, 192, 4
 LEVEL_LAYERS = 4
 """Convolutions of 3 x 3 on the map of stride 8."""
-NUMBERS = 4
-"""Numbers of each joint: its place (x, y) and the standard deviations of its heat map in both directions."""
+NUMBERS = 5
+"""Numbers of each joint: its place (x, y), the standard deviations of its heat map in both directions, and
+its depth."""
 
 
 class KeypointEfficientNet(EfficientNetLite0):
@@ -42,6 +44,7 @@ class KeypointEfficientNet(EfficientNetLite0):
         self.laterals = nn.ModuleList(layer(width, WIDTH, bounded=False) for _, width in MAPS.values())
         self.merged = nn.Sequential(*(layer(WIDTH, WIDTH, 3) for _ in range(LEVEL_LAYERS)))
         self.heat = nn.Conv2d(WIDTH, JOINTS, 1)
+        self.depth = nn.Conv2d(WIDTH, JOINTS, 1)
         self.head = ResidualMLP(FEATURES + NUMBERS * JOINTS, (outputs,), HIDDEN, LAYERS, sided)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -67,17 +70,25 @@ class KeypointEfficientNet(EfficientNetLite0):
             features = self.features(maps[-1])
         return features.float().mean(dim=(2, 3)), maps
 
-    def locate(self, maps: Sequence[Tensor]) -> Float[Tensor, "batch 21 4"]:
-        """Return place and spread of each joint in a crop that spans -1..1, from feature maps."""
+    def locate(self, maps: Sequence[Tensor]) -> Float[Tensor, "batch 21 5"]:
+        """Return place and spread of each joint in a crop that spans -1..1, and its depth.
+
+        The depth is relative to the palm, in bone lengths, if the network was trained on it.
+        """
         device = maps[0].device
         with image_autocast(device, self.precision):
             merged = self.merged(top_down(self.laterals, maps))
         with image_autocast(device, "float32"):
-            return located(self.heat(merged.float()))
+            return located(self.heat(merged.float()), self.depth(merged.float()))
 
 
-def located(heat: Float[Tensor, "batch joints h w"]) -> Float[Tensor, "batch joints 4"]:
-    """Return mean (x, y) and standard deviation (x, y) of the softmax of each map, which spans -1..1."""
+def located(
+    heat: Float[Tensor, "batch joints h w"], depth: Float[Tensor, "batch joints h w"]
+) -> Float[Tensor, "batch joints 5"]:
+    """Return mean (x, y) and standard deviation (x, y) of the softmax of each heat map, which spans -1..1.
+
+    The last number is the mean of the depth map under the same softmax.
+    """
     height, width = heat.shape[-2:]
     p = heat.flatten(2).softmax(dim=2).unflatten(2, (height, width))
     moments = []
@@ -86,7 +97,7 @@ def located(heat: Float[Tensor, "batch joints h w"]) -> Float[Tensor, "batch joi
         mean = (share * at).sum(dim=2)
         moments.append((mean, ((share * at.square()).sum(dim=2) - mean.square()).clamp(min=1e-6).sqrt()))
     (x, x_spread), (y, y_spread) = moments
-    return torch.stack([x, y, x_spread, y_spread], dim=2)
+    return torch.stack([x, y, x_spread, y_spread, (p * depth).sum(dim=(2, 3))], dim=2)
 
 
 @ENCODERS.register("efficientnet_lite0_keypoints")
