@@ -34,7 +34,7 @@ from latent_hands.runs.folder import load_run
 
 SCALARS = list(asdict(SideRule()))
 RNG = np.random.default_rng(0)
-NAMES = ("spread", "disagreement", "score", "side_px", "side", "outside", "given")
+NAMES = ("spread", "uv_spread", "disagreement", "score", "side_px", "side", "outside", "given")
 
 
 def rows_of(weights: dict[str, float], count: int = 3000) -> list[tuple[dict[str, float], float]]:
@@ -72,7 +72,7 @@ def test_a_reliable_prediction_lies_on_the_diagonal():
 
 def test_a_fitted_confidence_is_reliable_on_other_hands():
     weights = {"bias": 1.0, "spread": -2.0, "disagreement": -0.5, "score": 0.5, "side_px": 0.0}
-    weights |= {"side": 0.3, "outside": -1.0, "given": 0.5}
+    weights |= {"side": 0.3, "outside": -1.0, "given": 0.5, "uv_spread": -0.8}
     rule = fit_confidence(rows_of(weights))
     assert asdict(rule) == pytest.approx(weights, abs=0.1)
     found = report(rule, rows_of(weights))
@@ -118,7 +118,7 @@ def test_features_that_name_the_side_are_found():
 
 
 def test_few_images_without_hands_have_one():
-    names = ("spread", "disagreement", "score", "overlap", "side_px", "decoded")
+    names = ("spread", "uv_spread", "disagreement", "score", "overlap", "side_px", "decoded")
 
     def features(shift: float) -> dict[str, float]:
         return {name: float(RNG.normal() + shift) for name in names} | {"bias": 1.0}
@@ -138,7 +138,12 @@ def test_a_feature_that_names_a_hand_is_found():
     rows = []
     for target in (0.0, 1.0) * 400:
         features = {name: float(RNG.normal()) for name in ("score", "spread", "disagreement", "overlap")}
-        features |= {"bias": 1.0, "side_px": 0.0, "decoded": float(RNG.normal(6 * target - 3))}
+        features |= {
+            "bias": 1.0,
+            "side_px": 0.0,
+            "uv_spread": 0.0,
+            "decoded": float(RNG.normal(6 * target - 3)),
+        }
         rows.append((features, target))
     rule = fit_presence(Observations([], rows, [], []))
     assert abs(rule.decoded) > 3 * max(abs(rule.score), abs(rule.spread), abs(rule.overlap))

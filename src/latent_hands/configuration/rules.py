@@ -51,6 +51,7 @@ class Presence:
         least_score: smallest score of a detection that is read and judged by this rule, in place of the
             threshold of the shipped detector. 1: the detector's threshold.
         least_px: smallest side of a detected hand's crop, in pixels of the image. Smaller hands are dropped.
+        uv_spread: weight of the logarithm of the mean spread of the joints in the image, in half crops.
     """
 
     bias: Coefficient
@@ -63,6 +64,7 @@ class Presence:
     decoded: Coefficient = 0.0
     least_score: Annotated[float, Range(0.0, 1.0)] = 1.0
     least_px: Annotated[float, Range(0.0, 1000.0)] = 0.0
+    uv_spread: Coefficient = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Confidence:
         side: weight of the log-odds that the hand is of the side that it is read as, if the model decodes it.
         outside: weight of the share of the joints that lie outside the image.
         given: weight of 1 where the box was given.
+        uv_spread: weight of the logarithm of the mean spread of the joints in the image, in half crops.
     """
 
     bias: Coefficient
@@ -90,3 +93,4 @@ class Confidence:
     side: Coefficient = 0.0
     outside: Coefficient = 0.0
     given: Coefficient = 0.0
+    uv_spread: Coefficient = 0.0

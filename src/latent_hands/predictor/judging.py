@@ -92,6 +92,7 @@ def presence_features(reading: CropReading, box: Box, score: float, crop_px: int
         "overlap": iou(reading.box_px, box),
         "decoded": float(reading.outputs["presence"].item()) if "presence" in reading.outputs else 0.0,
         "side_px": _enlarged(reading, crop_px),
+        "uv_spread": found["uv_spread"],
     }
 
 
@@ -123,6 +124,7 @@ def confidence_features(
         "side": _side(reading),
         "outside": reading.outside,
         "given": float(score is None),
+        "uv_spread": found["uv_spread"],
     }
 
 
