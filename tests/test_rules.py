@@ -8,6 +8,7 @@ import pytest
 from painted_hands import painted_hands
 from tiny_models import PLACEMENT, tiny_model, tiny_run
 
+from latent_hands.cli import main
 from latent_hands.configuration import Confidence, SideRule
 from latent_hands.data.whole_images import hands_by_image
 from latent_hands.detection import Detection
@@ -221,3 +222,10 @@ def test_a_run_keeps_its_rules(tmp_path: Path, monkeypatch):
 def test_rules_need_hands():
     with pytest.raises(HandsError, match="no hand with 3D joints"):
         fit_rules(Observations([], [], [], []), Observations([], [], [], []))
+
+
+@pytest.mark.parametrize("option", ["--also=ge2019=DIR", "--without-hands=DIR"])
+def test_images_that_only_rules_use_need_rules(tmp_path: Path, option: str, capsys):
+    command = ["runs", "calibrate", "estimation", "--data", "rendered", "--root", str(tmp_path)]
+    assert main([*command, *option.replace("DIR", str(tmp_path)).split("=", 1)]) == 2
+    assert "add --rules" in capsys.readouterr().err

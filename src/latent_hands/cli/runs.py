@@ -8,6 +8,7 @@ from tyro.conf import arg
 
 from latent_hands.cli.options import Data, Json, Limit, Root, Run, Runs, Split, unset
 from latent_hands.cli.tables import print_json, print_table
+from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
     from latent_hands.evaluation.calibration import Calibration
@@ -98,6 +99,7 @@ def calibrate(
     json: Json = False,
     rules: bool = False,
     also: Annotated[tuple[str, ...], unset("none", "NAME=DIR ...")] = (),
+    without_hands: Annotated[Path | None, unset("none", "DIR")] = None,
     detector: Annotated[bool, arg(help_behavior_hint="(default: use it)")] = True,
     picture: Annotated[Path | None, unset("none", "FILE")] = None,
 ) -> None:
@@ -123,21 +125,28 @@ def calibrate(
         write: Write the result into experiment.toml of the run.
         rules: Also fit the rules for found hands.
         also: Further data sets for the rules, of the same split, such as ge2019=FOLDER.
+        without_hands: Folder of images without any hand, for the rule of presence.
         detector: Do not use the detector for the rules; read the hands in their labelled boxes.
         picture: Image of the reliability diagram of the confidence to write.
     """
     from latent_hands.cli.sources import find_samples, parse_set
+    from latent_hands.data.readers.images import list_images
     from latent_hands.draw.figures import save_figure
     from latent_hands.draw.reliability import reliability_diagram
     from latent_hands.evaluation.calibration import calibrate as fit
-    from latent_hands.evaluation.rules import calibrate_rules
+    from latent_hands.evaluation.rules import LabelledImages, calibrate_rules
     from latent_hands.progress import progress_bars
 
+    if not rules and (also or without_hands is not None):
+        raise HandsError("--also and --without-hands give images to fit rules to: add --rules")
     result = fit(run, find_samples(data, root, split, (), limit), write)
     fitted = None
     if rules:
         named = {data: root} | dict(parse_set(text, "--also") for text in also)
         sets = [_labelled(name, folder, split, limit) for name, folder in named.items()]
+        if without_hands is not None:
+            images = {each.image: () for each in list_images([without_hands])}
+            sets.append(LabelledImages(images, True, "without hands"))
         with progress_bars() as progress:
             fitted = calibrate_rules(run, sets, result.temperature, detector, write, progress)
         if picture is not None:
