@@ -43,7 +43,7 @@ def landmarks(images: Windows) -> tuple[Tensor, Tensor]:
             found.append(bool(detected))
             if detected:
                 points.append([[p.x, p.y, p.z] for p in detected[0].landmark])
-    return reorder(torch.tensor(points), "snap", "rhd"), torch.tensor(found)
+    return reorder(torch.tensor(points), "mediapipe", "rhd"), torch.tensor(found)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def drawn(model: Model, image: WholeImage, rotations: int, cell_px: int) -> np.n
     rgb = read_rgb(image.file)
     marks = [
         Mark(
-            hand.uv_wrist_form_px,
+            hand.in_order("rhd").uv_px,
             hand.box_px,
             SIDES[hand.handedness],
             f"{hand.handedness} {hand.score or 0:.2f}",

@@ -81,7 +81,7 @@ def row(name: str, hands: Sequence[TrueHand], found: Sequence[Hand]) -> list[str
     poses = [
         Found(
             each.handedness,
-            np.asarray(each.uv_wrist_form_px),
+            np.asarray(each.in_order("rhd").uv_px),
             np.asarray(each.pose),
             float("nan") if each.palm_mm is None else float(each.palm_mm[2]) / each.bone_mm,
         )

@@ -31,7 +31,9 @@ def film(model: Model, truth: list[Sequence_], path: Path) -> str:
 def drawn(image: np.ndarray, hands: Sequence[Hand]) -> np.ndarray:
     """Draw followed hands: joints, box, side and number."""
     marks = [
-        Mark(hand.uv_wrist_form_px, hand.box_px, SIDES[hand.handedness], f"{hand.handedness} {hand.track}")
+        Mark(
+            hand.in_order("rhd").uv_px, hand.box_px, SIDES[hand.handedness], f"{hand.handedness} {hand.track}"
+        )
         for hand in hands
     ]
     height, width = image.shape[:2]

@@ -88,7 +88,7 @@ def series(hands: Sequence[Sequence[Hand]], truth: Sequence_) -> Series:
 def frame_by_frame(model: Model, truth: Sequence_) -> list[list[Hand]]:
     """Find the hand in every frame for itself."""
     given = {"handedness": truth.samples[0].side, "bone_mm": truth.bone_mm, "K": truth.samples[0].K}
-    return [model.find(read_rgb(sample.image), most=2, **given) for sample in truth.samples]
+    return [model.find(read_rgb(sample.image), max_hands=2, **given) for sample in truth.samples]
 
 
 def followed(model: Model, truth: Sequence_) -> list[list[Step]]:

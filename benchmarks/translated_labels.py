@@ -45,10 +45,10 @@ def translated(hands: Sequence[dict[str, Any]], cameras: Sequence[np.ndarray]) -
         for hand, uv_px, K in zip(hands, measured, cameras, strict=True)
     ]
     right = torch.tensor([hand["handedness"] == "right" for hand in hands])
-    joints = torch.tensor(reorder(np.array(placed), "snap", "rhd"))
+    joints = torch.tensor(reorder(np.array(placed), "mediapipe", "rhd"))
     moved = translate_labels(joints, SOURCE, TARGET, right)
     for before, after, uv_px, K in zip(placed, moved.double().numpy(), measured, cameras, strict=True):
-        xyz_mm = reorder(after, "rhd", "snap")
+        xyz_mm = reorder(after, "rhd", "mediapipe")
         off_px = uv_px - project(before, K)
         error = np.linalg.norm(off_px, axis=1).mean() / box_of(uv_px)[2:].max()
         yield Label(xyz_mm, project(xyz_mm, K) + off_px, float(error))

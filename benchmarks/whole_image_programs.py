@@ -38,9 +38,9 @@ def mediapipe_hands(mediapipe: MediaPipe, file: Path) -> tuple[list[Found], Spen
     hands = []
     for hand in answer["hands"]:
         uv_px, world_mm = (np.array(hand[key], np.float32) for key in ("uv_px", "world_mm"))
-        pose = to_palm(torch.from_numpy(reorder(world_mm, "snap", "rhd")))
+        pose = to_palm(torch.from_numpy(reorder(world_mm, "mediapipe", "rhd")))
         pose = (pose - pose[:1]).numpy()
-        hands.append(Found(hand["handedness"], reorder(uv_px, "snap", "rhd"), pose))
+        hands.append(Found(hand["handedness"], reorder(uv_px, "mediapipe", "rhd"), pose))
     return hands, Spent(answer["seconds"], answer["processor_seconds"])
 
 
@@ -56,7 +56,7 @@ def our_hands(model: Model, file: Path, **given: Any) -> tuple[list[Found], Spen
     found = [
         Found(
             hand.handedness,
-            np.asarray(hand.uv_wrist_form_px, np.float32),
+            np.asarray(hand.in_order("rhd").uv_px, np.float32),
             np.asarray(hand.pose, np.float32),
             float("nan") if hand.palm_mm is None else float(hand.palm_mm[2]) / hand.bone_mm,
         )

@@ -83,7 +83,7 @@ def write_freihand(root: Path, samples: list[Sample]) -> Path:
 
 
 def write_freihand_labels(root: Path, samples: list[Sample]) -> None:
-    xyz_m = [reorder(sample.xyz_mm, "rhd", "snap") / 1000 for sample in samples]
+    xyz_m = [reorder(sample.xyz_mm, "rhd", "mediapipe") / 1000 for sample in samples]
     for key, arrays in (("xyz", xyz_m), ("K", [sample.K for sample in samples])):
         text = json.dumps([np.asarray(array, float).tolist() for array in arrays])
         (root / f"evaluation_{key}.json").write_text(text)
@@ -100,7 +100,8 @@ def write_ge2019(root: Path, samples: list[Sample]) -> Path:
 
 def write_ge2019_labels(root: Path, samples: list[Sample]) -> None:
     savemat(
-        root / "pose_gt.mat", {"pose_gt": np.stack([reorder(s.xyz_mm, "rhd", "snap") / 10 for s in samples])}
+        root / "pose_gt.mat",
+        {"pose_gt": np.stack([reorder(s.xyz_mm, "rhd", "mediapipe") / 10 for s in samples])},
     )
     camera = np.array([[s.K[0, 0], s.K[1, 1], s.K[0, 2], s.K[1, 2]] for s in samples])
     savemat(

@@ -47,7 +47,7 @@ def test_bvh_has_a_file_for_each_hand(clip: Path, tmp_path: Path, capsys):
     assert all(hand["fit_error_mm"] < 1 for hand in report["hands"])
     assert all("Frames: 3\nFrame Time: 0.04000000\n" in file.read_text() for file in files)
     one = tmp_path / "one.bvh"
-    assert main(["animate", str(clip), str(one), "--least", "3"]) == 0
+    assert main(["animate", str(clip), str(one), "--min-frames", "3"]) == 0
     assert one.read_text().startswith("HIERARCHY\nROOT left_hand\n")
 
 

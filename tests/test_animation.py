@@ -151,8 +151,8 @@ def test_joints_for_robots_are_those_that_dex_retargeting_computes(tmp_path: Pat
         np.testing.assert_allclose(mano_m, wanted, atol=1e-9)
         np.testing.assert_allclose(joints_m[0] + mano_m @ rotation.T, joints_m, atol=1e-9)
     # The order is wrist, then thumb to little finger from base to tip, and the unit metres.
-    snap = [JOINTS[ORDERS["snap"].places.index(i)] for i in range(21)]
-    assert (snap[0], snap[4], snap[8], snap[20]) == ("wrist", "thumb_tip", "index_tip", "little_tip")
+    listed = [JOINTS[ORDERS["mediapipe"].places.index(i)] for i in range(21)]
+    assert (listed[0], listed[4], listed[8], listed[20]) == ("wrist", "thumb_tip", "index_tip", "little_tip")
     assert 0.05 < np.linalg.norm(file["mano_m"][0, :, 9], axis=-1).mean() < 0.13
     assert file["present"][0].tolist() == [False] + [True] * 4 + [False] * 8
     assert file["angles_deg"].shape == (1, 13, 22) == (1, 13, len(file["angle_names"]))

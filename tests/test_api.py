@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 import jaxtyping
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from painted_hands import painted_hands
@@ -21,7 +22,6 @@ from tiny_hands import TINY
 from tiny_models import ESTIMATION, SYNTHESIS, noise_image, tiny_model
 
 import latent_hands as lh
-from latent_hands import api
 from latent_hands.data import READERS
 from latent_hands.data.export.exporting import Exported
 from latent_hands.evaluation.scoring import score_run
@@ -77,8 +77,9 @@ def inner_types(hint: Any) -> Iterator[type]:
 
 def test_help_names_every_score(tmp_path: Path):
     scores = lh.evaluate(tiny_model(ESTIMATION), painted_hands(tmp_path, 3))
-    named = set(re.findall(r"\w+", inspect.getdoc(lh.evaluate) or ""))
-    assert {key.removesuffix("_interval") for key in scores} <= named
+    named = set(re.findall(r"\w+", inspect.getdoc(lh.Scores) or ""))
+    assert set(scores) <= set(get_type_hints(lh.Scores))
+    assert {key.removesuffix("_interval") for key in get_type_hints(lh.Scores)} <= named
 
 
 def test_completion_lists_no_step_of_a_prediction():
@@ -154,15 +155,44 @@ class AnyOutputWhereNoneIsWritten(doctest.OutputChecker):
         return not want or super().check_output(want, got, optionflags)
 
 
-@pytest.mark.parametrize("module", [lh, api], ids=["help", "functions"])
 @pytest.mark.usefixtures("as_users_run")
-def test_examples_run(module: object):
-    scope = {"lh": lh}
+def test_examples_of_the_help_page_run():
+    examples = doctest.DocTestFinder().find(lh, extraglobs={"lh": lh})
+    assert run_examples(examples) > 0
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_every_public_function_has_examples_that_run(tmp_path: Path):
+    pytest.importorskip("onnx")
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    photo = "docs/pictures/hand.png"
+    model = lh.load("estimation", "cpu")
+    samples = [replace(each, convention="rhd") for each in painted_hands(tmp_path, 32)]
+    scope = {"lh": lh, "PIL": PIL, "photo": photo, "samples": samples, "model": model}
+    scope |= {"hand": model.estimate(photo), "synthesis": lh.load("synthesis", "cpu")}
+    lacking = []
+    for name, thing in public_functions():
+        examples = [e for e in doctest.DocTestFinder().find(thing, name, module=False) if e.examples]
+        run_examples([doctest.DocTest(e.examples, {**scope}, e.name, None, None, None) for e in examples])
+        lacking += [] if examples else [name]
+    assert not lacking
+
+
+def public_functions() -> Iterator[tuple[str, Any]]:
+    """Yield the functions of `lh`, and the methods of a model that predict, recombine or follow hands."""
+    yield from ((name, each) for name in lh.__all__ if inspect.isfunction(each := getattr(lh, name)))
+    yield "Hand.in_order", lh.Hand.in_order
+    for name in ("find", "estimate", "follow", "synthesise", "transfer", "swap", "walk", "rotate"):
+        yield f"Model.{name}", getattr(lh.Model, name)
+
+
+def run_examples(examples: list[doctest.DocTest]) -> int:
+    """Run examples, and return how many there were."""
     runner = doctest.DocTestRunner(AnyOutputWhereNoneIsWritten())
-    for example in doctest.DocTestFinder().find(module, extraglobs=scope):
+    for example in examples:
         runner.run(example)
-    assert runner.tries > 0
     assert runner.failures == 0
+    return runner.tries
 
 
 @pytest.mark.parametrize(

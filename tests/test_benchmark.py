@@ -109,7 +109,7 @@ def test_ho3d_has_the_given_wrist_in_the_axes_of_opengl(ho3d, run, tmp_path):
     np.testing.assert_allclose(xyz[:, 0], [[0.01, 0.02, -0.4]] * COUNT, atol=1e-5)
 
 
-@pytest.mark.parametrize(("protocol", "order"), [("freihand", "snap"), ("ho3d", "mano")])
+@pytest.mark.parametrize(("protocol", "order"), [("freihand", "mediapipe"), ("ho3d", "mano")])
 def test_submitted_joints_are_those_of_the_camera_frame(protocol, order):
     xyz_mm = RNG.normal(0, 100, (2, 21, 3)).astype(np.float32)
     back = reorder(BENCHMARKS[protocol].submitted(xyz_mm) * 1000, order, "rhd")

@@ -83,7 +83,7 @@ def with_palm(sample):
 
 
 def backwards(sample):
-    """Reverse every finger: RHD's order becomes snap, and snap becomes RHD's."""
+    """Reverse every finger: RHD's order becomes that of MediaPipe, and back."""
     places = [0, *(tip + 3 - i for tip in range(1, 21, 4) for i in range(4))]
     return replace(sample, xyz_mm=sample.xyz_mm[places], uv_px=sample.uv_px[places])
 

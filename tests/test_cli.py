@@ -78,7 +78,7 @@ def test_runs_are_made_from_runs(runs: Path, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_convention_is_fitted_to_points(tmp_path: Path, capsys: pytest.CaptureFixture):
-    np.save(tmp_path / "points.npy", reorder(mean_hand()[:4, :21], "rhd", "snap"))
+    np.save(tmp_path / "points.npy", reorder(mean_hand()[:4, :21], "rhd", "mediapipe"))
     fit = ["conventions", "fit", "--data", "mine", "--root", str(tmp_path / "points.npy"), "--penalty", "1"]
     assert main(fit) == 0
     comments, table = capsys.readouterr().out.split("\n\n", 1)

@@ -24,13 +24,17 @@ def write(tmp_path):
 def test_a_plain_coco_file_gives_2d_joints(content, write):
     (sample,) = open_data("coco", write(content), "training")
     assert (sample.name, sample.side, sample.xyz_mm, sample.K) == ("photo", None, None, None)
-    uv_px = reorder(sample.uv_px, "rhd", "snap")
+    uv_px = reorder(sample.uv_px, "rhd", "mediapipe")
     np.testing.assert_array_equal(np.delete(uv_px, 1, 0), np.delete(UV_PX, 1, 0))
     for mask in (sample.visible, sample.labelled):
-        assert reorder(mask[:, None], "rhd", "snap").ravel().tolist() == [True, False, *[True] * 19]
+        assert reorder(mask[:, None], "rhd", "mediapipe").ravel().tolist() == [True, False, *[True] * 19]
     windows = build_windows([sample], window_px=16)
     known = ~windows.uv_px.isnan().any(dim=-1)
-    assert reorder(known[0, :, None].numpy(), "rhd", "snap").ravel().tolist() == [True, False, *[True] * 19]
+    assert reorder(known[0, :, None].numpy(), "rhd", "mediapipe").ravel().tolist() == [
+        True,
+        False,
+        *[True] * 19,
+    ]
 
 
 XYZ_MM = np.column_stack([UV_PX - 32, np.full(21, 500.0)]).tolist()
@@ -40,7 +44,7 @@ K = [[500.0, 0, 32], [0, 500, 32], [0, 0, 1]]
 def test_3d_joints_are_read_without_a_camera(content, write):
     content["annotations"][0]["xyz_mm"] = XYZ_MM
     (sample,) = open_data("coco", write(content), "training")
-    np.testing.assert_array_equal(reorder(sample.xyz_mm, "rhd", "snap"), np.float32(XYZ_MM))
+    np.testing.assert_array_equal(reorder(sample.xyz_mm, "rhd", "mediapipe"), np.float32(XYZ_MM))
     assert sample.K is None
 
 
@@ -48,7 +52,7 @@ def test_without_keypoints_the_3d_joints_are_projected(content, write):
     content["annotations"][0] |= {"xyz_mm": XYZ_MM, "K": K}
     del content["annotations"][0]["keypoints"]
     (sample,) = open_data("coco", write(content), "training")
-    np.testing.assert_allclose(reorder(sample.uv_px, "rhd", "snap"), UV_PX, atol=1e-3)
+    np.testing.assert_allclose(reorder(sample.uv_px, "rhd", "mediapipe"), UV_PX, atol=1e-3)
     assert sample.visible.all()
 
 

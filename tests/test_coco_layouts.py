@@ -126,7 +126,7 @@ def test_the_hands_of_whole_bodies_are_read(content, write, caplog):
         ("photo-left", "left"),
         ("photo-right", "right"),
     ]
-    np.testing.assert_array_equal(reorder(samples[0].uv_px, "rhd", "snap"), UV_PX)
+    np.testing.assert_array_equal(reorder(samples[0].uv_px, "rhd", "mediapipe"), UV_PX)
     assert "left out 2 hands of 2 persons" in caplog.text
 
 
@@ -158,7 +158,7 @@ def test_joints_outside_the_image_are_invisible_and_counted(content, write, capl
     content["annotations"][0]["keypoints"] = keypoints.ravel().tolist()
     (sample,) = open_data("coco", write(content), "training")
     expected = ~np.isin(np.arange(21), [3, 8, 20])
-    np.testing.assert_array_equal(reorder(sample.visible[:, None], "rhd", "snap").ravel(), expected)
+    np.testing.assert_array_equal(reorder(sample.visible[:, None], "rhd", "mediapipe").ravel(), expected)
     assert sample.labelled is None
     assert "3 of 21 visible joints lie outside their images; they count as invisible" in caplog.text
 

@@ -58,7 +58,7 @@ def test_nothing_is_wrong_with_right_hands(labels):
 def test_few_hands_are_enough(count):
     few = labels_of([(sample.name, sample, SIZE_PX) for sample in posed_hands(count, seed=4)])
     assert wrong(few) == {}
-    assert set(wrong(in_order(few, "snap"))) == {"order"}
+    assert set(wrong(in_order(few, "mediapipe"))) == {"order"}
     assert set(wrong(with_palm(few))) == {"root"}
 
 
@@ -203,7 +203,7 @@ def test_palm_and_wrist_are_distinguished(labels):
 
 
 def test_several_mistakes_are_named_at_once(labels):
-    bad = in_order(with_palm(labels), "snap")
+    bad = in_order(with_palm(labels), "mediapipe")
     bad = replace(bad, xyz_mm=bad.xyz_mm[..., [1, 0, 2]] / 1000, K=times(bad.K, 2))
     assert set(wrong(bad)) == {"order", "unit", "root", "axes", "camera"}
 
@@ -267,7 +267,7 @@ def test_nothing_is_wrong_with_real_hands_until_they_are_changed(name, size_px):
     assert wrong(labels) == {}
     assert diagnose(labels)[1] == []
     assert set(wrong(replace(labels, xyz_mm=labels.xyz_mm / 1000))) == {"unit"}
-    assert set(wrong(in_order(labels, "snap"))) == {"order"}
+    assert set(wrong(in_order(labels, "mediapipe"))) == {"order"}
     assert set(wrong(with_palm(labels))) == {"root"}
     assert set(wrong(replace(labels, left=~labels.left))) == {"side"}
     assert set(wrong(replace(labels, K=times(labels.K, 0.5)))) == {"camera"}

@@ -46,14 +46,14 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_given_facts_reach_the_model(run, found, photos, tmp_path):
     calls = found(2)
-    facts = ["--handedness", "right", "--bone-mm", "44", "--focal-px", "90", "--most", "12"]
+    facts = ["--handedness", "right", "--bone-mm", "44", "--focal-px", "90", "--max-hands", "12"]
     facts += ["--rotations", "2", "--draws", "4"]
     boxes = ["--box", BOX, "--box=-3,-2,30,30"]
     assert estimate(run, photos / "0.png", "--out", tmp_path / "out", *facts, *boxes) == 0
     (call,) = calls
     assert call["boxes"] == [(10, 6, 44, 40), (-3, -2, 30, 30)]
     assert (call["handedness"], call["bone_mm"], call["rotations"], call["draws"]) == ("right", 44, 2, 4)
-    assert (call["focal_px"], call["most"]) == (90, 12)
+    assert (call["focal_px"], call["max_hands"]) == (90, 12)
 
 
 def test_a_box_is_read_without_a_detector(run, photos, tmp_path, capsys):
@@ -109,7 +109,7 @@ def test_a_file_of_boxes_gives_boxes_and_sides(run, found, photos, tmp_path, cap
         (["--handedness", "Left"], 'unknown handedness "Left"; did you mean "left"'),
         (["--rotations", "100000"], "--rotations is 100000; it must be between 1 and 64"),
         (["--rotations", "0"], "--rotations is 0"),
-        (["--most", "0"], "--most is 0; it must be at least 1"),
+        (["--max-hands", "0"], "--max-hands is 0; it must be at least 1"),
         (["--draws", "1"], "--draws is 1; it must be 0, or between 2 and 1000"),
         (["--draws", "-3"], "--draws is -3"),
         (["--draws", "100000"], "--draws is 100000"),

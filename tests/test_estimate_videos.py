@@ -223,10 +223,10 @@ def test_a_model_that_measures_places_follows_hands(followed_by_model, tmp_path)
     """The frames, their times and the facts reach `Model.follow`, and a camera is filtered online."""
     calls, model = followed_by_model
     frames = [Frame(noise_image(64, 80, seed), seed / 5) for seed in range(3)]
-    given = Given(handedness="left", bone_mm=44.0, focal_px=90.0, most=5)
+    given = Given(handedness="left", bone_mm=44.0, focal_px=90.0, max_hands=5)
     assert len(list(estimate_videos.follow(model, iter(frames), given, "online"))) == 3
     (call,) = calls
     assert call["seconds"] == [0.0, 0.2, 0.4]
-    facts = (call["handedness"], call["bone_mm"], call["focal_px"], call["smooth"], call["most"])
+    facts = (call["handedness"], call["bone_mm"], call["focal_px"], call["smooth"], call["max_hands"])
     assert facts == ("left", 44.0, 90.0, "online", 5)
     assert list(estimate_videos.follow(model, iter([]), given, "online")) == []

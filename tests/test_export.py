@@ -123,7 +123,9 @@ def test_coco_names_its_joints(painted, tmp_path):
     (category,) = content["categories"]
     assert category["keypoints"] == list(KEYPOINTS)
     wrist, *tips = (KEYPOINTS.index(name) for name in ("wrist", "thumb4", "pinky_finger4"))
-    assert [JOINTS[order] for order in reorder(np.arange(21)[:, None], "rhd", "snap")[[wrist, *tips], 0]] == [
+    assert [
+        JOINTS[order] for order in reorder(np.arange(21)[:, None], "rhd", "mediapipe")[[wrist, *tips], 0]
+    ] == [
         "wrist",
         "thumb_tip",
         "little_tip",
@@ -135,7 +137,9 @@ def test_coco_names_its_joints(painted, tmp_path):
         keypoints = np.float32(label["keypoints"]).reshape(21, 3)
         uvw = np.float32(label["xyz_mm"]) @ np.float32(label["K"]).T
         np.testing.assert_allclose(keypoints[:, :2], uvw[:, :2] / uvw[:, 2:], atol=1e-3)
-        np.testing.assert_array_equal(reorder(keypoints, "snap", "rhd")[:, 2], np.where(sample.visible, 2, 1))
+        np.testing.assert_array_equal(
+            reorder(keypoints, "mediapipe", "rhd")[:, 2], np.where(sample.visible, 2, 1)
+        )
         assert (image["width"], image["height"], label["num_keypoints"]) == (240, 200, 21)
         x, y, width, height = label["bbox"]
         assert 0 <= x < x + width <= 239

@@ -67,9 +67,9 @@ def test_given_boxes_and_sides_take_precedence(model, image):
 
 def test_most_keeps_the_best(model, image):
     model.detector = Found(detection(BOX), detection(OTHER, score=0.7))
-    assert [hand.score for hand in model.find(image, most=1)] == [0.9]
-    with pytest.raises(HandsError, match="most is 0"):
-        model.find(image, most=0)
+    assert [hand.score for hand in model.find(image, max_hands=1)] == [0.9]
+    with pytest.raises(HandsError, match="max_hands is 0"):
+        model.find(image, max_hands=0)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_hands_are_detected_only_at_the_start_every_tenth_frame_and_when_lost(ru
 def test_at_most_so_many_hands_are_followed(run):
     world = World([(True_(60), True_(160), True_(260))] * 3)
     assert [len(hands) for hands in run(world)] == [2, 2, 2]
-    assert [len(hands) for hands in run(world, most=3)] == [3, 3, 3]
+    assert [len(hands) for hands in run(world, max_hands=3)] == [3, 3, 3]
 
 
 @pytest.mark.parametrize("detected", [0.2, 0.45, 0.55, 0.8])

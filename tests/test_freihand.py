@@ -46,7 +46,7 @@ def test_four_images_share_a_label_in_training(root, labels, split, versions):
     for i, sample in enumerate(samples):
         xyz, K = labels["xyz"][i % LABELS], labels["K"][i % LABELS]
         assert (sample.side, sample.root, sample.visible.all()) == ("right", "wrist", True)
-        np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "snap"), 1000 * xyz, rtol=1e-5)
+        np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "mediapipe"), 1000 * xyz, rtol=1e-5)
         np.testing.assert_array_equal(sample.K, K.astype(np.float32))
         uvw = sample.xyz_mm @ K.T
         np.testing.assert_allclose(sample.uv_px, uvw[:, :2] / uvw[:, 2:], rtol=1e-4)

@@ -35,10 +35,10 @@ def test_labels_are_in_millimetres_and_the_camera_is_that_of_the_crop(root):
     assert [s.name for s in samples] == ["00000", "00001"]
     for sample, cm, (fx, fy, u0, v0), (x, y, w, h) in zip(samples, xyz_cm, CAMERA, BOX, strict=True):
         assert (sample.side, sample.root, sample.visible.all()) == ("left", "wrist", True)
-        np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "snap"), 10 * cm, rtol=1e-6)
+        np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "mediapipe"), 10 * cm, rtol=1e-6)
         uv_px = np.stack([fx * cm[:, 0] / cm[:, 2] + u0, fy * cm[:, 1] / cm[:, 2] + v0], axis=1)
         crop_px = (uv_px - [x, y]) * 256 / [w, h]
-        np.testing.assert_allclose(reorder(sample.uv_px, "rhd", "snap"), crop_px, atol=1e-2)
+        np.testing.assert_allclose(reorder(sample.uv_px, "rhd", "mediapipe"), crop_px, atol=1e-2)
     assert len(open_data("ge2019", root, "evaluation", limit=1)) == 1
 
 

@@ -9,7 +9,7 @@ from tiny_models import ESTIMATION, noise_image, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import box_of_joints
-from latent_hands.hand.skeleton import JOINTS
+from latent_hands.hand.skeleton import JOINTS, ORDERS
 from latent_hands.predictor import Hand, Photo
 
 K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
@@ -70,12 +70,27 @@ def test_a_hand_prints_as_one_line(hand):
     assert "confidence" not in repr(dataclasses.replace(hand, confidence=None))
 
 
+def test_joints_in_another_order_are_the_same_joints_with_the_wrist(hand):
+    hand = found(hand)
+    for order in ORDERS:
+        joints = hand.in_order(order)
+        assert sorted(joints.names) == sorted(JOINTS)
+        at = {name: i for i, name in enumerate(joints.names)}
+        assert (joints.xyz_mm[at["wrist"]] == hand.wrist_mm).all()
+        for place, name in list(enumerate(JOINTS))[1:]:
+            assert (joints.xyz_mm[at[name]] == hand.xyz_mm[place]).all()
+            assert (joints.uv_px[at[name]] == hand.uv_px[place]).all()
+            assert (joints.camera_xyz_mm[at[name]] == hand.camera_xyz_mm[place]).all()
+    assert dataclasses.replace(hand, palm_mm=None).in_order().camera_xyz_mm is None
+    with pytest.raises(HandsError, match='unknown joint order "mediapip"'):
+        hand.in_order("mediapip")
+
+
 def test_the_box_is_that_of_the_joints_with_the_wrist(hand):
-    assert hand.box_px == box_of_joints(hand.uv_wrist_form_px)
+    uv_px = hand.in_order("rhd").uv_px
+    assert hand.box_px == box_of_joints(uv_px)
     x, y, width, height = hand.box_px
-    inside = (hand.uv_wrist_form_px + 0.5 >= (x, y)) & (
-        hand.uv_wrist_form_px + 0.5 <= (x + width, y + height)
-    )
+    inside = (uv_px + 0.5 >= (x, y)) & (uv_px + 0.5 <= (x + width, y + height))
     assert inside.mean() > 0.97  # up to rounding, the four extreme joints touch the border
     assert json.loads(hand.to_json())["box_px"] == pytest.approx(hand.box_px, abs=1e-5)
 

@@ -103,7 +103,7 @@ def test_one_hand_in_another_unit_is_named():
         check_labels(windows.with_labels(bone_mm=bone_mm))
 
 
-@pytest.mark.parametrize("order", ["stb", "snap", "mano", "interhand", "hands2017"])
+@pytest.mark.parametrize("order", ["stb", "mediapipe", "mano", "interhand", "hands2017"])
 def test_another_order_of_2d_joints_is_refused_and_reported(order, tmp_path: Path):
     Image.new("RGB", SIZE_PX).save(tmp_path / "a.png")
     bare = [replace(h, image=tmp_path / "a.png", xyz_mm=None, K=None) for h in posed_hands(24)]
@@ -116,7 +116,7 @@ def test_another_order_of_2d_joints_is_refused_and_reported(order, tmp_path: Pat
     assert problem.where == "order"
 
 
-@pytest.mark.parametrize("order", ["stb", "snap", "mano", "interhand"])
+@pytest.mark.parametrize("order", ["stb", "mediapipe", "mano", "interhand"])
 def test_another_order_of_joints_is_refused(order):
     xyz_mm = np.stack([reorder(hand.xyz_mm, "rhd", order) for hand in posed_hands(24)])
     windows = tiny_hands.windows(24).with_labels(xyz_mm=torch.from_numpy(xyz_mm))

@@ -146,7 +146,7 @@ def test_coco_is_a_data_set_that_the_reader_and_the_doctor_accept(images, hands,
     assert [sample.side for sample in samples] == ["left", "right", "right"]
     assert len({sample.name for sample in samples}) == 3
     for sample, hand in zip(samples, (hands[0], hands[1], hands[1]), strict=True):
-        np.testing.assert_allclose(sample.uv_px, hand.uv_wrist_form_px, atol=1e-3)
+        np.testing.assert_allclose(sample.uv_px, hand.in_order("rhd").uv_px, atol=1e-3)
         assert sample.convention == "rhd"
     np.testing.assert_allclose(samples[0].K, hands[0].K)
     assert samples[0].xyz_mm[0] == pytest.approx(hands[0].wrist_mm + hands[0].palm_mm, abs=1e-3)

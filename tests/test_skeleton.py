@@ -38,8 +38,8 @@ def test_stb_is_reversed_after_its_palm():
     assert reorder(native, "stb", "rhd").flatten().tolist() == [0, *range(20, 0, -1)]
 
 
-def test_snap_lists_every_finger_from_base_to_tip():
-    native = reorder(np.arange(21)[:, None], "rhd", "snap").ravel()
+def test_mediapipe_lists_every_finger_from_base_to_tip():
+    native = reorder(np.arange(21)[:, None], "rhd", "mediapipe").ravel()
     assert [JOINTS[i] for i in native[1:5]] == ["thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip"]
     assert [JOINTS[i] for i in native[-4:]] == ["little_mcp", "little_pip", "little_dip", "little_tip"]
 
@@ -70,7 +70,7 @@ def test_an_order_is_registered_in_one_place(monkeypatch):
     register_order("tips-first", [20, *range(20)], "tips first")
     points = np.arange(21)[:, None]
     assert reorder(points, "rhd", "tips-first").ravel().tolist() == [*range(1, 21), 0]
-    assert (reorder(reorder(points, "tips-first", "snap"), "snap", "tips-first") == points).all()
+    assert (reorder(reorder(points, "tips-first", "mediapipe"), "mediapipe", "tips-first") == points).all()
     with pytest.raises(HandsError, match='"tips-first" is already registered'):
         register_order("tips-first", range(21))
     with pytest.raises(HandsError, match="permutation of 0 to 20"):
@@ -78,9 +78,11 @@ def test_an_order_is_registered_in_one_place(monkeypatch):
 
 
 def test_unknown_orders_and_wrong_shapes_are_named():
-    with pytest.raises(HandsError, match='did you mean "snap"'):
-        reorder(np.zeros((21, 3)), "snpa", "rhd")
-    with pytest.raises(HandsError, match=r"snap \(FreiHAND, Ge et al. \(2019\), MediaPipe, COCO: wrist"):
-        reorder(np.zeros((21, 3)), "rhd", "mediapipe")
+    with pytest.raises(HandsError, match='did you mean "mediapipe"'):
+        reorder(np.zeros((21, 3)), "mediapip", "rhd")
+    with pytest.raises(HandsError, match=r"mediapipe \(FreiHAND, Ge et al. \(2019\), MediaPipe, COCO: wrist"):
+        reorder(np.zeros((21, 3)), "rhd", "mediapip")
+    with pytest.raises(HandsError, match='"snap" was renamed: use "mediapipe"'):
+        reorder(np.zeros((21, 3)), "rhd", "snap")
     with pytest.raises(HandsError, match=r"\(20, 3\)"):
-        reorder(np.zeros((20, 3)), "snap", "rhd")
+        reorder(np.zeros((20, 3)), "mediapipe", "rhd")

@@ -28,7 +28,9 @@ from latent_hands.studies.sampling.synthetic_set import SynthesisPlan, count_ima
 
 EVERYTHING = 1e9
 """A distance in mm that no reread pose exceeds."""
-SMALL = Request(count=5, evaluation_count=2, seed=3, poses_per_scene=2, most_mm=EVERYTHING, poses="prior")
+SMALL = Request(
+    count=5, evaluation_count=2, seed=3, poses_per_scene=2, max_reread_mm=EVERYTHING, poses="prior"
+)
 ABOUT = {"run": "tiny", "weights": "0" * 16}
 
 
@@ -105,7 +107,12 @@ def test_images_whose_pose_is_not_reread_are_dropped(root: Path, tmp_path: Path,
     errors = sorted(sample.factors["reread_mm"] for sample in open_data("rendered", root, "training"))
     limit = errors[2]
     make_set(
-        tmp_path / "set", tiny_model(SYNTHESIS), replace(SMALL, most_mm=limit), (), ABOUT, progress=False
+        tmp_path / "set",
+        tiny_model(SYNTHESIS),
+        replace(SMALL, max_reread_mm=limit),
+        (),
+        ABOUT,
+        progress=False,
     )
     samples = [
         s for split in ("training", "evaluation") for s in open_data("rendered", tmp_path / "set", split)
@@ -118,9 +125,14 @@ def test_images_whose_pose_is_not_reread_are_dropped(root: Path, tmp_path: Path,
 
 
 def test_a_run_that_rereads_nothing_is_named(tmp_path: Path):
-    with pytest.raises(HandsError, match=r"scene 0, training: .*raise --most-mm"):
+    with pytest.raises(HandsError, match=r"scene 0, training: .*raise --max-reread-mm"):
         make_set(
-            tmp_path / "set", tiny_model(SYNTHESIS), replace(SMALL, most_mm=1e-6), (), ABOUT, progress=False
+            tmp_path / "set",
+            tiny_model(SYNTHESIS),
+            replace(SMALL, max_reread_mm=1e-6),
+            (),
+            ABOUT,
+            progress=False,
         )
 
 
@@ -169,7 +181,16 @@ def test_the_hand_fills_its_crop_by_the_rule_that_cuts_it():
 
 def test_the_command_prints_how_many_were_dropped(tmp_path: Path, capsys: pytest.CaptureFixture):
     run = str(tiny_run(tmp_path / "run", SYNTHESIS))
-    make = ["synthesise-set", str(tmp_path / "set"), "--run", run, "--count", "2", "--most-mm", "100000"]
+    make = [
+        "synthesise-set",
+        str(tmp_path / "set"),
+        "--run",
+        run,
+        "--count",
+        "2",
+        "--max-reread-mm",
+        "100000",
+    ]
     assert main(make) == 0
     assert "set: 2 images; 0 of 2 were dropped" in capsys.readouterr().out
     assert main([*make, "--poses", "labels"]) == 2

@@ -2,14 +2,14 @@
 
 Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
 
-    estimate       load, models, live, Model, Hand, Photo, Live, JOINTS, reorder
+    estimate       load, models, live, Model, Hand, OrderedJoints, Photo, Live, JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands, BoxLabel
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
     synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
                    Sampled, fit_latents, LatentMixture
     data           Sample, open_data, data_sets, check, Report, export, Exported, render, Variety
-    train          experiment, experiments, train, fine_tune, Experiment
-    evaluate       evaluate, render_counterfactual, read_counterfactual, Counterfactuals
+    train          experiment, experiments, train, fine_tune, Experiment, TuningScores
+    evaluate       evaluate, Scores, render_counterfactual, read_counterfactual, Counterfactuals
     export         export_model, Model.save, latent_hands.lite
     extend         extend
     errors         HandsError: one line that says what is wrong, what is legal, and what to do
@@ -36,6 +36,8 @@ array of bytes (height, width, 3), or a labelled sample.
 >>> hand.xyz_mm.shape, hand.camera_xyz_mm.shape, hand.uv_px.shape     # mm from the palm, mm in space, pixels
 ((21, 3), (21, 3), (21, 2))
 >>> tip_mm = hand.xyz_mm[lh.JOINTS.index("index_tip")]
+>>> hand.in_order("mediapipe").uv_px.shape                     # wrist first, each finger from base to tip
+(21, 2)
 >>> overlay = lh.draw_hands(photo, hands)                      # bytes (height, width, 3)
 >>> table = lh.write_hands("hands.csv", {photo: hands})        # also .json, .jsonl, .npz, a COCO folder
 >>> hand = model.estimate(samples[0], rotations=4, draws=8)    # a sample brings box, bone, camera, handedness
@@ -101,7 +103,7 @@ An experiment contains everything that decides a training. `experiments()` names
 
 Evaluate
 --------
-`evaluate` returns scores with 95 % intervals, by the protocols of the papers.
+`evaluate` returns scores with 95 % intervals, by the protocols of the papers: see `help(lh.Scores)`.
 
 >>> scores = lh.evaluate("runs/tiny", mine)
 >>> scores = lh.evaluate("estimation", "rendered", "hands", rotations=2)
@@ -144,15 +146,17 @@ if TYPE_CHECKING:
     from latent_hands.data.formats.boxes import read_boxes
     from latent_hands.data.readers.counterfactual import Counterfactuals
     from latent_hands.doctor import Report
+    from latent_hands.evaluation.scores import Scores
     from latent_hands.hand.skeleton import JOINTS, reorder
     from latent_hands.portable import export_model
     from latent_hands.predictions import ImageHands, draw_hands, read_hands, write_hands
-    from latent_hands.predictor import Hand, Model, Photo, Synthesis, Walk
+    from latent_hands.predictor import Hand, Model, OrderedJoints, Photo, Synthesis, Walk
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
     from latent_hands.rendering.variety import Variety
     from latent_hands.streaming import Live
     from latent_hands.studies.fine_tuning import fine_tune
+    from latent_hands.studies.gain import TuningScores
     from latent_hands.studies.sampling.mixture import LatentMixture
     from latent_hands.studies.sampling.own_latents import fit_latents
     from latent_hands.studies.sampling.sampled import Sampled, sample_images
@@ -171,11 +175,14 @@ __all__ = [
     "LatentMixture",
     "Live",
     "Model",
+    "OrderedJoints",
     "Photo",
     "Report",
     "Sample",
     "Sampled",
+    "Scores",
     "Synthesis",
+    "TuningScores",
     "Variety",
     "Walk",
     "__version__",
@@ -217,6 +224,8 @@ _HOMES = {
     "Live": "streaming.Live",
     "Report": "doctor.Report",
     "Sampled": "studies.sampling.sampled.Sampled",
+    "Scores": "evaluation.scores.Scores",
+    "TuningScores": "studies.gain.TuningScores",
     "Variety": "rendering.variety.Variety",
     "export": "data.export.export",
     "export_model": "portable.export_model",
@@ -230,7 +239,9 @@ _HOMES = {
     **{name: f"hand.skeleton.{name}" for name in ("JOINTS", "reorder")},
     **{name: f"predictions.{name}" for name in ("ImageHands", "draw_hands", "read_hands", "write_hands")},
     **{name: f"animation.{name}" for name in ("HandMesh", "hand_mesh", "joint_angles", "with_angles")},
-    **{name: f"predictor.{name}" for name in ("Hand", "Model", "Photo", "Synthesis", "Walk")},
+    **{
+        name: f"predictor.{name}" for name in ("Hand", "Model", "OrderedJoints", "Photo", "Synthesis", "Walk")
+    },
 }
 """The modules of the names that are not in `api`."""
 

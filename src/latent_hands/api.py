@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
-from latent_hands import data, doctor, training
+from latent_hands import doctor, training
 from latent_hands.build import build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment, packaged_experiments
 from latent_hands.configuration.options import as_options
 from latent_hands.data import READERS, Sample
+from latent_hands.data import open_data as read_data
 from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.sample import listed, with_handedness
 from latent_hands.data.store import is_store
 from latent_hands.data.windows import Windows
 from latent_hands.doctor import Report
 from latent_hands.errors import HandsError
+from latent_hands.evaluation.scores import Scores
 from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.predictor import Model, as_model
 from latent_hands.progress import Progress, shown
@@ -49,7 +51,7 @@ def live(
     handedness: str | None = None,
     bone_mm: float | None = None,
     focal_px: float | None = None,
-    most: int = 2,
+    max_hands: int = 2,
 ) -> Live:
     """Follow the hands in front of a camera: `for hands in lh.live(0): ...`.
 
@@ -62,10 +64,13 @@ def live(
             own time.
         run: a model, or what `load` accepts.
         smooth: "online" filters with the frames so far, "none" gives each frame alone.
-        handedness, bone_mm, most: as in `Model.follow`.
+        handedness, bone_mm, max_hands: as in `Model.follow`.
         focal_px: the focal length in pixels of the first frame.
 
     Raises HandsError as `load` does, and as `Live` does for a camera that is missing or busy.
+
+    >>> for hands in lh.live("clip.mp4"):                     # doctest: +SKIP
+    ...     print([(hand.track, hand.uv_px[5]) for hand in hands])
     """
     return Live(
         source,
@@ -74,7 +79,7 @@ def live(
         handedness=handedness,
         bone_mm=bone_mm,
         focal_px=focal_px,
-        most=most,
+        max_hands=max_hands,
     )
 
 
@@ -96,18 +101,21 @@ def data_sets() -> tuple[str, ...]:
     return tuple(READERS)
 
 
-def open_data(name: str, root: str | Path, split: str = "training", limit: int | None = None) -> list[Sample]:
+def open_data(data: str, root: str | Path, split: str = "training", limit: int | None = None) -> list[Sample]:
     """Read a data set from disk as a list of samples. Images are opened later, when they are needed.
 
     Args:
-        name: a name of `data_sets()`. "images" reads images without labels.
+        data: a name of `data_sets()`. "images" reads images without labels.
         root: the folder of the data set.
         split: "training" or "evaluation".
         limit: the number of samples to keep, from the first; all by default.
 
     Raises HandsError for an unknown name, and for a file that is missing or broken.
+
+    >>> lh.open_data("images", "docs/pictures", "evaluation", limit=1)[0].image.name
+    'animated.png'
     """
-    return data.open_data(name, root, split, limit)
+    return read_data(data, root, split, limit)
 
 
 def experiments() -> dict[str, str]:
@@ -144,6 +152,7 @@ def train(
     experiment: Experiment | str | Path,
     out: str | Path,
     samples: Sequence[Sample] | None = None,
+    *,
     validation: Sequence[Sample] | None = None,
     resume: bool = False,
 ) -> Model:
@@ -162,6 +171,15 @@ def train(
 
     Raises HandsError before training if the graph or the data do not fit the experiment, and during training
     if a term of the bound is not finite.
+
+    >>> short = {"epochs": 1, "batch_size": 4}
+    >>> tiny = lh.experiment(
+    ...     "demo_estimation",
+    ...     data={"crop_px": 32, "window_px": 32, "margin": 1.0},
+    ...     networks={"width": 4, "hidden": 16},
+    ...     phases={"disentangle": short, "embed_pose": short, "embed_rgb": short},
+    ... )
+    >>> trained = lh.train(tiny, "runs/tiny", samples)
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
@@ -182,41 +200,18 @@ def evaluate(
     data: Sequence[Sample] | str,
     root: str | Path | None = None,
     split: str = "evaluation",
+    *,
     rotations: int = 1,
     limit: int | None = None,
-    exact: bool = False,
+    exact_auc: bool = False,
     encoder: str | None = None,
     convention: str | None = None,
     handedness: str | None = None,
-) -> dict[str, Any]:
-    """Score a run on labelled hands, and return the scores with their 95 % intervals.
+) -> Scores:
+    """Score a run on labelled hands: errors of the joints, each with its 95 % interval.
 
-    Handedness, bone length and camera of the labels are given to the run, as in the paper. The same keys are
-    in the output of `latent-hands evaluate --json`.
-
-    Scores, each with its interval [low, high] under the same key with `_interval`. EPE (end-point error) is
-    the mean distance of the predicted joints from the true ones, relative to the palm:
-        epe_mm: EPE over the 21 joints, of which joint 0 is the palm; its median over hands is median_epe_mm.
-        epe_20_mm, epe_wrist_mm: EPE without the palm, and with the wrist in its place.
-        pa_epe_mm: EPE after Procrustes alignment (PA) of each hand.
-        epe_bone_aligned_mm: EPE with the mean bone lengths of the labels.
-        epe_composed_mm: EPE of the canonical pose, rotated by the viewpoint.
-        cpose_epe_mm: EPE of the canonical pose.
-        viewpoint_deg: mean angle between predicted and true viewpoint.
-        auc_20_50, auc_0_50: area under the curve of the share of correct joints, for thresholds from 20 or
-            0 mm to 50 mm; 1 is best.
-
-    Nested scores, each a dict with some of these keys:
-        mean_pose: the scores of the mean of the labels as the prediction for every hand.
-        in_image: scores of the joints in the image: "error" (mean distance over the side of the hand's box),
-            "error_px", "pck_10" and "pck_20" (share within 10 and 20 % of that side), "auc_0_20".
-        translated: the scores of predictions moved into the joint convention of the labels, if it differs.
-        without_camera: the scores without the camera, of a run that reads it.
-        constant: the mean offset of each joint, and the EPE without it; a diagnosis, not a score.
-
-    Further keys: "samples", "blocks" (groups of similar samples, which intervals resample), "split", "frame",
-    "rotations", "convention" (of the run), "labels_convention", and the curve "pck" with "thresholds_mm" and
-    "shares".
+    Handedness, bone length and camera of the labels are given to the run, as in the paper. `help(lh.Scores)`
+    explains the keys of the result, which are also those of `latent-hands evaluate --json`.
 
     Args:
         run: a model, the name of a shipped model, or a run folder.
@@ -225,13 +220,18 @@ def evaluate(
         split: the split of the data set.
         rotations: number of rotated crops to average for each hand.
         limit: the number of samples to keep, from the first.
-        exact: integrate AUC 20-50 from 20 mm, not from the published 21.05 mm.
+        exact_auc: integrate AUC 20-50 from 20 mm, not from the published 21.05 mm.
         encoder: the encoder that reads the images; by default one that reads rgb.
         convention: the joint convention of the labels, if the data set does not name it.
         handedness: the side of hands whose labels name none, "left" or "right".
 
     Samples without 3D joints are scored in the image ("in_image"). Raises HandsError if the run predicts no
     joints in the image there, for labels in a wrong unit, and as `open_data` does.
+
+    >>> scores = lh.evaluate("estimation", samples)
+    >>> low, high = scores["epe_mm_interval"]
+    >>> low <= scores["epe_mm"] <= high
+    True
     """
     check_limit(limit)
     model = as_model(run)
@@ -243,7 +243,7 @@ def evaluate(
         hands = open_data(data, folder, split, limit)
     if not isinstance(hands, Windows):
         hands = with_handedness(hands, handedness)
-    return score_run(model, hands, split, rotations, exact, encoder, convention)
+    return cast("Scores", score_run(model, hands, split, rotations, exact_auc, encoder, convention))
 
 
 def check(
@@ -265,6 +265,10 @@ def check(
     Returns a report: `report.problems` is empty if nothing is wrong, `report.to_json()` holds everything.
     Raises HandsError for an unknown data set, if none of its splits exists, without samples, and if `limit`
     is below 1.
+
+    >>> report = lh.check(samples)
+    >>> for problem in report.problems:
+    ...     print(problem)
     """
     check_limit(limit)
     if not isinstance(data, str):

@@ -47,7 +47,7 @@ from latent_hands.data.readers import Reader
 from latent_hands.data.readers.reading import read_each
 from latent_hands.data.sample import Sample
 from latent_hands.hand.conventions import register_convention
-from latent_hands.hand.skeleton import register_order
+from latent_hands.hand.skeleton import BONES, JOINTS, register_order, reorder
 from latent_hands.networks import DECODERS, ENCODERS, Request
 from latent_hands.paper.algorithms import Phase, Step
 from latent_hands.paper.bound import Bound, Evaluation, Feed, Objective, Term, average
@@ -56,9 +56,11 @@ from latent_hands.paper.modality import Modality, UnitGaussian
 from latent_hands.registry import Registry
 
 __all__ = [
+    "BONES",
     "DATA_SETS",
     "DECODERS",
     "ENCODERS",
+    "JOINTS",
     "LABELS",
     "LAYOUTS",
     "OBJECTIVES",
@@ -88,4 +90,5 @@ __all__ = [
     "read_each",
     "register_convention",
     "register_order",
+    "reorder",
 ]

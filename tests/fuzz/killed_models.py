@@ -65,7 +65,7 @@ def shrink_tiny(folder: Path, given: Path) -> None:
 
 def synthesise_tiny(folder: Path, given: Path) -> None:
     run = str(given / SYNTHESISER)
-    synthesise_set(folder / "set", 5, run, "prior", evaluation_count=1, poses_per_scene=2, most_mm=1e9)
+    synthesise_set(folder / "set", 5, run, "prior", evaluation_count=1, poses_per_scene=2, max_reread_mm=1e9)
 
 
 def synthesised(folder: Path) -> list[str]:

@@ -140,10 +140,12 @@ def coco_set(root: Path) -> Path:
     images, annotations = [], []
     for i, hand in enumerate(posed_hands(16)):
         Image.new("RGB", (240, 200), (90, 80, 70)).save(root / f"training/{i}.png")
-        keypoints = np.column_stack([reorder(hand.uv_px, "rhd", "snap"), np.full(21, 2)]).ravel().tolist()
+        keypoints = (
+            np.column_stack([reorder(hand.uv_px, "rhd", "mediapipe"), np.full(21, 2)]).ravel().tolist()
+        )
         images.append({"id": i, "file_name": f"{i}.png", "width": 240, "height": 200})
         own = {"side": hand.side, "K": hand.K.tolist()}
-        own["xyz_mm"] = reorder(hand.xyz_mm, "rhd", "snap").tolist()
+        own["xyz_mm"] = reorder(hand.xyz_mm, "rhd", "mediapipe").tolist()
         annotations.append({"id": i, "image_id": i, "category_id": 1, "keypoints": keypoints} | own)
     categories = [{"id": 1, "name": "hand", "keypoints": list(KEYPOINTS)}]
     content = {"images": images, "annotations": annotations, "categories": categories}

@@ -14,7 +14,7 @@ from latent_hands.hand.handedness import Handedness
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.hand.skeleton import reorder
 
-_INDEX_MCP, _MIDDLE_MCP = 5, 9  # of the order snap
+_INDEX_MCP, _MIDDLE_MCP = 5, 9  # of the order mediapipe
 OPERATOR_TO_MANO = {
     "right": np.array([[0.0, 0, -1], [-1, 0, 0], [0, 1, 0]]),
     "left": np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]]),
@@ -27,7 +27,7 @@ def write_joints(path: str | Path, clip: Clip) -> Path:
 
     * names, handedness (h): the name and the side of each hand. seconds (t): the times of the frames.
     * present (h, t): whether the hand is there. Elsewhere, its pose is interpolated or held.
-    * joints_m (h, t, 21, 3): joints of the mesh in the order SNAP, wrist first, in the camera frame, metres.
+    * joints_m (h, t, 21, 3): joints of the mesh in the order mediapipe, in the camera frame, metres.
     * mano_m (h, t, 21, 3): the same relative to the wrist, in the axes that dex-retargeting reads.
     * wrist_rotations (h, t, 3, 3): R of joints_m = wrist + mano_m @ R.T.
     * angles_deg (h, t, 22), angle_names (22): the joint angles (`articulation.ANGLES`).
@@ -38,7 +38,7 @@ def write_joints(path: str | Path, clip: Clip) -> Path:
     if path.suffix != ".npz":
         raise HandsError(f"{path} does not end in .npz")
     hands = [hand.at(clip.seconds) for hand in clip.hands]
-    joints_m = np.stack([reorder(hand.joints_m(), "rhd", "snap") for hand in hands])
+    joints_m = np.stack([reorder(hand.joints_m(), "rhd", "mediapipe") for hand in hands])
     rotations = np.stack(
         [wrist_rotations(j, hand.handedness) for j, hand in zip(joints_m, hands, strict=True)]
     )
@@ -61,7 +61,7 @@ def write_joints(path: str | Path, clip: Clip) -> Path:
 def wrist_rotations(
     joints_m: Float[np.ndarray, "t 21 3"], handedness: Handedness
 ) -> Float[np.ndarray, "t 3 3"]:
-    """Return the axes (columns) of the wrist's frame that dex-retargeting computes from joints in order SNAP.
+    """Return the axes (columns) of the wrist's frame that dex-retargeting computes from joints in this order.
 
     The frame of the palm has x from the middle knuckle to the wrist, and z in the plane of the palm, towards
     the index finger. It is then turned to the axes of MANO.

@@ -213,6 +213,7 @@ def overview() -> str:
     """Return all commands by purpose, each with the first line of its help."""
     lines = ["Latent Hands: 3D hand poses from images, and images from a hand pose and a scene.", ""]
     lines += ["usage: latent-hands COMMAND ...", ""]
+    lines += ["Begin with: latent-hands estimate photo.jpg", ""]
     for purpose, commands in GROUPS.items():
         lines += [f"{purpose}:", *_summaries(commands), ""]
     return "\n".join([*lines, OPTIONS])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import RunOption, Smooth
-from latent_hands.cli.options import BoneMm, FocalPx, Json, Most, OptionalHandedness, unset
+from latent_hands.cli.options import BoneMm, FocalPx, Json, MaxHands, OptionalHandedness, unset
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def animate(
     handedness: OptionalHandedness = None,
     bone_mm: BoneMm = None,
     focal_px: FocalPx = None,
-    most: Most = None,
+    max_hands: MaxHands = None,
     smooth: Smooth = None,
     fps: Annotated[float | None, unset("that of CLIP, or 30", "F")] = None,
-    least: Annotated[int, arg(metavar="N")] = 1,
+    min_frames: Annotated[int, arg(metavar="N")] = 1,
     limit: Annotated[int | None, unset("all", "N")] = None,
     json: Json = False,
 ) -> None:
@@ -34,7 +34,7 @@ def animate(
     $ latent-hands animate clip.mp4 hands.glb
     $ latent-hands animate photo.jpg hand.glb
     $ latent-hands estimate clip.mp4 --out results
-    $ latent-hands animate results/clip.jsonl hands.bvh --least 10
+    $ latent-hands animate results/clip.jsonl hands.bvh --min-frames 10
 
     Output: OUT, whose ending names its format, and a table of the hands with their fit errors.
 
@@ -51,7 +51,7 @@ def animate(
         out: The file to write: .glb, .bvh or .npz.
         smooth: Smoothing of the hands of a video.
         fps: Frames per second, instead of the times of the frames.
-        least: Leave out hands with fewer frames.
+        min_frames: Leave out hands with fewer frames.
         limit: Use only the first N frames.
     """
     from latent_hands.animation import clip_of
@@ -60,9 +60,9 @@ def animate(
 
     if out.suffix not in ENDINGS:
         raise HandsError(f"{out} does not end in {', '.join(ENDINGS)}; the ending names the format")
-    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth, most=most)
+    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth, max_hands=max_hands)
     images = hands_of_clip(clip, run, given, limit)
-    found = clip_of(images, fps, least)
+    found = clip_of(images, fps, min_frames)
     written = write_clip(out, found)
     if json:
         print_json({"out": [str(path) for path in written], "hands": summary(found)})
@@ -87,7 +87,7 @@ def hands_of_clip(clip: str, run: str | None, given: Any, limit: int | None) -> 
         "--handedness": given.handedness,
         "--bone-mm": given.bone_mm,
         "--focal-px": given.focal_px,
-        "--most": given.most,
+        "--max-hands": given.max_hands,
         "--smooth": given.smooth,
     }
     for option, value in options.items():

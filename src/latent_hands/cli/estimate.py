@@ -11,7 +11,7 @@ from latent_hands.cli.options import (
     FocalPx,
     Ids,
     Json,
-    Most,
+    MaxHands,
     OptionalData,
     OptionalHandedness,
     OptionalRoot,
@@ -48,7 +48,7 @@ def estimate(
     focal_px: FocalPx = None,
     rotations: Rotations = 1,
     draws: Annotated[int, arg(metavar="N")] = 16,
-    most: Most = None,
+    max_hands: MaxHands = None,
     camera: Annotated[str | None, unset("none", "DEVICE")] = None,
     smooth: Smooth = None,
     limit: Limit = None,
@@ -101,7 +101,7 @@ def estimate(
         formats: Files to write. json: one file per image. csv, npz: all hands in one file. coco: a data set.
         overlays: Do not write NAME.png and NAME.mp4, which is faster.
         panels: Also draw the 3D hands beside the image.
-        angles: Also write the joint angles in degrees (docs/animation.md), about 0.2 s per hand.
+        angles: Also write the joint angles in degrees (docs/joint_angles.md), about 0.2 s per hand.
     """
     from latent_hands.cli.estimate_images import estimate_images
     from latent_hands.cli.estimate_inputs import Given, inputs_of_samples, split_inputs, split_run, with_boxes
@@ -116,7 +116,9 @@ def estimate(
     named = (*images, *([] if camera is None else [f"camera:{camera}"]))
     if bool(named) == (data is not None):
         raise HandsError("give images, videos or a camera, or --data NAME --root DIR --ids ID ...")
-    given = Given.typed(handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles, most)
+    given = Given.typed(
+        handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles, max_hands
+    )
     outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
     if data is None:
         inputs, videos = split_inputs(named, limit, broken.append)

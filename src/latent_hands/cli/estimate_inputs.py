@@ -54,7 +54,7 @@ class Given:
         rotations, draws: as in `Model.find`.
         smooth: as in `Model.follow`; by default "offline" for videos and "online" for cameras.
         angles: whether the hands get their joint angles.
-        most: the largest number of hands that are detected.
+        max_hands: the largest number of hands that are detected.
     """
 
     handedness: str | None = None
@@ -65,7 +65,7 @@ class Given:
     draws: int = 16
     smooth: str | None = None
     angles: bool = False
-    most: int | None = None
+    max_hands: int | None = None
 
     @classmethod
     def typed(
@@ -79,7 +79,7 @@ class Given:
         draws: int,
         smooth: str | None,
         angles: bool = False,
-        most: int | None = None,
+        max_hands: int | None = None,
     ) -> "Given":
         """Return the options as they were typed. Raises HandsError for values that no image allows."""
         if box and boxes is not None:
@@ -93,17 +93,17 @@ class Given:
                 f"the focal length is {focal_px} px; it must be between 1 and {MOST_FOCAL_PX:,}, "
                 "and is usually near the longer side of the image"
             )
-        if most is not None and most < 1:
-            raise HandsError(f"--most is {most}; it must be at least 1")
+        if max_hands is not None and max_hands < 1:
+            raise HandsError(f"--max-hands is {max_hands}; it must be at least 1")
         side = None if handedness is None else check_handedness(handedness)
         bone = None if bone_mm is None else bone_of(bone_mm)
         known = side, tuple(map(parse_box, box)) or None, bone, focal_px
-        return cls(*known, rotations, draws, smooth, angles, most)
+        return cls(*known, rotations, draws, smooth, angles, max_hands)
 
     @property
     def number(self) -> dict[str, Any]:
-        """`most` as an argument of `Model.find` and `follow`, whose defaults differ; empty if not given."""
-        return {} if self.most is None else {"most": self.most}
+        """`max_hands` for `Model.find` and `follow`, whose defaults differ; empty if not given."""
+        return {} if self.max_hands is None else {"max_hands": self.max_hands}
 
     def described(self, hands: Sequence[Hand]) -> tuple[Hand, ...]:
         """Return the hands with their joint angles if these are asked for."""

@@ -45,7 +45,7 @@ def evaluate(
     split: Split = "evaluation",
     rotations: Rotations = 1,
     limit: Limit = None,
-    exact: bool = False,
+    exact_auc: bool = False,
     encoder: Annotated[str | None, unset("all that read rgb", "ARROW")] = None,
     convention: Annotated[str | None, unset("that of the data set", "NAME")] = None,
     handedness: LabelledHandedness = None,
@@ -81,14 +81,25 @@ def evaluate(
     Labels in a wrong unit are an error: see `latent-hands check`.
 
     Args:
-        exact: Integrate AUC 20-50 from 20 mm instead of 21.05 mm, the published lower limit.
+        exact_auc: Integrate AUC 20-50 from 20 mm instead of 21.05 mm, the published lower limit.
         encoder: The encoder of the run that reads the images.
         convention: The joint convention of the labels: rhd, mediapipe, mano and more
             (docs/joint_conventions.md).
     """
     from latent_hands import api
 
-    numbers = api.evaluate(run, data, root, split, rotations, limit, exact, encoder, convention, handedness)
+    numbers = api.evaluate(
+        run,
+        data,
+        root,
+        split,
+        rotations=rotations,
+        limit=limit,
+        exact_auc=exact_auc,
+        encoder=encoder,
+        convention=convention,
+        handedness=handedness,
+    )
     if json:
         print_json(numbers)
         return

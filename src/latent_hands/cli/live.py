@@ -38,7 +38,7 @@ def live(
     bone_mm: BoneMm = None,
     focal_px: FocalPx = None,
     smooth: Annotated[Literal["online", "none"], arg(metavar="{online,none}")] = "online",
-    most: Annotated[int, arg(metavar="N")] = 2,
+    max_hands: Annotated[int, arg(metavar="N")] = 2,
     record: File = None,
     json: File = None,
     window: Annotated[bool, arg(help_behavior_hint="(default: show it)")] = True,
@@ -62,7 +62,7 @@ def live(
     Args:
         source: A camera (0 is the first one, or camera:NAME), or a video file.
         smooth: Smoothing of the hands with the frames so far (online), or none.
-        most: Largest number of hands at a time.
+        max_hands: Largest number of hands at a time.
         record: Write the frames with their hands as a video, FILE.mp4.
         json: Write the hands as JSON Lines, one line per frame, FILE.jsonl (docs/outputs.md).
         window: Do not show the page.
@@ -89,7 +89,9 @@ def live(
     model = Model.load(run)
     with on_interrupt() as stop, ExitStack() as opened, progress_bars() as progress:
         options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal_px}
-        stream = opened.enter_context(Live(source, model, smooth=smooth, most=most, stop=stop, **options))
+        stream = opened.enter_context(
+            Live(source, model, smooth=smooth, max_hands=max_hands, stop=stop, **options)
+        )
         name = stream.source.name
         page = opened.enter_context(Page(port, f"Latent Hands: {name}")) if window else None
         video = None if record is None else opened.enter_context(VideoWriter(record))

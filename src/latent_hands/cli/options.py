@@ -80,7 +80,7 @@ FocalPx = Annotated[
         aliases=("--focal",),
     ),
 ]
-Most = Annotated[
+MaxHands = Annotated[
     int | None,
     unset(
         "8 in an image, 2 at a time in a video",

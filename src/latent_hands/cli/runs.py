@@ -116,10 +116,10 @@ def calibrate(
     are an error.
 
     With --rules, the command also fits the rules for the side, the presence and the confidence of found hands
-    (docs/whole_images.md). It prints how reliable the confidence is, by set: of hands as they are found, with
-    box and side given, cut by the border of the image, and with the wrong side given, which is not fitted.
-    Data sets whose names end in "-hands" must label all hands of their images,
-    because other detections count as false.
+    (docs/how_hands_are_found.md). It prints how reliable the confidence is, by set: of hands as they are
+    found, with box and side given, cut by the border of the image, and with the wrong side given, which is
+    not fitted. Data sets whose names end in "-hands" must label all hands of their images, because other
+    detections count as false.
 
     Args:
         write: Write the result into experiment.toml of the run.

@@ -29,7 +29,7 @@ def synthesise_set(
     seed: Annotated[int, arg(metavar="N")] = 0,
     evaluation_count: Annotated[int, arg(metavar="N")] = 0,
     poses_per_scene: Annotated[int, arg(metavar="N")] = 4,
-    most_mm: Annotated[float, arg(metavar="MM")] = 25.0,
+    max_reread_mm: Annotated[float, arg(metavar="MM")] = 25.0,
     json: Json = False,
 ) -> None:
     """Make a labelled data set of synthesised hands.
@@ -44,7 +44,8 @@ def synthesise_set(
     and the joint convention.
 
     The run reads each image again. If the joints that it reads differ from the requested ones by more than
-    --most-mm, the image is dropped, and another pose is drawn. A run is a lenient judge of its own images.
+    --max-reread-mm, the image is dropped, and another pose is drawn. A run is a lenient judge of its own
+    images.
 
     All hands are left hands. The camera and the size of the hand are assumed. There are no masks and no depth
     images, and tag images only if the run decodes them.
@@ -60,8 +61,8 @@ def synthesise_set(
         seed: Seed of poses and contents.
         evaluation_count: Number of evaluation images.
         poses_per_scene: Number of images that share a content.
-        most_mm: Largest mean distance in mm of the joints that the run reads from the requested ones, for a
-            bone of 40 mm.
+        max_reread_mm: Largest mean distance in mm of the joints that the run reads from the requested ones,
+            for a bone of 40 mm.
     """
     from latent_hands.cli.sources import find_samples
     from latent_hands.cli.tables import print_json
@@ -72,7 +73,7 @@ def synthesise_set(
     from latent_hands.studies.sampling.synthetic_set import count_images
 
     samples = find_samples(data, root, split, (), limit) if data else []
-    request = Request(count, evaluation_count, seed, poses_per_scene, most_mm, poses, contents)
+    request = Request(count, evaluation_count, seed, poses_per_scene, max_reread_mm, poses, contents)
     about = {
         "run": pinned(run),
         "weights": weights_checksum(run),
@@ -87,5 +88,5 @@ def synthesise_set(
     drawn = counts["images"] + counts["dropped"]
     print(
         f"{out}: {counts['images']:,} images; {counts['dropped']:,} of {drawn:,} were dropped, "
-        f"because their poses were not reread within {most_mm:g} mm"
+        f"because their poses were not reread within {max_reread_mm:g} mm"
     )

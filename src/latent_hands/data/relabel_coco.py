@@ -18,7 +18,7 @@ from latent_hands.hand.skeleton import reorder
 from latent_hands.hand.translation import translate_labels
 from latent_hands.lock import new_folder
 
-WRIST_SNAP, MIDDLE_MCP_SNAP = 0, 9
+WRIST, MIDDLE_MCP = 0, 9  # of the order mediapipe
 """Wrist and middle MCP in the order of COCO's keypoints."""
 Label = dict[str, Any]
 
@@ -70,8 +70,8 @@ def _relabelled(labels: list[Label], path: Path, convention: str) -> list[Label]
         rows = [row for row, name in enumerate(sources) if name == source]
         xyz_mm = np.array([labels[row]["xyz_mm"] for row in rows])
         right = torch.tensor([labels[row]["side"] == "right" for row in rows])
-        joints = torch.from_numpy(reorder(xyz_mm, "snap", "rhd"))
-        new_mm = reorder(translate_labels(joints, source, convention, right).numpy(), "rhd", "snap")
+        joints = torch.from_numpy(reorder(xyz_mm, "mediapipe", "rhd"))
+        new_mm = reorder(translate_labels(joints, source, convention, right).numpy(), "rhd", "mediapipe")
         for row, old, new in zip(rows, xyz_mm, new_mm, strict=True):
             moved[row] = _moved(labels[row], old, new) | {"convention": recorded(convention)}
     return moved
@@ -85,5 +85,5 @@ def _moved(label: Label, old_mm: np.ndarray, new_mm: np.ndarray) -> Label:
         keypoints[:, :2] += project(new_mm, K) - project(old_mm, K)
         moved["keypoints"] = numbers(keypoints.ravel())
     if "palm_mm" in label:
-        moved["palm_mm"] = numbers((new_mm[WRIST_SNAP] + new_mm[MIDDLE_MCP_SNAP]) / 2)
+        moved["palm_mm"] = numbers((new_mm[WRIST] + new_mm[MIDDLE_MCP]) / 2)
     return label | moved

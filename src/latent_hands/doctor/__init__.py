@@ -30,11 +30,12 @@ __all__ = ["Inspected", "Problem", "Report", "Verdict", "check", "check_set"]
 class Report:
     """The result of a check.
 
-    counts: numbers of samples, labels and joints by split.
-    verdicts: the convention that the labels follow, for each topic (order, unit, axes, root, side, ...).
-    problems: what is wrong.
-    notes: observations that are not problems.
-    inspected: the samples whose images could be read.
+    Attributes:
+        problems: what is wrong; empty if nothing is.
+        verdicts: the convention that the labels follow, for each topic (order, unit, axes, root, side, ...).
+        notes: observations that are not problems.
+        counts: numbers of samples, labels and joints by split.
+        inspected: the samples whose images could be read.
     """
 
     counts: dict[str, dict[str, Any]]

@@ -5,8 +5,8 @@
     both      ROOT/evaluation_xyz.json and ROOT/evaluation_verts.json, the published answers
 
 FreiHAND gives the camera and the length of the middle MCP-PIP bone. HO-3D gives the camera, a box, and where
-the wrist is. Answers are metres, in the order "snap" (FreiHAND) or "mano" (HO-3D). HO-3D uses the axes of
-OpenGL: x right, y up, z backward.
+the wrist is. Answers are metres, in the order "mediapipe" (FreiHAND) or "mano" (HO-3D). HO-3D uses the axes
+of OpenGL: x right, y up, z backward.
 """
 
 import io
@@ -129,7 +129,7 @@ def _ho3d_frame(root: Path, name: str) -> Frame:
 
 BENCHMARKS = Registry[Benchmark]("benchmark")
 BENCHMARKS.register(
-    "freihand", Benchmark(freihand_frames, "snap", (1.0, 1.0, 1.0), (0, 9), "camera and bone length")
+    "freihand", Benchmark(freihand_frames, "mediapipe", (1.0, 1.0, 1.0), (0, 9), "camera and bone length")
 )
 BENCHMARKS.register(
     "ho3d", Benchmark(ho3d_frames, "mano", (1.0, -1.0, -1.0), (0, 4), "camera, box and position of the wrist")

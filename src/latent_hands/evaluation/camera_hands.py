@@ -46,7 +46,7 @@ def predict_frame(
         "rotations": rotations,
         "draws": 0,
     }
-    hands = model.find(rgb, boxes=None if frame.box is None else [frame.box], most=1, **known)
+    hands = model.find(rgb, boxes=None if frame.box is None else [frame.box], max_hands=1, **known)
     found = bool(hands)
     hand = hands[0] if hands else model.find(rgb, boxes=[_middle(rgb.shape[1], rgb.shape[0])], **known)[0]
     hand = in_convention(hand, convention, frame.bone_mm)

@@ -10,7 +10,7 @@ from latent_hands.hand.proportions import MEAN_LENGTHS, RIGID
 from latent_hands.hand.skeleton import BONES, ORDERS, JointOrder
 
 LITTLE_FIRST = "little-first"
-"""The order that results if joints in STB's order are read as if in the order "snap"."""
+"""The order that results if joints in STB's order are read as if in the order "mediapipe"."""
 LIKE_A_HAND, UNLIKE_A_HAND = 0.2, 0.23
 """The largest median misfit of a set in its order, and the smallest of one in another order."""
 CLEARLY_SHORTER = 0.9

@@ -101,15 +101,17 @@ def reorder(points: Points, source: str, target: str) -> Points:
 
     Args:
         points: a numpy array or a torch tensor.
-        source: "rhd" (RHD, and this package), "stb" (STB), "snap" (MediaPipe, FreiHAND, COCO, Ge 2019),
+        source: "rhd" (RHD, and this package), "mediapipe" (MediaPipe, FreiHAND, COCO, Ge 2019), "stb" (STB),
             "interhand" (InterHand2.6M), "hands2017" (HANDS 2017, BigHand2.2M), "mano" (MANO, HO-3D), or an
             order that was registered.
         target: another one.
 
-    The order of a prediction is "rhd", with the palm in the place of the wrist (`Hand.wrist_mm`). Raises
+    For the joints of a prediction use `Hand.in_order`, because joint 0 of a prediction is the palm. Raises
     HandsError for an unknown order and for a number of joints other than 21.
 
-    >>> lh.reorder(hand.uv_wrist_form_px, "rhd", "snap")                                      # doctest: +SKIP
+    >>> thumb_tip = samples[0].xyz_mm[lh.JOINTS.index("thumb_tip")]
+    >>> bool((lh.reorder(samples[0].xyz_mm, "rhd", "mediapipe")[4] == thumb_tip).all())
+    True
     """
     native, wanted = (_order(name).places for name in (source, target))
     if points.ndim < 2 or points.shape[-2] != 21:
@@ -118,6 +120,8 @@ def reorder(points: Points, source: str, target: str) -> Points:
 
 
 def _order(name: str) -> JointOrder:
+    if name == "snap":
+        raise HandsError('the joint order "snap" was renamed: use "mediapipe"')
     if name not in ORDERS:
         legal = "; ".join(f"{known} ({order.about})" for known, order in ORDERS.items())
         raise HandsError(f'unknown joint order "{name}"; {did_you_mean(name, ORDERS)}; they are {legal}')
@@ -126,8 +130,8 @@ def _order(name: str) -> JointOrder:
 
 register_order("rhd", range(21), "RHD: wrist, then thumb to little finger, tip to base")
 register_order("stb", (0, *range(20, 0, -1)), "STB: palm, then little finger to thumb, base to tip")
-SNAP = register_order(
-    "snap",
+MEDIAPIPE = register_order(
+    "mediapipe",
     (0, *(joint for chain in FINGERS.values() for joint in chain)),
     "FreiHAND, Ge et al. (2019), MediaPipe, COCO: wrist, then thumb to little finger, base to tip",
 )

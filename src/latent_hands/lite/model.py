@@ -84,7 +84,7 @@ class LiteModel:
         bone_mm: float | None = None,
         K: np.ndarray | None = None,
         focal_px: float | None = None,
-        most: int = 8,
+        max_hands: int = 8,
     ) -> list[Hand]:
         """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
 
@@ -93,13 +93,13 @@ class LiteModel:
         """
         if self.networks.about["hands"] is None:
             raise HandsError(f"{self.networks.folder} holds a model that predicts no hands from images")
-        if most < 1:
-            raise HandsError(f"most is {most}, but must be 1 or more hands")
+        if max_hands < 1:
+            raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
         image, bone = opened(image), None if bone_mm is None else bone_of(bone_mm)
         rgb = image.rgb
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
-            found = detect(self.networks, rgb, self._least_score)[:most]
+            found = detect(self.networks, rgb, self._least_score)[:max_hands]
             candidates = detected_candidates(found, handedness, self.rules.presence)
         else:
             candidates = given_candidates(boxes, handedness, rgb)

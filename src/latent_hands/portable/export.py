@@ -51,6 +51,9 @@ def export_model(
 
     Raises HandsError without the extra `onnx`, if there is no such run, if it neither predicts hands from
     images nor writes images, for a network that ONNX cannot express, and if `out` is not empty.
+
+    >>> lh.export_model("estimation", "runs/onnx").name
+    'onnx'
     """
     import_onnx()
     if web is not None:

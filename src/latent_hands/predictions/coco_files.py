@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from latent_hands.data.export.coco import CATEGORY, INFO
 from latent_hands.data.export.image_copies import keep_image, own_suffix
@@ -17,8 +16,6 @@ from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.hand.conventions import recorded
-from latent_hands.hand.geometry import to_wrist
-from latent_hands.hand.skeleton import reorder
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
 
@@ -79,7 +76,8 @@ def annotation(
     hand: Hand, number: int, image: int, size_px: tuple[int, int], convention: str | None
 ) -> dict[str, Any]:
     """Return the annotation of a hand: its number, its image's number, and the image's (width, height)."""
-    uv_px = hand.uv_wrist_form_px
+    joints = hand.in_order("mediapipe")
+    uv_px = joints.uv_px
     inside = ((uv_px >= -0.5) & (uv_px <= np.array(size_px) - 0.5)).all(axis=1)
     keypoints = np.column_stack([uv_px, np.where(inside, VISIBLE, HIDDEN)])
     box = [round(value, 3) for value in hand.box_px]
@@ -91,12 +89,11 @@ def annotation(
         "bbox": box,
         "area": round(box[2] * box[3], 3),
         "num_keypoints": len(KEYPOINTS),
-        "keypoints": numbers(reorder(keypoints, "rhd", "snap").ravel()),
+        "keypoints": numbers(keypoints.ravel()),
         "side": hand.handedness,
     }
     sure = {"score": hand.score, "confidence": hand.confidence}
     label |= {name: round(value, 6) for name, value in sure.items() if value is not None}
-    if hand.camera_xyz_mm is not None and hand.K is not None:
-        xyz_mm = to_wrist(torch.from_numpy(hand.camera_xyz_mm)).numpy()
-        label |= {"xyz_mm": numbers(reorder(xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
+    if joints.camera_xyz_mm is not None and hand.K is not None:
+        label |= {"xyz_mm": numbers(joints.camera_xyz_mm), "K": numbers(hand.K)}
     return label if convention is None else label | {"convention": recorded(convention)}

@@ -14,7 +14,7 @@ def mark_of(hand: Hand, truth_mm: draw.Points | None = None) -> Mark:
     track = "" if hand.track is None else f" #{hand.track}"
     caption = hand.handedness + track + ("" if sure is None else f" {sure:.2f}")
     colour = draw.SIDES[hand.handedness]
-    return Mark(hand.uv_wrist_form_px, hand.box_px, colour, caption, hand.xyz_mm, truth_mm)
+    return Mark(hand.in_order("rhd").uv_px, hand.box_px, colour, caption, hand.xyz_mm, truth_mm)
 
 
 def draw_hands(
@@ -35,6 +35,9 @@ def draw_hands(
         size_px: (width, height) of the drawn image. By default its longer side has 640 to 1280 pixels.
 
     Returns bytes (height, width, 3). Raises HandsError for an image that cannot be read.
+
+    >>> overlay = lh.draw_hands(photo, model.find(photo))
+    >>> PIL.Image.fromarray(overlay).save("overlay.png")
     """
     hands = [hands] if isinstance(hands, Hand) else hands
     truths = truths_mm or [None] * len(hands)

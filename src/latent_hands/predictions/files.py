@@ -40,6 +40,9 @@ def write_hands(
 
     Raises HandsError for another ending, for an image that cannot be read, for several images in `.json`, and
     as `write_coco` does.
+
+    >>> lh.write_hands("hands.csv", {photo: model.find(photo)}).name
+    'hands.csv'
     """
     path = Path(path)
     if isinstance(images, Mapping):
@@ -70,6 +73,10 @@ def read_hands(path: str | Path) -> list[Hand]:
     """Read all hands of a .json, .jsonl or .npz file that `write_hands` or the command estimate wrote.
 
     Raises HandsError for a missing file, another ending, and other content.
+
+    >>> path = lh.write_hands("hands.npz", {photo: [hand]})
+    >>> [each.handedness for each in lh.read_hands(path)]
+    ['left']
     """
     return [hand for image in read_images(path) for hand in image.hands]
 

@@ -6,7 +6,7 @@ from latent_hands.lazy import lazily
 
 if TYPE_CHECKING:
     from latent_hands.predictor.decoded import Synthesis, Walk
-    from latent_hands.predictor.hand import Hand
+    from latent_hands.predictor.hand import Hand, OrderedJoints
     from latent_hands.predictor.model import Model, as_model
     from latent_hands.predictor.photo import Photo, photo_of, tag_of
     from latent_hands.predictor.sources import ContentReads, Source, as_photo
@@ -15,6 +15,7 @@ __all__ = [
     "ContentReads",
     "Hand",
     "Model",
+    "OrderedJoints",
     "Photo",
     "Source",
     "Synthesis",
@@ -31,6 +32,7 @@ __getattr__ = lazily(
         "ContentReads": "sources",
         "Hand": "hand",
         "Model": "model",
+        "OrderedJoints": "hand",
         "Photo": "photo",
         "Source": "sources",
         "Synthesis": "decoded",

@@ -64,7 +64,7 @@ class Settings:
     bone_mm: float | None
     K: np.ndarray | None
     focal_px: float | None
-    most: int
+    max_hands: int
 
 
 @dataclass(eq=False)
@@ -144,7 +144,7 @@ class Follower:
         unmatched = self._confirmed(found)
         self.tracks = [track for track in self.tracks if track.unseen < UNSEEN]
         begun = []
-        for each in unmatched[: max(self.settings.most - len(self.tracks), 0)]:
+        for each in unmatched[: max(self.settings.max_hands - len(self.tracks), 0)]:
             track = self._returned(each) or self._begun(each)
             sides = self._sides(track)
             photos = [

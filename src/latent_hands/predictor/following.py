@@ -49,20 +49,20 @@ def checked_settings(
     bone_mm: float | None,
     K: np.ndarray | None,
     focal_px: float | None,
-    most: int,
+    max_hands: int,
     smooth: str,
     fps: float,
 ) -> Settings:
     """Return the settings. Raises HandsError for a value that is not legal."""
     if smooth not in SMOOTH:
         raise HandsError(f'unknown smooth "{smooth}"; {did_you_mean(smooth, SMOOTH)}')
-    if most < 1:
-        raise HandsError(f"most is {most}, but must be 1 or more hands")
+    if max_hands < 1:
+        raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
     if not 0 < fps < float("inf"):
         raise HandsError(f"fps is {fps}, but must be above 0 frames per second")
     check_one_camera(K, focal_px)
     side = None if handedness is None else check_handedness(handedness)
-    return Settings(side, None if bone_mm is None else bone_of(bone_mm), K, focal_px, most)
+    return Settings(side, None if bone_mm is None else bone_of(bone_mm), K, focal_px, max_hands)
 
 
 def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterator[list[Hand]]:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from latent_hands.hand.arrays import Mx, Mz, wrist_form
 from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.handedness import HANDEDNESS, Handedness, check_handedness
+from latent_hands.hand.skeleton import JOINTS, reorder
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
     FRAMES,
@@ -22,15 +23,42 @@ from latent_hands.predictor.hand_fields import (
 )
 from latent_hands.shapes import Float, Float32
 
-__all__ = ["ASSUMED_BONE_MM", "FRAMES", "HANDEDNESS", "Hand", "Handedness", "check_handedness"]
+__all__ = [
+    "ASSUMED_BONE_MM",
+    "FRAMES",
+    "HANDEDNESS",
+    "Hand",
+    "Handedness",
+    "OrderedJoints",
+    "check_handedness",
+]
 
 ASSUMED_BONE_MM = 40.0
 """The middle MCP-PIP bone of a hand whose size is not given."""
 
 
+class OrderedJoints(NamedTuple):
+    """The 21 joints of a hand, the wrist among them, in the order of another program.
+
+    Attributes:
+        names: the names of the joints.
+        uv_px: (21, 2) joints in the image; pixel centres are at integers.
+        xyz_mm: (21, 3) joints in millimetres relative to the palm, in `Hand.frame`.
+        camera_xyz_mm: (21, 3) joints in millimetres in the camera frame; None where those of the hand are.
+    """
+
+    names: tuple[str, ...]
+    uv_px: Float[np.ndarray, "21 2"]
+    xyz_mm: Float[np.ndarray, "21 3"]
+    camera_xyz_mm: Float[np.ndarray, "21 3"] | None
+
+
 @dataclass(frozen=True, eq=False)
 class Hand:
     """The prediction for one hand.
+
+    Most programs need only `handedness`, `uv_px` (pixels), `xyz_mm` (relative to the palm), `camera_xyz_mm`
+    (in space), and `confidence`. `in_order` returns the joints as MediaPipe and others list them.
 
     Joints are in the order of RHD, the Rendered Hand Pose Dataset (`JOINTS`), but joint 0 is the palm: the
     midpoint of the wrist and of the middle finger's knuckle, its MCP (metacarpophalangeal joint). The palm is
@@ -101,7 +129,7 @@ class Hand:
     @property
     def box_px(self) -> Box:
         """Box of the joints, with the wrist in place of the palm (`hand.boxes.box_of_joints`)."""
-        return box_of_joints(self.uv_wrist_form_px)
+        return box_of_joints(wrist_form(self.uv_px))
 
     @property
     def spread_mm(self) -> Float[np.ndarray, "21"] | None:
@@ -135,10 +163,21 @@ class Hand:
         """Wrist in millimetres relative to the palm: 2 palm - middle MCP."""
         return wrist_form(self.xyz_mm)[0]
 
-    @property
-    def uv_wrist_form_px(self) -> Float[np.ndarray, "21 2"]:
-        """`uv_px` with the wrist as joint 0, which is how hands are drawn."""
-        return wrist_form(self.uv_px)
+    def in_order(self, order: str = "mediapipe") -> OrderedJoints:
+        """Return the joints in an order of `lh.reorder`, with the wrist instead of the palm.
+
+        Raises HandsError for an unknown order.
+
+        >>> joints = hand.in_order("mediapipe")
+        >>> joints.names[:5]
+        ('wrist', 'thumb_cmc', 'thumb_mcp', 'thumb_ip', 'thumb_tip')
+        >>> joints.uv_px.shape, joints.xyz_mm.shape
+        ((21, 2), (21, 3))
+        """
+        places = reorder(np.arange(21)[:, None], "rhd", order)[:, 0]
+        uv_px, xyz_mm = (wrist_form(points)[places] for points in (self.uv_px, self.xyz_mm))
+        camera_xyz_mm = None if self.camera_xyz_mm is None else wrist_form(self.camera_xyz_mm)[places]
+        return OrderedJoints(tuple(JOINTS[i] for i in places), uv_px, xyz_mm, camera_xyz_mm)
 
     def as_left(self) -> dict[str, Float32[np.ndarray, "..."]]:
         """Return pose, cpose and viewpoint; those of a right hand are mirrored into those of a left one."""

@@ -103,7 +103,7 @@ class Model(Recombination):
         focal_px: float | None = None,
         rotations: int = 1,
         draws: int = DRAWS,
-        most: int = 8,
+        max_hands: int = 8,
         convention: str | None = None,
     ) -> list[Hand]:
         """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
@@ -126,21 +126,25 @@ class Model(Recombination):
             rotations: number of rotated crops to average in the second reading.
             draws: number of hands to draw from q(z | image) for spreads, sides and confidence: 0, or 2 and
                 more.
-            most: largest number of detected hands, those of the highest scores.
+            max_hands: largest number of detected hands, those of the highest scores.
             convention: the joint convention of the hands, and of `bone_mm`; by default that of the model's
                 training (`in_convention`).
 
         Returns the hands by falling score, or in the order of `boxes`. The list is empty if there is no hand.
         Raises HandsError for an image or a value that is not valid, as `Photo.open` does.
+
+        >>> for hand in model.find(photo, bone_mm=40.0):
+        ...     print(hand.handedness, hand.xyz_mm.shape, hand.uv_px.shape)
+        left (21, 3) (21, 2)
         """
-        if most < 1:
-            raise HandsError(f"most is {most}, but must be 1 or more hands")
+        if max_hands < 1:
+            raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
         image = opened(image)
         rgb = image.rgb
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
             candidates = detected_candidates(
-                self.detector.detect(rgb)[:most], handedness, self.experiment.presence
+                self.detector.detect(rgb)[:max_hands], handedness, self.experiment.presence
             )
         else:
             candidates = given_candidates(boxes, handedness, rgb)
@@ -150,13 +154,14 @@ class Model(Recombination):
     def estimate(
         self,
         image: Photo | Sample | ImageSource,
+        *,
+        box: Sequence[float] | None = None,
         handedness: str | None = None,
         bone_mm: float | None = None,
-        box: Sequence[float] | None = None,
         K: np.ndarray | None = None,
+        focal_px: float | None = None,
         rotations: int = 1,
         draws: int = 0,
-        focal_px: float | None = None,
     ) -> Hand:
         """Estimate one hand in an image: the hand of highest score, or the hand in a box.
 
@@ -165,14 +170,17 @@ class Model(Recombination):
 
         Args:
             image: a file, a Pillow image or bytes (height, width, 3); a `Photo`, or a `Sample`.
-            handedness, bone_mm, K, rotations, focal_px: as in `find`.
             box: the box (x, y, width, height) of the hand, as in `find`. If it is not given, the detector
                 finds the hand.
+            handedness, bone_mm, K, focal_px, rotations: as in `find`.
             draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more. A search
                 draws 16 or more, because it needs them to name the side.
 
         Raises HandsError if no hand is found, as `Photo.open` does, and if `rotations < 1`, `draws < 0` or
         `draws == 1`.
+
+        >>> model.estimate(photo, box=(40, 37, 125, 155), handedness="left").handedness
+        'left'
         """
         if isinstance(image, Photo | Sample):
             photo = self._photo(image, handedness, box, K, bone_mm, focal_px)
@@ -202,7 +210,7 @@ class Model(Recombination):
         K: np.ndarray | None = None,
         focal_px: float | None = None,
         smooth: str = "online",
-        most: int = 2,
+        max_hands: int = 2,
     ) -> Iterator[list[Hand]]:
         """Follow hands through the frames of a video.
 
@@ -219,17 +227,23 @@ class Model(Recombination):
                 of the first frame, and is resized with later frames of another size.
             smooth: "online" filters with the frames so far, "offline" smooths with all frames. It yields
                 nothing before the last frame was read. "none" gives the prediction of each frame alone.
-            most: largest number of hands at a time.
+            max_hands: largest number of hands at a time.
 
         Yields the hands of each frame; the list is empty if there is no hand. `Hand.track` is the number of
         the hand in the video. A lost hand keeps it if the hand is found nearby within half a second.
         `Hand.seconds` is the time of the frame.
         Raises HandsError for an image, a video or a value that is not valid, and for a frame of
         another shape than the first one if a camera is given. Hands of frames before an error are yielded.
+
+        >>> for hands in model.follow([photo, photo, photo], fps=30.0):
+        ...     print([hand.track for hand in hands])
+        [1]
+        [1]
+        [1]
         """
         from latent_hands.predictor.following import checked_settings, follow  # imports scipy
 
-        settings = checked_settings(handedness, bone_mm, K, focal_px, most, smooth, fps)
+        settings = checked_settings(handedness, bone_mm, K, focal_px, max_hands, smooth, fps)
         return follow(self, self.detector, frames, settings, seconds, fps, smooth)
 
     def _photo(

@@ -24,9 +24,16 @@ from latent_hands.predictor.crop import Crop
 
 @dataclass(frozen=True, eq=False)
 class Photo(Crop):
-    """An image of one hand, with what is known about the hand.
+    """An image of one hand, with what is known about the hand: `lh.Photo.open(image, "left", box_px)`.
 
-    Its attributes are those of `Crop`: rgb, handedness, box_px, K and bone_mm.
+    `Model.estimate` reads the square around its box as it is, without any search.
+
+    Attributes:
+        rgb: (height, width, 3) bytes of the image.
+        handedness: "left" or "right".
+        box_px: (x, y, width, height) in pixels from the image's upper left corner.
+        K: (3, 3) the image's camera in pixels; None if it is not known.
+        bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP; None if it is not known.
     """
 
     def __repr__(self) -> str:
@@ -44,7 +51,14 @@ class Photo(Crop):
         K: np.ndarray | None = None,
         bone_mm: float | None = None,
     ) -> "Photo":
-        """Open a file, a Pillow image or bytes (height, width, 3); the box is the whole image by default.
+        """Open a file, a Pillow image or bytes (height, width, 3) as a photo of one hand.
+
+        Args:
+            image: the image.
+            handedness: the side of the hand, "left" or "right".
+            box_px: (x, y, width, height) in pixels from the upper left corner; by default the whole image.
+            K: the camera (3, 3) in pixels.
+            bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP.
 
         Raises HandsError for a broken file, for another shape or type, for an unknown handedness, for a box
         outside the image, for a matrix that is not the image's camera in pixels, and for a bone outside 15 to

@@ -37,6 +37,8 @@ class Recombination(TrainedGraph):
                 both.
 
         Raises HandsError if the run has no image decoder, or no encoder for one of the sources.
+
+        >>> image = synthesis.synthesise(pose=hand, content=photo)     # bytes (128, 128, 3)
         """
         return self.transfer([pose], [content], content_reads)[0][0]
 
@@ -46,6 +48,10 @@ class Recombination(TrainedGraph):
         """Return the images of every pose (rows) in every scene (columns), as in Fig. 6.
 
         Sources and errors are those of `synthesise`.
+
+        >>> rows = synthesis.transfer(poses=[hand], contents=[photo, photo])
+        >>> len(rows), len(rows[0])
+        (1, 2)
         """
         self.factors_of("rgb")
         rows = synthesis.stack([self.latent(source, ["pose"]) for source in poses])
@@ -61,6 +67,10 @@ class Recombination(TrainedGraph):
         `factors` are one or more names of factors, "pose" or "content". A source may also be a latent with
         all factors.
         Raises HandsError for an unknown factor, and for a factor that a source does not give.
+
+        >>> swapped = synthesis.swap(photo, photo, "content")
+        >>> swapped.image.shape, swapped.hand.handedness
+        ((128, 128, 3), 'left')
         """
         chosen = synthesis.factors_named(self.vae, factors)
         images, hands = self._decoded(synthesis.swap(self._whole(first), self._whole(second), chosen))
@@ -72,6 +82,10 @@ class Recombination(TrainedGraph):
         The other factors stay those of `start`. A source may also be a latent with all factors.
         Raises HandsError for an unknown factor, for a factor that a source does not give, and unless `steps`
         is between 2 and 1000.
+
+        >>> walk = synthesis.walk("pose", start=photo, end=photo, steps=3)
+        >>> len(walk.images), len(walk.hands)
+        (3, 3)
         """
         moving = synthesis.factors_named(self.vae, [factor])
         line = synthesis.interpolate(self._whole(start), self._whole(end), moving, steps)
@@ -85,6 +99,9 @@ class Recombination(TrainedGraph):
         viewpoint is used, so it may also be a hand or joints.
         Raises HandsError for a factor that a source does not give, for a run that encodes neither viewpoints
         nor poses, and unless `steps` is between 2 and 1000.
+
+        >>> len(synthesis.rotate(start=photo, end=hand, steps=3).images)
+        3
         """
         whole, end_viewpoint = self._whole(start), viewed(self, end)["viewpoint"][0]
         return Walk(*self._decoded(rotated(self, whole, viewed(self, start), end_viewpoint, steps)))

@@ -25,7 +25,7 @@ from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import check_new
 from latent_hands.runs.hub import pinned
-from latent_hands.studies.gain import scores_of, warnings
+from latent_hands.studies.gain import TuningScores, scores_of, warnings
 from latent_hands.studies.held_out import LEAST, split_samples
 from latent_hands.typed_toml import Range, read
 
@@ -66,7 +66,7 @@ def fine_tune(
     seed: int = 0,
     control: Sequence[Sample] = (),
     rehearsal: Sequence[Sample] = (),
-) -> dict[str, Any]:
+) -> TuningScores:
     """Fine-tune the encoder of images of a run, and return scores before and after.
 
     Args:
@@ -82,11 +82,11 @@ def fine_tune(
         rehearsal: further hands to learn from, such as rendered ones, `REHEARSED` for each hand that is
             learnt: so the model does not forget what the labels do not show.
 
-    Returns the names of the runs, "split_by" (group or image), "notes", "warnings", and the scores of the
-    hands that were "learnt", "held_out" and, if given, of the "control": the number of "samples", and the
-    scores "before" and "after". `load` opens
-    the new run. Raises HandsError for settings out of range, for a folder that a run cannot use, and for
-    labels that do not fit the run.
+    `lh.load` opens the new run. Raises HandsError for settings out of range, for a folder that a run cannot
+    use, and for labels that do not fit the run.
+
+    >>> tuned = lh.fine_tune("estimation", samples, "runs/tuned", updates=1)
+    >>> error, error_before = (tuned["held_out"][when]["epe_mm"] for when in ("after", "before"))
     """
     settings = {"held_out": held_out, "updates": updates, "learning_rate": learning_rate, "seed": seed}
     tuning = read(Tuning, settings, "fine-tuning")
@@ -103,7 +103,7 @@ def fine_tune(
     before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores
         tuned = api.train(experiment, out, samples=[*learnt, *further])
-    found: dict[str, Any] = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
+    found: Any = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
     for name, part in parts.items():
         found[name] = {
             "samples": len(part),

@@ -1,7 +1,7 @@
 """The gain of a fine-tuning: scores before and after, and what speaks against the new run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from latent_hands.data import Sample
 from latent_hands.evaluation.scoring import score_run
@@ -13,6 +13,41 @@ IN_IMAGE = ("error", "pck_10")
 """The scores of 2D labels that are compared, as shares (`evaluation.in_image`)."""
 WORTH = {"epe_mm": 0.3, "error": 0.002}
 """The error that decides, the first one that is known. Smaller changes of it are no gain."""
+
+
+class PartScores(TypedDict):
+    """The scores of some hands before and after a fine-tuning, by name as in `lh.Scores`.
+
+    Hands with 3D labels have "epe_mm" and others, hands with 2D labels "error" and "pck_10" (in the image).
+    """
+
+    samples: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class TuningScores(TypedDict):
+    """What `lh.fine_tune` returns: a dict.
+
+    Attributes:
+        run, out: the run that was continued, and the folder of the new one.
+        convention: the joint convention of both.
+        split_by: whether groups of hands or single images were held out: "group" or "image".
+        learnt, held_out: the scores of the hands that were learnt, and of those that were not.
+        control: the scores of the hands of other people, if they were given.
+        notes: what was assumed of the labels.
+        warnings: what speaks against using the new run; empty if nothing does.
+    """
+
+    run: str
+    out: str
+    convention: str
+    split_by: str
+    learnt: PartScores
+    held_out: PartScores
+    control: NotRequired[PartScores]
+    notes: list[str]
+    warnings: list[str]
 
 
 def scores_of(model: Model, samples: Sequence[Sample], name: str) -> dict[str, float]:

@@ -53,7 +53,7 @@ def error_mm(hand: Hand, sample: Sample) -> float | None:
 def overlay_crop(photo: Photo, hand: Hand) -> ImageArray:
     """Draw the estimated hand over the crop of the photo."""
     W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, CROP_PX)
-    uv_px = camera.warp_points(torch.from_numpy(hand.uv_wrist_form_px), W).numpy()
+    uv_px = camera.warp_points(torch.from_numpy(hand.in_order("rhd").uv_px), W).numpy()
     return draw.overlay(crop_image(photo), uv_px)
 
 

@@ -41,7 +41,7 @@ _LENGTHS = (
 
 
 def labelled_left_hands(
-    name: str, root: Path, split: str = "training", order: str = "snap"
+    name: str, root: Path, split: str = "training", order: str = "mediapipe"
 ) -> Float[Tensor, "n 21 3"]:
     """Read all 3D labels of a data set as left hands in RHD's order, with the wrist as joint 0.
 

@@ -58,7 +58,7 @@ def find(estimator: Model, name: str, content: bytes) -> Photograph:
     Raises HandsError for more than MAX_BYTES or MAX_PIXELS, and for a file that is not an image.
     """
     rgb = read(name, content)
-    return Photograph(name, rgb, tuple(estimator.find(rgb, most=MOST_HANDS)))
+    return Photograph(name, rgb, tuple(estimator.find(rgb, max_hands=MOST_HANDS)))
 
 
 def read(name: str, content: bytes) -> ImageArray:

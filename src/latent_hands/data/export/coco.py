@@ -18,9 +18,9 @@ from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.data.sample import Sample, with_wrist
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
-from latent_hands.hand.skeleton import BONES, PALM, SNAP, reorder
+from latent_hands.hand.skeleton import BONES, MEDIAPIPE, PALM, reorder
 
-_PLACE = [SNAP.places.index(joint) + 1 for joint in range(21)]
+_PLACE = [MEDIAPIPE.places.index(joint) + 1 for joint in range(21)]
 CATEGORY = {
     "id": 1,
     "name": "hand",
@@ -56,12 +56,12 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
         "bbox": box,
         "area": box[2] * box[3],
         "num_keypoints": len(KEYPOINTS),
-        "keypoints": numbers(reorder(keypoints, "rhd", "snap").ravel()),
+        "keypoints": numbers(reorder(keypoints, "rhd", "mediapipe").ravel()),
     }
     if hand.side is not None:
         label["side"] = hand.side
     if hand.xyz_mm is not None and hand.K is not None:
-        label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "snap")), "K": numbers(hand.K)}
+        label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "mediapipe")), "K": numbers(hand.K)}
     if hand.convention is not None:
         label["convention"] = recorded(hand.convention)
     if hand.weight is not None:

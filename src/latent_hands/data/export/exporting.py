@@ -62,7 +62,7 @@ class Exported:
 
 
 def export(
-    name: str,
+    data: str,
     root: str | Path,
     out: str | Path,
     layout: str,
@@ -74,7 +74,7 @@ def export(
     """Write splits of a data set as a new data set in another layout.
 
     Args:
-        name: Name of the source data set (`lh.data_sets()`).
+        data: Name of the source data set (`lh.data_sets()`).
         root: Its folder.
         out: Folder of the new data set: new, empty, or with the same export.
         layout: "rhd", "freihand" or "coco" (docs/export.md), or a layout that was registered.
@@ -90,21 +90,23 @@ def export(
         HandsError: if the layout is unknown, `out` has other content, the rest of another export is in the
             way, another process writes the same export, labels are missing or not finite, or the source
             cannot be read.
+
+    >>> exported = lh.export("rendered", "hands", "hands_coco", layout="coco")               # doctest: +SKIP
     """
     chosen = LAYOUTS.find(layout)
     out = Path(out)
-    read = _read(name, Path(root), (split,) if isinstance(split, str) else split, limit)
+    read = _read(data, Path(root), (split,) if isinstance(split, str) else split, limit)
     hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
     exported = Exported(
         layout,
-        name,
+        data,
         convention_of([sample for samples in read.values() for sample in samples]),
         names={split: [sample.name for sample in samples] for split, samples in hands.items()},
         sources={split: source_digest(samples) for split, samples in hands.items()},
         notes=[
             f"{split}: {note}"
             for split, samples in hands.items()
-            for note in _notes(samples, len(read[split]), chosen, name)
+            for note in _notes(samples, len(read[split]), chosen, data)
         ],
     )
     record = _record(exported)

@@ -44,7 +44,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     W = camera.warp_matrix(torch.tensor(centre, dtype=torch.float64), side_px, IMAGE_PX, flip=left)
     xyz_m = torch.as_tensor(sample.xyz_mm).double() @ camera.warp_rotation(W) / MM_PER_METRE
     return {
-        "xyz": numbers(reorder(xyz_m, "rhd", "snap").numpy()),
+        "xyz": numbers(reorder(xyz_m, "rhd", "mediapipe").numpy()),
         "K": numbers(camera.warp_camera(torch.as_tensor(sample.K).double(), W).numpy()),
         "scale": numbers((xyz_m[MIDDLE_MCP] - xyz_m[MIDDLE_PIP]).norm().numpy()),
     }

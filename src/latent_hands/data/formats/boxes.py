@@ -33,6 +33,10 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
     Boxes are in pixels from the upper left corner. An image that is listed without a hand has an empty list.
     Boxes that are there twice count once. Raises HandsError, naming the place and what is legal, if the file
     is missing or of another form, if a box is not valid, or if boxes are corners x1,y1,x2,y2.
+
+    >>> written = lh.write_hands("hands.csv", {photo: [hand]})
+    >>> [label.handedness for label in lh.read_boxes("hands.csv")[photo]]
+    ['left']
     """
     path = Path(path)
     if path.is_dir():

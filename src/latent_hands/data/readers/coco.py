@@ -172,7 +172,7 @@ def _sample(name: str, image: CocoImage, label: dict[str, Any], exported: bool) 
     K = _numbers(label, "K", (3, 3), where) if "K" in label else None
     xyz_mm = None
     if "xyz_mm" in label:
-        xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "snap", "rhd")
+        xyz_mm = reorder(_numbers(label, "xyz_mm", (21, 3), where), "mediapipe", "rhd")
     sample = Sample(
         name, image.file, side, xyz_mm, K=K, convention=convention, size_px=image.size_px, weight=weight
     ).projected()
@@ -183,7 +183,7 @@ def _sample(name: str, image: CocoImage, label: dict[str, Any], exported: bool) 
 
 def _with_keypoints(sample: Sample, label: dict[str, Any], where: str, exported: bool) -> Sample:
     """Return the sample with the labelled 2D joints."""
-    keypoints = reorder(_keypoints(label, where), "snap", "rhd")
+    keypoints = reorder(_keypoints(label, where), "mediapipe", "rhd")
     uv_px, flags = keypoints[:, :2], keypoints[:, 2]
     labelled = flags > 0
     if (count := int(labelled.sum())) < LEAST_JOINTS:

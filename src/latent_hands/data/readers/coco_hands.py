@@ -17,7 +17,7 @@ from latent_hands.hand.handedness import HANDEDNESS
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
 KEYPOINTS = ("wrist", *(f"{finger}{i}" for finger in _FINGERS for i in range(1, 5)))
-"""COCO's names of the joints, in the order "snap": each finger from base to tip."""
+"""COCO's names of the joints, in the order "mediapipe": each finger from base to tip."""
 LEAST_JOINTS = 3
 """Fewer labelled joints determine no crop."""
 _WHOLE_BODY = {side: f"{side}hand_kpts" for side in HANDEDNESS}

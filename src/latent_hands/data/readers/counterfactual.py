@@ -64,7 +64,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Counterfactuals:
-    """One split of a counterfactual set."""
+    """One split of a counterfactual set.
+
+    Attributes:
+        groups: images in which one factor changes at a time; each has an `anchor`, a `donor`, and by factor
+            the `changed` anchor.
+        grids: images of every pose in every scene; `grid.transfers()` pairs each with its sources.
+    """
 
     groups: list[Group]
     grids: list[Grid]
@@ -84,6 +90,9 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
 
     Raises HandsError as `read_rendered` does, and if the set is not counterfactual, or a group or a grid is
     not complete.
+
+    >>> folder = lh.render_counterfactual("benchmark", evaluation_count=24)                  # doctest: +SKIP
+    >>> groups = lh.read_counterfactual(folder, "evaluation").groups                         # doctest: +SKIP
     """
     check_limit(limit)
     groups: dict[int, dict[str, Sample]] = {}

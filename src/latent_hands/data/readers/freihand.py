@@ -54,7 +54,7 @@ def read_freihand(
     files = {key: root / f"{split}_{key}.json" for key in ("xyz", "K")}
     if not any(file.is_file() for file in files.values()):
         return [Sample(image.stem, image, "right") for image in images[:limit]]
-    xyz_mm = reorder(_numbers(files["xyz"], (21, 3)), "snap", "rhd") * np.float32(MM_PER_METRE)
+    xyz_mm = reorder(_numbers(files["xyz"], (21, 3)), "mediapipe", "rhd") * np.float32(MM_PER_METRE)
     K = _numbers(files["K"], (3, 3))
     if len(K) != len(xyz_mm):
         raise HandsError(f"{files['K']} has {len(K)} labels, but {files['xyz'].name} has {len(xyz_mm)}")

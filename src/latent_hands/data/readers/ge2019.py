@@ -35,7 +35,7 @@ def read_ge2019(
     xyz_cm = load_mat(root / "pose_gt.mat", {"pose_gt": (None, 21, 3)})["pose_gt"]
     count = len(xyz_cm)
     params = load_mat(root / "params.mat", {"cam_param": (count, 4), "bbox": (count, 4)})
-    xyz_mm = reorder(xyz_cm, "snap", "rhd") * np.float32(MM_PER_CM)
+    xyz_mm = reorder(xyz_cm, "mediapipe", "rhd") * np.float32(MM_PER_CM)
     K = _crop_cameras(params["cam_param"], params["bbox"])
     uv_px = project(xyz_mm, K)
     warn_of_unlabelled(root / "images", "[!.]*.jpg", {f"{i:05d}" for i in range(count)})

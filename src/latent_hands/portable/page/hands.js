@@ -22,10 +22,10 @@ class Model {
   }
 
   /** Find the hands of an image ({width, height, data}), the highest score first. `boneMm` is assumed. */
-  async find(image, { boneMm = 40, most = 8 } = {}) {
+  async find(image, { boneMm = 40, maxHands = 8 } = {}) {
     const rule = this.about.rules.presence;
     const threshold = this.about.detector.settings.threshold;
-    const detected = (await this.detect(image, rule ? Math.min(rule.least_score, threshold) : threshold)).slice(0, most);
+    const detected = (await this.detect(image, rule ? Math.min(rule.least_score, threshold) : threshold)).slice(0, maxHands);
     const found = [];
     for (const each of detected) {
       const hand = await this.read(image, each, boneMm);

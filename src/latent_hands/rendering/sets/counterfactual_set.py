@@ -111,6 +111,8 @@ def render_counterfactual(
     * `seed` decides the training split only;
     * `scene_size` must not exceed 1, because the box of a scene must fit into the image;
     * images depend on `convention`, because a group keeps the viewpoint of its labels.
+
+    >>> folder = lh.render_counterfactual("benchmark", evaluation_count=24)                  # doctest: +SKIP
     """
     plan = CounterfactualPlan(
         count=count,

@@ -100,6 +100,10 @@ def render_dataset(
 
     Raises HandsError if a setting is out of range or a file cannot be written. Also raises HandsError if the
     folder holds other files, or images of other settings.
+
+    >>> folder = lh.render("hands", count=4, size_px=64, workers=1, progress=False)
+    >>> len(lh.open_data("rendered", folder))
+    4
     """
     plan = ScenesPlan(
         count=count,

@@ -25,7 +25,7 @@ class Request:
     count, evaluation_count: numbers of training and evaluation images.
     seed: the seed of poses and contents.
     poses_per_scene: number of images that share a content.
-    most_mm: largest distance of a reread pose from the asked one (`SynthesisPlan`).
+    max_reread_mm: largest distance of a reread pose from the asked one (`SynthesisPlan`).
     poses, contents: their sources (`sources.find_source`). None stands for labels, and for tags where the
         samples and the run have them, otherwise images. Without samples it stands for poses of the renderer,
         and for contents of the run's own mixture, or of the prior if the run holds none.
@@ -35,7 +35,7 @@ class Request:
     evaluation_count: int = 0
     seed: int = 0
     poses_per_scene: int = 4
-    most_mm: float = 25.0
+    max_reread_mm: float = 25.0
     poses: str | None = None
     contents: str | None = None
 
@@ -80,7 +80,7 @@ def make_set(
         contents=find_source(contents, "content", model, given),
         about=stated | {"poses": poses, "contents": contents},
         poses_per_scene=request.poses_per_scene,
-        most_mm=request.most_mm,
+        max_reread_mm=request.max_reread_mm,
     )
     plan.check()
     return write_set(out, plan, workers=1, progress=progress)

@@ -39,6 +39,10 @@ def fit_latents(run: str | Path, samples: Sequence[Sample]) -> Mixtures:
     An earlier file is replaced.
 
     Raises HandsError for a shipped run and one on the Hub, without a decoder of images, and without samples.
+
+    >>> folder = synthesis.save("runs/own")
+    >>> sorted(lh.fit_latents("runs/own", samples))
+    ['content', 'pose']
     """
     if is_hub(run) or run in shipped_runs():
         raise HandsError(f"{run} is not a folder of your own: copy it with `latent-hands runs shrink`")

@@ -80,6 +80,10 @@ def sample_images(
     Returns the images, also as bytes (`Sampled.rgb`), and what was drawn (`Sampled.about`).
     Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if there are
     neither images nor mixtures of the run to draw fitted latents from.
+
+    >>> drawn = lh.sample_images("synthesis", count=2, seed=1)
+    >>> [image.shape for image in drawn.rgb]
+    [(128, 128, 3), (128, 128, 3)]
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")

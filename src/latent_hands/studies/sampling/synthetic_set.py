@@ -53,8 +53,8 @@ class SynthesisPlan(Plan):
     """The plan of a synthesised set: a job is some scenes, and the images of a scene share a content.
 
     An image is kept if the run rereads its pose: if the mean distance of the joints from the asked pose is at
-    most `most_mm`, for a bone of 40 mm. Otherwise another pose is drawn. If too few poses of a scene are
-    reread, its content is drawn anew.
+    most `max_reread_mm`, for a bone of 40 mm. Otherwise another pose is drawn. If too few poses of a scene
+    are reread, its content is drawn anew.
     """
 
     model: Model
@@ -62,7 +62,7 @@ class SynthesisPlan(Plan):
     contents: Source
     about: dict[str, Any]
     poses_per_scene: int
-    most_mm: float
+    max_reread_mm: float
 
     def jobs(self, split: str) -> range:
         """Return the numbers of a split's jobs."""
@@ -113,12 +113,12 @@ class SynthesisPlan(Plan):
         for name in ("count", "poses_per_scene"):
             if (value := getattr(self, name)) < 1:
                 raise HandsError(f"{name} is {value}; it must be 1 or more")
-        if not self.most_mm > 0:
-            raise HandsError(f"most_mm is {self.most_mm}; it must be above 0 mm")
+        if not self.max_reread_mm > 0:
+            raise HandsError(f"max_reread_mm is {self.max_reread_mm}; it must be above 0 mm")
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of rendered.json."""
-        own = ("count", "evaluation_count", "size_px", "seed", "poses_per_scene", "most_mm")
+        own = ("count", "evaluation_count", "size_px", "seed", "poses_per_scene", "max_reread_mm")
         settings = {name: getattr(self, name) for name in own}
         return {"kind": SYNTHESISED, "joints": recorded(self.joints)} | settings | self.about
 
@@ -141,8 +141,8 @@ class SynthesisPlan(Plan):
             if not left:
                 return dict(sorted(done.items())), drawn
         raise HandsError(
-            f"scene {left[0]}, {split}: the run rereads too few of its own poses within {self.most_mm:g} mm: "
-            "raise --most-mm, or take poses and contents of a data set"
+            f"scene {left[0]}, {split}: the run rereads too few of its own poses within "
+            f"{self.max_reread_mm:g} mm: raise --max-reread-mm, or take poses and contents of a data set"
         )
 
     def _try(self, split: str, scenes: Sequence[int], trial: int, drawn: Counter[int]) -> dict[int, Made]:
@@ -159,7 +159,7 @@ class SynthesisPlan(Plan):
             made = self._decode({factor: z[rows] for factor, z in contents.items()}, rngs)
             drawn.update(numbers)
             found |= {
-                n: each for n, each in zip(numbers, made, strict=True) if each.reread_mm <= self.most_mm
+                n: each for n, each in zip(numbers, made, strict=True) if each.reread_mm <= self.max_reread_mm
             }
         return found
 
