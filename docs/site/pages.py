@@ -61,7 +61,8 @@ def with_links(text: str, origin: PurePosixPath, place: PurePosixPath) -> str:
             return found[0]
         path = _place(os.path.normpath(origin.parent / target))
         if path.startswith("src/") and path.endswith(".py"):
-            name = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
+            module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
+            name = label.strip("`") if label.startswith(f"`{module}") else module
             if entry := reference(name):
                 return f"[{label}]({os.path.relpath(entry, place.parent)}#{name})"
         if not path.startswith("docs/"):
