@@ -43,7 +43,9 @@ def paper_rows() -> list[tuple[str, list[str]]]:
         for line in (ROOT / "docs/paper.md").read_text().splitlines()
         if line.startswith("|") and not line.startswith(("| Paper |", "| What |", "|---"))
     ]
-    return [(row[0].strip(), re.findall(r"`(latent_hands[\w.]*)`", row[-1])) for row in rows]
+    return [
+        (row[0].strip(), [f"latent_hands.{n}" for n in re.findall(r"`([\w.]+)`", row[-1])]) for row in rows
+    ]
 
 
 def test_every_equation_has_its_row():

@@ -9,7 +9,7 @@ from painted_hands import painted_hands
 from tiny_hands import windows
 from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 
-from latent_hands.build import Hands
+from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.configuration import Presence
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
@@ -19,6 +19,8 @@ from latent_hands.paper.bound import Bound
 from latent_hands.predictor import Photo
 from latent_hands.predictor.judging import is_hand, presence_features
 from latent_hands.predictor.reading import read
+from latent_hands.studies.fine_tuning import Tuning, tuned_experiment
+from latent_hands.training.feeds import check_data
 from latent_hands.training.validation import error_of, summary
 
 FACTORS = '"cpose", "viewpoint", "place"'
@@ -58,6 +60,17 @@ def test_of_a_square_without_a_hand_only_that_is_known(mixed, images):
 
 def test_hands_alone_have_no_label_of_presence():
     assert windows(count=4).presence is None
+
+
+def test_hands_alone_fine_tune_everything_but_the_presence(tmp_path):
+    model, hands = tiny_model(PRESENT), painted_hands(tmp_path, 16)
+    experiment = tuned_experiment(model, "run", hands, Tuning())
+    vae = build_vae(experiment)
+    phases = build_phases(experiment, vae)
+    (step,) = phases[0].steps
+    assert set(step.bound.decoders) == set(model.vae.decoders) - {"presence"}
+    assert "presence" not in step.bound.factors(vae)
+    check_data(experiment, vae, phases, build_hands(experiment, vae, phases, training=hands))
 
 
 def test_a_square_without_a_hand_counts_as_labelled(mixed):

@@ -71,8 +71,9 @@ def test_links_lead_to_pages_or_become_names():
     assert moved("[graph](../../tests/graph.py)") == "graph (`tests/graph.py`)"
     bound = "(../reference/paper.md#latent_hands.paper.bound)"
     assert moved("[b](../../src/latent_hands/paper/bound.py)") == "[b]" + bound
-    named = "[`latent_hands.paper.bound.Bound`]"
+    named = "[`paper.bound.Bound`]"
     assert moved(named + "(../../src/latent_hands/paper/bound.py)") == named + bound.replace(")", ".Bound)")
+    assert moved("[`errors.HandsError`](../../src/latent_hands/errors.py)") == "`errors.HandsError`"
     assert moved("`latent_hands.paper.bound`") == "[`latent_hands.paper.bound`]" + bound
     assert (
         moved("![p](../pictures/p.png) [w](https://example.org)")

@@ -62,9 +62,12 @@ def with_links(text: str, origin: PurePosixPath, place: PurePosixPath) -> str:
         path = _place(os.path.normpath(origin.parent / target))
         if path.startswith("src/") and path.endswith(".py"):
             module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
-            name = label.strip("`") if label.startswith(f"`{module}") else module
+            named = f"latent_hands.{label.strip('`')}"
+            name = named if named.startswith(module) else module
             if entry := reference(name):
                 return f"[{label}]({os.path.relpath(entry, place.parent)}#{name})"
+            if named.startswith(module):
+                return label
         if not path.startswith("docs/"):
             return f"`{path}`" if label.strip("`") in (path, target) else f"{label} (`{path}`)"
         return f"{image}[{label}]({os.path.relpath(path, place.parent)}{anchor})"

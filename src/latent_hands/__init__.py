@@ -31,17 +31,25 @@ array of bytes (height, width, 3), or a labelled sample.
 '3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
 >>> model = lh.load("estimation")
 >>> photo = samples[0].image
->>> hands = model.find(photo, boxes=[(8, 8, 40, 40), (30, 8, 40, 40)], bone_mm=40.0)    # without boxes: all
->>> hand = model.estimate(photo, box=(8, 8, 40, 40))           # one hand; without a box it is found
->>> hand.xyz_mm.shape, hand.camera_xyz_mm.shape, hand.uv_px.shape     # mm from the palm, mm in space, pixels
-((21, 3), (21, 3), (21, 2))
->>> tip_mm = hand.xyz_mm[lh.JOINTS.index("index_tip")]
->>> hand.in_order("mediapipe").uv_px.shape                     # wrist first, each finger from base to tip
+>>> boxes = [(8, 8, 40, 40), (30, 8, 40, 40)]              # without boxes, all hands are found
+>>> hands = model.find(photo, boxes=boxes, bone_mm=40.0)
+>>> hand = hands[0]
+>>> hand.uv_px.shape                                       # pixels in the image
 (21, 2)
->>> overlay = lh.draw_hands(photo, hands)                      # bytes (height, width, 3)
->>> table = lh.write_hands("hands.csv", {photo: hands})        # also .json, .jsonl, .npz, a COCO folder
->>> hand = model.estimate(samples[0], rotations=4, draws=8)    # a sample brings box, bone, camera, handedness
->>> hand.spread_mm.shape                                       # error bars, with draws
+>>> hand.xyz_mm.shape                                      # millimetres, relative to the palm
+(21, 3)
+>>> hand.camera_xyz_mm.shape                               # millimetres, in the camera frame
+(21, 3)
+>>> tip_mm = hand.xyz_mm[lh.JOINTS.index("index_tip")]
+>>> hand.in_order("mediapipe").uv_px.shape                 # the wrist first, fingers from base to tip
+(21, 2)
+>>> overlay = lh.draw_hands(photo, hands)                  # bytes (height, width, 3)
+>>> table = lh.write_hands("hands.csv", {photo: hands})    # also .json, .jsonl, .npz, a COCO folder
+
+`estimate` returns one hand. A sample brings its box, bone length, camera and handedness:
+
+>>> hand = model.estimate(samples[0], rotations=4, draws=8)
+>>> hand.spread_mm.shape                                   # error bars, with draws
 (21,)
 
 `for hands in model.follow("clip.mp4")` follows the hands of a video, and `for hands in lh.live(0)` those in
@@ -49,9 +57,9 @@ front of a camera. `lh.load("hf-hub:owner/name")` loads a run that others publis
 
 A skinned mesh and named joint angles are fitted to a hand:
 
->>> lh.hand_mesh(hand).vertices_mm.shape                       # the CC0 mesh
+>>> lh.hand_mesh(hand).vertices_mm.shape                   # the CC0 mesh
 (6841, 3)
->>> "index_pip_flexion" in lh.joint_angles(hand)               # degrees
+>>> "index_pip_flexion" in lh.joint_angles(hand)           # degrees
 True
 
 
@@ -64,12 +72,12 @@ source is an image, a sample, a hand, or an array of joints (21, 3).
 >>> image = synthesis.synthesise(pose=hand, content=samples[4])
 >>> image.shape
 (128, 128, 3)
->>> grid = synthesis.transfer(poses=samples[:2], contents=samples[4:6])     # every pose in every scene
->>> swapped = synthesis.swap(samples[0], samples[4], "content")             # an image and a hand
+>>> grid = synthesis.transfer(poses=samples[:2], contents=samples[4:6])    # all pairs
+>>> swapped = synthesis.swap(samples[0], samples[4], "content")            # an image and a hand
 >>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
 >>> len(walk.images), len(walk.hands)
 (5, 5)
->>> random = lh.sample_images(synthesis, count=3, seed=1)    # random poses in random scenes
+>>> random = lh.sample_images(synthesis, count=3, seed=1)                  # random poses and scenes
 >>> random.rgb[0].shape
 (128, 128, 3)
 
@@ -81,18 +89,19 @@ data sets that `data_sets()` names. `check` examines labels before anything is t
 
 >>> mine = [lh.Sample(s.name, s.image, s.side, s.xyz_mm, K=s.K).projected() for s in samples]
 >>> report = lh.check(mine)
->>> exported = lh.export("rendered", "hands", "hands_coco", layout="coco")   # for trainers of other projects
+>>> exported = lh.export("rendered", "hands", "hands_coco", layout="coco")
 
 
 Train
 -----
 An experiment contains everything that decides a training. `experiments()` names those of the package.
 
+>>> short = {"epochs": 1, "batch_size": 4}
 >>> tiny = lh.experiment(
 ...     "demo_estimation",
 ...     data={"crop_px": 32, "window_px": 32, "margin": 1.0},
 ...     networks={"width": 4, "hidden": 16},
-...     phases={name: {"epochs": 1, "batch_size": 4} for name in ("disentangle", "embed_pose", "embed_rgb")},
+...     phases={"disentangle": short, "embed_pose": short, "embed_rgb": short},
 ... )
 >>> trained = lh.train(tiny, "runs/tiny", samples=mine)
 >>> saved = trained.save("runs/copy")

@@ -215,7 +215,10 @@ def without_learning(
 
 
 def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...], phase: str) -> Bound:
-    """Return the bound of a phase: these encoders give q, and every decoder must explain its modality."""
+    """Return the bound of a phase: these encoders give q, and every decoder must explain its modality.
+
+    A decoder whose lam is 0 is left out, and so is the KL of the factors that no other decoder reads.
+    """
     algorithm, plan = experiment.algorithm, experiment.phases.get(phase)
     y = None
     if isinstance(algorithm, EMBEDDING):
@@ -230,7 +233,7 @@ def bound(experiment: Experiment, vae: DisentangledVAE, encoders: tuple[str, ...
                 raise HandsError(f'[{name}] lam: unknown decoder "{arrow}"; {did_you_mean(arrow, written)}')
         lam |= given.lam
         beta = beta if given.beta is None else given.beta
-    return Bound(encoders, lam, beta)
+    return Bound(encoders, {arrow: weight for arrow, weight in lam.items() if weight > 0}, beta)
 
 
 def budget(experiment: Experiment, phase: Phase) -> Phase:

@@ -1,7 +1,8 @@
 """The command fine-tune."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import arg
 
@@ -115,7 +116,7 @@ def read_groups(path: Path) -> dict[str, str]:
     return groups
 
 
-def print_gain(found: dict) -> None:
+def print_gain(found: Mapping[str, Any]) -> None:
     """Print the scores before and after."""
     from latent_hands.cli.evaluate import IN_IMAGE, SCORES
     from latent_hands.cli.tables import print_table

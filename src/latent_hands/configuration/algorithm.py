@@ -18,7 +18,7 @@ class Weights:
 
     Attributes:
         preset: where lambda and beta come from (`latent_hands.paper.weights`).
-        lam: lambda by decoder, in place of the preset's.
+        lam: lambda by decoder, in place of the preset's; 0 leaves the decoder out.
         beta: beta, in place of the preset's.
     """
 

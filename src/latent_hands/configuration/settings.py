@@ -139,7 +139,7 @@ class PhasePlan:
         minutes: ends the phase after so many minutes; a cosine schedule then follows the clock.
         batch_size: hands in a batch.
         learning_rate: learning rate of Adam.
-        lam: lambda by decoder.
+        lam: lambda by decoder; 0 leaves the decoder out.
         beta: beta.
     """
 

@@ -168,8 +168,10 @@ def tuned_experiment(model: Model, run: str, samples: Sequence[Sample], tuning: 
     if flat:
         experiment = weakly_supervised(model, run, encoder, flat, solid)
     batch = min([BATCH, len(samples), *(count for count in (flat, solid) if count >= LEAST)])
+    plan = experiment.phases.get(phase) or PhasePlan()
     plan = replace(
-        experiment.phases.get(phase) or PhasePlan(),
+        plan,
+        lam=plan.lam | not_taught(experiment, samples),
         epochs=max(1, round(tuning.updates / (len(samples) // batch))),
         minutes=None,
         batch_size=batch,
@@ -192,6 +194,17 @@ def tuned_experiment(model: Model, run: str, samples: Sequence[Sample], tuning: 
         training=training,
         augmentation=experiment.augmentation or Augmentation(),
     )
+
+
+def not_taught(experiment: Experiment, samples: Sequence[Sample]) -> dict[str, float]:
+    """Return lam of the decoders that hands alone cannot teach: {decoder of the presence: 0}.
+
+    If every crop shows a hand, the presence of one is no label: the model would learn that it is always
+    there.
+    """
+    if any(not sample.present for sample in samples):
+        return {}
+    return {name: 0.0 for name, arrow in experiment.decoders.items() if arrow.writes == "presence"}
 
 
 def _embedded(experiment: Experiment, run: str) -> tuple[Algorithm1 | Algorithm2, str]:
