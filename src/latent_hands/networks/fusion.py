@@ -90,7 +90,7 @@ def _adopt(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(variance)
     norm.weight.copy_((variance + norm.eps).sqrt())
-    norm.bias += mean
+    norm.bias.add_(mean)
 
 
 def _fused_layer(part: nn.Module) -> nn.Sequential:
