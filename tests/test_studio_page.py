@@ -1,5 +1,6 @@
 """The studio in a browser: a user drags, moves sliders, presses keys and uploads, and the page shows it."""
 
+import asyncio
 import math
 import shutil
 import threading
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 from studios import instrument, labelled
 from tiny_models import ESTIMATION, noise_image, tiny_model
 
@@ -66,7 +68,7 @@ class User:
 
     def __init__(self, browser, studio):
         self.requests: list[str] = []
-        self.tab = browser.new_page(viewport={"width": 1200, "height": 700})
+        self.tab = browser.new_page(viewport={"width": 1200, "height": 700}, device_scale_factor=0.5)
         self.tab.on("request", lambda request: self.requests.append(request.url))
         known = set(studio.pages)
         self.tab.goto(studio.url, timeout=LONG, wait_until="commit")
@@ -196,6 +198,84 @@ def test_an_earlier_command_moves_no_slider_back(browser, studio):
     directions = user.session.instrument.directions["content"]
     z = user.session.state.latent["content"]
     assert float(directions.coordinates(z)[0]) == pytest.approx(slider.value, abs=1e-3)
+
+
+def hold_messages(page):
+    """Keep the messages of a page's controls on the network. Return a function that lets them arrive."""
+    from viser._messages import GuiUpdateMessage
+
+    gui, connection, held = page.client.gui, page.client._websock_connection, []
+    arrive = gui._handle_gui_updates
+
+    def hold(*message):
+        held.append(message)
+
+    def release():
+        connection.unregister_handler(GuiUpdateMessage, hold)
+        connection.register_handler(GuiUpdateMessage, arrive)
+        for message in held:
+            asyncio.run_coroutine_threadsafe(arrive(*message), gui._event_loop).result(30)
+
+    connection.unregister_handler(GuiUpdateMessage, arrive)
+    connection.register_handler(GuiUpdateMessage, hold)
+    return release
+
+
+def test_a_slider_shows_the_value_of_the_user_when_it_crosses_a_value_of_the_server(browser, studio):
+    user = User(browser, studio)
+    thumb = user.tab.get_by_role("slider").nth(6)
+
+    def shown() -> float:
+        return float(thumb.get_attribute("aria-valuenow"))
+
+    before, release = shown(), hold_messages(user.page)
+    thumb.focus()
+    user.tab.keyboard.press("ArrowRight")
+    eventually(lambda: shown() > before)
+    moved = shown()
+    user.page.submit("an earlier command", lambda session: session.random_content())
+    eventually(lambda: shown() != moved)
+    release()
+    eventually(lambda: shown() == moved)
+    assert user.work.wait(30.0)
+    directions = user.session.instrument.directions["content"]
+    z = user.session.state.latent["content"]
+    assert float(directions.coordinates(z)[0]) == pytest.approx(moved, abs=1e-3)
+
+
+def test_rings_and_sliders_of_a_page_at_rest_are_sent_once(browser, studio, monkeypatch):
+    user = User(browser, studio)
+    page, sent = user.page, []
+    assert user.work.wait(30.0)
+    monkeypatch.setattr(page.client._websock_connection, "queue_message", sent.append)
+    page.scene._turned = True
+    page.sliders._moved.add(("content", 0))
+    for _ in range(2):
+        page._settle()
+    rotation = page.session.state.puppet.rotation.numpy().T
+    (slider,) = (each for each in sent if hasattr(each, "updates"))
+    assert slider.updates == {"value": page.sliders._sliders["content", 0].value}
+    last = [each.wxyz for each in sent if getattr(each, "name", "") == "/rings"][-1]
+    found = Rotation.from_quat(last, scalar_first=True).as_matrix()
+    np.testing.assert_allclose(found, rotation, atol=1e-6)
+
+
+def test_a_move_that_waits_while_another_run_is_loaded_is_dropped(browser, studio):
+    user = User(browser, studio)
+    page, go = user.page, threading.Event()
+    page.submit("run", lambda _: (go.wait(60), page.change_run(page.session.instrument.name)))
+    page._slid("content", 0, 1.0)
+    go.set()
+    assert user.work.wait(60.0)
+    assert page.session.steps == (1, 0)  # the hand of the former run
+
+
+def test_the_user_reads_about_faults_inside_the_studio(browser, studio):
+    user = User(browser, studio)
+    user.page.submit("broken", lambda _: 1 / 0)
+    eventually(lambda: user.tab.get_by_text("an error inside the studio").count())
+    user.page.submit("stale", lambda _: user.page.load_chosen("2 left", "all"))
+    eventually(lambda: user.tab.get_by_text("is a hand of another photograph").count())
 
 
 def test_a_user_loads_the_parts_of_a_hand_of_the_data_set(browser, studio):

@@ -148,8 +148,8 @@ class Controls:
 
         @chosen.on_click
         async def _(_: Any) -> None:
-            index = self.hand.options.index(self.hand.value)
-            page.submit("load", lambda _: page.load_hand(index, chosen.value))
+            hand, factors = self.hand.value, chosen.value
+            page.submit("load", lambda _: page.load_chosen(hand, factors))
 
     def _build_data(self, data: DataSet) -> None:
         gui, page = self._gui, self._page

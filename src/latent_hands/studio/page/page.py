@@ -28,7 +28,7 @@ Command = Callable[[Session], object]
 Figure = Callable[[Session, str], ImageArray]
 """Returns an image of one factor, as those of `studio.figures`."""
 QUIET_SECONDS = 0.3
-"""The leakage is measured when nothing has changed for so long."""
+"""The controls settle and the leakage is measured when nothing has changed for so long."""
 FIRST_SEED = 41
 """The seed of the first scene, which shows the hand clearly."""
 
@@ -76,6 +76,9 @@ class Page:
                 self._show(begun if gesture else None)
             except HandsError as error:
                 self.complain(str(error))
+            except Exception:
+                self.complain("an error inside the studio; its terminal has the details")
+                raise
 
         if not self.shared.work.submit(self.client.client_id, key, job):
             self.complain("too many commands are waiting; this one was dropped")
@@ -113,6 +116,12 @@ class Page:
         if not photograph.hands:
             raise HandsError(f"no hand was found in {name}")
         self.load_hand(0)
+
+    def load_chosen(self, hand: str, factors: str) -> None:
+        """Load a hand by its entry in the list of hands, as `load_hand` does."""
+        if hand not in self.controls.hand.options:
+            raise HandsError(f'"{hand}" is a hand of another photograph: choose one of this photograph')
+        self.load_hand(self.controls.hand.options.index(hand), factors)
 
     def load_hand(self, index: int, factors: str = "all") -> None:
         """Load the factors of a hand of the photograph: "all", or those of the "pose" or the "content"."""
@@ -190,8 +199,11 @@ class Page:
         self.submit(("turn", ended), command, gesture=True)
 
     def _slid(self, factor: str, index: int, value: float) -> None:
+        sliders = self.sliders
+
         def command(session: Session) -> None:
-            session.slide(factor, index, value)
+            if sliders is self.sliders:  # else another run was loaded before
+                session.slide(factor, index, value)
 
         self.submit(("slide", factor, index), command, gesture=True)
 
@@ -213,17 +225,26 @@ class Page:
         self.controls.show_state(session, None if begun is None else self.latencies[-1])
         self.sliders.show(session, self._slide_waits)
         self.client.flush()
-        self._measure_later()
+        self._settle_later()
 
-    def _measure_later(self) -> None:
+    def _settle_later(self) -> None:
         if self._quiet is not None:
             self._quiet.cancel()
-        self._quiet = threading.Timer(
-            QUIET_SECONDS,
-            lambda: self.shared.work.submit_idle(self.client.client_id, self._measure_leakage),
-        )
+        self._quiet = threading.Timer(QUIET_SECONDS, self._rest)
         self._quiet.daemon = True
         self._quiet.start()
+
+    def _rest(self) -> None:
+        """Let the queue do what waits until nothing changes."""
+        work, client = self.shared.work, self.client.client_id
+        work.submit(client, "settle", self._settle)
+        work.submit_idle(client, self._measure_leakage)
+
+    def _settle(self) -> None:
+        """Correct what the browser shows, if values crossed moves of the user on the network."""
+        self.sliders.settle(self.session, self._slide_waits)
+        self.scene.settle(self.session.state.puppet)
+        self.client.flush()
 
     def _measure_leakage(self) -> None:
         session = self.session

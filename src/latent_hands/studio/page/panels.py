@@ -7,12 +7,13 @@ import numpy as np
 from PIL import Image
 
 from latent_hands.draw import ImageArray
+from latent_hands.studio.directions import MOST_SHOWN
 from latent_hands.studio.instrument import Instrument
 from latent_hands.studio.leakage import Change
 from latent_hands.studio.session import Session
 
-REACH, STEP = 4.0, 0.02
-"""The largest value of a slider, in standard deviations of typical latents, and its step."""
+REACH, STEP, DECIMALS = 4.0, 0.02, 2
+"""The largest value of a slider, in standard deviations of typical latents, its step and its decimals."""
 IMAGE_PX = 384
 MARKED, NAMED = 0.15, 0.7
 """A spread is marked on a slider if it is at least so wide; the marks have names if these do not overlap."""
@@ -34,6 +35,7 @@ class Sliders:
     def __init__(self, gui: Any, instrument: Instrument, slide: Slide):
         self._instrument = instrument
         self._folders, self._sliders = {}, dict[tuple[str, int], Any]()
+        self._moved = set[tuple[str, int]]()
         opened = (*instrument.posed[:1], *instrument.others[:1])
         for factor in (*instrument.posed, *instrument.others):
             self._folders[factor] = folder = gui.add_folder(factor, expand_by_default=factor in opened)
@@ -51,17 +53,32 @@ class Sliders:
 
         A slider whose move waits is ahead of the state: the page must not move it back.
         """
-        state = session.state
         for factor, directions in self._instrument.directions.items():
-            values = directions.coordinates(state.latent[factor])
-            middles = directions.coordinates(state.posterior[factor].mean)
-            spreads = directions.spread(state.posterior[factor])
-            for (name, index), slider in self._sliders.items():
-                if name != factor:
-                    continue
+            posterior = session.state.posterior[factor]
+            middles, spreads = directions.coordinates(posterior.mean), directions.spread(posterior)
+            for index, value in enumerate(self._values(session, factor)):
+                slider = self._sliders[factor, index]
                 slider._marks = marks(slider, float(middles[index]), float(spreads[index]))
                 if session.gesture != f"slide {factor} {index}" and not waits(factor, index):
-                    slider.value = round(float(np.clip(values[index], -REACH, REACH)) / STEP) * STEP
+                    slider.value = value
+
+    def settle(self, session: Session, waits: Waits) -> None:
+        """Send the values of the sliders that the user has moved, also if the browser should have them.
+
+        The value that `show` sent may have crossed a move of the user on the network. The browser then shows
+        the older value, and the session has the newer one.
+        """
+        for factor, index in tuple(self._moved):
+            if not waits(factor, index):
+                self._moved.discard((factor, index))
+                slider = self._sliders[factor, index]
+                slider.value = self._values(session, factor)[index]
+                slider._queue_update("value", slider.value)  # the setter sends no value that is unchanged
+
+    def _values(self, session: Session, factor: str) -> list[float]:
+        """Return the values of the sliders of a factor."""
+        coordinates = self._instrument.directions[factor].coordinates(session.state.latent[factor])
+        return [round(value, DECIMALS) for value in coordinates[:MOST_SHOWN].clamp(-REACH, REACH).tolist()]
 
     def _add(self, gui: Any, factor: str, index: int, title: str, slide: Slide) -> Any:
         slider = gui.add_slider(
@@ -79,6 +96,7 @@ class Sliders:
         async def _(event: Any) -> None:
             if event.client is not None:  # None: the page itself set the value
                 slide(factor, index, slider.value)
+                self._moved.add((factor, index))  # after the move waits in the queue: see `settle`
 
         return slider
 
@@ -89,7 +107,7 @@ def marks(slider: Any, middle: float, spread: float) -> tuple[Any, ...]:
     names = ("-σ", "μ", "+σ") if spread >= NAMED else (None, "μ", None)
     places = [(middle + sign * spread, name) for sign, name in zip((-1, 0, 1), names, strict=True)]
     shown = places if spread >= MARKED else places[1:2]
-    return tuple(kind(round(float(np.clip(place, -REACH, REACH)), 2), name) for place, name in shown)
+    return tuple(kind(round(float(np.clip(place, -REACH, REACH)), DECIMALS), name) for place, name in shown)
 
 
 def enlarged(image: ImageArray) -> ImageArray:

@@ -39,7 +39,7 @@ class HandScene:
     """
 
     def __init__(self, client: Any, dragged: Dragged, turned: Turned):
-        self._turning = False
+        self._turning, self._turned = False, False
         self._mesh = self._add_mesh(client)
         self._handles = {name: self._add_handle(client, name, dragged) for name in HANDLES}
         self._rings = self._add_rings(client, turned)
@@ -64,6 +64,16 @@ class HandScene:
             handle.position = joints[HANDLES[name]]
         if not self._turning:
             self._rings.wxyz = _wxyz(puppet.rotation.numpy().T)
+
+    def settle(self, puppet: Puppet) -> None:
+        """Send the rotation of the rings if the user has turned them, also if the browser should have it.
+
+        `show` may have sent an older rotation while the user's was on the network.
+        """
+        if self._turned and not self._turning:
+            self._turned = False
+            self._rings.wxyz = _wxyz(puppet.rotation.numpy().T)
+            self._rings.wxyz = -self._rings.wxyz  # the same rotation, which is sent because it differs
 
     def show_rings(self, visible: bool) -> None:
         """Show or hide the rings."""
@@ -110,6 +120,7 @@ class HandScene:
             self._turning = event.phase != "end"
             if event.phase != "start":
                 turned(rotation(), event.phase == "end")
+                self._turned = True
 
         rings.on_update(update)
         return rings
