@@ -2,6 +2,8 @@
 
 import logging
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -225,3 +227,13 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path, m
     assert [sample.name for sample in read_images(tmp_path, on_broken=broken.append)] == ["a", "c"]
     assert "b.png" in str(broken[0])
     assert "Permission denied" in str(broken[0])
+
+
+def test_common_images_do_not_import_the_plugins_of_all_formats(tmp_path):
+    path = tmp_path / "hand.png"
+    Image.new("RGB", (8, 8)).save(path)
+    code = (
+        "import sys; from latent_hands.data.formats.image import read_rgb; "
+        "read_rgb(sys.argv[1]); sys.exit('PIL.AvifImagePlugin' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path]).returncode == 0

@@ -24,7 +24,9 @@ MAX_PIXELS = 89_000_000
 """Larger images are refused before they are decoded. No photograph of a hand needs more."""
 MAX_SIDE = 65_535
 """Longer sides are refused: decoders need memory for every line. No camera makes them."""
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+CORE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM")
+"""The formats that Pillow reads without importing the plugins of all formats."""
+FORMATS = (*CORE_FORMATS, "AVIF", "JPEG2000", "MPO", "TGA", "TIFF", "WEBP")
 """The formats of Pillow that are read. Others start programs (EPS), or are not images of cameras."""
 WHITE_OF_12_BITS = 4095
 """16-bit images without a larger value hold 12 bits or fewer, or are almost black."""
@@ -89,7 +91,11 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 def _open(file: TimedFile) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image = Image.open(file, formats=_formats())  # noqa: TID251
+        try:
+            image = Image.open(file, formats=CORE_FORMATS)  # noqa: TID251
+        except UnidentifiedImageError:
+            file.seek(0)
+            image = Image.open(file, formats=_formats())  # noqa: TID251
     if isinstance(image, JpegImageFile):
         image.decodermaxblock = _JPEG_BYTES
     return image
@@ -233,5 +239,5 @@ def _reason(path: Path, error: Exception) -> str:
     if any(brand in head for brand in _HEIF):
         return "it is a HEIC file, which is not supported; convert it to JPEG or PNG"
     if isinstance(error, UnidentifiedImageError):
-        return f"its content has none of the formats {', '.join(FORMATS)}"
+        return f"its content has none of the formats {', '.join(sorted(FORMATS))}"
     return str(error) or "broken file"
