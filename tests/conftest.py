@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 
 import pytest
+import signature_checks
 import torch
-from jaxtyping import install_import_hook
 
 SHARED = Path(os.environ.get("LATENT_HANDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -26,4 +26,4 @@ def pytest_runtest_setup() -> None:
     torch.manual_seed(0)
 
 
-_hook = install_import_hook("latent_hands", "beartype.beartype")
+signature_checks.install("latent_hands")

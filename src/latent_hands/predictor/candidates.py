@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -90,6 +90,7 @@ def detected_candidates(
     ]
 
 
+@runtime_checkable
 class FirstReadings(Protocol):
     """The first readings of some crops."""
 
