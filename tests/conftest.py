@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import signature_checks
 import torch
@@ -24,6 +25,13 @@ torch.manual_seed(0)  # for what modules draw when they are imported
 def pytest_runtest_setup() -> None:
     """Seed each test before its fixtures are made: its numbers depend on no other test and no worker."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def as_users_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, and no shape checks, which users do not have either."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    monkeypatch.chdir(tmp_path)
 
 
 signature_checks.install("latent_hands")
