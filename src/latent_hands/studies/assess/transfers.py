@@ -1,7 +1,7 @@
 """Pose transfer: carry poses into other scenes and score the images against their ground truth."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -23,6 +23,8 @@ from latent_hands.studies.assess.kernel_distance import FeatureReader, noise_flo
 from latent_hands.studies.assess.spectrum import power_ratios
 from latent_hands.studies.assess.subject import Subject, observed
 
+Contents = Literal["tags", "images"]
+"""What gives the content of a scene: its tag, or its image in another pose."""
 TRANSFERRED = ("pose_from_labels", "pose_from_image")
 """The rows that are transfers. All other rows are references."""
 TRUE, TAG = "true_image", "tag_copied"
@@ -37,21 +39,25 @@ def from_labels(subject: Subject, benchmark: Benchmark, index: Indices) -> Laten
     return subject.infer(subject.pose, observed(right, pose=pose, cpose=cpose, viewpoint=viewpoint))
 
 
-def from_scenes(subject: Subject, benchmark: Benchmark, index: Indices) -> Latent:
-    """Return the content of some scenes, from their tags if these determine it, otherwise from the images."""
+def from_scenes(subject: Subject, benchmark: Benchmark, index: Indices, contents: Contents) -> Latent:
+    """Return the content of some scenes. If no encoder reads tags, that of images reads the tag image."""
     tags = {kind: images[index] for kind, images in benchmark.tags.items()}
-    given = tags if subject.tagged else {"rgb": benchmark.rgb[index]}
+    if contents == "images":
+        given = {"rgb": benchmark.rgb[index]}
+    else:
+        given = tags if subject.tagged else {"rgb": benchmark.tag[index]}
     return subject.infer(subject.content, observed(benchmark.right_of(index), **given))
 
 
-def transfer_images(subject: Subject, benchmark: Benchmark) -> dict[str, Images]:
+def transfer_images(subject: Subject, benchmark: Benchmark, contents: Contents) -> dict[str, Images]:
     """Return {row: an image for every transfer}: the ground truth, two transfers and four references.
 
-    The references are the tag image of the scene, its other image, the mean of all images of the benchmark,
-    and the model's reconstruction of the ground truth, which is an upper bound for its transfers.
+    The content comes from the tag of the scene, or from its other image. The references are the tag image,
+    the other image, the mean of all images of the benchmark, and the model's reconstruction of the ground
+    truth, which is an upper bound for its transfers.
     """
     transfers, right = benchmark.transfers, benchmark.right_of(benchmark.transfers.truth)
-    scene = from_scenes(subject, benchmark, transfers.scene)
+    scene = from_scenes(subject, benchmark, transfers.scene, contents)
     source = observed(benchmark.right_of(transfers.pose), rgb=benchmark.rgb[transfers.pose])
     labelled = from_labels(subject, benchmark, transfers.pose) | scene
     estimated = subject.infer(subject.pose, source) | scene
