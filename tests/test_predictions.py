@@ -36,8 +36,10 @@ from latent_hands.predictor import Hand
 def hands() -> list[Hand]:
     """Three hands: everything known, a little known, and in a video."""
     model = tiny_model(ESTIMATION)
-    left = model.estimate(noise_image(), "left", draws=4, box=(5.0, 5.0, 40.0, 40.0))
-    right = model.estimate(noise_image(seed=1), "right", 44.0, box=(30.0, 12.0, 30.0, 40.0))
+    left = model.estimate(noise_image(), handedness="left", draws=4, box=(5.0, 5.0, 40.0, 40.0))
+    right = model.estimate(
+        noise_image(seed=1), handedness="right", bone_mm=44.0, box=(30.0, 12.0, 30.0, 40.0)
+    )
     K = np.array([[90, 0, 39.5], [0, 90, 29.5], [0, 0, 1]], np.float32)
     known = {"score": 0.75, "confidence": 0.5, "K": K, "camera": "given"}
     palm = {"palm_mm": np.array([10, 20, 400], np.float32), "palm_spread_mm": np.ones(3, np.float32)}

@@ -95,7 +95,9 @@ def test_the_phase_of_a_resumed_training_exists(run: Path):
 
 @pytest.fixture(scope="module")
 def hand() -> Hand:
-    return tiny_model(ESTIMATION).estimate(noise_image(), "left", draws=4, box=(5.0, 5.0, 40.0, 40.0))
+    return tiny_model(ESTIMATION).estimate(
+        noise_image(), handedness="left", draws=4, box=(5.0, 5.0, 40.0, 40.0)
+    )
 
 
 @pytest.mark.parametrize(
