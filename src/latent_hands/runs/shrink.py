@@ -12,11 +12,11 @@ from latent_hands.runs.hub import short_name
 
 
 def shrink(run: str | Path, out: str | Path, without: Collection[str] = ()) -> Path:
-    """Write a copy of a run with its matrices in half precision; return its folder.
+    """Write a copy of a run with its weights in half precision; return its folder.
 
     All commands accept the copy except `train --resume`, because it lacks Adam's moments. Its experiment
-    does not name the folders of the machine that trained it. Vectors stay float32: they are small, and the
-    variances of BatchNorm may exceed the range of half precision.
+    does not name the folders of the machine that trained it. Variances of BatchNorm stay float32, because
+    they may exceed the range of half precision.
 
     Args:
         run: a run folder or the name of a shipped model.
@@ -28,7 +28,7 @@ def shrink(run: str | Path, out: str | Path, without: Collection[str] = ()) -> P
     vae, experiment = load_run(run)
     left_out = tuple(f"{arrow}." for arrow in without)
     weights = {
-        name: t.half() if t.dim() > 1 else t
+        name: t.half() if t.is_floating_point() and not name.endswith("running_var") else t
         for name, t in vae.state_dict().items()
         if not name.startswith(left_out)
     }
