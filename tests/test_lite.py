@@ -94,6 +94,13 @@ def test_hands_in_boxes_are_those_of_torch(pair, handedness: str | None, focal_p
             assert_same(ours, torchs)
 
 
+def test_hands_do_not_depend_on_memory_that_is_kept(pair):
+    light = pair[1]
+    once = lite.load(light.networks.folder, keep_memory=False)
+    for a, b in zip(*(model.find(noise_image(), boxes=BOXES) for model in (light, once)), strict=True):
+        np.testing.assert_allclose(a.xyz_mm, b.xyz_mm, atol=0.01)
+
+
 def test_a_model_that_is_given_the_side_is_the_same(tmp_path: Path):
     model, light = exported(tmp_path, PLACEMENT, right_hands="condition")
     for side in ("left", "right"):

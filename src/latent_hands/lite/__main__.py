@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the hands of images and return the exit code: 1 if an image has none, 2 for an error."""
     options = _parser().parse_args(arguments)
     try:
-        model = load(options.model)
+        model = load(options.model, keep_memory=len(options.images) > 1)
         hands = [_fields(name, options, model) for name in options.images]
     except (HandsError, OSError) as error:
         print(f"latent_hands.lite: {printable(' '.join(str(error).split()))}", file=sys.stderr)

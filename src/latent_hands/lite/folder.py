@@ -24,6 +24,7 @@ class Networks:
     Args:
         folder: the folder that `latent-hands export-model` wrote.
         threads: number of threads that one network uses.
+        keep_memory: whether working memory is kept for the next image.
 
     Attributes:
         about: the content of model.json.
@@ -32,9 +33,9 @@ class Networks:
     `encode`, `decode` and `detect` raise it for a file that is missing, damaged or of another model.
     """
 
-    def __init__(self, folder: Path, threads: int = 1):
+    def __init__(self, folder: Path, threads: int = 1, keep_memory: bool = True):
         self.folder = folder
-        self.threads = threads
+        self.threads, self.keep_memory = threads, keep_memory
         self._sessions: dict[str, Any] = {}
         if not (folder / DESCRIPTION).is_file():
             raise HandsError(
@@ -89,6 +90,7 @@ class Networks:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = self.keep_memory
         options.enable_mem_pattern = False  # a pattern keeps a second block of memory for every shape
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -33,17 +33,19 @@ Source = Hand | ImageSource
 """Source of factors: a hand, joints (21, 3) of a left hand, palm first, in any unit, or an image."""
 
 
-def load(folder: str | Path, threads: int = 1) -> "LiteModel":
+def load(folder: str | Path, threads: int = 1, keep_memory: bool = True) -> "LiteModel":
     """Load a model that `latent-hands export-model` wrote.
 
     Args:
         folder: its folder.
         threads: number of threads that a network uses.
+        keep_memory: whether working memory is kept for the next image. That is faster for many images. A
+            process that reads one image needs less memory without it.
 
     Raises HandsError if there is no such model, if another version wrote it, if its description was changed,
     and without onnxruntime. `find` and `latent` raise it for a damaged network or one of another model.
     """
-    return LiteModel(Networks(Path(folder), threads))
+    return LiteModel(Networks(Path(folder), threads, keep_memory))
 
 
 class LiteModel:
