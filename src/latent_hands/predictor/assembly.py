@@ -6,7 +6,7 @@ from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.crop import CropReading
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, Hand
 from latent_hands.predictor.judging import HandRules, confidence
-from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm, unshrunk
+from latent_hands.predictor.placing import BONE_SPREAD, joint_spread_px, place_palm
 from latent_hands.shapes import Float
 
 
@@ -53,10 +53,9 @@ def _palm(
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     """Return the palm in the camera frame and its spread, in mm."""
     xyz_mm = arrays["pose"] * bone_mm
-    sigma, enlarged_px = None, uv_px
+    sigma = None
     if uv_spread_px is not None:
         sigma = joint_spread_px(uv_spread_px, arrays["spread"] * bone_mm, xyz_mm, uv_px)
-        enlarged_px = unshrunk(uv_px, uv_spread_px)
-    palm = place_palm(xyz_mm, enlarged_px, camera.K, sigma)
+    palm = place_palm(xyz_mm, uv_px, camera.K, sigma)
     spread = palm.spread_mm(BONE_SPREAD if assumed else 0.0, camera.focal_spread)
     return palm.xyz_mm.astype(np.float32), spread.astype(np.float32)

@@ -7,7 +7,7 @@ import torch
 
 from latent_hands.hand import geometry
 from latent_hands.predictor.hand import Hand
-from latent_hands.predictor.placing import place_palm, unshrunk
+from latent_hands.predictor.placing import place_palm
 
 
 def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> Hand:
@@ -43,5 +43,4 @@ def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> 
     placed = replace(hand, convention=convention, bone_mm=bone, uv_px=uv_px, spread=spread, **arrays)
     if hand.palm_mm is None or hand.K is None:
         return placed
-    seen_px = uv_px if hand.uv_spread_px is None else unshrunk(uv_px, hand.uv_spread_px)
-    return replace(placed, palm_mm=place_palm(placed.xyz_mm, seen_px, hand.K).xyz_mm.astype(np.float32))
+    return replace(placed, palm_mm=place_palm(placed.xyz_mm, uv_px, hand.K).xyz_mm.astype(np.float32))

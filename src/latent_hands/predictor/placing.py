@@ -8,16 +8,10 @@ from latent_hands.shapes import Float, Float64
 
 BONE_SPREAD = 0.1
 """Relative standard deviation of an assumed bone: that of RHD's people is 3.9 mm around 36 mm."""
-ALIKE = 21.0
+ALIKE = 3.0
 """Factor on the covariance of the palm, because the errors of the 21 joints of a hand are correlated.
 
-It is fitted to rendered hands.
-"""
-SHRUNK = 4.0
-"""Factor on the variance of the joints by which `unshrunk` enlarges a hand in the image.
-
-Predicted joints are means, so an uncertain hand is too small. The factor is fitted to the depths of rendered
-hands (docs/results/depth.md).
+It is fitted to rendered hands (docs/results/depth.md).
 """
 STEPS, ENOUGH = 6, 1e-9
 """Most steps of Gauss-Newton, and the relative change of the palm after which it stops."""
@@ -94,19 +88,6 @@ def joint_spread_px(
     px_per_mm = _size(uv_px) / max(_size(xyz_mm[:, :2]), 1e-6)
     pose_px = spread_mm.astype(np.float64) * px_per_mm
     return np.sqrt(uv_spread_px.astype(np.float64) ** 2 / 2 + pose_px**2 / 3).clip(min=1e-3)
-
-
-def unshrunk(
-    uv_px: Float[np.ndarray, "21 2"], spread_px: Float[np.ndarray, "21"]
-) -> Float64[np.ndarray, "21 2"]:
-    """Return the joints in the image, enlarged about their mean to the expected size of the hand.
-
-    Predicted joints are means. Means of uncertain joints lie inside the hand: E|u|^2 = |E u|^2 + variance.
-    `spread_px` is the root mean square distance of draws of each joint from their mean.
-    """
-    uv, centre = uv_px.astype(np.float64), uv_px.mean(axis=0, dtype=np.float64)
-    lacking = float(np.square(spread_px).mean()) / max(_size(uv), 1e-6) ** 2
-    return centre + (1 + lacking) ** (SHRUNK / 2) * (uv - centre)
 
 
 def disagreement(pose: Float[np.ndarray, "21 3"], uv: Float[np.ndarray, "21 2"]) -> float:
