@@ -19,9 +19,7 @@ Hands = Float[np.ndarray, "n 21 3"]
 
 _THUMB_CMC, _INDEX_MCP = FINGERS["thumb"][0], FINGERS["index"][0]
 
-BONE_MM = (18.0, 70.0)
-"""The range of the middle MCP-PIP bone, for hands of all ages and all joint conventions."""
-BEND_LIMITS_DEG = {"base": (-80.0, 125.0), "middle": (-45.0, 140.0), "end": (-45.0, 130.0)}
+BEND_LIMITS_DEG = {"base": (-80.0, 125.0), "middle": (-45.0, 155.0), "end": (-45.0, 130.0)}
 """The range of the angles of a finger, positive towards the palm, with a margin for joint conventions."""
 
 

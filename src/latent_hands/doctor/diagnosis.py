@@ -17,7 +17,7 @@ from latent_hands.doctor.images import READINGS, best_reading, find_frame
 from latent_hands.doctor.labels import Labels, Verdict, against_side, count_sides, figures
 from latent_hands.doctor.outliers import find_outliers
 from latent_hands.hand import listing
-from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.hand.skeleton import BONE_RANGE_MM, MIDDLE_MCP
 
 ColourSpread = Float[np.ndarray, "n readings"]
 
@@ -25,6 +25,8 @@ _CLEAR_MISFIT = 0.22
 _TYPICAL = "that of a hand is 20-60 mm"
 _PALM_BELOW = -0.1
 _MAJORITY = 0.8
+_SOME, _SINGLE = 0.05, 2
+"""A side is wrong for the set from this share of its bent hands; up to so many are single hands."""
 
 
 def diagnose(
@@ -77,7 +79,7 @@ def find_unit(labels: Labels) -> tuple[Verdict, Labels]:
     bones = anatomy.middle_bone(labels.xyz_mm)
     bone = float(np.median(bones))
     evidence = f"the middle bone is {figures(bone)} mm; {_TYPICAL}"
-    if anatomy.BONE_MM[0] <= bone <= anatomy.BONE_MM[1]:
+    if BONE_RANGE_MM[0] <= bone <= BONE_RANGE_MM[1]:
         low, high = np.percentile(bones, [5, 95])
         evidence = f"the middle bone is {bone:.1f} mm, and {low:.1f} to {high:.1f} in 90 % of the hands"
         return Verdict("unit", "millimetres", f"{evidence}; {_TYPICAL}"), labels
@@ -128,7 +130,7 @@ def find_side(labels: Labels) -> tuple[Verdict, Labels]:
         if total and share >= _MAJORITY:
             wrong.append(f"hands labelled {side} are {other} hands, or mirror images")
             corrected[rows] = other == "left"
-        elif share > 1 - _MAJORITY:
+        elif share > _SOME and number > _SINGLE:
             wrong.append(f"the side {side} is wrong for {_percent(share)} of its hands")
     evidence = "; ".join(evidences)
     message = f"{'; '.join(wrong)}: {evidence}" if wrong else ""

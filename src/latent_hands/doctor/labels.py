@@ -81,15 +81,15 @@ def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels 
 
 
 def against_side(labels: Labels) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Return which hands bend like hands of the other side, and which are bent enough to decide."""
+    """Return which hands bend like hands of the other side, and which tell their side at all."""
     assert labels.left is not None
     return bending.against_side(labels.xyz_mm, labels.left)
 
 
 def count_sides(labels: Labels) -> tuple[int, int]:
     """Return the numbers of hands that bend like left and like right hands."""
-    bend = bending.left_bend(labels.xyz_mm)
-    return int((bend > bending.BENT).sum()), int((bend < -bending.BENT).sum())
+    side = bending.side_by_fingers(labels.xyz_mm)
+    return int((side > 0).sum()), int((side < 0).sum())
 
 
 def figures(value: float) -> str:

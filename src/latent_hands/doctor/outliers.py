@@ -11,12 +11,14 @@ from latent_hands.doctor import anatomy
 from latent_hands.doctor.cameras import hand_size_px, reprojection_px
 from latent_hands.doctor.images import inside
 from latent_hands.doctor.labels import Labels, against_side
-from latent_hands.hand.skeleton import FINGERS, JOINTS
+from latent_hands.hand.skeleton import BONE_RANGE_MM, FINGERS, JOINTS
 
 Outlier = tuple[str, str]
 """The name of a sample, and a message."""
-BONE_RATIO = 1.8
+BONE_RATIO = 2.0
 """The largest ratio of a bone to that of the data set, relative to the size of the hand."""
+SINGLE_BONE_MARGIN = 1.25
+"""How far a single hand may be beyond the range of medians: a small child may be among adults."""
 _FINGERS = tuple(FINGERS)[1:]
 _REPROJECTION_PX, _REPROJECTION_SHARE = 3.0, 0.25
 
@@ -32,9 +34,10 @@ def find_outliers(labels: Labels, consistent: bool) -> Iterator[Outlier]:
 
 def _sizes(labels: Labels) -> Iterator[Outlier]:
     bones = anatomy.middle_bone(labels.xyz_mm)
-    low, high = anatomy.BONE_MM
+    low, high = BONE_RANGE_MM
     if not low <= np.median(bones) <= high:
         return  # the unit is unknown
+    low, high = low / SINGLE_BONE_MARGIN, high * SINGLE_BONE_MARGIN
     for i in np.flatnonzero((bones < low) | (bones > high)):
         yield (
             labels.names[i],
