@@ -14,6 +14,8 @@ from latent_hands.errors import HandsError
 from latent_hands.interrupt import uninterrupted
 
 _TEMPORARY = ".part-"
+_PROBE_BYTES = 4096
+"""The size of the file that finds out whether a folder can be written."""
 _LEFT_SECONDS = 24 * 3600
 """A temporary file that nobody has written to for so long was left by a killed process."""
 
@@ -70,15 +72,40 @@ def link_files(source: Path, target: Path, wanted: Callable[[Path], bool]) -> No
 
 
 def check_file(path: Path) -> None:
-    """Raise HandsError if `path` cannot be a file: it is a folder, or a part of it is a file.
+    """Raise HandsError if `path` cannot be written as a file.
 
-    Commands call it before long work whose result they will write there.
+    It is a folder, a part of it is a file, its folder cannot be written, or the disk is full. Commands call
+    it before long work whose result they will write there.
     """
     if path.is_dir():
         raise HandsError(f"{path} is a folder; give the name of a file")
     nearest = next(parent for parent in path.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise HandsError(f"{nearest} is a file; {path.name} must be in a folder")
+    _check_writable(nearest, path)
+
+
+def check_folder(path: Path) -> None:
+    """Raise HandsError if no files can be written into the folder `path`, which may not exist yet.
+
+    See `check_file`.
+    """
+    nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise HandsError(f"{nearest} is a file; give a folder for the outputs")
+    _check_writable(nearest, path)
+
+
+def _check_writable(folder: Path, path: Path) -> None:
+    """Write and remove a small file in an existing folder, where `path` will be."""
+    probe = _new_name(folder / "probe")
+    try:
+        _create(probe).write_bytes(bytes(_PROBE_BYTES))
+    except OSError as error:
+        raise HandsError(f"{path} cannot be written, because of {folder}: {error.strerror}") from error
+    finally:
+        with uninterrupted, suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def append_text(path: Path, text: str) -> None:

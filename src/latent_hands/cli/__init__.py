@@ -16,6 +16,7 @@ from inspect import getdoc
 
 from latent_hands.cli.extensions import import_extension, split_imports
 from latent_hands.cli.old_options import refuse_old
+from latent_hands.cli.outputs import with_places_checked
 from latent_hands.cli.safe_output import safe_output
 from latent_hands.errors import HandsError, did_you_mean, printable
 from latent_hands.interrupt import exit_code, stopping_signals
@@ -122,7 +123,7 @@ def _run(name: str, arguments: list[str]) -> int:
 
     refuse_old(name, arguments)
     arguments = attach_negative(arguments)
-    command = find_command(name)
+    command = with_places_checked(name, find_command(name))
     command.__doc__ = unwrapped(getdoc(command) or "")
     if {"-h", "--help"} & {*arguments}:
         print(description(command.__doc__, min(shutil.get_terminal_size().columns, 100)), end="\n\n")

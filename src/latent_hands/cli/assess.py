@@ -89,7 +89,7 @@ def assess(
     check_draws(draws)
     check_epochs(epochs)
     for file in (judge, out and out / ASSESSMENT):
-        if file is not None:
+        if file is not None and not (file == judge and file.is_file()):
             check_file(file)
     model = Model.load(run)
     data, subject = model.experiment.data, Subject(model.vae, model.device)

@@ -9,6 +9,7 @@ import numpy as np
 
 from latent_hands.cli.tables import print_table
 from latent_hands.data import check_limit
+from latent_hands.data.readers.recognising import with_suggestion
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.benchmarks import (
     BENCHMARKS,
@@ -43,7 +44,8 @@ def predict(
     """
     check_limit(limit)
     benchmark = BENCHMARKS.find(protocol)
-    frames = benchmark.frames(root)[:limit]
+    with with_suggestion(protocol, root):
+        frames = benchmark.frames(root)[:limit]
     model = Model.load(run)
     check_measures_joints(model)
     assumed = assumed_convention(model, convention)

@@ -9,7 +9,6 @@ from tyro.conf import Positional, arg
 from latent_hands.cli.options import Data, Json, Limit, Root, Split
 from latent_hands.cli.tables import print_json, print_table
 from latent_hands.errors import HandsError
-from latent_hands.files import check_file
 from latent_hands.progress import progress_bars
 
 
@@ -40,7 +39,6 @@ def retarget(
 
     if out.exists():
         raise HandsError(f"{out} exists; give the name of a new file")
-    check_file(out)
     with progress_bars() as progress:
         hands = fit_hands(open_data(data, root, split, limit), progress)
     kept, summary = hands.kept, hands.summary()

@@ -8,6 +8,7 @@ from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.data.formats.numerals import number_of
 from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
+from latent_hands.files import check_folder
 from latent_hands.hand.boxes import Box
 from latent_hands.predictions import name_files, read_json
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
@@ -132,7 +133,8 @@ def open_sources(
 
 
 def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:
-    """Raise HandsError if an output would overwrite an input, or if its folder is a file."""
+    """Raise HandsError if an output would overwrite an input, or cannot be written into its folder."""
+    outputs = list(outputs)
     of_samples = (file for sample in samples for file in vars(sample).values() if isinstance(file, Path))
     read = {Path(file).resolve() for file in (*inputs, *of_samples)}
     for output in outputs:
@@ -140,6 +142,8 @@ def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outpu
             raise HandsError(f"{output.parent} is a file; --out must be in a folder")
         if output.resolve() in read:
             raise HandsError(f"{output} is an input and would be overwritten; give another --out")
+    for folder in {output.parent for output in outputs}:
+        check_folder(folder)
 
 
 def named_images(images: Sequence[Path], on_broken: OnBroken) -> dict[str, Sample]:

@@ -1,8 +1,8 @@
 """The side of a hand by its bent fingers: they bend to the palm, left and right hands to opposite sides.
 
-Knuckles (MCP) bend backwards, too, by up to 45 degrees, and straight fingers then look like those of the other
-side. PIP and DIP hardly do. So a hand tells its side only if its fingers are curled, and to the side on which
-their tips are.
+Knuckles (MCP) bend backwards, too, by up to 45 degrees, and straight fingers then look like those of the
+other side. PIP and DIP hardly do. So a hand tells its side only if its fingers are curled, and to the side on
+which their tips are.
 """
 
 import numpy as np

@@ -23,10 +23,12 @@ from latent_hands.build.graph import construct_vae, sketch_vae
 from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.formats.json_file import parse_json
+from latent_hands.data.readers.recognising import layout_of
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
 from latent_hands.files import check_file, is_temporary, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import one_writer
+from latent_hands.mistaken_paths import meant
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.runs.hub import hub_folder, is_hub
 from latent_hands.runs.shipped import shipped_runs
@@ -35,6 +37,7 @@ from latent_hands.typed_toml import Range, read
 
 EXPERIMENT, WEIGHTS, RESUME = "experiment.toml", "weights.safetensors", "resume.safetensors"
 LATENTS = "latents.safetensors"
+_OF_DETECTORS = "detector.toml"
 
 
 @dataclass
@@ -169,11 +172,28 @@ def find_run(run: str | Path) -> Path:
         )
     if not path.exists():
         raise HandsError(
-            f"no run folder at {path}; a shipped model is named without a folder: {', '.join(shipped)}"
+            f"no run folder at {path}{meant(path)}; a shipped model is named without a folder: "
+            f"{', '.join(shipped)}"
         )
     if not (path / EXPERIMENT).is_file():
-        raise HandsError(f"{path} is not a run folder: it has no {EXPERIMENT}")
+        raise HandsError(f"{path} is not a run folder: it has no {EXPERIMENT}{_instead(path)}")
     return path
+
+
+def _instead(path: Path) -> str:
+    """Return the end of a message about a path that is no run folder: what it is, or which folder is one."""
+    if not path.is_dir():
+        return (
+            f"; it is a file: give the folder {path.parent}" if (path.parent / EXPERIMENT).is_file() else ""
+        )
+    if (path / _OF_DETECTORS).is_file():
+        return "; it is a detector, not a model of hands"
+    if (layout := layout_of(path)) is not None:
+        return f'; it is a data set in the layout of "{layout}"'
+    runs = [file.parent for file in sorted(path.glob(f"*/{EXPERIMENT}"))]
+    if (path.absolute().parent / EXPERIMENT).is_file():
+        runs.insert(0, path.absolute().parent)
+    return f"; did you mean {runs[0]}?" if runs else ""
 
 
 def weights_checksum(run: str | Path) -> str:

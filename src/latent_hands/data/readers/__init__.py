@@ -9,6 +9,7 @@ from latent_hands.data.readers.freihand import read_freihand
 from latent_hands.data.readers.ge2019 import read_ge2019
 from latent_hands.data.readers.images import read_images
 from latent_hands.data.readers.reading import OnBroken, check_limit, raise_error
+from latent_hands.data.readers.recognising import with_suggestion
 from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.data.readers.rendered_hands import read_rendered_hands
 from latent_hands.data.readers.rhd import read_rhd, read_rhd_hands
@@ -82,4 +83,12 @@ def find_reader(name: str, root: str | Path) -> Reader:
     reader = READERS.find(name)
     if is_store(root):
         raise HandsError(f"{root} is a packed store, which contains windows; give the folder of the images")
-    return reader
+    return partial(_read, name, reader)
+
+
+def _read(
+    name: str, reader: Reader, root: Path, split: str, limit: int | None, /, *, on_broken: OnBroken
+) -> list[Sample]:
+    """Read as `reader` does; the error of a wrong folder also says which one may be meant."""
+    with with_suggestion(name, root):
+        return reader(root, split, limit, on_broken=on_broken)

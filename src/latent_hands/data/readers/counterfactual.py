@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent_hands.data.readers.reading import check_limit
+from latent_hands.data.readers.recognising import with_suggestion
 from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
@@ -97,7 +98,9 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
     check_limit(limit)
     groups: dict[int, dict[str, Sample]] = {}
     grids: dict[int, dict[tuple[int, int], Sample]] = {}
-    for sample in read_rendered(root, split):
+    with with_suggestion("rendered", root):
+        samples = read_rendered(root, split)
+    for sample in samples:
         match (sample.factors or {}).get("counterfactual"):
             case {"group": int(number), "role": str(role)}:
                 groups.setdefault(number, {})[role] = sample

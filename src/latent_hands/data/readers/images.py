@@ -10,6 +10,7 @@ from latent_hands.data.formats.video import FORMATS, video_frames
 from latent_hands.data.readers.reading import OnBroken, raise_error, read_each
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
+from latent_hands.mistaken_paths import meant
 
 PHOTOGRAPHS = (".avif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".webp")
 SUFFIXES = (*PHOTOGRAPHS, ".bmp", ".gif", ".png", ".ppm", ".tga", ".tif", ".tiff")
@@ -63,12 +64,12 @@ def list_images(paths: Iterable[str | Path], on_broken: OnBroken = raise_error) 
 
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise HandsError(f"no image file or folder at {folder}")
+        raise HandsError(f"no image file or folder at {folder}{meant(folder)}")
     visible = sorted(file for file in folder.iterdir() if not (file.name.startswith(".") or file.is_dir()))
     files = [file for file in visible if file.suffix.lower() in SUFFIXES]
     others = [file.name for file in visible if file.suffix.lower() not in (*SUFFIXES, *NOT_IMAGES)]
     if not files:
-        found = f"; it has {_some(others)}" if others else ""
+        found = f"; it has {_some(others)}" if others else _folders_with_images(folder)
         raise HandsError(f"no image in the folder {folder}; names must end in {', '.join(SUFFIXES)}{found}")
     if others:
         logging.getLogger(__name__).warning(
@@ -76,6 +77,14 @@ def _images(folder: Path) -> list[Path]:
             *(folder, _some(others), _VIDEOS if any(map(_is_video, visible)) else ""),
         )
     return files
+
+
+def _folders_with_images(folder: Path) -> str:
+    """Return the end of a message that names the folders inside a folder that have images."""
+    inside = (each for pattern in ("*", "*/*") for each in sorted(folder.glob(pattern)) if each.is_dir())
+    full = (each for each in islice(inside, 100) if any(f.suffix.lower() in SUFFIXES for f in each.iterdir()))
+    found = list(map(str, islice(full, 3)))
+    return f"; images are in {', '.join(found)}" if found else ""
 
 
 def _is_video(file: Path) -> bool:
