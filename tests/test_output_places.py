@@ -3,6 +3,8 @@
 import inspect
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,15 @@ from latent_hands.files import check_file, check_folder
 OUTPUTS = FILES | FOLDERS
 
 
-@pytest.fixture
-def full_disk():
-    """No file may have content, as on a full disk."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file have content in the block, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def call(name: str, place: Path) -> list[Path]:
@@ -56,9 +60,10 @@ def test_work_does_not_start_where_a_part_of_the_place_is_a_file(name, tmp_path:
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_work_does_not_start_on_a_full_disk_and_nothing_is_left(name, tmp_path: Path, full_disk):
-    with pytest.raises(
-        HandsError, match=f"{tmp_path}/new/out.png cannot be written, because of {tmp_path}: "
+def test_work_does_not_start_on_a_full_disk_and_nothing_is_left(name, tmp_path: Path):
+    with (
+        pytest.raises(HandsError, match=f"{tmp_path}/new/out.png cannot be written, because of {tmp_path}: "),
+        full_disk(),
     ):
         call(name, tmp_path / "new" / "out.png")
     assert list(tmp_path.iterdir()) == []
@@ -92,6 +97,6 @@ def test_a_file_in_the_place_of_a_folder_is_refused(name, tmp_path: Path):
         call(name, tmp_path / "file")
 
 
-def test_the_outputs_of_images_and_films_are_checked_too(tmp_path: Path, full_disk):
-    with pytest.raises(HandsError, match="cannot be written"):
+def test_the_outputs_of_images_and_films_are_checked_too(tmp_path: Path):
+    with pytest.raises(HandsError, match="cannot be written"), full_disk():
         check_outputs([], [], [tmp_path / "walk.png"])

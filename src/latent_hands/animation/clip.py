@@ -81,7 +81,9 @@ def clip_of(images: Sequence[ImageHands], fps: float | None = None, least: int =
     seconds = frame_times(images, fps)
     followed: dict[str, list[Timed]] = {}
     for time, image in zip(seconds.tolist(), images, strict=True):
-        for name, hand in named_hands(image.hands):
+        named = list(named_hands(image.hands))
+        _check_single([name for name, _ in named], image.name)
+        for name, hand in named:
             followed.setdefault(name, []).append((time, hand))
     kept = {name: timed for name, timed in followed.items() if len(timed) >= least}
     if not kept:
@@ -98,14 +100,37 @@ def clip_of(images: Sequence[ImageHands], fps: float | None = None, least: int =
 
 
 def frame_times(images: Sequence[ImageHands], fps: float | None) -> Float[np.ndarray, " frames"]:
-    """Return the time of each image, from 0. Raises HandsError if the times of images do not increase."""
-    known = [image.seconds for image in images]
-    if fps is None and known and all(time is not None for time in known):
-        times = np.array(known, float)
-        if not (np.diff(times) > 0).all():
-            raise HandsError("the times of the frames do not increase; give frames per second instead")
-        return times - times[0]
-    return np.arange(len(images)) / (fps or FPS)
+    """Return the time of each image, from 0: its own, or its number over `fps`.
+
+    Images without numbers follow one another. Raises HandsError if times or numbers do not increase, or if
+    only some images have them.
+    """
+    if fps is None and (times := _increasing([image.seconds for image in images], "times")) is not None:
+        return times
+    numbers = _increasing([image.frame for image in images], "numbers")
+    return (np.arange(len(images)) if numbers is None else numbers) / (fps or FPS)
+
+
+def _increasing(known: Sequence[float | None], what: str) -> Float[np.ndarray, " n"] | None:
+    """Return times or numbers of frames, from 0; None if none is known."""
+    missing = sum(each is None for each in known)
+    if missing == len(known):
+        return None
+    advice = "give frames per second instead" if what == "times" else "put the frames in order"
+    if missing:
+        raise HandsError(f"{missing} of the {len(known)} frames have no {what}, but others have; {advice}")
+    values = np.array(known, float)
+    if not (np.diff(values) > 0).all():
+        raise HandsError(f"the {what} of the frames do not increase; {advice}")
+    return values - values[0]
+
+
+def _check_single(names: Sequence[str], image: str) -> None:
+    """Raise HandsError if two hands of an image have one name: they would be one hand at two places."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        side, track = twice.split("_")
+        raise HandsError(f"{image} has two {side} hands of the track {track}; a hand is in a frame once")
 
 
 def named_hands(hands: Iterable[Hand]) -> Iterator[tuple[str, Hand]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
-from latent_hands.data.formats.numerals import number_of
+from latent_hands.data.formats.numerals import integer_of, number_of
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
@@ -114,6 +114,7 @@ def _frame(path: Path, number: int, line: bytes) -> ImageHands:
         hands = [Hand.from_json(json.dumps(each)) for each in fields["hands"]]
         frame, seconds = fields.get("frame"), fields.get("seconds")
         seconds = None if seconds is None else number_of(seconds)
+        frame = None if frame is None else integer_of(frame)
         return ImageHands(f"{path.stem}-{number - 1:05d}", (0, 0), hands, frame=frame, seconds=seconds)
     except BROKEN as error:
         raise HandsError(f"{path}, line {number}, has no hands of a frame: {error}") from error

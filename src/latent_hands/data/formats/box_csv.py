@@ -8,13 +8,15 @@ from latent_hands.errors import HandsError
 
 COLUMNS = ("file", "x", "y", "width", "height")
 HEADER = f"{','.join(COLUMNS)}[,handedness]"
+_SIDES = ("handedness", "side", "hand")
 MAX_BYTES = 64 * 2**20
 
 
 def read_box_csv(path: Path) -> dict[str, list[BoxLabel]]:
     """Read a CSV file with the columns file, x, y, width, height and, optionally, handedness.
 
-    Other columns are ignored. A line with empty numbers says that the image has no hand.
+    "side" or "hand" may stand for "handedness". Other columns are ignored. A line with empty numbers says
+    that the image has no hand.
     Raises HandsError naming the line for other columns and for boxes that `check_box` refuses.
     """
     table, boxes = load_csv(path, MAX_BYTES), dict[str, list[BoxLabel]]()
@@ -34,6 +36,5 @@ def _add(boxes: dict[str, list[BoxLabel]], row: Row, where: str) -> None:
         raise HandsError(f"{where} has no file name; it must be {HEADER}")
     hands = boxes.setdefault(name, [])
     if any(numbers):
-        hands.append(
-            BoxLabel(check_box(numbers, f"{where}: the box", None), check_side(row.get("handedness"), where))
-        )
+        side = next((row[name] for name in _SIDES if row.get(name)), None)
+        hands.append(BoxLabel(check_box(numbers, f"{where}: the box", None), check_side(side, where)))

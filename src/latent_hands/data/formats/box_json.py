@@ -30,6 +30,9 @@ RIM, LEAST_SHARE = 0.6, 0.6
 """Joints within 0.6 of width and height of the box's centre lie in it; the least median share of them."""
 Sized = tuple[Box, tuple[int, int]]
 """A box, and width and height of its image."""
+_FORM_KEYS = ("bbox_mode", "bbox_format", "box_format", "format")
+_FORMS = (1, "xywh", "XYWH", "XYWH_ABS", "coco")
+"""The values of these keys that mean x,y,width,height in pixels; 1 is that of Detectron2."""
 _LOG = logging.getLogger(__name__)
 _WHOLE_BODY: dict[Handedness, str] = {side: f"{side}hand" for side in HANDEDNESS}
 
@@ -37,7 +40,8 @@ _WHOLE_BODY: dict[Handedness, str] = {side: f"{side}hand" for side in HANDEDNESS
 def read_box_json(path: Path) -> dict[str, list[BoxLabel]]:
     """Read the boxes of a JSON file in the layout of COCO, or of a list of files.
 
-    COCO: "bbox" of each annotation. The side is its key "handedness" or "side", or the name of its category.
+    COCO: "bbox" of each annotation. The side is its key "handedness" or "side", such an attribute (CVAT), or
+    the name of its category.
     If the name of a category mentions a hand or a side, only such categories are hands. A warning counts the
     others, and those with "iscrowd". COCO-WholeBody: "lefthand_box" and "righthand_box" where they are valid.
 
@@ -47,9 +51,18 @@ def read_box_json(path: Path) -> dict[str, list[BoxLabel]]:
     Raises HandsError for other layouts, for images with the same id, for boxes that `check_box` refuses, and
     for boxes that are corners or do not contain the keypoints of their hands.
     """
+    return read_sized_box_json(path)[0]
+
+
+def read_sized_box_json(path: Path) -> tuple[dict[str, list[BoxLabel]], dict[str, tuple[int, int]]]:
+    """Read as `read_box_json` does; also return (width, height) of the images, where the file states them."""
     content = load_json(path)
     with _layout(path):
-        return _of_list(content, path) if isinstance(content, list) else _of_coco(content, path)
+        listed = isinstance(content, list)
+        records, key = (content, "file") if listed else (content["images"], "file_name")
+        boxes = _of_list(content, path) if listed else _of_coco(content, path)
+        sizes = ((str(record[key]), _size(record)) for record in records)
+        return boxes, {name: size for name, size in sizes if size is not None}
 
 
 @contextmanager
@@ -72,6 +85,7 @@ def _of_list(records: list[Any], path: Path) -> dict[str, list[BoxLabel]]:
         if record["boxes"] is None:
             continue
         where = f"{path}: a box of {record['file']}"
+        _check_form(record, where)
         sides = record.get("handedness") or [None] * len(record["boxes"])
         if not (isinstance(record["boxes"], list) and isinstance(sides, list)):
             raise HandsError(f'{where}: "boxes" and "handedness" must be lists, with an entry for each hand')
@@ -108,6 +122,7 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
         elif classes and label.get("category_id") not in classes:
             others[f'category "{names.get(label.get("category_id"), label.get("category_id"))}"'] += 1
         else:
+            _check_form(label, where)
             box, size = check_box(label["bbox"], where, _size(image)), _size(image)
             hands.append(BoxLabel(box, _side(label, classes.get(label.get("category_id")), where)))
             sized += [] if size is None else [(box, size)]
@@ -126,10 +141,27 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
 
 def _side(label: dict[str, Any], of_category: Handedness | None, where: str) -> Handedness | None:
     """Return the side of an annotation. Raises HandsError if its category names the other one."""
-    side = check_side(label.get("handedness", label.get("side")), where)
+    attributes = label.get("attributes")
+    places = (label, attributes) if isinstance(attributes, dict) else (label,)
+    named = [check_side(place.get(key), where) for place in places for key in ("handedness", "side")]
+    sides = {side for side in named if side is not None}
+    if len(sides) > 1:
+        raise HandsError(f"{where} has two sides; keep one of them")
+    side = next(iter(sides), None)
     if side and of_category and side != of_category:
         raise HandsError(f"{where} has the handedness {side}, but a category of {of_category} hands")
     return side or of_category
+
+
+def _check_form(label: dict[str, Any], where: str) -> None:
+    """Raise HandsError if a box says of itself that it is rotated, or not x,y,width,height."""
+    attributes = label.get("attributes")
+    angle = attributes.get("rotation", 0) if isinstance(attributes, dict) else 0
+    if angle:
+        raise HandsError(f"{where} is rotated by {angle} degrees (CVAT); it must be upright, {FORM}")
+    for key in _FORM_KEYS:
+        if (form := label.get(key)) is not None and form not in _FORMS:
+            raise HandsError(f'{where} has "{key}": {form!r}; it must be {FORM} (xywh)')
 
 
 def _share_of_joints(box: Box, keypoints: Any) -> list[float]:

@@ -24,6 +24,10 @@ LARGEST = 4
 """The largest width and height of a box, in longer sides of its image."""
 
 
+_HANDS = {"hand", "hands"}
+_INITIALS = {"l": "left", "r": "right"}
+
+
 class BoxLabel(NamedTuple):
     """A box around one hand.
 
@@ -105,14 +109,25 @@ def check_corners(boxes: Sequence[tuple[Box, tuple[int, int]]], where: str) -> N
 def side_of(name: object) -> Handedness | None:
     """Return the side that a class or a field names, such as "Left hand" or "hand_right"; None without one.
 
-    >>> side_of("Left hand"), side_of("hand_right"), side_of("fist")
-    ('left', 'right', None)
+    >>> side_of("Left hand"), side_of("hand_right"), side_of("hand_l"), side_of("R"), side_of("fist")
+    ('left', 'right', 'left', 'right', None)
     """
-    words = set(re.split(r"[^a-z]+", str(name).lower()))
+    words = _words(name)
+    if len(words - _HANDS) == 1:  # "L" or "hand_l", but not "L shape"
+        words = {_INITIALS.get(word, word) for word in words}
     if ("left" in words) != ("right" in words):
         return "left" if "left" in words else "right"
-    fused = re.fullmatch(r"(left|right)hands?|hands?(left|right)", str(name).lower())
-    return None if fused is None else ("left" if "left" in fused.group() else "right")
+    return None
+
+
+def _words(name: object) -> set[str]:
+    """Return the words of a name, in small letters: "LeftHand", "left_hand" and "lefthand" have the same.
+
+    A handle and a handbag are no hands.
+    """
+    apart = re.sub(r"([a-z])([A-Z])", r"\1 \2", str(name)).lower()
+    apart = re.sub(r"\b(left|right)(hands?)\b|\b(hands?)(left|right)\b", r"\1\3 \2\4", apart)
+    return set(re.findall(r"[a-z]+", apart))
 
 
 def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Handedness | None]:
@@ -122,7 +137,7 @@ def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Handedne
     those of gestures.
     """
     named = dict(names.items() if isinstance(names, Mapping) else enumerate(names))
-    hands = {number for number, name in named.items() if "hand" in name.lower() or side_of(name)}
+    hands = {number for number, name in named.items() if _words(name) & _HANDS or side_of(name)}
     return {number: side_of(name) for number, name in named.items() if number in hands or not hands}
 
 

@@ -162,6 +162,8 @@ def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
         x, y, width, height = shares
     except BROKEN as error:
         raise HandsError(f'{where} is "{line.strip()[:60]}"; it must be {_FORM}') from error
+    if kind < 0:
+        raise HandsError(f"{where} has the class {kind}; classes are numbers from 0")
     if not all(0 <= share <= 1 for share in shares):
         raise HandsError(
             f'{where} is "{line.strip()[:60]}", which are no shares of the image; it must be {_FORM}'

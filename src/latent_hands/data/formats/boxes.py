@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from latent_hands.data.formats.box_csv import HEADER, read_box_csv
-from latent_hands.data.formats.box_json import read_box_json
+from latent_hands.data.formats.box_json import read_sized_box_json
 from latent_hands.data.formats.box_label import BoxLabel, check_box, check_corners
-from latent_hands.data.formats.box_yolo import read_box_yolo, shared_parts
+from latent_hands.data.formats.box_yolo import nearest, read_box_yolo, shared_parts
 from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.errors import HandsError
 
@@ -32,7 +32,8 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
 
     Boxes are in pixels from the upper left corner. An image that is listed without a hand has an empty list.
     Boxes that are there twice count once. Raises HandsError, naming the place and what is legal, if the file
-    is missing or of another form, if a box is not valid, or if boxes are corners x1,y1,x2,y2.
+    is missing or of another form, if a box is not valid or does not fit its image, or if boxes are corners
+    x1,y1,x2,y2.
 
     >>> written = lh.write_hands("hands.csv", {photo: [hand]})
     >>> [label.handedness for label in lh.read_boxes("hands.csv")[photo]]
@@ -43,14 +44,15 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
         return _without_copies(read_box_yolo(path, images), path)
     if not path.is_file():
         raise HandsError(f"no file of boxes at {path}")
-    readers = {".csv": read_box_csv, ".json": read_box_json}
-    if path.suffix.lower() not in readers:
+    ending = path.suffix.lower()
+    if ending not in (".csv", ".json"):
         raise HandsError(
             f"{path} is not a file of boxes; legal are a .csv file ({HEADER}), a .json file in COCO's "
             "layout, and a folder of YOLO's text files"
         )
-    boxes = _without_copies(readers[path.suffix.lower()](path), path)
-    _check_corners(boxes, path, images)
+    read, sizes = read_sized_box_json(path) if ending == ".json" else (read_box_csv(path), {})
+    boxes = _without_copies(read, path)
+    _check_in_images(boxes, sizes, path, images)
     return boxes
 
 
@@ -70,16 +72,48 @@ def _without_copies(boxes: dict[str, list[BoxLabel]], path: Path) -> dict[str, l
     return single
 
 
-def _check_corners(boxes: Mapping[str, list[BoxLabel]], path: Path, images: Iterable[Path]) -> None:
-    """Raise HandsError if boxes are corners, as far as the images tell: those given, or beside the file."""
-    given = {image.name: image for image in images}
+def _check_in_images(
+    boxes: Mapping[str, list[BoxLabel]],
+    sizes: Mapping[str, tuple[int, int]],
+    path: Path,
+    images: Iterable[Path],
+) -> None:
+    """Raise HandsError if boxes do not fit the images: those given, or beside the file.
+
+    They are for images of another size, they lie outside, or they are corners.
+    """
+    given: dict[str, list[Path]] = {}
+    for image in images:
+        given.setdefault(image.name, []).append(image)
     sized = []
     for name, hands in boxes.items():
-        image = given.get(_path(name).name, path.parent / name)
-        if hands and len(sized) < MOST_SIZED and image.suffix and image.is_file():
-            with suppress(HandsError), open_image(image) as opened:
-                sized += [(hand.box, shown_size(opened)) for hand in hands]
+        alike = given.get(_path(name).name, [])
+        image = nearest(_path(name).with_suffix(""), alike) or path.parent / name
+        named = len(alike) < 2 or len(_path(name).parts) > 1  # otherwise `match_boxes` names the images
+        if hands and named and len(sized) < MOST_SIZED and image.suffix and image.is_file():
+            size = _shown_size(image)
+            if size is None:
+                continue
+            if sizes.get(name, size) != size:
+                raise HandsError(
+                    f"{path} has the boxes of {name} for an image of {_by(sizes[name])} pixels, but {image} "
+                    f"has {_by(size)}; give the images that were labelled, or scale the boxes"
+                )
+            for hand in hands:
+                check_box(hand.box, f"{path}: a box of {name}", size)
+            sized += [(hand.box, size) for hand in hands]
     check_corners(sized, str(path))
+
+
+def _shown_size(image: Path) -> tuple[int, int] | None:
+    """Return (width, height) of an image as it is shown; None for a broken file, which others report."""
+    with suppress(HandsError), open_image(image) as opened:
+        return shown_size(opened)
+    return None
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 @dataclass(frozen=True)
