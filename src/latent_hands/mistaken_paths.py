@@ -57,7 +57,7 @@ def _similar(path: Path) -> str:
         names = [each.name for each in islice(os.scandir(missing.parent), _MOST_NAMES)]
     except OSError:
         return f"; {missing.parent} cannot be read"
-    near = get_close_matches(missing.name, names, n=1, cutoff=0.75)
+    near = get_close_matches(missing.name, names, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {missing.parent / near[0] / path.relative_to(missing)}?"
     return f"; {missing.parent} has no {missing.name}" if missing != path else ""

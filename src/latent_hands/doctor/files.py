@@ -18,7 +18,7 @@ from latent_hands.data.formats.image import decode, open_image, pages_of, read_p
 from latent_hands.data.image_files import file_of
 from latent_hands.data.labelled_images import check_size
 from latent_hands.data.labels import image_keys, image_label
-from latent_hands.data.readers.recognising import suggestion
+from latent_hands.data.readers.recognising import SIGNS, suggestion
 from latent_hands.doctor.images import colour_spread
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.progress import Progress
@@ -66,6 +66,8 @@ def read_splits(
     reader = find_reader(name, root)
     if not root.exists():
         raise HandsError(f"no data set at {root}{suggestion(name, root)}")
+    if root.is_file() and name.split("-")[0] in SIGNS:
+        raise HandsError(f"{root} is no data set{suggestion(name, root)}")
     read, problems, absent, notes = dict[str, list[Sample]](), [], list[AbsentError](), list[str]()
     reported = set[str]()
     for split in splits:
