@@ -143,8 +143,10 @@ def _side(label: dict[str, Any], of_category: Handedness | None, where: str) -> 
     """Return the side of an annotation. Raises HandsError if its category names the other one."""
     attributes = label.get("attributes")
     places = (label, attributes) if isinstance(attributes, dict) else (label,)
-    named = [check_side(place.get(key), where) for place in places for key in ("handedness", "side")]
-    sides = {side for side in named if side is not None}
+    named: list[Handedness | None] = [
+        check_side(place.get(key), where) for place in places for key in ("handedness", "side")
+    ]
+    sides: set[Handedness] = {side for side in named if side is not None}
     if len(sides) > 1:
         raise HandsError(f"{where} has two sides; keep one of them")
     side = next(iter(sides), None)
