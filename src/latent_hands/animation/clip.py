@@ -111,7 +111,7 @@ def frame_times(images: Sequence[ImageHands], fps: float | None) -> Float[np.nda
     return (np.arange(len(images)) if numbers is None else numbers) / (fps or FPS)
 
 
-def _increasing(known: Sequence[float | None], what: str) -> Float[np.ndarray, " n"] | None:
+def _increasing(known: Sequence[float | int | None], what: str) -> Float[np.ndarray, " n"] | None:
     """Return times or numbers of frames, from 0; None if none is known."""
     missing = sum(each is None for each in known)
     if missing == len(known):
