@@ -179,7 +179,7 @@ def test_what_is_read_is_never_overwritten(runs: Path, tmp_path: Path, capsys: p
     ):
         assert "0.png is an input and would be overwritten" in fails(capsys, *mistaken)
     error = fails(capsys, "estimate", runs / "estimation", runs / "b.png", "--out", photo)
-    assert "0.png is a file; --out must be in a folder" in error
+    assert "0.png is a file; give a folder for the outputs" in error
     assert photo.read_bytes() == (runs / "a.png").read_bytes()
     assert [path.name for path in photos.iterdir()] == ["0.png"]
 

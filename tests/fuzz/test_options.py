@@ -88,17 +88,17 @@ REFUSED = (
     ("fine-tune --learning-rate nan", "learning_rate is nan; it must be between 1e-08 and 10.0"),
     ("fine-tune --seed -1", "seed is -1; it must be between 0 and"),
     ("fine-tune --updates 0", "updates is 0; it must be between 1 and 1000000"),
-    ("fine-tune --out FILE", "hand.png cannot be a run folder: it is a file"),
+    ("fine-tune --out FILE", "hand.png is a file; give a folder for the outputs"),
     (f"reproduce fig7 --count {HUGE[1]}", "it must be between 256 and 10,000,000"),
     ("reproduce fig7 --shares 50", "fig7 has no shares of labels"),
     ("reproduce all --shares 0", "a share of labelled hands is 0 %; it must be from 1 to 100"),
     ("assess --draws 1", "draws is 1; it must be between 2 and 1,000"),
     ("assess --epochs 0", "epochs is 0; it must be between 1 and 10,000"),
     ("assess --judge FOLDER", "empty is a folder; give the name of a file"),
-    ("assess --out FILE", "hand.png is a file; assessment.json must be in a folder"),
+    ("assess --out FILE", "hand.png is a file; give a folder for the outputs"),
     ("conventions fit --penalty nan", "penalty is nan; it must be between 0 and 1000"),
     ("conventions fit --order stp", 'unknown joint order "stp"; did you mean "stb"?'),
-    ("conventions draw --out FOLDER", "does not end like an image file"),
+    ("conventions draw --out FOLDER", "empty is a folder; give the name of a file"),
 )
 """Command lines, and what they answer before any work. Options alone continue the lines of `COMMANDS`."""
 
