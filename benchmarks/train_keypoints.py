@@ -52,7 +52,7 @@ STATE = "state.safetensors"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--start", default="estimation", help="the run to which the factor is added")
+    parser.add_argument("--start", required=True, help="the run to which the factor is added")
     parser.add_argument("--minutes", type=float, required=True, help="duration of the training")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)

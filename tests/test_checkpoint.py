@@ -206,6 +206,12 @@ def test_a_graph_starts_with_the_arrows_that_another_run_shares(run):
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
 
 
+def test_a_run_does_not_start_with_another_network():
+    vae = build_vae(load_experiment("joints_2d", ["--networks.image_encoder=efficientnet_lite0"]))
+    with pytest.raises(HandsError, match=r"encoders.rgb of estimation is another network: .* start_with"):
+        start_with(vae, "estimation")
+
+
 def test_poses_do_not_stay_in_another_joint_convention(run):
     def start(*more):
         experiment = load_experiment("cross_modal", [*TINY, f"--training.start={run}", *more])

@@ -100,7 +100,13 @@ def test_frames_without_hands_have_none(run):
 
 def test_illegal_values_are_refused_before_any_frame(run):
     world = World([(True_(100),)])
-    for wrong in ({"smooth": "offlien"}, {"most": 0}, {"fps": 0.0}, {"handedness": "up"}, {"bone_mm": 3.0}):
+    for wrong in (
+        {"smooth": "offlien"},
+        {"max_hands": 0},
+        {"fps": 0.0},
+        {"handedness": "up"},
+        {"bone_mm": 3.0},
+    ):
         with pytest.raises(HandsError):
             run(world, **wrong)
 

@@ -180,7 +180,7 @@ def test_what_is_given_of_a_stream_reaches_the_model(monkeypatch: pytest.MonkeyP
     [
         ({"smooth": "offline"}, "a stream can be smoothed by online or none"),
         ({"focal_px": 0.0}, "focal_px is 0.0"),
-        ({"most": 0}, "most is 0"),
+        ({"max_hands": 0}, "max_hands is 0"),
         ({"handedness": "both"}, "both"),
         ({"bone_mm": 400.0}, "bone_mm"),
     ],

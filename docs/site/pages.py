@@ -62,7 +62,7 @@ def with_links(text: str, origin: PurePosixPath, place: PurePosixPath) -> str:
         path = _place(os.path.normpath(origin.parent / target))
         if path.startswith("src/") and path.endswith(".py"):
             module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
-            named = f"latent_hands.{label.strip('`')}"
+            named = f"latent_hands.{label.strip('`').removesuffix('.py')}"
             name = named if named.startswith(module) else module
             if entry := reference(name):
                 return f"[{label}]({os.path.relpath(entry, place.parent)}#{name})"

@@ -51,6 +51,11 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
         if name not in given or (only and name not in only):
             continue
         weights, own = grown(arrow, given[name]), arrow.state_dict()
+        if weights.keys() != own.keys():
+            raise HandsError(
+                f"{name} of {run} is another network: a run cannot start with it. Name the same network in "
+                "[networks] or in the arrow, or leave the arrow out of [training] start_with"
+            )
         if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
             raise HandsError(f"{name} of {run} has another size: a run cannot start with it")
         arrow.load_state_dict(weights)
@@ -79,7 +84,7 @@ def grown(arrow: nn.Module, given: nn.Module) -> dict[str, Tensor]:
     to, of = (torch.tensor(output_rows(each.sizes, sorted(shared))) for each in (arrow, given))
     outputs = 2 * sum(given.sizes.values())
     for name, own in arrow.state_dict().items():
-        if own.shape != weights[name].shape and len(weights[name]) == outputs:
+        if name in weights and own.shape != weights[name].shape and len(weights[name]) == outputs:
             weights[name] = own.index_copy(0, to, weights[name][of])
     return weights
 
