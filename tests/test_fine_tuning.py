@@ -20,8 +20,9 @@ from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import normalise, to_wrist
 from latent_hands.hand.translation import in_convention, random_points
+from latent_hands.predictor import Model
 from latent_hands.runs.folder import load_run
-from latent_hands.studies.fine_tuning import Tuning, in_latent, notes, tuned_experiment
+from latent_hands.studies.fine_tuning import Tuning, in_latent, notes, tuned_experiment, weakly_supervised
 from latent_hands.studies.gain import warnings
 from latent_hands.studies.held_out import LEAST, split_samples
 
@@ -199,3 +200,8 @@ def test_the_command_writes_a_run_whose_latent_is_that_of_the_first(tmp_path, mo
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert all(name.startswith("encoders.rgb") for name in changed)
+
+
+def test_2d_labels_teach_the_implied_and_the_measured_joints():
+    experiment = weakly_supervised(Model.load("estimation"), "estimation", "rgb", flat=20, solid=0)
+    assert experiment.supervision.weak.keys() == {"uv", "keypoints"}

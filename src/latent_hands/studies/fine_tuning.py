@@ -224,7 +224,8 @@ def _embedded(experiment: Experiment, run: str) -> tuple[Algorithm1 | Algorithm2
 def weakly_supervised(model: Model, run: str, encoder: str, flat: int, solid: int) -> Experiment:
     """Return the experiment of a run in which hands with 2D labels learn by p(uv | z) and anatomy.
 
-    The weight of p(uv | z) is that of the run itself. Of hands with 2D and with 3D labels, those of which
+    Every decoder of `uv` learns from them, with its weight in the run itself: from the implied joints the
+    pose learns, and from the measured ones the heat maps. Of hands with 2D and with 3D labels, those of which
     there are fewer than `LEAST` count as hands with 2D labels, or are not learnt from.
     """
     experiment = model.experiment
@@ -234,9 +235,10 @@ def weakly_supervised(model: Model, run: str, encoder: str, flat: int, solid: in
             f'{run} predicts no joints in the image (a decoder of "uv"), so it cannot learn from 2D joints: '
             "fine-tune a run that does, such as estimation, or label 3D joints"
         )
-    lam = bound(experiment, model.vae, (encoder,), f"embed_{encoder}").decoders[written["uv"]]
+    lam = bound(experiment, model.vae, (encoder,), f"embed_{encoder}").decoders
+    uv = {name: lam[name] for name, arrow in experiment.decoders.items() if arrow.writes == "uv"}
     labelled = float(solid >= LEAST)
-    weak = {written["uv"]: lam} if flat >= LEAST or not labelled else {}
+    weak = uv if flat >= LEAST or not labelled else {}
     objectives = experiment.objectives
     if "cpose" in written:
         objectives = {"anatomy": {written["cpose"]: ANATOMY}, **objectives}
