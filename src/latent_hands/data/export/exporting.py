@@ -27,6 +27,7 @@ from latent_hands.data.sample import with_wrist
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
+from latent_hands.interrupt import uninterrupted
 from latent_hands.lock import new_folder
 from latent_hands.progress import Progress, shown
 from latent_hands.registry import Registry
@@ -190,7 +191,9 @@ def _write_hands(
     pool = ThreadPoolExecutor(max(1, workers))  # Pillow decodes and encodes outside the GIL
     try:
         numbers = layout.image_numbers(samples)
-        for label in pool.map(partial(layout.write_hand, folder), numbers, samples):
+        with uninterrupted:  # the pool would not wait for a thread whose start was interrupted
+            written = pool.map(partial(layout.write_hand, folder), numbers, samples)
+        for label in written:
             labels.append(label)
             progress(f"writing {folder.name}", len(labels), len(samples))
     finally:
