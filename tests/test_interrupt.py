@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -49,6 +50,13 @@ def test_a_stopped_command_has_the_exit_code_of_its_signal(number, code, monkeyp
     monkeypatch.setattr(cli, "_dispatch", lambda _: signal.raise_signal(number))
     assert cli.main(["models"]) == code
     assert capsys.readouterr().err == "latent-hands: interrupted\n"
+
+
+def test_the_exit_code_does_not_depend_on_the_commands_before(monkeypatch):
+    monkeypatch.setattr(cli, "_dispatch", lambda _: signal.raise_signal(signal.SIGTERM))
+    assert cli.main(["models"]) == 143
+    monkeypatch.setattr(cli, "_dispatch", Mock(side_effect=KeyboardInterrupt))
+    assert cli.main(["models"]) == 130
 
 
 def test_an_error_that_a_library_makes_of_an_interruption_is_an_interruption(monkeypatch, capsys):

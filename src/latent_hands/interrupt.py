@@ -35,10 +35,10 @@ def stopping_signals() -> Iterator[None]:
 
     Signals within ONE_REQUEST_S of the first are the same request: `timeout` sends two. An error that follows
     a signal becomes a KeyboardInterrupt, too: libraries in C turn the one that the signal raised into errors
-    of their own.
+    of their own. A block forgets the signals before it: their number would be its exit code.
     """
-    global _raised_at
-    _raised_at = _NEVER
+    global _raised_at, _last
+    _raised_at, _last = _NEVER, signal.SIGINT
     with _handled(_raise):
         try:
             yield
