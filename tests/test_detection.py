@@ -56,7 +56,7 @@ def test_folded_batchnorm_and_strides_change_nothing(network: DetectionNetwork):
 def test_packed_layers_change_nothing(network: DetectionNetwork, dtype: torch.dtype, tolerance: float):
     folded = fused(network).to(dtype)
     layers = packed(copy.deepcopy(folded))
-    for each in (layers, copy.deepcopy(layers)):  # weights are packed for images of the first size
+    for each in (layers, copy.deepcopy(layers)):
         for size in ((2, 3, 96, 64), (1, 3, 64, 64), (2, 3, 96, 64)):
             image = (torch.rand(size) * 2 - 1).to(dtype)
             with torch.inference_mode():

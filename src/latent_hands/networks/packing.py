@@ -17,6 +17,9 @@ from latent_hands.networks.mlp import MLP
 
 Network = TypeVar("Network", bound=nn.Module)
 Call = Callable[[Tensor], Tensor]
+Size = tuple[int, int]
+MOST_SIZES = 4
+"""Sizes of images for which a layer keeps its packed weights."""
 KEPT_BYTES = 31 << 20
 """Freed blocks below this size stay with the process. It is the most that glibc accepts."""
 
@@ -38,16 +41,23 @@ class PackedLayer(nn.Module):
         self.bias = plain.bias
         self.padding, self.stride, self.groups = plain.kernel_size[0] // 2, plain.stride[0], plain.groups
         self.bounded = bounded
-        self._call: Call | None = None
+        self._calls: dict[Size, Call] = {}
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch _ _ _"]:
         """Return the layer's output in the type of its weights."""
-        if self._call is None:
-            self._call = self._prepared(x.shape)
-        return self._call(x)
+        size = x.shape[2], x.shape[3]
+        if (call := self._calls.get(size)) is None:
+            if len(self._calls) == MOST_SIZES:
+                self._calls.clear()
+            call = self._calls[size] = self._prepared(x.shape)
+        return call(x)
 
     def _prepared(self, shape: torch.Size) -> Call:
-        """Return the layer as a function. The layout of its weights depends on the size of the images."""
+        """Return the layer as a function.
+
+        Weights are packed for one size of images. With those of another size, a layer takes up to a hundred
+        times as long.
+        """
         options = ([self.padding] * 2, [self.stride] * 2, [1, 1], self.groups)
         plain = self.weight.detach().to_mkldnn()
         weight = torch.ops.aten.mkldnn_reorder_conv2d_weight(plain, *options, list(shape))
@@ -59,7 +69,7 @@ class PackedLayer(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without packed weights, which cannot be copied."""
-        return {**self.__dict__, "_call": None}
+        return {**self.__dict__, "_calls": {}}
 
 
 class PackedLinear(nn.Module):
