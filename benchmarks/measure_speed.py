@@ -1,4 +1,4 @@
-"""Measure images per second of training, estimation, augmentation, rendering and reading on this machine.
+"""Measure images per second of training, estimation, synthesis, augmentation, rendering and reading.
 
     python benchmarks/measure_speed.py [--seconds 10] [--device cuda] [--only training estimating augmenting]
 
@@ -103,6 +103,21 @@ def estimating(seconds: float, device: str) -> Rows:
     ]
 
 
+@torch.inference_mode()
+def synthesising(seconds: float, device: str) -> Rows:
+    """Measure the decoder of images of the shipped synthesis model, on latents drawn from the prior."""
+    model = Model.load("synthesis", device)
+    decoder, batch = model.vae.decoder("rgb"), 64 if device == "cpu" else 512
+    latents = {
+        name: torch.randn(batch, size, device=device) for name, size in model.experiment.latent.items()
+    }
+    one = {name: z[:1] for name, z in latents.items()}
+    return [
+        ("synthesise, one image at a time", per_second(lambda: decoder(one), 1, seconds)),
+        (f"synthesise, batches of {batch}", per_second(lambda: decoder(latents), batch, seconds)),
+    ]
+
+
 def augmenting(seconds: float, device: str) -> Rows:
     """Measure augmentation to crops of 128 px, on one thread or on the GPU."""
     torch.set_num_threads(1)
@@ -168,7 +183,7 @@ def rendering(seconds: float, device: str) -> Rows:
     return [*rows, ("render 128 px, all cores", rate(128, cores, 200 * cores))]
 
 
-GROUPS = (training, estimating, rendering, reading, augmenting)
+GROUPS = (training, estimating, synthesising, rendering, reading, augmenting)
 
 
 def main() -> None:

@@ -4,11 +4,12 @@ import pytest
 import torch
 from graphs import PX, batch, decoder, encoder
 
-from latent_hands.beyond.fine_painter import FinePainter, enlarge, smooth
+from latent_hands.beyond.fine_painter import FinePainter, Smooth, enlarge
 from latent_hands.beyond.painter import (
     CHANNELS,
     FAINT,
     HandPainter,
+    Modulated,
     PaintedDecoder,
     check_over,
     draw_bones,
@@ -49,6 +50,22 @@ def test_the_wrist_mirrors_the_middle_mcp_and_the_arm_continues_behind_it():
     assert (arm[rows > 1.2] > 0.9).all()
     assert to_wrist[rows > 2.2].max() < 1e-3
     assert arm[rows < 0.2].max() < 1e-3
+
+
+def test_far_lines_are_faint_but_not_subnormal():
+    """Processors take twenty times as long for subnormal numbers."""
+    lines = draw_bones(10 * poses(), 64)[:, :COUNT]
+    assert torch.finfo(torch.float32).tiny * 1e6 < lines.min() < 1e-20
+
+
+def test_a_modulated_layer_is_its_parts_in_training_and_in_evaluation():
+    torch.manual_seed(0)
+    layer, x, z = Modulated(4, 6, 3), torch.randn(5, 4, 8, 8), torch.randn(5, 3)
+    for mode in (True, False):
+        whole = layer.train(mode)(x, z)
+        gain, offset = layer.decide(z)[:, :, None, None].chunk(2, dim=1)
+        norm = layer.norm if not mode else torch.nn.BatchNorm2d(6, affine=False)
+        torch.testing.assert_close(whole, norm(layer.conv(x)) * (1 + gain) + offset)
 
 
 def test_depth_is_that_of_the_bones_and_zero_elsewhere():
@@ -141,14 +158,15 @@ def test_smoothing_removes_patterns_that_repeat_and_keeps_slopes(apart):
     inner = (..., *[slice(2 * apart, -2 * apart)] * 2)
     for place in (rows, columns, rows + columns):
         repeated = (-1.0) ** (place // apart)
-        torch.testing.assert_close(smooth(slope + repeated, apart)[inner], slope[inner])
+        torch.testing.assert_close(Smooth(1, apart)(slope + repeated)[inner], slope[inner])
 
 
 def test_a_fine_painter_begins_with_the_image_of_its_coarse_one():
     torch.manual_seed(0)
     painter, z, pose = FinePainter(3, 32, 8).eval(), torch.randn(2, 3), poses(2)
     coarse = painter.coarse
-    small = smooth(coarse.compose(smooth(coarse.scene(z, None), 2), coarse.features(z, None, pose)))
+    scene = Smooth(3, apart=2)(coarse.scene(z, None))
+    small = Smooth(3)(coarse.compose(scene, coarse.features(z, None, pose)))
     torch.testing.assert_close(painter(z, None, pose), enlarge(small))
     with torch.no_grad():
         painter.paint[0].weight.normal_()

@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import conv2d, interpolate, pad
 
 from latent_hands.beyond.painter import (
     CHANNELS,
@@ -18,7 +18,27 @@ from latent_hands.networks.spec import DECODERS, Precision, Request, image_autoc
 GRAIN = 4
 """Channels of the fixed noise."""
 TAPS = (-1 / 16, 4 / 16, 10 / 16, 4 / 16, -1 / 16)
-"""The filter of `smooth`."""
+"""The filter of `Smooth`, in each direction."""
+
+
+class Smooth(nn.Module):
+    """Remove patterns of features that repeat every `2 * apart` pixels, which upsampling leaves.
+
+    In a larger image they would be dots. The filter is maximally flat at the lowest frequencies.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, channels: int, apart: int = 1):
+        super().__init__()
+        self.apart = apart
+        taps = torch.tensor(TAPS, device="cpu")  # on the device "meta" it would have no values
+        self.register_buffer("kernel", torch.outer(taps, taps).repeat(channels, 1, 1, 1), persistent=False)
+
+    def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
+        """Return the smoothed features in the type of `x`."""
+        wide = pad(x, [self.apart * (len(TAPS) // 2)] * 4, mode="replicate")
+        return conv2d(wide, self.kernel.to(x.dtype), dilation=self.apart, groups=len(self.kernel))
 
 
 class FinePainter(nn.Module):
@@ -53,7 +73,8 @@ class FinePainter(nn.Module):
         self.size_px = size_px
         self.coarse = HandPainter(inputs, size_px // 2, width, blocks, channels, sided, precision)
         vector, fine = inputs + 2 * sided, width // 2
-        self.carry = nn.Conv2d(width, fine, 1)
+        self.scene_filter, self.small_filter = Smooth(channels, apart=2), Smooth(channels)
+        self.carry, self.carried_filter = nn.Conv2d(width, fine, 1), Smooth(fine)
         self.first = Modulated(fine + channels + CHANNELS + GRAIN, fine, vector)
         self.register_buffer("grain", fixed_noise(GRAIN, size_px // 2), persistent=False)
         self.block = ModulatedBlock(fine, vector)
@@ -70,11 +91,11 @@ class FinePainter(nn.Module):
     ) -> Float[Tensor, "batch channels px px"]:
         """Return the image (batch, channels, size_px, size_px), float32; `pose` is in bone lengths."""
         features = self.coarse.features(z, side, pose)
-        scene = smooth(self.coarse.scene(z, side), 2)
-        small = smooth(self.coarse.compose(scene, features))
+        scene = self.scene_filter(self.coarse.scene(z, side))
+        small = self.small_filter(self.coarse.compose(scene, features))
         z = z if side is None else torch.cat([z, side], dim=1)
         with image_autocast(z.device, self.precision):
-            carried = enlarge(smooth(self.carry(features)))
+            carried = enlarge(self.carried_filter(self.carry(features)))
             bones = draw_bones(pose, self.size_px // 2)
             grain = self.grain.expand(z.shape[0], -1, -1, -1)  # len(z) would be a constant in ONNX
             parts = [part.to(carried.dtype) for part in (carried, small, bones, grain)]
@@ -90,20 +111,6 @@ def fixed_noise(channels: int, size_px: int) -> Float[Tensor, "_ px px"]:
     """
     generator = torch.Generator().manual_seed(0)
     return torch.randn(channels, size_px, size_px, generator=generator, device="cpu")
-
-
-def smooth(image: Float[Tensor, "batch c h w"], apart: int = 1) -> Float[Tensor, "batch c h w"]:
-    """Remove patterns that repeat every `2 * apart` pixels, which upsampling leaves.
-
-    In a larger image they would be dots. The filter is maximally flat at the lowest frequencies.
-    """
-    for dim in (2, 3):
-        size, reach = image.shape[dim], apart * (len(TAPS) // 2)
-        ends = [image.narrow(dim, at, 1) for at in (0, size - 1)]
-        wide = torch.cat([*[ends[0]] * reach, image, *[ends[1]] * reach], dim=dim)
-        shifted = [tap * wide.narrow(dim, i * apart, size) for i, tap in enumerate(TAPS)]
-        image = torch.stack(shifted).sum(dim=0)
-    return image
 
 
 def enlarge(image: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c _ _"]:
