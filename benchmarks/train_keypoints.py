@@ -6,32 +6,35 @@
 The sets are those of `train_estimation.py`. RUN has an encoder `efficientnet_lite0`. OUT has an encoder
 `efficientnet_lite0_keypoints` with the same weights, which stay as they are: only the heat maps, the outputs
 of the factor `keypoints`, and the decoder of `keypoints` learn. With `--also`, the outputs of other factors
-learn a correction from the located joints, too. A training that was stopped continues if it is started again
-with the same arguments.
+learn a correction from the located joints, too.
+
+    python benchmarks/train_keypoints.py OUT --start RUN --minutes 60 --hands hands --scenes scenes \\
+        --photographs photographs laid --without-hands squares.json --backbone 0.3
+
+With `--backbone` RUN may have the factor already. All outputs of the encoder of images learn, and its
+backbone after the map of stride 8, with this share of the learning rate.
+
+A training that was stopped continues if it is started again with the same arguments.
 """
 
 import argparse
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from keypoint_encoder import QuickEncoder, learning, trunk
+from keypoint_graph import NAME, extended, with_keypoints
 from torch import Tensor, nn
-from train_estimation import inside, windows
+from train_estimation import inside, windows, without_hands
 
 from latent_hands.beyond import Agreement
-from latent_hands.build import build_batches, build_vae
-from latent_hands.configuration import DecoderArrow, EncoderArrow, Experiment
+from latent_hands.build import build_batches
 from latent_hands.data import open_data
 from latent_hands.networks import KeypointEfficientNet
-from latent_hands.networks.efficientnet import FEATURES
-from latent_hands.networks.fusion import fused
-from latent_hands.networks.keypoints import NUMBERS as PER_JOINT
-from latent_hands.networks.packing import packed
 from latent_hands.paper.algorithms import Phase, embed_only
 from latent_hands.paper.bound import Bound, total
 from latent_hands.paper.graph import DisentangledVAE
@@ -40,8 +43,9 @@ from latent_hands.runs.folder import load_run, write_run
 from latent_hands.runs.moments import moments_of, restore_moments
 from latent_hands.runs.tensors import read_tensors, write_tensors
 
-NAME, NUMBERS = "keypoints", 42
-LAM, LAM_ALSO = {NAME: 40.0}, {"cpose": 1.0, "viewpoint": 1.0, "place": 40.0, "pose": 1.0, "uv": 40.0}
+LAM = {NAME: 40.0}
+LAM_ALSO = {"cpose": 1.0, "viewpoint": 1.0, "place": 40.0, "pose": 1.0, "uv": 40.0}
+LAM_ALSO |= {"side": 2.0, "presence": 4.0}
 AGREEMENT, AGREEMENT_ALSO = 0.2, 0.05
 HEAT_WEIGHT, DEPTH_WEIGHT = 60.0, 20.0
 """Weights of the mean distances of the joints inside the crop: in the image, and in depth."""
@@ -57,16 +61,24 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--also", nargs="*", default=[], help="other factors whose outputs learn")
+    parser.add_argument("--backbone", type=float, default=0.0, help="its share of the learning rate")
+    parser.add_argument("--without-hands", type=Path, help="squares without a hand, for presence")
     for name in ("hands", "scenes", "photographs"):
         parser.add_argument(f"--{name}", nargs="*", default=[], help="sets, as for train_estimation.py")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     run, experiment = load_run(chosen.start)
-    experiment = with_keypoints(experiment)
-    vae = extended(run, experiment)
+    if NAME in experiment.latent:
+        vae = run.requires_grad_(False).eval()
+    else:
+        experiment = with_keypoints(experiment)
+        vae = extended(run, experiment)
+    if chosen.backbone:
+        chosen.also = [name for name in vae.encoder("rgb").sizes if name != NAME]
     samples = [e for root in chosen.hands for e in open_data("rendered", root, "training")]
     samples += [e for root in chosen.scenes for e in inside(open_data("rendered-hands", root, "training"))]
     samples += [e for root in chosen.photographs for e in inside(open_data("coco", root, "training"))]
+    samples += without_hands(chosen.without_hands) if chosen.without_hands else []
     order = np.random.default_rng(chosen.seed).permutation(len(samples))
     bound = bound_of(vae, chosen.also)
     data, phase = experiment.data, Phase("keypoints", (embed_only(bound),), 1, batch_size=BATCH)
@@ -85,81 +97,6 @@ def bound_of(vae: DisentangledVAE, also: Sequence[str]) -> Bound:
     return Bound(("rgb",), LAM | lam, beta=0.01, drawn=False, extra=(Agreement(agreement),))
 
 
-def with_keypoints(experiment: Experiment) -> Experiment:
-    """Return the experiment with the factor `keypoints`, its encoders and its decoder."""
-    rgb = experiment.encoders["rgb"]
-    encoders = experiment.encoders | {
-        NAME: EncoderArrow("uv", (NAME,), network="affine"),
-        "rgb": replace(rgb, factors=(*rgb.factors, NAME)),
-    }
-    reads = ("cpose", "viewpoint", "place", NAME)
-    decoder = DecoderArrow("uv", reads, network="residual_mlp", hidden=128)
-    objectives = {n: dict(weights) for n, weights in experiment.objectives.items()}
-    objectives["agreement"] = objectives.get("agreement", {}) | {NAME: 0.05}
-    algorithm = replace(experiment.algorithm, encode=(*experiment.algorithm.encode, NAME))
-    return replace(
-        experiment,
-        latent=experiment.latent | {NAME: NUMBERS},
-        encoders=encoders,
-        decoders=experiment.decoders | {NAME: decoder},
-        networks=replace(experiment.networks, image_encoder="efficientnet_lite0_keypoints"),
-        algorithm=algorithm,
-        objectives=objectives,
-    )
-
-
-def extended(run: DisentangledVAE, experiment: Experiment) -> DisentangledVAE:
-    """Return the graph with the weights of a run; keypoints are the means of the heat maps at first."""
-    vae = build_vae(experiment).requires_grad_(False).eval()
-    own = vae.state_dict()
-    given = run.state_dict()
-    own |= {name: tensor for name, tensor in given.items() if name in own}
-    vae.load_state_dict(own)
-    rgb, read = vae.encoder("rgb").network, sum(run.encoder("rgb").sizes.values())
-    assert isinstance(rgb, KeypointEfficientNet)
-    linear, pooled = rgb.head.linear.layers[0], FEATURES
-    zero(linear)
-    old = torch.arange(2 * read)
-    rows = old + NUMBERS * (old >= read)
-    linear.weight[rows, :pooled] = given["encoders.rgb.network.head.weight"]
-    linear.bias[rows] = given["encoders.rgb.network.head.bias"]
-    located = torch.arange(NUMBERS)
-    linear.weight[read + located, pooled + PER_JOINT * (located // 2) + located % 2] = 1.0
-    linear.bias[2 * read + NUMBERS + located] = 2 * math.log(0.05)
-    encoder, decoder = vae.encoder(NAME).network.layers[0], vae.decoder(NAME).network.linear.layers[0]
-    for layer in (encoder, decoder):
-        zero(layer)
-    encoder.weight[located, located] = 1.0
-    encoder.bias[NUMBERS + located] = 2 * math.log(0.02)
-    decoder.weight[located, decoder.in_features - NUMBERS + located] = 1.0
-    return vae
-
-
-def zero(layer: nn.Linear) -> None:
-    layer.weight.zero_()
-    layer.bias.zero_()
-
-
-class FrozenBackbone(nn.Module):
-    """The encoder of images with a backbone that does not learn, in its fastest form."""
-
-    def __init__(self, network: KeypointEfficientNet):
-        super().__init__()
-        quick = fused(network)
-        for part in quick.convolutions:
-            part.bfloat16()
-        quick.precision = "float32"  # the weights already have the type of the computation
-        self.quick, self.learning = packed(quick), network
-        self.joints = torch.empty(0)
-
-    def forward(self, image: Tensor, side: Tensor | None = None) -> Tensor:
-        """Return the outputs of the encoder, and keep the joints of the heat maps."""
-        with torch.no_grad():
-            pooled, maps = self.quick.backbone(image.bfloat16())
-        self.joints = self.learning.locate(maps)
-        return self.learning.head(torch.cat([pooled, self.joints.flatten(1)], dim=1), side)
-
-
 def train(
     vae: DisentangledVAE,
     bound: Bound,
@@ -169,11 +106,14 @@ def train(
     """Train the parts of the factor."""
     network = vae.encoder("rgb").network
     assert isinstance(network, KeypointEfficientNet)
-    parameters = learning(vae, network, chosen.also)
-    optimiser = torch.optim.AdamW(parameters.values(), lr=chosen.learning_rate, weight_decay=0.0)
+    backbone = trunk(vae, network) if chosen.backbone else {}
+    parameters = learning(vae, network, chosen.also, whole=bool(backbone)) | backbone
+    rest = [parameter for name, parameter in parameters.items() if name not in backbone]
+    groups = [{"params": rest, "share": 1.0}, {"params": [*backbone.values()], "share": chosen.backbone}]
+    optimiser = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=0.0)
     done, spent = resume(chosen.out / STATE, vae, optimiser, parameters)
-    frozen = FrozenBackbone(network)
-    vae.encoder("rgb").network = frozen
+    located = QuickEncoder(network, whole=bool(backbone))
+    vae.encoder("rgb").network = located
     generator = torch.Generator().manual_seed(chosen.seed + done)
     began, saved, sums = time.monotonic() - spent, spent, Counter()
     for update, batch in enumerate(batches(done), done + 1):
@@ -182,9 +122,9 @@ def train(
             break
         rate = chosen.learning_rate * min(1, update / WARMUP) * 0.5 * (1 + math.cos(math.pi * share))
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         terms = bound.terms(vae, batch, generator)
-        heat, depth = joint_errors(frozen.joints, batch)
+        heat, depth = joint_errors(located.joints, batch)
         optimiser.zero_grad(set_to_none=True)
         (HEAT_WEIGHT * heat + DEPTH_WEIGHT * depth - total(terms)).backward()
         nn.utils.clip_grad_norm_(parameters.values(), LONGEST_GRADIENT)
@@ -215,27 +155,6 @@ def mean(values: Tensor, weight: Tensor) -> Tensor:
     return (weight * values).sum() / weight.sum().clamp(min=1)
 
 
-def learning(
-    vae: DisentangledVAE, network: KeypointEfficientNet, also: Sequence[str]
-) -> dict[str, nn.Parameter]:
-    """Return the parameters that learn, by name. Gradients of the outputs of other factors are 0."""
-    head, rgb = network.head, vae.encoder("rgb")
-    linear, corrected = rows_of(rgb.sizes, [NAME]), rows_of(rgb.sizes, [NAME, *also])
-    parts = [network.laterals, network.merged, network.heat, network.depth, head, vae.decoder(NAME)]
-    for part in parts:
-        part.train().requires_grad_(True)
-    for layer, own in ((head.linear.layers[0], linear), (head.residual.layers[-1], corrected)):
-        layer.weight.register_hook(lambda gradient, own=own: gradient * own[:, None])
-        layer.bias.register_hook(lambda gradient, own=own: gradient * own)
-    return {name: p for name, p in vae.named_parameters() if p.requires_grad}
-
-
-def rows_of(sizes: Mapping[str, int], factors: Sequence[str]) -> Tensor:
-    """Return 1 for each output of the encoder, means before log-variances, that belongs to the factors."""
-    own = torch.cat([torch.full((size,), float(name in factors)) for name, size in sizes.items()])
-    return torch.cat([own, own])
-
-
 def save(
     file: Path,
     vae: DisentangledVAE,
@@ -246,7 +165,7 @@ def save(
 ) -> None:
     """Write the state that a stopped training continues from."""
     network = vae.encoder("rgb").network
-    assert isinstance(network, FrozenBackbone)
+    assert isinstance(network, QuickEncoder)
     weights = network.learning.state_dict() | vae.decoder(NAME).state_dict(prefix="decoder.")
     state = {f"weights/{name}": tensor for name, tensor in weights.items()}
     state |= moments_of(optimiser, parameters) | {"place": torch.tensor([update, spent])}
