@@ -89,7 +89,7 @@ def test_boxes_of_two_corners_are_refused(photos, tmp_path):
     record = {"file": "a.jpg", "width": WIDTH, "height": HEIGHT, "boxes": corners}
     (tmp_path / "a.json").write_text(json.dumps([record]))
     for name in ("a.csv", "a.json"):
-        with pytest.raises(HandsError, match=r"of 3 boxes reach far .* corners x1,y1,x2,y2"):
+        with pytest.raises(HandsError, match=r"of 3 boxes reach out .* corners x1,y1,x2,y2"):
             read_boxes(tmp_path / name, [photos / "a.jpg"])
 
 

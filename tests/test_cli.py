@@ -156,6 +156,13 @@ def test_unprintable_names_are_escaped(tmp_path: Path, capsys: pytest.CaptureFix
     assert "\\udcff" in fails(capsys, "train", f"{tmp_path}/\udcff.toml")
 
 
+@pytest.mark.parametrize(
+    "line", ["label a\0b out", "render a\0b", "estimate a.png --out a\0b", "demo --out=a\0"]
+)
+def test_nul_characters_are_named(line: str, capsys: pytest.CaptureFixture):
+    assert r"\x00" in fails(capsys, *line.split(" "))
+
+
 def test_boxes_are_four_numbers():
     assert parse_box("1,2.5,30,40") == (1.0, 2.5, 30.0, 40.0)
 

@@ -25,7 +25,20 @@ from latent_hands.typed_toml import to_table
 ROUNDS = int(os.environ.get("LATENT_HANDS_FUZZ", "3"))
 NUMBERS = ("nan", "inf", "-inf", "1e999", "-1", "0", "0.5", "1e-320", "-0", "0x10", "\u0663")
 HUGE = ("9" * 400, str(2**63))
-TEXTS = ("", " ", "\u4e8c", "\udcff", "[red]", "x" * 300, "x" * 5000, "a\nb\x1b[31m", ".", "None", ",")
+TEXTS = (
+    "",
+    " ",
+    "\u4e8c",
+    "\udcff",
+    "[red]",
+    "x" * 300,
+    "x" * 5000,
+    "a\nb\x1b[31m",
+    "a\0b",
+    ".",
+    "None",
+    ",",
+)
 DATA = """
 [data]
 name = "coco"

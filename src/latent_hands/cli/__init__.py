@@ -85,6 +85,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    for argument in arguments:
+        if "\0" in argument:
+            raise HandsError(
+                f'the argument "{argument}" has a NUL character, which no name of a file can have'
+            )
     arguments, extensions = split_imports(arguments)
     for extension in extensions:
         import_extension(extension)

@@ -11,13 +11,12 @@ import numpy as np
 
 from latent_hands.data.formats.box_label import (
     FORM,
-    LEAST_CORNERS,
     BoxLabel,
     check_box,
-    check_corners,
     check_side,
     hand_classes,
 )
+from latent_hands.data.formats.box_layout import LEAST, check_pixels
 from latent_hands.data.formats.coco_images import categories_by_id, check_id, images_by_id
 from latent_hands.data.formats.coco_keypoints import keypoints_of
 from latent_hands.data.formats.json_file import load_json
@@ -96,7 +95,7 @@ def _of_list(records: list[Any], path: Path) -> dict[str, list[BoxLabel]]:
         ]
         boxes.setdefault(str(record["file"]), []).extend(hands)
         sized += [(hand.box, size) for hand in hands if size is not None]
-    check_corners(sized, str(path))
+    check_pixels(sized, str(path))
     return boxes
 
 
@@ -130,8 +129,8 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
     if others:
         text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
         _LOG.warning("%s: left out annotations that are not hands: %s", path, text)
-    check_corners(sized, str(path))
-    if len(shares) >= LEAST_CORNERS and np.median(shares) < LEAST_SHARE:
+    check_pixels(sized, str(path))
+    if len(shares) >= LEAST and np.median(shares) < LEAST_SHARE:
         raise HandsError(
             f"{path}: {np.median(shares):.0%} of the keypoints lie in the boxes of their hands (median of "
             f'{len(shares)}), so "bbox" is not {FORM}'

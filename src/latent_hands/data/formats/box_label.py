@@ -5,8 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from latent_hands.data.formats.numerals import number_of
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.boxes import Box
@@ -17,9 +15,6 @@ LEAST_PX = 1.0
 """The least width and height of a box."""
 FARTHEST_PX = 100_000.0
 """The largest number in a box whose image is not known."""
-LEAST_CORNERS = 3
-FAR_OUT = 0.1
-"""A share of the image's side. Boxes of hands at the border seldom reach farther out of it."""
 LARGEST = 4
 """The largest width and height of a box, in longer sides of its image."""
 
@@ -85,24 +80,6 @@ def _check_place(box: Box, where: str, size_px: tuple[int, int] | None) -> None:
         raise HandsError(
             f"{where} is {_text(box)}, which is too large for {image}; "
             f"its width and height must be at most {largest} pixels"
-        )
-
-
-def check_corners(boxes: Sequence[tuple[Box, tuple[int, int]]], where: str) -> None:
-    """Raise HandsError if boxes, each with the (width, height) of its image, are corners x1,y1,x2,y2.
-
-    They are if all of them can be corners and half of them reach far out of their images otherwise. Fewer
-    than `LEAST_CORNERS` boxes do not decide.
-    """
-    if len(boxes) < LEAST_CORNERS:
-        return
-    (x, y, third, fourth), (width, height) = (np.array(each, float).T for each in zip(*boxes, strict=True))
-    corners = (third > x) & (fourth > y) & (third <= width + 1) & (fourth <= height + 1)
-    out = (x + third > (1 + FAR_OUT) * width) | (y + fourth > (1 + FAR_OUT) * height)
-    if corners.all() and out.mean() > 0.5:
-        raise HandsError(
-            f"{where}: {out.sum()} of {len(boxes)} boxes reach far out of their images, so they seem to be "
-            f"corners x1,y1,x2,y2; a box must be {FORM}: subtract x1 from x2 and y1 from y2"
         )
 
 

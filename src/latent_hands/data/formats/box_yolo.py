@@ -4,12 +4,15 @@ import logging
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from latent_hands.data.formats.box_label import FAR_OUT, LEAST_CORNERS, BoxLabel, check_box, hand_classes
+from latent_hands.data.formats.box_label import BoxLabel, check_box, hand_classes
+from latent_hands.data.formats.box_layout import check_scores, check_shares
 from latent_hands.data.formats.image import open_image
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.formats.numerals import integer_of, number_of
@@ -40,8 +43,8 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     where "labels" is in the text file's path.
 
     Raises HandsError for a folder without text files or with more than `MOST_FOLDERS` folders, for lines of
-    another form, for classes without a name among names, and for a missing image. A warning counts boxes of
-    classes that are not hands.
+    another form or with the score in front, for classes without a name among names, and for a missing image.
+    A warning counts boxes of classes that are not hands.
     """
     files = _label_files(folder)
     if not files:
@@ -53,29 +56,53 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     for image in images:
         given[image.stem].append(image)
     boxes: dict[str, list[BoxLabel]] = {}
-    shares: list[float] = []
+    lines: list[_Line] = []
     for file in files:
         image = nearest(file.with_suffix(""), given.get(file.stem, ())) if given else _image_of(file)
         if image is not None:
             name = file.relative_to(folder).with_suffix("").as_posix()
-            size = _upright_size(image)
-            boxes[name] = _read(file, size, names, others)
-            shares += [_share_outside(hand.box, size) for hand in boxes[name]]
+            boxes[name] = []
+            lines += _lines(file, name, _upright_size(image))
+    _check_layout(lines, str(folder))
+    classes = hand_classes(names)
+    for line in lines:
+        if names and line.kind not in names:
+            legal = ", ".join(f"{each} ({name})" for each, name in names.items())
+            raise HandsError(f"{line.where} has the class {line.kind}, which has no name; named are {legal}")
+        if not names or line.kind in classes:
+            boxes[line.name].append(BoxLabel(line.box(), classes.get(line.kind)))
+        else:
+            others[names[line.kind]] += 1
     if others:
         text = ", ".join(f'{count:,} of "{name}"' for name, count in others.items())
         _LOG.warning("%s: left out boxes of classes that are not hands: %s", folder, text)
-    if len(shares) >= LEAST_CORNERS and (count := sum(share > FAR_OUT for share in shares)) > len(shares) / 2:
-        raise HandsError(
-            f"{folder}: {count} of {len(shares)} boxes reach far out of their images, so they are corners; "
-            f"lines must be {_FORM}"
-        )
     return boxes
 
 
-def _share_outside(box: Box, size_px: tuple[int, int]) -> float:
-    """Return how far a box reaches out of its image, in sides of the image."""
-    (x, y, width, height), (wide, high) = box, size_px
-    return max(-x / wide, -y / high, (x + width) / wide - 1, (y + height) / high - 1)
+@dataclass(frozen=True)
+class _Line:
+    """A line of a text file: its class, the shares of its box, and the sixth word, a score."""
+
+    where: str
+    name: str
+    size_px: tuple[int, int]
+    kind: int
+    shares: tuple[float, ...]
+    score: float | None
+
+    def box(self) -> Box:
+        """Return the box in pixels. Raises HandsError as `check_box` does."""
+        (x, y, width, height), (wide, high) = self.shares, self.size_px
+        corner = (x - width / 2) * wide, (y - height / 2) * high
+        return check_box((*corner, width * wide, height * high), f"{self.where}: the box", self.size_px)
+
+
+def _check_layout(lines: Sequence[_Line], where: str) -> None:
+    """Raise HandsError if the boxes seem to be of another form, or if a score may stand before them."""
+    if scored := [(*line.shares, line.score) for line in lines if line.score is not None]:
+        check_scores(np.array(scored, float), where, _FORM)
+    if lines:
+        check_shares(np.array([line.shares for line in lines]), where, _FORM)
 
 
 def _label_files(folder: Path) -> list[Path]:
@@ -127,30 +154,17 @@ def _upright_size(path: Path) -> tuple[int, int]:
         return (height, width) if turned else (width, height)
 
 
-def _read(
-    file: Path, size_px: tuple[int, int], names: Mapping[int, str], others: Counter[str]
-) -> list[BoxLabel]:
-    """Return the hands of a text file, and count the boxes of other classes in `others`."""
-    hands, classes = [], hand_classes(names)
+def _lines(file: Path, name: str, size_px: tuple[int, int]) -> list[_Line]:
     try:
         lines = read_limited(file, MAX_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise HandsError(f"{file} is not a text file in UTF-8: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            where = f"{file}, line {number}"
-            kind, box = _parse(line, where, size_px)
-            if names and kind not in names:
-                legal = ", ".join(f"{each} ({name})" for each, name in names.items())
-                raise HandsError(f"{where} has the class {kind}, which has no name; named are {legal}")
-            if not names or kind in classes:
-                hands.append(BoxLabel(box, classes.get(kind)))
-            else:
-                others[names[kind]] += 1
-    return hands
+    numbered = ((f"{file}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
+    return [_Line(where, name, size_px, *_parse(line, where)) for where, line in numbered]
 
 
-def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
+def _parse(line: str, where: str) -> tuple[int, tuple[float, ...], float | None]:
+    """Return the class, four shares, and the score if there is one."""
     words = line.split()
     if len(words) > 5 and len(words) not in _LENGTHS:
         raise HandsError(
@@ -158,8 +172,9 @@ def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
             "and may have a score or 21 keypoints after these"
         )
     try:
-        kind, shares = integer_of(words[0]), [number_of(word) for word in words[1:5]]
-        x, y, width, height = shares
+        kind, shares = integer_of(words[0]), tuple(number_of(word) for word in words[1:5])
+        score = number_of(words[5]) if len(words) == 6 else None
+        _x, _y, _width, _height = shares
     except BROKEN as error:
         raise HandsError(f'{where} is "{line.strip()[:60]}"; it must be {_FORM}') from error
     if kind < 0:
@@ -168,9 +183,7 @@ def _parse(line: str, where: str, size_px: tuple[int, int]) -> tuple[int, Box]:
         raise HandsError(
             f'{where} is "{line.strip()[:60]}", which are no shares of the image; it must be {_FORM}'
         )
-    wide, high = size_px
-    corner = (x - width / 2) * wide, (y - height / 2) * high
-    return kind, check_box((*corner, width * wide, height * high), f"{where}: the box", size_px)
+    return kind, shares, score
 
 
 def _names(folder: Path) -> dict[int, str]:

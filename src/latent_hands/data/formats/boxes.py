@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from latent_hands.data.formats.box_csv import HEADER, read_box_csv
 from latent_hands.data.formats.box_json import read_sized_box_json
-from latent_hands.data.formats.box_label import BoxLabel, check_box, check_corners
+from latent_hands.data.formats.box_label import BoxLabel, check_box
+from latent_hands.data.formats.box_layout import check_pixels
 from latent_hands.data.formats.box_yolo import nearest, read_box_yolo, shared_parts
 from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.errors import HandsError
@@ -32,8 +33,8 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
 
     Boxes are in pixels from the upper left corner. An image that is listed without a hand has an empty list.
     Boxes that are there twice count once. Raises HandsError, naming the place and what is legal, if the file
-    is missing or of another form, if a box is not valid or does not fit its image, or if boxes are corners
-    x1,y1,x2,y2.
+    is missing or of another form, if a box is not valid or does not fit its image, or if boxes seem to be
+    corners x1,y1,x2,y2, centres or percentages.
 
     >>> written = lh.write_hands("hands.csv", {photo: [hand]})
     >>> [label.handedness for label in lh.read_boxes("hands.csv")[photo]]
@@ -80,7 +81,7 @@ def _check_in_images(
 ) -> None:
     """Raise HandsError if boxes do not fit the images: those given, or beside the file.
 
-    They are for images of another size, they lie outside, or they are corners.
+    They are for images of another size, they lie outside, or they seem to be corners or percentages.
     """
     given: dict[str, list[Path]] = {}
     for image in images:
@@ -102,7 +103,7 @@ def _check_in_images(
             for hand in hands:
                 check_box(hand.box, f"{path}: a box of {name}", size)
             sized += [(hand.box, size) for hand in hands]
-    check_corners(sized, str(path))
+    check_pixels(sized, str(path))
 
 
 def _shown_size(image: Path) -> tuple[int, int] | None:
