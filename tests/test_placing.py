@@ -147,10 +147,45 @@ def test_a_focal_length_is_a_camera_whose_axis_goes_through_the_centre():
     assert (given.source, given.focal_spread) == ("given", 0)
     assert given.K.tolist() == [[500, 0, 199.5], [0, 500, 149.5], [0, 0, 1]]
     for wrong in (0.0, -500.0, 19.0, math.nan, math.inf):
-        with pytest.raises(HandsError, match=r"focal_px is .* 400x300 pixels it must be at least 20 pixels"):
+        with pytest.raises(HandsError, match=r"focal_px is .* 400x300 pixels it must be between 66.6667 and"):
             camera_of_image(image, (300, 400), focal_px=wrong)
     with pytest.raises(HandsError, match="both given"):
         camera_of_image(image, (300, 400), K, 500.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([[50, 0, 199.5], [0, 50, 149.5], [0, 0, 1]], "K has the focal lengths 50 and 50 .* millimetres"),
+        ([[0.8, 0, 0.5], [0, 1.1, 0.5], [0, 0, 1]], "multiply a normalised K by the image's size"),
+        ([[1e7, 0, 199.5], [0, 1e7, 149.5], [0, 0, 1]], "must be between 66.6667 and 400000 pixels"),
+        (np.transpose([[500, 0, 199.5], [0, 500, 149.5], [0, 0, 1]]), r"K is .* must be \(3, 3\)"),
+    ],
+)
+def test_cameras_in_another_unit_are_refused(wrong, message):
+    with pytest.raises(HandsError, match=message):
+        camera_of_image(np.zeros((300, 400, 3), np.uint8), (300, 400), np.array(wrong, float))
+
+
+@pytest.mark.parametrize(
+    ("unusual", "message"),
+    [
+        (
+            [[199.5, 0, 500], [0, 149.5, 500], [0, 0, 1]],
+            "the principal point 500, 500, outside of it and the",
+        ),
+        ([[2000, 0, 800], [0, 2000, 600], [0, 0, 1]], "the principal point 800, 600, outside of it"),
+        ([[500, 199.5, 0], [0, 500, 149.5], [0, 0, 1]], "the skew 199.5"),
+        ([[500, 0, 199.5], [0, 300, 149.5], [0, 0, 1]], "the different focal lengths 500 and 300"),
+    ],
+)
+def test_cameras_of_other_images_are_announced(unusual, message, caplog):
+    image = np.zeros((300, 400, 3), np.uint8)
+    camera_of_image(image, (300, 400), K)
+    assert not caplog.text
+    K_read = camera_of_image(image, (300, 400), np.array(unusual, float)).K
+    assert message in caplog.text
+    np.testing.assert_array_equal(K_read, np.array(unusual, np.float32))
 
 
 @pytest.mark.parametrize("rotated", [False, True])

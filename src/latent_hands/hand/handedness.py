@@ -10,8 +10,9 @@ OTHER_HAND: dict[str, Handedness] = {"left": "right", "right": "left"}
 """The side of a hand in the mirror image."""
 
 
-def check_handedness(name: str) -> Handedness:
-    """Return "left" or "right". Raises HandsError for any other text."""
-    if name == "left" or name == "right":
-        return name
-    raise HandsError(f'unknown handedness "{name}"; {did_you_mean(name, HANDEDNESS)}')
+def check_handedness(name: object) -> Handedness:
+    """Return "left" or "right". Raises HandsError for anything else."""
+    for side in HANDEDNESS:
+        if name == side:
+            return side
+    raise HandsError(f'unknown handedness "{name}"; {did_you_mean(str(name), HANDEDNESS)}')

@@ -1,7 +1,9 @@
 """Checks of what a user gives with an image: pixels, box, camera and bone length."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,12 @@ class Opened:
 
 ImageSource = str | Path | Image.Image | np.ndarray | Opened
 """An image: a file, a Pillow image, or bytes (height, width, 3); or one of these, opened."""
-LEAST_FOCAL = 20
-"""The image's longer side over the shortest focal length, which gives a field of view of 169 degrees."""
+LEAST_FOCAL, MOST_FOCAL = 1 / 6, 1000.0
+"""Limits of the focal length, in longer sides of the image: a field of view of 143 degrees, and a small part
+of an image of a telescope. Focal lengths in millimetres are shorter."""
+UNUSUAL_RATIO, UNUSUAL_SKEW = 1.25, 0.1
+"""Cameras with a larger ratio of fx and fy, or a larger skew in focal lengths, are rare."""
+_LOG = logging.getLogger(__name__)
 
 
 def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
@@ -92,13 +98,36 @@ def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
     focal_px = matrix[0, 0], matrix[1, 1]
     if min(focal_px) <= 0 or matrix[1, 0] != 0 or matrix[2].tolist() != [0, 0, 1]:
         raise HandsError(f"K is {matrix.tolist()}, but must be {form} with fx and fy above 0")
-    if min(focal_px) < (least_px := max(width, height) / LEAST_FOCAL):
+    least_px, most_px = _focal_range(width, height)
+    if min(focal_px) < least_px or max(focal_px) > most_px:
         raise HandsError(
             f"K has the focal lengths {focal_px[0]:g} and {focal_px[1]:g} in an image of {width}x{height} "
-            f"pixels, but they must be in pixels and at least {least_px:g}; multiply a normalised K by the "
-            "image's size"
+            f"pixels, but they must be between {least_px:g} and {most_px:g} pixels; multiply a normalised K "
+            "by the image's size, and millimetres by its width over the sensor's"
         )
+    _warn_of_camera(tuple(matrix[:2].ravel().tolist()), width, height)
     return matrix.astype(np.float32)
+
+
+@lru_cache(64)
+def _warn_of_camera(numbers: tuple[float, ...], width: int, height: int) -> None:
+    """Announce, once, a K that few images have: it may be of another image, or its numbers are mixed up."""
+    fx, skew, cx, _, fy, cy = numbers
+    unusual = []
+    if not (0 <= cx <= width and 0 <= cy <= height):
+        unusual.append(f"the principal point {cx:g}, {cy:g}, outside of it")
+    if max(fx / fy, fy / fx) > UNUSUAL_RATIO:
+        unusual.append(f"the different focal lengths {fx:g} and {fy:g}")
+    if abs(skew) > UNUSUAL_SKEW * fx:
+        unusual.append(f"the skew {skew:g}")
+    if unusual:
+        text = "K of an image of %dx%d pixels has %s: it may be of another image, or its numbers mixed up"
+        _LOG.warning(text, width, height, " and ".join(unusual))
+
+
+def _focal_range(width: int, height: int) -> tuple[float, float]:
+    """Return the smallest and the largest focal length of an image, in pixels."""
+    return LEAST_FOCAL * max(width, height), MOST_FOCAL * max(width, height)
 
 
 def given_camera(K: object, focal_px: object, size_px: tuple[int, int]) -> Float32[np.ndarray, "3 3"] | None:
@@ -111,11 +140,12 @@ def given_camera(K: object, focal_px: object, size_px: tuple[int, int]) -> Float
     height, width = size_px
     if focal_px is None:
         return None if K is None else camera_of(K, width, height)
-    focal, least_px = _numbers(focal_px), max(width, height) / LEAST_FOCAL
-    if focal.shape != () or not least_px <= focal < np.inf:
+    focal, (least_px, most_px) = _numbers(focal_px), _focal_range(width, height)
+    if focal.shape != () or not least_px <= focal <= most_px:
         raise HandsError(
-            f"focal_px is {focal_px}, but in an image of {width}x{height} pixels it must be at least "
-            f"{least_px:g} pixels; it is usually near the longer side"
+            f"focal_px is {focal_px}, but in an image of {width}x{height} pixels it must be between "
+            f"{least_px:g} and {most_px:g} pixels, usually near the longer side; multiply millimetres by the "
+            "image's width over the sensor's"
         )
     return centred_camera(float(focal), size_px)
 

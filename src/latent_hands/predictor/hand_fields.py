@@ -9,11 +9,13 @@ import numpy as np
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.numerals import array_of, integer_of, number_of
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
-from latent_hands.hand.boxes import Box
+from latent_hands.hand.arrays import wrist_form
+from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import RHD, read_recorded
-from latent_hands.hand.handedness import check_handedness
+from latent_hands.hand.handedness import Handedness, check_handedness
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.hand.skeleton import JOINTS
+from latent_hands.predictor.placing import place_palm
 
 Camera = Literal["given", "exif", "assumed"]
 CAMERAS: tuple[Camera, ...] = ("given", "exif", "assumed")
@@ -31,10 +33,19 @@ OPTIONAL_ARRAYS = {
     "K": "K",
 }
 """Arrays that are absent from the JSON where they are None."""
-DERIVED = {"xyz_mm": "pose", "cpose_mm": "cpose"}
-"""Keys of the JSON that are an array of the hand in millimetres -> attribute."""
+DERIVED = {
+    "xyz_mm": '"pose_bones" times "bone_mm"',
+    "cpose_mm": '"cpose_bones" times "bone_mm"',
+    "wrist_mm": 'the wrist of "pose_bones" times "bone_mm"',
+    "spread_mm": '"spread_bones" times "bone_mm"',
+    "box_px": 'the box of "uv_px"',
+}
+"""Keys of the JSON that are not read -> what they are."""
 DERIVED_ERROR = 0.01
-"""How much they may differ, in bone lengths, from the array: other programs may write few decimals."""
+"""How much they may differ from that, in bone lengths or sides of the box: others may write few decimals."""
+FAR_FROM_CROP, MISPLACED, MUCH_NEARER = 2.0, 0.7, 3.0
+"""The joints may be so many sides of the crop away from it. The palm may be so many of its distances away
+from where joints and camera put it. Another reading of the viewpoint must be so many times nearer."""
 LEAST_BONE_MM, MOST_BONE_MM = 5.0, 240.0
 """The legal length of the middle MCP-PIP bone. Others are in another unit."""
 LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0
@@ -69,14 +80,17 @@ def read_fields(text: str) -> dict[str, Any]:
             legal = f"between {LEAST_BONE_MM:g} and {MOST_BONE_MM:g} mm"
             raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be {legal}')
         _check_joints(fields)
-        arrays = _arrays(fields)
+        arrays, handedness = _arrays(fields), check_handedness(fields["handedness"])
         _check_derived(fields, arrays, bone_mm)
-        crop = fields.get("crop_px", fields["box_px"])  # files from before `crop_px` have only that
+        crop = _four(fields.get("crop_px", fields["box_px"]))  # files from before `crop_px` have only that
+        _check_crop(arrays["uv_px"], crop)
+        _check_palm(arrays, bone_mm, frame)
+        _check_viewpoint(arrays, handedness)
         return {
-            "handedness": check_handedness(fields["handedness"]),
+            "handedness": handedness,
             "bone_mm": bone_mm,
             "bone_mm_assumed": _flag(fields, "bone_mm_assumed"),
-            "crop_px": _four(crop),
+            "crop_px": crop,
             "frame": frame,
             "convention": read_recorded(str(fields.get("convention", RHD)), "the JSON of a hand"),
             **arrays,
@@ -121,14 +135,65 @@ def _check_joints(fields: Mapping[str, Any]) -> None:
 
 
 def _check_derived(fields: Mapping[str, Any], arrays: Mapping[str, Any], bone_mm: float) -> None:
-    """Raise HandsError if joints in millimetres are not those in bone lengths: only the latter are read."""
-    for key, name in DERIVED.items():
+    """Raise HandsError if keys that are not read contradict those that are."""
+    pose, box_px = arrays["pose"], np.array(box_of_joints(wrist_form(arrays["uv_px"])))
+    derived = {"xyz_mm": pose, "cpose_mm": arrays["cpose"], "wrist_mm": wrist_form(pose)[0]}
+    derived = {key: bone_mm * array for key, array in derived.items()}
+    if "spread" in arrays:
+        derived["spread_mm"] = bone_mm * arrays["spread"]
+    if "crop_px" in fields:
+        derived["box_px"] = box_px
+    for key, array in derived.items():
         if fields.get(key) is None:
             continue
-        stated = array_of(fields[key])
-        if stated.shape != SHAPES[name] or not np.abs(stated / bone_mm - arrays[name]).max() <= DERIVED_ERROR:
-            source = next(each for each, attribute in ARRAYS.items() if attribute == name)
-            raise HandsError(f'"{key}" of a hand is not "{source}" times "bone_mm"; change all, or remove it')
+        stated, most = array_of(fields[key]), bone_mm if key.endswith("_mm") else max(1.0, *box_px[2:])
+        if stated.shape != array.shape or not np.abs(stated - array).max() <= DERIVED_ERROR * most:
+            raise HandsError(f'"{key}" of a hand is not {DERIVED[key]}; change all, or remove it')
+
+
+def _check_crop(uv_px: np.ndarray, crop_px: Box) -> None:
+    """Raise HandsError if the joints are far from the crop in which they were read."""
+    x, y, width, height = crop_px
+    away = np.abs(np.median(uv_px, axis=0) - (x + width / 2, y + height / 2)) / (width, height)
+    if away.max() > FAR_FROM_CROP + 0.5:
+        middle = np.median(uv_px, axis=0).round(2).tolist()
+        raise HandsError(
+            f'"uv_px" of a hand is around {middle}, far from its "crop_px" {list(crop_px)}; both must be '
+            "pixels of the same image"
+        )
+
+
+def _check_palm(arrays: Mapping[str, Any], bone_mm: float, frame: str) -> None:
+    """Raise HandsError if the palm is far from where joints and camera put it."""
+    if frame != "camera" or not {"palm_mm", "K"} <= arrays.keys():
+        return
+    xyz_mm, uv_px, K, stated = (arrays[name].astype(float) for name in ("pose", "uv_px", "K", "palm_mm"))
+    placed = place_palm(bone_mm * xyz_mm, uv_px, K).xyz_mm
+    if np.linalg.norm(stated - placed) > MISPLACED * min(np.linalg.norm(stated), np.linalg.norm(placed)):
+        raise HandsError(
+            f'"palm_mm" of a hand is {stated.round(2).tolist()}, but "pose_bones", "bone_mm", "uv_px" and '
+            f'"K" place the palm at {placed.round(2).tolist()}: one of them has another unit, other axes, or '
+            '"K" is of another image'
+        )
+
+
+def _check_viewpoint(arrays: Mapping[str, Any], handedness: Handedness) -> None:
+    """Raise HandsError if canonical pose and viewpoint give the pose only if one of them is changed."""
+    pose, cpose, V = (arrays[name].astype(float) for name in ("pose", "cpose", "viewpoint"))
+    mirror = np.diag([1.0, 1.0, -1.0])
+    own, other = (cpose, cpose @ mirror) if handedness == "left" else (cpose @ mirror, cpose)
+    readings = {
+        "its viewpoint is transposed": own @ V.T,
+        'its "handedness" is that of the other hand': other @ V,
+        "its viewpoint has the axes of OpenGL: x right, y up, z backwards": own @ V * [1, -1, -1],
+    }
+    error = np.linalg.norm(pose - own @ V)
+    for reading, changed in readings.items():
+        left = np.linalg.norm(pose - changed)
+        if left < min(error / MUCH_NEARER, np.linalg.norm(pose) / MUCH_NEARER):
+            raise HandsError(
+                f'"cpose_bones" and "viewpoint" of a hand contradict "pose_bones", unless {reading}'
+            )
 
 
 def check_geometry(arrays: Mapping[str, Any]) -> None:

@@ -1,0 +1,75 @@
+"""JSON of hands that other programs changed: another unit, other axes, another side, another image."""
+
+import json
+
+import numpy as np
+import pytest
+from posed_hands import posed_hands
+
+from latent_hands.data.sample import project
+from latent_hands.errors import HandsError
+from latent_hands.hand.handedness import OTHER_HAND
+from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.predictor import Hand
+
+V = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], np.float32) @ np.diag([1, -1, -1]).astype(np.float32)
+BONE_MM = 40.0
+OPENGL = np.array([1, -1, -1])
+
+
+@pytest.fixture(scope="module", params=["left", "right"])
+def fields(request) -> dict:
+    """Return the JSON of a hand whose parts agree."""
+    sample = next(each for each in posed_hands(16) if each.side == request.param)
+    xyz_mm = sample.xyz_mm.copy()
+    xyz_mm[0] = (xyz_mm[0] + xyz_mm[MIDDLE_MCP]) / 2
+    pose = (xyz_mm - xyz_mm[0]) / BONE_MM
+    mirror = np.diag([1, 1, 1 if request.param == "left" else -1]).astype(np.float32)
+    uv_px = project(xyz_mm, sample.K)
+    hand = Hand(
+        *(request.param, pose, pose @ V.T @ mirror, V, BONE_MM, False),
+        crop_px=(*(uv_px.min(axis=0) - 5).tolist(), *[float(np.ptp(uv_px, axis=0).max()) + 10] * 2),
+        uv_px=uv_px,
+        spread=np.full(21, 0.1, np.float32),
+        palm_mm=xyz_mm[0],
+        K=sample.K,
+        camera="given",
+    )
+    return json.loads(hand.to_json())
+
+
+def scaled(fields: dict, factor: float, *keys: str) -> dict:
+    return {key: (np.array(fields[key]) * factor).tolist() for key in keys}
+
+
+def camera(fields: dict, scale: float) -> list[list[float]]:
+    return (np.diag([scale, scale, 1]) @ fields["K"]).tolist()
+
+
+CHANGES = {
+    "metres": (lambda f: scaled(f, 1e-3, "palm_mm"), '"palm_mm" of a hand is .* has another unit'),
+    "centimetres": (lambda f: scaled(f, 0.1, "palm_mm"), '"palm_mm" of a hand is'),
+    "OpenGL": (lambda f: {"palm_mm": (f["palm_mm"] * OPENGL).tolist()}, "other axes"),
+    "K of a small image": (lambda f: {"K": camera(f, 0.5)}, '"K" is of another image'),
+    "K of a large image": (lambda f: {"K": camera(f, 4.0)}, '"K" is of another image'),
+    "fx and cx": (
+        lambda f: {"K": (np.array(f["K"])[:, [2, 1, 0]] * [1, 1, 0] + np.eye(3)[2]).tolist()},
+        '"K',
+    ),
+    "wrist": (lambda f: scaled(f, 0.1, "wrist_mm"), '"wrist_mm" of a hand is not the wrist of'),
+    "spread": (lambda f: scaled(f, 0.1, "spread_mm"), '"spread_mm" of a hand is not "spread_bones" times'),
+    "box": (lambda f: scaled(f, 0.5, "box_px"), '"box_px" of a hand is not the box of "uv_px"'),
+    "shares": (lambda f: scaled(f, 1 / 240, "uv_px"), '"box_px" of a hand is not the box of "uv_px"'),
+    "crop": (lambda f: scaled(f, 1 / 240, "crop_px"), 'far from its "crop_px"'),
+    "side": (lambda f: {"handedness": OTHER_HAND[f["handedness"]]}, '"handedness" is that of the other hand'),
+    "transposed": (lambda f: {"viewpoint": np.transpose(f["viewpoint"]).tolist()}, "viewpoint is transposed"),
+    "V of OpenGL": (lambda f: {"viewpoint": (f["viewpoint"] * OPENGL).tolist()}, "the axes of OpenGL"),
+    "side is a number": (lambda f: {"handedness": 0}, 'unknown handedness "0"'),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=list(CHANGES))
+def test_parts_that_contradict_each_other_are_refused(fields, change, message):
+    assert Hand.from_json(json.dumps(fields)).to_json() == json.dumps(fields)
+    with pytest.raises(HandsError, match=message):
+        Hand.from_json(json.dumps(fields | change(fields)))
