@@ -20,7 +20,7 @@ from latent_hands.hand import geometry
 from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model, Photo
-from latent_hands.predictor.cameras import camera_of_image
+from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.candidates import choose
 from latent_hands.predictor.checks import Rgb
 from latent_hands.predictor.hand import HANDEDNESS, Handedness
@@ -131,8 +131,12 @@ def _add_hand(
 
 
 def _add_cut(seen: Observations, model: Model, rgb: Rgb, hands: Sequence[Sample]) -> None:
-    """Add the confidence of those hands that are found in a part of an image."""
-    camera = camera_of_image(rgb, rgb.shape[:2], hands[0].K)
+    """Add the confidence of those hands that are found in a part of an image.
+
+    The principal point of a part may be outside of it, of which `camera_of_image` would warn.
+    """
+    K = hands[0].K
+    camera = camera_of_image(rgb, rgb.shape[:2]) if K is None else ImageCamera(K, "given")
     detections = model.detector.detect(rgb)
     pairs = [(hand, found) for hand in hands if (found := _match(hand, detections)) is not None]
     photos = [Photo(rgb, s, crop_of_box(found.box_px), camera.K) for _, found in pairs for s in HANDEDNESS]
