@@ -58,7 +58,8 @@ class Training:
         updates: number of gradient steps.
         batch_size: images of a step.
         image_px: sides of the training images; each step draws one. Multiples of 32.
-        size_px: longer side of the images that the finished detector reads.
+        size_px: longer side of the images that the finished detector reads. A network may find more
+            hands in larger images than those that it was trained on (Touvron et al., NeurIPS 2019).
         learning_rate: of Adam for new layers, after the warm-up; it falls to 0 as half a cosine.
         trunk_rate: learning rate of EfficientNet, relative to `learning_rate`.
         warmup: steps until the full learning rate.
@@ -72,7 +73,7 @@ class Training:
     updates: Annotated[int, Range(1, 10**7)] = 3000
     batch_size: Annotated[int, Range(1, 1024)] = 16
     image_px: tuple[int, ...] = (160, 192, 256)
-    size_px: Annotated[int, Range(MULTIPLE, 1024)] = 256
+    size_px: Annotated[int, Range(MULTIPLE, 1024)] = 320
     learning_rate: Annotated[float, Range(0.0, 1.0)] = 1e-3
     trunk_rate: Annotated[float, Range(0.0, 1.0)] = 0.4
     warmup: Annotated[int, Range(0, 10**6)] = 100
