@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from posed_hands import posed_hands
 from registries import register
 from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
 
@@ -24,7 +25,7 @@ from latent_hands.hand.skeleton import reorder
 COUNT, PX = 3, 96
 K = np.array([[120.0, 0, 48], [0, 120, 48], [0, 0, 1]])
 RNG = np.random.default_rng(0)
-XYZ = (RNG.normal(0, 0.03, (COUNT, 21, 3)) + np.array([0, 0, 0.5])).round(5)
+XYZ = (RNG.normal(0, 0.025, (COUNT, 21, 3)) + np.array([0, 0, 0.5])).round(5)
 VERTS = (RNG.normal(0, 0.03, (COUNT, 778, 3)) + np.array([0, 0, 0.5])).round(4)
 
 
@@ -69,9 +70,12 @@ def ho3d(tmp_path: Path) -> Path:
     return root
 
 
-def answered(root: Path) -> Path:
-    write(root / "evaluation_xyz.json", XYZ.tolist())
-    write(root / "evaluation_verts.json", VERTS.tolist())
+OPENGL = np.array([1, -1, -1])
+
+
+def answered(root: Path, axes: object = 1) -> Path:
+    write(root / "evaluation_xyz.json", (XYZ * axes).tolist())
+    write(root / "evaluation_verts.json", (VERTS * axes).tolist())
     return root
 
 
@@ -129,8 +133,9 @@ def test_the_given_wrist_gives_the_size_of_the_hand():
 
 @pytest.mark.parametrize("protocol", ["freihand", "ho3d"])
 def test_the_published_answers_score_perfectly(protocol, freihand, ho3d, tmp_path, capsys):
-    root = answered({"freihand": freihand, "ho3d": ho3d}[protocol])
-    write(tmp_path / "pred.json", [XYZ.tolist(), VERTS.tolist()])
+    axes = {"freihand": np.ones(3), "ho3d": OPENGL}[protocol]
+    root = answered({"freihand": freihand, "ho3d": ho3d}[protocol], axes)
+    write(tmp_path / "pred.json", [(XYZ * axes).tolist(), (VERTS * axes).tolist()])
     assert benchmark(protocol, root, "--predictions", tmp_path / "pred.json", "--json") == 0
     numbers = json.loads(capsys.readouterr().out)
     assert numbers["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-4)
@@ -203,3 +208,55 @@ def test_missing_files_and_unfit_runs_are_named(freihand, ho3d, tmp_path, capsys
     (ho3d / "evaluation.txt").write_text("../../secret\n")
     assert benchmark("ho3d", ho3d) == 2
     assert "must be SEQUENCE/NUMBER" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["pred", "truth"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda xyz: 1000 * xyz, "read as metres: .* look like millimetres read as metres"),
+        (lambda xyz: 100 * xyz, "read as metres: the middle MCP-PIP bone"),
+        (lambda xyz: xyz * OPENGL, "has hands behind the camera; z must point forward"),
+        (lambda xyz: reorder(xyz, "mediapipe", "rhd"), 'must list joints in the order "mediapipe"'),
+        (lambda xyz: reorder(xyz, "mediapipe", "mano"), 'must list joints in the order "mediapipe"'),
+    ],
+)
+def test_joints_in_another_form_are_not_scored(wrong, change, message, freihand, tmp_path, capsys):
+    right = np.stack([reorder(hand.xyz_mm, "rhd", "mediapipe") for hand in posed_hands(8)]) / 1000
+    pred, truth = (change(right) if wrong == name else right for name in ("pred", "truth"))
+    write(freihand / "evaluation_xyz.json", truth.tolist())
+    write(tmp_path / "pred.json", [pred.tolist(), pred.tolist()])
+    assert benchmark("freihand", freihand, "--predictions", tmp_path / "pred.json") == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_submission_of_some_images_is_announced(freihand, tmp_path, caplog):
+    write(tmp_path / "pred.json", [XYZ[:2].tolist(), VERTS[:2].tolist()])
+    assert benchmark("freihand", answered(freihand), "--predictions", tmp_path / "pred.json") == 0
+    assert "has 3 hands, of which the first 2 are scored" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("handJoints3D", np.array([10.0, 20, -400]), "must be metres with the axes of OpenGL"),
+        ("handJoints3D", np.array([0.01, -0.02, 0.4]), "must be metres with the axes of OpenGL"),
+        ("handJoints3D", np.full(3, np.nan), "must be metres with the axes of OpenGL"),
+        ("handBoundingBox", [20, 64, 10, 30], r"is \[20.0, 64.0, 10.0, 30.0\]; it must be corners"),
+        ("handBoundingBox", [0.2, 0.25, 0.6, 0.7], "sides away from their boxes"),
+        ("camMat", np.diag([35.0, 35, 1]), "sides away from their boxes"),
+    ],
+)
+def test_frames_in_another_form_are_refused(key, value, message, ho3d):
+    for path in (ho3d / "evaluation/AP10/meta").iterdir():
+        labels = pickle.loads(path.read_bytes())
+        path.write_bytes(pickle.dumps(labels | {key: value}, protocol=2))
+    with pytest.raises(HandsError, match=message):
+        BENCHMARKS["ho3d"].frames(ho3d)
+
+
+@pytest.mark.parametrize(("lines", "count"), [("AP10/0000\n" * 2, "2 lines of 1"), ("\n", "0 lines of 0")])
+def test_lists_of_no_or_repeated_images_are_refused(lines, count, ho3d):
+    (ho3d / "evaluation.txt").write_text(lines)
+    with pytest.raises(HandsError, match=f"has {count} images; each must be there once"):
+        BENCHMARKS["ho3d"].frames(ho3d)

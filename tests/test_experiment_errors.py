@@ -72,6 +72,15 @@ def test_a_missing_key_is_named():
             "",
             'decoder "pose" reads factor "pose", which no encoder infers',
         ),
+        ("pose = 4", "pose = 4\nextra = 8", "", "extra: no decoder reads this factor"),
+        ('reads = "pose", factors = ["pose"]', 'reads = "pose", factors = []', "", "names no factor"),
+        ('writes = "pose", factors = ["pose"]', 'writes = "pose", factors = []', "", "names no factor"),
+        (
+            'reads = "pose", factors = ["pose"]',
+            'reads = "pose", factors = ["pose", "pose"]',
+            "",
+            'encoder "pose" names a factor twice',
+        ),
         (
             "",
             "",
@@ -202,3 +211,10 @@ def test_a_name_that_is_no_text_selects_no_algorithm(name):
 def test_a_network_that_does_not_suit_its_modality_is_refused_before_training(option, message):
     with pytest.raises(HandsError, match=message):
         build_vae(load_experiment("demo_synthesis", [option]))
+
+
+def test_arrows_that_no_phase_teaches_are_announced(caplog):
+    phases_of(small())
+    assert not caplog.text
+    phases_of(small(old="[decoders]", new='rgb = { reads = "rgb", factors = ["pose"] }\n[decoders]'))
+    assert "no phase of [algorithm] teaches encoders.rgb: their weights stay random" in caplog.text

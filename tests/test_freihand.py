@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from posed_hands import posed_hands, write_freihand
 
 from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
@@ -21,7 +22,8 @@ LABELS = 3
 def labels():
     rng = np.random.default_rng(0)
     K = np.array([[480.0, 0, 112], [0, 480, 112], [0, 0, 1]])
-    return {"xyz": rng.normal([0, 0, 0.7], 0.05, (LABELS, 21, 3)), "K": K + np.arange(LABELS)[:, None, None]}
+    cameras = K + np.arange(LABELS)[:, None, None] * (K > 1)
+    return {"xyz": rng.normal([0, 0, 0.7], 0.05, (LABELS, 21, 3)), "K": cameras}
 
 
 @pytest.fixture
@@ -170,3 +172,37 @@ def test_images_of_another_size_are_refused(root):
     samples = open_data("freihand", root, "evaluation")
     with pytest.raises(HandsError, match=r"for an image of 224x224 pixels, but the image has 448x448"):
         build_windows(samples, window_px=16)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda xyz, K: (xyz * [1, -1, -1], K), "lie behind the camera .* those of OpenGL"),
+        (lambda xyz, K: (xyz, K.transpose(0, 2, 1)), r"K is .* must be \[\[fx, s, cx\]"),
+        (lambda xyz, K: (xyz, K * [[-1, 1, 1], [1, -1, 1], [1, 1, 1]]), r"K is .* must be"),
+        (lambda xyz, K: (xyz, K * [[0.07, 1, 1], [1, 0.07, 1], [1, 1, 1]]), "fx and fy of at least 37.3333"),
+        (
+            lambda xyz, K: (reorder(reorder(xyz, "mediapipe", "rhd"), "rhd", "mano"), K),
+            "mano read as mediapipe",
+        ),
+    ],
+    ids=["OpenGL", "transposed", "negative", "millimetres", "order"],
+)
+def test_labels_in_another_form_are_refused(tmp_path, change, message):
+    K = np.array([[480.0, 0, 112], [0, 480, 112], [0, 0, 1]], np.float32)
+    root = write_freihand(tmp_path, posed_hands(16, sides="r", K=K))
+    build_windows(open_data("freihand", root, "evaluation"), window_px=16)
+    xyz, cameras = (
+        np.array(json.loads((root / f"evaluation_{key}.json").read_text())) for key in ("xyz", "K")
+    )
+    for key, array in zip(("xyz", "K"), change(xyz, cameras), strict=True):
+        write(root, f"evaluation_{key}", array.tolist())
+    with pytest.raises(HandsError, match=message):
+        build_windows(open_data("freihand", root, "evaluation"), window_px=16)
+
+
+def test_compressed_labels_are_not_taken_for_none(root):
+    for key in ("xyz", "K"):
+        (root / f"training_{key}.json").rename(root / f"training_{key}.json.gz")
+    with pytest.raises(HandsError, match=r"training_K\.json\.gz is not read; .* decompress or rename it"):
+        open_data("freihand", root, "training")

@@ -172,16 +172,19 @@ def test_cameras_in_another_unit_are_refused(wrong, message):
     [
         (
             [[199.5, 0, 500], [0, 149.5, 500], [0, 0, 1]],
-            "the principal point 500, 500, outside of it and the",
+            "the principal point 500, 500 and the",
         ),
-        ([[2000, 0, 800], [0, 2000, 600], [0, 0, 1]], "the principal point 800, 600, outside of it"),
+        ([[2000, 0, 400], [0, 2000, 300], [0, 0, 1]], "the principal point 400, 300:"),
+        ([[300, 0, 100], [0, 300, 75], [0, 0, 1]], "the principal point 100, 75:"),
         ([[500, 199.5, 0], [0, 500, 149.5], [0, 0, 1]], "the skew 199.5"),
         ([[500, 0, 199.5], [0, 300, 149.5], [0, 0, 1]], "the different focal lengths 500 and 300"),
     ],
 )
 def test_cameras_of_other_images_are_announced(unusual, message, caplog):
     image = np.zeros((300, 400, 3), np.uint8)
+    of_a_part = np.array([[500, 0, 440], [0, 500, 90], [0, 0, 1]], float)
     camera_of_image(image, (300, 400), K)
+    camera_of_image(image, (300, 400), of_a_part)
     assert not caplog.text
     K_read = camera_of_image(image, (300, 400), np.array(unusual, float)).K
     assert message in caplog.text

@@ -1,5 +1,6 @@
 """The phases of an experiment: its algorithm on its graph, objectives, supervision and budgets."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import replace
 from functools import singledispatch
@@ -36,6 +37,8 @@ from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.supervision import with_unpaired_labels, with_weak_labels
 from latent_hands.paper.weights import lambda_and_beta
 
+_LOG = logging.getLogger(__name__)
+
 
 def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
     """Return the algorithm on this graph, with each phase's budget.
@@ -46,6 +49,8 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
     phases = phases_of(experiment.algorithm, experiment, vae)
     phases = supervise(experiment, vae, add_objectives(experiment, vae, phases))
     names = [phase.name for phase in phases]
+    if not experiment.training.start:
+        warn_of_idle_arrows(phases, vae)
     phases = without_learning(phases, experiment.training.frozen, vae)
     skipped: set[str] = set()
     if is_finished(experiment.algorithm):
@@ -58,9 +63,28 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
     return phases
 
 
+def warn_of_idle_arrows(phases: tuple[Phase, ...], vae: DisentangledVAE) -> None:
+    """Announce arrows that keep their random weights: no step of an algorithm teaches them."""
+    steps = [step for phase in phases for step in phase.steps]
+    learning = {f"encoders.{arrow}" for step in steps for arrow in step.phi}
+    learning |= {f"decoders.{arrow}" for step in steps for arrow in step.theta}
+    if idle := [arrow for arrow in vae.arrows if arrow not in learning]:
+        _LOG.warning("no phase of [algorithm] teaches %s: their weights stay random", ", ".join(idle))
+
+
 def check_arrows(experiment: Experiment, vae: DisentangledVAE) -> None:
-    """Raise HandsError naming the key if [algorithm] or [supervision] name an unknown arrow."""
+    """Raise HandsError naming the key if [algorithm] or [supervision] name an unknown arrow.
+
+    Likewise for a factor of [latent] that no decoder reads.
+    """
     algorithm = experiment.algorithm
+    read = {factor for arrow in experiment.decoders.values() for factor in arrow.factors}
+    for factor in experiment.latent:
+        if factor not in read:
+            raise HandsError(
+                f"[latent] {factor}: no decoder reads this factor, so nothing teaches it; remove it, or name "
+                'it in the "factors" of a decoder'
+            )
     for key, arrows, find in (
         ("[algorithm] encode", algorithm.encode, vae.encoder),
         ("[algorithm] embed", embedded(algorithm), vae.encoder),

@@ -53,12 +53,13 @@ def benchmark(
     from latent_hands.cli.tables import print_json
 
     assumed: dict = {}
+    given = predictions is not None
     if predictions is None:
         predictions, assumed = predict(protocol, root, run, rotations, out, limit, convention)
         made_by = run
     else:
         made_by = str(predictions)
-    numbers = score(protocol, root, predictions, limit) | assumed
+    numbers = score(protocol, root, predictions, limit, given) | assumed
     if json:
         print_json(numbers | {"predictions": str(predictions)})
     else:

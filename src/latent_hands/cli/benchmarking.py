@@ -68,10 +68,13 @@ def predict(
     return write_submission(out, xyz, xyz), facts
 
 
-def score(protocol: str, root: Path, predictions: Path, limit: int | None) -> dict[str, Any]:
+def score(
+    protocol: str, root: Path, predictions: Path, limit: int | None, given: bool = True
+) -> dict[str, Any]:
     """Return the scores of a submission; without published answers only the number of images.
 
-    Raises HandsError if answers and predictions are of different numbers of images.
+    Raises HandsError if answers and predictions are of different numbers of images, or if the answers, or
+    predictions that are `given`, have another unit or order, or other axes.
     """
     benchmark = BENCHMARKS.find(protocol)
     xyz, verts = read_submission(predictions)
@@ -80,6 +83,9 @@ def score(protocol: str, root: Path, predictions: Path, limit: int | None) -> di
     truth = answers(root, "xyz", count, 21)
     if truth is None:
         return numbers
+    benchmark.check_hands(truth, root / "evaluation_xyz.json")
+    if given:  # untrained runs predict anything
+        benchmark.check_hands(xyz, predictions)
     numbers |= joint_scores(xyz[:count], truth, benchmark.scale)
     points = mesh_of(verts[:count], predictions)
     if points.shape[1] <= 21:

@@ -27,6 +27,8 @@ _ADVICE = "run `latent-hands check` on the set"
 _SAME_RATIO, _OTHER_RATIO, _CENTRED, _MIDDLE = 1.15, 1.2, 0.3, 0.1
 _DOUBTFUL = (1.06, 1.03)
 """Smaller factors of the principal points are those of real cameras: STB has 1.00 and 1.04."""
+LEAST_FOCAL = 1 / 6
+"""The smallest focal length, in longer sides of the image. Focal lengths in millimetres are shorter."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -67,6 +69,18 @@ def check_order_in_images(samples: Sequence[Sample]) -> None:
         )
 
 
+def check_camera(sample: Sample, size_px: SizePx) -> None:
+    """Raise HandsError for a K that is no camera of an image of (width, height) pixels."""
+    if sample.K is None:
+        return
+    K, least_px = sample.K.astype(float), LEAST_FOCAL * max(size_px)
+    if min(K[0, 0], K[1, 1]) < least_px or K[1, 0] != 0 or K[2].tolist() != [0, 0, 1]:
+        raise HandsError(
+            f"K is {K.round(6).tolist()}, but must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels, with "
+            f"fx and fy of at least {least_px:g} in an image of {size_px[0]}x{size_px[1]} pixels"
+        )
+
+
 def _check_cameras(
     samples: Sequence[Sample],
     uv_px: Float[np.ndarray, "n 21 2"],
@@ -77,6 +91,12 @@ def _check_cameras(
     what = f"the labels of {len(samples)} hands contradict each other: the projected 3D joints miss the 2D"
     xyz_mm = np.stack([s.xyz_mm for s in samples if s.xyz_mm is not None]).astype(np.float64)
     K = np.stack([s.K for s in samples if s.K is not None]).astype(np.float64)
+    if np.median(xyz_mm[..., 2]) <= 0:
+        raise HandsError(
+            f"the 3D joints of {len(samples)} hands lie behind the camera (median z "
+            f"{np.median(xyz_mm[..., 2]):.4g} mm); the axes must be x right, y down, z forward, but those of "
+            f"OpenGL are x right, y up, z backward; {_ADVICE}"
+        )
     found = camera_factor(xyz_mm, K, uv_px, visible)
     if found is not None:
         part = "the first two rows of K" if found.part == "K" else "the focal lengths"

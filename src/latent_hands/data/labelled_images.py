@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from latent_hands.data.formats.image import ORIENTATION, decode_first, open_image, shown_size
-from latent_hands.data.label_places import SizePx, check_places
+from latent_hands.data.label_places import SizePx, check_camera, check_places
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 
@@ -40,7 +40,7 @@ def check_files(samples: Iterable[Sample]) -> None:
 
 
 def check_size(sample: Sample, image: Image.Image) -> None:
-    """Raise HandsError if 2D joints or camera are for an image of another size or orientation."""
+    """Raise HandsError if 2D joints or camera are for an image of another size or orientation, or of none."""
     if sample.uv_px is None and sample.K is None:
         return
     shown, orientation = shown_size(image), image.getexif().get(ORIENTATION, 1)
@@ -54,6 +54,7 @@ def check_size(sample: Sample, image: Image.Image) -> None:
             "known whether the labels are for the stored or for the turned image; save the one that was "
             "labelled without an EXIF orientation"
         )
+    check_camera(sample, shown)
 
 
 def _other_size(labelled: SizePx, shown: SizePx, stored: SizePx) -> str:

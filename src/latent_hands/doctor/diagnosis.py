@@ -17,7 +17,7 @@ from latent_hands.doctor.images import READINGS, best_reading, find_frame
 from latent_hands.doctor.labels import Labels, Verdict, against_side, count_sides, figures
 from latent_hands.doctor.outliers import find_outliers
 from latent_hands.hand import listing
-from latent_hands.hand.skeleton import BONE_RANGE_MM, MIDDLE_MCP
+from latent_hands.hand.skeleton import BONE_RANGE_MM, MIDDLE_MCP, ORDERS
 
 ColourSpread = Float[np.ndarray, "n readings"]
 
@@ -69,7 +69,7 @@ def find_order(labels: Labels) -> tuple[Verdict, Labels]:
         return Verdict("order", orders["rhd"].about, evidence), labels
     evidence += f", in that order by {_percent(scores[best])}"
     wrong = f'the joints are in the order "{best}" ({orders[best].about}), not in "rhd": {evidence}'
-    if best != listing.LITTLE_FIRST:
+    if best in ORDERS:
         wrong += f'. Apply reorder(points, "{best}", "rhd")'
     return Verdict("order", orders[best].about, evidence, wrong), labels.listed(orders[best].places)
 

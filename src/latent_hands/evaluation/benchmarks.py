@@ -11,6 +11,7 @@ of OpenGL: x right, y up, z backward.
 
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,19 +21,27 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from latent_hands.data.checks import MANY, check_unit
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.data.readers.reading import MM_PER_METRE
+from latent_hands.data.sample import project
 from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.boxes import Box
-from latent_hands.hand.skeleton import reorder
+from latent_hands.hand.listing import other_listing
+from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
 from latent_hands.registry import Registry
 
 MAX_BYTES = 2**31
 """HO-3D's vertices are a text of 0.6 GB."""
+NEAREST_MM, FARTHEST_MM = 50.0, 5000.0
+"""The smallest and the largest distance of a hand."""
+MOST_AWAY = 0.5
+"""The largest median distance of a wrist from its box, in sides of the box."""
+_LOG = logging.getLogger(__name__)
 PREDICTIONS = "pred.json"
 """The name of the file in a submission."""
 
@@ -80,6 +89,21 @@ class Benchmark:
         """Return joints of the camera frame, in mm and RHD's order, as they are submitted: in metres."""
         return reorder(xyz_mm, "rhd", self.order) * np.array(self.axes) / MM_PER_METRE
 
+    def check_hands(self, xyz_mm: Float[np.ndarray, "n 21 3"], path: Path) -> None:
+        """Raise HandsError if submitted or published joints have another unit, order or other axes."""
+        hands_mm = reorder(xyz_mm, self.order, "rhd")
+        bones_mm = np.linalg.norm(hands_mm[:, MIDDLE_MCP] - hands_mm[:, MIDDLE_PIP], axis=1)
+        if len(hands_mm) >= MANY and other_listing(hands_mm) is not None:
+            raise HandsError(f'{path} must list joints in the order "{self.order}"; they are in another one')
+        try:
+            check_unit(float(np.median(bones_mm)))
+        except HandsError as error:
+            raise HandsError(f"{path}, read as metres: {error}") from error
+        depth_mm = float(np.median(xyz_mm[..., 2])) * self.axes[2]
+        if depth_mm < -NEAREST_MM:
+            z = "forward" if self.axes[2] > 0 else "backward, as in OpenGL"
+            raise HandsError(f"{path} has hands behind the camera; z must point {z}")
+
 
 def freihand_frames(root: Path) -> list[Frame]:
     """Return the frames of FreiHAND. Raises HandsError for missing and broken files."""
@@ -101,7 +125,26 @@ def ho3d_frames(root: Path) -> list[Frame]:
     if not listed.is_file():
         raise AbsentError(f"no list of images at {listed}; give the folder of HO-3D with --root")
     names = [line.strip() for line in listed.read_text("utf-8").splitlines() if line.strip()]
-    return [_ho3d_frame(root, name) for name in names]
+    if len(set(names)) != len(names) or not names:
+        raise HandsError(
+            f"{listed} has {len(names)} lines of {len(set(names))} images; each must be there once"
+        )
+    frames = [_ho3d_frame(root, name) for name in names]
+    if (away := float(np.median([_wrist_to_box(frame) for frame in frames]))) > MOST_AWAY:
+        raise HandsError(
+            f"the wrists of {len(frames)} images in {root / 'evaluation'} are {away:.2g} sides away from "
+            "their boxes (median): camMat must be in pixels, handJoints3D in metres with the axes of OpenGL, "
+            "and handBoundingBox must be the corners x1,y1,x2,y2 in pixels"
+        )
+    return frames
+
+
+def _wrist_to_box(frame: Frame) -> float:
+    """Return how far the projected wrist is outside of the box, in longer sides of the box."""
+    assert frame.box is not None
+    assert frame.wrist_mm is not None
+    (x, y, width, height), (u, v) = frame.box, project(frame.wrist_mm[None].astype(float), frame.K)[0]
+    return max(x - u, u - x - width, y - v, v - y - height) / max(width, height)
 
 
 def _ho3d_frame(root: Path, name: str) -> Frame:
@@ -123,16 +166,25 @@ def _ho3d_frame(root: Path, name: str) -> Frame:
         ) from error
     x, y, right, bottom = corners.tolist()
     camera_mm = wrist[0] * np.float32(MM_PER_METRE) * np.array([1, -1, -1], np.float32)
+    if not NEAREST_MM <= camera_mm[2] <= FARTHEST_MM:
+        raise HandsError(
+            f"handJoints3D of {meta} begins with {wrist[0].tolist()}; it must be metres with the axes of "
+            f"OpenGL, x right, y up, z backward: -{FARTHEST_MM / 1000:g} to -{NEAREST_MM / 1000:g} in z"
+        )
+    if not (right > x and bottom > y):
+        raise HandsError(f"handBoundingBox of {meta} is {corners.tolist()}; it must be corners x1,y1,x2,y2")
     image = next((file for file in files if file.is_file()), files[0])
     return Frame(name, _existing(image), K, box=(x, y, right - x, bottom - y), wrist_mm=camera_mm)
 
 
 BENCHMARKS = Registry[Benchmark]("benchmark")
 BENCHMARKS.register(
-    "freihand", Benchmark(freihand_frames, "mediapipe", (1.0, 1.0, 1.0), (0, 9), "camera and bone length")
+    "freihand",
+    Benchmark(freihand_frames, "mediapipe", (1.0, 1.0, 1.0), (0, 9), "camera and bone length"),
 )
 BENCHMARKS.register(
-    "ho3d", Benchmark(ho3d_frames, "mano", (1.0, -1.0, -1.0), (0, 4), "camera, box and position of the wrist")
+    "ho3d",
+    Benchmark(ho3d_frames, "mano", (1.0, -1.0, -1.0), (0, 4), "camera, box and position of the wrist"),
 )
 
 
@@ -141,9 +193,12 @@ def answers(root: Path, name: str, count: int, points: int) -> Float[np.ndarray,
     path = root / f"evaluation_{name}.json"
     if not path.is_file():
         return None
-    array = _array(_json(path)[:count], (points, 3), path)
+    content = _json(path)
+    array = _array(content[:count], (points, 3), path)
     if len(array) < count:
         raise HandsError(f"{path} has {len(array)} hands, but {count} are predicted")
+    if len(content) > count:
+        _LOG.warning("%s has %d hands, of which the first %d are scored", path, len(content), count)
     return array * MM_PER_METRE
 
 

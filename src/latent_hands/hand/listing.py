@@ -35,9 +35,18 @@ def misfit_of_orders(xyz: Hands) -> dict[str, Float[np.ndarray, " n"]]:
 
 
 def listings() -> dict[str, JointOrder]:
-    """Return all registered joint orders and LITTLE_FIRST, by name."""
+    """Return all registered joint orders, LITTLE_FIRST, and the orders read as "mediapipe", by name.
+
+    Readers of files in the order "mediapipe" move the joints of files in another order to other places.
+    """
     places = (0, *(joint for tip in (17, 13, 9, 5, 1) for joint in range(tip, tip + 4)))
-    return {**ORDERS, LITTLE_FIRST: JointOrder(places, "wrist, then little finger to thumb, tip to base")}
+    found = {**ORDERS, LITTLE_FIRST: JointOrder(places, "wrist, then little finger to thumb, tip to base")}
+    for name, order in ORDERS.items():
+        places = tuple(ORDERS["mediapipe"].places.index(place) for place in order.places)
+        if all(places != each.places for each in found.values()):
+            about = f"{order.about}; it was read as mediapipe"
+            found[f"{name} read as mediapipe"] = JointOrder(places, about)
+    return found
 
 
 def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
@@ -61,7 +70,7 @@ def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
 
 def other_listing(xyz: Hands) -> str | None:
     """Return the order of most hands if they are hands in that order and not in RHD's; else None."""
-    if not np.median(misfit(xyz)) > UNLIKE_A_HAND:  # no need to try ten other orders
+    if not np.median(misfit(xyz)) > UNLIKE_A_HAND:  # no need to try other orders
         return None
     scores = {name: float(np.median(each)) for name, each in misfit_of_orders(xyz).items()}
     best = min(scores, key=lambda name: scores[name])

@@ -168,8 +168,12 @@ class DisentangledVAE(nn.Module):
 
 
 def check_factors(role: str, arrow: str, factors: Iterable[str], latent: Iterable[str]) -> None:
-    """Raise HandsError if an arrow names a factor that the latent does not have."""
-    for factor in factors:
+    """Raise HandsError if an arrow names no factor, one twice, or one that the latent does not have."""
+    named = list(factors)
+    if not named or len(set(named)) < len(named):
+        count = "a factor twice" if named else "no factor"
+        raise HandsError(f'{role} "{arrow}" names {count}; "factors" must be one or more names, each once')
+    for factor in named:
         if factor not in latent:
             raise HandsError(
                 f'{role} "{arrow}" names unknown factor "{factor}"; {did_you_mean(factor, latent)}'

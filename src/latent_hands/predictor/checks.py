@@ -43,6 +43,9 @@ LEAST_FOCAL, MOST_FOCAL = 1 / 6, 1000.0
 of an image of a telescope. Focal lengths in millimetres are shorter."""
 UNUSUAL_RATIO, UNUSUAL_SKEW = 1.25, 0.1
 """Cameras with a larger ratio of fx and fy, or a larger skew in focal lengths, are rare."""
+SAME_RATIO, OTHER_RATIO, FAR_OUT = 1.05, 1.3, 1.0
+"""The principal point of a resized image is moved along a diagonal by a common factor. That of a part of an
+image may lie anywhere, but seldom farther out than half of its size."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -113,9 +116,10 @@ def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
 def _warn_of_camera(numbers: tuple[float, ...], width: int, height: int) -> None:
     """Announce, once, a K that few images have: it may be of another image, or its numbers are mixed up."""
     fx, skew, cx, _, fy, cy = numbers
-    unusual = []
-    if not (0 <= cx <= width and 0 <= cy <= height):
-        unusual.append(f"the principal point {cx:g}, {cy:g}, outside of it")
+    unusual, (x, y) = [], (2 * cx / width, 2 * cy / height)
+    scaled = min(x, y) > 0 and max(x / y, y / x) < SAME_RATIO and max(x, 1 / x) > OTHER_RATIO
+    if scaled or not (min(x, y) >= -FAR_OUT and max(x, y) <= 2 + FAR_OUT):
+        unusual.append(f"the principal point {cx:g}, {cy:g}")
     if max(fx / fy, fy / fx) > UNUSUAL_RATIO:
         unusual.append(f"the different focal lengths {fx:g} and {fy:g}")
     if abs(skew) > UNUSUAL_SKEW * fx:

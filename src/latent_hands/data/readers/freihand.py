@@ -7,6 +7,7 @@ n.
 """
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def read_freihand(
     images = _images(root, split)
     files = {key: root / f"{split}_{key}.json" for key in ("xyz", "K")}
     if not any(file.is_file() for file in files.values()):
+        _check_no_labels(root, split)
         return [Sample(image.stem, image, "right") for image in images[:limit]]
     xyz_mm = reorder(_numbers(files["xyz"], (21, 3)), "mediapipe", "rhd") * np.float32(MM_PER_METRE)
     K = _numbers(files["K"], (3, 3))
@@ -72,6 +74,16 @@ def read_freihand(
         return Sample(image.stem, image, "right", *labels, convention=convention, size_px=size_px)
 
     return list(read_each(read, images[:limit], on_broken))
+
+
+def _check_no_labels(root: Path, split: str) -> None:
+    """Raise HandsError if there are label files with other names, such as compressed ones."""
+    for file in sorted(root.iterdir()):
+        if re.match(rf"{split}_(xyz|K)\b", file.name, re.IGNORECASE):
+            raise HandsError(
+                f"{file} is not read; labels must be {split}_xyz.json and {split}_K.json: decompress or "
+                "rename it"
+            )
 
 
 def _images(root: Path, split: str) -> list[Path]:
