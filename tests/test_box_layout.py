@@ -112,3 +112,11 @@ def test_boxes_at_the_border_are_no_corners():
     inside = ((100.0, 200.0, 90.0, 80.0), (WIDTH, HEIGHT))
     check_pixels([reaching, *[inside] * 5], "a")
     check_shares(np.array([[0.2, 0.5, 0.41, 0.9], [0.8, 0.3, 0.41, 0.2]]), "a", "centres")
+
+
+@pytest.mark.parametrize("side_px", [128, 160, 199, 300])
+def test_boxes_of_hands_in_the_middle_of_small_images_are_no_percentages(side_px, caplog):
+    widths = np.random.default_rng(0).uniform(20, min(100, 0.9 * side_px), 30).tolist()
+    boxes = [((side_px - width) / 2, (side_px - width) / 2, width, width) for width in widths]
+    check_pixels([(box, (side_px, side_px)) for box in boxes], "a")
+    assert not caplog.text

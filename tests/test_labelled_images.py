@@ -153,3 +153,18 @@ def test_the_hands_that_have_a_camera_are_checked(write):
     samples = [with_camera(sample, 1.15, "K") for sample in write(posed_hands(MANY + 1))]
     with pytest.raises(HandsError, match="of 8 hands contradict each other"):
         build_windows([replace(samples[0], K=None), *samples[1:]], window_px=16)
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [(100 / np.array(SIZE_PX), "the joints seem to be percentages"), (5.0, "lie in them")],
+)
+def test_joints_alone_in_another_unit_are_refused_and_reported(write, scale, message):
+    hands = [replace(each, xyz_mm=None, K=None) for each in write(posed_hands(3 * MANY))]
+    build_windows(hands, window_px=16)
+    assert not any(each.kind == "convention" for each in check(hands).problems)
+    wrong = [replace(each, uv_px=each.uv_px * np.float32(scale)) for each in hands]
+    with pytest.raises(HandsError, match=message):
+        build_windows(wrong, window_px=16)
+    (problem,) = [each for each in check(wrong).problems if each.kind == "convention"]
+    assert re.search(message, problem.message)

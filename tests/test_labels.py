@@ -114,7 +114,7 @@ def test_another_order_of_2d_joints_is_refused_and_reported(order, tmp_path: Pat
     with pytest.raises(HandsError, match=r'the 2D joints of 24 hands are in the order ".*", not in "rhd"'):
         build_windows(wrong, window_px=16)
     (problem,) = [each for each in check(wrong).problems if each.kind == "convention"]
-    assert problem.where == "order"
+    assert problem.where == "2D joints"
 
 
 @pytest.mark.parametrize("order", ["stb", "mediapipe", "mano", "interhand"])

@@ -27,6 +27,8 @@ _ADVICE = "run `latent-hands check` on the set"
 _SAME_RATIO, _OTHER_RATIO, _CENTRED, _MIDDLE = 1.15, 1.2, 0.3, 0.1
 _DOUBTFUL = (1.06, 1.03)
 """Smaller factors of the principal points are those of real cameras: STB has 1.00 and 1.04."""
+PERCENT, CHANCE = 100.0, 1e-4
+"""Hands in pixels would all lie in so small a corner of their images with less than this chance."""
 LEAST_FOCAL = 1 / 6
 """The smallest focal length, in longer sides of the image. Focal lengths in millimetres are shorter."""
 _LOG = logging.getLogger(__name__)
@@ -43,19 +45,40 @@ def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
     placed = [(s, size) for s, size in zip(samples, sizes, strict=True) if s.uv_px is not None]
     if len(placed) < MANY:
         return
+    uv_px, visible, size_px = check_in_images(placed)
+    seen = [i for i, (s, _) in enumerate(placed) if s.K is not None and s.xyz_mm is not None]
+    if len(seen) >= MANY:
+        _check_cameras([placed[i][0] for i in seen], uv_px[seen], visible[seen], size_px[seen])
+
+
+def check_in_images(
+    placed: Sequence[tuple[Sample, SizePx]],
+) -> tuple[Float[np.ndarray, "n 21 2"], Bool[np.ndarray, "n 21"], Float[np.ndarray, "n 2"]]:
+    """Raise HandsError if 2D joints lie outside of their images, in a corner of them, or in another order.
+
+    `placed` are samples with 2D joints, each with the size of its image. Returns the joints, which of them
+    are visible and finite, and the sizes. Fewer than MANY hands are not refused.
+    """
     uv_px = np.stack([s.uv_px for s, _ in placed if s.uv_px is not None]).astype(np.float64)
     visible = np.stack([s.visible_or_all for s, _ in placed]) & np.isfinite(uv_px).all(axis=-1)
     size_px = np.array([size for _, size in placed], float)
+    if len(placed) < MANY:
+        return uv_px, visible, size_px
     share = float(inside_share(uv_px, visible, size_px).mean())
     if share < LEAST_INSIDE:
         raise HandsError(
             f"the labels of {len(placed)} hands are not for these images: {share:.0%} of the visible 2D "
             f"joints lie in them; {_ADVICE}"
         )
+    alone = all(s.K is None or s.xyz_mm is None for s, _ in placed)  # otherwise the cameras tell more
+    corner = visible.any() and uv_px[visible].max() <= PERCENT and size_px.min() >= 2 * PERCENT
+    if alone and corner and np.minimum(PERCENT / size_px, 1).prod() < CHANCE:
+        raise HandsError(
+            f"no visible 2D joint of {len(placed)} hands is beyond {PERCENT:g} in larger images, so the "
+            f"joints seem to be percentages: multiply u by the image's width / {PERCENT:g}, v by its height"
+        )
     check_order_in_images([sample for sample, _ in placed])
-    seen = [i for i, (s, _) in enumerate(placed) if s.K is not None and s.xyz_mm is not None]
-    if len(seen) >= MANY:
-        _check_cameras([placed[i][0] for i in seen], uv_px[seen], visible[seen], size_px[seen])
+    return uv_px, visible, size_px
 
 
 def check_order_in_images(samples: Sequence[Sample]) -> None:

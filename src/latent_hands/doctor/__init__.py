@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from latent_hands.data import Sample
-from latent_hands.data.label_places import check_order_in_images
+from latent_hands.data.label_places import check_in_images
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, read_splits
@@ -110,18 +110,20 @@ def _check(
         problems += [Problem("outlier", *outlier) for outlier in outliers]
     else:
         notes.append("no sample has 3D joints, so the conventions are unknown")
-        problems += _order_in_images([each.sample for each in inspected])
+        problems += _in_images(inspected)
     copies, shared = find_copies(inspected)
     counts = {split: _count([each for each in inspected if each.split == split]) for split in splits}
     return Report(counts, verdicts, problems + copies, notes + shared, inspected)
 
 
-def _order_in_images(samples: Sequence[Sample]) -> list[Problem]:
-    """Return the problem of 2D joints in another order, if most hands have it."""
+def _in_images(inspected: Sequence[Inspected]) -> list[Problem]:
+    """Return the problem of 2D joints that contradict their images, if most hands have it."""
+    placed = [(each.sample, each.size_px) for each in inspected if each.sample.uv_px is not None]
     try:
-        check_order_in_images([sample for sample in samples if sample.uv_px is not None])
+        if placed:
+            check_in_images(placed)
     except HandsError as error:
-        return [Problem("convention", "order", str(error))]
+        return [Problem("convention", "2D joints", str(error))]
     return []
 
 

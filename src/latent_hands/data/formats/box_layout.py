@@ -29,6 +29,8 @@ PERCENT, MILLI = 100.0, 1000.0
 """The largest number of percentages, and of the shares in thousandths that language models write."""
 UNLIKELY, DOUBTFUL = 0.01, 0.2
 """Chances that boxes in pixels all have such small numbers: percentages are refused, or a warning says it."""
+CORNER = 2.0
+"""Images must be so many times as large: hands in their middle then reach beyond the corner."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -124,7 +126,8 @@ def _check_percentages(boxes: Numbers, sizes_px: Float64[np.ndarray, "boxes 2"],
     """Raise HandsError, or warn, if all numbers of boxes are small for their images."""
     for unit, most, doubtful in (("percentages", PERCENT, DOUBTFUL), ("thousandths", MILLI, UNLIKELY)):
         chance = float(np.minimum(most / sizes_px, 1).prod())
-        if (boxes > most).any() or chance > doubtful:
+        inside = corner_size(boxes)[1].max() <= (1 + RIM) * most and sizes_px.min() >= CORNER * most
+        if not (inside or (boxes.max() <= most and sizes_px.min() >= 2 * CORNER * most)) or chance > doubtful:
             continue
         text = f"{where}: no number of {len(boxes)} boxes is above {most:g}, though images are larger"
         must = f"a box must be {FORM}: multiply x and width by the image's width / {most:g}, and so on"
