@@ -111,7 +111,7 @@ def main() -> None:
         user.drag("index", -14, 84)
         user.drag("wrist", 42, -7, steps=2)
         user.slide(0)
-        user.slide(user.tab.get_by_role("slider").count() - MOST_SHOWN)
+        user.slide(MOST_SHOWN)
         user.press("1")
         user.after(user.tab.get_by_role("tab", name="Photograph").click)
         upload = user.tab.locator("input[type=file]").first

@@ -12,6 +12,7 @@ from latent_hands.studio import figures
 from latent_hands.studio.data_set import PARTS, DataSet, Part
 from latent_hands.studio.page import panels
 from latent_hands.studio.page.keys import HELP, KEYS, add_keys
+from latent_hands.studio.page.narrow import place_next_image
 from latent_hands.studio.photographs import Photograph
 from latent_hands.studio.session import PLACES, Session
 
@@ -48,6 +49,9 @@ class Controls:
             self._build_factors()
         with tabs.add_tab("Files", "device-floppy"):
             self._build_files()
+        with tabs.add_tab("Help", "help"):
+            self._gui.add_markdown(HELP)
+            self._gui.add_markdown(KEYS)
         add_keys(client, page)
         self._gui.main_panel.dock_right()
         self._gui.main_panel.set_width(RIGHT_PX)
@@ -100,6 +104,7 @@ class Controls:
     def _build_left(self) -> None:
         panel = self._gui.add_panel()
         with panel.add_tab("Image", "photo"):
+            place_next_image(self._gui)
             self.image = self._gui.add_image(panels.enlarged(_EMPTY), jpeg_quality=92)
             self.status = self._gui.add_markdown("")
             self.sources = self._gui.add_markdown("")
@@ -107,6 +112,7 @@ class Controls:
                 self.leakage = self._gui.add_markdown("")
         panel.dock_left()
         panel.set_width(LEFT_PX)
+        panel.expand()  # a narrow window would show it closed
 
     def _build_hand(self, runs: Sequence[str], run: str) -> None:
         gui, page = self._gui, self._page
@@ -119,25 +125,12 @@ class Controls:
             if event.client is not None:
                 page.submit("run", lambda _: page.change_run(choice.value), f"*loading {choice.value} ...*")
 
-        with gui.add_folder("How to", expand_by_default=False):
-            gui.add_markdown(HELP)
-            gui.add_markdown(KEYS)
         self._buttons("step", {"Undo": Session.undo, "Redo": Session.redo})
         self._buttons("random", {"Hand": Session.random_pose, "Scene": Session.random_content})
         self._buttons("go to", {"Means": Session.recentre, "Start": Session.reset})
+        views = {"Front": lambda _: page.scene.look_from_the_front(self._client)}
+        self._buttons("view", views | {"Rings": lambda _: page.scene.toggle_rings()})
         self.slider_place = gui.add_folder("Directions of the factors")
-        with gui.add_folder("View", expand_by_default=False):
-            rings = gui.add_checkbox("rings", True)
-
-            @rings.on_update
-            async def _(_: Any) -> None:
-                page.scene.show_rings(rings.value)
-
-            front = gui.add_button("Look from the front")
-
-            @front.on_click
-            async def _(_: Any) -> None:
-                page.scene.look_from_the_front(self._client)
 
     def _build_photograph(self) -> None:
         gui, page = self._gui, self._page

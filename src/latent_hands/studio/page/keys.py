@@ -17,6 +17,8 @@ The rings turn the hand about one axis.
 
 A slider is a direction of a factor, with its share of the change of the output.
 **μ** and **±σ** mark the posterior of the source.
+
+**Tab** reaches all controls, Enter presses a button, and arrow keys move a slider.
 """
 KEYS = """
 | key | does |

@@ -36,9 +36,9 @@ class Sliders:
         self._instrument = instrument
         self._folders, self._sliders = {}, dict[tuple[str, int], Any]()
         self._moved = set[tuple[str, int]]()
-        opened = (*instrument.posed[:1], *instrument.others[:1])
-        for factor in (*instrument.posed, *instrument.others):
-            self._folders[factor] = folder = gui.add_folder(factor, expand_by_default=factor in opened)
+        posed, others = instrument.posed, instrument.others
+        for factor in (*posed[:1], *others[:1], *posed[1:], *others[1:]):
+            self._folders[factor] = folder = gui.add_folder(factor)  # open: the keyboard opens no folder
             with folder:
                 for index, title in enumerate(instrument.directions[factor].titles):
                     self._sliders[factor, index] = self._add(gui, factor, index, title, slide)

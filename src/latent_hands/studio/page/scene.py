@@ -75,9 +75,9 @@ class HandScene:
             self._rings.wxyz = _wxyz(puppet.rotation.numpy().T)
             self._rings.wxyz = -self._rings.wxyz  # the same rotation, which is sent because it differs
 
-    def show_rings(self, visible: bool) -> None:
-        """Show or hide the rings."""
-        self._rings.visible = visible
+    def toggle_rings(self) -> None:
+        """Hide the rings, or show them again."""
+        self._rings.visible = not self._rings.visible
 
     def _add_mesh(self, client: Any) -> Any:
         hand = skin.rest()
