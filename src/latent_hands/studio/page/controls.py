@@ -128,8 +128,13 @@ class Controls:
         self._buttons("step", {"Undo": Session.undo, "Redo": Session.redo})
         self._buttons("random", {"Hand": Session.random_pose, "Scene": Session.random_content})
         self._buttons("go to", {"Means": Session.recentre, "Start": Session.reset})
-        views = {"Front": lambda _: page.scene.look_from_the_front(self._client)}
-        self._buttons("view", views | {"Rings": lambda _: page.scene.toggle_rings()})
+        self._buttons(
+            "view",
+            {
+                "Front": lambda _: page.scene.look_from_the_front(self._client),
+                "Rings": lambda _: page.scene.toggle_rings(),
+            },
+        )
         self.slider_place = gui.add_folder("Directions of the factors")
 
     def _build_photograph(self) -> None:
