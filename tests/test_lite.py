@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +100,15 @@ def test_hands_do_not_depend_on_memory_that_is_kept(pair):
     once = lite.load(light.networks.folder, keep_memory=False)
     for a, b in zip(*(model.find(noise_image(), boxes=BOXES) for model in (light, once)), strict=True):
         np.testing.assert_allclose(a.xyz_mm, b.xyz_mm, atol=0.01)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_detector_is_freed_unless_memory_is_kept(pair, kept: bool):
+    networks = lite.load(pair[1].networks.folder, keep_memory=kept).networks
+    maps = [np.zeros((1, 2, 8, 8), np.float32)]
+    networks._sessions[networks.about["detector"]["file"]] = SimpleNamespace(run=lambda *_: maps)
+    assert networks.detect(np.zeros((1, 3, 64, 64), np.float32)) is maps
+    assert bool(networks._sessions) == kept
 
 
 def test_a_model_that_is_given_the_side_is_the_same(tmp_path: Path):

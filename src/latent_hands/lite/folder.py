@@ -24,7 +24,7 @@ class Networks:
     Args:
         folder: the folder that `latent-hands export-model` wrote.
         threads: number of threads that one network uses.
-        keep_memory: whether working memory is kept for the next image.
+        keep_memory: whether working memory and the detector are kept for the next image.
 
     Attributes:
         about: the content of model.json.
@@ -70,7 +70,12 @@ class Networks:
 
     def detect(self, images: Float32[np.ndarray, "batch 3 h w"]) -> list[np.ndarray]:
         """Return the maps of the detector: sides, place and size."""
-        return self._run(self.about["detector"]["file"], {"image": images})
+        file = self.about["detector"]["file"]
+        maps = self._run(file, {"image": images})
+        if not self.keep_memory:
+            del self._sessions[file]
+            return_freed_memory()
+        return maps
 
     def _side(self, arrow: Mapping[str, Any], right: np.ndarray) -> Arrays:
         return {"right": right.astype(np.float32)} if arrow["sided"] else {}

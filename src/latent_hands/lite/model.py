@@ -39,8 +39,8 @@ def load(folder: str | Path, threads: int = 1, keep_memory: bool = True) -> "Lit
     Args:
         folder: its folder.
         threads: number of threads that a network uses.
-        keep_memory: whether working memory is kept for the next image. That is faster for many images. A
-            process that reads one image needs less memory without it.
+        keep_memory: whether working memory and the detector are kept for the next image. That is faster for
+            many images. A process that reads one image needs less memory without it.
 
     Raises HandsError if there is no such model, if another version wrote it, if its description was changed,
     and without onnxruntime. `find` and `latent` raise it for a damaged network or one of another model.
