@@ -28,7 +28,6 @@ from whole_image_programs import CONVENTION, Spent, mediapipe_hands, our_hands
 from whole_image_scores import Found, false_alarms, joint_errors, match, mean_interval, score
 from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rendered, rhd
 
-from latent_hands.detection import Detector
 from latent_hands.predictor import Model
 
 Find = Callable[[Path], tuple[list[Found], Spent]]
@@ -70,7 +69,7 @@ def load_model(run: str, detector: str | None) -> Model:
     """Return a run on the CPU, with another detector if one is given."""
     model = Model.load(run, "cpu")
     if detector is not None:
-        model.detector = Detector.load(detector, "cpu")
+        model.detector = model.load_detector(detector)
     return model
 
 

@@ -9,6 +9,7 @@ from found_hands import BOX, OTHER, Found, calls, detection
 from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 
 from latent_hands.configuration import Confidence, Presence, SideRule
+from latent_hands.detection.detector import SHIPPED
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import crop_of_box, iou
 from latent_hands.hand.camera import project
@@ -229,4 +230,5 @@ def test_the_rule_of_presence_reads_improbable_detections(model):
     rule = Presence(bias=0.0, score=1.0, spread=0.0, disagreement=0.0, overlap=0.0, least_score=own / 4)
     for presence, threshold in ((None, own), (rule, own / 4), (replace(rule, least_score=1.0), own)):
         other = Model(model.vae, replace(model.experiment, presence=presence))
+        assert other.load_detector(SHIPPED / "detection").settings == other.detector.settings
         assert other.detector.settings.threshold == threshold

@@ -109,7 +109,6 @@ def estimate(
     from latent_hands.cli.estimate_tables import report
     from latent_hands.cli.estimate_videos import estimate_videos
     from latent_hands.cli.sources import check_outputs, find_samples
-    from latent_hands.detection import Detector
     from latent_hands.predictor import Model
 
     run, images = split_run(run, images)
@@ -130,7 +129,7 @@ def estimate(
     check_outputs([*outputs.inputs(inputs, videos)], outputs.samples(inputs), outputs.paths(inputs, videos))
     model = Model.load(run)
     if detector is not None:
-        model.detector = Detector.load(detector, model.device)
+        model.detector = model.load_detector(detector)
     done = estimate_images(model, inputs, given, outputs, broken.append)
     recorded = estimate_videos(model, videos, given, outputs, limit, broken.append)
     return report(done, recorded, outputs, broken, json)

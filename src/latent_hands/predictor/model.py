@@ -86,10 +86,19 @@ class Model(Recombination):
     def detector(self) -> HandDetector:
         """The detector that finds hands in whole images: the shipped one, unless another one is set.
 
-        Where the model has a rule of presence, the shipped one also returns improbable hands
-        (`Presence.least_score`), because the rule decides about them.
+        >>> model.detector = model.load_detector("detection")
         """
-        detector, rule = Detector.load(device=self.device), self.experiment.presence
+        return self.load_detector("detection")
+
+    def load_detector(self, name_or_path: str | Path) -> Detector:
+        """Load a detector for this model: a shipped one by name, or the folder of one.
+
+        Where the model has a rule of presence, the detector also returns improbable hands
+        (`Presence.least_score`), because the rule decides about them.
+
+        Raises HandsError as `Detector.load` does.
+        """
+        detector, rule = Detector.load(name_or_path, self.device), self.experiment.presence
         return detector.with_least_score(rule.least_score) if rule else detector
 
     def find(
