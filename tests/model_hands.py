@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from latent_hands.data.sample import project
 from latent_hands.hand.conventions import keypoints
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 from latent_hands.hand.handedness import Handedness
@@ -27,6 +28,7 @@ def model_hands(
         rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
         xyz_mm = torch.from_numpy(joints @ (rotation * np.linalg.det(rotation))).float()[None]
         pose, bone_mm = normalise(to_palm(xyz_mm))
+        palm_mm = np.array([20, -30, 500 + i], np.float32)
         cpose, viewpoint = canonicalise(pose, torch.tensor([handedness == "right"]))
         hands.append(
             Hand(
@@ -37,8 +39,8 @@ def model_hands(
                 float(bone_mm),
                 bone_mm_assumed=False,
                 crop_px=(0.0, 0.0, 100.0, 100.0),
-                uv_px=np.zeros((21, 2), np.float32),
-                palm_mm=np.array([20, -30, 500 + i], np.float32),
+                uv_px=project(float(bone_mm) * pose[0].numpy() + palm_mm, K),
+                palm_mm=palm_mm,
                 K=K,
                 camera="given",
                 convention=convention,

@@ -14,6 +14,9 @@ from latent_hands.data.whole_images import hands_by_image, images_of
 needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")
 
 
+CAMERA = np.array([[8, 0, 3.5], [0, 8, 3.5], [0, 0, 1]], np.float32)
+
+
 @pytest.fixture
 def rhd_root(tmp_path):
     """Four images in RHD's layout: both hands visible, a left hand, a hidden hand of some pixels, no hand."""
@@ -30,7 +33,7 @@ def rhd_root(tmp_path):
             hand = slice(0, 21) if side == "left" else slice(21, 42)
             uv_vis[hand, 2] = index != 2
             mask[int(side == "right")] = 17 if side == "left" else 33
-        labels[index] = {"xyz": xyz, "uv_vis": uv_vis, "K": np.eye(3, dtype=np.float32)}
+        labels[index] = {"xyz": xyz, "uv_vis": uv_vis, "K": CAMERA}
         Image.fromarray(mask).save(folder / f"mask/{index:05d}.png")
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / f"color/{index:05d}.png")
     (folder / "anno_evaluation.pickle").write_bytes(pickle.dumps(labels))

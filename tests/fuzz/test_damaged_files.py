@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from model_hands import model_hands
 from PIL import Image
 from safetensors.torch import save
 from scipy.io import savemat
@@ -65,11 +66,7 @@ def labels() -> bytes:
 
 
 def hand() -> bytes:
-    points, box = RNG.normal(size=(21, 3)).tolist(), [0.0, 0.0, 9.0, 9.0]
-    fields = {"frame": "camera", "handedness": "left", "bone_mm": 40.0, "bone_mm_assumed": True}
-    fields |= {"crop_px": box, "box_px": box, "pose_bones": points, "cpose_bones": points}
-    fields |= {"viewpoint": np.eye(3).tolist(), "uv_px": np.zeros((21, 2)).tolist()}
-    return json.dumps(fields).encode()
+    return model_hands(1)[0][0].to_json().encode()
 
 
 def boxes() -> bytes:
