@@ -1,8 +1,6 @@
 """The command live."""
 
 import os
-import sys
-import webbrowser
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -70,11 +68,10 @@ def live(
         port: Port of the page on 127.0.0.1; 0 is any free port.
         limit: Stop after N frames.
     """
+    from latent_hands.cli.live_outputs import LiveOutputs
     from latent_hands.cli.sources import check_outputs
     from latent_hands.data.readers.reading import check_limit
-    from latent_hands.draw import VideoWriter
     from latent_hands.interrupt import on_interrupt
-    from latent_hands.predictions import ImageHands, LineWriter, draw_hands
     from latent_hands.predictor import Model
     from latent_hands.progress import progress_bars
     from latent_hands.streaming import Live, Page
@@ -94,61 +91,20 @@ def live(
         )
         name = stream.source.name
         page = opened.enter_context(Page(port, f"Latent Hands: {name}")) if window else None
-        video = None if record is None else opened.enter_context(VideoWriter(record))
-        lines = None if json is None else opened.enter_context(LineWriter(json))
-        for number, hands in enumerate(islice(stream, limit)):
-            frame = stream.frame
-            assert frame is not None
-            if lines is not None:
-                size_px = frame.rgb.shape[1], frame.rgb.shape[0]
-                named = f"{name}-{frame.number:05d}"
-                lines.add(ImageHands(named, size_px, hands, file, frame.number, frame.seconds))
-            drawn = None
-            if video is not None or (page is not None and page.viewed):
-                drawn = draw_hands(frame.rgb, hands)
-            if video is not None and drawn is not None:
-                video.add(drawn, frame.seconds)
-            if page is not None:
-                if number == 0:
-                    announce(page.url, browser)
-                page.show(status_of(stream, hands, record), drawn)
-            progress(f"{name}: frames", number + 1, limit, text_of(stream, hands))
+        outputs = opened.enter_context(LiveOutputs(stream, page, record, json, browser))
+        for number, hands in enumerate(islice(stream, limit), 1):
+            outputs.add(hands)
+            progress(f"{name}: frames", number, limit, text_of(stream, hands))
     rates = stream.rates
     print(f"{name}: {rates.frames} frames, {rates.dropped} dropped, {rates.fps:.1f} frames/s at the end")
-    for written in (record, json):
-        if written is not None and rates.frames:
-            print(written)
+    for written in outputs.files if rates.frames else ():
+        print(written)
 
 
 def check_ending(option: str, file: Path | None, ending: str) -> None:
     """Raise HandsError for a file of another format."""
     if file is not None and file.suffix.lower() != ending:
         raise HandsError(f"{option} is {file}, but must end in {ending}")
-
-
-def announce(url: str, browser: bool) -> None:
-    """Print the address of the page, and open it if there is a desktop here."""
-    print(f"latent-hands: {url} shows the hands; Ctrl-C ends", file=sys.stderr)
-    desktop = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
-    if browser and desktop and "SSH_CONNECTION" not in os.environ:
-        webbrowser.open(url)
-
-
-def status_of(stream: "Live", hands: "list[Hand]", record: Path | None) -> dict[str, Any]:
-    """Return what the page says about the newest frame."""
-    rates, frame = stream.rates, stream.frame
-    return {
-        "frames": rates.frames,
-        "dropped": rates.dropped,
-        "fps": rates.fps,
-        "latency_ms": 1000 * rates.latency_s,
-        "seconds": None if frame is None else frame.seconds,
-        "recording": None if record is None else record.name,
-        "hands": [
-            {"track": hand.track, "handedness": hand.handedness, "confidence": hand.confidence}
-            for hand in hands
-        ],
-    }
 
 
 def text_of(stream: "Live", hands: "list[Hand]") -> str:
