@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -32,6 +34,24 @@ def as_users_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder, and no shape checks, which users do not have either."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A running studio, for tests with a browser."""
+    from studio_users import running_studio
+
+    with running_studio(tmp_path, monkeypatch) as running:
+        yield running
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    from studio_users import chromium
+
+    with chromium() as running:
+        yield running
 
 
 signature_checks.install("latent_hands")

@@ -6,21 +6,9 @@ import threading
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from studio_users import MARKS, User, chromium, eventually, running_studio
+from studio_users import MARKS, User, eventually
 
 pytestmark = MARKS
-
-
-@pytest.fixture
-def studio(tmp_path, monkeypatch):
-    with running_studio(tmp_path, monkeypatch) as running:
-        yield running
-
-
-@pytest.fixture
-def browser():
-    with chromium() as running:
-        yield running
 
 
 def test_an_earlier_command_moves_no_slider_back(browser, studio):

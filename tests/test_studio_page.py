@@ -1,27 +1,14 @@
 """The studio in a browser: a user drags, moves sliders, presses keys and uploads, and the page shows it."""
 
 import numpy as np
-import pytest
 from PIL import Image
-from studio_users import LONG, MARKS, User, chromium, eventually, running_studio
+from studio_users import LONG, MARKS, User, eventually
 from tiny_models import noise_image
 
 from latent_hands.studio import photographs
 from latent_hands.studio.photographs import encode_png
 
 pytestmark = MARKS
-
-
-@pytest.fixture
-def studio(tmp_path, monkeypatch):
-    with running_studio(tmp_path, monkeypatch) as running:
-        yield running
-
-
-@pytest.fixture
-def browser():
-    with chromium() as running:
-        yield running
 
 
 def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path):

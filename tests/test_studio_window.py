@@ -1,7 +1,7 @@
 """The studio in narrow and wide windows, and without a mouse."""
 
 import pytest
-from studio_users import MARKS, WIDE, User, chromium, eventually, running_studio
+from studio_users import MARKS, WIDE, User, eventually
 
 pytestmark = MARKS
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -12,18 +12,6 @@ TOUCHED = """(element, [x, y]) => {
   const top = document.elementFromPoint(x, y);
   return element === top || element.contains(top);
 }"""
-
-
-@pytest.fixture
-def studio(tmp_path, monkeypatch):
-    with running_studio(tmp_path, monkeypatch) as running:
-        yield running
-
-
-@pytest.fixture
-def browser():
-    with chromium() as running:
-        yield running
 
 
 def is_in_view(user, element, share=0.5) -> bool:
