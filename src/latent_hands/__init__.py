@@ -128,7 +128,6 @@ this one: see `help(lh.extend)`. A factor needs no code, only a line in an exper
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from latent_hands.errors import HandsError, did_you_mean
@@ -170,7 +169,7 @@ if TYPE_CHECKING:
     from latent_hands.studies.sampling.own_latents import fit_latents
     from latent_hands.studies.sampling.sampled import Sampled, sample_images
 
-__version__ = version("latent-hands")
+__version__: str
 __all__ = [
     "JOINTS",
     "BoxLabel",
@@ -260,6 +259,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}; {did_you_mean(name, __all__)}"
         raise AttributeError(message, name=name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("latent-hands")
     if name == "extend":
         return import_module("latent_hands.extend")
     module, _, attribute = _HOMES.get(name, f"api.{name}").rpartition(".")

@@ -11,7 +11,6 @@ A registry imports the modules of all extensions at its first look-up.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Generic, TypeVar, overload
 
 from latent_hands.errors import HandsError, did_you_mean
@@ -100,6 +99,8 @@ def load_extensions() -> None:
 @cache
 def _failure_of_extensions() -> HandsError | None:
     """Import the extensions. Return the error instead of raising it: a cache keeps only what is returned."""
+    from importlib.metadata import entry_points  # its import takes 40 ms, which `lite` need not spend
+
     for entry in entry_points(group=GROUP):
         try:
             entry.load()
