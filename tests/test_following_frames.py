@@ -94,6 +94,15 @@ def test_times_are_given_or_counted(run):
     assert gap == [1, 1, 2, 2]
 
 
+def test_times_that_are_wrong_are_announced_or_refused(run, caplog):
+    world = World([(True_(100),)] * 4)
+    given = [hands[0].seconds for hands in run(world, seconds=[0.0, 0.2, 0.1, 0.3], fps=20.0)]
+    assert given == pytest.approx([0, 0.2, 0.25, 0.3])
+    assert "the time of frame 2, 0.1 s, is not after 0.2 s" in caplog.text
+    with pytest.raises(HandsError, match="the time of frame 1 is nan"):
+        list(run(world, seconds=[0.0, float("nan"), 0.1]))
+
+
 def test_frames_without_hands_have_none(run):
     assert list(run(World([()] * 3))) == [[], [], []]
 

@@ -13,8 +13,10 @@ import pytest
 
 from latent_hands.data import open_data, read_images, read_rgb
 from latent_hands.data.formats import video as video_module
+from latent_hands.data.formats import video_frame
 from latent_hands.data.formats.camera import device_of, read_camera
-from latent_hands.data.formats.video import FORMATS, decode, displayed, read_video
+from latent_hands.data.formats.video import FORMATS, decode, read_video
+from latent_hands.data.formats.video_frame import aspect_of, displayed
 from latent_hands.errors import HandsError
 
 av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'latent-hands[video]'")
@@ -61,7 +63,7 @@ def test_pixels_are_limited(tmp_path, monkeypatch):
         patched.setattr(video_module, "MAX_PIXELS", 3 * 64 * 32)
         with pytest.raises(HandsError, match="has more than 3 frames"):
             read_images(clip)
-    monkeypatch.setattr(video_module, "MAX_FRAME_PIXELS", 1000)
+    monkeypatch.setattr(video_frame, "MAX_FRAME_PIXELS", 1000)
     with pytest.raises(HandsError, match="is not a readable video"):
         read_images(clip)
 
@@ -119,18 +121,22 @@ def test_pixels_become_square(tmp_path, aspect, shape):
 
 
 def test_absurd_pixels_are_refused():
-    stream = SimpleNamespace(codec_context=SimpleNamespace(), sample_aspect_ratio=Fraction(100, 1))
-    container = SimpleNamespace(streams=SimpleNamespace(video=[stream]))
     with pytest.raises(HandsError, match=r"100 times as wide as high; legal are 0\.25 to 4"):
-        next(decode(container))
+        aspect_of(SimpleNamespace(sample_aspect_ratio=Fraction(100, 1)))
 
 
 def test_frames_may_change_their_size():
     sizes = [(32, 64), (48, 80), (32, 64)]
     frames = [av.VideoFrame.from_ndarray(np.zeros((*size, 3), np.uint8), "rgb24") for size in sizes]
-    stream = SimpleNamespace(codec_context=SimpleNamespace(), sample_aspect_ratio=None)
-    container = SimpleNamespace(streams=SimpleNamespace(video=[stream]), decode=lambda _: frames)
-    assert [frame.rgb.shape[:2] for frame in decode(container)] == sizes
+    unknown = dict.fromkeys(("sample_aspect_ratio", "time_base", "average_rate"))
+    film = SimpleNamespace(codec_context=SimpleNamespace(), disposition=1, width=64, height=32, **unknown)
+    container = SimpleNamespace(
+        streams=SimpleNamespace(video=[film]),
+        decode=lambda _: frames,
+        start_time=None,
+        format=SimpleNamespace(name="matroska"),
+    )
+    assert [each.frame.rgb.shape[:2] for each in decode(container)] == sizes
 
 
 def damaged(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Following hands through a video: the hands of each frame, filtered or smoothed."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
@@ -16,6 +17,7 @@ from latent_hands.predictor.tracks import Step, hand_of_step, smoothed
 from latent_hands.predictor.trained_graph import TrainedGraph
 
 SMOOTH = ("online", "offline", "none")
+_LOG = logging.getLogger(__name__)
 Timed = tuple[ImageSource, float | None]
 """A frame, and its time in seconds; None where the time is not known."""
 
@@ -101,10 +103,21 @@ def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float |
 
 
 def _in_order(frames: Iterable[Timed], fps: float) -> Iterator[tuple[ImageSource, float]]:
-    """Yield each frame with a time that increases. A time that is unknown or not later is 1 / fps later."""
-    last = None
-    for image, time in frames:
+    """Yield each frame with a time that increases. A time that is unknown or not later is 1 / fps later.
+
+    A warning names the first time that is not later. Raises HandsError for one that is not finite.
+    """
+    last, increasing = None, True
+    for number, (image, time) in enumerate(frames):
+        if time is not None and not np.isfinite(time):
+            raise HandsError(f"the time of frame {number} is {time}; it must be finite, or None if unknown")
         if last is not None and (time is None or time <= last):
+            if time is not None and increasing:
+                increasing = False
+                _LOG.warning(
+                    "the time of frame %d, %g s, is not after %g s; such frames are followed as 1/%g s later",
+                    *(number, time, last, fps),
+                )
             time = last + 1 / fps
         last = 0.0 if time is None else float(time)
         yield image, last

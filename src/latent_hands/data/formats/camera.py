@@ -29,7 +29,7 @@ def read_camera(device: str) -> Iterator[Frame]:
     start: float | None = None
     try:
         with av.open(name, "r", form, options=_OPTIONS.get(form, {})) as camera:
-            for frame in decode(camera):
+            for frame, *_ in decode(camera):
                 start = frame.seconds if start is None else start
                 yield Frame(
                     frame.rgb, None if frame.seconds is None or start is None else frame.seconds - start

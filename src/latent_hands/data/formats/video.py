@@ -1,7 +1,6 @@
 """The frames of videos: upright, with square pixels, and their times."""
 
 import atexit
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from latent_hands.data.formats import video_frame
+from latent_hands.data.formats.video_frame import aspect_of, display_matrix, displayed, square_pixels
+from latent_hands.data.formats.video_stream import Clock, announce, announce_guesses, stated_end, stream_of
 from latent_hands.errors import HandsError, PartlyReadError
 from latent_hands.interrupt import uninterrupted
-from latent_hands.shapes import Int32, UInt8
+from latent_hands.shapes import UInt8
 
 FORMATS = {
     ".avi": "avi",
@@ -27,12 +29,8 @@ FORMATS = {
 MAX_FRAMES = 3000
 MAX_PIXELS = 10**9
 """Limit of all frames that are written: 480 frames of 1920x1080, or 1000 frames of 1280x720."""
-MAX_FRAME_PIXELS = 8192 * 4320
-"""Larger frames are refused. No camera films them, and a frame could take seconds."""
 CUT_SECONDS = 1.0
 """A video that ends so much earlier than its header states is cut off."""
-MAX_ASPECT = 4.0
-"""Limit of the width of a pixel over its height, and of the inverse."""
 
 
 class Frame(NamedTuple):
@@ -40,34 +38,53 @@ class Frame(NamedTuple):
 
     Attributes:
         rgb: (height, width, 3) bytes.
-        seconds: its time in the video; None if it is not known.
+        seconds: its time since the beginning of the video; None if it is not known.
     """
 
     rgb: UInt8[np.ndarray, "height width 3"]
     seconds: float | None
 
 
+class Decoded(NamedTuple):
+    """A frame as it was decoded.
+
+    Attributes:
+        frame: its pixels and its time.
+        duration: how long it is shown, in seconds; 0 if it is not known.
+        damaged: whether the decoder guessed pixels of it.
+    """
+
+    frame: Frame
+    duration: float
+    damaged: bool
+
+
 def read_video(path: Path) -> Iterator[Frame]:
     """Iterate over the frames of a video, one in memory at a time.
 
     The file's rotation and mirroring (display matrix) are applied, and pixels that are not square are made
-    square by enlarging one side. Frames may have different sizes.
+    square by enlarging one side. Frames may have different sizes. Of several video streams, one is read
+    (`stream_of`). Warnings announce this, HDR, frames that are damaged, and times that do not increase.
 
     Raises HandsError if PyAV (the extra "video") is not installed, if the file is not a readable video of the
     format that its ending names, or if it has no frames. Raises PartlyReadError after the last readable frame
     of a damaged file; the message says where the readable part ends.
     """
     av = import_av(f"{path} is a video, and reading videos")
-    count, last, gap = 0, None, 0.0
+    count, last, end, gap, whole = 0, None, 0.0, 0.0, True
     try:
         with path.open("rb") as file, av.open(file, "r", FORMATS[path.suffix.lower()]) as video:
-            for frame in decode(video):
+            for frame, duration, damaged in decode(video):
+                if count == 0:
+                    announce_guesses(path, video)
+                _announce_faults(path, count, frame.seconds, last, damaged and whole)
                 yield frame
                 gap = max(gap, (frame.seconds or 0.0) - (last or 0.0))
-                count, last = count + 1, frame.seconds
-            end = stated_end(video)
-            if end is not None and last is not None and end - last > max(CUT_SECONDS, 3 * gap):
-                raise EOFError(f"the file states {end:.2f} s")
+                count, last, end = count + 1, frame.seconds, (frame.seconds or 0.0) + duration
+                whole = whole and not damaged
+            stated = stated_end(video)
+            if stated is not None and last is not None and stated - end > max(CUT_SECONDS, 3 * gap):
+                raise EOFError(f"the file states {stated:.2f} s")
     except HandsError as error:
         raise HandsError(f"{path}: {error}") from error
     except Exception as error:  # FFmpeg's decoders raise almost every type on broken files
@@ -82,6 +99,18 @@ def read_video(path: Path) -> Iterator[Frame]:
         raise HandsError(f"{path} has no frames")
 
 
+def _announce_faults(
+    path: Path, number: int, seconds: float | None, last: float | None, damaged: bool
+) -> None:
+    """Announce a frame that is damaged or has no later time than the one before."""
+    if damaged:
+        announce(
+            path, f"is damaged at frame {number}: the decoder guessed pixels of it, and maybe of later ones"
+        )
+    if number and (seconds is None or last is None or seconds <= last):
+        announce(path, "has frames without times or in another order than their times")
+
+
 def count_frames(path: Path) -> int | None:
     """Return the number of frames that the header of a video states; None if it states none."""
     try:
@@ -89,20 +118,11 @@ def count_frames(path: Path) -> int | None:
             path.open("rb") as file,
             import_av(str(path)).open(file, "r", FORMATS[path.suffix.lower()]) as video,
         ):
-            stream = video.streams.video[0]
+            stream = stream_of(video)
             length = float((stream.duration or 0) * (stream.time_base or 0))
             return stream.frames or round(length * float(stream.average_rate or 0)) or None
     except Exception:  # FFmpeg's readers raise almost every type on broken files
         return None
-
-
-def stated_end(video: Any) -> float | None:
-    """Return the time at which the header of a container says that its images end, in seconds."""
-    stream = video.streams.video[0]
-    if stream.duration and stream.time_base:
-        return float((stream.start_time or 0) + stream.duration) * float(stream.time_base)
-    clock = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))  # Matroska
-    return None if clock is None else 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3])
 
 
 def import_av(purpose: str) -> Any:
@@ -114,51 +134,23 @@ def import_av(purpose: str) -> Any:
     return av
 
 
-def decode(video: Any) -> Iterator[Frame]:
+def decode(video: Any) -> Iterator[Decoded]:
     """Iterate over the upright frames of an open container.
 
-    Raises HandsError for a container without images, for pixels that are more than MAX_ASPECT times as wide
-    as high, or as high as wide, and for frames above MAX_FRAME_PIXELS.
+    A display matrix holds until another one is stated: a stream may state it with its first frame alone.
+    Raises HandsError as `stream_of`, `aspect_of`, `square_pixels` and `displayed` do.
     """
-    if not video.streams:
-        raise HandsError("it states neither images nor sound; it is cut off or no video")
-    if not video.streams.video:
-        raise HandsError("it has no images; a video of sound alone cannot be read")
-    stream = video.streams.video[0]
-    stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-    aspect = float(stream.sample_aspect_ratio or 1)
-    if not 1 / MAX_ASPECT <= aspect <= MAX_ASPECT:
-        raise HandsError(
-            f"its pixels are {aspect:g} times as wide as high; legal are {1 / MAX_ASPECT:g} to {MAX_ASPECT:g}"
-        )
+    stream, clock = stream_of(video), Clock(video)
+    stream.codec_context.options = {
+        "max_pixels": str(video_frame.MAX_FRAME_PIXELS),
+        "flags": "+unaligned",  # otherwise columns that are to be cropped may stay
+    }
+    aspect, matrix = aspect_of(stream), np.eye(2, dtype=np.int32)
     for frame in video.decode(stream):
-        width = max(frame.width, round(frame.width * aspect))
-        height = max(frame.height, round(frame.height / aspect))
-        if width * height > MAX_FRAME_PIXELS:
-            raise HandsError(f"a frame has {width}x{height} pixels; the limit is {MAX_FRAME_PIXELS:,}")
-        rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        yield Frame(displayed(rgb, display_matrix(frame)), frame.time)
-
-
-def display_matrix(frame: Any) -> Int32[np.ndarray, "2 2"]:
-    """Return the part of a frame's display matrix that maps (x, y) as a row; the identity without one."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
-    return np.eye(2, dtype=np.int32)
-
-
-def displayed(
-    rgb: UInt8[np.ndarray, "_ _ 3"], matrix: Int32[np.ndarray, "2 2"]
-) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Return the image as the matrix displays it: turned by a multiple of 90 degrees, and mirrored.
-
-    (x, y) @ matrix is the new place of a pixel, but for a shift. Other angles are rounded.
-    """
-    (a, b), (c, d) = matrix.astype(float)
-    if abs(a) + abs(d) < abs(b) + abs(c):  # x and y are exchanged
-        rgb, a, d = rgb.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+        stated = display_matrix(frame)
+        matrix = matrix if stated is None else stated
+        rgb = displayed(square_pixels(frame, aspect), matrix)
+        yield Decoded(Frame(rgb, clock.seconds(frame)), clock.duration(frame), frame.is_corrupt)
 
 
 def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:
