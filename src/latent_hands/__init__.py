@@ -24,8 +24,8 @@ The examples below run one after the other in an empty folder. They need the ext
 
 Estimate
 --------
-A model predicts the 3D poses of the hands in an image: 21 joints each. An image is a file, a Pillow image, an
-array of bytes (height, width, 3), or a labelled sample.
+A model predicts the 3D poses of the hands in an image: 21 joints each. An image is a file, a Pillow image, a
+uint8 array (height, width, 3), or a labelled sample.
 
 >>> lh.models()["estimation"]
 '3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
@@ -43,7 +43,7 @@ array of bytes (height, width, 3), or a labelled sample.
 >>> tip_mm = hand.xyz_mm[lh.JOINTS.index("index_tip")]
 >>> hand.in_order("mediapipe").uv_px.shape                 # the wrist first, fingers from base to tip
 (21, 2)
->>> overlay = lh.draw_hands(photo, hands)                  # bytes (height, width, 3)
+>>> overlay = lh.draw_hands(photo, hands)                  # uint8 (height, width, 3)
 >>> table = lh.write_hands("hands.csv", {photo: hands})    # also .json, .jsonl, .npz, a COCO folder
 
 `estimate` returns one hand. A sample brings its box, bone length, camera and handedness:

@@ -158,7 +158,7 @@ class LiteModel:
         return {written: self.networks.decode(name, latent, left) for written, name in chosen.items()}
 
     def images(self, latent: Latent) -> list[Rgb]:
-        """Return the decoded images of a latent as bytes. Raises HandsError if no decoder writes them."""
+        """Return the images of a latent as uint8 arrays. Raises HandsError if no decoder writes them."""
         decoded = self.decode(latent)
         if "rgb" not in decoded:
             raise HandsError(f"this model decodes no image from {', '.join(latent)}")

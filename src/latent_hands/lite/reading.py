@@ -155,7 +155,7 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
         ]
 
     def _windows(self, photos: Sequence[LiteCrop]) -> np.ndarray:
-        """Return the crops as bytes (n, side, side, 3), mirrored where the model expects that."""
+        """Return the crops as uint8 (n, side, side, 3), mirrored where the model expects that."""
         size = self._about["side_px"]
         cut = [cut_pixels(photo.rgb, photo.centre_px, photo.side_px, size) for photo in photos]
         return np.stack(

@@ -27,14 +27,14 @@ def draw_hands(
     """Draw joints, boxes and captions of hands over their image. Boxes of left hands are blue, others orange.
 
     Args:
-        image: a file, a Pillow image or bytes (height, width, 3).
+        image: a file, a Pillow image or a uint8 array (height, width, 3).
         hands: the hands of the image, or one hand.
         truths_mm: the labelled joints (21, 3) of each hand in mm, relative to the palm. `panels` shows them
             in red.
         panels: whether the 3D hands are drawn beside the image.
         size_px: (width, height) of the drawn image. By default its longer side has 640 to 1280 pixels.
 
-    Returns bytes (height, width, 3). Raises HandsError for an image that cannot be read.
+    Returns a uint8 array (height, width, 3). Raises HandsError for an image that cannot be read.
 
     >>> overlay = lh.draw_hands(photo, model.find(photo))
     >>> PIL.Image.fromarray(overlay).save("overlay.png")

@@ -28,7 +28,7 @@ class Opened:
     """The pixels of an image and the EXIF data of its camera, so that no file is decoded twice.
 
     Attributes:
-        rgb: (height, width, 3) bytes.
+        rgb: (height, width, 3) uint8.
         exif: the values of EXIF tags; empty for arrays, and if there are none or if they are broken.
     """
 
@@ -37,7 +37,7 @@ class Opened:
 
 
 ImageSource = str | Path | Image.Image | np.ndarray | Opened
-"""An image: a file, a Pillow image, or bytes (height, width, 3); or one of these, opened."""
+"""An image: a file, a Pillow image, or a uint8 array (height, width, 3); or one of these, opened."""
 LEAST_FOCAL, MOST_FOCAL = 1 / 6, 1000.0
 """Limits of the focal length, in longer sides of the image: a field of view of 143 degrees, and a small part
 of an image of a telescope. Focal lengths in millimetres are shorter."""

@@ -26,7 +26,7 @@ class Crop(ABC):
     """The square around a hand in an image, with what is known about the hand.
 
     Attributes:
-        rgb: (height, width, 3) bytes of the image.
+        rgb: (height, width, 3) uint8, the image.
         handedness: "left" or "right".
         box_px: (x, y, width, height) from the image's upper left corner. The model reads the square around
             it.

@@ -14,7 +14,7 @@ class Synthesis:
     """An image and a hand, decoded from one latent.
 
     Attributes:
-        image: (height, width, 3) bytes; None if the run has no image decoder.
+        image: (height, width, 3) uint8; None if the run has no image decoder.
         hand: the decoded left hand. Its bone is assumed to be 40 mm, its box is the whole image.
     """
 

@@ -121,7 +121,7 @@ class Model(Recombination):
         Where the side is not certain, the hand is read as both sides, and the model decides.
 
         Args:
-            image: a file, a Pillow image or bytes (height, width, 3).
+            image: a file, a Pillow image or a uint8 array (height, width, 3).
             boxes: the boxes (x, y, width, height) of the hands, in pixels from the image's upper left corner:
                 the smallest rectangle around the 21 joints, roughly. Without them, the detector finds them.
             handedness: "left" or "right" for all hands, or with `boxes` one for each, None where unknown. By
@@ -178,7 +178,7 @@ class Model(Recombination):
         search. That is the protocol of the papers.
 
         Args:
-            image: a file, a Pillow image or bytes (height, width, 3); a `Photo`, or a `Sample`.
+            image: a file, a Pillow image or a uint8 array (height, width, 3); a `Photo`, or a `Sample`.
             box: the box (x, y, width, height) of the hand, as in `find`. If it is not given, the detector
                 finds the hand.
             handedness, bone_mm, K, focal_px, rotations: as in `find`.

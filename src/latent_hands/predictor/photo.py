@@ -29,7 +29,7 @@ class Photo(Crop):
     `Model.estimate` reads the square around its box as it is, without any search.
 
     Attributes:
-        rgb: (height, width, 3) bytes of the image.
+        rgb: (height, width, 3) uint8, the image.
         handedness: "left" or "right".
         box_px: (x, y, width, height) in pixels from the image's upper left corner.
         K: (3, 3) the image's camera in pixels; None if it is not known.
@@ -51,7 +51,7 @@ class Photo(Crop):
         K: np.ndarray | None = None,
         bone_mm: float | None = None,
     ) -> "Photo":
-        """Open a file, a Pillow image or bytes (height, width, 3) as a photo of one hand.
+        """Open a file, a Pillow image or a uint8 array (height, width, 3) as a photo of one hand.
 
         Args:
             image: the image.

@@ -38,7 +38,7 @@ class Recombination(TrainedGraph):
 
         Raises HandsError if the run has no image decoder, or no encoder for one of the sources.
 
-        >>> image = synthesis.synthesise(pose=hand, content=photo)     # bytes (128, 128, 3)
+        >>> image = synthesis.synthesise(pose=hand, content=photo)     # uint8 (128, 128, 3)
         """
         return self.transfer([pose], [content], content_reads)[0][0]
 

@@ -52,7 +52,7 @@ class Sampled:
 
     @property
     def rgb(self) -> list[ImageArray]:
-        """The images as bytes (height, width, 3)."""
+        """The images as uint8 arrays (height, width, 3)."""
         return to_images(self.images)
 
 
@@ -77,7 +77,7 @@ def sample_images(
             are fitted if images are given, or if the run holds mixtures.
         features: the reader of features for the second kind of distance.
 
-    Returns the images, also as bytes (`Sampled.rgb`), and what was drawn (`Sampled.about`).
+    Returns the images, also as uint8 arrays (`Sampled.rgb`), and what was drawn (`Sampled.about`).
     Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if there are
     neither images nor mixtures of the run to draw fitted latents from.
 
