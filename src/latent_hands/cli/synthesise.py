@@ -30,10 +30,13 @@ def synthesise(
     `latent-hands estimate` reads the pose of a photograph more reliably than a synthesis model: give the JSON
     of its hand as --pose. A run without a decoder of images is an error.
 
+    An image is read as the crop of one hand: crop photographs to the hand first. For right hands, give
+    --handedness right.
+
     Args:
-        pose: An image, the JSON of a hand that `latent-hands estimate` wrote, or with --data the number or
-            the name of an image.
-        content: An image, or with --data the number or name of an image.
+        pose: An image of a hand, the JSON of a hand that `latent-hands estimate` wrote, or with --data the
+            number or the name of an image.
+        content: An image of a hand, or with --data the number or name of an image.
         out: The image to write.
     """
     from latent_hands import draw

@@ -31,6 +31,9 @@ def transfer(
     `latent-hands estimate` reads the poses of photographs more reliably than a synthesis model: give the JSON
     of its hands as --poses. A run without a decoder of images is an error.
 
+    An image is read as the crop of one hand: crop photographs to the hand first. For right hands, give
+    --handedness right.
+
     Args:
         poses: Rows: images, JSON of hands, or with --data numbers or names of images.
         contents: Columns: images, or with --data numbers or names of images.

@@ -35,12 +35,14 @@ def walk(
     A factor changes on a straight line in the latent. With --rotate, the hand of A rotates to the viewpoint
     of B in equal angular steps, and each viewpoint is encoded. Its canonical pose does not change.
 
-    The shipped models learned mostly from rendered images, so they only approximate photographs. An unknown
-    factor is an error that names the factors of the run.
+    The shipped models learned mostly from rendered images, so they only approximate photographs. An image is
+    read as the crop of one hand: crop photographs to the hand first. For right hands, give
+    --handedness right. An unknown factor is an error that names the factors of the run.
 
     Args:
-        start: An image, or with --data the number or name of an image.
-        end: An image, or with --data the number or name of an image.
+        start: An image of a hand, or with --data the number or name of an image.
+        end: An image of a hand, or with --data the number or name of an image; with --rotate also the
+            JSON of a hand.
         factor: A factor of the run, or `pose`, or `content`.
         rotate: Rotate the hand of A to the viewpoint of B, instead of --factor.
         steps: Number of images in the row.

@@ -25,14 +25,18 @@ class Recombination(TrainedGraph):
 
     `synthesise` and `transfer` decode images of poses in scenes, `swap` exchanges factors of two sources,
     `walk` and `rotate` lead from one source to another.
+
+    An image is read as the crop of a left hand: no hand is searched in it. For a hand in a larger image, or a
+    right hand, give `lh.Photo.open(image, hand.handedness, hand.crop_px)` with a hand of `Model.find`.
     """
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
 
         Args:
-            pose: an image, a sample, a hand, or joints (21, 3).
-            content: an image of a hand, a tag image of a scene, or a sample.
+            pose: an image of a hand, a sample, a hand, or joints (21, 3).
+            content: an image of a hand, a tag image of a scene, or a sample. An image must be the crop of
+                a left hand, or a `Photo` with the box and the side of the hand (`Photo.open`).
             content_reads: "rgb" if `content` is an image of a hand, "tag" if it is a tag image. A sample has
                 both.
 

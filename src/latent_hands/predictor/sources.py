@@ -15,7 +15,10 @@ from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo, photo_of, tag_of
 
 Source = Photo | Sample | Hand | ImageSource
-"""Source of a factor: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit."""
+"""Source of a factor: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit.
+
+A file, a Pillow image and an array are read as the crop of a left hand. A `Photo` states box and side.
+"""
 ContentReads = Literal["rgb", "tag"]
 """The modality of an image that gives the content: an image of a hand, or a tag image of a scene."""
 

@@ -246,6 +246,7 @@ class TrainedGraph:
     def latent(self, source: Source, factors: str | Sequence[str], reads: str = "rgb") -> Latent:
         """Return the posterior means of some factors, inferred from one source.
 
+        An image is read as the crop of a left hand; a `Photo` states the box and the side of its hand.
         `factors` are one or more names of factors, "pose" or "content". `reads` is the modality of an image:
         "rgb" for an image of a hand, or "tag", "identity_tag", "background_tag". A hand of another joint
         convention is translated; joints (21, 3) must be in that of the model.
