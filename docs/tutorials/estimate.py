@@ -29,8 +29,8 @@ model = lh.load("estimation")
 # %% [markdown]
 # ## Estimate
 #
-# The model finds the hand in the image. `box` may give it: x, y, width and height in pixels of the
-# smallest rectangle around its joints. `model.find` returns all hands of an image.
+# `estimate` returns one hand, `find` all hands of an image. Give the side if you know it. You can also
+# give the `box`: x, y, width and height in pixels of the smallest rectangle around the joints.
 #
 # An image does not show how large a hand is. `bone_mm` is the length of the middle finger's bone
 # next to the knuckle. Without it, 40 mm is assumed, and all millimetres scale with it.
@@ -83,5 +83,7 @@ print("see", out)
 #
 # ## Next
 #
-# * [Your own images and labels](../your_own.md): right hands, cameras, scores and fine-tuning.
+# * [Find hands in whole images](../whole_images.md): boxes, sides, cameras and confidence.
+# * [Inputs and outputs of estimate](../outputs.md): folders, videos and files.
+# * [Use your own images and labels](../your_own.md): check and score them.
 # * [How accurate is it?](../results/estimation.md)

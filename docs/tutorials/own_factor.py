@@ -124,8 +124,8 @@ model = lh.train(experiment, out / "run", samples=samples)
 # %% [markdown]
 # ## Use the factor
 #
-# `latent` reads a factor from an image, and `decode` turns it into the label. `swap` takes the skin of
-# one image for the hand of another. `walk` moves along one factor and leaves the others as they are.
+# `latent` infers a factor from an image, and `decode` predicts the label from it. `swap` decodes the first
+# image with the skin of the second. `walk` moves along one factor and does not change the others.
 
 # %%
 latent = model.latent(samples[0].image, ["skin"])
@@ -143,4 +143,5 @@ print(swapped.image.shape, len(walk.images))
 #   that ship are examples, such as `three_factors`: `lh.experiments()` lists them.
 # * [Keys of an experiment](../experiments.md)
 # * [Results with more factors](../results/factors.md)
-# * The command line needs the label, too: put step 1 into a module and give it with `--import`.
+# * The command line needs the label, too. Put step 1 into a file such as `skin.py`, and run
+#   `latent-hands --import skin.py train skin.toml --data.root hands`.
