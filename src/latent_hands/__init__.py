@@ -46,7 +46,7 @@ uint8 array (height, width, 3), or a labelled sample.
 >>> overlay = lh.draw_hands(photo, hands)                  # uint8 (height, width, 3)
 >>> table = lh.write_hands("hands.csv", {photo: hands})    # also .json, .jsonl, .npz, a COCO folder
 
-`estimate` returns one hand. A sample brings its box, bone length, camera and handedness:
+`estimate` returns one hand. A sample gives its box, bone length, camera and handedness:
 
 >>> hand = model.estimate(samples[0], rotations=4, draws=8)
 >>> hand.spread_mm.shape                                   # error bars, with draws
@@ -66,7 +66,8 @@ True
 Synthesise
 ----------
 Another model generates images of left hands: the pose from one source, the content (scene) from another. A
-source is an image, a sample, a hand, or an array of joints (21, 3).
+source is an image, a sample, a hand, or an array of joints (21, 3). An image is read as the crop of a left
+hand: for other images give `lh.Photo.open(image, hand.handedness, hand.crop_px)`.
 
 >>> synthesis = lh.load("synthesis")
 >>> image = synthesis.synthesise(pose=hand, content=samples[4])
@@ -123,8 +124,10 @@ Evaluate
 Extend
 ------
 Another package or script can add data sets, modalities, networks, objectives and more, without changes to
-this one: see `help(lh.extend)`. A factor needs no code, only a line in an experiment. The command
-`latent-hands` has the same words, and tools that Python has not: `latent-hands --help`.
+this one: see `help(lh.extend)`. A factor needs no code, only a line in an experiment.
+
+The command `latent-hands` has commands of the same names, and some that have no function in Python:
+`latent-hands --help`.
 """
 
 from importlib import import_module

@@ -174,8 +174,8 @@ class Model(Recombination):
     ) -> Hand:
         """Estimate one hand in an image: the hand of highest score, or the hand in a box.
 
-        A `Photo` or a `Sample` brings all values with it: its crop is read as it is, once, without any
-        search. That is the protocol of the papers.
+        A `Photo` or a `Sample` contains all values: its crop is read as it is, once, without any search. That
+        is the protocol of the papers.
 
         Args:
             image: a file, a Pillow image or a uint8 array (height, width, 3); a `Photo`, or a `Sample`.
