@@ -184,11 +184,14 @@ def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_pat
     ]
     assert len({image.name for image in read}) == 4
     assert np.array_equal(draw_hands(again, hands[:1]), draw_hands(noise_image(), hands[:1]))
+    (one,) = read_hands(write_hands(tmp_path / "one.json", {again: hands[0]}))
+    assert same(one, hands[0])
     with pytest.raises(HandsError, match=r"none\.png"):
         write_hands(tmp_path / "none.json", {tmp_path / "none.png": hands})
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
-    with pytest.raises(HandsError, match="hands are written with their image files"):
-        write_hands(tmp_path / "none.json", hands)
+    for alone in (hands, hands[0]):
+        with pytest.raises(HandsError, match="hands are written with their image files"):
+            write_hands(tmp_path / "none.json", alone)
 
 
 def test_joints_in_the_camera_frame_are_placed_by_the_palm(hands):

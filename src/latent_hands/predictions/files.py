@@ -17,11 +17,13 @@ from latent_hands.predictions.npz_file import read_npz, write_npz
 from latent_hands.predictor import Hand
 
 MAX_BYTES = 2**30
+Hands = Hand | Sequence[Hand]
+"""The hands of an image, or one hand."""
 
 
 def write_hands(
     path: str | Path,
-    images: Mapping[str, Sequence[Hand]] | Mapping[Path, Sequence[Hand]] | Sequence[ImageHands],
+    images: Mapping[str, Hands] | Mapping[Path, Hands] | Sequence[ImageHands],
     convention: str | None = None,
 ) -> Path:
     """Write the hands of images, and return the path. Its ending names the format (docs/outputs.md).
@@ -34,8 +36,8 @@ def write_hands(
 
     Args:
         path: the file or the folder to write.
-        images: the hands of each image file: `{"photo.jpg": hands}`. Frames of a video are a list of
-            `ImageHands`.
+        images: the hands of each image file, or its one hand: `{"photo.jpg": hands}`. Frames of a video are a
+            list of `ImageHands`.
         convention: the joint convention of the hands, for COCO: `hands[0].convention`.
 
     Raises HandsError for another ending, for an image that cannot be read, for several images in `.json`, and
@@ -47,7 +49,7 @@ def write_hands(
     path = Path(path)
     if isinstance(images, Mapping):
         images = _of_files({Path(file): hands for file, hands in images.items()})
-    if not all(isinstance(image, ImageHands) for image in images):
+    if isinstance(images, Hand) or not all(isinstance(image, ImageHands) for image in images):
         raise HandsError('hands are written with their image files: give {"photo.jpg": hands}')
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
@@ -100,11 +102,13 @@ def read_images(path: str | Path) -> list[ImageHands]:
     return [_frame(path, number, line) for number, line in lines]
 
 
-def _of_files(hands: Mapping[Path, Sequence[Hand]]) -> list[ImageHands]:
+def _of_files(hands: Mapping[Path, Hands]) -> list[ImageHands]:
     images = []
     for name, file in name_files(hands).items():
+        found = hands[file]
         with open_image(file) as image:
-            images.append(ImageHands(name, shown_size(image), hands[file], file))
+            size_px = shown_size(image)
+        images.append(ImageHands(name, size_px, [found] if isinstance(found, Hand) else found, file))
     return images
 
 

@@ -1,4 +1,4 @@
-"""The gain of a fine-tuning: scores before and after, and what speaks against the new run."""
+"""The gain of a fine-tuning: scores before and after, and reasons not to use the new run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
@@ -36,7 +36,7 @@ class TuningScores(TypedDict):
         learnt, held_out: the scores of the hands that were learnt, and of those that were not.
         control: the scores of the hands of other people, if they were given.
         notes: what was assumed of the labels.
-        warnings: what speaks against using the new run; empty if nothing does.
+        warnings: reasons not to use the new run; empty if there are none.
     """
 
     run: str
@@ -75,7 +75,7 @@ def is_gain(part: Mapping[str, Any]) -> bool:
 
 
 def warnings(found: Mapping[str, Any]) -> list[str]:
-    """Return what speaks against using a fine-tuned run."""
+    """Return the reasons not to use a fine-tuned run."""
     warned = []
     if found["split_by"] == "image":
         warned.append(

@@ -32,7 +32,7 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
       finds them by YOLO's rule.
 
     Boxes are in pixels from the upper left corner. An image that is listed without a hand has an empty list.
-    Boxes that are there twice count once. Raises HandsError, naming the place and what is legal, if the file
+    Duplicate boxes count once. Raises HandsError, naming the place and what is legal, if the file
     is missing or of another form, if a box is not valid or does not fit its image, or if boxes seem to be
     corners x1,y1,x2,y2, centres or percentages.
 

@@ -37,9 +37,9 @@ class Sampled:
     """Images of random latents.
 
     Attributes:
-        images: in [-1, 1].
-        about: what was drawn: seed, distributions, and the distances to given images.
-        near: the nearest given images by kind of distance, for each sample.
+        images: (n, 3, px, px), from -1 to 1.
+        about: what was drawn: seed, distributions, and the distances to the images of `samples`.
+        near: the nearest images of `samples` by kind of distance, for each drawn image.
     """
 
     images: Float[Tensor, "n 3 px px"]
@@ -64,17 +64,17 @@ def sample_images(
     fitted: bool | None = None,
     features: FeatureReader | None = None,
 ) -> Sampled:
-    """Decode random latents, and find the given image that is nearest to each.
+    """Decode random latents into images; with `samples`, find the nearest of these to each.
 
     Args:
         run: a model with a decoder of images, or what `lh.load` accepts.
         count: number of images, 1 .. 10,000.
         seed: seed of the latents. The first images do not depend on `count`.
-        samples: given images.
-        fitted: whether latents are drawn from mixtures fitted to the aggregate posterior of the given images
-            (`LatentMixture.fit`), one for the pose and one for the content, and not from the prior N(0, I).
-            Without given images these are the mixtures that the run holds (`fit_latents`). By default they
-            are fitted if images are given, or if the run holds mixtures.
+        samples: images to compare with, such as those of the training.
+        fitted: True draws latents from mixtures of Gaussians, one for the pose and one for the content, False
+            from the prior N(0, I). The mixtures are fitted to the latents of `samples` (`LatentMixture.fit`),
+            or without `samples` they are those that the run holds (`fit_latents`). By default mixtures are
+            used if there are any.
         features: the reader of features for the second kind of distance.
 
     Returns the images, also as uint8 arrays (`Sampled.rgb`), and what was drawn (`Sampled.about`).
