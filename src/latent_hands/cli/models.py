@@ -13,7 +13,8 @@ def models(json: Json = False) -> None:
     $ latent-hands models --json
 
     Output: names and short descriptions. Commands accept the name of a model as RUN, and `latent-hands train`
-    accepts the name of an experiment.
+    accepts the name of an experiment. The experiments `estimation` and `synthesis` are the models of the
+    paper. The shipped models of these names have more factors and further training.
     """
     from latent_hands import api
 

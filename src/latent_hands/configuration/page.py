@@ -18,6 +18,8 @@ An experiment is a TOML file that decides everything about a run.
 `latent-hands train my.toml` trains it; `--section.key value` replaces a value.
 Shipped experiments are used by name, such as `estimation`; `latent-hands models` lists them, and
 `src/latent_hands/experiments/` contains them.
+The experiments `estimation` and `synthesis` are the models of the paper.
+The shipped models of these names have more factors and further training: see their model cards.
 [Modalities](modalities.md) lists what `reads` and `writes` can name.
 
 ```toml

@@ -101,9 +101,9 @@ def find_root(labels: Labels) -> tuple[Verdict, Labels]:
     found = "palm" if share < _PALM_BELOW else "wrist"
     length = np.linalg.norm(labels.xyz_mm[:, MIDDLE_MCP] - labels.xyz_mm[:, 0], axis=1)
     bones = np.median(length / np.maximum(anatomy.middle_bone(labels.xyz_mm), 1e-9))
-    evidence = f"along the hand, the thumb's base lies {abs(share):.2f} of the distance to the middle MCP "
-    evidence += f"{'behind' if share < 0 else 'before'} joint 0 (before a wrist, behind a palm); "
-    evidence += f"that distance is {bones:.1f} middle bones"
+    evidence = f"on the line from joint 0 (at 0) to the middle MCP (at 1), the thumb's base is at {share:.2f}"
+    evidence += " (above 0 if joint 0 is a wrist, below 0 if it is a palm); "
+    evidence += f"the line has the length of {bones:.1f} middle bones"
     wrong = ""
     if found != labels.root:
         wrong = f"joint 0 is read as the {labels.root} but is the {found}: {evidence}"

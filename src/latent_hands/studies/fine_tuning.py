@@ -79,8 +79,8 @@ def fine_tune(
         learning_rate: learning rate of Adam at the beginning; it falls to zero.
         seed: seed of the order and the augmentation.
         control: labelled hands of other people, which are scored, too.
-        rehearsal: further hands to learn from, such as rendered ones, `REHEARSED` for each hand that is
-            learnt: so the model does not forget what the labels do not show.
+        rehearsal: further hands to learn from, such as rendered ones, so that the model does not forget. At
+            most `REHEARSED` of them are used for each hand that is learnt.
 
     `lh.load` opens the new run. Raises HandsError for settings out of range, for a folder that a run cannot
     use, and for labels that do not fit the run.
