@@ -185,8 +185,8 @@ class Model(Recombination):
             draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more. A search
                 draws 16 or more, because it needs them to name the side.
 
-        Raises HandsError if no hand is found, as `Photo.open` does, and if `rotations < 1`, `draws < 0` or
-        `draws == 1`.
+        Raises HandsError if no hand is found, for an image or a value that is not valid (`Photo.open`), and
+        if `rotations < 1`, `draws < 0` or `draws == 1`.
 
         >>> model.estimate(photo, box=(40, 37, 125, 155), handedness="left").handedness
         'left'
