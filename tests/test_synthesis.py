@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from found_hands import Found, detection
 from painted_hands import painted_hand
-from PIL import ImageColor
+from PIL import Image, ImageColor
 from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
 
 from latent_hands import draw, synthesis
@@ -196,6 +197,15 @@ def test_a_sample_is_cropped_as_the_model_was_trained(tmp_path, crop):
         photo = Sources([sample], "left", crop, reads).content("0")
         assert isinstance(photo, Photo)
         assert (photo.side_px == 77.0) == (crop == "scene")
+
+
+@pytest.mark.parametrize(("side_px", "small"), [(12.0, True), (40.0, False)])
+def test_an_image_whose_hand_is_small_is_announced(tmp_path, caplog, side_px, small):
+    model, file = tiny_model(SYNTHESIS), tmp_path / "photo.png"
+    model.detector = Found(detection((5.0, 5.0, side_px, 10.0)), detection((0.0, 0.0, 8.0, 8.0)))
+    Image.fromarray(noise_image(60, 80)).save(file)
+    Sources([], "left", "box", "rgb", model).content(str(file))
+    assert (f"{file} is read as the crop of a hand" in caplog.text) == small
 
 
 def test_combine_pairs_row_by_row():
