@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from latent_hands.data.camera_factor import camera_factor, misfit
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
-from latent_hands.hand.listing import shorter_listing
+from latent_hands.hand.listing import shorter_fingers, shorter_listing
 
 SizePx = tuple[int, int]
 """Width and height."""
@@ -70,25 +70,43 @@ def check_in_images(
             f"the labels of {len(placed)} hands are not for these images: {share:.0%} of the visible 2D "
             f"joints lie in them; {_ADVICE}"
         )
-    alone = all(s.K is None or s.xyz_mm is None for s, _ in placed)  # otherwise the cameras tell more
-    corner = visible.any() and uv_px[visible].max() <= PERCENT and size_px.min() >= 2 * PERCENT
-    if alone and corner and np.minimum(PERCENT / size_px, 1).prod() < CHANCE:
-        raise HandsError(
-            f"no visible 2D joint of {len(placed)} hands is beyond {PERCENT:g} in larger images, so the "
-            f"joints seem to be percentages: multiply u by the image's width / {PERCENT:g}, v by its height"
-        )
+    alone = np.array([s.K is None or s.xyz_mm is None for s, _ in placed])  # of others the cameras tell more
+    if alone.sum() >= MANY:
+        _check_percent(uv_px[alone], visible[alone], size_px[alone])
     check_order_in_images([sample for sample, _ in placed])
     return uv_px, visible, size_px
 
 
-def check_order_in_images(samples: Sequence[Sample]) -> None:
-    """Raise HandsError if MANY hands with all 2D joints tell that these are in another order."""
-    uv_px = [s.uv_px for s in samples if s.uv_px is not None and s.labelled_or_all.all()]
-    finite = [each for each in uv_px if np.isfinite(each).all()]
-    if len(finite) >= MANY and (order := shorter_listing(np.stack(finite))) is not None:
+def _check_percent(
+    uv_px: Float[np.ndarray, "n 21 2"], visible: Bool[np.ndarray, "n 21"], size_px: Float[np.ndarray, "n 2"]
+) -> None:
+    """Raise HandsError if all joints lie where percentages would, which is improbable for pixels."""
+    corner = visible.any() and uv_px[visible].max() <= PERCENT and size_px.min() >= 2 * PERCENT
+    if corner and np.minimum(PERCENT / size_px, 1).prod() < CHANCE:
         raise HandsError(
-            f'the 2D joints of {len(finite)} hands are in the order "{order}", not in "rhd", which all '
+            f"no visible 2D joint of {len(uv_px)} hands is beyond {PERCENT:g} in larger images, so the "
+            f"joints seem to be percentages: multiply u by the image's width / {PERCENT:g}, v by its height"
+        )
+
+
+def check_order_in_images(samples: Sequence[Sample]) -> None:
+    """Raise HandsError if MANY hands with all 2D joints tell that joints or fingers are in another order."""
+    whole = [s for s in samples if s.uv_px is not None and s.labelled_or_all.all()]
+    uv_px = np.array([s.uv_px for s in whole], float).reshape(-1, 21, 2)
+    finite = np.isfinite(uv_px).all(axis=(1, 2))
+    if finite.sum() < MANY:
+        return
+    with_wrist = np.array([s.root == "wrist" for s in whole])[finite]
+    uv_px = uv_px[finite]
+    if (order := shorter_listing(uv_px)) is not None:
+        raise HandsError(
+            f'the 2D joints of {len(uv_px)} hands are in the order "{order}", not in "rhd", which all '
             "readers return: their bones are much shorter in that order"
+        )
+    if (orders := shorter_fingers(uv_px[with_wrist])) is not None:
+        raise HandsError(
+            f"the fingers of {len(uv_px)} hands are not in the order thumb, index, middle, ring, little: "
+            f"their 2D joints look like {' or '.join(', '.join(each) for each in orders)}"
         )
 
 

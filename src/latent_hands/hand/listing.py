@@ -3,11 +3,13 @@
 Hands are (n, 21, 3) in any unit and frame, with the wrist or the palm as joint 0.
 """
 
+from itertools import permutations
+
 import numpy as np
 from jaxtyping import Float
 
 from latent_hands.hand.proportions import MEAN_LENGTHS, RIGID
-from latent_hands.hand.skeleton import BONES, ORDERS, JointOrder
+from latent_hands.hand.skeleton import BONES, FINGERS, ORDERS, WRIST, JointOrder
 
 LITTLE_FIRST = "little-first"
 """The order that results if joints in STB's order are read as if in the order "mediapipe"."""
@@ -15,6 +17,13 @@ LIKE_A_HAND, UNLIKE_A_HAND = 0.2, 0.23
 """The largest median misfit of a set in its order, and the smallest of one in another order."""
 CLEARLY_SHORTER = 0.9
 """The ratio of the lengths of all bones in two orders, below which the first is the right one."""
+LONG_WAY, MOST_HANDS = 0.9, 0.6
+"""The way from the wrist over the finger bases is shorter than 0.9 sizes of the hand in its image; in another
+order it must be shorter for 60 % of the hands."""
+VIEWS, MOST_VIEWS, VIEW_APART = 8, 64, 0.1
+"""The least and largest number of hands that tell which finger is which, and the mean distance of joints, in
+sizes of the hand, by which they differ: frames of one edge-on hand may all be deceptive."""
+Fingers = tuple[str, ...]
 Hands = Float[np.ndarray, "n 21 3"]
 
 
@@ -53,7 +62,7 @@ def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
     """Return the order in which the bones of hands in images are clearly shorter than in RHD's; else None.
 
     In another order, lines between joints cross the hand: the bones of real hands together are 1.2 to 2 times
-    as long (median). Orders that differ only by which finger is which are not told apart.
+    as long (median). `shorter_fingers` tells orders apart that differ only by which finger is which.
     """
     parents, children = np.array(BONES).T
 
@@ -66,6 +75,49 @@ def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
     ratios = {name: float(np.median(length(order) / own)) for name, order in orders.items()}
     best = min(ratios, key=lambda name: ratios[name])
     return best if ratios[best] < CLEARLY_SHORTER else None
+
+
+def shorter_fingers(uv: Float[np.ndarray, "n 21 2"]) -> tuple[Fingers, Fingers] | None:
+    """Return two orders of fingers, one of which hands in images have, if it is not thumb to little finger.
+
+    `uv` has the wrist as joint 0. The way from the wrist to the base of the thumb, and from knuckle to
+    knuckle from index to little finger, is shorter in the right order for most hands. It does not tell the
+    order from the one in which these four fingers are reversed. Returns None for points that are not hands,
+    and for fewer than VIEWS hands that differ.
+    """
+    uv = uv[_different(uv)]
+    if len(uv) < VIEWS:
+        return None
+    fingers, bases = tuple(FINGERS), [joints[0] for joints in FINGERS.values()]
+    places = np.array(list(permutations(range(5))))  # where each finger stands; the stated order is the first
+    points = uv[:, [*bases, WRIST]]
+    apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
+    stops = [(places[:, i], places[:, i + 1]) for i in (1, 2, 3)]
+    ways = apart[:, places[:, 0], 5] + np.sum([apart[:, start, end] for start, end in stops], axis=0)
+    ratios = np.quantile(ways / np.maximum(ways[:, :1], 1e-9), MOST_HANDS, axis=0)
+    best = int(ratios.argmin())
+    if ratios[best] >= CLEARLY_SHORTER or np.median(ways[:, best] / _sizes(uv)) >= LONG_WAY:
+        return None
+    order = places[best]
+    first, second = (tuple(fingers[i] for i in np.argsort(each)) for each in (order, order[[0, 4, 3, 2, 1]]))
+    return first, second
+
+
+def _sizes(uv: Float[np.ndarray, "n 21 2"]) -> Float[np.ndarray, " n"]:
+    return np.maximum(np.ptp(uv, axis=1).max(axis=-1), 1e-9)
+
+
+def _different(uv: Float[np.ndarray, "n 21 2"]) -> list[int]:
+    """Return the first hands whose joints differ in place from those of each other, moved and resized."""
+    shapes = (uv - uv.mean(axis=1, keepdims=True)) / _sizes(uv)[:, None, None]
+    kept = list[int]()
+    for i, shape in enumerate(shapes):
+        distances = np.linalg.norm(shapes[kept] - shape, axis=-1).mean(axis=-1)
+        if (distances > VIEW_APART).all():
+            kept.append(i)
+        if len(kept) == MOST_VIEWS:
+            break
+    return kept
 
 
 def other_listing(xyz: Hands) -> str | None:

@@ -16,17 +16,15 @@ from latent_hands.data.formats.box_label import (
     check_side,
     hand_classes,
 )
-from latent_hands.data.formats.box_layout import LEAST, check_pixels
+from latent_hands.data.formats.box_layout import check_pixels
 from latent_hands.data.formats.coco_images import categories_by_id, check_id, images_by_id
-from latent_hands.data.formats.coco_keypoints import keypoints_of
+from latent_hands.data.formats.coco_keypoints import contradict, shares_in_box
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.formats.numerals import integer_of
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.handedness import HANDEDNESS, Handedness
 
-RIM, LEAST_SHARE = 0.6, 0.6
-"""Joints within 0.6 of width and height of the box's centre lie in it; the least median share of them."""
 Sized = tuple[Box, tuple[int, int]]
 """A box, and width and height of its image."""
 _FORM_KEYS = ("bbox_mode", "bbox_format", "box_format", "format")
@@ -125,12 +123,12 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
             box, size = check_box(label["bbox"], where, _size(image)), _size(image)
             hands.append(BoxLabel(box, _side(label, classes.get(label.get("category_id")), where)))
             sized += [] if size is None else [(box, size)]
-            shares += _share_of_joints(box, label.get("keypoints"))
+            shares += shares_in_box(box, label.get("keypoints"))
     if others:
         text = ", ".join(f"{count:,} of {name}" for name, count in others.items())
         _LOG.warning("%s: left out annotations that are not hands: %s", path, text)
     check_pixels(sized, str(path))
-    if len(shares) >= LEAST and np.median(shares) < LEAST_SHARE:
+    if contradict(shares):
         raise HandsError(
             f"{path}: {np.median(shares):.0%} of the keypoints lie in the boxes of their hands (median of "
             f'{len(shares)}), so "bbox" is not {FORM}'
@@ -163,16 +161,6 @@ def _check_form(label: dict[str, Any], where: str) -> None:
     for key in _FORM_KEYS:
         if (form := label.get(key)) is not None and form not in _FORMS:
             raise HandsError(f'{where} has "{key}": {form!r}; it must be {FORM} (xywh)')
-
-
-def _share_of_joints(box: Box, keypoints: Any) -> list[float]:
-    """Return a list of the share of labelled keypoints in a box with a rim; it is empty without any."""
-    if not isinstance(keypoints, list) or not keypoints or len(keypoints) % 3:
-        return []
-    u, v, flags = keypoints_of(keypoints).reshape(-1, 3).T
-    x, y, width, height = box
-    within = (np.abs(u - x - width / 2) < RIM * width) & (np.abs(v - y - height / 2) < RIM * height)
-    return [float(within[flags > 0].mean())] if (flags > 0).any() else []
 
 
 def _of_whole_body(label: dict[str, Any], where: str, size_px: tuple[int, int] | None) -> list[BoxLabel]:

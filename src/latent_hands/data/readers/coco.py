@@ -5,8 +5,9 @@ flag). `ROOT/{training,evaluation}/FILE_NAME` are the images. The names of CVAT 
 `annotations/person_keypoints_SPLIT.json` and `images/SPLIT/FILE_NAME`. `coco_hands` has which annotations are
 hands. The "width" and "height" of an image must be those of the file.
 
-A joint with a flag of 0 or less is not labelled. A flag above 0 counts as visible: tools write 1, 2 or a
-score. In a set that `latent-hands export` wrote, 1 is hidden and 2 visible.
+A joint with a flag of 0 or less is not labelled, and neither is one without a place (`doubtful`). A flag
+above 0 counts as visible: tools write 1, 2 or a score. In a set that `latent-hands export` wrote, 1 is hidden
+and 2 visible.
 
 Beyond COCO, an annotation may have the keys that `latent-hands export` writes: "side"; "xyz_mm" (21, 3) in
 the keypoints' order; "K" (3, 3); "convention", the joint convention; "palm_mm" (3) if the palm is labelled
@@ -23,13 +24,15 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Float32
 
 from latent_hands.data.formats.coco_images import CocoImage, images_by_id
 from latent_hands.data.formats.coco_keypoints import keypoints_of
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.formats.numerals import array_of, number_of
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS, annotations_of_hands
+from latent_hands.data.readers.coco_joints import VISIBLE, announce_joints, check_boxes
+from latent_hands.data.readers.doubtful import announce_doubles, nowhere
 from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.outside import hide_outside
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
@@ -38,8 +41,8 @@ from latent_hands.errors import BROKEN, AbsentError, HandsError
 from latent_hands.hand.conventions import read_recorded
 from latent_hands.hand.skeleton import WRIST, reorder
 
-HIDDEN, VISIBLE = 1, 2
-"""Flags of labelled joints in an exported set. A flag of 0 or less means "not labelled" in every set."""
+HIDDEN = 1
+"""The flag of hidden joints in an exported set. A flag of 0 or less means "not labelled" in every set."""
 SHARES = 3.0
 """Keypoints that are all smaller are not pixels but shares of the image, which may reach beyond it."""
 _LOG = logging.getLogger(__name__)
@@ -52,11 +55,13 @@ def read_coco(
 
     A joint that is not labelled in 2D counts as invisible. It is placed where the camera projects its 3D
     label; without a 3D label it stays unlabelled (`Sample.labelled`). A joint outside the image counts as
-    invisible, too. Warnings count what is left out, these joints, and flags that are neither 0 nor 2.
+    invisible, too. Warnings count what is left out, these joints, joints without a place (`nowhere`), flags
+    that are neither 0 nor 2, and hands that seem to be labelled twice.
 
     Raises HandsError if the split is unknown, the label file is missing or broken, images have the same id,
-    or no category has the keypoints of hands. `on_broken` receives the errors of missing images, of broken
-    labels, of keypoints that are not pixels, and of hands with fewer than `LEAST_JOINTS` labelled joints.
+    no category has the keypoints of hands, or most keypoints lie outside of the "bbox" of their hands.
+    `on_broken` receives the errors of missing images, of broken labels, of keypoints that are not pixels, and
+    of hands with fewer than `LEAST_JOINTS` labelled joints.
     """
     check_split(split)
     path = _existing(Path(root) / "annotations", f"{split}.json", f"person_keypoints_{split}.json")
@@ -71,8 +76,8 @@ def read_coco(
         names = hand_names(list(entries.values()), annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
         exported = read_record(Path(root), "coco") is not None
-        if not exported:
-            _warn_of_flags([label for _, label in items], path)
+        labels = [label for _, label in items]
+        announce_joints(labels, path, exported)
 
     def read(item: tuple[str, Any]) -> Sample:
         name, label = item
@@ -84,7 +89,11 @@ def read_coco(
                 )
             return _sample(name, images[label["image_id"]], label, exported)
 
-    return _all_weighted(hide_outside(list(read_each(read, items, on_broken)), path))
+    samples = hide_outside(list(read_each(read, items, on_broken)), path)
+    if not exported:
+        check_boxes(labels, path)
+    announce_doubles(samples, path)
+    return _all_weighted(samples)
 
 
 def _all_weighted(samples: list[Sample]) -> list[Sample]:
@@ -128,30 +137,6 @@ def hand_names(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) 
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
     return names
-
-
-def _warn_of_flags(annotations: list[dict[str, Any]], path: Path) -> None:
-    """Announce flags whose meaning is guessed. Labels that are not numbers are left to `_sample`."""
-    flags = np.array(
-        [
-            flag
-            for label in annotations
-            if isinstance(keypoints := label.get("keypoints"), list)
-            for flag in keypoints[2::3]
-            if isinstance(flag, int | float)
-        ]
-    )
-    guessed = flags[(flags > 0) & (flags != VISIBLE)]
-    if len(guessed):
-        _LOG.warning(
-            "%s: %d of %d visibility flags are neither 0 nor 2, but %s; flags above 0 count as visible",
-            *(path, len(guessed), len(flags), _span(guessed)),
-        )
-
-
-def _span(numbers: Shaped[np.ndarray, " n"]) -> str:
-    """Return "1", or "0.05 to 1" for numbers that differ."""
-    return " to ".join(f"{number:g}" for number in np.unique([numbers.min(), numbers.max()]))
 
 
 def _sample(name: str, image: CocoImage, label: dict[str, Any], exported: bool) -> Sample:
@@ -213,8 +198,8 @@ def _keypoints(label: dict[str, Any], where: str) -> Float32[np.ndarray, "21 3"]
     keypoints = keypoints_of(label["keypoints"]).astype(np.float32)
     if keypoints.size == 63:
         keypoints = keypoints.reshape(21, 3)
-        unlabelled = keypoints[:, 2] <= 0
-        keypoints[unlabelled, :2] = 0
+        keypoints[nowhere(keypoints[:, :2], keypoints[:, 2] > 0), 2] = 0
+        keypoints[keypoints[:, 2] <= 0, :2] = 0
     return _finite(keypoints, "keypoints", (21, 3), where)
 
 

@@ -15,6 +15,8 @@ from latent_hands.data.formats.csv_file import Row, load_csv
 from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.readers.coco import check_pixels, hand_names
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS
+from latent_hands.data.readers.doubtful import announce_doubles, nowhere
+from latent_hands.data.readers.outside import hide_outside
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample
 from latent_hands.errors import AbsentError, HandsError
@@ -27,9 +29,12 @@ def read_table(
 ) -> list[Sample]:
     """Read the hands of a split, in their order. Lines without any joint are left out.
 
+    A joint outside the image counts as invisible. Warnings count these joints, and hands that seem to be
+    labelled twice.
+
     Raises HandsError if the split is unknown, or the table is missing, no CSV file, or lacks the columns.
     `on_broken` receives the errors of lines: a missing image, cells that are not numbers of pixels, an
-    unknown side, and fewer than `LEAST_JOINTS` labelled joints.
+    unknown side, joints without a place (`nowhere`), and fewer than `LEAST_JOINTS` labelled joints.
     """
     check_split(split)
     path = Path(root) / f"{split}.csv"
@@ -44,7 +49,9 @@ def read_table(
         name, (line, row) = item
         return _sample(name, row, Path(root), root_joint, f"{path}, line {line}")
 
-    return list(read_each(read, items, on_broken))
+    samples = hide_outside(list(read_each(read, items, on_broken)), path)
+    announce_doubles(samples, path)
+    return samples
 
 
 def _rows(path: Path) -> tuple[list[tuple[int, Row]], str]:
@@ -89,6 +96,11 @@ def _sample(name: str, row: Row, root: Path, root_joint: str, where: str) -> Sam
         raise HandsError(
             f"{where} has {labelled.sum()} joints with both u and v; a crop needs {LEAST_JOINTS} or more, "
             "and both numbers of a joint or none"
+        )
+    if (unplaced := nowhere(uv_px, labelled)).any():
+        raise HandsError(
+            f"{where} has {unplaced.sum()} joints at (0, 0), at (-1, -1) or where others are; leave the "
+            "cells of unknown joints empty"
         )
     check_pixels(uv_px[labelled], f"the joints of {where}")
     uv_px = np.where(labelled[:, None], uv_px, uv_px[labelled].mean(axis=0))
