@@ -35,7 +35,7 @@ def follow(
     if "uv" not in graph.vae.writes:
         raise HandsError(
             "this model does not measure where joints are in the image, which following needs: use a model "
-            'with a decoder of "uv", such as one of the experiment placement'
+            'with a decoder of "uv", such as the shipped "estimation"'
         )
     follower = Follower(graph, detector, settings)
     steps = (follower.step(image, time) for image, time in _in_order(_timed(frames, seconds), fps))
