@@ -93,6 +93,12 @@ def test_wrong_options_are_refused(model, image, options, message):
         model.find(image, **options)
 
 
+@pytest.mark.parametrize("box", [BOX, np.array(BOX)])
+def test_a_box_that_is_not_in_a_list_is_refused(model, image, box, as_users_run):
+    with pytest.raises(HandsError, match=r"list of boxes, such as \[\(x, y, width, height\)\]"):
+        model.find(image, boxes=box)
+
+
 def test_the_palm_is_where_pose_and_joints_of_the_image_agree(model, image):
     K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
     palm_mm, rng = np.array([30.0, -20, 500], np.float32), np.random.default_rng(0)

@@ -109,8 +109,8 @@ def print_problems(heading: str, problems: Sequence["Problem"]) -> None:
 
 def conclusion(report: "Report") -> str:
     """Return the result in one sentence."""
-    if report.problems:
-        return f"{len(report.problems)} problems"
+    if number := len(report.problems):
+        return f"{number} problem{'s' if number > 1 else ''}"
     if not any(count["labelled"] for count in report.counts.values()):
         return "no broken files; the set has no 3D labels to check"
     return "no problems"

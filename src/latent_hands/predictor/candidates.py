@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -57,8 +58,13 @@ def given_candidates(
 ) -> list[Candidate]:
     """Return the hands in given boxes; `handedness` is that of all, one for each, or None.
 
-    Raises HandsError for a box that is not in the image, an unknown side, and another number of sides.
+    Raises HandsError for one box that is not in a list, for a box that is not in the image, for an unknown
+    side, and for another number of sides.
     """
+    if any(isinstance(box, Real) for box in boxes):
+        raise HandsError(
+            f"boxes is {list(boxes)}, but must be a list of boxes, such as [(x, y, width, height)]"
+        )
     sides = [handedness] * len(boxes) if handedness is None or isinstance(handedness, str) else handedness
     if len(sides) != len(boxes):
         raise HandsError(f"there are {len(boxes)} boxes and {len(sides)} sides: give one side for each box")
