@@ -22,6 +22,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--also", nargs="*", default=[], help="other factors whose outputs learn")
     parser.add_argument("--backbone", type=float, default=0.0, help="its share of the learning rate")
+    parser.add_argument("--crop-px", type=int, help="side of the crops; that of RUN by default")
+    parser.add_argument("--window-px", type=int, help="side of the windows that crops are cut from")
     parser.add_argument("--without-hands", type=Path, help="squares without a hand, for presence")
     for name in ("hands", "scenes", "photographs"):
         parser.add_argument(f"--{name}", nargs="*", default=[], help="sets, as for train_estimation.py")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     run, experiment = load_run(chosen.start)
+    sizes = {"crop_px": chosen.crop_px, "window_px": chosen.window_px}
+    given = {name: px for name, px in sizes.items() if px is not None}
+    experiment = replace(experiment, data=replace(experiment.data, **given))
     if NAME in experiment.latent:
         vae = run.requires_grad_(False).eval()
     else:
