@@ -113,7 +113,7 @@ def main() -> None:
         user.slide(0)
         user.slide(MOST_SHOWN)
         user.press("1")
-        user.after(user.tab.get_by_role("tab", name="Photograph").click)
+        user.after(user.tab.get_by_role("tab", name="Photo").click)
         upload = user.tab.locator("input[type=file]").first
         user.after(lambda: upload.set_input_files(options.photograph))
         user.press("2")

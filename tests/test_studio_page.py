@@ -37,7 +37,7 @@ def test_a_user_drags_slides_uploads_swaps_and_undoes(browser, studio, tmp_path)
     user.changes_image(lambda: user.press("Control+z"))
     assert session.steps == (steps - 1, 1)
 
-    user.tab.get_by_role("tab", name="Photograph").click()
+    user.tab.get_by_role("tab", name="Photo").click()
     file = tmp_path / "photo.png"
     file.write_bytes(encode_png(noise_image()))
     upload = user.tab.locator("input[type=file]").first
@@ -110,7 +110,7 @@ def test_uploads_are_limited_and_pages_have_states_of_their_own(browser, studio,
     first.changes_image(lambda: first.press("n"))
     assert second.session.state is before
 
-    first.tab.get_by_role("tab", name="Photograph").click()
+    first.tab.get_by_role("tab", name="Photo").click()
     upload = first.tab.locator("input[type=file]").first
     large, wide = tmp_path / "large.png", tmp_path / "wide.png"
     large.write_bytes(encode_png(noise_image()))

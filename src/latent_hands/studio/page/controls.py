@@ -40,7 +40,7 @@ class Controls:
         tabs = self._gui.add_tab_group()
         with tabs.add_tab("Hand", "hand-stop"):
             self._build_hand(runs, run)
-        with tabs.add_tab("Photograph", "photo"):
+        with tabs.add_tab("Photo", "photo"):
             self._build_photograph()
         if page.shared.data is not None:
             with tabs.add_tab("Data", "database"):
