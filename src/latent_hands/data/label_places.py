@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from latent_hands.data.camera_factor import camera_factor, misfit
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
+from latent_hands.hand.focal import LEAST_FOCAL
 from latent_hands.hand.listing import shorter_fingers, shorter_listing
 
 SizePx = tuple[int, int]
@@ -29,8 +30,6 @@ _DOUBTFUL = (1.06, 1.03)
 """Smaller factors of the principal points are those of real cameras: STB has 1.00 and 1.04."""
 PERCENT, CHANCE = 100.0, 1e-4
 """Hands in pixels would all lie in so small a corner of their images with less than this chance."""
-LEAST_FOCAL = 1 / 6
-"""The smallest focal length, in longer sides of the image. Focal lengths in millimetres are shorter."""
 _LOG = logging.getLogger(__name__)
 
 

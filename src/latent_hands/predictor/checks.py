@@ -16,6 +16,7 @@ from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.focal import LEAST_FOCAL, MOST_FOCAL
 from latent_hands.hand.skeleton import BONE_RANGE_MM
 from latent_hands.shapes import Float32, Float64, UInt8
 
@@ -38,9 +39,6 @@ class Opened:
 
 ImageSource = str | Path | Image.Image | np.ndarray | Opened
 """An image: a file, a Pillow image, or a uint8 array (height, width, 3); or one of these, opened."""
-LEAST_FOCAL, MOST_FOCAL = 1 / 6, 1000.0
-"""Limits of the focal length, in longer sides of the image: a field of view of 143 degrees, and a small part
-of an image of a telescope. Focal lengths in millimetres are shorter."""
 UNUSUAL_RATIO, UNUSUAL_SKEW = 1.25, 0.1
 """Cameras with a larger ratio of fx and fy, or a larger skew in focal lengths, are rare."""
 SAME_RATIO, OTHER_RATIO, FAR_OUT = 1.05, 1.3, 1.0

@@ -1,4 +1,4 @@
-"""What the keypoints of a COCO file show to be guessed or wrong, before its hands are read."""
+"""Checks of the keypoints of a COCO file before its hands are read: guesses are announced, faults refused."""
 
 import logging
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,5 @@
+"""Limits of focal lengths, for cameras that are given and for those of labels."""
+
+LEAST_FOCAL, MOST_FOCAL = 1 / 6, 1000.0
+"""Limits of the focal length, in longer sides of the image: a field of view of 143 degrees, and a small part
+of an image of a telescope. Focal lengths in millimetres are shorter."""
