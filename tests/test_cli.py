@@ -51,13 +51,26 @@ def test_images_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Pat
     assert main(["estimate", str(runs / "estimation"), a, *box, "--out", str(tmp_path)]) == 0
     out = tmp_path / "new" / "image.png"
     assert (
-        main(["synthesise", run, "--pose", str(tmp_path / "a.json"), "--content", b, "--out", str(out)]) == 0
+        main(
+            [
+                "synthesise",
+                run,
+                "--pose",
+                str(tmp_path / "a.json"),
+                "--content",
+                b,
+                "--cropped",
+                "--out",
+                str(out),
+            ]
+        )
+        == 0
     )
     assert read_rgb(out).shape == (PX, PX, 3)
     grid = tmp_path / "grid.png"
-    assert main(["transfer", run, "--poses", a, b, "--contents", b, "--out", str(grid)]) == 0
+    assert main(["transfer", run, "--poses", a, b, "--contents", b, "--cropped", "--out", str(grid)]) == 0
     assert read_rgb(grid).shape[0] > 3 * 160
-    walk = ["walk", run, "--factor", "pose", "--start", a, "--end", b, "--steps", "3"]
+    walk = ["walk", run, "--factor", "pose", "--start", a, "--end", b, "--steps", "3", "--cropped"]
     assert main([*walk, "--out", str(tmp_path / "w")]) == 0
     assert {path.name for path in tmp_path.glob("w.*")} == {"w.png", "w.gif"}
 
@@ -108,7 +121,8 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     assert "lies outside the image" in fails(capsys, "estimate", run, a, "--box", "900,2,3,4")
     assert "bone_mm is -1" in fails(capsys, "estimate", run, a, "--bone-mm", "-1")
     assert "no decoder writes rgb" in fails(capsys, "synthesise", run, "--pose", a, "--content", a)
-    assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", "--start", a, "--end", a)
+    ends = ["--start", a, "--end", a, "--cropped"]
+    assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", *ends)
     rdh, rhd = (["--data", name, "--root", tmp_path] for name in ("rdh", "rhd"))
     assert 'did you mean "rhd"' in fails(capsys, "prepare", tmp_path / "store", *rdh)
     assert 'did you mean "rhd"' in fails(capsys, "export", tmp_path / "out", *rdh, "--layout", "coco")

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from found_hands import Found, detection
 from painted_hands import painted_hand
-from PIL import Image, ImageColor
+from PIL import ImageColor
 from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
 
 from latent_hands import draw, synthesis
@@ -191,21 +190,13 @@ def test_contents_are_taken_from_tags_where_set_and_run_know_them(tmp_path, mode
 
 
 @pytest.mark.parametrize("crop", ["box", "scene"])
-def test_a_sample_is_cropped_as_the_model_was_trained(tmp_path, crop):
+def test_a_sample_is_cropped_as_the_model_was_trained(tmp_path, model: Model, crop):
     sample = replace(painted_hand(tmp_path, "0"), tag=tmp_path / "0.png", scene_box=(120.0, 90.0, 77.0))
     for reads in ("rgb", "tag"):
-        photo = Sources([sample], "left", crop, reads).content("0")
+        experiment = replace(model.experiment, data=replace(model.experiment.data, crop=crop))
+        photo = Sources(Model(model.vae, experiment, model.device), [sample], reads).content("0")
         assert isinstance(photo, Photo)
         assert (photo.side_px == 77.0) == (crop == "scene")
-
-
-@pytest.mark.parametrize(("side_px", "small"), [(12.0, True), (40.0, False)])
-def test_an_image_whose_hand_is_small_is_announced(tmp_path, caplog, side_px, small):
-    model, file = tiny_model(SYNTHESIS), tmp_path / "photo.png"
-    model.detector = Found(detection((5.0, 5.0, side_px, 10.0)), detection((0.0, 0.0, 8.0, 8.0)))
-    Image.fromarray(noise_image(60, 80)).save(file)
-    Sources([], "left", "box", "rgb", model).content(str(file))
-    assert (f"{file} is read as the crop of a hand" in caplog.text) == small
 
 
 def test_combine_pairs_row_by_row():

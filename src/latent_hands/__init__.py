@@ -67,7 +67,7 @@ Synthesise
 ----------
 Another model generates images of left hands: the pose from one source, the content (scene) from another. A
 source is an image, a sample, a hand, or an array of joints (21, 3). An image is read as the crop of a left
-hand: for other images give `lh.Photo.open(image, hand.handedness, hand.crop_px)`.
+hand: for a photograph give `synthesis.photo_of(image, hand)`, with a hand that `estimation` found in it.
 
 >>> synthesis = lh.load("synthesis")
 >>> image = synthesis.synthesise(pose=hand, content=samples[4])

@@ -54,7 +54,9 @@ Shard = Annotated[
     unset("all portions", "I/N", "Process portion I of N, counted from 1 (docs/many_machines.md)."),
 ]
 
-Handedness = Annotated[Literal["left", "right"], arg(help="The side of the hands in image files.")]
+Cropped = Annotated[
+    bool, arg(help="Image files are crops of one hand: read them as they are, without a search for the hand.")
+]
 OptionalHandedness = Annotated[
     str | None,
     unset("the model decides", "{left,right}", "The side of all hands in the images."),

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from latent_hands.data import OnBroken, Sample, list_images, open_data
@@ -11,11 +12,11 @@ from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
 from latent_hands.files import check_folder
 from latent_hands.hand.boxes import Box
+from latent_hands.hand.handedness import check_handedness
 from latent_hands.predictions import name_files, read_json
 from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
 
-LEAST_SHARE = 0.2
-"""The least side of a hand's box over that of its crop. The smallest of 3,600 rendered hands has 0.23."""
+_LOG = logging.getLogger(__name__)
 
 
 def parse_box(text: str) -> Box:
@@ -76,59 +77,83 @@ class Sources:
     """The sources of poses and contents of a command that makes images.
 
     Args:
+        model: the model that makes the images.
         samples: selected samples of a data set.
-        handedness: the hand that image files show.
-        crop: the crop of the model.
         content_reads: "rgb" if contents are images of hands, "tag" if they are content tags.
-        model: the model whose detector examines image files; None does not examine them.
+        handedness: the side of the hands in image files; None if it is not known.
+        cropped: whether an image file is the crop of one hand already, so that no hand is searched in it.
     """
 
+    model: Model
     samples: Sequence[Sample]
-    handedness: str
-    crop: str
     content_reads: ContentReads
-    model: Model | None = None
+    handedness: str | None = None
+    cropped: bool = False
+    _found: dict[str, Hand] = field(default_factory=dict, init=False)
 
     def pose(self, text: str) -> Photo | Hand:
-        """Return the source of a pose: a sample, an image file, or the JSON of a hand.
+        """Return the source of a pose: a sample, the hand in an image file, or the JSON of a hand.
 
-        Raises HandsError if it cannot be read.
+        The hand of a file is estimated by the model `estimation`.
+        Raises HandsError for a file that cannot be read, and without exactly one hand in a JSON file.
         """
-        sample = find_sample(text, self.samples)
-        return photo_of(sample, self.crop) if sample else self._file(text)
+        if self.cropped or find_sample(text, self.samples) or text.endswith(".json"):
+            return self.image(text)
+        return self._hand(text)
+
+    def image(self, text: str) -> Photo | Hand:
+        """Return the source of all factors: a sample, the crop of the hand in an image file, or a JSON file.
+
+        Raises HandsError as `pose` does.
+        """
+        if sample := find_sample(text, self.samples):
+            return photo_of(sample, self.model.experiment.data.crop)
+        if text.endswith(".json"):
+            return _only_hand(text)
+        if self.cropped:
+            return Photo.open(text, self.handedness or "left")
+        return self.model.photo_of(text, self._hand(text))
 
     def content(self, text: str) -> Photo | Hand:
-        """Return the source of a content, as `pose` does; of a sample its tag image if the run reads tags."""
+        """Return the source of a content, as `image` does; of a sample the tag if the run reads tags."""
         sample = find_sample(text, self.samples)
         if sample and sample.tag is not None and self.content_reads == "tag":
-            return tag_of(sample, self.crop)
-        return self.pose(text)
+            return tag_of(sample, self.model.experiment.data.crop)
+        return self.image(text)
 
-    def _file(self, text: str) -> Photo | Hand:
-        if not text.endswith(".json"):
-            photo = Photo.open(text, self.handedness)
-            if self.model is not None:
-                warn_of_small_hand(photo, text, self.model)
-            return photo
-        hands = read_json(text)
-        if len(hands) != 1:
-            raise HandsError(f"{text} has {len(hands)} hands; give the JSON of one hand")
-        return hands[0]
+    def _hand(self, file: str) -> Hand:
+        if file not in self._found:
+            self._found[file] = _found_hand(self._estimator, file, self.handedness)
+        return self._found[file]
+
+    @cached_property
+    def _estimator(self) -> Model:
+        return Model.load("estimation", self.model.device)
 
 
-def warn_of_small_hand(photo: Photo, file: str, model: Model) -> None:
-    """Log that an image is not the crop of a hand, if the hand with the highest score is small in it."""
-    found = model.detector.detect(photo.rgb)
-    if not found:
-        return
-    share = max(found[0].box_px[2:]) / photo.side_px
-    if share < LEAST_SHARE:
-        logging.getLogger(__name__).warning(
-            "%s is read as the crop of a hand, but its hand covers only %.0f %% of its side: crop the image "
-            "to the hand",
-            file,
-            100 * share,
+def _only_hand(file: str) -> Hand:
+    """Return the hand of a JSON file. Raises HandsError unless it has exactly one."""
+    hands = read_json(file)
+    if len(hands) != 1:
+        raise HandsError(f"{file} has {len(hands)} hands; give the JSON of one hand")
+    return hands[0]
+
+
+def _found_hand(estimator: Model, file: str, handedness: str | None) -> Hand:
+    """Return the hand of an image file with the highest score. Raises HandsError if there is no hand."""
+    hands = estimator.find(file, handedness=handedness)
+    if not hands:
+        raise HandsError(
+            f"no hand was found in {file}; give an image of a hand. --cropped takes image files as crops of "
+            "one hand, without a search"
         )
+    if len(hands) > 1:
+        x, y, width, height = (round(number) for number in hands[0].box_px)
+        _LOG.warning(
+            "%s has %d hands; the %s one at %d,%d,%d,%d is used. For another one, crop the image to it",
+            *(file, len(hands), hands[0].handedness, x, y, width, height),
+        )
+    return hands[0]
 
 
 def choose_content_reads(content_reads: str | None, samples: Sequence[Sample], model: Model) -> ContentReads:
@@ -141,19 +166,22 @@ def choose_content_reads(content_reads: str | None, samples: Sequence[Sample], m
 
 def open_sources(
     model: Model,
-    handedness: str,
     texts: Sequence[str],
     samples: Sequence[Sample],
     outputs: Iterable[Path],
+    *,
     content_reads: str | None = None,
+    handedness: str | None = None,
+    cropped: bool = False,
 ) -> Sources:
     """Return the sources of a command, which reads `texts` and `samples` and writes `outputs`.
 
-    Raises HandsError if an output would overwrite an input.
+    Raises HandsError if an output would overwrite an input, and for an unknown handedness.
     """
     check_outputs(texts, samples, outputs)
     reads = choose_content_reads(content_reads, samples, model)
-    return Sources(samples, handedness, model.experiment.data.crop, reads, model)
+    side = None if handedness is None else check_handedness(handedness)
+    return Sources(model, samples, reads, side, cropped)
 
 
 def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:

@@ -5,14 +5,23 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import ContentReads, Handedness, OptionalData, OptionalRoot, Run, Split
+from latent_hands.cli.options import (
+    ContentReads,
+    Cropped,
+    OptionalData,
+    OptionalHandedness,
+    OptionalRoot,
+    Run,
+    Split,
+)
 
 
 def synthesise(
     run: Run,
     pose: Annotated[str, arg(metavar="A")],
     content: Annotated[str, arg(metavar="B")],
-    handedness: Handedness = "left",
+    handedness: OptionalHandedness = None,
+    cropped: Cropped = False,
     out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/image.png"),
     data: OptionalData = None,
     root: OptionalRoot = None,
@@ -27,16 +36,13 @@ def synthesise(
 
     Output: the image, a file.
 
-    `latent-hands estimate` reads the pose of a photograph more reliably than a synthesis model: give the JSON
-    of its hand as --pose. A run without a decoder of images is an error.
-
-    An image is read as the crop of one hand: crop photographs to the hand first. For right hands, give
-    --handedness right.
+    The model `estimation` finds the hand of an image file, and estimates the pose of A. The generated hand is
+    a left one. A run without a decoder of images is an error.
 
     Args:
-        pose: An image of a hand, the JSON of a hand that `latent-hands estimate` wrote, or with --data the
-            number or the name of an image.
-        content: An image of a hand, or with --data the number or name of an image.
+        pose: A photograph of a hand, the JSON of a hand that `latent-hands estimate` wrote, or with --data
+            the number or the name of an image.
+        content: A photograph of a hand, or with --data the number or name of an image.
         out: The image to write.
     """
     from latent_hands import draw
@@ -44,8 +50,17 @@ def synthesise(
     from latent_hands.predictor import Model
 
     model, texts = Model.load(run), [pose, content]
+    model.factors_of("rgb")
     samples = samples_of(data, root, split, texts)
-    sources = open_sources(model, handedness, texts, samples, [out], content_reads)
+    sources = open_sources(
+        model,
+        texts,
+        samples,
+        [out],
+        content_reads=content_reads,
+        handedness=handedness,
+        cropped=cropped,
+    )
     image = model.synthesise(sources.pose(pose), sources.content(content), sources.content_reads)
     draw.save_image(image, out)
     print(out)

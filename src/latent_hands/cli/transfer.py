@@ -5,14 +5,24 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import ContentReads, Handedness, OptionalData, OptionalRoot, Run, Split, unset
+from latent_hands.cli.options import (
+    ContentReads,
+    Cropped,
+    OptionalData,
+    OptionalHandedness,
+    OptionalRoot,
+    Run,
+    Split,
+    unset,
+)
 
 
 def transfer(
     run: Run,
     poses: Annotated[tuple[str, ...], unset("4 images of --data", "A ...")] = (),
     contents: Annotated[tuple[str, ...], unset("5 images of --data", "B ...")] = (),
-    handedness: Handedness = "left",
+    handedness: OptionalHandedness = None,
+    cropped: Cropped = False,
     out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/transfer.png"),
     data: OptionalData = None,
     root: OptionalRoot = None,
@@ -28,15 +38,12 @@ def transfer(
     Output: one image. The first column gives the poses, the second shows them as 3D skeletons, and the first
     row gives the scenes.
 
-    `latent-hands estimate` reads the poses of photographs more reliably than a synthesis model: give the JSON
-    of its hands as --poses. A run without a decoder of images is an error.
-
-    An image is read as the crop of one hand: crop photographs to the hand first. For right hands, give
-    --handedness right.
+    The model `estimation` finds the hands of image files, and estimates the poses of the rows. Generated
+    hands are left ones. A run without a decoder of images is an error.
 
     Args:
-        poses: Rows: images, JSON of hands, or with --data numbers or names of images.
-        contents: Columns: images, or with --data numbers or names of images.
+        poses: Rows: photographs of hands, JSON of hands, or with --data numbers or names of images.
+        contents: Columns: photographs of hands, or with --data numbers or names of images.
         out: The image to write.
     """
     from latent_hands import draw
@@ -45,9 +52,19 @@ def transfer(
     from latent_hands.studies.gallery import transfer_grid
 
     model, texts = Model.load(run), [*poses, *contents]
+    model.factors_of("rgb")
     samples = samples_of(data, root, split, texts if poses and contents else [])
-    sources = open_sources(model, handedness, texts, samples, [out], content_reads)
-    rows = [sources.pose(text) for text in poses or evenly_spaced(samples, 4, 1)]
+    sources = open_sources(
+        model,
+        texts,
+        samples,
+        [out],
+        content_reads=content_reads,
+        handedness=handedness,
+        cropped=cropped,
+    )
+    chosen = poses or evenly_spaced(samples, 4, 1)
+    rows, shown = map(sources.pose, chosen), map(sources.image, chosen)
     columns = [sources.content(text) for text in contents or evenly_spaced(samples, 5)]
-    draw.save_image(transfer_grid(model, rows, columns, sources.content_reads), out)
+    draw.save_image(transfer_grid(model, [*rows], columns, sources.content_reads, [*shown]), out)
     print(out)

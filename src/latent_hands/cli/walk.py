@@ -6,7 +6,15 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import Handedness, OptionalData, OptionalRoot, Run, Split, unset
+from latent_hands.cli.options import (
+    Cropped,
+    OptionalData,
+    OptionalHandedness,
+    OptionalRoot,
+    Run,
+    Split,
+    unset,
+)
 from latent_hands.errors import HandsError
 
 
@@ -17,7 +25,8 @@ def walk(
     factor: Annotated[str | None, unset("none, with --rotate", "F")] = None,
     rotate: bool = False,
     steps: Annotated[int, arg(metavar="N")] = 8,
-    handedness: Handedness = "left",
+    handedness: OptionalHandedness = None,
+    cropped: Cropped = False,
     out: Annotated[Path, arg(metavar="PATH")] = Path("runs/synthesis/walk"),
     data: OptionalData = None,
     root: OptionalRoot = None,
@@ -35,13 +44,13 @@ def walk(
     A factor changes on a straight line in the latent. With --rotate, the hand of A rotates to the viewpoint
     of B in equal angular steps, and each viewpoint is encoded. Its canonical pose does not change.
 
-    The shipped models learned mostly from rendered images, so they only approximate photographs. An image is
-    read as the crop of one hand: crop photographs to the hand first. For right hands, give
-    --handedness right. An unknown factor is an error that names the factors of the run.
+    The model `estimation` finds the hand of an image file. The shipped models learned mostly from rendered
+    images, so they only approximate photographs. An unknown factor is an error that names the factors of
+    the run.
 
     Args:
-        start: An image of a hand, or with --data the number or name of an image.
-        end: An image of a hand, or with --data the number or name of an image; with --rotate also the
+        start: A photograph of a hand, or with --data the number or name of an image.
+        end: A photograph of a hand, or with --data the number or name of an image; with --rotate also the
             JSON of a hand.
         factor: A factor of the run, or `pose`, or `content`.
         rotate: Rotate the hand of A to the viewpoint of B, instead of --factor.
@@ -60,8 +69,8 @@ def walk(
     model, texts = Model.load(run), [start, end]
     samples = samples_of(data, root, split, texts)
     png, gif = (out.with_suffix(f".{ending}") for ending in ("png", "gif"))
-    sources = open_sources(model, handedness, texts, samples, [png, gif])
-    first, last = map(sources.pose, texts)
+    sources = open_sources(model, texts, samples, [png, gif], handedness=handedness, cropped=cropped)
+    first, last = sources.image(start), (sources.pose if rotate else sources.image)(end)
     moved = partial(model.walk, factor) if factor is not None else model.rotate
     draw.save_image(walk_row(moved(first, last, steps), first, last), png)
     draw.save_gif(walk_frames(moved(first, last, 2 * steps)), gif)

@@ -8,14 +8,14 @@ from latent_hands import synthesis
 from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
-from latent_hands.predictor.checks import Rgb
+from latent_hands.predictor.checks import ImageSource, Rgb
 from latent_hands.predictor.decoded import Synthesis, Walk
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.hand_factors import with_canonical
 from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading
-from latent_hands.predictor.sources import ContentReads, Source
+from latent_hands.predictor.sources import ContentReads, Source, photo_around
 from latent_hands.predictor.trained_graph import TrainedGraph
 from latent_hands.predictor.viewpoints import rotated, viewed
 
@@ -26,9 +26,21 @@ class Recombination(TrainedGraph):
     `synthesise` and `transfer` decode images of poses in scenes, `swap` exchanges factors of two sources,
     `walk` and `rotate` lead from one source to another.
 
-    An image is read as the crop of a left hand: no hand is searched in it. For a hand in a larger image, or a
-    right hand, give `lh.Photo.open(image, hand.handedness, hand.crop_px)` with a hand of `Model.find`.
+    An image is read as the crop of a left hand: no hand is searched in it. For a photograph, give
+    `photo_of(image, hand)` with one of its hands, as `find` of the model `estimation` returns them.
     """
+
+    def photo_of(self, image: ImageSource, hand: Hand) -> Photo:
+        """Return one hand of an image as a source: its side, and the crop that this model was trained for.
+
+        Args:
+            image: the image in which the hand was found.
+            hand: one of its hands.
+
+        >>> synthesis.photo_of("docs/pictures/hand.png", hand).handedness
+        'left'
+        """
+        return photo_around(image, hand, self.experiment.data.crop)
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
@@ -36,7 +48,7 @@ class Recombination(TrainedGraph):
         Args:
             pose: an image of a hand, a sample, a hand, or joints (21, 3).
             content: an image of a hand, a tag image of a scene, or a sample. An image must be the crop of
-                a left hand, or a `Photo` with the box and the side of the hand (`Photo.open`).
+                a left hand, or a `Photo` (`photo_of`, `Photo.open`).
             content_reads: "rgb" if `content` is an image of a hand, "tag" if it is a tag image. A sample has
                 both.
 

@@ -8,8 +8,11 @@ import torch
 from latent_hands.configuration import Data
 from latent_hands.data.sample import Sample
 from latent_hands.hand import geometry
+from latent_hands.hand.camera import SCENE_BONES
+from latent_hands.hand.conventions import FRAMING
+from latent_hands.hand.skeleton import PALM
 from latent_hands.paper.modality import Batch
-from latent_hands.predictor.checks import ImageSource
+from latent_hands.predictor.checks import ImageSource, pixels_of
 from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.photo import Photo, photo_of, tag_of
@@ -45,3 +48,19 @@ def as_photo(source: Photo | Sample | ImageSource, reads: str = "rgb", crop: str
     if isinstance(source, Sample):
         return tag_of(source, crop) if reads == "tag" else photo_of(source, crop)
     return source if isinstance(source, Photo) else Photo.open(source)
+
+
+def photo_around(image: ImageSource, hand: Hand, crop: str) -> Photo:
+    """Return the photo of a hand that was found in an image, with the crop that a model was trained for.
+
+    The square around its palm if `crop` is "scene", and the one that the hand was read in otherwise.
+    """
+    rgb = pixels_of(image)
+    if crop != "scene":
+        return Photo(rgb, hand.handedness, hand.crop_px, hand.K)
+    framed = in_convention(hand, FRAMING)
+    pose, uv_px = (torch.from_numpy(each).float() for each in (framed.pose, framed.uv_px))
+    side_px = SCENE_BONES * float(geometry.place(pose, uv_px)[2].exp())
+    u, v = uv_px[PALM].tolist()
+    box = (u + 0.5 - side_px / 2, v + 0.5 - side_px / 2, side_px, side_px)
+    return Photo(rgb, hand.handedness, box, hand.K)

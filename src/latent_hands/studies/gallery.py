@@ -86,18 +86,23 @@ def content_reads(model: Model) -> ContentReads:
 
 
 def transfer_grid(
-    model: Model, poses: Sequence[Source], contents: Sequence[Source], content_reads: ContentReads = "rgb"
+    model: Model,
+    poses: Sequence[Source],
+    contents: Sequence[Source],
+    content_reads: ContentReads = "rgb",
+    shown: Sequence[Source] = (),
 ) -> ImageArray:
     """Draw a grid of transfers (Fig. 6): each row has the pose of its source, each column the scene.
 
     The first column and the first row are the sources. The second column is the 3DPose decoded from the pose.
+    `shown` replaces the poses in the first column, such as the photograph that a hand was estimated in.
     """
     head = [None, None, *(_source_image(source) for source in contents)]
     images = model.transfer(poses, contents, content_reads)
     scene = model.latent(contents[0], ["content"], content_reads)  # the decoder of the pose may read z_u too
     rows = [
-        [_source_image(source), draw.skeleton(_pose(model, source, scene)), *row]
-        for source, row in zip(poses, images, strict=True)
+        [_source_image(picture), draw.skeleton(_pose(model, source, scene)), *row]
+        for picture, source, row in zip(shown or poses, poses, images, strict=True)
     ]
     return draw.grid([head, *rows], ["pose from", "3DPose", "scene from"], lead=(1, 2))
 

@@ -15,10 +15,7 @@ from latent_hands.data.formats.image import decode, open_image
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
-from latent_hands.hand.boxes import crop_of_box
-from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING
-from latent_hands.hand.skeleton import PALM
 from latent_hands.paper.latent import Posterior
 from latent_hands.predictions import draw_hands
 from latent_hands.predictor import Hand, Model, Photo
@@ -91,7 +88,7 @@ def factors_of(instrument: Instrument, photograph: Photograph, index: int) -> tu
     if not 0 <= index < len(photograph.hands):
         raise HandsError(f"{photograph.name} has {len(photograph.hands)} hands; there is no hand {index + 1}")
     hand = in_convention(photograph.hands[index], FRAMING)
-    photo = crop_photo(instrument, photograph, hand)
+    photo = instrument.model.photo_of(photograph.rgb, hand)
     left = photo.as_left()
     pose = left_pose(photo, hand.pose)
     posterior = instrument.pose_posterior(pose[None])
@@ -104,17 +101,6 @@ def left_pose(photo: Photo, xyz: Any) -> Float[torch.Tensor, "21 3"]:
     """Return the 3DPose of joints (21, 3) in the camera frame as a left hand, along the ray of its crop."""
     pose = geometry.normalise(torch.from_numpy(photo.along_ray(xyz)).float())[0]
     return geometry.mirror(pose) if photo.handedness == "right" else pose
-
-
-def crop_photo(instrument: Instrument, photograph: Photograph, hand: Hand) -> Photo:
-    """Return the crop of a hand that the run was trained for: around its palm, or around its joints."""
-    if instrument.model.experiment.data.crop != "scene":
-        return Photo(photograph.rgb, hand.handedness, crop_of_box(hand.box_px), hand.K)
-    pose, uv_px = (torch.from_numpy(each).float() for each in (hand.pose, hand.uv_px))
-    side_px = SCENE_BONES * float(geometry.place(pose, uv_px)[2].exp())
-    u, v = uv_px[PALM].tolist()
-    box = (u + 0.5 - side_px / 2, v + 0.5 - side_px / 2, side_px, side_px)
-    return Photo(photograph.rgb, hand.handedness, box, hand.K)
 
 
 def encode_png(rgb: ImageArray) -> bytes:
