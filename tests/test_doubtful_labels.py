@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coco_files import plain_content, writer
+from conftest import SHARED
 from PIL import Image
 from posed_hands import SIZE_PX, K, posed_hands
 
-from latent_hands.data import open_data
+from latent_hands.data import open_data, read_stb
 from latent_hands.data.crops import build_windows
-from latent_hands.data.label_places import check_in_images
+from latent_hands.data.label_places import check_in_images, check_order_in_images
 from latent_hands.data.readers.coco_hands import KEYPOINTS
-from latent_hands.data.sample import project
+from latent_hands.data.sample import project, with_wrist
 from latent_hands.doctor import check_set
 from latent_hands.errors import HandsError
-from latent_hands.hand.listing import shorter_fingers
+from latent_hands.hand.listing import listings, shorter_fingers, shorter_listing
 from latent_hands.hand.skeleton import FINGERS, JOINTS, reorder
 
 HANDS = posed_hands(12, 3)
@@ -65,8 +66,27 @@ def test_points_that_are_no_hands_have_no_order():
 
 def test_frames_of_one_view_do_not_tell_the_order():
     """A hand whose thumb points at the camera may look like any order, in all frames of a video."""
-    one = UV_PX[:1, listed([4, 3, 2, 1, 0])]
-    assert shorter_fingers(one + np.random.default_rng(0).normal(0, 1, (40, 21, 2))) is None
+    noise = np.random.default_rng(0).normal(0, 1, (40, 21, 2))
+    assert shorter_fingers(UV_PX[:1, listed([4, 3, 2, 1, 0])] + noise) is None
+    for uv_px in UV_PX[:, np.argsort(listings()["mediapipe"].places)]:
+        assert shorter_listing(uv_px + noise) is None
+
+
+@pytest.mark.parametrize("name", sorted(listings().keys() - {"rhd", "little-first"}))
+def test_joints_in_another_order_are_named(name):
+    uv_px = np.stack([each.uv_px for each in posed_hands(40, 1)])
+    assert shorter_listing(uv_px) is None
+    assert shorter_listing(uv_px[:, np.argsort(listings()[name].places)]) not in (None, "rhd")
+
+
+@pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")
+@pytest.mark.parametrize("count", [8, 60, 260])
+def test_frames_of_a_real_video_are_in_their_order(count):
+    """Frames follow each other: a curled finger or a foreshortened hand stays for many of them."""
+    samples = read_stb(SHARED / "stb", "evaluation", views=("left",), images=False)
+    for start in range(0, len(samples) - count, 75):
+        check_order_in_images(samples[start : start + count])
+        check_order_in_images([with_wrist(each) for each in samples[start : start + count]])
 
 
 def coco_set(root: Path, change=lambda label, keypoints: None) -> Path:

@@ -15,8 +15,10 @@ LITTLE_FIRST = "little-first"
 """The order that results if joints in STB's order are read as if in the order "mediapipe"."""
 LIKE_A_HAND, UNLIKE_A_HAND = 0.2, 0.23
 """The largest median misfit of a set in its order, and the smallest of one in another order."""
-CLEARLY_SHORTER = 0.9
-"""The ratio of the lengths of all bones in two orders, below which the first is the right one."""
+CLEARLY_SHORTER, MUCH_SHORTER = 0.9, 0.84
+"""The ratio of the lengths of all bones in two orders, below which the first is the right one; the same for
+fewer than twice VIEWS hands. Right orders of one person's video have 0.85 and more for few hands, 0.91 for
+more."""
 LONG_WAY, MOST_HANDS = 0.9, 0.6
 """The way from the wrist over the finger bases is shorter than 0.9 sizes of the hand in its image; in another
 order it must be shorter for 60 % of the hands."""
@@ -62,8 +64,12 @@ def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
     """Return the order in which the bones of hands in images are clearly shorter than in RHD's; else None.
 
     In another order, lines between joints cross the hand: the bones of real hands together are 1.2 to 2 times
-    as long (median). `shorter_fingers` tells orders apart that differ only by which finger is which.
+    as long (median). `shorter_fingers` tells orders apart that differ only by which finger is which. Returns
+    None for fewer than VIEWS hands that differ: a curled finger may be shorter in another order.
     """
+    uv = uv[_different(uv)]
+    if len(uv) < VIEWS:
+        return None
     parents, children = np.array(BONES).T
 
     def length(order: JointOrder) -> Float[np.ndarray, " n"]:
@@ -72,9 +78,9 @@ def shorter_listing(uv: Float[np.ndarray, "n 21 2"]) -> str | None:
 
     orders = listings()
     own = np.maximum(length(orders["rhd"]), 1e-9)
-    ratios = {name: float(np.median(length(order) / own)) for name, order in orders.items()}
+    ratios = {name: float(np.quantile(length(order) / own, MOST_HANDS)) for name, order in orders.items()}
     best = min(ratios, key=lambda name: ratios[name])
-    return best if ratios[best] < CLEARLY_SHORTER else None
+    return best if ratios[best] < (CLEARLY_SHORTER if len(uv) >= 2 * VIEWS else MUCH_SHORTER) else None
 
 
 def shorter_fingers(uv: Float[np.ndarray, "n 21 2"]) -> tuple[Fingers, Fingers] | None:
