@@ -182,12 +182,28 @@ def test_lists_and_doubles_are_the_same_labels(tmp_path: Path):
         ("uv_px", np.zeros((21, 3)), r"it must be \(21, 2\)"),
         ("visible", [True] * 3, r"it must be \(21,\)"),
         ("K", [[1, 2], [3]], '"K" of sample 7 is not an array of numbers'),
+        ("visible", [0.4] * 21, r'"visible" of sample 7 is \[0.4, .* must be true or false for each joint'),
+        ("visible", [2] * 21, "must be true or false"),
+        ("labelled", ["0"] * 21, "must be true or false"),
+        ("visible", [None] * 21, "must be true or false"),
+        ("xyz_mm", np.ones((21, 3), bool), '"xyz_mm" of sample 7 is not an array of numbers: True'),
+        ("xyz_mm", np.ones((21, 3), complex), "is not an array of numbers"),
+        ("uv_px", torch.zeros(21, 2, requires_grad=True), "is not an array of numbers"),
+        ("root", "middle_mcp", 'must be "wrist" or "palm"'),
     ],
 )
 @pytest.mark.usefixtures("as_users_run")
-def test_labels_of_other_shapes_are_refused(field: str, value: object, message: str):
+def test_labels_of_other_shapes_and_values_are_refused(field: str, value: object, message: str):
     with pytest.raises(HandsError, match=message):
         Sample("7", Path("7.png"), **{field: value})
+
+
+def test_samples_keep_their_labels_if_a_loop_uses_one_buffer():
+    buffer, samples = np.zeros((21, 3), np.float32), list[Sample]()
+    for number in range(2):
+        buffer[:] = number
+        samples.append(Sample(str(number), Path("7.png"), xyz_mm=buffer))
+    assert [each.xyz_mm.mean() for each in samples] == [0, 1]
 
 
 def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
@@ -195,7 +211,7 @@ def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
     bare = replace(sample, uv_px=None, visible=None)
     np.testing.assert_allclose(bare.projected().uv_px, sample.uv_px, atol=1e-3)
     assert bare.projected().visible.all()
-    assert sample.projected().uv_px is sample.uv_px
+    np.testing.assert_array_equal(sample.projected().uv_px, sample.uv_px)
     assert replace(bare, K=None).projected().uv_px is None
     sides_px = build_windows([bare.projected()], window_px=16).crop_side_px
     assert torch.allclose(sides_px, build_windows([replace(sample, visible=None)], window_px=16).crop_side_px)

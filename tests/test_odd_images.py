@@ -10,7 +10,7 @@ from tiny_models import PLACEMENT, noise_image, tiny_model
 
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
-from latent_hands.predictor import Model
+from latent_hands.predictor import Model, Photo
 
 
 class Everywhere:
@@ -75,8 +75,31 @@ def test_broken_files_are_named(model, tmp_path: Path, content):
         model.find(path)
 
 
-@pytest.mark.parametrize("image", [None, 3, np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), ["a.jpg"]])
+def test_images_of_pillow_that_cannot_be_decoded_are_refused(model, tmp_path: Path):
+    Image.fromarray(noise_image(400, 400)).save(tmp_path / "cut.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:900])
+    with Image.open(tmp_path / "cut.jpg") as image, pytest.raises(HandsError, match="cannot be decoded"):
+        model.find(image)
+    with pytest.raises(HandsError, match="cannot be decoded"):
+        model.find(image)
+
+
+def test_photos_keep_their_pixels_if_a_loop_uses_one_buffer():
+    buffer, photos = np.zeros((4, 4, 3), np.uint8), list[Photo]()
+    for level in (0, 9):
+        buffer[:] = level
+        photos.append(Photo.open(buffer))
+    assert [photo.rgb.max() for photo in photos] == [0, 9]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(None, 3, ["a.jpg"], np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8)),
+        np.ma.masked_array(np.zeros((4, 4, 3), np.uint8), True),
+    ],
+)
 def test_other_things_are_no_images(model, image, monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
-    with pytest.raises(HandsError, match="an image must be"):
+    with pytest.raises(HandsError, match="an image must"):
         model.find(image)

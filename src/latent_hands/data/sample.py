@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from latent_hands.data.formats.numerals import array_of
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.handedness import check_handedness
 
@@ -57,7 +58,8 @@ class Sample:
             is any, and other labels are None. Such squares teach the modality `presence`.
 
     Raises:
-        HandsError: if a label is not an array of numbers of its shape.
+        HandsError: if a label is not an array of numbers of its shape, if flags are neither true nor false,
+            and if the root is another joint.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Sample:
     def __post_init__(self) -> None:
         """Convert labels to arrays of their types and check their shapes."""
         object.__setattr__(self, "image", Path(self.image))
+        if self.root not in ("wrist", "palm"):
+            raise HandsError(f'"root" of sample {self.name} is {self.root!r}; it must be "wrist" or "palm"')
         for field, (kind, shape) in _ARRAYS.items():
             value = getattr(self, field)
             if value is not None:
@@ -177,12 +181,16 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 
 def _array(value: Any, kind: type[np.generic], shape: tuple[int, ...], what: str) -> np.ndarray:
     try:
-        array = np.asarray(value, kind)
-    except BROKEN as error:
+        array = np.asarray(value)
+        if kind is not np.bool_:
+            array = array_of(array)
+    except (RuntimeError, *BROKEN) as error:  # RuntimeError: a tensor of torch with a gradient
         raise HandsError(f"{what} is not an array of numbers: {error}") from error
     if array.shape != shape:
         raise HandsError(f"{what} has the shape {array.shape}; it must be {shape}")
-    return array
+    if kind is np.bool_ and not np.isin(array, (0, 1)).all():
+        raise HandsError(f"{what} is {array.tolist()}; it must be true or false for each joint")
+    return np.array(array, kind)  # a copy: a loop may use one buffer for all samples
 
 
 def project(

@@ -65,16 +65,28 @@ def opened(image: object) -> Opened:
         with open_image(path) as file:
             return Opened(decode_first(path, file), _exif(file))
     if isinstance(image, Image.Image):
-        return Opened(to_pixels(image), _exif(image))
+        return Opened(_decoded(image), _exif(image))
     if not isinstance(rgb := image, np.ndarray):
         kind = type(image).__name__
         hint = "; of a Sample, give `sample.image`" if kind == "Sample" else ""
         raise HandsError(
             f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}{hint}"
         )
+    if isinstance(rgb, np.ma.MaskedArray):
+        raise HandsError("an image must not be a masked array: give its data, or fill what is masked")
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise HandsError(f"an image must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
     return Opened(rgb)
+
+
+def _decoded(image: Image.Image) -> Rgb:
+    """Return the pixels of a Pillow image, which decodes its file only now."""
+    try:
+        return to_pixels(image)
+    except HandsError:
+        raise
+    except Exception as error:  # Pillow's decoders raise almost every type on broken files
+        raise HandsError(f"the image {image!r} cannot be decoded: {error}") from error
 
 
 def _exif(image: Image.Image) -> Mapping[int, Any]:

@@ -65,6 +65,7 @@ class Photo(Crop):
         80 mm.
         """
         rgb = pixels_of(image)
+        rgb = rgb.copy() if rgb is image else rgb  # a loop may use one buffer for all photos
         height, width = rgb.shape[:2]
         box = (0.0, 0.0, float(width), float(height)) if box_px is None else box_of(box_px, width, height)
         K = None if K is None else camera_of(K, width, height)
