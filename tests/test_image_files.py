@@ -13,7 +13,8 @@ from PIL import Image
 
 from latent_hands.data import read_images, read_rgb
 from latent_hands.data.formats import image
-from latent_hands.data.formats.image import open_image, pages_of, read_pixels, to_pixels
+from latent_hands.data.formats.image import open_image, pages_of, read_pixels
+from latent_hands.data.formats.image_pixels import to_pixels
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Photo
@@ -237,3 +238,54 @@ def test_common_images_do_not_import_the_plugins_of_all_formats(tmp_path):
         "read_rgb(sys.argv[1]); sys.exit('PIL.AvifImagePlugin' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, path]).returncode == 0
+
+
+@pytest.mark.parametrize("suffix", ["png", "tga", "tif"])
+def test_a_fourth_channel_without_values_is_unused_and_named(suffix, tmp_path, caplog):
+    """Screen recorders and game engines write 32 bits a pixel, of which 8 are zero."""
+    Image.fromarray(np.dstack([RGB, ALPHA * 0])).save(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(read_rgb(tmp_path / f"a.{suffix}"), RGB)
+    assert "all pixels of an image are transparent, so its transparency is ignored" in caplog.text
+
+
+def test_16_bits_may_be_inverted_and_have_a_transparent_level(tmp_path):
+    levels = RGB[..., 0].astype(np.uint16) * 257
+    grey = Image.fromarray(~levels)
+    grey.save(tmp_path / "inverted.tif", tiffinfo={262: 0})
+    np.testing.assert_array_equal(read_rgb(tmp_path / "inverted.tif")[..., 0], RGB[..., 0])
+    Image.fromarray(levels).save(tmp_path / "clear.png", transparency=int(levels[0, 0]))
+    expected = np.where(levels == levels[0, 0], 128, RGB[..., 0])
+    np.testing.assert_array_equal(read_rgb(tmp_path / "clear.png")[..., 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [({254: 1}, "a small copy of another"), ({254: 4}, "a mask of another"), ({339: 2}, "are signed")],
+)
+def test_pages_that_are_not_the_image_are_refused(tags, message, tmp_path):
+    """Raw files of cameras begin with a small copy."""
+    Image.fromarray(RGB[..., 0]).save(tmp_path / "a.tif", tiffinfo=tags)
+    with pytest.raises(HandsError, match=message):
+        read_rgb(tmp_path / "a.tif")
+
+
+def part_of_gif(box: tuple[int, int, int, int], background: int) -> bytes:
+    """Return a GIF of 32x24 pixels whose only frame is white in a box (x, y, width, height)."""
+    codes = [code for _ in range(box[2] * box[3]) for code in (4, 1)] + [5]  # clear, white; end
+    bits = [code >> i & 1 for code in codes for i in range(3)]
+    data = bytes(sum(bit << i for i, bit in enumerate(bits[j : j + 8])) for j in range(0, len(bits), 8))
+    blocks = b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255))
+    head = b"GIF89a" + struct.pack("<HHBBB", 32, 24, 0x80, background, 0)
+    colours = bytes([200, 0, 0, 255, 255, 255])
+    return head + colours + b"," + struct.pack("<HHHHB", *box, 0) + b"\x02" + blocks + b"\0;"
+
+
+@pytest.mark.parametrize("background", [0, 1])
+@pytest.mark.parametrize("box", [(0, 0, 32, 24), (8, 6, 20, 10), (31, 23, 1, 1)])
+def test_what_the_frame_of_a_gif_does_not_cover_is_transparent(box, background, tmp_path):
+    """Browsers do so, too: they ignore the colour that the file names as background."""
+    (tmp_path / "a.gif").write_bytes(part_of_gif(box, background))
+    x, y, width, height = box
+    expected = np.full((24, 32, 3), 128, np.uint8)
+    expected[y : y + height, x : x + width] = 255
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.gif"), expected)

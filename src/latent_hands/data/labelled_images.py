@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from latent_hands.data.formats.image import ORIENTATION, decode_first, open_image, shown_size
+from latent_hands.data.formats.image import decode_first, open_image, shown_size
+from latent_hands.data.formats.image_pixels import ORIENTATION
 from latent_hands.data.label_places import SizePx, check_camera, check_places
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from latent_hands.data.formats.box_label import check_box
-from latent_hands.data.formats.image import decode_first, open_image, to_pixels
+from latent_hands.data.formats.image import decode_first, open_image
+from latent_hands.data.formats.image_pixels import to_pixels
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.arrays import centred_camera

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from latent_hands.data.formats.image import ORIENTATION, open_image
+from latent_hands.data.formats.image import open_image
+from latent_hands.data.formats.image_pixels import ORIENTATION
 from latent_hands.data.formats.rhd_files import write_image
 from latent_hands.files import write_bytes
 

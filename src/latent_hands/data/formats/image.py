@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from latent_hands.data.formats.image_pixels import ORIENTATION, to_pixels
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
-from latent_hands.shapes import UInt8, UInt16
+from latent_hands.shapes import UInt8
 
 _LOG = logging.getLogger(__name__)
 MAX_PIXELS = 89_000_000
@@ -28,8 +28,6 @@ CORE_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM")
 """The formats that Pillow reads without importing the plugins of all formats."""
 FORMATS = (*CORE_FORMATS, "AVIF", "JPEG2000", "MPO", "TGA", "TIFF", "WEBP")
 """The formats of Pillow that are read. Others start programs (EPS), or are not images of cameras."""
-WHITE_OF_12_BITS = 4095
-"""16-bit images without a larger value hold 12 bits or fewer, or are almost black."""
 MAX_PAGES = 10_000
 """Files with more pages or frames are refused."""
 _DEFLATE_RATIO = 1032
@@ -38,10 +36,8 @@ _JPEG_BYTES = 4096
 """JPEG files are decoded in portions of so many bytes: a few bytes may be a scan of the whole image."""
 _TILE_SIDES = (322, 323)
 """The TIFF tags of the width and height of a tile."""
-BEHIND_TRANSPARENCY = (128, 128, 128)
-"""Transparent pixels are composited on this mid-grey, the colour outside an image."""
-ORIENTATION = 0x0112
-"""The EXIF tag of the orientation: 1 is upright, 2 to 8 are turned or mirrored."""
+_KIND, _SIGN = 254, 339
+"""The TIFF tags of what a page is (1: a small copy, 4: a mask) and of the kind of its numbers (2: signed)."""
 _HEIF = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
@@ -77,6 +73,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     try:
         with TimedFile(path) as file, _open(file) as image:
             _check_size(image, path.stat().st_size)
+            _check_page(image)
             yield image
     except HandsError as error:
         raise HandsError(f"{path}: {error}") from error
@@ -140,52 +137,6 @@ def _announce(path: Path, pages: int) -> None:
     _LOG.warning("%s has %d pages or frames; the first is read", path, pages)
 
 
-def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
-    """Return the pixels of an open image, rotated by its EXIF orientation, in an 8-bit mode of Pillow.
-
-    Of 16-bit channels, the upper 8 bits are used; a warning says so if the upper 4 of all of them are empty.
-    In the mode "RGB", transparent pixels are composited on mid-grey, so the colours hidden under them do not
-    matter.
-    Raises HandsError for 32-bit channels, because it is not known which value is white.
-    """
-    colours_of_16_bits = ";16" in str(getattr(image, "tile", ""))  # Pillow drops their lower 8 bits
-    if image.getexif().get(ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray(_upper_bits(np.asarray(image)))
-    elif colours_of_16_bits:
-        _check_white(max(high for _, high in _ranges(image)) * 257)
-    if image.mode in ("I", "F"):
-        raise HandsError(f"its channels have 32 bits (mode {image.mode}); they must have 8 or 16 bits")
-    if mode == "RGB" and image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, BEHIND_TRANSPARENCY), image)
-    return np.array(image if image.mode == mode else image.convert(mode))
-
-
-def _upper_bits(levels: UInt16[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    """Return the upper 8 of 16 bits."""
-    _check_white(int(levels.max()))
-    return (levels >> 8).astype(np.uint8)
-
-
-def _ranges(image: Image.Image) -> list[tuple[int, int]]:
-    """Return the smallest and largest level of each colour."""
-    colours = image.getchannel("L") if image.mode == "LA" else image.convert("RGB")
-    ranges: Any = colours.getextrema()
-    return [ranges] if colours.mode == "L" else list(ranges)
-
-
-def _check_white(largest: int) -> None:
-    """Warn of a 16-bit image whose largest value is that of fewer bits."""
-    if 0 < largest <= WHITE_OF_12_BITS:
-        _LOG.warning(
-            "a 16-bit image has no value above %d, so it is read as almost black; "
-            "if it holds 12 bits or fewer, multiply its values such that white is 65535",
-            largest,
-        )
-
-
 class _Budget:
     """Pixels that all threads may decode at once. A thread waits until those of its image are free."""
 
@@ -230,6 +181,19 @@ def _check_size(image: Image.Image, file_bytes: int) -> None:
         raise HandsError(
             f"it has {file_bytes} bytes, too few for its {image.width}x{image.height} pixels: it is truncated"
         )
+
+
+def _check_page(image: Image.Image) -> None:
+    """Raise HandsError for a TIFF file whose first page is not the image, or whose numbers are signed."""
+    if not isinstance(image, TiffImageFile):
+        return
+    if (kind := image.tag_v2.get(_KIND, 0)) & 5:
+        what = "a small copy" if kind & 1 else "a mask"
+        raise HandsError(
+            f"its first page is {what} of another one, as in raw files of cameras; convert it to JPEG or PNG"
+        )
+    if image.mode != "I" and 2 in image.tag_v2.get(_SIGN, ()):
+        raise HandsError("its numbers are signed; they must be unsigned")
 
 
 def _reason(path: Path, error: Exception) -> str:

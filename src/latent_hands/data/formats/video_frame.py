@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from latent_hands.data.formats.image import to_pixels
+from latent_hands.data.formats.image_pixels import to_pixels
 from latent_hands.errors import HandsError
 from latent_hands.shapes import Int32, UInt8
 

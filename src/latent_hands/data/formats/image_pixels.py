@@ -1,0 +1,102 @@
+"""The pixels of an open image: upright, with 8 bits a channel, opaque."""
+
+import logging
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
+
+from latent_hands.errors import HandsError
+from latent_hands.shapes import UInt8, UInt16
+
+_LOG = logging.getLogger(__name__)
+WHITE_OF_12_BITS = 4095
+"""16-bit images without a larger value hold 12 bits or fewer, or are almost black."""
+BEHIND_TRANSPARENCY = (128, 128, 128)
+"""Transparent pixels are composited on this mid-grey, the colour outside an image."""
+ORIENTATION = 0x0112
+"""The EXIF tag of the orientation: 1 is upright, 2 to 8 are turned or mirrored."""
+_POLARITY = 262
+"""The TIFF tag of the meaning of numbers; of 0, the smallest one is white."""
+
+
+def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
+    """Return the pixels of an open image, rotated by its EXIF orientation, in an 8-bit mode of Pillow.
+
+    Of 16-bit channels, the upper 8 bits are used; a warning says so if the upper 4 of all of them are empty.
+    In the mode "RGB", transparent pixels are composited on mid-grey, so the colours hidden under them do not
+    matter. If all pixels are transparent, the channel is taken for unused, and a warning says so. What the
+    first frame of a GIF does not cover is transparent.
+    Raises HandsError for 32-bit channels, because it is not known which value is white.
+    """
+    image = _with_whole_canvas(image)
+    colours_of_16_bits = ";16" in str(getattr(image, "tile", ""))  # Pillow drops their lower 8 bits
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        image = _of_8_bits(image)
+    elif colours_of_16_bits:
+        _check_white(max(high for _, high in _ranges(image)) * 257)
+    if image.mode in ("I", "F"):
+        raise HandsError(f"its channels have 32 bits (mode {image.mode}); they must have 8 or 16 bits")
+    if mode == "RGB" and image.has_transparency_data:
+        image = _opaque(image.convert("RGBA"))
+    return np.array(image if image.mode == mode else image.convert(mode))
+
+
+def _with_whole_canvas(image: Image.Image) -> Image.Image:
+    """Return an image, of a GIF with what its first frame does not cover as transparent, as browsers do.
+
+    Pillow fills it with any colour.
+    """
+    tiles = getattr(image, "tile", ()) if image.format == "GIF" else ()  # empty once it is decoded
+    covered = tiles[0][1] if tiles else None
+    if covered in (None, (0, 0, *image.size)):
+        return image
+    whole = image.convert("RGBA")
+    alpha = Image.new("L", image.size, 0)
+    alpha.paste(whole.getchannel("A").crop(covered), covered)
+    whole.putalpha(alpha)
+    return whole
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return a transparent image (RGBA) on mid-grey; the colours of one that is transparent everywhere."""
+    if image.getchannel("A").getextrema() == (0, 0):
+        _LOG.warning("all pixels of an image are transparent, so its transparency is ignored")
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, BEHIND_TRANSPARENCY), image)
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Return a grey image of 16 bits with its upper 8 bits."""
+    levels, clear = np.asarray(image), image.info.get("transparency")
+    inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(_POLARITY) == 0
+    grey = Image.fromarray(_upper_bits(~levels if inverted else levels))
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _upper_bits(levels: UInt16[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
+    """Return the upper 8 of 16 bits."""
+    _check_white(int(levels.max()))
+    return (levels >> 8).astype(np.uint8)
+
+
+def _ranges(image: Image.Image) -> list[tuple[int, int]]:
+    """Return the smallest and largest level of each colour."""
+    colours = image.getchannel("L") if image.mode == "LA" else image.convert("RGB")
+    ranges: Any = colours.getextrema()
+    return [ranges] if colours.mode == "L" else list(ranges)
+
+
+def _check_white(largest: int) -> None:
+    """Warn of a 16-bit image whose largest value is that of fewer bits."""
+    if 0 < largest <= WHITE_OF_12_BITS:
+        _LOG.warning(
+            "a 16-bit image has no value above %d, so it is read as almost black; "
+            "if it holds 12 bits or fewer, multiply its values such that white is 65535",
+            largest,
+        )
