@@ -16,6 +16,7 @@ from latent_hands.cli import main
 from latent_hands.data import open_data, read_rgb
 from latent_hands.doctor import check_set
 from latent_hands.doctor.files import Inspected, find_copies
+from latent_hands.doctor.places import UNKNOWN
 from latent_hands.errors import HandsError
 
 
@@ -80,7 +81,7 @@ def test_hands_of_one_file_are_no_copies_unless_their_joints_repeat():
 
     def copies(*hands, splits=("evaluation",) * 9):
         seen = [
-            Inspected(f"{split}/{hand.name}", split, hand, (4, 4), b"pixels", np.zeros(3))
+            Inspected(f"{split}/{hand.name}", split, hand, (4, 4), b"pixels", np.zeros(3), UNKNOWN)
             for split, hand in zip(splits, hands, strict=False)
         ]
         return [problem.message for problem in find_copies(seen)[0] if "image" in problem.message]

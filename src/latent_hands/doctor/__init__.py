@@ -20,6 +20,8 @@ from latent_hands.data.readers.reading import SPLITS
 from latent_hands.doctor.diagnosis import diagnose
 from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, read_splits
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
+from latent_hands.doctor.outliers import Outlier
+from latent_hands.doctor.places import find_place
 from latent_hands.errors import HandsError
 from latent_hands.progress import Progress, silent
 
@@ -99,21 +101,28 @@ def _check(
         for each in inspected
         if each.sample.xyz_mm is not None and not is_hand(each.sample)
     ]
-    verdicts: list[Verdict] = []
+    verdicts, outliers, misplaced = list[Verdict](), list[Outlier](), list[Problem]()
     labels = labels_of([(each.name, each.sample, each.size_px) for each in inspected])
     if labels is not None:
         spread = np.array([each.colour_spread for each in inspected if is_hand(each.sample)])
         verdicts, outliers = diagnose(labels, spread)
-        problems += [
-            Problem("convention", verdict.topic, verdict.wrong) for verdict in verdicts if verdict.wrong
-        ]
-        problems += [Problem("outlier", *outlier) for outlier in outliers]
     else:
         notes.append("no sample has 3D joints, so the conventions are unknown")
-        problems += _in_images(inspected)
+        misplaced = _in_images(inspected)
+    if not misplaced and not any(verdict.wrong for verdict in verdicts):
+        verdicts += _places(inspected)
+    problems += misplaced
+    problems += [Problem("convention", each.topic, each.wrong) for each in verdicts if each.wrong]
+    problems += [Problem("outlier", *outlier) for outlier in outliers]
     copies, shared = find_copies(inspected)
     counts = {split: _count([each for each in inspected if each.split == split]) for split in splits}
     return Report(counts, verdicts, problems + copies, notes + shared, inspected)
+
+
+def _places(inspected: Sequence[Inspected]) -> list[Verdict]:
+    """Return where the joints lie in the images, if these tell it."""
+    found = find_place(np.stack([each.place_contrast for each in inspected])) if inspected else None
+    return [] if found is None else [found]
 
 
 def _in_images(inspected: Sequence[Inspected]) -> list[Problem]:

@@ -20,6 +20,7 @@ from latent_hands.data.labelled_images import check_size
 from latent_hands.data.labels import image_keys, image_label
 from latent_hands.data.readers.recognising import SIGNS, suggestion
 from latent_hands.doctor.images import colour_spread
+from latent_hands.doctor.places import UNKNOWN, is_compared, neighbours, place_contrast
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.progress import Progress
 
@@ -43,7 +44,7 @@ class Inspected:
     """A sample whose image was read.
 
     name: "split/name of the sample". size_px: (width, height) of the image. digest: a hash of its pixels.
-    colour_spread: see `images.colour_spread`.
+    colour_spread: see `images.colour_spread`. place_contrast: see `places.place_contrast`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Inspected:
     size_px: tuple[int, int]
     digest: bytes
     colour_spread: np.ndarray
+    place_contrast: np.ndarray
 
 
 def read_splits(
@@ -101,7 +103,9 @@ def inspect(
     """
     inspected, problems = list[Inspected](), list[Problem]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (each, found) in enumerate(pool.map(partial(_inspect, split), samples), 1):
+        for done, (each, found) in enumerate(
+            pool.map(partial(_inspect, split, samples), range(len(samples))), 1
+        ):
             inspected += [each] if each is not None else []
             problems += found
             progress(split, done, len(samples))
@@ -178,8 +182,8 @@ def _same_files(samples: Sequence[Sample], others: Sequence[Sample]) -> bool:
     return bool(samples) and [sample.image for sample in samples] == [sample.image for sample in others]
 
 
-def _inspect(split: str, sample: Sample) -> tuple[Inspected | None, list[Problem]]:
-    problems = list[Problem]()
+def _inspect(split: str, samples: Sequence[Sample], number: int) -> tuple[Inspected | None, list[Problem]]:
+    sample, problems = samples[number], list[Problem]()
     try:
         with open_image(sample.image) as opened:
             image = decode(opened)
@@ -196,8 +200,11 @@ def _inspect(split: str, sample: Sample) -> tuple[Inspected | None, list[Problem
             size = f"{pixels.shape[1]}x{pixels.shape[0]} px, but its image has {width}x{height} px"
             problems.append(Problem("file", str(path), f"{path} has {size}"))
     digest = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{width}x{height}".encode()).digest()
-    spread = colour_spread(image, sample)
-    return Inspected(f"{split}/{sample.name}", split, sample, (width, height), digest, spread), problems
+    spread, contrast = colour_spread(image, sample), UNKNOWN
+    if is_compared(number, len(samples)):
+        contrast = place_contrast(image, sample, *neighbours(samples, number))
+    name = f"{split}/{sample.name}"
+    return Inspected(name, split, sample, (width, height), digest, spread, contrast), problems
 
 
 def _problems_of_frame(sample: Sample, image: Image.Image) -> list[Problem]:
