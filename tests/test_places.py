@@ -9,6 +9,7 @@ from PIL import Image
 from posed_hands import paint, posed_hands
 
 from latent_hands.data import Sample
+from latent_hands.data.crops import build_windows
 from latent_hands.doctor import check
 
 SIZE_PX = (200, 200)
@@ -53,6 +54,19 @@ MISTAKES = {
     "of the image after": lambda hands: with_labels_of(hands, [COUNT - 1, *range(COUNT - 1)]),
     "unknown": lambda hands: with_labels_of(hands, [(7 * i + 5) % COUNT for i in range(COUNT)]),
 }
+
+
+@pytest.mark.parametrize("shift", [(1, 1), (0.5, 0.5), (-1, -1)])
+def test_pixels_that_are_counted_otherwise_are_announced(tmp_path: Path, caplog, shift):
+    Image.new("RGB", SIZE_PX).save(tmp_path / "flat.png")
+    right = [replace(hand, image=tmp_path / "flat.png") for hand in posed_hands(12, 7, K=K)]
+    build_windows(right, window_px=16)
+    assert not caplog.text
+    shifted = [replace(hand, uv_px=hand.uv_px + np.float32(shift)) for hand in right]
+    message = f"({shift[0]:.2f}, {shift[1]:.2f}) px beside the projected 3D joints"
+    build_windows(shifted, window_px=16)
+    assert message in caplog.text
+    assert any(message in problem.message for problem in check(shifted).problems)
 
 
 def test_right_labels_lie_on_their_hands(hands):

@@ -17,6 +17,9 @@ MUCH_NEARER = 0.5
 LEAST_ERROR = 0.01
 """Smaller errors, in sizes of the hand, are no evidence. RHD has 0.005, joints marked by hand have 0.05."""
 LEAST_JOINTS = 4
+LEAST_SHIFT_PX, MOST_SPREAD_PX = 0.3, 0.1
+"""A shift is common to all joints if it is so large, and if half of the joints differ by less from it. RHD
+has 0.002 and 0.03; joints marked by hand spread by more than a pixel."""
 
 
 class CameraFactor(NamedTuple):
@@ -55,6 +58,25 @@ def camera_factor(
     if before < LEAST_ERROR or after[part] > MUCH_NEARER * before:
         return None
     return CameraFactor(part, factor, before, after[part])
+
+
+def common_shift(
+    projected: Float[np.ndarray, "n 21 2"],
+    uv_px: Float[np.ndarray, "n 21 2"],
+    visible: Bool[np.ndarray, "n 21"],
+) -> Float[np.ndarray, "2"]:
+    """Return the shift in pixels that all visible 2D joints have from projected 3D joints; (0, 0) if none.
+
+    Pixels counted from 1 shift them by (1, 1), pixels measured from the image's corner by (0.5, 0.5).
+    """
+    usable = visible & np.isfinite(projected).all(axis=-1) & np.isfinite(uv_px).all(axis=-1)
+    if not usable.any():
+        return np.zeros(2)
+    shifts = (uv_px - projected)[usable]
+    shift = np.median(shifts, axis=0)
+    spread = np.median(np.abs(shifts - shift), axis=0)
+    common = np.abs(shift).max() > LEAST_SHIFT_PX and spread.max() < MOST_SPREAD_PX
+    return shift if common else np.zeros(2)
 
 
 def misfit(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latent_hands.data.camera_factor import camera_factor, misfit
+from latent_hands.data.camera_factor import camera_factor, common_shift, misfit
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
 from latent_hands.hand.focal import LEAST_FOCAL
@@ -137,6 +137,9 @@ def _check_cameras(
             f"{np.median(xyz_mm[..., 2]):.4g} mm); the axes must be x right, y down, z forward, but those of "
             f"OpenGL are x right, y up, z backward; {_ADVICE}"
         )
+    if (shift := common_shift(project(xyz_mm, K), uv_px, visible)).any():
+        _LOG.warning("the 2D joints of %d hands are %s", len(samples), shifted_by(shift))
+        uv_px = uv_px - shift
     found = camera_factor(xyz_mm, K, uv_px, visible)
     if found is not None:
         part = "the first two rows of K" if found.part == "K" else "the focal lengths"
@@ -160,6 +163,14 @@ def _check_cameras(
             "images, and so are the hands: K and 2D joints may be for images of another size",
             *(len(samples), doubtful),
         )
+
+
+def shifted_by(shift: Float[np.ndarray, "2"]) -> str:
+    """Return what a `common_shift` of 2D joints may mean, for a message."""
+    return (
+        f"({shift[0]:.2f}, {shift[1]:.2f}) px beside the projected 3D joints: their pixels may be counted "
+        "from 1 or from the corner of the image; here (0, 0) is the centre of the first pixel"
+    )
 
 
 def inside_share(

@@ -7,7 +7,14 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageFilter
 
 from latent_hands.data import Sample
-from latent_hands.data.label_places import centres, common_scale, doubtful_scale, inside_share
+from latent_hands.data.camera_factor import common_shift
+from latent_hands.data.label_places import (
+    centres,
+    common_scale,
+    doubtful_scale,
+    inside_share,
+    shifted_by,
+)
 from latent_hands.data.sample import project
 from latent_hands.doctor.cameras import AS_LABELLED, MIRRORED, SWAPPED, with_axes
 from latent_hands.doctor.labels import Labels, Verdict
@@ -67,6 +74,9 @@ def find_frame(labels: Labels) -> tuple[Verdict, Labels]:
         wrong = f"the principal points are {scale:.3g} times as far from the corner as the middle of the "
         wrong += "images, and so are the hands: K and 2D joints may be for images of another size"
         return Verdict("camera", "K of another resolution", evidence, wrong), labels
+    if (shift := common_shift(project(labels.xyz_mm, labels.K), labels.uv_px, labels.visible)).any():
+        wrong = f"the 2D joints are {shifted_by(shift)}"
+        return Verdict("frame", "2D joints are shifted", evidence, wrong), labels
     if np.nanmean(share) > 0.5:
         return Verdict("frame", "joints lie in the images", evidence), labels
     wrong = f"only {evidence}: 2D joints, K and images do not belong together"
