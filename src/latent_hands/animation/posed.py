@@ -12,7 +12,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand.handedness import Handedness, check_handedness
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.kinematics import CHAINS, KEYPOINTS
-from latent_hands.hand.rig.model import HandModel, Shape, bone_frames
+from latent_hands.hand.rig.model import HandModel, Shape
 from latent_hands.hand.rig.points import HAND, LEVELS, PARENTS, own_joints
 from latent_hands.hand.rig.skin import Skin
 from latent_hands.hand.skeleton import FINGERS
@@ -114,8 +114,7 @@ class AnimatedHand:
         They are in the hand frame of this side.
         """
         shape, mirror = self.shape, self.mirror
-        frames = bone_frames(HandModel.load().bone_frames, shape.heads, shape.tails)
-        return mirror @ frames @ mirror, shape.heads @ mirror
+        return mirror @ shape.frames @ mirror, shape.heads @ mirror
 
     @cached_property
     def turns(self) -> Float[np.ndarray, "t 21 3 3"]:

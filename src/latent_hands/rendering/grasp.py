@@ -1,5 +1,7 @@
 """Grasps: hands that close around the object that they hold."""
 
+from itertools import product
+
 import numpy as np
 from jaxtyping import Float, Float32
 
@@ -42,9 +44,12 @@ def closed_around(thing: Thing, identity: Float[np.ndarray, "12"], drawn: Articu
         joints = _joints(identity, _with_some_of(_wrapped(middle, 0.0), drawn, OWN_SHARE))
         _, room = grip(joints, hand_axes(joints, True))
         low, high = (middle, high) if room > thing.half_m[0] else (low, middle)
-    shares = (OWN_SHARE, 0.0)
-    grasps = [_with_some_of(_wrapped(low, thumb), drawn, share) for share in shares for thumb in THUMBS]
-    return next((grasp for grasp in grasps if _thumb_is_free(thing, identity, grasp)), grasps[-1])
+    grasp = drawn
+    for share, thumb in product((OWN_SHARE, 0.0), THUMBS):
+        grasp = _with_some_of(_wrapped(low, thumb), drawn, share)
+        if _thumb_is_free(thing, identity, grasp):
+            break
+    return grasp
 
 
 def _wrapped(closure: float, thumb: float) -> Articulation:

@@ -20,7 +20,7 @@ from latent_hands.hand.rig.model import HandModel, PosedHand
 from latent_hands.hand.rig.poses import sample_articulation, with_wrist
 from latent_hands.hand.skeleton import LITTLE_MCP, MIDDLE_MCP, WRIST
 from latent_hands.rendering.grasp import closed_around
-from latent_hands.rendering.scene import MIRROR, Scene, left_form, sample_view
+from latent_hands.rendering.scene import MIRROR, Scene, left_form, sample_view, shape_of
 
 NEAREST_M = 0.12
 """Least depth of a joint."""
@@ -98,8 +98,7 @@ def tag_hand(scene: Scene) -> PlacedHand:
 
 def place_hand(scene: Scene, articulation: Articulation, rotation: Float[np.ndarray, "3 3"]) -> PlacedHand:
     """Pose the scene's hand, rotate it about its palm (left form, X @ rotation) and move it to its place."""
-    model = HandModel.load()
-    posed = model.pose(model.identity(scene.identity), articulation)
+    posed = HandModel.load().pose(shape_of(scene.identity), articulation)
     label = keypoints(posed.points, scene.convention)
     vertices, xyz, label = (
         _to_camera(points, posed, rotation, scene.side, scene.palm_m)

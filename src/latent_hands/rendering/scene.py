@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from latent_hands.hand.boxes import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING, RHD
 from latent_hands.hand.handedness import HANDEDNESS
 from latent_hands.hand.rig.articulation import Articulation, neutral
-from latent_hands.hand.rig.model import HandModel
+from latent_hands.hand.rig.model import HandModel, Shape
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, WRIST
 from latent_hands.rendering.image import Look, sample_look
 
@@ -155,6 +156,8 @@ def check_settings(seed: int, split: str, size_px: int, scene_size: tuple[float,
 
 def plain(value: object) -> Any:
     """Convert dataclasses, arrays and numpy numbers to JSON types; floats keep all significant digits."""
+    if type(value) in (float, int, str, bool):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray) and value.dtype == np.float32:
@@ -183,12 +186,22 @@ def _sample_camera(
     return K, depth_m * np.array([*slope, 1.0]), centre_px
 
 
+def shape_of(identity: Float[np.ndarray, "12"]) -> Shape:
+    """Return a person's hand at rest; those of the last few people are kept."""
+    return _shape(tuple(identity.tolist()))
+
+
+@lru_cache(maxsize=16)
+def _shape(identity: tuple[float, ...]) -> Shape:
+    return HandModel.load().identity(np.array(identity))
+
+
 def left_form(
     identity: Float[np.ndarray, "12"], articulation: Articulation, convention: str = FRAMING
 ) -> Float[np.ndarray, "21 3"]:
     """Return the joints of a posed hand in left form (x mirrored), relative to its palm, metres."""
-    model = HandModel.load()
-    joints = model.pose(model.identity(identity), articulation, convention).keypoints @ MIRROR
+    posed = HandModel.load().pose(shape_of(identity), articulation, convention)
+    joints = posed.keypoints @ MIRROR
     return joints - (joints[WRIST] + joints[MIDDLE_MCP]) / 2
 
 

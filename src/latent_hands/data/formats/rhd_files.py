@@ -1,6 +1,5 @@
 """File formats of the Rendered Hand Pose Dataset, RHD (Zimmermann & Brox 2017)."""
 
-import io
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
-from PIL import Image
 
 from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.formats.png import encode_png
 from latent_hands.files import write_bytes
 
 TAG, FACTOR_TAGS = "tag", ("identity_tag", "background_tag")
@@ -67,7 +66,5 @@ def encode_annotations(records: Iterable[dict[str, Any]]) -> bytes:
 
 
 def write_image(path: Path, pixels: UInt8[np.ndarray, "..."]) -> None:
-    """Write a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    write_bytes(path, buffer.getvalue())
+    """Write a PNG file of grey or RGB pixels."""
+    write_bytes(path, encode_png(pixels))

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latent_hands.hand.rig.articulation import Articulation
-from latent_hands.hand.rig.model import HandModel, Shape, bone_frames
+from latent_hands.hand.rig.model import HandModel, Shape
 from latent_hands.hand.rig.points import (
     FINGER_BONES,
     HAND,
@@ -70,8 +70,7 @@ class Skeleton:
         span = shape.tails[last] - shape.heads[last]
         span = span - TIP_INWARD_M * span / np.linalg.norm(span, axis=1, keepdims=True)
         offsets = np.concatenate([shape.heads - shape.heads[PARENTS], span])
-        frames = bone_frames(HandModel.load().bone_frames, shape.heads, shape.tails)
-        offsets_mm, frames = torch.from_numpy(offsets).double() * 1000, torch.from_numpy(frames).double()
+        offsets_mm, frames = torch.from_numpy(offsets).double() * 1000, torch.from_numpy(shape.frames).double()
         return Skeleton(offsets_mm, frames, linear.double(), torch.zeros(3).double())
 
     def changed(self, change_mm: Float[Tensor, "33"]) -> "Skeleton":

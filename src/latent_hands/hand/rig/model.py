@@ -5,7 +5,7 @@ the middle MCP, and z out of the back of the hand. Poses move the fingers and th
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 import numpy as np
@@ -40,20 +40,29 @@ class Shape:
     heads: Float32[np.ndarray, "bones 3"]
     tails: Float32[np.ndarray, "bones 3"]
 
+    @cached_property
+    def frames(self) -> Float32[np.ndarray, "bones 3 3"]:
+        """The frames of the bones at rest, with axes x, y (along the bone) and z as columns."""
+        return bone_frames(HandModel.load().bone_frames, self.heads, self.tails)
+
 
 @dataclass(frozen=True)
 class PosedHand:
     """A posed hand, in metres, in the hand frame.
 
-    coarse, vertices: the vertices of the coarse and of the fine mesh.
+    coarse: the vertices of the coarse mesh.
     points: the model's own 21 joints, then the palmar skin below each; input of joint conventions.
     keypoints: the 21 keypoints of a joint convention, in RHD's order, wrist first.
     """
 
     coarse: Float32[np.ndarray, "coarse 3"]
-    vertices: Float32[np.ndarray, "fine 3"]
     points: Float32[np.ndarray, "42 3"]
     keypoints: Float32[np.ndarray, "21 3"]
+
+    @cached_property
+    def vertices(self) -> Float32[np.ndarray, "fine 3"]:
+        """The vertices of the fine mesh, computed when they are first needed."""
+        return HandModel.load().subdivide(self.coarse)
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ class HandModel:
         return Shape(*np.split(points, np.cumsum([len(self.weights), len(PARENTS)])))
 
     def pose(self, shape: Shape, articulation: Articulation, convention: str = FRAMING) -> PosedHand:
-        """Pose a person's hand, by linear blend skinning of the coarse mesh and one Loop step.
+        """Pose a person's hand, by linear blend skinning of the coarse mesh.
 
         `convention` names the joint convention of the keypoints. Raises HandsError for an unknown one.
         """
@@ -156,13 +165,13 @@ class HandModel:
         coarse = np.einsum("vij,vj->vi", blended[:, :, :3], shape.coarse) + blended[:, :, 3]
         tails = np.einsum("bij,bj->bi", rotations, shape.tails) + offsets
         points = np.concatenate([own_joints(origins, tails), self.palmar @ coarse])
-        return PosedHand(coarse, self.subdivide(coarse), points, keypoints(points, convention))
+        return PosedHand(coarse, points, keypoints(points, convention))
 
     def bones(
         self, shape: Shape, articulation: Articulation
     ) -> tuple[Float32[np.ndarray, "bones 3 3"], Float32[np.ndarray, "bones 3"]]:
         """Return the rotations of all bones from rest, and their posed heads, in the hand frame."""
-        frames = bone_frames(self.bone_frames, shape.heads, shape.tails)
+        frames = shape.frames
         local = euler_zxy(np.radians(self.bone_angles_deg(articulation)).astype(np.float32))
         rotations = frames @ local @ frames.transpose(0, 2, 1)
         origins = shape.heads.copy()

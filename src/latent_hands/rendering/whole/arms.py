@@ -13,7 +13,7 @@ from latent_hands.hand.rig.points import FOREARM
 from latent_hands.hand.skeleton import MIDDLE_MCP, WRIST
 from latent_hands.rendering.looks.things import place_thing
 from latent_hands.rendering.placed_hand import PlacedHand, place_hand
-from latent_hands.rendering.scene import MIRROR, Scene, bone_m
+from latent_hands.rendering.scene import MIRROR, Scene, bone_m, shape_of
 from latent_hands.rendering.whole.body import FOREARM_M, UPPER_ARM_M
 from latent_hands.rendering.whole.solids import unit
 
@@ -93,7 +93,7 @@ def arm_at(
 ) -> Arm:
     """Place a hand at a wrist so that its forearm points to the elbow; `roll` turns it about the forearm."""
     model = HandModel.load()
-    shape = model.identity(scene.identity)
+    shape = shape_of(scene.identity)
     rotations, _ = model.bones(shape, articulation)
     joints = model.pose(shape, articulation).keypoints
     mirror = MIRROR if scene.side == "right" else np.eye(3)
