@@ -16,7 +16,7 @@ def test_an_encoded_image_is_decoded_to_the_same_pixels(shape):
     noise = RNG.integers(0, 256, shape, np.uint8)
     flat = np.full(shape, 200, np.uint8)
     for pixels in (noise, flat, noise // 64 * 80):
-        decoded = np.asarray(Image.open(io.BytesIO(encode_png(pixels))))  # noqa: TID251
+        decoded = np.asarray(Image.open(io.BytesIO(encode_png(pixels))))
         np.testing.assert_array_equal(decoded, pixels)
 
 

@@ -1,4 +1,4 @@
-"""PNG files, encoded fast: Pillow tries five filters for each row, which takes longer than the compression."""
+"""PNG files, encoded fast: Pillow tries five filters a row, which takes longer than the compression."""
 
 import struct
 import zlib

@@ -70,8 +70,8 @@ class Skeleton:
         span = shape.tails[last] - shape.heads[last]
         span = span - TIP_INWARD_M * span / np.linalg.norm(span, axis=1, keepdims=True)
         offsets = np.concatenate([shape.heads - shape.heads[PARENTS], span])
-        offsets_mm, frames = torch.from_numpy(offsets).double() * 1000, torch.from_numpy(shape.frames).double()
-        return Skeleton(offsets_mm, frames, linear.double(), torch.zeros(3).double())
+        offsets, frames = torch.from_numpy(offsets).double(), torch.from_numpy(shape.frames).double()
+        return Skeleton(1000 * offsets, frames, linear.double(), torch.zeros(3).double())
 
     def changed(self, change_mm: Float[Tensor, "33"]) -> "Skeleton":
         """Return the skeleton with keypoint 0 (3) and finger bases (15) moved, finger bones (15) longer."""

@@ -65,7 +65,7 @@ class PosedHand:
         return HandModel.load().subdivide(self.coarse)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HandModel:
     """Mesh, shape space and skeleton of a right hand and its arm, which is closed far behind the elbow.
 

@@ -1,5 +1,6 @@
 """Reflection of skin, nails, cloth, jewellery and objects: kernel functions and their data."""
 
+from functools import lru_cache
 from typing import Any, no_type_check
 
 import numpy as np
@@ -195,6 +196,7 @@ def thing_albedo(m: Material, at: wp.vec3):
     return m.thing * band + m.thing_trim * (1.0 - band)
 
 
+@lru_cache(maxsize=8)
 def material(
     model: HandModel,
     skin: Skin,

@@ -93,7 +93,7 @@ def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, 
         coded = _resized(to_bytes(coded), sensor_px).astype(np.float32) / 255
     if sensor.noise > 0.3:
         bits = np.random.default_rng(sensor.seed).bytes(coded.size)
-        grain = NORMAL[np.frombuffer(bits, np.uint8).reshape(coded.shape)]
+        grain = NORMAL.take(np.frombuffer(bits, np.uint8)).reshape(coded.shape)
         coded = coded + grain * (np.sqrt(0.25 + coded) * np.float32(sensor.noise / 255))
     image = to_bytes(coded)
     image = _compress(image, sensor.quality) if sensor.quality <= 100 else image
@@ -103,7 +103,7 @@ def develop(light: Float32[ndarray, "s s 3"], sensor: Sensor) -> UInt8[ndarray, 
 def _encode(light: Float32[ndarray, "*shape"], exponent: float) -> Float32[ndarray, "*shape"]:
     """Raise light, clipped to 0 .. 1, to a power, with an error of at most a tenth of a grey level."""
     steps = (np.sqrt(np.clip(light, 0, 1)) * np.float32(4095) + np.float32(0.5)).astype(np.uint16)
-    return (np.linspace(0, 1, 4096, dtype=np.float32) ** np.float32(2 * exponent))[steps]
+    return (np.linspace(0, 1, 4096, dtype=np.float32) ** np.float32(2 * exponent)).take(steps)
 
 
 def to_bytes(coded: Float32[ndarray, "*shape"]) -> UInt8[ndarray, "*shape"]:

@@ -24,6 +24,8 @@ PAD_M = 0.006
 LOOSE_M = 0.01
 """Greatest gap between the palm and a rod in the hand; what lies farther out is outside the fingers."""
 THICKEST_M, THINNEST_M = 0.045, 0.003
+ROD_PLACES_M = np.meshgrid(np.linspace(-0.03, 0.012, 8), np.linspace(0.012, 0.06, 13))
+"""Middles of a rod that are tried, relative to the middle MCP: along the palm, and out of it."""
 HELD = np.array([5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19])
 """Joints of the four fingers without their bases; they close around an object."""
 
@@ -234,7 +236,7 @@ def hand_axes(xyz_m: Float32[ndarray, "21 3"], mirrored: bool) -> Float[ndarray,
 def grip(xyz_m: Float32[ndarray, "21 3"], frame: Float[ndarray, "3 3"]) -> tuple[Float[ndarray, "3"], float]:
     """Return the middle and the radius of the thickest rod that fits between palm and fingers."""
     joints = (xyz_m - xyz_m[MIDDLE_MCP]) @ frame.T
-    along, out = np.meshgrid(np.linspace(-0.03, 0.012, 8), np.linspace(0.012, 0.06, 13))
+    along, out = ROD_PLACES_M
     ends = joints[HELD][:, 1:]
     middles = (joints[HELD] + joints[HELD + 1])[:, 1:] / 2
     solid = np.concatenate([ends, middles])

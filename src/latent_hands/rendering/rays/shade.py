@@ -34,7 +34,7 @@ class Lighting:
     """
 
     vertex: wp.array[wp.vec4]
-    gloss: wp.array4d[float]
+    gloss: wp.array3d[wp.vec3]
     to_world: wp.mat33
     sun: wp.vec3
     sun_power: wp.vec3
@@ -43,19 +43,27 @@ class Lighting:
 
 @wp.func
 @no_type_check
-def _look_up(gloss: wp.array4d[float], level: int, toward: wp.vec3):
+def _place_in(gloss: wp.array3d[wp.vec3], toward: wp.vec3):
+    """Return the row and the column of a direction in the glossy maps."""
+    y = wp.acos(wp.clamp(toward[1], -1.0, 1.0)) / wp.PI * float(gloss.shape[1]) - 0.5
+    x = (wp.atan2(toward[0], -toward[2]) / (2.0 * wp.PI) + 0.5) * float(gloss.shape[2]) - 0.5
+    return wp.vec2(y, x)
+
+
+@wp.func
+@no_type_check
+def _look_up(gloss: wp.array3d[wp.vec3], level: int, at: wp.vec2):
+    """Return the radiance at a row and a column of a glossy map, interpolated linearly."""
     rows = gloss.shape[1]
     columns = gloss.shape[2]
-    y = wp.acos(wp.clamp(toward[1], -1.0, 1.0)) / wp.PI * float(rows) - 0.5
-    x = (wp.atan2(toward[0], -toward[2]) / (2.0 * wp.PI) + 0.5) * float(columns) - 0.5
     total = wp.vec3(0.0)
     for step in range(4):
-        row = wp.floor(y) + float(step // 2)
-        column = wp.floor(x) + float(step % 2)
-        share = (1.0 - wp.abs(y - row)) * (1.0 - wp.abs(x - column))
+        row = wp.floor(at[0]) + float(step // 2)
+        column = wp.floor(at[1]) + float(step % 2)
+        share = (1.0 - wp.abs(at[0] - row)) * (1.0 - wp.abs(at[1] - column))
         i = wp.clamp(int(row), 0, rows - 1)
         j = (int(column) + columns) % columns
-        total += share * wp.vec3(gloss[level, i, j, 0], gloss[level, i, j, 1], gloss[level, i, j, 2])
+        total += share * gloss[level, i, j]
     return total
 
 
@@ -138,19 +146,17 @@ def _shade(
     facing = wp.clamp(wp.dot(rough, toward), 0.0, 1.0)
     mirror = lighting.to_world * (2.0 * wp.dot(rough, toward) * rough - toward)
     fresnel = 0.028 + 0.30 * wp.pow(1.0 - facing, 5.0)
-    shine = _look_up(lighting.gloss, 0, mirror) * (1.0 - nail) + _look_up(lighting.gloss, 1, mirror) * (
-        1.5 * nail
-    )
+    place = _place_in(lighting.gloss, mirror)
+    shine = _look_up(lighting.gloss, 0, place) * (1.0 - nail)
+    if nail > 0.0:
+        shine += _look_up(lighting.gloss, 1, place) * (1.5 * nail)
     shine = shine * (fresnel * oil * (1.0 - 0.35 * mark[1]) * lit[3] * lit[3] * (1.0 - 0.6 * crease))
     if band < 0 and along < m.sleeve_start:
         # Pores and dry patches break the gloss of skin; nails stay smooth.
         shine = shine * wp.clamp(0.8 + (1.0 - nail) * (1.6 * fine[1] + 0.8 * coarse[0]), 0.1, 1.6)
     if metal[3] > 0.0:
-        shine += (
-            metal[3]
-            * lit[3]
-            * wp.cw_mul(wp.vec3(metal[0], metal[1], metal[2]), _look_up(lighting.gloss, 1, mirror))
-        )
+        mirrored = wp.cw_mul(wp.vec3(metal[0], metal[1], metal[2]), _look_up(lighting.gloss, 1, place))
+        shine += metal[3] * lit[3] * mirrored
     colour[i] = wp.cw_mul(albedo, irradiance) / wp.PI + shine
 
 

@@ -1,6 +1,7 @@
 """The hand's surface, prepared for rendering: everything that depends on the model alone is computed once."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, no_type_check
 
 import numpy as np
@@ -79,9 +80,7 @@ class Stage:
         sign[: len(vertices_m)] = -1 if mirrored else 1
         normals = self.normals.of(points_m) * sign
         if sleeve is not None or bands:
-            lift = band_offset(self.model, bands)
-            if sleeve is not None:
-                lift = np.maximum(lift, cloth_offset(sleeve, self.model.rest, self.model.forearm))
+            lift = _lift(self.model, sleeve, bands)
             points_m[: len(lift)] += lift[:, None] * normals[: len(lift)]
             normals = self.normals.of(points_m) * sign
         self.fine.move(points_m)
@@ -120,7 +119,7 @@ class Stage:
             device=self.device,
             copy=False,
         )
-        lighting.gloss = wp.array(surroundings.gloss, dtype=float, device=self.device, copy=False)
+        lighting.gloss = wp.array(surroundings.gloss, dtype=wp.vec3, device=self.device, copy=False)
         lighting.to_world = wp.mat33(*to_world.ravel().tolist())
         lighting.sun = wp.vec3(*(surroundings.sun @ to_world).tolist())
         lighting.sun_power = wp.vec3(*surroundings.sun_power.tolist())
@@ -170,32 +169,38 @@ class Normals:
         order = np.argsort(faces.ravel(), kind="stable")
         starts = np.searchsorted(faces.ravel()[order], np.arange(count + 1))
         arrays = (faces.ravel(), starts, order // 3)
-        self.fan = [wp.array(array.astype(np.int32), dtype=int, device=device) for array in arrays]
+        corners, *self.fan = (wp.array(array.astype(np.int32), dtype=int, device=device) for array in arrays)
+        self.corners, self.crossed = corners, wp.empty(len(faces), dtype=wp.vec3, device=device)
         self.count, self.device = count, device
 
     def of(self, points_m: Float32[ndarray, "v 3"]) -> Float32[ndarray, "v 3"]:
         """Return the normals of the vertices at these places; they point outwards if the faces do."""
         points = wp.array(points_m, dtype=wp.vec3, device=self.device, copy=False)
-        normals = wp.zeros(self.count, dtype=wp.vec3, device=self.device)
-        wp.launch(_normals, self.count, inputs=[points, *self.fan], outputs=[normals], device=self.device)
+        normals = wp.empty(self.count, dtype=wp.vec3, device=self.device)
+        inputs = [points, self.corners]
+        wp.launch(_cross, len(self.crossed), inputs=inputs, outputs=[self.crossed], device=self.device)
+        inputs = [self.crossed, *self.fan]
+        wp.launch(_normals, self.count, inputs=inputs, outputs=[normals], device=self.device)
         return normals.numpy()
 
 
 @wp.kernel
 @no_type_check
+def _cross(points: wp.array[wp.vec3], corners: wp.array[int], crossed: wp.array[wp.vec3]):
+    f = wp.tid()
+    a, b, c = points[corners[3 * f]], points[corners[3 * f + 1]], points[corners[3 * f + 2]]
+    crossed[f] = wp.cross(b - a, c - a)
+
+
+@wp.kernel
+@no_type_check
 def _normals(
-    points: wp.array[wp.vec3],
-    corners: wp.array[int],
-    start: wp.array[int],
-    around: wp.array[int],
-    normals: wp.array[wp.vec3],
+    crossed: wp.array[wp.vec3], start: wp.array[int], around: wp.array[int], normals: wp.array[wp.vec3]
 ):
     i = wp.tid()
     total = wp.vec3(0.0)
     for k in range(start[i], start[i + 1]):
-        f = 3 * around[k]
-        a, b, c = points[corners[f]], points[corners[f + 1]], points[corners[f + 2]]
-        total += wp.cross(b - a, c - a)
+        total += crossed[around[k]]
     normals[i] = wp.normalize(total)
 
 
@@ -208,6 +213,13 @@ def neighbour_mean(faces: Int32[ndarray, "f 3"], count: int, share: float) -> cs
     every = np.arange(count)
     rows, columns = np.concatenate([ends, np.stack([every, every], 1)]).T
     return csr_array((values.astype(np.float32), (rows, columns)), shape=(count, count))
+
+
+@lru_cache(maxsize=8)
+def _lift(model: HandModel, sleeve: Sleeve | None, bands: tuple[Band, ...]) -> Float32[ndarray, " v"]:
+    """Return how far sleeve and jewellery lift each vertex of the hand, metres."""
+    lift = band_offset(model, bands)
+    return lift if sleeve is None else np.maximum(lift, cloth_offset(sleeve, model.rest, model.forearm))
 
 
 _stages: dict[tuple[int, str], Stage] = {}
