@@ -21,7 +21,11 @@ def encode_png(pixels: UInt8[np.ndarray, "..."]) -> bytes:
     # Repeats of one byte are all that differences have to offer; a search for longer matches finds little.
     deflate = zlib.compressobj(1, strategy=zlib.Z_RLE)
     header = struct.pack(">IIBBBBB", width, height, 8, _GREY if pixels.ndim == 2 else _RGB, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", deflate.compress(filtered) + deflate.flush()), (b"IEND", b"")
+    chunks = (
+        (b"IHDR", header),
+        (b"IDAT", deflate.compress(filtered.tobytes()) + deflate.flush()),
+        (b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 

@@ -170,13 +170,13 @@ class Normals:
         starts = np.searchsorted(faces.ravel()[order], np.arange(count + 1))
         arrays = (faces.ravel(), starts, order // 3)
         corners, *self.fan = (wp.array(array.astype(np.int32), dtype=int, device=device) for array in arrays)
-        self.corners, self.crossed = corners, wp.empty(len(faces), dtype=wp.vec3, device=device)
+        self.corners, self.crossed = corners, wp.zeros(len(faces), dtype=wp.vec3, device=device)
         self.count, self.device = count, device
 
     def of(self, points_m: Float32[ndarray, "v 3"]) -> Float32[ndarray, "v 3"]:
         """Return the normals of the vertices at these places; they point outwards if the faces do."""
         points = wp.array(points_m, dtype=wp.vec3, device=self.device, copy=False)
-        normals = wp.empty(self.count, dtype=wp.vec3, device=self.device)
+        normals = wp.zeros(self.count, dtype=wp.vec3, device=self.device)
         inputs = [points, self.corners]
         wp.launch(_cross, len(self.crossed), inputs=inputs, outputs=[self.crossed], device=self.device)
         inputs = [self.crossed, *self.fan]
