@@ -19,7 +19,7 @@ LEAST_ERROR = 0.01
 LEAST_JOINTS = 4
 LEAST_SHIFT_PX, MOST_SPREAD_PX = 0.3, 0.1
 """A shift is common to all joints if it is so large, and if half of the joints differ by less from it. RHD
-has 0.002 and 0.03; joints marked by hand spread by more than a pixel."""
+has 0.002 and 0.03."""
 
 
 class CameraFactor(NamedTuple):

@@ -17,7 +17,7 @@ LIKE_A_HAND, UNLIKE_A_HAND = 0.2, 0.23
 """The largest median misfit of a set in its order, and the smallest of one in another order."""
 CLEARLY_SHORTER, MUCH_SHORTER = 0.9, 0.84
 """The ratio of the lengths of all bones in two orders, below which the first is the right one; the same for
-fewer than twice VIEWS hands. Right orders of one person's video have 0.85 and more for few hands, 0.91 for
+fewer than twice VIEWS hands. Right orders of one person's video have 0.88 and more for few hands, 0.94 for
 more."""
 LONG_WAY, MOST_HANDS = 0.9, 0.6
 """The way from the wrist over the finger bases is shorter than 0.9 sizes of the hand in its image; in another

@@ -46,7 +46,7 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
 
 
 def _with_whole_canvas(image: Image.Image) -> Image.Image:
-    """Return an image, of a GIF with what its first frame does not cover as transparent, as browsers do.
+    """Return an image, of a GIF with what its first frame does not cover as transparent.
 
     Pillow fills it with any colour.
     """
