@@ -169,10 +169,9 @@ def open_sources(
     texts: Sequence[str],
     samples: Sequence[Sample],
     outputs: Iterable[Path],
-    *,
+    handedness: str | None,
+    cropped: bool,
     content_reads: str | None = None,
-    handedness: str | None = None,
-    cropped: bool = False,
 ) -> Sources:
     """Return the sources of a command, which reads `texts` and `samples` and writes `outputs`.
 

@@ -52,15 +52,7 @@ def synthesise(
     model, texts = Model.load(run), [pose, content]
     model.factors_of("rgb")
     samples = samples_of(data, root, split, texts)
-    sources = open_sources(
-        model,
-        texts,
-        samples,
-        [out],
-        content_reads=content_reads,
-        handedness=handedness,
-        cropped=cropped,
-    )
+    sources = open_sources(model, texts, samples, [out], handedness, cropped, content_reads)
     image = model.synthesise(sources.pose(pose), sources.content(content), sources.content_reads)
     draw.save_image(image, out)
     print(out)

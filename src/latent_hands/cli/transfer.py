@@ -54,15 +54,7 @@ def transfer(
     model, texts = Model.load(run), [*poses, *contents]
     model.factors_of("rgb")
     samples = samples_of(data, root, split, texts if poses and contents else [])
-    sources = open_sources(
-        model,
-        texts,
-        samples,
-        [out],
-        content_reads=content_reads,
-        handedness=handedness,
-        cropped=cropped,
-    )
+    sources = open_sources(model, texts, samples, [out], handedness, cropped, content_reads)
     chosen = poses or evenly_spaced(samples, 4, 1)
     rows, shown = map(sources.pose, chosen), map(sources.image, chosen)
     columns = [sources.content(text) for text in contents or evenly_spaced(samples, 5)]

@@ -69,7 +69,7 @@ def walk(
     model, texts = Model.load(run), [start, end]
     samples = samples_of(data, root, split, texts)
     png, gif = (out.with_suffix(f".{ending}") for ending in ("png", "gif"))
-    sources = open_sources(model, texts, samples, [png, gif], handedness=handedness, cropped=cropped)
+    sources = open_sources(model, texts, samples, [png, gif], handedness, cropped)
     first, last = sources.image(start), (sources.pose if rotate else sources.image)(end)
     moved = partial(model.walk, factor) if factor is not None else model.rotate
     draw.save_image(walk_row(moved(first, last, steps), first, last), png)
