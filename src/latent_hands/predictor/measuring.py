@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from latent_hands.predictor.reading import Reading
 
-NOISE_SHARE = {"latent": 0.44, "palm": 0.48, "size": 0.48, "rotation": 1.0}
+NOISE_SHARE = {"latent": 0.05, "palm": 0.06, "size": 0.06, "rotation": 0.12}
 """Share of the variance of an error that counts as noise of one frame."""
 LEAST_VARIANCE = 1e-8
 
