@@ -10,6 +10,7 @@ from tiny_models import PLACEMENT, tiny_model
 
 from latent_hands.hand.boxes import crop_of_box
 from latent_hands.predictor.judging import right_probability
+from latent_hands.predictor.measuring import NOISE_SHARE
 from latent_hands.predictor.photo import Photo
 
 
@@ -115,8 +116,9 @@ def test_smoothed_palms_follow_a_line_and_lose_noise(run, smooth):
     clean = np.linspace(80, 120, 40)
     noisy = [(True_(x + rng.normal(0, 0.5)),) for x in clean]
     offset = True_(0).uv_px[0, 0]
+    spread = 0.06 / NOISE_SHARE["palm"] ** 0.5  # of which 0.06 is noise of one frame
     found = np.array(
-        [hands[0].uv_px[0, 0] - offset for hands in run(World(noisy, uv_spread=0.15), smooth=smooth)]
+        [hands[0].uv_px[0, 0] - offset for hands in run(World(noisy, uv_spread=spread), smooth=smooth)]
     )
     raw = np.array([hands[0].x for hands in noisy])
     assert np.abs(found - clean).max() < 4
