@@ -36,7 +36,7 @@ _NOISE = 25.0  # variance of colours, which keeps uniform ones comparable
 _CLEAR, _MOST = 3.0, 0.75
 """Standard deviations of a fair coin that is tossed once an image, and the least share of the images."""
 _MOST_IMAGES = 300
-"""So many images decide; each of them takes 0.05 s."""
+"""The largest number of images that decide; each of them takes 0.05 s."""
 _MANY, _LEAST_RIGHT = 30, 0.8
 """Of so many images, right labels must beat their opposites in this share. On RHD, on photographs of Ge et
 al. and on rendered hands they do in 97 to 100 %."""
