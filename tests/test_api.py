@@ -145,7 +145,7 @@ def test_a_sample_is_estimated_by_its_labels(tmp_path: Path):
 
 
 def test_swaps_and_walks_give_images_and_hands():
-    model, a, b = tiny_model(SYNTHESIS), noise_image(seed=1), noise_image(seed=2)
+    model, a, b = tiny_model(SYNTHESIS), *(noise_image(64, 64, seed=seed) for seed in (1, 2))
     swapped, walk = model.swap(a, b, ["pose"]), model.walk("pose", a, b, 3)
     assert isinstance(swapped, lh.Synthesis)
     assert isinstance(walk, lh.Walk)
@@ -198,7 +198,7 @@ def test_the_current_folder_is_a_run_folder(tmp_path, monkeypatch):
 
 
 def test_one_factor_is_swapped_by_its_name():
-    model, (first, second) = tiny_model(SYNTHESIS), (noise_image(seed=0), noise_image(seed=1))
+    model, (first, second) = tiny_model(SYNTHESIS), (noise_image(64, 64, seed=seed) for seed in (0, 1))
     one, listed = (model.swap(first, second, factors).image for factors in ("content", ["content"]))
     assert (one == listed).all()
 

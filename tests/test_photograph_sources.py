@@ -70,7 +70,7 @@ def test_an_image_file_gives_the_hand_that_is_found_in_it(files, monkeypatch):
 
 def test_a_cropped_image_file_is_read_as_it_is(files, monkeypatch):
     calls, model = finding(monkeypatch, any_hand())(1), Model.load(Path(files[0]).parent / "run")
-    assert np.array_equal(synthesise(files, "--cropped"), model.synthesise(A, B))
+    assert np.array_equal(synthesise(files, "--cropped"), model.synthesise(Photo.open(A), Photo.open(B)))
     right = [Photo.open(pixels, "right") for pixels in (A, B)]
     assert np.array_equal(synthesise(files, "--cropped", "--handedness", "right"), model.synthesise(*right))
     assert not calls

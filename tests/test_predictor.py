@@ -187,16 +187,46 @@ def test_wrong_options_are_refused(model: Model, options: dict, message: str):
 
 
 @pytest.mark.parametrize(
-    "array", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3)), np.zeros((0, 8, 3), np.uint8)]
+    ("array", "hint"),
+    [
+        (np.zeros((8, 8, 3)), "255 [*] image"),
+        (np.zeros((0, 8, 3), np.uint8), ""),
+        (np.zeros((8, 8, 2), np.uint8), ""),
+        (np.zeros((3, 8, 8), np.uint8), "transpose"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "one image at a time"),
+        (np.zeros((21, 2), np.float32), "joints have the shape"),
+        (torch.zeros(3, 8, 8), "255 [*] image"),
+    ],
 )
-def test_other_arrays_are_not_images(model: Model, array: np.ndarray):
-    with pytest.raises(HandsError, match="an image must be uint8"):
+def test_other_arrays_are_not_images(model: Model, array: np.ndarray, hint: str):
+    with pytest.raises(HandsError, match=f"an image must be uint8.*{hint}"):
         model.estimate(array)
+
+
+def test_an_array_and_a_tensor_are_the_image_that_pillow_opens():
+    rgb = noise_image()
+    grey, rgba = rgb[..., 0], np.dstack([rgb, rgb[..., :1]])
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    for image in (rgb, bgr[..., ::-1], torch.from_numpy(rgb).permute(2, 0, 1)):
+        assert np.array_equal(pixels_of(image), rgb)
+    for image in (grey, grey[..., None], torch.from_numpy(grey), torch.from_numpy(grey)[None]):
+        assert np.array_equal(pixels_of(image), np.dstack([grey] * 3))
+    assert np.array_equal(pixels_of(rgba), pixels_of(Image.fromarray(rgba)))
+
+
+def test_a_photo_keeps_its_pixels_when_a_tensor_is_used_again():
+    tensor = torch.from_numpy(noise_image()).permute(2, 0, 1)
+    photo = Photo.open(tensor)
+    tensor.zero_()
+    assert np.array_equal(photo.rgb, noise_image())
 
 
 def test_values_of_other_types_are_refused():
     with pytest.raises(HandsError, match="one at a time, not a list"):
         pixels_of([noise_image()])
+    for wrong, hint in (("https://a.b/c.jpg", "download the image"), (b"bytes", "BytesIO")):
+        with pytest.raises(HandsError, match=hint):
+            pixels_of(wrong)
     with pytest.raises(HandsError, match=r"clip\.mp4 is a video; Model\.follow reads videos"):
         pixels_of("clip.mp4")
     with pytest.raises(HandsError, match="is a folder; give its images one at a time"):

@@ -25,7 +25,7 @@ from latent_hands.studies.gallery import (
     walk_row,
 )
 
-A, B = noise_image(seed=1), noise_image(seed=2)
+A, B = noise_image(64, 64, seed=1), noise_image(64, 64, seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,13 @@ def test_a_factor_that_no_encoder_infers_is_refused(model: Model):
         HandsError, match=r"no encoder infers tag from pose.*the run has pose -> pose, tag -> tag"
     ):
         model.synthesise(pose=A, content=np.random.default_rng(0).normal(size=(21, 3)))
+
+
+def test_a_photograph_is_not_taken_for_the_crop_of_a_hand():
+    model, photograph = tiny_model(SYNTHESIS), noise_image(60, 80)
+    with pytest.raises(HandsError, match=r"80x60 pixels.*crops are square.*model\.photo_of"):
+        model.synthesise(A, photograph)
+    assert np.array_equal(model.synthesise(A, Photo.open(A)), model.synthesise(A, A))
 
 
 def test_an_image_of_its_own_pose_and_content_is_its_reconstruction(model: Model):

@@ -13,7 +13,7 @@ from latent_hands.hand import geometry
 from latent_hands.hand.geodesic import rotations_between
 from latent_hands.predictor.viewpoints import rotated, viewed
 
-A, B = noise_image(seed=1), noise_image(seed=2)
+A, B = noise_image(64, 64, seed=1), noise_image(64, 64, seed=2)
 GRAPHS = {"estimation": ESTIMATION, "tags": SYNTHESIS, "four": FOUR_FACTORS, "z_u": WITHOUT_TAGS}
 
 

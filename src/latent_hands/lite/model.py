@@ -24,6 +24,7 @@ from latent_hands.predictor.candidates import (
 )
 from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, opened, pixels_of
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.in_memory import joints_of
 from latent_hands.predictor.judging import HandRules
 from latent_hands.shapes import Float
 from latent_hands.typed_toml import read
@@ -181,8 +182,8 @@ class LiteModel:
                     f'model have "{own}"; estimate the hand with convention="{own}" of the full package'
                 )
             return {name: array[None] for name, array in source.as_left().items()}
-        if isinstance(source, np.ndarray) and source.shape == (21, 3):
-            pose = normalise(source.astype(np.float32))
+        if (joints := joints_of(source)) is not None:
+            pose = normalise(joints)
             cpose, viewpoint = canonicalise(pose)
             return {"pose": pose[None], "cpose": cpose[None], "viewpoint": viewpoint[None]}
         rgb = pixels_of(source)

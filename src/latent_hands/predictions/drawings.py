@@ -27,7 +27,7 @@ def draw_hands(
     """Draw joints, boxes and captions of hands over their image. Boxes of left hands are blue, others orange.
 
     Args:
-        image: a file, a Pillow image or a uint8 array (height, width, 3).
+        image: an image as for `Model.find`.
         hands: the hands of the image, or one hand.
         truths_mm: the labelled joints (21, 3) of each hand in mm, relative to the palm. `panels` shows them
             in red.

@@ -19,10 +19,17 @@ from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.focal import LEAST_FOCAL, MOST_FOCAL
 from latent_hands.hand.skeleton import BONE_RANGE_MM
+from latent_hands.predictor.in_memory import TensorLike, rgb_of
 from latent_hands.shapes import Float32, Float64, UInt8
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 _EXIF_IFD = 0x8769
+_HINTS = {
+    "Sample": "; of a Sample, give `sample.image`",
+    "bytes": "; give PIL.Image.open(io.BytesIO(data))",
+    "BufferedReader": "; give its name",
+}
+"""What to give instead of objects of these types."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +45,9 @@ class Opened:
     exif: Mapping[int, Any] = field(default_factory=dict)
 
 
-ImageSource = str | Path | Image.Image | np.ndarray | Opened
-"""An image: a file, a Pillow image, or a uint8 array (height, width, 3); or one of these, opened."""
+ImageSource = str | Path | Image.Image | np.ndarray | TensorLike | Opened
+"""An image: a file, a Pillow image, a uint8 array (height, width, 3) in RGB order, or a uint8 tensor of torch
+(3, height, width); or one of these, opened. Grey and transparent images are legal, too."""
 UNUSUAL_RATIO, UNUSUAL_SKEW = 1.25, 0.1
 """Cameras with a larger ratio of fx and fy, or a larger skew in focal lengths, are rare."""
 SAME_RATIO, OTHER_RATIO, FAR_OUT = 1.05, 1.3, 1.0
@@ -49,16 +57,18 @@ _LOG = logging.getLogger(__name__)
 
 
 def pixels_of(image: object) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the pixels of a file, a Pillow image or an array. Raises HandsError for anything else."""
+    """Return the pixels of an `ImageSource`. Raises HandsError for anything else."""
     return opened(image).rgb
 
 
 def opened(image: object) -> Opened:
-    """Open a file, a Pillow image or an array. Raises HandsError for anything else."""
+    """Open an `ImageSource`. Raises HandsError for anything else."""
     if isinstance(image, Opened):
         return image
     if isinstance(image, str | Path):
         path = Path(image)
+        if "://" in str(image):
+            raise HandsError(f"{image} is an address; download the image, and give its file")
         if path.is_dir():
             raise HandsError(f"{path} is a folder; give its images one at a time")
         if path.suffix.lower() in FORMATS:
@@ -67,17 +77,12 @@ def opened(image: object) -> Opened:
             return Opened(decode_first(path, file), _exif(file))
     if isinstance(image, Image.Image):
         return Opened(_decoded(image), _exif(image))
-    if not isinstance(rgb := image, np.ndarray):
-        kind = type(image).__name__
-        hint = "; of a Sample, give `sample.image`" if kind == "Sample" else ""
-        raise HandsError(
-            f"an image must be a file, a Pillow image or an array, one at a time, not a {kind}{hint}"
-        )
-    if isinstance(rgb, np.ma.MaskedArray):
-        raise HandsError("an image must not be a masked array: give its data, or fill what is masked")
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise HandsError(f"an image must be uint8 (height, width, 3), not {rgb.dtype} {rgb.shape}")
-    return Opened(rgb)
+    if isinstance(image, np.ndarray | TensorLike):
+        return Opened(rgb_of(image))
+    raise HandsError(
+        "an image must be a file, a Pillow image, an array or a tensor, one at a time, not a "
+        f"{type(image).__name__}{_HINTS.get(type(image).__name__, '')}"
+    )
 
 
 def _decoded(image: Image.Image) -> Rgb:

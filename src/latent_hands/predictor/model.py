@@ -121,7 +121,8 @@ class Model(Recombination):
         Where the side is not certain, the hand is read as both sides, and the model decides.
 
         Args:
-            image: a file, a Pillow image or a uint8 array (height, width, 3).
+            image: a file, a Pillow image, a uint8 array (height, width, 3) in RGB order, or a uint8 tensor of
+                torch (3, height, width). OpenCV has BGR order: give `image[..., ::-1]`.
             boxes: the boxes (x, y, width, height) of the hands, in pixels from the image's upper left corner:
                 the smallest rectangle around the 21 joints, roughly. Without them, the detector finds them.
             handedness: "left" or "right" for all hands, or with `boxes` one for each, None where unknown. By
@@ -178,7 +179,7 @@ class Model(Recombination):
         is the protocol of the papers.
 
         Args:
-            image: a file, a Pillow image or a uint8 array (height, width, 3); a `Photo`, or a `Sample`.
+            image: an image as for `find`, a `Photo`, or a `Sample`.
             box: the box (x, y, width, height) of the hand, as in `find`. If it is not given, the detector
                 finds the hand.
             handedness, bone_mm, K, focal_px, rotations: as in `find`.

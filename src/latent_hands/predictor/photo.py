@@ -51,10 +51,11 @@ class Photo(Crop):
         K: np.ndarray | None = None,
         bone_mm: float | None = None,
     ) -> "Photo":
-        """Open a file, a Pillow image or a uint8 array (height, width, 3) as a photo of one hand.
+        """Open an image as a photo of one hand.
 
         Args:
-            image: the image.
+            image: a file, a Pillow image, a uint8 array (height, width, 3) in RGB order, or a uint8 tensor of
+                torch (3, height, width).
             handedness: the side of the hand, "left" or "right".
             box_px: (x, y, width, height) in pixels from the upper left corner; by default the whole image.
             K: the camera (3, 3) in pixels.

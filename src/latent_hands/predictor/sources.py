@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-import numpy as np
 import torch
 
 from latent_hands.configuration import Data
 from latent_hands.data.sample import Sample
+from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING
@@ -15,12 +15,14 @@ from latent_hands.paper.modality import Batch
 from latent_hands.predictor.checks import ImageSource, pixels_of
 from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.in_memory import joints_of
 from latent_hands.predictor.photo import Photo, photo_of, tag_of
 
 Source = Photo | Sample | Hand | ImageSource
-"""Source of a factor: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit.
+"""Source of a factor: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit,
+as an array or a tensor.
 
-A file, a Pillow image and an array are read as the crop of a left hand. A `Photo` states box and side.
+An image is read as the crop of a left hand, and must be square. A `Photo` states box and side.
 """
 ContentReads = Literal["rgb", "tag"]
 """The modality of an image that gives the content: an image of a hand, or a tag image of a scene."""
@@ -33,8 +35,8 @@ def as_batch(source: Source, reads: str, data: Data) -> Batch:
     convention are translated into that of the model; joints must be in it already.
     Raises HandsError as `in_convention` does.
     """
-    if isinstance(source, np.ndarray) and source.shape == (21, 3):
-        pose, _ = geometry.normalise(torch.from_numpy(source).float()[None])
+    if (joints := joints_of(source)) is not None:
+        pose, _ = geometry.normalise(torch.from_numpy(joints)[None])
         cpose, viewpoint = geometry.canonicalise(pose)
         return {"pose": pose, "cpose": cpose, "viewpoint": viewpoint}
     if isinstance(source, Hand):
@@ -44,10 +46,23 @@ def as_batch(source: Source, reads: str, data: Data) -> Batch:
 
 
 def as_photo(source: Photo | Sample | ImageSource, reads: str = "rgb", crop: str = "box") -> Photo:
-    """Return a source that is an image as a photo; a sample gives its tag image if `reads` is "tag"."""
+    """Return a source that is an image as a photo; a sample gives its tag image if `reads` is "tag".
+
+    Raises HandsError for an image that is not square, because it is hardly the crop of a hand.
+    """
     if isinstance(source, Sample):
         return tag_of(source, crop) if reads == "tag" else photo_of(source, crop)
-    return source if isinstance(source, Photo) else Photo.open(source)
+    if isinstance(source, Photo):
+        return source
+    photo = Photo.open(source)
+    height, width = photo.rgb.shape[:2]
+    if width != height:
+        raise HandsError(
+            f"an image of {width}x{height} pixels was given as the crop of a hand, but crops are square; for a "
+            "photograph give model.photo_of(image, hand), with a hand that "
+            'lh.load("estimation").find(image) returns; lh.Photo.open(image) takes the whole image as the crop'
+        )
+    return photo
 
 
 def photo_around(image: ImageSource, hand: Hand, crop: str) -> Photo:
