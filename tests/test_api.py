@@ -26,7 +26,7 @@ def test_what_is_no_sample_is_named(tmp_path: Path):
     with pytest.raises(lh.HandsError, match="not a Sample; of a Sample, give"):
         tiny_model(ESTIMATION).find(samples[0])  # pyright: ignore[reportArgumentType]
     with pytest.raises(
-        lh.HandsError, match="a run must be a folder or the name of a shipped model, not a Model"
+        lh.HandsError, match=r"folder or the name of a shipped model, not a Model; give `model\.folder`"
     ):
         lh.export_model(tiny_model(ESTIMATION), tmp_path)  # pyright: ignore[reportArgumentType]
 

@@ -5,7 +5,6 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,8 +18,10 @@ from latent_hands.hand.conventions import recorded
 from latent_hands.predictions import (
     ImageHands,
     draw_hands,
+    draw_readable,
     frame_line,
     read_hands,
+    read_images,
     read_json,
     read_npz,
     write_coco,
@@ -166,14 +167,38 @@ def test_coco_is_a_data_set_that_the_reader_and_the_doctor_accept(images, hands,
 
 def test_drawings_show_every_hand(images):
     rgb = noise_image()
-    plain, drawn = draw_hands(rgb, []), draw_hands(rgb, images[0].hands)
-    assert drawn.shape == (480, 640, 3)
-    assert (plain != drawn).any()
-    assert draw_hands(rgb, images[0].hands, panels=True).shape[1] > 640
-    assert draw_hands(rgb, images[0].hands, size_px=(80, 60)).shape == rgb.shape
+    drawn = draw_hands(rgb, images[0].hands)
+    assert np.array_equal(draw_hands(rgb, []), rgb)
+    assert drawn.shape == rgb.shape
+    assert (drawn != rgb).any()
+    assert draw_hands(rgb, images[0].hands, panels=True).shape[1] > 160
+    assert draw_readable(rgb, images[0].hands).shape == (480, 640, 3)
 
 
-def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_path, monkeypatch):
+def test_the_hands_of_each_frame_are_written_as_a_video(hands, tmp_path):
+    timed = [replace(hand, seconds=1.5, track=2) for hand in hands[:2]]
+    path = write_hands(tmp_path / "clip.jsonl", iter([timed, [], timed[:1]]))
+    read = read_images(path)
+    assert [(image.frame, image.seconds, len(image.hands)) for image in read] == [
+        (0, 1.5, 2),
+        (1, None, 0),
+        (2, 1.5, 1),
+    ]
+    assert [hand.track for hand in read_hands(write_hands(tmp_path / "clip.npz", [timed]))] == [2, 2]
+    assert read_hands(write_hands(tmp_path / "none.npz", [])) == []
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_hands_without_their_image_are_refused(hands):
+    for wrong in (hands, hands[0], "clip.mp4", [[1]]):
+        with pytest.raises(HandsError, match=r'give \{"photo.jpg": hands\}; for a video'):
+            write_hands("wrong.jsonl", wrong)
+    for wrong in ("a.png", [1]):
+        with pytest.raises(HandsError, match=r"draw_hands\(image, hands\) needs an image"):
+            draw_hands(noise_image(), wrong)
+
+
+def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_path):
     (tmp_path / "more").mkdir()
     again = tmp_path / "more/a.png"
     again.write_bytes((tmp_path / "a.png").read_bytes())
@@ -188,10 +213,6 @@ def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_pat
     assert same(one, hands[0])
     with pytest.raises(HandsError, match=r"none\.png"):
         write_hands(tmp_path / "none.json", {tmp_path / "none.png": hands})
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without these checks
-    for alone in (hands, hands[0]):
-        with pytest.raises(HandsError, match="hands are written with their image files"):
-            write_hands(tmp_path / "none.json", alone)
 
 
 def test_joints_in_the_camera_frame_are_placed_by_the_palm(hands):

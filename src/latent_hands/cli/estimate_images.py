@@ -11,7 +11,7 @@ from latent_hands.cli.estimate_outputs import Outputs
 from latent_hands.data import OnBroken, Sample
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.errors import HandsError
-from latent_hands.predictions import ImageHands, draw_hands
+from latent_hands.predictions import ImageHands, draw_readable
 from latent_hands.predictor import Hand, Model
 from latent_hands.predictor.checks import Opened, Rgb, opened
 from latent_hands.progress import progress_bars
@@ -69,7 +69,7 @@ def estimate_image(model: Model, given_image: Input, given: Given, outputs: Outp
     samples = given_image.samples if len(given_image.samples) == len(hands) else (None,) * len(hands)
     if outputs.overlays:
         truths = [sample and truth_mm(sample) for sample in samples]
-        draw.save_image(draw_hands(rgb, hands, truths, outputs.panels), outputs.path(found.name, "png"))
+        draw.save_image(draw_readable(rgb, hands, truths, outputs.panels), outputs.path(found.name, "png"))
     errors = tuple(sample and error_mm(hand, sample) for hand, sample in zip(hands, samples, strict=True))
     return Estimated(found, errors)
 

@@ -17,7 +17,7 @@ from latent_hands.data.formats.video import Frame, count_frames, read_video
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError, PartlyReadError
 from latent_hands.interrupt import on_interrupt
-from latent_hands.predictions import ImageHands, LineWriter, count_hands, draw_hands
+from latent_hands.predictions import ImageHands, LineWriter, count_hands, draw_readable
 from latent_hands.predictor import Hand, Model
 from latent_hands.progress import progress_bars
 
@@ -100,13 +100,13 @@ def record(
             found += len(hands)
             progress(f"{video.name}: hands", number, number + len(read) if read else number, f"{found} hands")
             if drawn is not None and frame.rgb is not None:
-                drawn.add(draw_hands(frame.rgb, image.hands), frame.seconds)
+                drawn.add(draw_readable(frame.rgb, image.hands), frame.seconds)
         if outputs.overlays and video.file is not None:
             with draw.VideoWriter(path) as again:
                 for number, (image, frame) in enumerate(
                     zip(recorded.frames, read_video(video.file), strict=False), 1
                 ):
-                    again.add(draw_hands(frame.rgb, image.hands), frame.seconds)
+                    again.add(draw_readable(frame.rgb, image.hands), frame.seconds)
                     progress(f"{video.name}: video", number, len(recorded.frames))
     if stop.is_set() and not live:
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from latent_hands.draw import VideoWriter
-from latent_hands.predictions import ImageHands, LineWriter, draw_hands
+from latent_hands.predictions import ImageHands, LineWriter, draw_readable
 from latent_hands.predictor import Hand
 from latent_hands.streaming import Live, Page
 
@@ -58,7 +58,7 @@ class LiveOutputs:
             self._lines.add(ImageHands(named, size_px, hands, source.file, frame.number, frame.seconds))
         drawn = None
         if self._video is not None or (page is not None and page.viewed):
-            drawn = draw_hands(frame.rgb, hands)
+            drawn = draw_readable(frame.rgb, hands)
         if self._video is not None and drawn is not None:
             self._video.add(drawn, frame.seconds)
         if page is not None:

@@ -12,7 +12,7 @@ from latent_hands.draw.skeletons import (
     skeleton,
 )
 from latent_hands.draw.video import VideoWriter
-from latent_hands.draw.whole_images import SIDES, Mark, whole_image, with_panels
+from latent_hands.draw.whole_images import SIDES, Mark, readable_size, whole_image, with_panels
 
 __all__ = [
     "PALETTE",
@@ -27,6 +27,7 @@ __all__ = [
     "framing",
     "grid",
     "overlay",
+    "readable_size",
     "save_gif",
     "save_image",
     "skeleton",

@@ -45,9 +45,8 @@ def whole_image(rgb: ImageArray, marks: Sequence[Mark], size_px: tuple[int, int]
 
     The image is resized until its longer side is within `WHOLE_PX`, or to `size_px` (width, height).
     """
-    height, width = rgb.shape[:2]
-    size = size_px or whole_size(width, height)
-    zoom = np.array(size) / (width, height)
+    size = size_px or readable_size(rgb)
+    zoom = np.array(size) / (rgb.shape[1], rgb.shape[0])
     image = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     for mark in marks:
         points = (np.asarray(mark.uv_px, np.float64) + 0.5) * zoom - 0.5
@@ -59,21 +58,27 @@ def whole_image(rgb: ImageArray, marks: Sequence[Mark], size_px: tuple[int, int]
     return np.array(image)
 
 
-def whole_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size at which an image is drawn."""
+def readable_size(rgb: ImageArray) -> tuple[int, int]:
+    """Return (width, height) of an image that is resized until its longer side is within `WHOLE_PX`."""
+    height, width = rgb.shape[:2]
     least, most = WHOLE_PX
     zoom = float(np.clip(max(height, width), least, most)) / max(height, width)
     return max(round(width * zoom), 1), max(round(height * zoom), 1)
 
 
 def _frame(drawing: ImageDraw.ImageDraw, mark: Mark, zoom: np.ndarray, size: tuple[int, int]) -> None:
-    """Draw the box, and the caption above it or, at the image's upper border, inside it."""
+    """Draw the box, and the caption above it or, at the image's upper border, inside it.
+
+    Lines and letters grow with images that are larger than `WHOLE_PX`.
+    """
+    scale = max(1.0, max(size) / WHOLE_PX[1])
     x, y, width, height = mark.box
     left, top = np.array([x, y]) * zoom
     right, bottom = np.array([x + width, y + height]) * zoom
-    drawing.rectangle([left, top, max(right, left), max(bottom, top)], outline=mark.colour, width=2)
+    border = [left, top, max(right, left), max(bottom, top)]
+    drawing.rectangle(border, outline=mark.colour, width=round(2 * scale))
     if mark.caption:
-        text = font(TEXT_PX)
+        text = font(round(TEXT_PX * scale))
         wide, high = drawing.textbbox((0, 0), mark.caption, text)[2:]
         at = (
             min(max(left, 0), max(size[0] - wide - 6, 0)),

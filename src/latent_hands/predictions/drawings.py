@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from latent_hands import draw
 from latent_hands.draw import ImageArray, Mark
+from latent_hands.errors import HandsError
 from latent_hands.predictor import Hand
 from latent_hands.predictor.checks import ImageSource, pixels_of
 
@@ -32,15 +33,24 @@ def draw_hands(
         truths_mm: the labelled joints (21, 3) of each hand in mm, relative to the palm. `panels` shows them
             in red.
         panels: whether the 3D hands are drawn beside the image.
-        size_px: (width, height) of the drawn image. By default its longer side has 640 to 1280 pixels.
+        size_px: (width, height) of the drawn image, by default that of the image.
 
-    Returns a uint8 array (height, width, 3). Raises HandsError for an image that cannot be read.
+    Returns a uint8 array (height, width, 3) in RGB order. Raises HandsError for an image that cannot be read.
 
-    >>> overlay = lh.draw_hands(photo, model.find(photo))
+    >>> overlay = lh.draw_hands(photo, model.find(photo))          # as large as the photo
     >>> PIL.Image.fromarray(overlay).save("overlay.png")
     """
-    hands = [hands] if isinstance(hands, Hand) else hands
-    truths = truths_mm or [None] * len(hands)
+    hands = [hands] if isinstance(hands, Hand) else list(hands)
+    if not all(isinstance(hand, Hand) for hand in hands):
+        raise HandsError("draw_hands(image, hands) needs an image, and its hands as find returns them")
+    rgb, truths = pixels_of(image), truths_mm or [None] * len(hands)
     marks = [mark_of(hand, truth) for hand, truth in zip(hands, truths, strict=True)]
-    drawn = draw.whole_image(pixels_of(image), marks, size_px)
+    drawn = draw.whole_image(rgb, marks, size_px or (rgb.shape[1], rgb.shape[0]))
     return draw.with_panels(drawn, marks) if panels else drawn
+
+
+def draw_readable(
+    rgb: ImageArray, hands: Sequence[Hand], truths_mm: Sequence[draw.Points | None] = (), panels: bool = False
+) -> ImageArray:
+    """Draw hands as `draw_hands` does, over the image at a size at which lines and captions can be read."""
+    return draw_hands(rgb, hands, truths_mm, panels, draw.readable_size(rgb))

@@ -1,7 +1,7 @@
 """Writing and reading hands in the format that a file's ending names."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from latent_hands.data.formats.image import open_image, shown_size
@@ -23,7 +23,7 @@ Hands = Hand | Sequence[Hand]
 
 def write_hands(
     path: str | Path,
-    images: Mapping[str, Hands] | Mapping[Path, Hands] | Sequence[ImageHands],
+    images: Mapping[str, Hands] | Mapping[Path, Hands] | Iterable[ImageHands] | Iterable[Sequence[Hand]],
     convention: str | None = None,
 ) -> Path:
     """Write the hands of images, and return the path. Its ending names the format (docs/outputs.md).
@@ -36,8 +36,8 @@ def write_hands(
 
     Args:
         path: the file or the folder to write.
-        images: the hands of each image file, or its one hand: `{"photo.jpg": hands}`. Frames of a video are a
-            list of `ImageHands`.
+        images: the hands of each image file, or its one hand: `{"photo.jpg": hands}`; or the hands of each
+            frame of a video, as `Model.follow` yields them; or a list of `ImageHands`.
         convention: the joint convention of the hands, for COCO: `hands[0].convention`.
 
     Raises HandsError for another ending, for an image that cannot be read, for several images in `.json`, and
@@ -45,12 +45,14 @@ def write_hands(
 
     >>> lh.write_hands("hands.csv", {photo: model.find(photo)}).name
     'hands.csv'
+    >>> lh.write_hands("clip.jsonl", model.follow([photo, photo])).name
+    'clip.jsonl'
     """
     path = Path(path)
     if isinstance(images, Mapping):
         images = _of_files({Path(file): hands for file, hands in images.items()})
-    if isinstance(images, Hand) or not all(isinstance(image, ImageHands) for image in images):
-        raise HandsError('hands are written with their image files: give {"photo.jpg": hands}')
+    else:
+        images = _of_frames(path.stem, images)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         if len(images) != 1:
@@ -110,6 +112,28 @@ def _of_files(hands: Mapping[Path, Hands]) -> list[ImageHands]:
             size_px = shown_size(image)
         images.append(ImageHands(name, size_px, [found] if isinstance(found, Hand) else found, file))
     return images
+
+
+def _of_frames(stem: str, frames: object) -> list[ImageHands]:
+    """Return images as they are, and lists of hands as the frames of a video."""
+    each = list(frames) if isinstance(frames, Iterable) else [frames]
+    if all(isinstance(image, ImageHands) for image in each):
+        return each
+    if not all(_is_hands(hands) for hands in each):
+        raise HandsError(
+            'hands are written with their image files: give {"photo.jpg": hands}; for a video, give the '
+            "hands of each frame, as model.follow yields them"
+        )
+    return [
+        ImageHands(
+            f"{stem}-{i:05d}", (0, 0), tuple(hands), frame=i, seconds=hands[0].seconds if hands else None
+        )
+        for i, hands in enumerate(each)
+    ]
+
+
+def _is_hands(hands: object) -> bool:
+    return isinstance(hands, Sequence) and all(isinstance(hand, Hand) for hand in hands)
 
 
 def _frame(path: Path, number: int, line: bytes) -> ImageHands:

@@ -58,9 +58,9 @@ def as_photo(source: Photo | Sample | ImageSource, reads: str = "rgb", crop: str
     height, width = photo.rgb.shape[:2]
     if width != height:
         raise HandsError(
-            f"an image of {width}x{height} pixels was given as the crop of a hand, but crops are square; for a "
-            "photograph give model.photo_of(image, hand), with a hand that "
-            'lh.load("estimation").find(image) returns; lh.Photo.open(image) takes the whole image as the crop'
+            f"the crop of a hand is an image of {width}x{height} pixels, but crops are square; of a "
+            'photograph, give model.photo_of(image, hand) with a hand that lh.load("estimation").find(image) '
+            "returned; lh.Photo.open(image) takes the whole image as the crop"
         )
     return photo
 

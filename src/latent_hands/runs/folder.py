@@ -160,7 +160,9 @@ def find_run(run: str | Path) -> Path:
     Raises HandsError if there is no such run.
     """
     if not isinstance(run, str | Path):
-        raise HandsError(f"a run must be a folder or the name of a shipped model, not a {type(run).__name__}")
+        kind = type(run).__name__
+        hint = "; give `model.folder`, or the folder that `model.save` writes" if kind == "Model" else ""
+        raise HandsError(f"a run must be a folder or the name of a shipped model, not a {kind}{hint}")
     if isinstance(run, str) and is_hub(run):
         return hub_folder(run)
     shipped, path = shipped_runs(), Path(run)

@@ -17,7 +17,7 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.paper.latent import Posterior
-from latent_hands.predictions import draw_hands
+from latent_hands.predictions import draw_readable
 from latent_hands.predictor import Hand, Model, Photo
 from latent_hands.predictor.convention import in_convention
 from latent_hands.studio.instrument import Instrument
@@ -46,7 +46,7 @@ class Photograph:
     @property
     def overlay(self) -> ImageArray:
         """The image with its hands drawn over it."""
-        return draw_hands(self.rgb, self.hands)
+        return draw_readable(self.rgb, self.hands)
 
 
 def find(estimator: Model, name: str, content: bytes) -> Photograph:
