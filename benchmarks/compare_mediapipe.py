@@ -66,7 +66,7 @@ def main() -> None:
     cpose, viewpoint = canonicalise(pose)
     predictions = {
         "mediapipe": (Prediction(pose, cpose, viewpoint), "mediapipe"),
-        options.run: (model.predict(windows, options.rotations), model.experiment.data.convention),
+        options.run: (model.predict_windows(windows, options.rotations), model.experiment.data.convention),
     }
     report = {"hands": len(samples), "found": len(chosen)}
     for name, (prediction, convention) in predictions.items():

@@ -94,15 +94,22 @@ def line(start, end, count, **kwargs):
     return [True_(x, **kwargs) for x in np.linspace(start, end, count)]
 
 
+def in_world(monkeypatch, model, world):
+    """Return the model, which now detects and reads the hands of a world."""
+    monkeypatch.setattr(follower, "read", world.read)
+    monkeypatch.setattr(follower, "read_twice", world.read)
+    model.detector = world
+    return model
+
+
 def follower_of(monkeypatch):
     """Return a function that follows the hands of a world."""
     model = tiny_model(PLACEMENT, frame="ray")
 
     def follow(world, images=None, **options):
-        monkeypatch.setattr(follower, "read", world.read)
-        monkeypatch.setattr(follower, "read_twice", world.read)
-        model.detector = world
-        return model.follow(world.images() if images is None else images, **{"smooth": "none", **options})
+        return in_world(monkeypatch, model, world).follow(
+            world.images() if images is None else images, **{"smooth": "none", **options}
+        )
 
     return follow
 

@@ -31,6 +31,18 @@ def test_what_is_no_sample_is_named(tmp_path: Path):
         lh.export_model(tiny_model(ESTIMATION), tmp_path)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.usefixtures("as_users_run")
+def test_what_is_no_hand_and_no_crop_is_named():
+    model = tiny_model(ESTIMATION)
+    hand, px = model.estimate(lh.Photo.open(noise_image())), model.crop_px
+    for function in (lh.hand_mesh, lh.joint_angles):
+        with pytest.raises(lh.HandsError, match=r"a list is no hand: give one hand, such as hands\[0\]"):
+            function([hand])  # pyright: ignore[reportArgumentType]
+    for crops in ([noise_image()], np.zeros((1, 3, px, px)), torch.zeros(1, 3, 8, 8), torch.zeros(3, px, px)):
+        with pytest.raises(lh.HandsError, match=f"crops are .*, but must be a tensor .batch, channels, {px}"):
+            model.outputs(crops)  # pyright: ignore[reportArgumentType]
+
+
 def test_one_hand_is_drawn_like_a_list_of_one():
     image, hand = noise_image(), tiny_model(ESTIMATION).estimate(lh.Photo.open(noise_image()))
     assert np.array_equal(lh.draw_hands(image, hand), lh.draw_hands(image, [hand]))

@@ -13,7 +13,7 @@ from registries import register
 
 from latent_hands.data import READERS, open_data, read_rgb
 from latent_hands.data.crops import cut_square
-from latent_hands.data.export import LAYOUTS, export
+from latent_hands.data.export import LAYOUTS, export_data
 from latent_hands.data.export.freihand import IMAGE_PX
 from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.data.sample import project
@@ -51,7 +51,7 @@ def same_labels(a, b):
 
 @pytest.mark.parametrize("layout", ["rhd", "coco"])
 def test_rendered_hands_keep_every_label_and_every_byte(rendered, tmp_path, layout):
-    exported = export("rendered", rendered, tmp_path / "out", layout)
+    exported = export_data("rendered", rendered, tmp_path / "out", layout)
     assert exported.notes == []
     for split in ("training", "evaluation"):
         before, after = open_data("rendered", rendered, split), open_data(layout, tmp_path / "out", split)
@@ -68,7 +68,7 @@ def test_rendered_hands_keep_every_label_and_every_byte(rendered, tmp_path, layo
 
 
 def test_rendered_hands_become_right_hands_in_freihand(rendered, tmp_path):
-    exported = export("rendered", rendered, tmp_path / "out", "freihand", ["training"])
+    exported = export_data("rendered", rendered, tmp_path / "out", "freihand", ["training"])
     before, after = (
         open_data(name, root, "training")
         for name, root in (("rendered", rendered), ("freihand", tmp_path / "out"))
@@ -89,7 +89,7 @@ def test_rendered_hands_become_right_hands_in_freihand(rendered, tmp_path):
 
 
 def test_images_and_joints_move_together_in_freihand(painted, tmp_path):
-    export("painted", tmp_path, tmp_path / "out", "freihand", ["evaluation"])
+    export_data("painted", tmp_path, tmp_path / "out", "freihand", ["evaluation"])
     after = open_data("freihand", tmp_path / "out", "evaluation")
     images = torch.from_numpy(np.stack([read_rgb(s.image) for s in after])).permute(0, 3, 1, 2)
     dots = find_dots(images).numpy()
@@ -109,7 +109,7 @@ def test_an_image_of_freihands_size_is_kept(painted, tmp_path, monkeypatch):
     Image.fromarray(noise).save(tmp_path / "noise.jpg")
     hands = [dataclasses.replace(hand, image=tmp_path / "noise.jpg") for hand in painted[:2]]
     register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: hands)
-    export("painted", tmp_path, tmp_path / "out", "freihand", ["training"])
+    export_data("painted", tmp_path, tmp_path / "out", "freihand", ["training"])
     left, right = open_data("freihand", tmp_path / "out", "training")
     assert right.image.read_bytes() == (tmp_path / "noise.jpg").read_bytes()
     np.testing.assert_array_equal(right.K, hands[1].K)
@@ -118,7 +118,7 @@ def test_an_image_of_freihands_size_is_kept(painted, tmp_path, monkeypatch):
 
 
 def test_coco_names_its_joints(painted, tmp_path):
-    export("painted", tmp_path, tmp_path / "out", "coco", split="training")
+    export_data("painted", tmp_path, tmp_path / "out", "coco", split="training")
     content = json.loads((tmp_path / "out/annotations/training.json").read_text())
     (category,) = content["categories"]
     assert category["keypoints"] == list(KEYPOINTS)
@@ -164,7 +164,7 @@ def test_a_labelled_palm_is_replaced_by_the_wrist_of_its_rule(painted, tmp_path,
         for hand in painted
     ]
     register(monkeypatch, READERS, "palms", lambda root, split, limit, **_: palms)
-    exported = export("palms", tmp_path, tmp_path / "out", layout, ["evaluation"])
+    exported = export_data("palms", tmp_path, tmp_path / "out", layout, ["evaluation"])
     assert 'joint 0 is the wrist by the rule of "palms"' in exported.notes[-1]
     for hand, palm, read in zip(
         painted, palms, open_data(layout, tmp_path / "out", "evaluation"), strict=True
@@ -190,7 +190,7 @@ def test_only_upright_rgb_images_are_copied(painted, tmp_path, monkeypatch):
     hands = [dataclasses.replace(painted[0], image=tmp_path / name, size_px=(240, 200)) for name in names]
     register(monkeypatch, READERS, "painted", lambda root, split, limit, **_: hands)
     for layout in ("coco", "rhd"):
-        export("painted", tmp_path, tmp_path / layout, layout, ["training"])
+        export_data("painted", tmp_path, tmp_path / layout, layout, ["training"])
         after = open_data(layout, tmp_path / layout, "training")
         kept = [a.image.read_bytes() == b.image.read_bytes() for a, b in zip(hands, after, strict=True)]
         assert kept == [False, False, layout == "coco", False]
@@ -211,7 +211,7 @@ REAL = [
 
 @pytest.mark.parametrize(("data", "layout"), REAL)
 def test_real_hands_keep_their_labels(tmp_path, data, layout):
-    export(data, SHARED / data, tmp_path / "out", layout, ["evaluation"], limit=5)
+    export_data(data, SHARED / data, tmp_path / "out", layout, ["evaluation"], limit=5)
     before = open_data(data, SHARED / data, "evaluation", limit=5)
     for a, b in zip(before, open_data(layout, tmp_path / "out", "evaluation"), strict=True):
         if layout == "freihand":

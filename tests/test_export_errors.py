@@ -10,7 +10,7 @@ from registries import register
 
 from latent_hands.cli import main
 from latent_hands.data import READERS, open_data
-from latent_hands.data.export import LAYOUTS, export
+from latent_hands.data.export import LAYOUTS, export_data
 from latent_hands.errors import AbsentError, HandsError
 
 
@@ -35,11 +35,11 @@ def stopping_at(layout, count):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_stopped_export_is_hidden_and_can_be_continued(hands, tmp_path, monkeypatch, layout):
-    export("painted", tmp_path, tmp_path / "complete", layout, ["training"])
+    export_data("painted", tmp_path, tmp_path / "complete", layout, ["training"])
     with monkeypatch.context() as patch:
         register(patch, LAYOUTS, layout, stopping_at(LAYOUTS[layout], 3))
         with pytest.raises(KeyboardInterrupt):
-            export("painted", tmp_path, tmp_path / "out", layout, ["training"], workers=1)
+            export_data("painted", tmp_path, tmp_path / "out", layout, ["training"], workers=1)
     assert not (tmp_path / "out").exists()
     part = tmp_path / ".out.part"
     begun = {path: path.stat().st_ino for path in part.rglob("*.*g")}
@@ -48,7 +48,7 @@ def test_a_stopped_export_is_hidden_and_can_be_continued(hands, tmp_path, monkey
         path for path in part.rglob("*") if path.suffix in (".pickle", ".json") and path.parent != part
     ]
     assert [path.name for path in part.glob("*.json")] == ["export.json"]
-    export("painted", tmp_path, tmp_path / "out", layout, ["training"])
+    export_data("painted", tmp_path, tmp_path / "out", layout, ["training"])
     kept = {path: (tmp_path / "out" / path.relative_to(part)).stat().st_ino for path in begun}
     assert kept == begun
     assert contents(tmp_path / "out") == contents(tmp_path / "complete")
@@ -60,31 +60,33 @@ def test_nothing_is_overwritten(hands, tmp_path):
     (tmp_path / "full/letter.txt").write_text("mine")
     for out in ("full", "full/letter.txt"):
         with pytest.raises(HandsError, match="is not empty; give a new or an empty folder"):
-            export("painted", tmp_path, tmp_path / out, "coco")
+            export_data("painted", tmp_path, tmp_path / out, "coco")
     (tmp_path / ".out.part").mkdir()
     (tmp_path / ".out.part/letter.txt").write_text("mine")
     with pytest.raises(HandsError, match=r"\.out\.part is left from another export"):
-        export("painted", tmp_path, tmp_path / "out", "coco")
+        export_data("painted", tmp_path, tmp_path / "out", "coco")
     (tmp_path / "empty").mkdir()
-    export("painted", tmp_path, tmp_path / "empty", "coco", ["evaluation"], limit=2)
+    export_data("painted", tmp_path, tmp_path / "empty", "coco", ["evaluation"], limit=2)
     assert len(open_data("coco", tmp_path / "empty", "evaluation")) == 2
 
 
 def test_a_finished_export_is_not_written_again(hands, tmp_path):
-    first, again = (export("painted", tmp_path, tmp_path / "out", "coco", ["training"]) for _ in range(2))
+    first, again = (
+        export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"]) for _ in range(2)
+    )
     assert again == first
     with pytest.raises(HandsError, match="is not empty; give a new or an empty folder"):
-        export("painted", tmp_path, tmp_path / "out", "coco", ["training"], limit=2)
+        export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"], limit=2)
 
 
 def test_other_data_do_not_continue_a_stopped_export(hands, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         register(patch, LAYOUTS, "coco", stopping_at(LAYOUTS["coco"], 1))
         with pytest.raises(KeyboardInterrupt):
-            export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+            export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     hands[0] = dataclasses.replace(hands[0], xyz_mm=hands[0].xyz_mm + 1)
     with pytest.raises(HandsError, match="another state of the data; remove it"):
-        export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+        export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"])
 
 
 def test_hands_that_a_layout_cannot_represent_are_left_out_and_counted(hands, tmp_path):
@@ -94,12 +96,12 @@ def test_hands_that_a_layout_cannot_represent_are_left_out_and_counted(hands, tm
     hands[2] = dataclasses.replace(hands[2], visible=np.zeros(21, bool))
     count = len(hands)
     for layout, names in (("freihand", [0, *range(3, count)]), ("coco", [0, 1, *range(3, count)])):
-        exported = export("painted", tmp_path, tmp_path / layout, layout, ["training"])
+        exported = export_data("painted", tmp_path, tmp_path / layout, layout, ["training"])
         assert exported.names["training"] == [hands[i].name for i in names]
         note = f"{count - len(names)} of {count} hands are left out: {LAYOUTS[layout].refuses}"
         assert any(note in each for each in exported.notes)
         assert len(open_data(layout, tmp_path / layout, "training")) == len(names)
-    exported = export("painted", tmp_path, tmp_path / "rhd", "rhd", ["training"])
+    exported = export_data("painted", tmp_path, tmp_path / "rhd", "rhd", ["training"])
     assert exported.names["training"] == [hand.name for hand in hands]
     assert "have no mask" in exported.notes[0]
 
@@ -108,7 +110,7 @@ def test_missing_and_broken_labels_are_errors(hands, tmp_path):
     def refuses(message, layout="freihand", **changes):
         hands[0] = dataclasses.replace(first, **changes)
         with pytest.raises(HandsError, match=message):
-            export("painted", tmp_path, tmp_path / "out", layout)
+            export_data("painted", tmp_path, tmp_path / "out", layout)
         assert not list(tmp_path.glob("*out*"))
 
     first = hands[0]
@@ -121,12 +123,12 @@ def test_missing_and_broken_labels_are_errors(hands, tmp_path):
     with pytest.raises(
         HandsError, match="the layout coco can represent no hand of training: no joint is visible"
     ):
-        export("painted", tmp_path, tmp_path / "out", "coco")
+        export_data("painted", tmp_path, tmp_path / "out", "coco")
 
 
 def test_2d_labels_are_enough_for_coco(hands, tmp_path):
     hands[:] = [dataclasses.replace(hand, xyz_mm=None, K=None, side=None) for hand in hands]
-    export("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+    export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     for a, b in zip(hands, open_data("coco", tmp_path / "out", "training"), strict=True):
         assert b.xyz_mm is b.K is b.side is None
         np.testing.assert_array_equal(a.uv_px, b.uv_px)
@@ -142,16 +144,16 @@ def test_by_default_all_existing_splits_are_exported(hands, tmp_path, monkeypatc
         return read
 
     register(monkeypatch, READERS, "painted", raising(AbsentError("there is none")))
-    assert list(export("painted", tmp_path, tmp_path / "out", "coco").names) == ["evaluation"]
+    assert list(export_data("painted", tmp_path, tmp_path / "out", "coco").names) == ["evaluation"]
     register(monkeypatch, READERS, "painted", raising(HandsError("training is broken")))
     with pytest.raises(HandsError, match="training is broken"):
-        export("painted", tmp_path, tmp_path / "again", "coco")
+        export_data("painted", tmp_path, tmp_path / "again", "coco")
 
 
 def test_a_broken_image_is_an_error(hands, tmp_path):
     hands[2].image.write_bytes(hands[2].image.read_bytes()[:100])
     with pytest.raises(HandsError, match=r"2\.png .* is not a readable image"):
-        export("painted", tmp_path, tmp_path / "out", "rhd", ["training"])
+        export_data("painted", tmp_path, tmp_path / "out", "rhd", ["training"])
     assert not (tmp_path / "out").exists()
 
 

@@ -9,6 +9,7 @@ from found_hands import BOX, OTHER, Found, calls, detection
 from tiny_models import PLACEMENT, PX, noise_image, tiny_model
 
 from latent_hands.configuration import Confidence, Presence, SideRule
+from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detector import SHIPPED
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import crop_of_box, iou
@@ -62,6 +63,9 @@ def test_given_boxes_and_sides_take_precedence(model, image):
     assert model.find(image)[0].handedness == "right"
     assert model.find(image)[0].score == 0.9
     sides = [hand.handedness for hand in model.find(image, boxes=[BOX, OTHER], handedness=["right", "left"])]
+    labels = [BoxLabel(BOX, "right"), BoxLabel(OTHER, "left")]
+    assert [hand.handedness for hand in model.find(image, boxes=labels)] == sides
+    assert {hand.handedness for hand in model.find(image, boxes=labels, handedness="left")} == {"left"}
     assert sides == ["right", "left"]
     assert model.estimate(image, box=OTHER, handedness="left").uv_px == pytest.approx(hand.uv_px)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from followed_hands import True_, World, follower_of, line, tracks
-from tiny_models import ESTIMATION, tiny_model
+from followed_hands import True_, World, follower_of, in_world, line, tracks
+from tiny_models import ESTIMATION, PLACEMENT, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.predictor import following
@@ -44,6 +44,27 @@ def test_online_frames_are_read_one_at_a_time(run):
     images = (taken.append(i) or image for i, image in enumerate(world.images()))
     for i, _ in enumerate(run(world, images, smooth="online")):
         assert len(taken) == i + 1
+
+
+@pytest.mark.parametrize("smooth", ["online", "none"])
+def test_a_tracker_gives_the_hands_of_follow(run, monkeypatch, smooth):
+    world, seconds = World([(True_(100 + 3 * i),) for i in range(12)], noise=0.1), [0.0, None, 0.2, 0.1]
+    followed = run(world, seconds=seconds, smooth=smooth)
+    tracker = in_world(monkeypatch, tiny_model(PLACEMENT, frame="ray"), world).tracker(smooth=smooth)
+    for hands, image, time in zip(followed, world.images(), [*seconds, *[None] * 8], strict=True):
+        for hand, tracked in zip(hands, tracker.track(image, time), strict=True):
+            assert (hand.seconds, hand.track, hand.handedness) == (
+                *(tracked.seconds, tracked.track, tracked.handedness),
+            )
+            np.testing.assert_array_equal(hand.uv_px, tracked.uv_px)
+            np.testing.assert_array_equal(hand.pose, tracked.pose)
+
+
+def test_a_tracker_cannot_wait_for_later_frames():
+    with pytest.raises(HandsError, match=r'"offline", which needs all frames'):
+        tiny_model(PLACEMENT, frame="ray").tracker(smooth="offline")
+    with pytest.raises(HandsError, match="uv"):
+        tiny_model(ESTIMATION).tracker()
 
 
 def test_frames_of_another_size_end_all_tracks(run):

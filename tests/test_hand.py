@@ -70,12 +70,19 @@ def test_a_hand_prints_as_one_line(hand):
     assert "confidence" not in repr(dataclasses.replace(hand, confidence=None))
 
 
+def test_joint_0_of_a_hand_is_named_the_palm(hand):
+    hand = found(hand)
+    assert hand.joint_names == ("palm", *JOINTS[1:])
+    palm, knuckle = (hand.xyz_mm[hand.joint_names.index(name)] for name in ("palm", "middle_mcp"))
+    assert np.allclose(palm, (hand.wrist_mm + knuckle) / 2, atol=1e-3)
+
+
 def test_joints_in_another_order_are_the_same_joints_with_the_wrist(hand):
     hand = found(hand)
     for order in ORDERS:
         joints = hand.in_order(order)
-        assert sorted(joints.names) == sorted(JOINTS)
-        at = {name: i for i, name in enumerate(joints.names)}
+        assert sorted(joints.joint_names) == sorted(JOINTS)
+        at = {name: i for i, name in enumerate(joints.joint_names)}
         assert (joints.xyz_mm[at["wrist"]] == hand.wrist_mm).all()
         for place, name in list(enumerate(JOINTS))[1:]:
             assert (joints.xyz_mm[at[name]] == hand.xyz_mm[place]).all()

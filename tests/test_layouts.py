@@ -8,7 +8,7 @@ from scipy.io import savemat
 
 from latent_hands.cli import main
 from latent_hands.data import read_stb
-from latent_hands.data.export import export
+from latent_hands.data.export import export_data
 from latent_hands.data.readers.stb import SEQUENCES
 from latent_hands.hand.rig.articulation import neutral
 from latent_hands.hand.skeleton import reorder
@@ -36,7 +36,7 @@ def rendered(tmp_path_factory):
 
 @pytest.mark.parametrize("layout", ["rhd", "coco"])
 def test_the_same_hands_in_another_layout_give_the_same_weights(rendered, tmp_path, layout):
-    export("rendered", rendered, tmp_path / layout, layout)
+    export_data("rendered", rendered, tmp_path / layout, layout)
     small = ("--data.crop-px", "32", "--data.window-px", "56", "--phases.embed-pose.epochs", "1")
     own = trained("paper_rhd", "rendered", rendered, tmp_path / "own", *small)
     other = trained("paper_rhd", layout, tmp_path / layout, tmp_path / "other", *small)

@@ -134,7 +134,8 @@ def public_functions() -> Iterator[tuple[str, Any]]:
     """Yield the functions of `lh`, and the methods of a model that predict, recombine or follow hands."""
     yield from ((name, each) for name in lh.__all__ if inspect.isfunction(each := getattr(lh, name)))
     yield "Hand.in_order", lh.Hand.in_order
-    for name in ("find", "estimate", "follow", "synthesise", "transfer", "swap", "walk", "rotate"):
+    yield "Tracker.track", lh.Tracker.track
+    for name in ("find", "estimate", "follow", "tracker", "synthesise", "transfer", "swap", "walk", "rotate"):
         yield f"Model.{name}", getattr(lh.Model, name)
 
 

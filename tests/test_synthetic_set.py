@@ -13,7 +13,7 @@ from tiny_models import PX, SYNTHESIS, WITHOUT_TAGS, tiny_model, tiny_run
 
 from latent_hands.cli import main
 from latent_hands.data import open_data, read_rgb
-from latent_hands.data.export import export
+from latent_hands.data.export import export_data
 from latent_hands.data.palm import palm_xyz_mm, scene_square
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
@@ -80,7 +80,7 @@ def test_the_labels_are_the_asked_poses_projected_by_the_camera(root: Path):
 
 @pytest.mark.parametrize("layout", ["rhd", "coco", "freihand"])
 def test_it_can_be_exported(root: Path, tmp_path: Path, layout: str):
-    exported = export("rendered", root, tmp_path / "out", layout)
+    exported = export_data("rendered", root, tmp_path / "out", layout)
     assert exported.convention == tiny_model(SYNTHESIS).experiment.data.convention
 
 

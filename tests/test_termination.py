@@ -17,7 +17,7 @@ import torch
 from tiny_models import noise_image
 
 from latent_hands import cli
-from latent_hands.data.export import export
+from latent_hands.data.export import export_data
 from latent_hands.data.prepare import prepare
 from latent_hands.data.store import Cut
 from latent_hands.draw.video import VideoWriter
@@ -89,7 +89,7 @@ def test_stores_exports_and_reproductions_have_one_writer(tmp_path: Path):
     cut = Cut("rendered", "box", "mirror", 1.0, 32)
     work = {
         "store": lambda: prepare(root, tmp_path / "store", {"training": cut}),
-        ".out.part": lambda: export("rendered", root, tmp_path / "out", "coco"),
+        ".out.part": lambda: export_data("rendered", root, tmp_path / "out", "coco"),
         "figures": lambda: reproduce("fig5", Study(Sets(tmp_path / "figures"))),
     }
     for folder, start in work.items():

@@ -8,7 +8,7 @@ from conftest import SHARED
 from PIL import Image
 
 from latent_hands.data import open_data
-from latent_hands.data.export import export
+from latent_hands.data.export import export_data
 from latent_hands.data.whole_images import hands_by_image, images_of
 
 needs_rhd = pytest.mark.skipif(not (SHARED / "rhd").is_dir(), reason=f"RHD is not at {SHARED}")
@@ -65,7 +65,7 @@ def test_the_limit_counts_hands(rhd_root):
 @pytest.mark.parametrize(("layout", "reader"), [("rhd", "rhd-hands"), ("coco", "coco")])
 def test_hands_of_one_image_stay_in_one_image(rhd_root, tmp_path, layout, reader):
     source = open_data("rhd-hands", rhd_root, "evaluation", limit=3)
-    export("rhd-hands", rhd_root, tmp_path / "out", layout, ["evaluation"], limit=3)
+    export_data("rhd-hands", rhd_root, tmp_path / "out", layout, ["evaluation"], limit=3)
     copies = open_data(reader, tmp_path / "out", "evaluation")
     assert [copy.side for copy in copies] == [hand.side for hand in source]
     assert [len(hands) for hands in hands_by_image(copies).values()] == [2, 1]
@@ -76,7 +76,7 @@ def test_hands_of_one_image_stay_in_one_image(rhd_root, tmp_path, layout, reader
 
 
 def test_freihand_gives_each_hand_an_image_of_its_own(rhd_root, tmp_path):
-    export("rhd-hands", rhd_root, tmp_path / "out", "freihand", ["evaluation"], limit=3)
+    export_data("rhd-hands", rhd_root, tmp_path / "out", "freihand", ["evaluation"], limit=3)
     assert len({hand.image for hand in open_data("freihand", tmp_path / "out", "evaluation")}) == 3
 
 

@@ -70,7 +70,7 @@ print(report.problems or "no problems")
 # `latent-hands export OUT --data rendered --root HANDS --layout coco`.
 
 # %%
-lh.export("rendered", folder, out / "coco", layout="coco")
+lh.export_data("rendered", folder, out / "coco", layout="coco")
 files = sorted(path.relative_to(out).as_posix() for path in (out / "coco").rglob("*.json"))
 print(files)
 again = lh.open_data("coco", out / "coco")

@@ -2,12 +2,12 @@
 
 Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
 
-    estimate       load, models, live, Model, Hand, OrderedJoints, Photo, Live, JOINTS, reorder
+    estimate       load, models, live, Model, Hand, OrderedJoints, Photo, Live, Tracker, JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands, BoxLabel
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
     synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
                    Sampled, fit_latents, LatentMixture
-    data           Sample, open_data, data_sets, check, Report, export, Exported, render, Variety
+    data           Sample, open_data, data_sets, check, Report, export_data, Exported, render, Variety
     train          experiment, experiments, train, fine_tune, Experiment, TuningScores
     evaluate       evaluate, Scores, render_counterfactual, read_counterfactual, Counterfactuals
     export         export_model, Model.save, latent_hands.lite
@@ -25,7 +25,8 @@ The examples below run one after the other in an empty folder. They need the ext
 Estimate
 --------
 A model predicts the 3D poses of the hands in an image: 21 joints each. An image is a file, a Pillow image, a
-uint8 array (height, width, 3), or a labelled sample.
+uint8 array (height, width, 3) in RGB order, or a uint8 tensor of torch (3, height, width). Of an image of
+OpenCV, which is in BGR order, give `image[..., ::-1]`.
 
 >>> lh.models()["estimation"]
 '3D pose of a hand and its 21 joints in the image, from a crop of an RGB image.'
@@ -40,10 +41,10 @@ uint8 array (height, width, 3), or a labelled sample.
 (21, 3)
 >>> hand.camera_xyz_mm.shape                               # millimetres, in the camera frame
 (21, 3)
->>> tip_mm = hand.xyz_mm[lh.JOINTS.index("index_tip")]
+>>> tip_mm = hand.xyz_mm[hand.joint_names.index("index_tip")]
 >>> hand.in_order("mediapipe").uv_px.shape                 # the wrist first, fingers from base to tip
 (21, 2)
->>> overlay = lh.draw_hands(photo, hands)                  # uint8 (height, width, 3)
+>>> overlay = lh.draw_hands(photo, hands)                  # uint8 (height, width, 3), as large as the photo
 >>> table = lh.write_hands("hands.csv", {photo: hands})    # also .json, .jsonl, .npz, a COCO folder
 
 `estimate` returns one hand. A sample gives its box, bone length, camera and handedness:
@@ -53,7 +54,8 @@ uint8 array (height, width, 3), or a labelled sample.
 (21,)
 
 `for hands in model.follow("clip.mp4")` follows the hands of a video, and `for hands in lh.live(0)` those in
-front of a camera. `lh.load("hf-hub:owner/name")` loads a run that others published.
+front of a camera. In a loop of your own, `tracker = model.tracker()` and `tracker.track(frame)` do the same.
+`lh.load("hf-hub:owner/name")` loads a run that others published.
 
 A skinned mesh and named joint angles are fitted to a hand:
 
@@ -90,7 +92,7 @@ data sets that `data_sets()` names. `check` examines labels before anything is t
 
 >>> mine = [lh.Sample(s.name, s.image, s.side, s.xyz_mm, K=s.K).projected() for s in samples]
 >>> report = lh.check(mine)
->>> exported = lh.export("rendered", "hands", "hands_coco", layout="coco")
+>>> exported = lh.export_data("rendered", "hands", "hands_coco", layout="coco")
 
 
 Train
@@ -126,7 +128,7 @@ Extend
 Another package or script can add data sets, modalities, networks, objectives and more, without changes to
 this one: see `help(lh.extend)`. A factor needs no code, only a line in an experiment.
 
-The command `latent-hands` has commands of the same names, and some that have no function in Python:
+The command `latent-hands` has commands of similar names, and some that have no function in Python:
 `latent-hands --help`.
 """
 
@@ -152,7 +154,7 @@ if TYPE_CHECKING:
     )
     from latent_hands.configuration import Experiment
     from latent_hands.data import Sample, read_counterfactual
-    from latent_hands.data.export import Exported, export
+    from latent_hands.data.export import Exported, export_data
     from latent_hands.data.formats.box_label import BoxLabel
     from latent_hands.data.formats.boxes import read_boxes
     from latent_hands.data.readers.counterfactual import Counterfactuals
@@ -162,6 +164,7 @@ if TYPE_CHECKING:
     from latent_hands.portable import export_model
     from latent_hands.predictions import ImageHands, draw_hands, read_hands, write_hands
     from latent_hands.predictor import Hand, Model, OrderedJoints, Photo, Synthesis, Walk
+    from latent_hands.predictor.following import Tracker
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
     from latent_hands.rendering.variety import Variety
@@ -193,6 +196,7 @@ __all__ = [
     "Sampled",
     "Scores",
     "Synthesis",
+    "Tracker",
     "TuningScores",
     "Variety",
     "Walk",
@@ -203,7 +207,7 @@ __all__ = [
     "evaluate",
     "experiment",
     "experiments",
-    "export",
+    "export_data",
     "export_model",
     "extend",
     "fine_tune",
@@ -236,9 +240,10 @@ _HOMES = {
     "Report": "doctor.Report",
     "Sampled": "studies.sampling.sampled.Sampled",
     "Scores": "evaluation.scores.Scores",
+    "Tracker": "predictor.following.Tracker",
     "TuningScores": "studies.gain.TuningScores",
     "Variety": "rendering.variety.Variety",
-    "export": "data.export.export",
+    "export_data": "data.export.export_data",
     "export_model": "portable.export_model",
     "fine_tune": "studies.fine_tuning.fine_tune",
     "fit_latents": "studies.sampling.own_latents.fit_latents",

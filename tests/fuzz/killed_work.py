@@ -26,7 +26,7 @@ from tiny_hands import TINY, hands, windows
 
 from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.data import prepare as preparing
-from latent_hands.data.export import export
+from latent_hands.data.export import export_data
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.data.shard_files import open_windows
 from latent_hands.data.store import Cut
@@ -141,7 +141,7 @@ def prepared(folder: Path) -> list[object]:
 
 
 def export_tiny(folder: Path, root: Path, layout: str) -> None:
-    export("rendered", root, folder / "out", layout, workers=1)
+    export_data("rendered", root, folder / "out", layout, workers=1)
 
 
 def exported(folder: Path, layout: str) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from latent_hands.animation.fitting import Fitted, fit_hands
+from latent_hands.errors import HandsError
 from latent_hands.hand.rig.articulation import ANGLES, Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.skin import Skin
@@ -46,7 +47,7 @@ def hand_mesh(hand: Hand) -> HandMesh:
     >>> lh.hand_mesh(hand).vertices_mm.shape
     (6841, 3)
     """
-    fitted, skin = fit_hands([hand]), Skin.load()
+    fitted, skin = fit_hands([_checked(hand)]), Skin.load()
     left = hand.handedness == "left"
     posed = HandModel.load().pose(fitted.shape, Articulation.from_flat(fitted.angles_deg[0]))
     vertices = skin.of_coarse @ posed.coarse * np.array([-1 if left else 1, 1, 1])
@@ -66,6 +67,13 @@ def with_angles(hands: Sequence[Hand]) -> list[Hand]:
     return [replace(hand, angles_deg=_angles(fit_hands([hand]))) for hand in hands]
 
 
+def _checked(hand: object) -> Hand:
+    """Return a hand. Raises HandsError for anything else, such as a list of hands."""
+    if not isinstance(hand, Hand):
+        raise HandsError(f"a {type(hand).__name__} is no hand: give one hand, such as hands[0]")
+    return hand
+
+
 def joint_angles(hand: Hand) -> dict[str, float]:
     """Return the joint angles of a hand in degrees, by name.
 
@@ -77,7 +85,7 @@ def joint_angles(hand: Hand) -> dict[str, float]:
     >>> "index_pip_flexion" in lh.joint_angles(hand)
     True
     """
-    angles = hand.angles_deg
+    angles = _checked(hand).angles_deg
     if angles is None:
         angles = _angles(fit_hands([hand]))
     return dict(zip(ANGLES, angles.tolist(), strict=True))

@@ -38,10 +38,10 @@ def export(
         layout: rhd: PNG, 2D and 3D joints. freihand: right hands, JPEG of 224 x 224 pixels, 3D joints.
             coco: COCO keypoints. Extensions may add layouts.
     """
-    from latent_hands.data.export import export as write
+    from latent_hands.data.export import export_data
 
     with progress_bars() as progress:
-        exported = write(
+        exported = export_data(
             data, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, progress
         )
     hands = {each: len(names) for each, names in exported.names.items()}

@@ -77,7 +77,7 @@ def score_run(
     if not labelled.all():
         in_image = score_2d(model, windows, split, rotations, encoder)["in_image"]
         windows = windows.select(labelled.nonzero()[:, 0])
-    prediction = model.predict(windows, rotations, encoder)
+    prediction = model.predict_windows(windows, rotations, encoder)
     if in_image is None and prediction.uv is not None and windows.uv_px is not None:
         in_image = score_in_image(prediction, windows, split)
     scores = _score_3d(model, windows, prediction, split, exact) | {"rotations": rotations}

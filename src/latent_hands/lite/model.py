@@ -7,6 +7,7 @@ import numpy as np
 
 from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.cutting import cut_pixels
+from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise
 from latent_hands.hand.conventions import read_recorded
@@ -82,7 +83,7 @@ class LiteModel:
         self,
         image: ImageSource,
         *,
-        boxes: Sequence[Sequence[float]] | None = None,
+        boxes: Sequence[Sequence[float] | BoxLabel] | None = None,
         handedness: str | Sequence[str | None] | None = None,
         bone_mm: float | None = None,
         K: np.ndarray | None = None,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.data.formats.json_file import parse_json
@@ -50,7 +51,8 @@ def write_hands(
     """
     path = Path(path)
     if isinstance(images, Mapping):
-        images = _of_files({Path(file): hands for file, hands in images.items()})
+        files = cast("Mapping[str | Path, Hands]", images)
+        images = _of_files({Path(file): hands for file, hands in files.items()})
     else:
         images = _of_frames(path.stem, images)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,23 +119,20 @@ def _of_files(hands: Mapping[Path, Hands]) -> list[ImageHands]:
 def _of_frames(stem: str, frames: object) -> list[ImageHands]:
     """Return images as they are, and lists of hands as the frames of a video."""
     each = list(frames) if isinstance(frames, Iterable) else [frames]
-    if all(isinstance(image, ImageHands) for image in each):
-        return each
-    if not all(_is_hands(hands) for hands in each):
+    return [
+        image if isinstance(image, ImageHands) else _of_frame(stem, i, image) for i, image in enumerate(each)
+    ]
+
+
+def _of_frame(stem: str, number: int, hands: object) -> ImageHands:
+    found = [hand for hand in hands if isinstance(hand, Hand)] if isinstance(hands, Sequence) else []
+    if not isinstance(hands, Sequence) or len(found) < len(hands):
         raise HandsError(
             'hands are written with their image files: give {"photo.jpg": hands}; for a video, give the '
             "hands of each frame, as model.follow yields them"
         )
-    return [
-        ImageHands(
-            f"{stem}-{i:05d}", (0, 0), tuple(hands), frame=i, seconds=hands[0].seconds if hands else None
-        )
-        for i, hands in enumerate(each)
-    ]
-
-
-def _is_hands(hands: object) -> bool:
-    return isinstance(hands, Sequence) and all(isinstance(hand, Hand) for hand in hands)
+    seconds = found[0].seconds if found else None
+    return ImageHands(f"{stem}-{number:05d}", (0, 0), found, frame=number, seconds=seconds)
 
 
 def _frame(path: Path, number: int, line: bytes) -> ImageHands:

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from latent_hands.configuration.rules import Presence, SideRule
+from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detection import Detection
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import Box, crop_of_box, iou
@@ -54,9 +55,11 @@ class Candidate:
 
 
 def given_candidates(
-    boxes: Sequence[Sequence[float]], handedness: str | Sequence[str | None] | None, rgb: Rgb
+    boxes: Sequence[Sequence[float] | BoxLabel], handedness: str | Sequence[str | None] | None, rgb: Rgb
 ) -> list[Candidate]:
     """Return the hands in given boxes; `handedness` is that of all, one for each, or None.
+
+    A `BoxLabel` states the side where `handedness` does not.
 
     Raises HandsError for one box that is not in a list, for a box that is not in the image, for an unknown
     side, and for another number of sides.
@@ -69,9 +72,11 @@ def given_candidates(
     if len(sides) != len(boxes):
         raise HandsError(f"there are {len(boxes)} boxes and {len(sides)} sides: give one side for each box")
     height, width = rgb.shape[:2]
+    labels = [box if isinstance(box, BoxLabel) else BoxLabel(box_of(box, width, height)) for box in boxes]
+    known = [label.handedness if side is None else side for label, side in zip(labels, sides, strict=True)]
     return [
-        Candidate(box_of(box, width, height), HANDEDNESS if side is None else (check_handedness(side),))
-        for box, side in zip(boxes, sides, strict=True)
+        Candidate(box_of(label.box, width, height), HANDEDNESS if side is None else (check_handedness(side),))
+        for label, side in zip(labels, known, strict=True)
     ]
 
 

@@ -32,18 +32,14 @@ def follow(
     smooth: str,
 ) -> Iterator[list[Hand]]:
     """Yield the hands of each frame; see `Model.follow`."""
-    if "uv" not in graph.vae.writes:
-        raise HandsError(
-            "this model does not measure where joints are in the image, which following needs: use a model "
-            'with a decoder of "uv", such as the shipped "estimation"'
-        )
+    check_measures(graph)
     follower = Follower(graph, detector, settings)
     steps = (follower.step(image, time) for image, time in _in_order(_timed(frames, seconds), fps))
     if smooth == "offline":
         yield from _offline(graph, ([step.without_image() for step in each] for each in steps))
         return
     for each in steps:
-        yield [hand_of_step(graph, step, step.belief if smooth == "online" else None) for step in each]
+        yield _hands(graph, each, smooth)
 
 
 def checked_settings(
@@ -103,21 +99,77 @@ def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float |
 
 
 def _in_order(frames: Iterable[Timed], fps: float) -> Iterator[tuple[ImageSource, float]]:
-    """Yield each frame with a time that increases. A time that is unknown or not later is 1 / fps later.
+    """Yield each frame with a time that increases (`Clock`)."""
+    clock = Clock(fps)
+    for image, time in frames:
+        yield image, clock.tick(time)
 
-    A warning names the first time that is not later. Raises HandsError for one that is not finite.
-    """
-    last, increasing = None, True
-    for number, (image, time) in enumerate(frames):
-        if time is not None and not np.isfinite(time):
-            raise HandsError(f"the time of frame {number} is {time}; it must be finite, or None if unknown")
-        if last is not None and (time is None or time <= last):
-            if time is not None and increasing:
-                increasing = False
+
+class Clock:
+    """Times of frames that increase: a time that is unknown or not later than the last is 1 / fps later."""
+
+    def __init__(self, fps: float):
+        self.fps, self.number, self.last, self.increasing = fps, 0, 0.0, True
+
+    def tick(self, seconds: float | None) -> float:
+        """Return the time of the next frame. Raises HandsError for one that is not finite.
+
+        A warning names the first time that is not later.
+        """
+        if seconds is not None and not np.isfinite(seconds):
+            raise HandsError(
+                f"the time of frame {self.number} is {seconds}; it must be finite, or None if unknown"
+            )
+        if self.number and (seconds is None or seconds <= self.last):
+            if seconds is not None and self.increasing:
+                self.increasing = False
                 _LOG.warning(
                     "the time of frame %d, %g s, is not after %g s; such frames are followed as 1/%g s later",
-                    *(number, time, last, fps),
+                    *(self.number, seconds, self.last, self.fps),
                 )
-            time = last + 1 / fps
-        last = 0.0 if time is None else float(time)
-        yield image, last
+            seconds = self.last + 1 / self.fps
+        self.number, self.last = self.number + 1, 0.0 if seconds is None else float(seconds)
+        return self.last
+
+
+class Tracker:
+    """Hands that are followed frame by frame in a loop of your own, such as one over an OpenCV camera.
+
+    `Model.tracker` makes one. The hands are those of `Model.follow` for the same frames.
+    """
+
+    def __init__(self, graph: TrainedGraph, follower: Follower, fps: float, smooth: str):
+        if smooth == "offline":
+            raise HandsError('smooth is "offline", which needs all frames: give them to model.follow')
+        check_measures(graph)
+        self._graph, self._follower, self._clock, self._smooth = graph, follower, Clock(fps), smooth
+
+    def track(self, image: ImageSource, seconds: float | None = None) -> list[Hand]:
+        """Return the hands of the next frame; the list is empty if there is no hand.
+
+        Args:
+            image: the frame, an image as for `Model.find`.
+            seconds: its time in seconds; by default 1 / fps after the last frame.
+
+        Raises HandsError for an image that is not valid, for a time that is not finite, and for a frame of
+        another shape than the first one if a camera is given.
+
+        >>> tracker = model.tracker(bone_mm=36.0)
+        >>> [hand.track for hand in tracker.track(photo, seconds=0.0)]
+        [1]
+        """
+        steps = self._follower.step(image, self._clock.tick(seconds))
+        return _hands(self._graph, steps, self._smooth)
+
+
+def check_measures(graph: TrainedGraph) -> None:
+    """Raise HandsError for a graph that does not measure where joints are in the image."""
+    if "uv" not in graph.vae.writes:
+        raise HandsError(
+            "this model does not measure where joints are in the image, which following needs: use a model "
+            'with a decoder of "uv", such as the shipped "estimation"'
+        )
+
+
+def _hands(graph: TrainedGraph, steps: Sequence[Step], smooth: str) -> list[Hand]:
+    return [hand_of_step(graph, step, step.belief if smooth == "online" else None) for step in steps]

@@ -41,13 +41,13 @@ class OrderedJoints(NamedTuple):
     """The 21 joints of a hand, the wrist among them, in the order of another program.
 
     Attributes:
-        names: the names of the joints.
+        joint_names: the names of the joints, in their order.
         uv_px: (21, 2) joints in the image; pixel centres are at integers.
         xyz_mm: (21, 3) joints in millimetres relative to the palm, in `Hand.frame`.
         camera_xyz_mm: (21, 3) joints in millimetres in the camera frame; None where those of the hand are.
     """
 
-    names: tuple[str, ...]
+    joint_names: tuple[str, ...]
     uv_px: Float[np.ndarray, "21 2"]
     xyz_mm: Float[np.ndarray, "21 3"]
     camera_xyz_mm: Float[np.ndarray, "21 3"] | None
@@ -58,11 +58,13 @@ class Hand:
     """The prediction for one hand.
 
     Most programs need only `handedness`, `uv_px` (pixels), `xyz_mm` (relative to the palm), `camera_xyz_mm`
-    (in space), and `confidence`. `in_order` returns the joints as MediaPipe and others list them.
+    (in space), and `confidence`. `joint_names` names the 21 joints. `in_order` returns the joints, with the
+    wrist, as MediaPipe and others list them.
 
-    Joints are in the order of RHD, the Rendered Hand Pose Dataset (`JOINTS`), but joint 0 is the palm: the
-    midpoint of the wrist and of the middle finger's knuckle, its MCP (metacarpophalangeal joint). The palm is
-    the origin of poses. The PIP (proximal interphalangeal joint) is the next joint of a finger.
+    Joints are in the order of RHD, the Rendered Hand Pose Dataset (`JOINTS`), but joint 0 is the palm, not
+    the wrist: the midpoint of the wrist and of the middle finger's knuckle, its MCP (metacarpophalangeal
+    joint). The palm is the origin of poses. The PIP (proximal interphalangeal joint) is the next joint of a
+    finger.
 
     Attributes:
         handedness: "left" or "right".
@@ -127,6 +129,11 @@ class Hand:
         return f"Hand({self.handedness}{sure}, box_px=({box}), bone_mm={self.bone_mm:g})"
 
     @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the 21 joints, in their order: the palm, then thumb to little finger from tip to base."""
+        return tuple(JOINTS_OF_HAND)
+
+    @property
     def box_px(self) -> Box:
         """Box of the joints, with the wrist in place of the palm (`hand.boxes.box_of_joints`)."""
         return box_of_joints(wrist_form(self.uv_px))
@@ -169,7 +176,7 @@ class Hand:
         Raises HandsError for an unknown order.
 
         >>> joints = hand.in_order("mediapipe")
-        >>> joints.names[:5]
+        >>> joints.joint_names[:5]
         ('wrist', 'thumb_cmc', 'thumb_mcp', 'thumb_ip', 'thumb_tip')
         >>> joints.uv_px.shape, joints.xyz_mm.shape
         ((21, 2), (21, 3))

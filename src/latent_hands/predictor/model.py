@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.errors import HandsError
@@ -24,9 +26,15 @@ from latent_hands.predictor.sources import as_photo
 from latent_hands.runs.folder import find_run, load_run, write_run
 from latent_hands.runs.hub import pinned, short_name
 
+if TYPE_CHECKING:
+    from latent_hands.predictor.following import Tracker
+
 DRAWS = 16
 """Number of draws from q(z | image) in a search."""
-STEPS = {"decoded_of", "fast", "hands_at", "hands_of", "predict_images", "predict_photo", "right_of", "rules"}
+STEPS = {
+    *("decoded_of", "fast", "hands_at", "hands_of", "predict_images", "predict_photo", "predict_windows"),
+    *("right_of", "rules"),
+}
 """Attributes of a model that only this package calls."""
 
 
@@ -38,9 +46,9 @@ def as_model(run: "Model | str | Path") -> "Model":
 class Model(Recombination):
     """A trained run.
 
-    `load` opens one. `find` finds the hands in an image, `follow` those in a video, `estimate` predicts one
-    hand. `synthesise`, `transfer`, `swap`, `walk` and `rotate` decode images and hands from recombined
-    factors. `save` writes a run folder.
+    `load` opens one. `find` finds the hands in an image, `follow` those in a video, `tracker` those in a loop
+    of your own, `estimate` predicts one hand. `synthesise`, `transfer`, `swap`, `walk` and `rotate` decode
+    images and hands from recombined factors. `save` writes a run folder.
 
     Attributes:
         run: the run that was loaded, with its commit if it is on the Hugging Face Hub.
@@ -105,7 +113,7 @@ class Model(Recombination):
         self,
         image: ImageSource,
         *,
-        boxes: Sequence[Sequence[float]] | None = None,
+        boxes: Sequence[Sequence[float] | BoxLabel] | None = None,
         handedness: str | Sequence[str | None] | None = None,
         bone_mm: float | None = None,
         K: np.ndarray | None = None,
@@ -124,7 +132,8 @@ class Model(Recombination):
             image: a file, a Pillow image, a uint8 array (height, width, 3) in RGB order, or a uint8 tensor of
                 torch (3, height, width). OpenCV has BGR order: give `image[..., ::-1]`.
             boxes: the boxes (x, y, width, height) of the hands, in pixels from the image's upper left corner:
-                the smallest rectangle around the 21 joints, roughly. Without them, the detector finds them.
+                the smallest rectangle around the 21 joints, roughly; or what `lh.read_boxes` returns for an
+                image. Without them, the detector finds the hands.
             handedness: "left" or "right" for all hands, or with `boxes` one for each, None where unknown. By
                 default the side is found.
             bone_mm: length of the middle finger's bone between MCP (knuckle) and PIP, 15 to 80 mm. If it is
@@ -255,6 +264,31 @@ class Model(Recombination):
 
         settings = checked_settings(handedness, bone_mm, K, focal_px, max_hands, smooth, fps)
         return follow(self, self.detector, frames, settings, seconds, fps, smooth)
+
+    def tracker(
+        self,
+        *,
+        fps: float = 30.0,
+        handedness: str | None = None,
+        bone_mm: float | None = None,
+        K: np.ndarray | None = None,
+        focal_px: float | None = None,
+        smooth: str = "online",
+        max_hands: int = 2,
+    ) -> "Tracker":
+        """Return a tracker for a loop of your own: `hands = tracker.track(frame, seconds)`.
+
+        Arguments and errors are those of `follow`, except that `smooth` is "online" or "none".
+
+        >>> tracker = model.tracker(bone_mm=36.0)
+        >>> [len(tracker.track(frame)) for frame in (photo, photo)]
+        [1, 1]
+        """
+        from latent_hands.predictor.follower import Follower
+        from latent_hands.predictor.following import Tracker, checked_settings  # imports scipy
+
+        settings = checked_settings(handedness, bone_mm, K, focal_px, max_hands, smooth, fps)
+        return Tracker(self, Follower(self, self.detector, settings), fps, smooth)
 
     def _photo(
         self,

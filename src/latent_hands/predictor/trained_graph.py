@@ -84,7 +84,7 @@ class TrainedGraph:
         """Encode crops once, and decode the posterior mean, and draws, of q(z | crops) into hands.
 
         Args:
-            crops: images in [-1, 1].
+            crops: images in [-1, 1], of `crop_px` pixels a side.
             right: which hands are right ones, for graphs that read the handedness.
             encoder: the encoder that reads the crops; by default one that reads rgb.
             draws: number of hands to draw for the spreads: 0, or 2 and more.
@@ -96,8 +96,8 @@ class TrainedGraph:
         (batch, 1), those that it shows a hand at all. With draws: "spread", "uv_spread", "nats", "latent" and
         "latent_variance" as in `Prediction`.
 
-        Raises HandsError for a graph that cannot predict a pose from the crops, and for `draws` of 1 or below
-        0.
+        Raises HandsError for crops that are no such tensor, for a graph that cannot predict a pose from them,
+        and for `draws` of 1 or below 0.
         """
         return self.hands_of(self.infer(crops, right, encoder), right, draws)
 
@@ -109,9 +109,21 @@ class TrainedGraph:
         encoder: str | None = None,
     ) -> Posterior:
         """Return q(z | crops) of the factors that describe a hand; arguments and errors as in `outputs`."""
+        self._check_crops(crops)
         batch: Batch = {self.reads(encoder): crops.to(self.device)}
         batch |= {} if right is None else {"right": right.to(self.device)}
         return synthesis.posterior(self.vae, self.hand_factors(encoder), batch, encoder)
+
+    def _check_crops(self, crops: object) -> None:
+        form = f"a tensor (batch, channels, {self.crop_px}, {self.crop_px}) with values from -1 to 1"
+        if not isinstance(crops, Tensor):
+            raise HandsError(f"crops are a {type(crops).__name__}, but must be {form}")
+        if (
+            crops.ndim != 4
+            or crops.shape[2:] != (self.crop_px, self.crop_px)
+            or not crops.is_floating_point()
+        ):
+            raise HandsError(f"crops are {crops.dtype} {tuple(crops.shape)}, but must be {form}")
 
     @torch.inference_mode()
     def hands_of(
@@ -159,7 +171,7 @@ class TrainedGraph:
         decoded = synthesis.decode(self.vae, dict(zip(factors, parts, strict=True)), right, DECODED)
         return with_canonical(decoded, right)
 
-    def predict(self, windows: Windows, rotations: int = 1, encoder: str | None = None) -> Prediction:
+    def predict_windows(self, windows: Windows, rotations: int = 1, encoder: str | None = None) -> Prediction:
         """Predict the hand in every window, in the camera frame of the windows.
 
         `rotations` crops of each window are averaged (`predict_rotated`). `encoder` is as in `outputs`.

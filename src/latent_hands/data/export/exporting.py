@@ -62,7 +62,7 @@ class Exported:
         return f"Exported({self.layout}, {counts} hands of {self.data}, {len(self.notes)} notes)"
 
 
-def export(
+def export_data(
     data: str,
     root: str | Path,
     out: str | Path,
@@ -92,7 +92,7 @@ def export(
             way, another process writes the same export, labels are missing or not finite, or the source
             cannot be read.
 
-    >>> exported = lh.export("rendered", "hands", "hands_coco", layout="coco")               # doctest: +SKIP
+    >>> exported = lh.export_data("rendered", "hands", "hands_coco", layout="coco")          # doctest: +SKIP
     """
     chosen = LAYOUTS.find(layout)
     out = Path(out)
