@@ -32,6 +32,14 @@ def test_what_is_no_sample_is_named(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("as_users_run")
+def test_an_image_in_memory_is_no_sample_and_a_folder_no_list_of_samples():
+    with pytest.raises(lh.HandsError, match=r'"image" of sample a is a ndarray; it must be a file'):
+        lh.Sample("a", noise_image())  # pyright: ignore[reportArgumentType]
+    with pytest.raises(lh.HandsError, match="samples must be a list of Sample, not a str"):
+        lh.fine_tune("estimation", "mine", "runs/tuned")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.usefixtures("as_users_run")
 def test_what_is_no_hand_and_no_crop_is_named():
     model = tiny_model(ESTIMATION)
     hand, px = model.estimate(lh.Photo.open(noise_image())), model.crop_px

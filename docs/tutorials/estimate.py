@@ -39,7 +39,7 @@ model = lh.load("estimation")
 photo = "docs/pictures/hand.png"
 hand = model.estimate(photo, handedness="left", bone_mm=36.0)
 print(hand.xyz_mm.round(1)[:5])  # palm, then the thumb from its tip
-print(lh.JOINTS[5], "in the image, px:", hand.uv_px[5].round())
+print(hand.joint_names[5], "in the image, px:", hand.uv_px[5].round())
 
 # %% [markdown]
 # ## More accuracy, and an error bar

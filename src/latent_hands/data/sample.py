@@ -58,8 +58,8 @@ class Sample:
             is any, and other labels are None. Such squares teach the modality `presence`.
 
     Raises:
-        HandsError: if a label is not an array of numbers of its shape, if flags are neither true nor false,
-            and if the root is another joint.
+        HandsError: if the image is not a file name, if a label is not an array of numbers of its shape, if
+            flags are neither true nor false, and if the root is another joint.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Sample:
 
     def __post_init__(self) -> None:
         """Convert labels to arrays of their types and check their shapes."""
-        object.__setattr__(self, "image", Path(self.image))
+        object.__setattr__(self, "image", _file(self.image, self.name))
         if self.root not in ("wrist", "palm"):
             raise HandsError(f'"root" of sample {self.name} is {self.root!r}; it must be "wrist" or "palm"')
         for field, (kind, shape) in _ARRAYS.items():
@@ -129,6 +129,15 @@ class Sample:
             return self
         uv_px = project(self.xyz_mm, self.K) if self.uv_px is None else self.uv_px
         return replace(self, uv_px=uv_px, visible=self.visible_or_all)
+
+
+def _file(image: object, name: str) -> Path:
+    if not isinstance(image, str | Path):
+        kind = type(image).__name__
+        raise HandsError(
+            f'"image" of sample {name} is a {kind}; it must be a file: save images in memory first'
+        )
+    return Path(image)
 
 
 def listed(samples: object) -> "list[Sample]":

@@ -19,6 +19,7 @@ from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
 from latent_hands.configuration.settings import PhasePlan, Rate, Seed, Supervision
 from latent_hands.data import Sample
 from latent_hands.data.augmentation import Augmentation
+from latent_hands.data.sample import listed
 from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
@@ -93,7 +94,7 @@ def fine_tune(
     check_new(Path(out))
     run, model = pinned(run), Model.load(run)
     convention = model.experiment.data.convention
-    samples = in_latent(samples, convention, run)
+    samples = in_latent(listed(samples), convention, run)
     learnt, held, split_by = split_samples(samples, groups, held_out)
     parts = {"learnt": learnt, "held_out": held}
     if control:
