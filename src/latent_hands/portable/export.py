@@ -61,7 +61,9 @@ def export_model(
     model, detector = Model.load(run, "cpu"), Detector.load()
     description = describe(run, model, detector, half)
     if web is not None and description["hands"] is None:
-        raise HandsError(f"{run} predicts no hands from images, so there is no page for it: leave out --web")
+        raise HandsError(
+            f"{run} predicts no hands from images, so there is no page for it: leave out web (--web)"
+        )
     with new_folder(Path(out)) as folder:
         sums: dict[str, str] = {}
         for file, content in _networks(model.vae, detector, description, half):

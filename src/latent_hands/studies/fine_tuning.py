@@ -136,8 +136,9 @@ def in_latent(samples: Sequence[Sample], convention: str, run: str) -> list[Samp
             named = "name no joint convention" if none else f'are in "{sample.convention}"'
             raise HandsError(
                 f'the labels {named}, and the latent of {run} is in "{convention}". It does not change in '
-                "fine-tuning, so the labels must be translated: name their convention with --convention, one "
-                f"of {', '.join(CONVENTIONS)}, or fit its table with `latent-hands conventions fit`. Do not "
+                "fine-tuning, so the labels must be translated: name their convention "
+                f"(Sample.convention, --convention), one of {', '.join(CONVENTIONS)}, or fit its table "
+                "with `latent-hands conventions fit`. Do not "
                 "name the latent's own convention unless the labels are in it: the difference would be "
                 "learnt as error"
             )

@@ -80,7 +80,7 @@ def warnings(found: Mapping[str, Any]) -> list[str]:
     if found["split_by"] == "image":
         warned.append(
             "the labels name one person or place only, so the held-out images may show the people that were "
-            "learnt: the gain on other people is unknown. Name persons or places with --groups"
+            "learnt: the gain on other people is unknown. Name persons or places with groups (--groups)"
         )
     if not is_gain(found["held_out"]):
         learnt = "the model only learnt the people or places of its labels: others gain nothing"

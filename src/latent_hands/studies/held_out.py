@@ -38,7 +38,7 @@ def split_samples(
     if min(map(len, parts)) < LEAST:
         raise HandsError(
             f"{len(parts[0])} hands would be learnt and {len(parts[1])} held out, of {len(samples)}; both "
-            f"must be {LEAST} or more: label more hands, or change --held-out"
+            f"must be {LEAST} or more: label more hands, or change held_out (--held-out)"
         )
     return parts[0], parts[1], split_by
 
