@@ -12,6 +12,7 @@ from PIL import Image
 
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.data.formats.image import decode_first, open_image
+from latent_hands.data.formats.image_faults import check_readable
 from latent_hands.data.formats.image_pixels import to_pixels
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
@@ -88,6 +89,7 @@ def opened(image: object) -> Opened:
 def _decoded(image: Image.Image) -> Rgb:
     """Return the pixels of a Pillow image, which decodes its file only now."""
     try:
+        check_readable(image)
         return to_pixels(image)
     except HandsError:
         raise

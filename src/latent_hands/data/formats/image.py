@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from latent_hands.data.formats.image_faults import check_readable
 from latent_hands.data.formats.image_pixels import ORIENTATION, to_pixels
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
@@ -36,8 +37,6 @@ _JPEG_BYTES = 4096
 """JPEG files are decoded in portions of so many bytes: a few bytes may be a scan of the whole image."""
 _TILE_SIDES = (322, 323)
 """The TIFF tags of the width and height of a tile."""
-_KIND, _SIGN = 254, 339
-"""The TIFF tags of what a page is (1: a small copy, 4: a mask) and of the kind of its numbers (2: signed)."""
 _HEIF = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
@@ -46,7 +45,7 @@ def read_rgb(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
 
     Transparent pixels are composited on mid-grey. The first page or frame of a file with several is read, and
     a warning says so once. Raises HandsError naming the file if it is missing, empty, truncated, not an image
-    of FORMATS, above MAX_PIXELS or MAX_SIDE, or takes too long (`timed_file`).
+    of FORMATS, above MAX_PIXELS or MAX_SIDE, misread (`check_readable`), or takes too long (`timed_file`).
     """
     with open_image(path) as image:
         return decode_first(Path(path), image)
@@ -73,7 +72,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     try:
         with TimedFile(path) as file, _open(file) as image:
             _check_size(image, path.stat().st_size)
-            _check_page(image)
+            check_readable(image)
             yield image
     except HandsError as error:
         raise HandsError(f"{path}: {error}") from error
@@ -181,19 +180,6 @@ def _check_size(image: Image.Image, file_bytes: int) -> None:
         raise HandsError(
             f"it has {file_bytes} bytes, too few for its {image.width}x{image.height} pixels: it is truncated"
         )
-
-
-def _check_page(image: Image.Image) -> None:
-    """Raise HandsError for a TIFF file whose first page is not the image, or whose numbers are signed."""
-    if not isinstance(image, TiffImageFile):
-        return
-    if (kind := image.tag_v2.get(_KIND, 0)) & 5:
-        what = "a small copy" if kind & 1 else "a mask"
-        raise HandsError(
-            f"its first page is {what} of another one, as in raw files of cameras; convert it to JPEG or PNG"
-        )
-    if image.mode != "I" and 2 in image.tag_v2.get(_SIGN, ()):
-        raise HandsError("its numbers are signed; they must be unsigned")
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -1,0 +1,61 @@
+"""The colours of images as viewers show them: their colour profile or gamma is applied."""
+
+import io
+import logging
+from functools import lru_cache
+from typing import Any
+
+from PIL import Image
+
+_LOG = logging.getLogger(__name__)
+DISPLAY_GAMMA = 2.2
+SAME_GAMMA = 0.05
+"""The gamma of PNG files that differs relatively by less from that of displays is not applied."""
+_WITHOUT_ALPHA = {"1": "L", "LA": "L", "La": "L"}
+"""Modes of grey images -> the mode that profiles are applied to; for CMYK it is CMYK, otherwise RGB."""
+
+
+def shown_colours(image: Image.Image) -> Image.Image:
+    """Return an image of 8 bits with the colours of sRGB, in the mode RGB, or RGBA if it is transparent.
+
+    Its ICC profile is applied, or else the gamma that a PNG file states. A warning names a profile that
+    cannot be applied.
+    """
+    profile, gamma = image.info.get("icc_profile"), image.info.get("gamma")
+    if not profile and (gamma is None or "srgb" in image.info or not _is_other(gamma)):
+        return image
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    shown = _by_profile(image, profile) if profile else _by_gamma(image, gamma)
+    if alpha is not None:
+        shown.putalpha(alpha)
+    return shown
+
+
+def _is_other(gamma: float) -> bool:
+    return 0 < gamma < DISPLAY_GAMMA and abs(gamma * DISPLAY_GAMMA - 1) > SAME_GAMMA
+
+
+def _by_gamma(image: Image.Image, gamma: float) -> Image.Image:
+    power = 1 / (gamma * DISPLAY_GAMMA)
+    return image.convert("RGB").point([round(255 * (level / 255) ** power) for level in range(256)] * 3)
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    mode = image.mode if image.mode in ("L", "CMYK") else _WITHOUT_ALPHA.get(image.mode, "RGB")
+    try:
+        from PIL import ImageCms
+
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        shown = ImageCms.profileToProfile(image.convert(mode), source, _srgb(), outputMode="RGB")
+    except Exception as error:  # the library raises almost every type on broken profiles
+        _LOG.warning("the colour profile of an image cannot be applied, so colours may differ: %s", error)
+        return image.convert("RGB")
+    assert shown is not None
+    return shown
+
+
+@lru_cache(1)
+def _srgb() -> Any:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

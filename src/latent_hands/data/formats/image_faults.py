@@ -1,0 +1,62 @@
+"""Image files whose pixels would be misread: other pages than the image, and numbers that Pillow mistakes."""
+
+from contextlib import suppress
+
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from latent_hands.errors import HandsError
+
+_KIND, _BITS, _PLANES, _SIGN = 254, 258, 284, 339
+"""The TIFF tags of what a page is (1: a small copy, 4: a mask), of the bits of its colours, of their order
+(2: one colour after the other), and of the kind of their numbers (2: signed)."""
+_SIZES, _DEPTHS, _HEAD = b"\xff\x4f\xff\x51", 42, 2**20
+"""JPEG2000's marker of sizes, how far behind it the bits of colours are, and where it is searched for."""
+
+
+def check_readable(image: Image.Image) -> None:
+    """Raise HandsError for an open file whose pixels would be misread."""
+    if isinstance(image, TiffImageFile):
+        _check_page(image)
+        _check_planes(image)
+    if image.format == "JPEG2000" and image.mode != "I;16" and (other := _depths(image) - {8}):
+        raise HandsError(
+            f"its colours have {min(other)} bits each, which wrap around in JPEG2000; they must have 8 bits"
+        )
+
+
+def _check_page(image: TiffImageFile) -> None:
+    """Raise HandsError if the first page is not the image, or if its numbers are signed."""
+    if (kind := image.tag_v2.get(_KIND, 0)) & 5:
+        what = "a small copy" if kind & 1 else "a mask"
+        raise HandsError(
+            f"its first page is {what} of another one, as in raw files of cameras; convert it to JPEG or PNG"
+        )
+    if image.mode != "I" and 2 in image.tag_v2.get(_SIGN, ()):
+        raise HandsError("its numbers are signed; they must be unsigned")
+
+
+def _check_planes(image: TiffImageFile) -> None:
+    """Raise HandsError for 16 bits a colour, one colour after the other: Pillow reads bytes of them."""
+    raw = any(codec == "raw" for codec, *_ in image.tile)
+    planes = image.tag_v2.get(_PLANES) == 2 and len(bits := image.tag_v2.get(_BITS, ())) > 1
+    if raw and planes and max(bits) > 8:
+        raise HandsError(
+            "its colours have 16 bits and are stored one after the other, without compression; "
+            "compress it, or convert it to PNG"
+        )
+
+
+def _depths(image: Image.Image) -> set[int]:
+    """Return the bits of the colours of a JPEG2000 file; empty if they are not found."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return set()
+    place, head = file.tell(), b""
+    with suppress(OSError):
+        file.seek(0)
+        head = file.read(_HEAD)
+    file.seek(place)
+    sizes = head[head.find(_SIZES) :] if _SIZES in head else b""
+    count = int.from_bytes(sizes[_DEPTHS - 2 : _DEPTHS], "big")
+    return {(bits & 127) + 1 for bits in sizes[_DEPTHS : _DEPTHS + 3 * count : 3]}
