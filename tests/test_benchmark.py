@@ -243,6 +243,7 @@ def test_a_submission_of_some_images_is_announced(freihand, tmp_path, caplog):
         ("handJoints3D", np.array([0.01, -0.02, 0.4]), "must be metres with the axes of OpenGL"),
         ("handJoints3D", np.full(3, np.nan), "must be metres with the axes of OpenGL"),
         ("handBoundingBox", [20, 64, 10, 30], r"is \[20.0, 64.0, 10.0, 30.0\]; it must be corners"),
+        ("handBoundingBox", [10, 10, 44, 44], "of 3 images .* are beside their boxes, but inside"),
         ("handBoundingBox", [0.2, 0.25, 0.6, 0.7], "sides away from their boxes"),
         ("camMat", np.diag([35.0, 35, 1]), "sides away from their boxes"),
     ],

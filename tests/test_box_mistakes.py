@@ -9,6 +9,7 @@ from PIL import Image
 from latent_hands.data.formats.box_label import hand_classes, side_of
 from latent_hands.data.formats.boxes import read_boxes
 from latent_hands.errors import HandsError
+from latent_hands.predictor.checks import box_of, camera_of, given_camera
 
 SIZE_PX = (640, 480)
 BOX = [100, 80, 120, 110]
@@ -147,3 +148,95 @@ def test_a_side_is_a_word_of_its_own():
         "right",
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "ignored"),
+    [
+        ("x,y,width,height,laterality", "1,2,30,40,Left", "laterality"),
+        ("x,y,width,height,is_right", "1,2,30,40,1", "is_right"),
+        ("x,y,width,height,class", "1,2,30,40,face", "class"),
+        ("x,y,width,height,hand,note,score", "1,2,30,40,left,left out in the first round,0.1", ""),
+        ("x,y,width,height,Handedness", "1,2,30,40,left", ""),
+        ("X,Y,Width,HEIGHT,side", "1,2,30,40,left", ""),
+    ],
+)
+def test_columns_that_may_say_what_a_box_is_are_read_or_named(
+    photos, tmp_path, columns, cells, ignored, caplog
+):
+    path = write(tmp_path, "boxes.csv", f"File,{columns}\na.jpg,{cells}\n")
+    (hand,) = read_boxes(path, photos)["a.jpg"]
+    assert hand.handedness == (None if ignored else "left")
+    assert (f"ignored columns: {ignored};" in caplog.text) == bool(ignored)
+
+
+@pytest.mark.parametrize(("sides", "side"), [("left,Left", "left"), ("left,0", "left"), ("left,right", None)])
+def test_a_line_has_one_side(photos, tmp_path, sides, side):
+    """The tables of this program have the number of a hand in the column "hand"."""
+    path = write(tmp_path, "boxes.csv", f"file,x,y,width,height,handedness,hand\na.jpg,1,2,30,40,{sides}\n")
+    if side is not None:
+        assert read_boxes(path, photos)["a.jpg"][0].handedness == side
+        return
+    with pytest.raises(HandsError, match="line 2 has the sides left, right; keep one of them"):
+        read_boxes(path, photos)
+
+
+@pytest.mark.parametrize("more", [{"hand_type": "right"}, {"attributes": {"is_left": True}}])
+def test_sides_that_are_not_read_are_named(photos, tmp_path, more, caplog):
+    read_boxes(coco(tmp_path, **more), photos)
+    name = next(iter(more.get("attributes", more)))
+    assert f"ignored keys of annotations: {name};" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "guessed"), [("person", True), ("fist", True), ("hand", False)])
+def test_classes_that_do_not_mention_hands_are_announced(photos, tmp_path, name, guessed, caplog):
+    path = coco(tmp_path)
+    path.write_text(path.read_text().replace('"hand"', f'"{name}"'))
+    read_boxes(path, photos)
+    write(tmp_path, "labels/classes.txt", f"{name}\n")
+    write(tmp_path, "labels/a.txt", "0 0.5 0.5 0.2 0.2\n")
+    read_boxes(tmp_path / "labels", photos)
+    assert caplog.text.count(f"no class mentions hands, so all boxes are read as hands, those of {name}") == (
+        2 * guessed
+    )
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((300, 200, 500, 400), "box 300,200,500,400 reaches out of the image of 640x480 pixels"),
+        ((5, 5, 2000, 2000), "box 5,5,2000,2000 lies mostly outside of the image of 640x480 pixels"),
+        ((-50, 100, 200, 150), ""),
+        ((500, 300, 200, 200), ""),
+        ((0, 0, 640, 480), ""),
+    ],
+)
+def test_given_boxes_far_out_of_their_image_are_announced(box, message, caplog):
+    assert box_of(box, *SIZE_PX) == box
+    assert message in caplog.text
+    assert bool(message) == bool(caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("principal", "announced"),
+    [
+        ((320, 240), False),
+        ((300, 260), False),
+        ((-180, -60), False),
+        ((240, 320), True),
+        ((0, 0), True),
+        ((0.5, 0.5), True),
+        ((160, 120), True),
+        ((640, 480), True),
+    ],
+)
+def test_cameras_of_other_images_are_announced(principal, announced, caplog):
+    (cx, cy), focal = principal, 601 + principal[0] / 1000  # each camera is announced once
+    camera_of([[focal, 0, cx], [0, focal, cy], [0, 0, 1]], *SIZE_PX)
+    assert (f"the principal point {cx:g}, {cy:g}" in caplog.text) == announced
+
+
+@pytest.mark.parametrize("focal_px", [600, 6000])
+def test_long_focal_lengths_are_announced(focal_px, caplog):
+    given_camera(None, focal_px, (480, 640))
+    assert ("has a focal length of 9.38 longer sides" in caplog.text) == (focal_px > 600)

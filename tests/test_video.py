@@ -16,6 +16,7 @@ from latent_hands.data.formats import video as video_module
 from latent_hands.data.formats import video_frame
 from latent_hands.data.formats.camera import device_of, read_camera
 from latent_hands.data.formats.video import FORMATS, decode, read_video
+from latent_hands.data.formats.video_crop import Crop
 from latent_hands.data.formats.video_frame import aspect_of, displayed
 from latent_hands.errors import HandsError
 
@@ -125,7 +126,8 @@ def test_absurd_pixels_are_refused():
         aspect_of(SimpleNamespace(sample_aspect_ratio=Fraction(100, 1)))
 
 
-def test_frames_may_change_their_size():
+def test_frames_may_change_their_size(monkeypatch):
+    monkeypatch.setattr(video_module, "stated_crop", lambda _: Crop())
     sizes = [(32, 64), (48, 80), (32, 64)]
     frames = [av.VideoFrame.from_ndarray(np.zeros((*size, 3), np.uint8), "rgb24") for size in sizes]
     unknown = dict.fromkeys(("sample_aspect_ratio", "time_base", "average_rate"))

@@ -1,6 +1,7 @@
 """Videos are read as a player shows them, or one line says what differs."""
 
 import re
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from latent_hands.data.formats.video import read_video
+from latent_hands.data.formats.video_crop import Crop
 from latent_hands.data.formats.video_frame import displayed, square_pixels
 from latent_hands.errors import HandsError
 
@@ -85,6 +87,38 @@ def test_columns_are_cropped_exactly(tmp_path):
         plain, read_video(filtered(tmp_path / "b.mp4", tmp_path / "a.mp4", text)), strict=True
     ):
         np.testing.assert_array_equal(after.rgb, before.rgb[8:, 16:])
+
+
+def with_aperture(path: Path, source: Path) -> Path:
+    """Copy an MP4 file, and state that rows 7 to 26 and columns 10 to 49 are shown."""
+    data = bytearray(source.read_bytes())
+    aperture = struct.pack(">I4s8i", 40, b"clap", 40, 1, 20, 1, -2, 1, 1, 1)
+    place = data.find(b"avcC") - 4
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        start = data.find(name, 0 if name == b"moov" else data.find(b"moov")) - 4
+        data[start : start + 4] = struct.pack(">I", int.from_bytes(data[start : start + 4], "big") + 40)
+    data[place:place] = aperture
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("aspect", [1, 2])
+def test_rows_and_columns_that_are_not_shown_are_cropped(tmp_path, suffix, aspect):
+    changes = {"sample_aspect_ratio": Fraction(aspect, 1)} if aspect > 1 else {}
+    noise = np.random.default_rng(0).integers(0, 256, (3, 32, 64, 3)).astype(np.uint8)
+    whole = film(tmp_path / "whole.mp4", list(noise), codec="libx264", options={"qp": "8"}, **changes)
+    part = with_aperture(tmp_path / "part.mp4", whole)
+    if suffix == ".mkv":
+        part = filtered(tmp_path / "part.mkv", part, "null")
+    assert len(list(read_video(part))) == 3
+    for shown, frame in zip(read_video(part), read_video(whole), strict=True):
+        np.testing.assert_array_equal(shown.rgb, frame.rgb[7:27, 10 * aspect : 50 * aspect])
+
+
+def test_a_file_that_shows_nothing_is_refused():
+    with pytest.raises(HandsError, match="as hidden, which are all of a frame"):
+        Crop(top=20, bottom=12).shown(np.zeros((32, 64, 3), np.uint8), (32, 64))
 
 
 @pytest.mark.parametrize("tilt", [10, 45, 80])

@@ -14,7 +14,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,9 @@ MAX_BYTES = 2**31
 """HO-3D's vertices are a text of 0.6 GB."""
 NEAREST_MM, FARTHEST_MM = 50.0, 5000.0
 """The smallest and the largest distance of a hand."""
-MOST_AWAY = 0.5
-"""The largest median distance of a wrist from its box, in sides of the box."""
+MOST_AWAY, RIM, MOST_BESIDE = 0.5, 0.05, 0.25
+"""The largest median distance of a wrist from its box, in sides of the box; the least one of a wrist that is
+beside it; the largest share of wrists beside their corners that are in the box of the same four numbers."""
 _LOG = logging.getLogger(__name__)
 PREDICTIONS = "pred.json"
 """The name of the file in a submission."""
@@ -136,7 +137,21 @@ def ho3d_frames(root: Path) -> list[Frame]:
             "their boxes (median): camMat must be in pixels, handJoints3D in metres with the axes of OpenGL, "
             "and handBoundingBox must be the corners x1,y1,x2,y2 in pixels"
         )
+    beside = [_wrist_to_box(each) > RIM and _wrist_to_box(_with_size(each)) <= 0 for each in frames]
+    if np.mean(beside) > MOST_BESIDE:
+        raise HandsError(
+            f"the wrists of {sum(beside)} of {len(frames)} images in {root / 'evaluation'} are beside their "
+            "boxes, but inside of them if handBoundingBox is x,y,width,height; it must be the corners "
+            "x1,y1,x2,y2: add x to the width and y to the height"
+        )
     return frames
+
+
+def _with_size(frame: Frame) -> Frame:
+    """Return a frame whose box has the corner x2,y2 as its width and height."""
+    assert frame.box is not None
+    x, y, width, height = frame.box
+    return replace(frame, box=(x, y, x + width, y + height))
 
 
 def _wrist_to_box(frame: Frame) -> float:

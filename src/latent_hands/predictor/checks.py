@@ -49,11 +49,15 @@ class Opened:
 ImageSource = str | Path | Image.Image | np.ndarray | TensorLike | Opened
 """An image: a file, a Pillow image, a uint8 array (height, width, 3) in RGB order, or a uint8 tensor of torch
 (3, height, width); or one of these, opened. Grey and transparent images are legal, too."""
-UNUSUAL_RATIO, UNUSUAL_SKEW = 1.25, 0.1
-"""Cameras with a larger ratio of fx and fy, or a larger skew in focal lengths, are rare."""
+MOST_OUT, LEAST_WITHIN = 1.2, 0.5
+"""Boxes that reach farther out of their image, in sides of it, may be corners; the share of a box inside."""
+UNUSUAL_RATIO, UNUSUAL_SKEW, UNUSUAL_FOCAL = 1.25, 0.1, 8.0
+"""Cameras with a larger ratio of fx and fy, a larger skew in focal lengths, or a longer focal length, in
+longer sides of the image, are rare."""
 SAME_RATIO, OTHER_RATIO, FAR_OUT = 1.05, 1.3, 1.0
 """The principal point of a resized image is moved along a diagonal by a common factor. That of a part of an
-image may lie anywhere, but seldom farther out than half of its size."""
+image may lie anywhere, but seldom farther out than half of its size, or exactly in its corner."""
+CORNER_PX = 1.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -107,7 +111,22 @@ def _exif(image: Image.Image) -> Mapping[int, Any]:
 
 def box_of(numbers: object, width: int, height: int) -> Box:
     """Return a box (x, y, width, height) in an image of that size. Raises HandsError as `check_box` does."""
-    return check_box(numbers, "box", (width, height))
+    box = check_box(numbers, "box", (width, height))
+    _warn_of_box(box, width, height)
+    return box
+
+
+@lru_cache(64)
+def _warn_of_box(box: Box, width: int, height: int) -> None:
+    """Announce, once, a box that reaches far out of its image: it may be corners, or of another image."""
+    x, y, across, down = box
+    within = max(min(x + across, width) - max(x, 0.0), 0.0) * max(min(y + down, height) - max(y, 0.0), 0.0)
+    out = max((x + across) / width, (y + down) / height) > MOST_OUT
+    text = "box %g,%g,%g,%g %s the image of %dx%d pixels; it is read as x,y,width,height"
+    if out and x < across <= width and y < down <= height:
+        _LOG.warning(text + ", not as corners x1,y1,x2,y2", *box, "reaches out of", width, height)
+    elif within < LEAST_WITHIN * across * down:
+        _LOG.warning(text, *box, "lies mostly outside of", width, height)
 
 
 def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
@@ -134,16 +153,22 @@ def camera_of(K: object, width: int, height: int) -> Float32[np.ndarray, "3 3"]:
 def _warn_of_camera(numbers: tuple[float, ...], width: int, height: int) -> None:
     """Announce, once, a K that few images have: it may be of another image, or its numbers are mixed up."""
     fx, skew, cx, _, fy, cy = numbers
-    unusual, (x, y) = [], (2 * cx / width, 2 * cy / height)
+    unusual, (x, y), (u, v) = [], (2 * cx / width, 2 * cy / height), (2 * cx / height, 2 * cy / width)
     scaled = min(x, y) > 0 and max(x / y, y / x) < SAME_RATIO and max(x, 1 / x) > OTHER_RATIO
-    if scaled or not (min(x, y) >= -FAR_OUT and max(x, y) <= 2 + FAR_OUT):
+    turned = max(u, 1 / u, v, 1 / v) < SAME_RATIO < max(x / y, y / x) if min(x, y) > 0 else False
+    corner = max(abs(cx), abs(cy)) <= CORNER_PX
+    if scaled or turned or corner or not (min(x, y) >= -FAR_OUT and max(x, y) <= 2 + FAR_OUT):
         unusual.append(f"the principal point {cx:g}, {cy:g}")
     if max(fx / fy, fy / fx) > UNUSUAL_RATIO:
         unusual.append(f"the different focal lengths {fx:g} and {fy:g}")
     if abs(skew) > UNUSUAL_SKEW * fx:
         unusual.append(f"the skew {skew:g}")
+    if max(fx, fy) > UNUSUAL_FOCAL * max(width, height):
+        unusual.append(f"a focal length of {max(fx, fy) / max(width, height):.3g} longer sides")
     if unusual:
-        text = "K of an image of %dx%d pixels has %s: it may be of another image, or its numbers mixed up"
+        text = (
+            "the camera of an image of %dx%d pixels has %s: is it of another image, or are numbers mixed up?"
+        )
         _LOG.warning(text, width, height, " and ".join(unusual))
 
 
@@ -169,7 +194,9 @@ def given_camera(K: object, focal_px: object, size_px: tuple[int, int]) -> Float
             f"{least_px:g} and {most_px:g} pixels, usually near the longer side; multiply millimetres by the "
             "image's width over the sensor's"
         )
-    return centred_camera(float(focal), size_px)
+    camera = centred_camera(float(focal), size_px)
+    _warn_of_camera(tuple(camera[:2].ravel().tolist()), width, height)
+    return camera
 
 
 def check_one_camera(K: object, focal_px: object) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 from latent_hands.data.formats.box_label import (
     FORM,
     BoxLabel,
+    announce_classes,
     check_box,
     check_side,
     hand_classes,
+    side_of,
 )
 from latent_hands.data.formats.box_layout import check_pixels
 from latent_hands.data.formats.coco_images import categories_by_id, check_id, images_by_id
@@ -30,6 +32,7 @@ Sized = tuple[Box, tuple[int, int]]
 _FORM_KEYS = ("bbox_mode", "bbox_format", "box_format", "format")
 _FORMS = (1, "xywh", "XYWH", "XYWH_ABS", "coco")
 """The values of these keys that mean x,y,width,height in pixels; 1 is that of Detectron2."""
+_SIDES = ("handedness", "side")
 _LOG = logging.getLogger(__name__)
 _WHOLE_BODY: dict[Handedness, str] = {side: f"{side}hand" for side in HANDEDNESS}
 
@@ -103,6 +106,11 @@ def _of_coco(content: dict[str, Any], path: Path) -> dict[str, list[BoxLabel]]:
     categories = categories_by_id(content.get("categories", []), path)
     names = {key: str(each["name"]) for key, each in categories.items()}
     classes, others = hand_classes(names), Counter[str]()
+    used = {label.get("category_id") for label in content["annotations"]}
+    announce_classes({key: name for key, name in names.items() if key in used}, path)
+    if unread := {key for label in content["annotations"] for key in _unread_sides(label)}:
+        text = '%s: ignored keys of annotations: %s; those of their sides are "handedness" and "side"'
+        _LOG.warning(text, path, ", ".join(sorted(unread)))
     sized, shares = list[Sized](), list[float]()
     for label in content["annotations"]:
         if check_id(label["image_id"], f"{path}: the image of an annotation") not in images:
@@ -140,9 +148,7 @@ def _side(label: dict[str, Any], of_category: Handedness | None, where: str) -> 
     """Return the side of an annotation. Raises HandsError if its category names the other one."""
     attributes = label.get("attributes")
     places = (label, attributes) if isinstance(attributes, dict) else (label,)
-    named: list[Handedness | None] = [
-        check_side(place.get(key), where) for place in places for key in ("handedness", "side")
-    ]
+    named: list[Handedness | None] = [check_side(place.get(key), where) for place in places for key in _SIDES]
     sides: set[Handedness] = {side for side in named if side is not None}
     if len(sides) > 1:
         raise HandsError(f"{where} has two sides; keep one of them")
@@ -150,6 +156,20 @@ def _side(label: dict[str, Any], of_category: Handedness | None, where: str) -> 
     if side and of_category and side != of_category:
         raise HandsError(f"{where} has the handedness {side}, but a category of {of_category} hands")
     return side or of_category
+
+
+def _unread_sides(label: dict[str, Any]) -> list[str]:
+    """Return keys of an annotation, or of its attributes, that seem to state a side and are not read."""
+    attributes = label.get("attributes")
+    places = (label, attributes) if isinstance(attributes, dict) else (label,)
+    if "lefthand_box" in label:  # COCO-WholeBody
+        return []
+    return [
+        key
+        for place in places
+        for key, value in place.items()
+        if key not in _SIDES and (side_of(key) or side_of(value if isinstance(value, str) else ""))
+    ]
 
 
 def _check_form(label: dict[str, Any], where: str) -> None:

@@ -1,5 +1,6 @@
 """A labelled box: where a hand is in an image, and which hand it is."""
 
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ LARGEST = 4
 """The largest width and height of a box, in longer sides of its image."""
 
 
+_LOG = logging.getLogger(__name__)
 _HANDS = {"hand", "hands"}
 _INITIALS = {"l": "left", "r": "right"}
 
@@ -116,6 +118,13 @@ def hand_classes(names: Mapping[int, str] | Sequence[str]) -> dict[int, Handedne
     named = dict(names.items() if isinstance(names, Mapping) else enumerate(names))
     hands = {number for number, name in named.items() if _words(name) & _HANDS or side_of(name)}
     return {number: side_of(name) for number, name in named.items() if number in hands or not hands}
+
+
+def announce_classes(names: Mapping[int, str], where: object) -> None:
+    """Announce that boxes of all classes are taken for hands, if no name mentions hands."""
+    if names and not any(_words(name) & _HANDS or side_of(name) for name in names.values()):
+        some = ", ".join([*names.values()][:5]) + (", .." if len(names) > 5 else "")
+        _LOG.warning("%s: no class mentions hands, so all boxes are read as hands, those of %s", where, some)
 
 
 def check_side(text: object, where: str) -> Handedness | None:

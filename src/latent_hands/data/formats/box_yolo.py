@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from latent_hands.data.formats.box_label import BoxLabel, check_box, hand_classes
+from latent_hands.data.formats.box_label import BoxLabel, announce_classes, check_box, hand_classes
 from latent_hands.data.formats.box_layout import check_scores, check_shares
 from latent_hands.data.formats.image import open_image
 from latent_hands.data.formats.limited import read_limited
@@ -65,6 +65,7 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
             lines += _lines(file, name, _upright_size(image))
     _check_layout(lines, str(folder))
     classes = hand_classes(names)
+    announce_classes({kind: names[kind] for kind in {line.kind for line in lines} & set(names)}, folder)
     for line in lines:
         if names and line.kind not in names:
             legal = ", ".join(f"{each} ({name})" for each, name in names.items())

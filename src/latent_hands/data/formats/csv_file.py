@@ -17,7 +17,7 @@ Row = dict[str, str]
 class Table:
     """The content of a file: its first line, its columns, and each line by column, with its number.
 
-    Cells have no spaces around them. A cell that a line lacks is empty.
+    Columns are in small letters. Cells have no spaces around them. A cell that a line lacks is empty.
     """
 
     first: str
@@ -40,7 +40,7 @@ def load_csv(path: Path, max_bytes: int = MAX_BYTES) -> Table:
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except (csv.Error, *BROKEN) as error:
         raise HandsError(f"{path} is not a CSV file in UTF-8: {error}") from error
-    columns = tuple(lines[0][1]) if lines else ()
+    columns = tuple(name.lower() for name in lines[0][1]) if lines else ()
     for name in filter(None, columns):
         if columns.count(name) > 1:
             raise HandsError(f'{path} has the column "{name}" {columns.count(name)} times; keep one of them')

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from latent_hands.data.formats import video_frame
+from latent_hands.data.formats.video_crop import stated_crop
 from latent_hands.data.formats.video_frame import aspect_of, display_matrix, displayed, square_pixels
 from latent_hands.data.formats.video_stream import Clock, announce, announce_guesses, stated_end, stream_of
 from latent_hands.errors import HandsError, PartlyReadError
@@ -62,9 +63,9 @@ class Decoded(NamedTuple):
 def read_video(path: Path) -> Iterator[Frame]:
     """Iterate over the frames of a video, one in memory at a time.
 
-    The file's rotation and mirroring (display matrix) are applied, and pixels that are not square are made
-    square by enlarging one side. Frames may have different sizes. Of several video streams, one is read
-    (`stream_of`). Warnings announce this, HDR, frames that are damaged, and times that do not increase.
+    The file's cropping, rotation and mirroring (display matrix) are applied, and pixels that are not square
+    are made square by enlarging one side. Frames may have different sizes. Of several video streams, one is
+    read (`stream_of`). Warnings announce this, HDR, frames that are damaged, and times that do not increase.
 
     Raises HandsError if PyAV (the extra "video") is not installed, if the file is not a readable video of the
     format that its ending names, or if it has no frames. Raises PartlyReadError after the last readable frame
@@ -138,9 +139,10 @@ def decode(video: Any) -> Iterator[Decoded]:
     """Iterate over the upright frames of an open container.
 
     A display matrix holds until another one is stated: a stream may state it with its first frame alone.
-    Raises HandsError as `stream_of`, `aspect_of`, `square_pixels` and `displayed` do.
+    Raises HandsError as `stream_of`, `aspect_of`, `square_pixels`, `Crop.shown` and `displayed` do.
     """
     stream, clock = stream_of(video), Clock(video)
+    crop = stated_crop(stream)
     stream.codec_context.options = {
         "max_pixels": str(video_frame.MAX_FRAME_PIXELS),
         "flags": "+unaligned",  # otherwise columns that are to be cropped may stay
@@ -149,7 +151,8 @@ def decode(video: Any) -> Iterator[Decoded]:
     for frame in video.decode(stream):
         stated = display_matrix(frame)
         matrix = matrix if stated is None else stated
-        rgb = displayed(square_pixels(frame, aspect), matrix)
+        rgb = crop.shown(square_pixels(frame, aspect), (frame.height, frame.width))
+        rgb = displayed(rgb, matrix)
         yield Decoded(Frame(rgb, clock.seconds(frame)), clock.duration(frame), frame.is_corrupt)
 
 
