@@ -120,3 +120,15 @@ def test_boxes_of_hands_in_the_middle_of_small_images_are_no_percentages(side_px
     boxes = [((side_px - width) / 2, (side_px - width) / 2, width, width) for width in widths]
     check_pixels([(box, (side_px, side_px)) for box in boxes], "a")
     assert not caplog.text
+
+
+@pytest.mark.parametrize("side_px", [150, 199])
+def test_percentages_in_small_images_are_announced(side_px, caplog):
+    """Hands around the middle of percentages are not around that of the images."""
+    boxes = [(20.0, 25.0, 60.0, 55.0), (24.0, 18.0, 50.0, 60.0), (15.0, 22.0, 66.0, 58.0)]
+    check_pixels([(box, (side_px, side_px)) for box in boxes], "a")
+    assert "if they are percentages" in caplog.text
+    caplog.clear()
+    right = [tuple(side_px / 100 * number for number in box) for box in boxes]
+    check_pixels([(box, (side_px, side_px)) for box in right], "a")
+    assert not caplog.text

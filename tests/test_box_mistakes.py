@@ -240,3 +240,26 @@ def test_cameras_of_other_images_are_announced(principal, announced, caplog):
 def test_long_focal_lengths_are_announced(focal_px, caplog):
     given_camera(None, focal_px, (480, 640))
     assert ("has a focal length of 9.38 longer sides" in caplog.text) == (focal_px > 600)
+
+
+@pytest.mark.parametrize(("orientation", "announced"), [(1, False), (3, True), (6, True)])
+@pytest.mark.parametrize("form", ["csv", "yolo", "coco"])
+def test_images_that_are_stored_in_another_way_are_announced(form, orientation, announced, tmp_path, caplog):
+    """Some tools label the stored image, and a turn by 180 degrees keeps its size."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", SIZE_PX).save(tmp_path / "a.jpg", exif=exif)
+    if form == "csv":
+        path = write(tmp_path, "boxes.csv", "file,x,y,width,height\na.jpg,100,80,120,110\n")
+    elif form == "yolo":
+        write(tmp_path, "labels/a.txt", "0 0.5 0.5 0.2 0.2\n")
+        path = tmp_path / "labels"
+    else:
+        shown = SIZE_PX if orientation < 5 else SIZE_PX[::-1]
+        path = coco(tmp_path, shown)
+        announced = orientation == 3
+    read_boxes(path, [tmp_path / "a.jpg"])
+    text = (
+        "the EXIF orientation turns or mirrors 1 images; their boxes must be in the images as they are shown"
+    )
+    assert (text in caplog.text) == announced

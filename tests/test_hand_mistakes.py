@@ -10,6 +10,7 @@ from latent_hands.data.sample import project
 from latent_hands.errors import HandsError
 from latent_hands.hand.handedness import OTHER_HAND
 from latent_hands.hand.skeleton import MIDDLE_MCP
+from latent_hands.predictions import ImageHands, read_npz, write_npz
 from latent_hands.predictor import Hand
 
 V = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], np.float32) @ np.diag([1, -1, -1]).astype(np.float32)
@@ -73,3 +74,36 @@ def test_parts_that_contradict_each_other_are_refused(fields, change, message):
     assert Hand.from_json(json.dumps(fields)).to_json() == json.dumps(fields)
     with pytest.raises(HandsError, match=message):
         Hand.from_json(json.dumps(fields | change(fields)))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("score", lambda scores: scores, None),
+        ("bone_mm", lambda mm: mm / 10, '"bone_mm" of a hand is 4'),
+        ("xyz_mm", lambda mm: mm / 1000, '"xyz_mm" of a hand is not'),
+        ("pose", lambda bones: bones * OPENGL, '"xyz_mm" of a hand is not'),
+        ("uv_px", lambda px: px / 100, '"box_px" of a hand is not'),
+        ("crop_px", lambda px: px + np.array([500, 500, 0, 0]), 'far from its "crop_px"'),
+        ("palm_mm", lambda mm: mm / 1000, '"palm_mm" of a hand is'),
+        ("K", lambda K: np.diag([0.1, 0.1, 1]) @ K, '"palm_mm" of a hand is'),
+        ("viewpoint", lambda V: V.swapaxes(1, 2), "unless its viewpoint is transposed"),
+        ("handedness", np.char.capitalize, "unknown handedness"),
+        ("frame", lambda frames: np.char.add(frames, "s"), "unknown frame"),
+        (
+            "spread",
+            lambda spreads: np.where(np.arange(21) == 3, np.nan, spreads),
+            '"spread" of a hand must be',
+        ),
+    ],
+)
+def test_arrays_that_other_programs_changed_are_refused(fields, name, change, message, tmp_path):
+    path = write_npz(tmp_path / "a.npz", [ImageHands("a", (224, 224), [Hand.from_json(json.dumps(fields))])])
+    arrays = dict(np.load(path))
+    np.savez(path, **arrays | {name: change(arrays[name])})
+    if message is None:
+        (hand,) = read_npz(path)[0].hands
+        np.testing.assert_allclose(hand.xyz_mm, fields["xyz_mm"], atol=1e-3)
+        return
+    with pytest.raises(HandsError, match=message):
+        read_npz(path)

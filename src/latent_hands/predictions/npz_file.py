@@ -11,10 +11,11 @@ import numpy as np
 from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import RHD, read_recorded, recorded
+from latent_hands.hand.handedness import check_handedness
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
-from latent_hands.predictor.hand_fields import SHAPES, check_geometry
+from latent_hands.predictor.hand_fields import SHAPES, check_parts, known_facts
 
 MAX_BYTES = 2**30
 
@@ -56,7 +57,10 @@ def write_npz(path: Path, images: Sequence[ImageHands]) -> Path:
 
 
 def read_npz(path: str | Path) -> list[ImageHands]:
-    """Read a file that `write_npz` wrote. Raises HandsError for any other file."""
+    """Read a file that `write_npz` wrote.
+
+    Raises HandsError for any other file, and for parts of hands that contradict each other.
+    """
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -98,18 +102,23 @@ def _known(value: Any) -> Any:
 
 
 def _hand(arrays: dict[str, Any], i: int) -> Hand:
-    known = [name for name in OF_HANDS if name in arrays]  # earlier versions wrote no angles
+    known = [name for name in (*OF_HANDS, *_DERIVED) if name in arrays]  # earlier versions wrote no angles
     fields: dict[str, Any] = {name: _known(arrays[name][i]) for name in known}
     fields |= {name: str(arrays[name][i]) or None for name in _TEXTS}
-    image = int(arrays["image"][i])
+    fields["track"] = None if arrays["track"][i] == _UNKNOWN else int(arrays["track"][i])
+    fields["seconds"] = _known(arrays["seconds"][int(arrays["image"][i])])
     text = str(arrays["convention"][i]) if "convention" in arrays else RHD  # earlier versions wrote none
-    x, y, width, height = (float(number) for number in fields.pop("crop_px"))
-    check_geometry(fields)
+    x, y, width, height = crop_px = tuple(map(float, fields["crop_px"]))
+    of_hand = {name: array for name in SHAPES if (array := fields.get(name)) is not None}
+    handedness = check_handedness(fields["handedness"])
+    check_parts(fields, of_hand, handedness, fields["frame"], fields["bone_mm"], crop_px)
     return Hand(
-        **fields,
+        **of_hand,
+        **known_facts(fields),
+        handedness=handedness,
+        frame=fields["frame"],
         crop_px=(x, y, width, height),
+        bone_mm=fields["bone_mm"],
         bone_mm_assumed=bool(arrays["bone_mm_assumed"][i]),
-        track=None if arrays["track"][i] == _UNKNOWN else int(arrays["track"][i]),
-        seconds=_known(arrays["seconds"][image]),
         convention=read_recorded(text, "the hands"),
     )

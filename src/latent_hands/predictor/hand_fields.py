@@ -74,18 +74,10 @@ def read_fields(text: str) -> dict[str, Any]:
     try:
         fields = parse_json(text, "the text")
         frame, bone_mm = fields["frame"].split(":")[0], number_of(fields["bone_mm"])
-        if frame not in FRAMES:
-            raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
-        if not LEAST_BONE_MM <= bone_mm <= MOST_BONE_MM:
-            legal = f"between {LEAST_BONE_MM:g} and {MOST_BONE_MM:g} mm"
-            raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be {legal}')
         _check_joints(fields)
         arrays, handedness = _arrays(fields), check_handedness(fields["handedness"])
-        _check_derived(fields, arrays, bone_mm)
         crop = _four(fields.get("crop_px", fields["box_px"]))  # files from before `crop_px` have only that
-        _check_crop(arrays["uv_px"], crop)
-        _check_palm(arrays, bone_mm, frame)
-        _check_viewpoint(arrays, handedness)
+        check_parts(fields, arrays, handedness, frame, bone_mm, crop)
         return {
             "handedness": handedness,
             "bone_mm": bone_mm,
@@ -94,7 +86,7 @@ def read_fields(text: str) -> dict[str, Any]:
             "frame": frame,
             "convention": read_recorded(str(fields.get("convention", RHD)), "the JSON of a hand"),
             **arrays,
-            **_optional(fields),
+            **known_facts(fields),
         }
     except HandsError as error:
         raise HandsError(f"not the JSON of a hand: {error}") from error
@@ -102,6 +94,33 @@ def read_fields(text: str) -> dict[str, Any]:
         raise HandsError(f'not the JSON of a hand: "{error.args[0]}" is missing') from error
     except BROKEN as error:
         raise HandsError(f"not the JSON of a hand: {error!r}") from error
+
+
+def check_parts(
+    stated: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    handedness: Handedness,
+    frame: str,
+    bone_mm: float,
+    crop_px: Box,
+) -> None:
+    """Raise HandsError if parts of a hand are not legal, or contradict each other or keys that are not read.
+
+    `stated` has these keys, the attributes of DERIVED, among others; `arrays` are the attributes of SHAPES.
+    """
+    for name, array in arrays.items():
+        if array.shape != SHAPES[name] or not np.isfinite(array).all():
+            raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
+    if frame not in FRAMES:
+        raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
+    if not LEAST_BONE_MM <= bone_mm <= MOST_BONE_MM:
+        legal = f"between {LEAST_BONE_MM:g} and {MOST_BONE_MM:g} mm"
+        raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be {legal}')
+    _check_geometry(arrays)
+    _check_derived(stated, arrays, bone_mm)
+    _check_crop(arrays["uv_px"], crop_px)
+    _check_palm(arrays, bone_mm, frame)
+    _check_viewpoint(arrays, handedness)
 
 
 def named_angles(angles_deg: np.ndarray) -> dict[str, float]:
@@ -121,10 +140,6 @@ def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
             arrays[name] = array_of(fields[key]).astype(np.float32)
     if (angles := fields.get("angles_deg")) is not None:
         arrays["angles_deg"] = array_of([angles[name] for name in ANGLES]).astype(np.float32)
-    for name, array in arrays.items():
-        if array.shape != SHAPES[name] or not np.isfinite(array).all():
-            raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
-    check_geometry(arrays)
     return arrays
 
 
@@ -196,7 +211,7 @@ def _check_viewpoint(arrays: Mapping[str, Any], handedness: Handedness) -> None:
             )
 
 
-def check_geometry(arrays: Mapping[str, Any]) -> None:
+def _check_geometry(arrays: Mapping[str, Any]) -> None:
     """Raise HandsError if the arrays of a hand, by attribute, are finite but describe no hand.
 
     Poses have an extent, the viewpoint is a rotation, standard deviations are not negative, K is a camera.
@@ -217,7 +232,7 @@ def check_geometry(arrays: Mapping[str, Any]) -> None:
         raise HandsError(f'"K" of a hand is {K.tolist()}, but must be {form}')
 
 
-def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
+def known_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return score, confidence, seconds, track and camera where they are known."""
     known = {key: fields[key] for key in ("score", "confidence", "seconds") if fields.get(key) is not None}
     numbers: dict[str, Any] = {key: number_of(value) for key, value in known.items()}

@@ -127,6 +127,16 @@ def announce_classes(names: Mapping[int, str], where: object) -> None:
         _LOG.warning("%s: no class mentions hands, so all boxes are read as hands, those of %s", where, some)
 
 
+def announce_turned(count: int, where: object) -> None:
+    """Announce that images are turned, so that boxes of the stored images would be wrong."""
+    if count:
+        _LOG.warning(
+            "%s: the EXIF orientation turns or mirrors %d images; their boxes must be in the images as they "
+            "are shown, not as they are stored",
+            *(where, count),
+        )
+
+
 def check_side(text: object, where: str) -> Handedness | None:
     """Return a side, or None for an empty text, None or "unknown". Raises HandsError for anything else."""
     side = str(text if text is not None else "").strip().lower()

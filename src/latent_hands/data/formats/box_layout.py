@@ -31,6 +31,9 @@ UNLIKELY, DOUBTFUL = 0.01, 0.2
 """Chances that boxes in pixels all have such small numbers: percentages are refused, or a warning says it."""
 CORNER = 2.0
 """Images must be so many times as large: hands in their middle then reach beyond the corner."""
+NEAR = 0.06
+"""Boxes whose median centre is nearer to the middle of 0 to 100, and twice as far from that of their images,
+may be percentages in small images, too."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -126,12 +129,22 @@ def _check_percentages(boxes: Numbers, sizes_px: Float64[np.ndarray, "boxes 2"],
     """Raise HandsError, or warn, if all numbers of boxes are small for their images."""
     for unit, most, doubtful in (("percentages", PERCENT, DOUBTFUL), ("thousandths", MILLI, UNLIKELY)):
         chance = float(np.minimum(most / sizes_px, 1).prod())
-        inside = corner_size(boxes)[1].max() <= (1 + RIM) * most and sizes_px.min() >= CORNER * most
-        if not (inside or (boxes.max() <= most and sizes_px.min() >= 2 * CORNER * most)) or chance > doubtful:
+        farthest, largest = corner_size(boxes)[1].max(), boxes.max()
+        inside = farthest <= (1 + RIM) * most and sizes_px.min() >= CORNER * most
+        small = inside or (largest <= most and sizes_px.min() >= 2 * CORNER * most)
+        centred = farthest <= (1 + RIM) * most < sizes_px.min() and _is_centred(boxes, sizes_px, most)
+        if not (centred or (small and chance <= doubtful)):
             continue
         text = f"{where}: no number of {len(boxes)} boxes is above {most:g}, though images are larger"
         must = f"a box must be {FORM}: multiply x and width by the image's width / {most:g}, and so on"
-        if most == PERCENT and chance < UNLIKELY:
+        if small and most == PERCENT and chance < UNLIKELY:
             raise HandsError(f"{text}, so they seem to be {unit}; {must}")
         _LOG.warning("%s. They are read as pixels; if they are %s, %s", text, unit, must)
         return
+
+
+def _is_centred(boxes: Numbers, sizes_px: Float64[np.ndarray, "boxes 2"], most: float) -> bool:
+    """Return whether boxes lie around the middle of 0 to `most`, and not around that of their images."""
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    of_most, of_images = (np.abs(np.median(centres - each, axis=0)) for each in (most / 2, sizes_px / 2))
+    return bool(len(boxes) >= LEAST and (of_most < NEAR * most).all() and (of_images > 2 * NEAR * most).all())

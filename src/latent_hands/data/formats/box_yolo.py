@@ -11,9 +11,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from latent_hands.data.formats.box_label import BoxLabel, announce_classes, check_box, hand_classes
+from latent_hands.data.formats.box_label import (
+    BoxLabel,
+    announce_classes,
+    announce_turned,
+    check_box,
+    hand_classes,
+)
 from latent_hands.data.formats.box_layout import check_scores, check_shares
-from latent_hands.data.formats.image import open_image
+from latent_hands.data.formats.image import is_turned, open_image, shown_size
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.formats.numerals import integer_of, number_of
 from latent_hands.errors import BROKEN, HandsError
@@ -56,13 +62,16 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     for image in images:
         given[image.stem].append(image)
     boxes: dict[str, list[BoxLabel]] = {}
-    lines: list[_Line] = []
+    lines, turned = list[_Line](), 0
     for file in files:
         image = nearest(file.with_suffix(""), given.get(file.stem, ())) if given else _image_of(file)
         if image is not None:
             name = file.relative_to(folder).with_suffix("").as_posix()
             boxes[name] = []
-            lines += _lines(file, name, _upright_size(image))
+            size_px, is_other = _shown(image)
+            lines += _lines(file, name, size_px)
+            turned += is_other
+    announce_turned(turned, folder)
     _check_layout(lines, str(folder))
     classes = hand_classes(names)
     announce_classes({kind: names[kind] for kind in {line.kind for line in lines} & set(names)}, folder)
@@ -148,11 +157,10 @@ def _image_of(file: Path) -> Path:
     )
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
+def _shown(path: Path) -> tuple[tuple[int, int], bool]:
+    """Return (width, height) of an image as it is shown, and whether it is stored in another way."""
     with open_image(path) as image:
-        width, height = image.size
-        turned = image.getexif().get(0x0112, 1) >= 5
-        return (height, width) if turned else (width, height)
+        return shown_size(image), is_turned(image)
 
 
 def _lines(file: Path, name: str, size_px: tuple[int, int]) -> list[_Line]:

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from latent_hands.data.formats.box_csv import HEADER, read_box_csv
 from latent_hands.data.formats.box_json import read_sized_box_json
-from latent_hands.data.formats.box_label import BoxLabel, check_box
+from latent_hands.data.formats.box_label import BoxLabel, announce_turned, check_box
 from latent_hands.data.formats.box_layout import check_pixels
 from latent_hands.data.formats.box_yolo import nearest, read_box_yolo, shared_parts
-from latent_hands.data.formats.image import open_image, shown_size
+from latent_hands.data.formats.image import is_turned, open_image, shown_size
 from latent_hands.errors import HandsError
 
 __all__ = ["BoxLabel", "MatchedBoxes", "check_box", "match_boxes", "read_boxes"]
@@ -86,15 +86,16 @@ def _check_in_images(
     given: dict[str, list[Path]] = {}
     for image in images:
         given.setdefault(image.name, []).append(image)
-    sized = []
+    sized, turned = [], 0
     for name, hands in boxes.items():
         alike = given.get(_path(name).name, [])
         image = nearest(_path(name).with_suffix(""), alike) or path.parent / name
         named = len(alike) < 2 or len(_path(name).parts) > 1  # otherwise `match_boxes` names the images
         if hands and named and len(sized) < MOST_SIZED and image.suffix and image.is_file():
-            size = _shown_size(image)
+            size, stored = _sizes(image)
             if size is None:
                 continue
+            turned += stored is not None and (name not in sizes or sizes[name] == stored)
             if sizes.get(name, size) != size:
                 raise HandsError(
                     f"{path} has the boxes of {name} for an image of {_by(sizes[name])} pixels, but {image} "
@@ -103,14 +104,18 @@ def _check_in_images(
             for hand in hands:
                 check_box(hand.box, f"{path}: a box of {name}", size)
             sized += [(hand.box, size) for hand in hands]
+    announce_turned(turned, path)
     check_pixels(sized, str(path))
 
 
-def _shown_size(image: Path) -> tuple[int, int] | None:
-    """Return (width, height) of an image as it is shown; None for a broken file, which others report."""
+def _sizes(image: Path) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """Return (width, height) of an image as it is shown, and as it is stored if it is turned.
+
+    The former is None for a broken file, which others report.
+    """
     with suppress(HandsError), open_image(image) as opened:
-        return shown_size(opened)
-    return None
+        return shown_size(opened), opened.size if is_turned(opened) else None
+    return None, None
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -116,6 +116,11 @@ def shown_size(image: Image.Image) -> tuple[int, int]:
     return (height, width) if image.getexif().get(ORIENTATION) in range(5, 9) else (width, height)
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Return whether the EXIF orientation turns or mirrors an open image."""
+    return image.getexif().get(ORIENTATION) in range(2, 9)
+
+
 def decode(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
     """Return `to_pixels` of an open file. All threads together decode at most MAX_PIXELS; others wait."""
     with _DECODING.reserve(image.width * image.height):
