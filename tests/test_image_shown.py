@@ -172,3 +172,30 @@ def test_the_gamma_of_png_files_is_applied(gamma, power, tmp_path):
     file = png(RGB.reshape(24, -1), 2, 8, gAMA=struct.pack(">I", gamma))
     Path(tmp_path / "a.png").write_bytes(file)
     np.testing.assert_allclose(read_rgb(tmp_path / "a.png"), 255 * (RGB / 255) ** power, atol=0.51)
+
+
+@pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG"), (13, "")])
+@pytest.mark.parametrize("ending", ["png", "avif"])
+def test_images_of_high_dynamic_range_are_announced(ending, curve, name, tmp_path, caplog):
+    path = tmp_path / f"a.{ending}"
+    if ending == "png":
+        path.write_bytes(png(RGB.reshape(24, -1), 2, 8, cICP=bytes([9, curve, 0, 1])))
+    else:
+        Image.fromarray(RGB).save(path)
+        data = bytearray(path.read_bytes())
+        data[data.find(b"colrnclx") + 11] = curve
+        path.write_bytes(data)
+    read_rgb(path)
+    assert (f"a.{ending} is HDR ({name}), which is read without tone mapping" in caplog.text) == bool(name)
+    assert bool(caplog.text) == bool(name)
+
+
+@pytest.mark.parametrize("exif", [False, True])
+def test_an_orientation_of_xmp_alone_is_announced(exif, tmp_path, caplog):
+    text = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    more = {"eXIf": orientation.tobytes()[6:]} if exif else {"iTXt": b"XML:com.adobe.xmp" + bytes(5) + text}
+    (tmp_path / "a.png").write_bytes(png(RGB.reshape(24, -1), 2, 8, **more))
+    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), np.rot90(RGB, -1))
+    assert ("a.png is turned as only its XMP data state it" in caplog.text) == (not exif)

@@ -89,15 +89,25 @@ def test_columns_are_cropped_exactly(tmp_path):
         np.testing.assert_array_equal(after.rgb, before.rgb[8:, 16:])
 
 
-def with_aperture(path: Path, source: Path) -> Path:
-    """Copy an MP4 file, and state that rows 7 to 26 and columns 10 to 49 are shown."""
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+APERTURE = box(b"clap", struct.pack(">8i", 40, 1, 20, 1, -2, 1, 1, 1))
+"""Rows 7 to 26 and columns 10 to 49 of 32 and 64 are shown."""
+PROJECTION = box(b"prhd", bytes(16)) + box(b"equi", bytes(20))
+SPHERE = box(b"sv3d", box(b"svhd", bytes(5)) + box(b"proj", PROJECTION))
+
+
+def with_box(path: Path, source: Path, more: bytes) -> Path:
+    """Copy an MP4 file of H.264, and add a box to the description of its images."""
     data = bytearray(source.read_bytes())
-    aperture = struct.pack(">I4s8i", 40, b"clap", 40, 1, 20, 1, -2, 1, 1, 1)
     place = data.find(b"avcC") - 4
     for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
         start = data.find(name, 0 if name == b"moov" else data.find(b"moov")) - 4
-        data[start : start + 4] = struct.pack(">I", int.from_bytes(data[start : start + 4], "big") + 40)
-    data[place:place] = aperture
+        size = int.from_bytes(data[start : start + 4], "big") + len(more)
+        data[start : start + 4] = struct.pack(">I", size)
+    data[place:place] = more
     path.write_bytes(data)
     return path
 
@@ -108,7 +118,7 @@ def test_rows_and_columns_that_are_not_shown_are_cropped(tmp_path, suffix, aspec
     changes = {"sample_aspect_ratio": Fraction(aspect, 1)} if aspect > 1 else {}
     noise = np.random.default_rng(0).integers(0, 256, (3, 32, 64, 3)).astype(np.uint8)
     whole = film(tmp_path / "whole.mp4", list(noise), codec="libx264", options={"qp": "8"}, **changes)
-    part = with_aperture(tmp_path / "part.mp4", whole)
+    part = with_box(tmp_path / "part.mp4", whole, APERTURE)
     if suffix == ".mkv":
         part = filtered(tmp_path / "part.mkv", part, "null")
     assert len(list(read_video(part))) == 3
@@ -205,6 +215,21 @@ def test_hdr_is_announced(tmp_path, curve, text, caplog):
     list(read_video(film(tmp_path / "clip.mkv", codec="libx264", color_trc=curve)))
     assert text in caplog.text
     assert bool(caplog.text) == bool(text)
+
+
+@pytest.mark.parametrize(("packing", "announced"), [("", False), ("3", True), ("6", False)])
+def test_stereoscopic_films_are_announced(tmp_path, packing, announced, caplog):
+    """6 is x264's number of frames with one view."""
+    options = {"x264-params": f"frame-packing={packing}"} if packing else {}
+    list(read_video(film(tmp_path / "clip.mp4", codec="libx264", options=options)))
+    assert ("clip.mp4 is stereoscopic: frames may show every hand twice" in caplog.text) == announced
+    assert bool(caplog.text) == announced
+
+
+def test_spherical_films_are_announced(tmp_path, caplog):
+    list(read_video(with_box(tmp_path / "clip.mp4", h264(tmp_path / "plain.mp4"), SPHERE)))
+    assert "clip.mp4 shows all directions or a fisheye's" in caplog.text
+    assert "plain" not in caplog.text
 
 
 def test_guessed_pixels_are_announced(tmp_path, caplog):

@@ -108,10 +108,10 @@ def _hand(arrays: dict[str, Any], i: int) -> Hand:
     fields["track"] = None if arrays["track"][i] == _UNKNOWN else int(arrays["track"][i])
     fields["seconds"] = _known(arrays["seconds"][int(arrays["image"][i])])
     text = str(arrays["convention"][i]) if "convention" in arrays else RHD  # earlier versions wrote none
-    x, y, width, height = crop_px = tuple(map(float, fields["crop_px"]))
+    x, y, width, height = (float(number) for number in fields["crop_px"])
     of_hand = {name: array for name in SHAPES if (array := fields.get(name)) is not None}
     handedness = check_handedness(fields["handedness"])
-    check_parts(fields, of_hand, handedness, fields["frame"], fields["bone_mm"], crop_px)
+    check_parts(fields, of_hand, handedness, fields["frame"], fields["bone_mm"], (x, y, width, height))
     return Hand(
         **of_hand,
         **known_facts(fields),

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from latent_hands.data.formats.image_faults import check_readable
+from latent_hands.data.formats.image_faults import check_readable, hdr_curve
 from latent_hands.data.formats.image_pixels import ORIENTATION, to_pixels
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
@@ -128,17 +128,26 @@ def decode(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
 
 
 def decode_first(path: Path, image: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
-    """Return `decode` of an open file; a warning counts its pages or frames if there are more than one."""
-    pixels = decode(image)
+    """Return `decode` of an open file.
+
+    Warnings count its pages or frames if there are several, and name HDR and orientations of XMP data alone.
+    """
+    curve, pixels = hdr_curve(image), decode(image)
     if (pages := pages_of(image)) > 1:
-        _announce(path, pages)
+        _announce(path, f"has {pages} pages or frames; the first is read")
+    if curve is not None:
+        _announce(
+            path, f"is HDR ({curve}), which is read without tone mapping: colours differ from a viewer's"
+        )
+    if is_turned(image) and image.format != "TIFF" and not any("exif" in str(key) for key in image.info):
+        _announce(path, "is turned as only its XMP data state it, which some viewers ignore")
     return pixels
 
 
 @lru_cache(1000)
-def _announce(path: Path, pages: int) -> None:
+def _announce(path: Path, text: str) -> None:
     """Log it once a file: some files are read several times."""
-    _LOG.warning("%s has %d pages or frames; the first is read", path, pages)
+    _LOG.warning("%s %s", path, text)
 
 
 class _Budget:

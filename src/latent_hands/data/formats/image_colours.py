@@ -2,6 +2,7 @@
 
 import io
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -21,18 +22,21 @@ def shown_colours(image: Image.Image) -> Image.Image:
     Its ICC profile is applied, or else the gamma that a PNG file states. A warning names a profile that
     cannot be applied.
     """
-    profile, gamma = image.info.get("icc_profile"), image.info.get("gamma")
-    if not profile and (gamma is None or "srgb" in image.info or not _is_other(gamma)):
+    profile, gamma = image.info.get("icc_profile"), _stated_gamma(image.info)
+    if not profile and gamma is None:
         return image
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    shown = _by_profile(image, profile) if profile else _by_gamma(image, gamma)
+    shown = _by_gamma(image, gamma) if not profile and gamma is not None else _by_profile(image, profile)
     if alpha is not None:
         shown.putalpha(alpha)
     return shown
 
 
-def _is_other(gamma: float) -> bool:
-    return 0 < gamma < DISPLAY_GAMMA and abs(gamma * DISPLAY_GAMMA - 1) > SAME_GAMMA
+def _stated_gamma(info: Mapping[str, Any]) -> float | None:
+    """Return the gamma that a PNG file states; None if it is that of displays, or nonsense."""
+    gamma = info.get("gamma") or 0.0
+    other = 0 < gamma < DISPLAY_GAMMA and abs(gamma * DISPLAY_GAMMA - 1) > SAME_GAMMA
+    return gamma if other and "srgb" not in info else None
 
 
 def _by_gamma(image: Image.Image, gamma: float) -> Image.Image:

@@ -1,4 +1,7 @@
-"""Image files whose pixels would be misread: other pages than the image, and numbers that Pillow mistakes."""
+"""Image files whose pixels would be misread: other pages than the image, and numbers that Pillow mistakes.
+
+`hdr_curve` tells which ones are of high dynamic range.
+"""
 
 from contextlib import suppress
 
@@ -10,6 +13,10 @@ from latent_hands.errors import HandsError
 _KIND, _BITS, _PLANES, _SIGN = 254, 258, 284, 339
 """The TIFF tags of what a page is (1: a small copy, 4: a mask), of the bits of its colours, of their order
 (2: one colour after the other), and of the kind of their numbers (2: signed)."""
+HDR = {16: "PQ", 18: "HLG"}
+"""The numbers of brightness curves of high dynamic range, in images and videos."""
+_CURVES = {"PNG": (b"cICP", 5), "AVIF": (b"colrnclx", 11)}
+"""Format -> what precedes the number of the curve, and how far it is from there."""
 _SIZES, _DEPTHS, _HEAD = b"\xff\x4f\xff\x51", 42, 2**20
 """JPEG2000's marker of sizes, how far behind it the bits of colours are, and where it is searched for."""
 
@@ -38,25 +45,36 @@ def _check_page(image: TiffImageFile) -> None:
 
 def _check_planes(image: TiffImageFile) -> None:
     """Raise HandsError for 16 bits a colour, one colour after the other: Pillow reads bytes of them."""
-    raw = any(codec == "raw" for codec, *_ in image.tile)
-    planes = image.tag_v2.get(_PLANES) == 2 and len(bits := image.tag_v2.get(_BITS, ())) > 1
-    if raw and planes and max(bits) > 8:
+    bits, planes = image.tag_v2.get(_BITS, (8,)), image.tag_v2.get(_PLANES) == 2
+    if planes and len(bits) > 1 and max(bits) > 8 and any(codec == "raw" for codec, *_ in image.tile):
         raise HandsError(
             "its colours have 16 bits and are stored one after the other, without compression; "
             "compress it, or convert it to PNG"
         )
 
 
+def hdr_curve(image: Image.Image) -> str | None:
+    """Return the name of the brightness curve of an open PNG or AVIF file of high dynamic range, or None."""
+    marker, distance = _CURVES.get(image.format or "", (b"", 0))
+    head = _head(image).split(b"IDAT")[0] if marker else b""
+    return HDR.get(head[head.find(marker) + distance]) if marker and marker in head[:-distance] else None
+
+
 def _depths(image: Image.Image) -> set[int]:
     """Return the bits of the colours of a JPEG2000 file; empty if they are not found."""
-    file = getattr(image, "fp", None)
-    if file is None:
-        return set()
-    place, head = file.tell(), b""
-    with suppress(OSError):
-        file.seek(0)
-        head = file.read(_HEAD)
-    file.seek(place)
+    head = _head(image)
     sizes = head[head.find(_SIZES) :] if _SIZES in head else b""
     count = int.from_bytes(sizes[_DEPTHS - 2 : _DEPTHS], "big")
     return {(bits & 127) + 1 for bits in sizes[_DEPTHS : _DEPTHS + 3 * count : 3]}
+
+
+def _head(image: Image.Image) -> bytes:
+    """Return the first bytes of the file of an image that is not decoded yet; empty without a file."""
+    file, head = getattr(image, "fp", None), b""
+    if file is not None:
+        place = file.tell()
+        with suppress(OSError):
+            file.seek(0)
+            head = file.read(_HEAD)
+        file.seek(place)
+    return head

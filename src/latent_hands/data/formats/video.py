@@ -12,7 +12,13 @@ from PIL import Image
 
 from latent_hands.data.formats import video_frame
 from latent_hands.data.formats.video_crop import stated_crop
-from latent_hands.data.formats.video_frame import aspect_of, display_matrix, displayed, square_pixels
+from latent_hands.data.formats.video_frame import (
+    aspect_of,
+    display_matrix,
+    displayed,
+    doubt_of,
+    square_pixels,
+)
 from latent_hands.data.formats.video_stream import Clock, announce, announce_guesses, stated_end, stream_of
 from latent_hands.errors import HandsError, PartlyReadError
 from latent_hands.interrupt import uninterrupted
@@ -53,11 +59,13 @@ class Decoded(NamedTuple):
         frame: its pixels and its time.
         duration: how long it is shown, in seconds; 0 if it is not known.
         damaged: whether the decoder guessed pixels of it.
+        doubt: what it is if it is no image of a usual camera.
     """
 
     frame: Frame
     duration: float
     damaged: bool
+    doubt: str | None
 
 
 def read_video(path: Path) -> Iterator[Frame]:
@@ -65,7 +73,8 @@ def read_video(path: Path) -> Iterator[Frame]:
 
     The file's cropping, rotation and mirroring (display matrix) are applied, and pixels that are not square
     are made square by enlarging one side. Frames may have different sizes. Of several video streams, one is
-    read (`stream_of`). Warnings announce this, HDR, frames that are damaged, and times that do not increase.
+    read (`stream_of`). Warnings announce this, HDR, stereoscopic and spherical films, damaged frames, and
+    times that do not increase.
 
     Raises HandsError if PyAV (the extra "video") is not installed, if the file is not a readable video of the
     format that its ending names, or if it has no frames. Raises PartlyReadError after the last readable frame
@@ -75,9 +84,11 @@ def read_video(path: Path) -> Iterator[Frame]:
     count, last, end, gap, whole = 0, None, 0.0, 0.0, True
     try:
         with path.open("rb") as file, av.open(file, "r", FORMATS[path.suffix.lower()]) as video:
-            for frame, duration, damaged in decode(video):
+            for frame, duration, damaged, doubt in decode(video):
                 if count == 0:
                     announce_guesses(path, video)
+                if doubt is not None:
+                    announce(path, doubt)
                 _announce_faults(path, count, frame.seconds, last, damaged and whole)
                 yield frame
                 gap = max(gap, (frame.seconds or 0.0) - (last or 0.0))
@@ -153,7 +164,8 @@ def decode(video: Any) -> Iterator[Decoded]:
         matrix = matrix if stated is None else stated
         rgb = crop.shown(square_pixels(frame, aspect), (frame.height, frame.width))
         rgb = displayed(rgb, matrix)
-        yield Decoded(Frame(rgb, clock.seconds(frame)), clock.duration(frame), frame.is_corrupt)
+        timed = Frame(rgb, clock.seconds(frame))
+        yield Decoded(timed, clock.duration(frame), frame.is_corrupt, doubt_of(frame))
 
 
 def video_frames(path: Path) -> Iterator[tuple[Path, float | None]]:

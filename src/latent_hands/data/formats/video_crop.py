@@ -44,13 +44,14 @@ def stated_crop(stream: Any) -> Crop:
     PyAV has no name for it. FFmpeg writes it into the header of a Matroska file, whatever file it is from.
     """
     import av
+    from av.error import FFmpegError
 
     header = io.BytesIO()
     try:
         with av.open(header, "w", "matroska") as copy:
             copy.add_stream_from_template(stream)
             copy.start_encoding()
-    except (av.error.FFmpegError, ValueError):  # a codec that Matroska cannot contain
+    except (FFmpegError, ValueError):  # a codec that Matroska cannot contain
         return Crop()
     found = dict(_elements(header.getvalue()))
     return Crop(*(int.from_bytes(found.get(kind, b""), "big") for kind in _CROPS))

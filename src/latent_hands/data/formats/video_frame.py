@@ -1,5 +1,6 @@
 """One frame of a video as a player shows it: upright, with square pixels, opaque."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ MAX_ASPECT = 4.0
 """Limit of the width of a pixel over its height, and of the inverse."""
 _MOST_TILT = 0.02
 """Display matrices of other angles than multiples of 90 degrees, by more than one degree, are refused."""
+
+_MONO, _FLAT = 0, 4
+"""FFmpeg's numbers of frames with one view, and of the projection of usual cameras."""
 
 
 def aspect_of(stream: Any) -> float:
@@ -48,6 +52,17 @@ def display_matrix(frame: Any) -> Int32[np.ndarray, "2 2"] | None:
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
             return np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+    return None
+
+
+def doubt_of(frame: Any) -> str | None:
+    """Return what a frame states to be if it is no image of a usual camera."""
+    for data in frame.side_data:
+        kind = int.from_bytes(bytes(data)[:4], sys.byteorder)
+        if data.type.name == "STEREO3D" and kind != _MONO:
+            return "is stereoscopic: frames may show every hand twice"
+        if data.type.name == "SPHERICAL" and kind != _FLAT:
+            return "shows all directions or a fisheye's, for which poses and cameras are wrong"
     return None
 
 

@@ -7,14 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from latent_hands.data.formats.image_faults import HDR
 from latent_hands.errors import HandsError
 
 MICROSECONDS = 1_000_000
 """A second, in FFmpeg's unit of the times of whole files."""
 _DEFAULT, _COVER = 1, 1024
 """FFmpeg's flags of the stream that is chosen if nobody chooses, and of a cover picture."""
-_HDR = {16: "PQ", 18: "HLG"}
-"""FFmpeg's numbers of the brightness curves of high dynamic range."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -81,7 +80,7 @@ def announce_guesses(path: Path, video: Any) -> None:
     stream, count = stream_of(video), len(_films(video))
     if count > 1:
         announce(path, f"has {count} video streams; the one of {stream.width}x{stream.height} is read")
-    if (curve := _HDR.get(int(stream.codec_context.color_trc))) is not None:
+    if (curve := HDR.get(int(stream.codec_context.color_trc))) is not None:
         announce(
             path,
             f"is HDR ({curve}), which is read without tone mapping: colours differ from those of a player; "
