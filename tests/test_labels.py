@@ -1,5 +1,6 @@
 """Labels in a wrong unit or without a side are refused in scoring and in training."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from tiny_models import ESTIMATION, tiny_model
 from latent_hands.api import evaluate
 from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
-from latent_hands.data.checks import check_labels, check_unit
+from latent_hands.data.checks import check_labels, check_samples, check_unit
 from latent_hands.data.crops import build_windows
 from latent_hands.doctor import check
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
+from latent_hands.hand.handedness import OTHER_HAND
 from latent_hands.hand.skeleton import BONE_RANGE_MM, reorder
 from latent_hands.training import train
 
@@ -215,3 +217,21 @@ def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
     assert replace(bare, K=None).projected().uv_px is None
     sides_px = build_windows([bare.projected()], window_px=16).crop_side_px
     assert torch.allclose(sides_px, build_windows([replace(sample, visible=None)], window_px=16).crop_side_px)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda sample: replace(sample, xyz_mm=sample.xyz_mm / 1000), "metres, not millimetres"),
+        (lambda sample: replace(sample, xyz_mm=sample.xyz_mm / 10), "centimetres, not millimetres"),
+        (lambda sample: replace(sample, side=OTHER_HAND[sample.side]), "of the other side than labelled"),
+        (lambda sample: replace(sample, xyz_mm=reorder(sample.xyz_mm, "rhd", "mediapipe")), "in the order"),
+        (lambda sample: replace(sample, xyz_mm=None, K=None), None),
+        (lambda sample: sample, None),
+    ],
+)
+def test_samples_are_refused_like_sets(change, message):
+    """`estimate --data` showed an error of 0.1 mm for labels in metres."""
+    changed = [change(sample) for sample in posed_hands(40)]
+    with pytest.raises(HandsError, match=message) if message else nullcontext():
+        check_samples(changed)

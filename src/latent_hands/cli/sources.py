@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from latent_hands.data import OnBroken, Sample, list_images, open_data
+from latent_hands.data.checks import check_samples
 from latent_hands.data.formats.numerals import number_of
 from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
@@ -43,11 +44,13 @@ def find_samples(
 ) -> list[Sample]:
     """Return the samples of a data set with these numbers or names; without `ids` the first `limit`.
 
-    Raises HandsError if `root` is None, if a sample does not exist, and as the reader of the data set does.
+    Raises HandsError if `root` is None, if a sample does not exist, and as the reader of the data set and
+    `check_samples` do.
     """
     if root is None:
         raise HandsError(f'where is the data set "{data}"? Give its folder with --root DIR')
     samples = open_data(data, root, split, None if ids else limit)
+    check_samples(samples)
     return [require_sample(text, samples, f"{split} of {root}") for text in ids] if ids else samples
 
 

@@ -5,15 +5,17 @@ numbers that look right.
 """
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.hand.bending import against_side
 from latent_hands.hand.listing import other_listing
-from latent_hands.hand.skeleton import BONE_RANGE_MM
+from latent_hands.hand.skeleton import BONE_RANGE_MM, MIDDLE_MCP, MIDDLE_PIP
 
 MANY, MOST_AGAINST, SINGLE = 8, 0.1, 2
 """The least number of bent hands of which wrong sides are found, and the largest share and number of them
@@ -54,7 +56,27 @@ def check_labels(windows: Windows) -> None:
     _check_order(xyz_mm)
     handed = windows.handed
     left = np.ones(len(windows), bool) if handed is None else ~handed.cpu().numpy()
-    against, bent = against_side(xyz_mm, left[known])
+    _check_sides(xyz_mm, left[known])
+
+
+def check_samples(samples: Sequence[Sample]) -> None:
+    """Raise HandsError if 3D labels of samples have a wrong unit or order, or wrong sides, as `check_labels`.
+
+    So commands that estimate labelled hands neither use such labels nor score against them.
+    """
+    known = [sample for sample in samples if sample.xyz_mm is not None]
+    if not known:
+        return
+    xyz_mm = np.stack([np.asarray(sample.xyz_mm, float) for sample in known])
+    check_unit(float(np.median(np.linalg.norm(xyz_mm[:, MIDDLE_MCP] - xyz_mm[:, MIDDLE_PIP], axis=1))))
+    _check_order(xyz_mm)
+    sided = np.array([sample.side is not None for sample in known])
+    _check_sides(xyz_mm[sided], np.array([sample.side == "left" for sample in known])[sided])
+
+
+def _check_sides(xyz_mm: Float[np.ndarray, "n 21 3"], left: Bool[np.ndarray, " n"]) -> None:
+    """Raise HandsError if many bent fingers are those of the other side; announce fewer."""
+    against, bent = against_side(xyz_mm, left)
     counts = f"{against.sum()} of {bent.sum()} hands with bent fingers"
     text = f"{counts} bend like hands of the other side than labelled"
     if bent.sum() >= MANY and against.sum() > max(MOST_AGAINST * bent.sum(), SINGLE):
