@@ -224,6 +224,10 @@ def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
     [
         (lambda sample: replace(sample, xyz_mm=sample.xyz_mm / 1000), "metres, not millimetres"),
         (lambda sample: replace(sample, xyz_mm=sample.xyz_mm / 10), "centimetres, not millimetres"),
+        (
+            lambda sample: replace(sample, xyz_mm=sample.xyz_mm * np.float32([1, -1, -1])),
+            "lie behind the camera",
+        ),
         (lambda sample: replace(sample, side=OTHER_HAND[sample.side]), "of the other side than labelled"),
         (lambda sample: replace(sample, xyz_mm=reorder(sample.xyz_mm, "rhd", "mediapipe")), "in the order"),
         (lambda sample: replace(sample, xyz_mm=None, K=None), None),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
+from latent_hands.data.label_places import check_in_front
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
@@ -60,7 +61,7 @@ def check_labels(windows: Windows) -> None:
 
 
 def check_samples(samples: Sequence[Sample]) -> None:
-    """Raise HandsError if 3D labels of samples have a wrong unit or order, or wrong sides, as `check_labels`.
+    """Raise HandsError if 3D labels of samples have a wrong unit, order, axes or sides, as `check_labels`.
 
     So commands that estimate labelled hands neither use such labels nor score against them.
     """
@@ -70,6 +71,8 @@ def check_samples(samples: Sequence[Sample]) -> None:
     xyz_mm = np.stack([np.asarray(sample.xyz_mm, float) for sample in known])
     check_unit(float(np.median(np.linalg.norm(xyz_mm[:, MIDDLE_MCP] - xyz_mm[:, MIDDLE_PIP], axis=1))))
     _check_order(xyz_mm)
+    if len(placed := xyz_mm[[sample.K is not None for sample in known]]):
+        check_in_front(placed)
     sided = np.array([sample.side is not None for sample in known])
     _check_sides(xyz_mm[sided], np.array([sample.side == "left" for sample in known])[sided])
 

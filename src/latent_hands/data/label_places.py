@@ -131,12 +131,7 @@ def _check_cameras(
     what = f"the labels of {len(samples)} hands contradict each other: the projected 3D joints miss the 2D"
     xyz_mm = np.stack([s.xyz_mm for s in samples if s.xyz_mm is not None]).astype(np.float64)
     K = np.stack([s.K for s in samples if s.K is not None]).astype(np.float64)
-    if np.median(xyz_mm[..., 2]) <= 0:
-        raise HandsError(
-            f"the 3D joints of {len(samples)} hands lie behind the camera (median z "
-            f"{np.median(xyz_mm[..., 2]):.4g} mm); the axes must be x right, y down, z forward, but those of "
-            f"OpenGL are x right, y up, z backward; {_ADVICE}"
-        )
+    check_in_front(xyz_mm)
     if (shift := common_shift(project(xyz_mm, K), uv_px, visible)).any():
         _LOG.warning("the 2D joints of %d hands are %s", len(samples), shifted_by(shift))
         uv_px = uv_px - shift
@@ -162,6 +157,16 @@ def _check_cameras(
             "the principal points of %d hands are %.3g times as far from the corner as the middle of the "
             "images, and so are the hands: K and 2D joints may be for images of another size",
             *(len(samples), doubtful),
+        )
+
+
+def check_in_front(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
+    """Raise HandsError if most 3D joints of hands with a camera lie behind it."""
+    if np.median(xyz_mm[..., 2]) <= 0:
+        raise HandsError(
+            f"the 3D joints of {len(xyz_mm)} hands lie behind the camera (median z "
+            f"{np.median(xyz_mm[..., 2]):.4g} mm); the axes must be x right, y down, z forward, but those of "
+            f"OpenGL are x right, y up, z backward; {_ADVICE}"
         )
 
 

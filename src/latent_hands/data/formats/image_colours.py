@@ -22,17 +22,18 @@ def shown_colours(image: Image.Image) -> Image.Image:
     Its ICC profile is applied, or else the gamma that a PNG file states. A warning names a profile that
     cannot be applied.
     """
-    profile, gamma = image.info.get("icc_profile"), _stated_gamma(image.info)
-    if not profile and gamma is None:
+    if profile := image.info.get("icc_profile"):
+        shown = _by_profile(image, profile)
+    elif (gamma := _stated_gamma(image.info)) is not None:
+        shown = _by_gamma(image, gamma)
+    else:
         return image
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    shown = _by_gamma(image, gamma) if not profile and gamma is not None else _by_profile(image, profile)
-    if alpha is not None:
-        shown.putalpha(alpha)
+    if image.has_transparency_data:
+        shown.putalpha(image.convert("RGBA").getchannel("A"))
     return shown
 
 
-def _stated_gamma(info: Mapping[str, Any]) -> float | None:
+def _stated_gamma(info: Mapping[Any, Any]) -> float | None:
     """Return the gamma that a PNG file states; None if it is that of displays, or nonsense."""
     gamma = info.get("gamma") or 0.0
     other = 0 < gamma < DISPLAY_GAMMA and abs(gamma * DISPLAY_GAMMA - 1) > SAME_GAMMA
