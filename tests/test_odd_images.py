@@ -95,7 +95,14 @@ def test_photos_keep_their_pixels_if_a_loop_uses_one_buffer():
 @pytest.mark.parametrize(
     "image",
     [
-        *(None, 3, ["a.jpg"], np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8)),
+        *(
+            None,
+            3,
+            ["a.jpg"],
+            np.zeros((4, 4, 3)),
+            np.zeros((4, 4, 2), np.uint8),
+            np.zeros((3, 8, 8), np.uint8),
+        ),
         np.ma.masked_array(np.zeros((4, 4, 3), np.uint8), True),
     ],
 )

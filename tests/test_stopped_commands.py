@@ -14,7 +14,7 @@ COMMANDS = {
     "demo --out out": "studies.demo.run_demo",
     "render out": "rendering.sets.dataset.render_dataset",
     f"prepare out {DATA}": "data.prepare.prepare",
-    f"export out {DATA} --layout coco": "data.export.export",
+    f"export out {DATA} --layout coco": "data.export.export_data",
     f"check {DATA}": "doctor.check_set",
     "train cross_modal": "training.train",
     f"fine-tune estimation {DATA}": "data.open_data",
