@@ -15,18 +15,20 @@ from latent_hands.predictor import Model
 from latent_hands.runs.folder import LATENTS, WEIGHTS
 from latent_hands.runs.publishing import About, write_publication
 from latent_hands.runs.tensors import read_tensors, write_tensors
-from latent_hands.studies.sampling.mixture import LatentMixture
+from latent_hands.studies.sampling.mixture import MOST_NUMBERS, LatentMixture
 from latent_hands.studies.sampling.own_latents import fit_latents, from_tensors, own_latents, to_tensors
 from latent_hands.studies.sampling.sampled import sample_images
 from latent_hands.studies.sampling.sources import Random, find_source
 
 
-def test_a_mixture_is_read_as_it_was_written():
-    """Up to half precision: 2^-11 of every number."""
+@pytest.mark.parametrize(("size", "factors"), [(5, 4), (MOST_NUMBERS + 1, 1)])
+def test_a_mixture_is_read_as_it_was_written(size, factors):
+    """Up to half precision: 2^-11 of every number. A shared covariance is written once."""
     generator = torch.Generator().manual_seed(0)
-    z = torch.randn(200, 5, generator=generator) @ torch.randn(5, 5, generator=generator)
-    fitted = LatentMixture.fit({"a": Gaussian(z, torch.full((200, 5), -4.0))})
-    read = from_tensors(to_tensors(fitted), {"a": 5}, Path("file"))
+    z = torch.randn(200, size, generator=generator) @ torch.randn(size, size, generator=generator)
+    fitted = LatentMixture.fit({"a": Gaussian(z, torch.full((200, size), -4.0))})
+    assert len(to_tensors(fitted)["factor"]) == factors
+    read = from_tensors(to_tensors(fitted), {"a": size}, Path("file"))
     assert len(read.components) == len(fitted.components) == 4
     torch.testing.assert_close(read.weights, fitted.weights, atol=1e-6, rtol=1e-6)
     for one, other in zip(read.components, fitted.components, strict=True):

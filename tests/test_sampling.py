@@ -17,7 +17,7 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Gaussian
 from latent_hands.studies.sampling.encoded import encode
 from latent_hands.studies.sampling.gaussian import LatentGaussian
-from latent_hands.studies.sampling.mixture import LatentMixture
+from latent_hands.studies.sampling.mixture import MOST_NUMBERS, LatentMixture
 from latent_hands.studies.sampling.nearest import nearest
 from latent_hands.studies.sampling.sampled import sample_images, sheet
 
@@ -57,6 +57,22 @@ def test_one_component_has_the_moments_of_the_aggregate_posterior():
     expected = LatentGaussian.aggregate(q)
     assert torch.allclose(component.mean, expected.mean)
     assert torch.allclose(component.covariance, expected.covariance)
+
+
+@pytest.mark.parametrize("size", [3, MOST_NUMBERS + 1])
+def test_a_mixture_has_the_moments_of_the_aggregate_posterior(size):
+    """With own covariances and with a shared one."""
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(400, size, generator=generator) + 9 * (torch.arange(400) % 2)[:, None]
+    q = {"a": Gaussian(z, torch.zeros(400, size))}
+    mixture, expected = LatentMixture.fit(q, 2), LatentGaussian.aggregate(q)
+    means = torch.stack([each.mean for each in mixture.components])
+    assert torch.allclose(mixture.weights, torch.full((2,), 0.5).double(), atol=1e-6)
+    off = means - expected.mean
+    between = off.T @ (mixture.weights[:, None] * off)
+    within = sum(w * c.covariance for w, c in zip(mixture.weights, mixture.components, strict=True))
+    assert torch.allclose(mixture.weights @ means, expected.mean)
+    assert torch.allclose(within + between, expected.covariance)
 
 
 def test_a_mixture_draws_where_the_images_are_and_not_between():

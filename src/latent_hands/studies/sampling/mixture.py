@@ -18,6 +18,8 @@ from latent_hands.studies.sampling.gaussian import LatentGaussian, moments
 
 LATENTS_PER_COMPONENT, MOST_COMPONENTS = 50, 40
 ITERATIONS = 40
+MOST_NUMBERS = 128
+"""The components over latents of more numbers share one covariance: each own one would need more images."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class LatentMixture:
 
         The posterior means are clustered. The covariance of a component is that of its means, plus the mean
         posterior variances. It is drawn towards the covariance within all components, with the weight of as
-        many means as a latent has numbers: so components of few images have a full covariance. One
-        component has the moments of the aggregate posterior.
+        many means as a latent has numbers: so components of few images have a full covariance. For latents
+        of more than MOST_NUMBERS numbers, it is the covariance within all components. One component has the
+        moments of the aggregate posterior.
 
         `components` is by default one for each 50 images, 1 .. 40. Raises HandsError if it is out of range.
         """
@@ -84,10 +87,12 @@ def _components(
 ) -> tuple[Float[Tensor, " k"], Float[Tensor, "k d"], Float[Tensor, "k d d"]]:
     """Return weights, means and covariances of the components, given the share of each latent in each."""
     mass = share.sum(dim=0) + 1e-9
-    mean = share.T @ z / mass[:, None]
-    off = z[None] - mean[:, None]
-    scatter = torch.einsum("nk,kni,knj->kij", share, off, off)
-    within, d = scatter.sum(dim=0) / len(z), z.shape[1]
+    mean, d = share.T @ z / mass[:, None], z.shape[1]
+    if d > MOST_NUMBERS:
+        within = (z.T @ z - mean.T @ (mass[:, None] * mean)) / len(z) + torch.diag(variance)
+        return mass / mass.sum(), mean, within.expand(len(mean), d, d)
+    scatter = torch.stack([(s[:, None] * (z - m)).T @ (z - m) for s, m in zip(share.T, mean, strict=True)])
+    within = scatter.sum(dim=0) / len(z)
     covariance = (scatter + d * within) / (mass + d)[:, None, None] + torch.diag(variance)
     return mass / mass.sum(), mean, covariance
 
@@ -99,7 +104,19 @@ def _shares(
     covariance: Float[Tensor, "k d d"],
 ) -> Float[Tensor, "n k"]:
     """Return the probability that each latent belongs to each component."""
-    L = torch.linalg.cholesky(covariance)
-    white = torch.linalg.solve_triangular(L, (z[None] - mean[:, None]).mT, upper=False)
-    log_det = L.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-    return (weights.log() - log_det - white.square().sum(dim=1).T / 2).softmax(dim=1)
+    if shared(covariance):
+        L = torch.linalg.cholesky(covariance[0])
+        white, centre = (torch.linalg.solve_triangular(L, each.T, upper=False).T for each in (z, mean))
+        return (weights.log() - torch.cdist(white, centre).square() / 2).softmax(dim=1)
+    factors = torch.linalg.cholesky(covariance)
+    log_det = factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+    white = (
+        torch.linalg.solve_triangular(L, (z - m).T, upper=False) for L, m in zip(factors, mean, strict=True)
+    )
+    squared = torch.stack([each.square().sum(dim=0) for each in white], dim=1)
+    return (weights.log() - log_det - squared / 2).softmax(dim=1)
+
+
+def shared(covariance: Float[Tensor, "k d d"]) -> bool:
+    """Return whether all components have one covariance."""
+    return covariance.shape[1] > MOST_NUMBERS

@@ -25,7 +25,7 @@ from latent_hands.runs.tensors import is_finite, read_tensors, write_tensors
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import encode
 from latent_hands.studies.sampling.gaussian import LatentGaussian
-from latent_hands.studies.sampling.mixture import MOST_COMPONENTS, LatentMixture
+from latent_hands.studies.sampling.mixture import MOST_COMPONENTS, MOST_NUMBERS, LatentMixture, shared
 
 Mixtures = dict[str, LatentMixture]
 """A mixture for each role, "pose" and "content"."""
@@ -117,8 +117,12 @@ def find_mixtures(
 
 
 def to_tensors(mixture: LatentMixture) -> dict[str, Tensor]:
-    """Return weights (k,), means (k, d), and Cholesky factors, packed into (k, d (d + 1) / 2)."""
-    factors = torch.linalg.cholesky(torch.stack([each.covariance for each in mixture.components]))
+    """Return weights (k,), means (k, d), and Cholesky factors, packed into (k, d (d + 1) / 2).
+
+    A covariance that all components share is there once.
+    """
+    covariances = torch.stack([each.covariance for each in mixture.components])
+    factors = torch.linalg.cholesky(covariances[:1] if shared(covariances) else covariances)
     row, column = torch.tril_indices(*factors.shape[1:])
     return {
         "weights": mixture.weights.float(),
@@ -132,11 +136,12 @@ def from_tensors(tensors: Mapping[str, Tensor], sizes: dict[str, int], file: Pat
     weights, mean, packed = (tensors[name] for name in TENSORS)
     k, d = len(weights.flatten()), sum(sizes.values())
     shapes = [tuple(each.shape) for each in (weights, mean, packed)]
-    if shapes != [(k,), (k, d), (k, d * (d + 1) // 2)] or not 1 <= k <= MOST_COMPONENTS:
+    factors = 1 if d > MOST_NUMBERS else k
+    if shapes != [(k,), (k, d), (factors, d * (d + 1) // 2)] or not 1 <= k <= MOST_COMPONENTS:
         raise HandsError(f"{file}: mixtures of {d} numbers cannot have tensors of the shapes {shapes}")
     if not all(each.is_floating_point() and is_finite(each) for each in (weights, mean, packed)):
         raise HandsError(f"{file}: a number is not finite")
-    factor = unpacked(packed.double(), d)
+    factor = unpacked(packed.double(), d).expand(k, d, d)
     if weights.min() < 0 or weights.sum() <= 0 or factor.diagonal(dim1=1, dim2=2).min() <= 0:
         raise HandsError(f"{file}: a weight is negative, or a variance is not positive")
     gaussians = [LatentGaussian(sizes, m, L @ L.T) for m, L in zip(mean.double(), factor, strict=True)]
