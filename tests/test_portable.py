@@ -21,6 +21,7 @@ from latent_hands.detection import Detector  # noqa: E402
 from latent_hands.errors import HandsError  # noqa: E402
 from latent_hands.networks.efficientnet import layer  # noqa: E402
 from latent_hands.networks.fusion import fused  # noqa: E402
+from latent_hands.networks.scene_map import NUMBERS  # noqa: E402
 from latent_hands.networks.spec import ENCODERS  # noqa: E402
 from latent_hands.portable import export_model  # noqa: E402
 from latent_hands.portable.export import _detector as export_detector  # noqa: E402
@@ -31,8 +32,14 @@ FINE_PAINTER = SYNTHESIS.replace(
     'rgb = { writes = "rgb", factors = ["pose", "tag"] }',
     'rgb = { writes = "rgb", factors = ["pose", "tag"], over = "pose", network = "fine_painter" }',
 )
+MAP_PAINTER = (
+    FINE_PAINTER.replace("fine_painter", "map_painter")
+    .replace("tag = 4", f"tag = {NUMBERS + 4}")
+    .replace('factors = ["tag"] }', 'factors = ["tag"], network = "resnet18_map" }', 1)
+)
 GRAPHS = {
     "fine_painter": FINE_PAINTER,
+    "map_painter": MAP_PAINTER,
     "placement": PLACEMENT,
     "synthesis": SYNTHESIS,
     "four_factors": FOUR_FACTORS,

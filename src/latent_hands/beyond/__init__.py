@@ -5,6 +5,7 @@ from latent_hands.beyond.agreement import Agreement
 from latent_hands.beyond.anatomy import Anatomy
 from latent_hands.beyond.features import Features
 from latent_hands.beyond.fine_painter import FinePainter
+from latent_hands.beyond.map_painter import MapPainter
 from latent_hands.beyond.objective import OBJECTIVES, Recipe, add_to_steps, objective
 from latent_hands.beyond.painter import PaintedDecoder
 from latent_hands.beyond.rereading import Rereading
@@ -16,6 +17,7 @@ __all__ = [
     "Anatomy",
     "Features",
     "FinePainter",
+    "MapPainter",
     "PaintedDecoder",
     "Recipe",
     "Rereading",

@@ -90,8 +90,17 @@ class FinePainter(nn.Module):
         pose: Float[Tensor, "batch 21 3"],
     ) -> Float[Tensor, "batch channels px px"]:
         """Return the image (batch, channels, size_px, size_px), float32; `pose` is in bone lengths."""
+        return self.paint_over(self.scene_filter(self.coarse.scene(z, side)), z, side, pose)
+
+    def paint_over(
+        self,
+        scene: Float[Tensor, "batch channels half half"],
+        z: Float[Tensor, "batch inputs"],
+        side: Float[Tensor, "batch 2"] | None,
+        pose: Float[Tensor, "batch 21 3"],
+    ) -> Float[Tensor, "batch channels px px"]:
+        """Return the image of the hand in front of a scene of half its size."""
         features = self.coarse.features(z, side, pose)
-        scene = self.scene_filter(self.coarse.scene(z, side))
         small = self.small_filter(self.coarse.compose(scene, features))
         z = z if side is None else torch.cat([z, side], dim=1)
         with image_autocast(z.device, self.precision):

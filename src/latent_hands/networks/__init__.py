@@ -6,6 +6,7 @@ from latent_hands.networks.keypoints import KeypointEfficientNet
 from latent_hands.networks.mlp import MLP
 from latent_hands.networks.resized import Enlarged, Reduced
 from latent_hands.networks.resnet import ResNet18
+from latent_hands.networks.scene_map import MapResNet18
 from latent_hands.networks.spec import DECODERS, ENCODERS, Factory, Networks, Request
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Enlarged",
     "Factory",
     "KeypointEfficientNet",
+    "MapResNet18",
     "Networks",
     "Reduced",
     "Request",
