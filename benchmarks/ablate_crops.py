@@ -25,7 +25,7 @@ from whole_image_sets import rendered
 
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import ROOM, Box, crop_of_box, crop_of_joints
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.crop import MOST_CHANGE
 from latent_hands.predictor.reading import glance, read
 
@@ -48,8 +48,8 @@ def errors(
     assert sample is not None
     assert sample.uv_px is not None
     first = crop_of_box(case.detection.box_px)
-    side = "right" if sample.side == "right" else "left"
-    photo = Photo(case.rgb, side, first, sample.K)
+    side = "right" if sample.handedness == "right" else "left"
+    photo = HandCrop(case.rgb, side, first, sample.K)
     uv_px, size = glance(model, [photo]).readings[0].uv_px, case.rgb.shape[:2]
     palm = geometry.to_palm(torch.from_numpy(sample.uv_px)).numpy()
     true, measured = crop_of_joints(palm, size), crop_of_joints(uv_px, size, ROOM)

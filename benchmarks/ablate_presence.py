@@ -27,7 +27,7 @@ from latent_hands.detection import Detection, Detector
 from latent_hands.evaluation.logistic import fit_logistic, sigmoid
 from latent_hands.evaluation.rules import FALSE_SHARE, LEAST_SCORE
 from latent_hands.hand.boxes import crop_of_box, iou
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.cameras import camera_of_image
 from latent_hands.predictor.hand import HANDEDNESS
 from latent_hands.predictor.judging import presence_features, right_probability
@@ -70,7 +70,7 @@ def observe(
     detections = list(model.detector.detect(rgb))
     if not hands:
         seen.empty.append(number)
-    photos = [Photo(rgb, s, crop_of_box(each.box_px), camera.K) for each in detections for s in HANDEDNESS]
+    photos = [HandCrop(rgb, s, crop_of_box(each.box_px), camera.K) for each in detections for s in HANDEDNESS]
     readings = read_twice(model, photos, draws=DRAWS)
     for each, left, right in zip(detections, readings[::2], readings[1::2], strict=True):
         overlap = [iou(each.box_px, hand.box) for hand in hands]
@@ -94,7 +94,7 @@ def features(model: Model, reading: Reading, detection: Detection) -> dict[str, 
     found = presence_features(reading, detection.box_px, detection.score, model.crop_px)
     latent, variance = reading.outputs["latent"], reading.outputs["latent_variance"].clamp(min=1e-6).log()
     numbers = {f"posterior_{i}": float(x) for i, x in enumerate(torch.cat([latent, variance]))}
-    return found | numbers | {"px": reading.photo.side_px}
+    return found | numbers | {"px": reading.crop.side_px}
 
 
 def kept(names: Sequence[str], fitted: Half, other: Half, least_px: float) -> float:

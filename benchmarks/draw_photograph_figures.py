@@ -18,7 +18,7 @@ from train_portraits import usable
 
 from latent_hands import draw
 from latent_hands.data import Sample, open_data
-from latent_hands.predictor import Model, photo_of
+from latent_hands.predictor import Model, crop_of_sample
 from latent_hands.studies.gallery import transfer_grid
 from latent_hands.studies.reproduce.drawing import save
 from latent_hands.studies.reproduce.selection import spread
@@ -40,11 +40,13 @@ def main() -> None:
     chosen = parser.parse_args()
     model, faces = Model.load(chosen.run), json.loads(chosen.faces.read_text())
     photographs = with_places(usable(open_data("coco", chosen.photographs, "evaluation"), faces))
-    rendered = [each for each in open_data("rendered", chosen.rendered, "evaluation") if each.side == "left"]
+    rendered = [
+        each for each in open_data("rendered", chosen.rendered, "evaluation") if each.handedness == "left"
+    ]
     save(measure_fig4(model, photographs), draw_fig4, chosen.out / "fig4_photographs")
     save(measure_fig6(model, photographs), draw_fig6, chosen.out / "fig6_photographs")
     hands = [*spread(rendered, EACH), *spread(photographs, EACH)]
-    views = [photo_of(each, model.experiment.data.crop) for each in hands]
+    views = [crop_of_sample(each, model.experiment.data.crop) for each in hands]
     draw.save_image(transfer_grid(model, views, views), chosen.out / "transfers.png")
 
 

@@ -70,7 +70,7 @@ def estimated(model: Model, case: Case, given: frozenset[str]) -> Hand:
     if "crop" in given:
         return model.estimate(sample, draws=DRAWS)
     camera = camera_of_image(case.rgb, case.rgb.shape[:2], sample.K if "camera" in given else None)
-    sides = (check_handedness(sample.side),) if "side" in given else plausible(found.right)
+    sides = (check_handedness(sample.handedness),) if "side" in given else plausible(found.right)
     box = case.hand.box if "box" in given else found.box_px
     (hand,) = find_hands(model, case.rgb, camera, [Candidate(box, sides, found.right)], None, 1, DRAWS)
     return hand

@@ -62,7 +62,7 @@ def measure(walk: Walk, start: Sample, end: Sample) -> dict[str, float]:
 def main(run: str, root: str, picture: str | None = None) -> None:
     """Print the means over pairs of left hands."""
     model = Model.load(run)
-    samples = [s for s in open_data("rendered", root, "evaluation", 8 * PAIRS) if s.side == "left"]
+    samples = [s for s in open_data("rendered", root, "evaluation", 8 * PAIRS) if s.handedness == "left"]
     pairs = list(zip(samples[:PAIRS], samples[PAIRS : 2 * PAIRS], strict=True))
     rows: dict[str, list[dict[str, Any]]] = {"line": [], "geodesic": []}
     for pair in pairs:

@@ -9,7 +9,7 @@ import numpy as np
 
 from latent_hands.data import Sample, open_data, read_rgb
 from latent_hands.data.palm import palm_uv_px, palm_xyz_mm
-from latent_hands.predictor import Hand, Model, photo_of
+from latent_hands.predictor import Hand, Model, crop_of_sample
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.follower import DRAWS, Follower
@@ -87,14 +87,14 @@ def series(hands: Sequence[Sequence[Hand]], truth: Sequence_) -> Series:
 
 def frame_by_frame(model: Model, truth: Sequence_) -> list[list[Hand]]:
     """Find the hand in every frame for itself."""
-    given = {"handedness": truth.samples[0].side, "bone_mm": truth.bone_mm, "K": truth.samples[0].K}
+    given = {"handedness": truth.samples[0].handedness, "bone_mm": truth.bone_mm, "K": truth.samples[0].K}
     return [model.find(read_rgb(sample.image), max_hands=2, **given) for sample in truth.samples]
 
 
 def followed(model: Model, truth: Sequence_) -> list[list[Step]]:
     """Follow the hand, and return the steps, from which all ways of smoothing are computed."""
     first = truth.samples[0]
-    settings = checked_settings(first.side, truth.bone_mm, first.K, None, 2, "none", truth.fps)
+    settings = checked_settings(first.handedness, truth.bone_mm, first.K, None, 2, "none", truth.fps)
     follower = Follower(model, model.detector, settings)
     return [
         [step.without_image() for step in follower.step(read_rgb(sample.image), sample.seconds)]
@@ -110,7 +110,7 @@ def read_in_true_crops(model: Model, truth: Sequence_, seed: int) -> list[list[S
     rng, number = np.random.default_rng(seed), Track(1, 0.0, None)
     steps = []
     for sample in truth.samples:
-        photo = photo_of(sample)
+        photo = crop_of_sample(sample)
         x, y, width, height = photo.box_px
         side = max(width, height)
         centre = np.array([x + width / 2, y + height / 2]) + rng.normal(0, 0.015 * side, 2)

@@ -148,7 +148,7 @@ def watch(
             number, before = found[b].track, last.get(a)
             assert number is not None
             to.found += seen[a]
-            to.wrong_side += seen[a] and found[b].handedness != cast[a].sequence.samples[0].side
+            to.wrong_side += seen[a] and found[b].handedness != cast[a].sequence.samples[0].handedness
             if before is not None and all(frame[a] for frame in visible[before[0] : i]):
                 to.switches += number != before[1]
                 to.lost += i - before[0] - 1

@@ -35,7 +35,7 @@ def truth_of(hands: Sequence[TrueHand]) -> protocol.Truth:
     samples = [hand.sample for hand in hands if hand.sample is not None]
     xyz_mm = torch.from_numpy(np.stack([np.asarray(each.xyz_mm) for each in samples]))
     visible = torch.from_numpy(np.stack([each.visible_or_all for each in samples]))
-    right = torch.tensor([each.side == "right" for each in samples])
+    right = torch.tensor([each.handedness == "right" for each in samples])
     return protocol.Truth.of(to_palm(xyz_mm), to_palm_visible(visible), right)
 
 

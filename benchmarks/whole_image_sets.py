@@ -93,7 +93,7 @@ def _of_samples(samples: Iterable[Sample]) -> list[WholeImage]:
         assert sample.uv_px is not None
         box = box_of_joints(sample.uv_px)
         counts = sample.visible_or_all.sum() >= LEAST_VISIBLE and max(box[2:]) >= LEAST_SIDE_PX
-        hands[sample.image].append(TrueHand(box, bool(counts), sample, sample.side))
+        hands[sample.image].append(TrueHand(box, bool(counts), sample, sample.handedness))
     return [WholeImage(file, tuple(each)) for file, each in hands.items()]
 
 

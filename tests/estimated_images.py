@@ -9,7 +9,7 @@ from PIL import Image
 from tiny_models import ESTIMATION, noise_image, tiny_model
 
 from latent_hands.cli import main
-from latent_hands.predictor import Hand, Model, Photo
+from latent_hands.predictor import Hand, HandCrop, Model
 
 
 def estimate(*arguments: object) -> int:
@@ -19,7 +19,7 @@ def estimate(*arguments: object) -> int:
 
 def any_hand() -> Hand:
     """Return a hand that a tiny model estimates."""
-    return tiny_model(ESTIMATION).estimate(Photo.open(noise_image()))
+    return tiny_model(ESTIMATION).estimate(HandCrop.open(noise_image()))
 
 
 def three_images(folder: Path) -> Path:

@@ -53,7 +53,7 @@ def write_rhd(root: Path, samples: list[Sample], split: str = "evaluation") -> P
     for i, sample in enumerate(samples):
         image, mask = paint(sample, i)
         image.save(root / split / f"color/{sample.name}.png")
-        Image.fromarray(encode_mask(mask, sample.side)).save(root / split / f"mask/{sample.name}.png")
+        Image.fromarray(encode_mask(mask, sample.handedness)).save(root / split / f"mask/{sample.name}.png")
     write_rhd_labels(root, samples, split)
     return root
 
@@ -62,7 +62,7 @@ def write_rhd_labels(root: Path, samples: list[Sample], split: str = "evaluation
     records = [
         {
             "index": int(sample.name),
-            "side": sample.side,
+            "side": sample.handedness,
             "xyz_m": sample.xyz_mm / 1000,
             "uv_px": sample.uv_px,
             "visible": sample.visible,

@@ -14,7 +14,7 @@ import pytest
 from studios import instrument, labelled
 from tiny_models import ESTIMATION, noise_image, tiny_model
 
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.studio.data_set import DataSet
 
 pytest.importorskip("viser", reason="the extra studio is not installed")
@@ -51,7 +51,7 @@ def running_studio(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[An
     run = instrument().model.save(folder / "run")
     data = DataSet([labelled(folder / "hands", name) for name in ("00007", "00008")], "evaluation of hands")
     running = Studio((str(run),), port=18080, data=data)
-    hand = replace(tiny_model(ESTIMATION).estimate(Photo.open(noise_image())), convention="rhd_bones")
+    hand = replace(tiny_model(ESTIMATION).estimate(HandCrop.open(noise_image())), convention="rhd_bones")
     monkeypatch.setattr(Model, "find", lambda *_, **__: [hand])
     running.shared._estimator = instrument().model
     yield running

@@ -8,7 +8,7 @@ import torch
 from painted_hands import painted_hands
 from registries import register
 from tiny_hands import TINY
-from tiny_models import ESTIMATION, SYNTHESIS, noise_image, tiny_model
+from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_model
 
 import latent_hands as lh
 from latent_hands.data import READERS
@@ -42,7 +42,7 @@ def test_an_image_in_memory_is_no_sample_and_a_folder_no_list_of_samples():
 @pytest.mark.usefixtures("as_users_run")
 def test_what_is_no_hand_and_no_crop_is_named():
     model = tiny_model(ESTIMATION)
-    hand, px = model.estimate(lh.Photo.open(noise_image())), model.crop_px
+    hand, px = model.estimate(lh.HandCrop.open(noise_image())), model.crop_px
     for function in (lh.hand_mesh, lh.joint_angles):
         with pytest.raises(lh.HandsError, match=r"a list is no hand: give one hand, such as hands\[0\]"):
             function([hand])  # pyright: ignore[reportArgumentType]
@@ -52,7 +52,7 @@ def test_what_is_no_hand_and_no_crop_is_named():
 
 
 def test_one_hand_is_drawn_like_a_list_of_one():
-    image, hand = noise_image(), tiny_model(ESTIMATION).estimate(lh.Photo.open(noise_image()))
+    image, hand = noise_image(), tiny_model(ESTIMATION).estimate(lh.HandCrop.open(noise_image()))
     assert np.array_equal(lh.draw_hands(image, hand), lh.draw_hands(image, [hand]))
 
 
@@ -72,7 +72,7 @@ def test_progress_may_be_a_function(tmp_path: Path):
 
 
 def test_a_saved_model_loads_as_it_was(tmp_path: Path):
-    model, image = tiny_model(ESTIMATION), lh.Photo.open(noise_image())
+    model, image = tiny_model(ESTIMATION), lh.HandCrop.open(noise_image())
     folder = model.save(tmp_path / "model")
     again = lh.load(folder, "cpu")
     assert again.experiment == model.experiment
@@ -165,7 +165,7 @@ def test_a_sample_is_estimated_by_its_labels(tmp_path: Path):
 
 
 def test_swaps_and_walks_give_images_and_hands():
-    model, a, b = tiny_model(SYNTHESIS), *(noise_image(64, 64, seed=seed) for seed in (1, 2))
+    model, a, b = tiny_model(SYNTHESIS), *(noise_image(PX, PX, seed=seed) for seed in (1, 2))
     swapped, walk = model.swap(a, b, ["pose"]), model.walk("pose", a, b, 3)
     assert isinstance(swapped, lh.Synthesis)
     assert isinstance(walk, lh.Walk)
@@ -218,7 +218,7 @@ def test_the_current_folder_is_a_run_folder(tmp_path, monkeypatch):
 
 
 def test_one_factor_is_swapped_by_its_name():
-    model, (first, second) = tiny_model(SYNTHESIS), (noise_image(64, 64, seed=seed) for seed in (0, 1))
+    model, (first, second) = tiny_model(SYNTHESIS), (noise_image(PX, PX, seed=seed) for seed in (0, 1))
     one, listed = (model.swap(first, second, factors).image for factors in ("content", ["content"]))
     assert (one == listed).all()
 

@@ -114,6 +114,6 @@ def test_two_flips_change_nothing(tmp_path):
 
 
 def test_a_flip_needs_the_handedness(tmp_path):
-    unsided = [replace(sample, side=None) for sample in painted_hands(tmp_path, 2)]
+    unsided = [replace(sample, handedness=None) for sample in painted_hands(tmp_path, 2)]
     with pytest.raises(HandsError, match=r"flip = 0\.5, but the samples have no side"):
         _augment(build_windows(unsided, right_hands="condition"), OPTIONS["flip"])

@@ -94,7 +94,7 @@ def test_images_distinguish_hands_of_the_other_side_from_mirrored_joints(copied,
 def test_exchanged_sides_are_named(copied):
     samples, root = copied("rhd")
     exchanged = {"left": "right", "right": "left"}
-    write_rhd_labels(root, [replace(sample, side=exchanged[sample.side]) for sample in samples])
+    write_rhd_labels(root, [replace(sample, handedness=exchanged[sample.handedness]) for sample in samples])
     assert "hands labelled left are right hands" in wrong("rhd", root)["side"]
 
 

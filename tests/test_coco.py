@@ -23,7 +23,7 @@ def write(tmp_path):
 
 def test_a_plain_coco_file_gives_2d_joints(content, write):
     (sample,) = open_data("coco", write(content), "training")
-    assert (sample.name, sample.side, sample.xyz_mm, sample.K) == ("photo", None, None, None)
+    assert (sample.name, sample.handedness, sample.xyz_mm, sample.K) == ("photo", None, None, None)
     uv_px = reorder(sample.uv_px, "rhd", "mediapipe")
     np.testing.assert_array_equal(np.delete(uv_px, 1, 0), np.delete(UV_PX, 1, 0))
     for mask in (sample.visible, sample.labelled):
@@ -160,7 +160,7 @@ def test_every_hand_of_an_image_is_a_sample_of_its_own(content, write):
     samples = open_data("coco", write(content), "training")
     assert [sample.name for sample in samples] == ["photo-left", "photo-right", "photo-left-2", "photo-hand"]
     assert len({sample.image for sample in samples}) == 1
-    assert [sample.side for sample in samples] == ["left", "right", "left", None]
+    assert [sample.handedness for sample in samples] == ["left", "right", "left", None]
 
 
 """Places outside an image of 64x64 pixels, whose joints have the flag 2."""

@@ -41,7 +41,7 @@ def test_the_side_has_either_name(content, write, key, place):
     """Files of boxes may have either, too."""
     label = content["annotations"][0]
     (label if place == "annotation" else label.setdefault("attributes", {}))[key] = "right"
-    assert open_data("coco", write(content), "training")[0].side == "right"
+    assert open_data("coco", write(content), "training")[0].handedness == "right"
 
 
 def test_images_of_one_id_are_refused(content, write):
@@ -122,7 +122,7 @@ def test_the_hands_of_whole_bodies_are_read(content, write, caplog):
     other = {**person, "id": 2, "lefthand_valid": False, "righthand_kpts": [0] * 63}
     content |= {"annotations": [person, other], "categories": [{"id": 1, "name": "person"}]}
     samples = open_data("coco", write(content), "training")
-    assert [(sample.name, sample.side) for sample in samples] == [
+    assert [(sample.name, sample.handedness) for sample in samples] == [
         ("photo-left", "left"),
         ("photo-right", "right"),
     ]
@@ -142,7 +142,7 @@ def test_the_layout_of_cvat_is_read(content, write):
     (root / "images").mkdir()
     (root / "training").rename(root / "images/training")
     samples = open_data("coco", root, "training")
-    assert [sample.side for sample in samples] == ["right", "left"]
+    assert [sample.handedness for sample in samples] == ["right", "left"]
     build_windows(samples, window_px=16)
 
 
@@ -208,7 +208,7 @@ def test_crowds_copies_and_boxes_without_keypoints_are_counted(content, write, c
 def test_a_side_that_the_category_contradicts_is_refused(content, write):
     content["categories"][0]["name"] = "left hand"
     content["annotations"][0]["side"] = "Left"
-    assert open_data("coco", write(content), "training")[0].side == "left"
+    assert open_data("coco", write(content), "training")[0].handedness == "left"
     content["annotations"][0]["side"] = "right"
     with pytest.raises(HandsError, match='category "left hand" is labelled as right and left'):
         open_data("coco", write(content), "training")

@@ -109,7 +109,7 @@ class TestRendering:
 
 
 def left(sample) -> np.ndarray:
-    return sample.xyz_mm * np.float32([1 if sample.side == "left" else -1, 1, 1])
+    return sample.xyz_mm * np.float32([1 if sample.handedness == "left" else -1, 1, 1])
 
 
 def test_scores_are_reported_in_the_convention_of_the_labels_too(caplog):

@@ -64,7 +64,7 @@ def differing(first, second):
 def pose_of(sample):
     """Return canonical pose and viewpoint of the labels, left form."""
     xyz = torch.from_numpy(sample.xyz_mm).double()
-    if sample.side == "right":
+    if sample.handedness == "right":
         xyz = xyz * torch.tensor([-1.0, 1.0, 1.0])
     return canonicalise(normalise(to_palm(xyz))[0])
 
@@ -103,7 +103,7 @@ def test_pose_and_viewpoint_of_the_labels_change_one_at_a_time(read):
 
 def test_a_cell_has_the_pose_of_its_row_and_the_scene_of_its_column(read):
     for grid in read.grids:
-        assert len({cell.side for row in grid.cells for cell in row}) == 1
+        assert len({cell.handedness for row in grid.cells for cell in row}) == 1
         for row in grid.cells:
             for cell in row:
                 assert factors_of(cell)["pose"] == factors_of(row[0])["pose"]

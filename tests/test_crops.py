@@ -37,7 +37,7 @@ def test_a_mirrored_right_hand_is_the_left_hand_of_the_mirrored_image(tmp_path):
     left = dataclasses.replace(
         right,
         image=tmp_path / "left.png",
-        side="left",
+        handedness="left",
         xyz_mm=right.xyz_mm * np.float32([-1, 1, 1]),
         uv_px=right.uv_px * np.float32([-1, 1]) + np.float32([far, 0]),
         K=np.array([[300, 0, far - right.K[0, 2]], [0, 300, right.K[1, 2]], [0, 0, 1]], np.float32),
@@ -129,7 +129,7 @@ BROKEN = {
     "xyz_mm has values that are not finite": lambda s: {"xyz_mm": _nan(s.xyz_mm)},
     "uv_px has values that are not finite": lambda s: {"uv_px": _nan(s.uv_px)},
     "degenerate hand": lambda s: {"xyz_mm": np.ones_like(s.xyz_mm)},
-    "has the side None": lambda s: {"side": None},
+    "has the handedness None": lambda s: {"handedness": None},
     "has the crop": lambda s: {"uv_px": None, "scene_box": (0.0, 0.0, -1.0)},
     "has the crop .*must be pixels below 1e.06": lambda s: {"uv_px": s.uv_px * np.float32(1e6)},
     "no image file": lambda s: {"image": s.image.with_name("gone.png")},

@@ -101,7 +101,7 @@ def coco_set(root: Path, change=lambda label, keypoints: None) -> Path:
         content["images"].append({"id": number, "file_name": f"{number}.png", **size})
         keypoints = np.column_stack([reorder(hand.uv_px, "rhd", "mediapipe"), np.full(21, 2)]).astype(float)
         low, high = keypoints[:, :2].min(axis=0), keypoints[:, :2].max(axis=0)
-        label = {"id": number, "image_id": number, "category_id": 1, "side": hand.side}
+        label = {"id": number, "image_id": number, "category_id": 1, "side": hand.handedness}
         label["bbox"] = [*low.tolist(), *(high - low).tolist()]
         changed = change(label, keypoints)
         label["keypoints"] = (keypoints if changed is None else changed).ravel().tolist()

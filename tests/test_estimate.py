@@ -10,11 +10,11 @@ from tiny_models import ESTIMATION, noise_image, tiny_model
 
 from latent_hands.configuration import Sampling
 from latent_hands.errors import HandsError
-from latent_hands.predictor import Hand, Model, Photo
+from latent_hands.predictor import Hand, HandCrop, Model
 
 
 def test_numbers_have_the_digits_that_they_are_rounded_to():
-    text = tiny_model(ESTIMATION).estimate(Photo.open(noise_image()), draws=4).to_json()
+    text = tiny_model(ESTIMATION).estimate(HandCrop.open(noise_image()), draws=4).to_json()
     assert max(len(digits) for digits in re.findall(r"\d\.(\d+)", text)) <= 6
     for digits in re.findall(r"\d\.(\d+)", json.dumps(json.loads(text)["xyz_mm"])):
         assert len(digits) <= 3
@@ -26,7 +26,7 @@ def model() -> Model:
 
 
 def test_draws_tell_how_far_joints_spread_and_change_nothing_else(model):
-    image = Photo.open(noise_image(), bone_mm=50.0)
+    image = HandCrop.open(noise_image(), bone_mm=50.0)
     plain, drawn = (model.estimate(image, draws=n) for n in (0, 16))
     assert plain.spread_mm is plain.spread is None
     assert drawn.spread_mm.shape == (21,)
@@ -40,7 +40,7 @@ def test_draws_tell_how_far_joints_spread_and_change_nothing_else(model):
 
 def test_the_spread_is_that_of_the_posterior(model):
     """A nearly certain posterior has nearly none; and many draws agree about it."""
-    image = Photo.open(noise_image())
+    image = HandCrop.open(noise_image())
     few, many = (model.estimate(image, draws=n).spread for n in (400, 1600))
     np.testing.assert_allclose(few, many, rtol=0.25)
     wide, certain = (
@@ -53,11 +53,11 @@ def test_the_spread_is_that_of_the_posterior(model):
 @pytest.mark.parametrize("side", ["mirror", "condition"])
 def test_the_spread_of_a_right_hand(side):
     model, image = tiny_model(ESTIMATION, right_hands=side), noise_image()
-    right = model.estimate(Photo.open(image[:, ::-1].copy(), "right"), draws=4)
-    left = model.estimate(Photo.open(image), draws=4)
+    right = model.estimate(HandCrop.open(image[:, ::-1].copy(), "right"), draws=4)
+    left = model.estimate(HandCrop.open(image), draws=4)
     assert np.allclose(right.spread, left.spread) == (side == "mirror")
 
 
 def test_one_draw_has_no_spread(model):
     with pytest.raises(HandsError, match="draws is 1, but must be 2 or more"):
-        model.estimate(Photo.open(noise_image()), draws=1)
+        model.estimate(HandCrop.open(noise_image()), draws=1)

@@ -31,7 +31,7 @@ def rendered(tmp_path_factory):
     root = tmp_path_factory.mktemp("render") / "hands"
     render_dataset(root, 4, 64, seed=3, workers=1, poses_per_scene=1, evaluation_count=2, progress=False)
     samples = open_data("rendered", root, "training")
-    assert {sample.side for sample in samples} == {"left", "right"}
+    assert {sample.handedness for sample in samples} == {"left", "right"}
     return root
 
 
@@ -44,7 +44,7 @@ def painted(tmp_path, monkeypatch):
 
 
 def same_labels(a, b):
-    assert (a.side, a.root) == (b.side, b.root)
+    assert (a.handedness, a.root) == (b.handedness, b.root)
     for key in LABELS:
         np.testing.assert_allclose(getattr(a, key), getattr(b, key), rtol=2e-7, atol=1e-7, err_msg=key)
 
@@ -73,18 +73,18 @@ def test_rendered_hands_become_right_hands_in_freihand(rendered, tmp_path):
         open_data(name, root, "training")
         for name, root in (("rendered", rendered), ("freihand", tmp_path / "out"))
     )
-    left = sum(sample.side == "left" for sample in before)
+    left = sum(sample.handedness == "left" for sample in before)
     assert exported.notes == [f"training: {left} of 4 hands are left hands and were mirrored"]
     scales = json.loads((tmp_path / "out/training_scale.json").read_text())
     for a, b, scale_m in zip(before, after, scales, strict=True):
-        mirrored = a.xyz_mm * MIRROR if a.side == "left" else a.xyz_mm
-        assert (b.side, b.convention) == ("right", a.convention)
+        mirrored = a.xyz_mm * MIRROR if a.handedness == "left" else a.xyz_mm
+        assert (b.handedness, b.convention) == ("right", a.convention)
         np.testing.assert_allclose(b.xyz_mm, mirrored, rtol=1e-6, atol=1e-6)
         bone_mm = np.linalg.norm(a.xyz_mm[MIDDLE_MCP] - a.xyz_mm[MIDDLE_PIP])
         np.testing.assert_allclose(1000 * scale_m, bone_mm, rtol=1e-6)
         assert read_rgb(b.image).shape == (IMAGE_PX, IMAGE_PX, 3)
         zoom = b.K[0, 0] / a.K[0, 0]
-        moved = (a.uv_px - a.uv_px[0]) * zoom * (MIRROR[:2] if a.side == "left" else 1)
+        moved = (a.uv_px - a.uv_px[0]) * zoom * (MIRROR[:2] if a.handedness == "left" else 1)
         np.testing.assert_allclose(b.uv_px - b.uv_px[0], moved, atol=0.02)
 
 
@@ -96,7 +96,7 @@ def test_images_and_joints_move_together_in_freihand(painted, tmp_path):
     joints = np.stack([sample.uv_px[MIDDLE_MCP] for sample in after])
     np.testing.assert_allclose(dots, joints, atol=0.3)
     for a, b in zip(painted, after, strict=True):
-        zoom, left = float(b.K[0, 0] / a.K[0, 0]), a.side == "left"
+        zoom, left = float(b.K[0, 0] / a.K[0, 0]), a.handedness == "left"
         offset = (b.uv_px[MIDDLE_MCP] - (IMAGE_PX - 1) / 2) / zoom * (MIRROR[:2] if left else 1)
         centre = tuple((a.uv_px[MIDDLE_MCP] - offset).tolist())
         cut = cut_square(read_rgb(a.image), centre, IMAGE_PX / zoom, IMAGE_PX, left)
@@ -155,7 +155,7 @@ def test_a_labelled_palm_is_replaced_by_the_wrist_of_its_rule(painted, tmp_path,
         dataclasses.replace(
             hand,
             root="palm",
-            side="right",
+            handedness="right",
             xyz_mm=(palm := to_palm(torch.from_numpy(hand.xyz_mm)).numpy()),
             uv_px=project(palm, hand.K),
             wrist_mm=hand.xyz_mm[0],

@@ -115,7 +115,7 @@ def test_missing_and_broken_labels_are_errors(hands, tmp_path):
 
     first = hands[0]
     refuses(r"sample 0 \(.*0\.png\) has no K, which the layout needs", K=None)
-    refuses(r"has no side", "rhd", side=None)
+    refuses(r"has no handedness", "rhd", handedness=None)
     refuses("uv_px contains values that are not finite", "coco", uv_px=first.uv_px * np.float32(np.nan))
     refuses("labels the palm, and no rule gives its wrist", "coco", root="palm")
     refuses('unknown layout "freihnd"; did you mean "freihand"', "freihnd")
@@ -127,10 +127,10 @@ def test_missing_and_broken_labels_are_errors(hands, tmp_path):
 
 
 def test_2d_labels_are_enough_for_coco(hands, tmp_path):
-    hands[:] = [dataclasses.replace(hand, xyz_mm=None, K=None, side=None) for hand in hands]
+    hands[:] = [dataclasses.replace(hand, xyz_mm=None, K=None, handedness=None) for hand in hands]
     export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"])
     for a, b in zip(hands, open_data("coco", tmp_path / "out", "training"), strict=True):
-        assert b.xyz_mm is b.K is b.side is None
+        assert b.xyz_mm is b.K is b.handedness is None
         np.testing.assert_array_equal(a.uv_px, b.uv_px)
 
 

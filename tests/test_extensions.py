@@ -25,7 +25,9 @@ def gloves(tmp_path_factory):
     records = []
     for number, sample in enumerate(painted_hands(root / "training", 16)):
         labels = {key: np.asarray(getattr(sample, key)).tolist() for key in ("xyz_mm", "uv_px", "K")}
-        records.append({"name": sample.name, "side": sample.side, "glove": [number / 16, 0.5, 0.0], **labels})
+        records.append(
+            {"name": sample.name, "side": sample.handedness, "glove": [number / 16, 0.5, 0.0], **labels}
+        )
     (root / "training/labels.json").write_text(json.dumps(records))
     return root
 

@@ -129,7 +129,10 @@ def scene_samples(folder: Path) -> list[Sample]:
     samples = painted_hands(folder, 12)
     firsts = [samples[i - i % 2] for i in range(12)]
     box = {"scene_box": (121.0, 97.0, 150.0)}
-    return [replace(s, tag=first.image, side="left", **box) for s, first in zip(samples, firsts, strict=True)]
+    return [
+        replace(s, tag=first.image, handedness="left", **box)
+        for s, first in zip(samples, firsts, strict=True)
+    ]
 
 
 def test_fig4_has_its_walks(tmp_path):

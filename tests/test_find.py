@@ -14,7 +14,7 @@ from latent_hands.detection.detector import SHIPPED
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import crop_of_box, iou
 from latent_hands.hand.camera import project
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.candidates import distinct
 from latent_hands.predictor.crop import MOST_CHANGE
@@ -108,7 +108,7 @@ def test_the_palm_is_where_pose_and_joints_of_the_image_agree(model, image):
     palm_mm, rng = np.array([30.0, -20, 500], np.float32), np.random.default_rng(0)
     pose = rng.normal(0, 1, (21, 3)).astype(np.float32)
     pose -= pose[0]
-    photo = Photo(image, "left", (20.0, 16.0, 32.0, 32.0), K)
+    photo = HandCrop(image, "left", (20.0, 16.0, 32.0, 32.0), K)
     uv_px = project(torch.from_numpy(40 * pose + palm_mm), torch.from_numpy(K))
     outputs = {
         "pose": torch.from_numpy(pose),
@@ -160,7 +160,7 @@ def test_hands_of_one_side_are_one_at_a_smaller_overlap(model, image):
 
 
 def test_confidence_weighs_the_side_the_border_and_whether_the_box_is_given(model, image):
-    photo = Photo.open(image, "left", BOX)
+    photo = HandCrop.open(image, "left", BOX)
     (reading,) = read(model, [photo], draws=4)
     uv = torch.zeros(21, 2)
     uv[:7] = -100.0  # far beyond the border
@@ -178,14 +178,14 @@ def test_confidence_weighs_the_side_the_border_and_whether_the_box_is_given(mode
 
 
 def test_mirroring_twice_changes_nothing(model, image):
-    (reading,) = read(model, [Photo.open(image, "left", BOX)], draws=4)
+    (reading,) = read(model, [HandCrop.open(image, "left", BOX)], draws=4)
     twice = mirrored(mirrored(reading.outputs))
     assert all(torch.equal(value, twice[name]) for name, value in reading.outputs.items())
 
 
 def test_sides_are_judged_alike(model, image):
     """What speaks for a right hand speaks against a left one as much."""
-    left, right = read(model, [Photo.open(image, side, BOX) for side in ("left", "right")], draws=4)
+    left, right = read(model, [HandCrop.open(image, side, BOX) for side in ("left", "right")], draws=4)
     rule = SideRule(spread=-3.0, uv_spread=-1.0, disagreement=-2.0, nats=-0.1)
     one, other = right_probability(rule, left, right, 0.7), right_probability(rule, right, left, 0.3)
     assert one + other == pytest.approx(1)
@@ -194,7 +194,7 @@ def test_sides_are_judged_alike(model, image):
 
 
 def test_rules_that_are_not_fitted_judge_nothing(model, image):
-    (reading,) = read(model, [Photo.open(image, "left", BOX)], draws=4)
+    (reading,) = read(model, [HandCrop.open(image, "left", BOX)], draws=4)
     assert is_hand(None, reading, BOX, 0.2, PX)
     assert confidence(None, reading, 40.0, 0.9, PX) is None
 

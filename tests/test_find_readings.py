@@ -15,7 +15,7 @@ from latent_hands.networks.mlp import MLP
 from latent_hands.networks.packing import packed_mlp
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian, draw
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.crop import MOST_CHANGE
 from latent_hands.predictor.reading import read, read_twice
 from latent_hands.predictor.spreads import drawn
@@ -52,7 +52,7 @@ def test_an_image_is_encoded_once_for_mean_spread_and_place(model, monkeypatch):
 
 def test_a_hand_does_not_depend_on_the_others_of_its_batch(model, image):
     photos = [
-        Photo.open(image, side, box) for side, box in (("left", BOX), ("right", OTHER), ("left", OTHER))
+        HandCrop.open(image, side, box) for side, box in (("left", BOX), ("right", OTHER), ("left", OTHER))
     ]
     together = read(model, photos, draws=4)
     for photo, reading in zip(photos, together, strict=True):
@@ -67,7 +67,7 @@ def test_a_reading_is_the_estimate_of_its_photo(image, right_hands, rotations):
     model, K = tiny_model(PLACEMENT, frame="ray", right_hands=right_hands), np.diag([90, 90, 1])
     K[:2, 2] = 40, 30
     for side in ("left", "right"):
-        photo = Photo.open(image, side, (20.0, 16.0, 32.0, 32.0), K)
+        photo = HandCrop.open(image, side, (20.0, 16.0, 32.0, 32.0), K)
         hand, (reading,) = model.estimate(photo, rotations=rotations), read(model, [photo], rotations)
         np.testing.assert_allclose(reading.outputs["pose"], hand.pose, atol=2e-2)
         np.testing.assert_allclose(reading.uv_px, hand.uv_px, atol=0.5)
@@ -82,26 +82,26 @@ def test_all_hands_of_a_round_are_one_batch(model, image, monkeypatch):
 
 
 def test_a_crop_that_was_right_is_not_read_again(model, image, monkeypatch):
-    (first,) = read(model, [Photo.open(image, "left", BOX)])
+    (first,) = read(model, [HandCrop.open(image, "left", BOX)])
     for _ in range(12):  # the crop around the joints that the crop shows
-        (first,) = read(model, [replace(first.photo, box_px=first.next_crop)])
+        (first,) = read(model, [replace(first.crop, box_px=first.next_crop)])
         if not first.is_off:
             break
     sizes = calls(monkeypatch)
-    read_twice(model, [first.photo])
+    read_twice(model, [first.crop])
     assert sizes == ([1, 1] if first.is_off else [1])
-    read_twice(model, [first.photo], rotations=2)
+    read_twice(model, [first.crop], rotations=2)
     assert sizes[-1] == 1
 
 
 def test_the_second_crop_is_that_of_the_measured_joints(model, image):
-    (first,), (second,) = (f(model, [Photo.open(image, "left", BOX)]) for f in (read, read_twice))
+    (first,), (second,) = (f(model, [HandCrop.open(image, "left", BOX)]) for f in (read, read_twice))
     assert first.is_off
     wanted = crop_of_joints(first.uv_px, (60, 80))
-    centres = ([box[i] + box[2] / 2 for i in (0, 1)] for box in (wanted, second.photo.crop_box_px))
+    centres = ([box[i] + box[2] / 2 for i in (0, 1)] for box in (wanted, second.crop.crop_box_px))
     assert next(centres) == pytest.approx(next(centres))
-    assert 1 / MOST_CHANGE - 1e-6 < second.photo.side_px / first.photo.side_px < MOST_CHANGE + 1e-6
-    assert second.photo.box_px == first.next_crop
+    assert 1 / MOST_CHANGE - 1e-6 < second.crop.side_px / first.crop.side_px < MOST_CHANGE + 1e-6
+    assert second.crop.box_px == first.next_crop
 
 
 def test_a_model_without_uv_reads_once_and_places_by_the_crop(image, monkeypatch):
@@ -155,6 +155,6 @@ def test_the_first_reading_decodes_only_the_joints_in_the_image(model, image, mo
     monkeypatch.setattr(
         DisentangledVAE, "decode", lambda self, name, *rest: written.append(name) or decode(self, name, *rest)
     )
-    read_twice(model, [Photo.open(image, "left", BOX)], draws=4)
+    read_twice(model, [HandCrop.open(image, "left", BOX)], draws=4)
     assert written[0] == "uv"
     assert sorted(written[1:]) == sorted(model.vae.decoders)

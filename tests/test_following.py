@@ -9,9 +9,9 @@ from followed_hands import True_, World, follower_of, line, tracks
 from tiny_models import PLACEMENT, tiny_model
 
 from latent_hands.hand.boxes import crop_of_box
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.judging import right_probability
 from latent_hands.predictor.measuring import NOISE_SHARE
-from latent_hands.predictor.photo import Photo
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ def test_the_first_frame_has_the_side_that_find_gives_it(run, side: str, detecte
     assert (followed.handedness == "right") == (right_probability(rule, left, right, detected) > 0.5)
 
 
-def photos_of_both_sides(world: World) -> list[Photo]:
+def photos_of_both_sides(world: World) -> list[HandCrop]:
     """Return the crop of the hand in the first frame, as that of a left and of a right hand."""
     rgb = next(world.images())
     crop = crop_of_box(world.detect(rgb)[0].box_px)
-    return [Photo(rgb, side, crop, None, None) for side in ("left", "right")]
+    return [HandCrop(rgb, side, crop, None, None) for side in ("left", "right")]
 
 
 def test_the_side_is_decided_over_time_and_then_stays(run):

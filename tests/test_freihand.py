@@ -47,7 +47,7 @@ def test_four_images_share_a_label_in_training(root, labels, split, versions):
     assert [s.name for s in samples] == [f"{i:08d}" for i in range(versions * LABELS)]
     for i, sample in enumerate(samples):
         xyz, K = labels["xyz"][i % LABELS], labels["K"][i % LABELS]
-        assert (sample.side, sample.root, sample.visible.all()) == ("right", "wrist", True)
+        assert (sample.handedness, sample.root, sample.visible.all()) == ("right", "wrist", True)
         np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "mediapipe"), 1000 * xyz, rtol=1e-5)
         np.testing.assert_array_equal(sample.K, K.astype(np.float32))
         uvw = sample.xyz_mm @ K.T
@@ -69,7 +69,7 @@ def test_without_labels_only_the_side_is_known(root):
         file.unlink()
     samples = open_data("freihand", root, "training")
     assert len(samples) == 4 * LABELS
-    assert {s.side for s in samples} == {"right"}
+    assert {s.handedness for s in samples} == {"right"}
     assert samples[0].xyz_mm is samples[0].K is samples[0].visible is None
     assert build_windows(samples[:2], window_px=16).right.all()
 

@@ -34,7 +34,7 @@ def test_labels_are_in_millimetres_and_the_camera_is_that_of_the_crop(root):
     samples = open_data("ge2019", root, "evaluation")
     assert [s.name for s in samples] == ["00000", "00001"]
     for sample, cm, (fx, fy, u0, v0), (x, y, w, h) in zip(samples, xyz_cm, CAMERA, BOX, strict=True):
-        assert (sample.side, sample.root, sample.visible.all()) == ("left", "wrist", True)
+        assert (sample.handedness, sample.root, sample.visible.all()) == ("left", "wrist", True)
         np.testing.assert_allclose(reorder(sample.xyz_mm, "rhd", "mediapipe"), 10 * cm, rtol=1e-6)
         uv_px = np.stack([fx * cm[:, 0] / cm[:, 2] + u0, fy * cm[:, 1] / cm[:, 2] + v0], axis=1)
         crop_px = (uv_px - [x, y]) * 256 / [w, h]

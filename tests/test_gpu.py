@@ -13,7 +13,7 @@ from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.augmentation.augment import augment
 from latent_hands.data.augmentation.jpeg import jpeg
 from latent_hands.hand import camera, geometry
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.runs.folder import load_run
 from latent_hands.training import train
 
@@ -90,9 +90,9 @@ def test_a_run_trained_on_the_gpu_loads_on_the_cpu(name, tmp_path):
 @pytest.mark.parametrize("rotations", [1, 4])
 def test_estimates_are_equal(rotations):
     cpu, gpu = both(ESTIMATION)
-    expected, found = (m.estimate(Photo.open(noise_image()), rotations=rotations) for m in (cpu, gpu))
+    expected, found = (m.estimate(HandCrop.open(noise_image()), rotations=rotations) for m in (cpu, gpu))
     assert np.allclose(found.xyz_mm, expected.xyz_mm, atol=0.5)
-    spread = gpu.estimate(Photo.open(noise_image()), draws=8).spread_mm
+    spread = gpu.estimate(HandCrop.open(noise_image()), draws=8).spread_mm
     assert spread is not None
     assert np.isfinite(spread).all()
 

@@ -10,14 +10,14 @@ from tiny_models import ESTIMATION, noise_image, tiny_model
 from latent_hands.errors import HandsError
 from latent_hands.hand.boxes import box_of_joints
 from latent_hands.hand.skeleton import JOINTS, ORDERS
-from latent_hands.predictor import Hand, Photo
+from latent_hands.predictor import Hand, HandCrop
 
 K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
 
 
 @pytest.fixture(scope="module")
 def hand() -> Hand:
-    photo = Photo.open(noise_image(), "right", (10.0, 6.0, 44.0, 40.0), K, 37.5)
+    photo = HandCrop.open(noise_image(), "right", (10.0, 6.0, 44.0, 40.0), K, 37.5)
     return tiny_model(ESTIMATION).estimate(photo, draws=4)
 
 

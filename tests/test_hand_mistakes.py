@@ -21,7 +21,7 @@ OPENGL = np.array([1, -1, -1])
 @pytest.fixture(scope="module", params=["left", "right"])
 def fields(request) -> dict:
     """Return the JSON of a hand whose parts agree."""
-    sample = next(each for each in posed_hands(16) if each.side == request.param)
+    sample = next(each for each in posed_hands(16) if each.handedness == request.param)
     xyz_mm = sample.xyz_mm.copy()
     xyz_mm[0] = (xyz_mm[0] + xyz_mm[MIDDLE_MCP]) / 2
     pose = (xyz_mm - xyz_mm[0]) / BONE_MM

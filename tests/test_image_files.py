@@ -17,7 +17,7 @@ from latent_hands.data.formats.image import open_image, pages_of, read_pixels
 from latent_hands.data.formats.image_pixels import to_pixels
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
-from latent_hands.predictor import Photo
+from latent_hands.predictor import HandCrop
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
@@ -105,7 +105,7 @@ def test_the_first_page_is_read_and_pages_are_counted(suffix, tmp_path, caplog):
         path, save_all=True, append_images=pages[1:], **({"lossless": True} if suffix == "webp" else {})
     )
     assert count(path) == 3
-    for read in (read_rgb, read_rgb, lambda file: Photo.open(file).rgb):
+    for read in (read_rgb, read_rgb, lambda file: HandCrop.open(file).rgb):
         assert (read(path) == 200).all()
     assert [record.getMessage() for record in caplog.records] == [
         f"{path} has 3 pages or frames; the first is read"

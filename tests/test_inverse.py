@@ -43,7 +43,9 @@ def neighbours_mean() -> torch.Tensor:
 
 def samples(xyz_mm: torch.Tensor, side: str) -> list[Sample]:
     hands = xyz_mm.numpy().astype(np.float32)
-    return [Sample(name=f"{i}", image=SHARED / f"{i}.png", side=side, xyz_mm=h) for i, h in enumerate(hands)]
+    return [
+        Sample(name=f"{i}", image=SHARED / f"{i}.png", handedness=side, xyz_mm=h) for i, h in enumerate(hands)
+    ]
 
 
 def test_keypoints_are_those_of_the_mesh():

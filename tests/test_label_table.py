@@ -29,7 +29,7 @@ def table(folder: Path, *lines: str, header: str = HEADER) -> Path:
 def test_joints_side_and_group_are_those_of_the_line(tmp_path):
     hands = open_data("table", table(tmp_path, LINE, "bob/1.png,,bob,10,20,30,40.5,,"), "training", 1)
     (sample,) = hands
-    assert (sample.side, sample.block, sample.image) == ("left", "ann", tmp_path / "ann/1.png")
+    assert (sample.handedness, sample.block, sample.image) == ("left", "ann", tmp_path / "ann/1.png")
     assert sample.xyz_mm is sample.K is None
     known = {JOINTS[i] for i in np.flatnonzero(sample.labelled_or_all)}
     assert known == {"wrist", "index_tip", "thumb_tip"}
@@ -78,4 +78,4 @@ def test_the_table_that_estimate_writes_is_read_again(tmp_path, monkeypatch):
     assert main([*command, "--formats", "csv", "--out", "out"]) == 0
     (Path("training.csv")).write_text(next(Path("out").rglob("*.csv")).read_text())
     (sample,) = open_data("table", ".", "training")
-    assert (sample.root, sample.side, sample.labelled) == ("palm", "left", None)
+    assert (sample.root, sample.handedness, sample.labelled) == ("palm", "left", None)

@@ -14,7 +14,7 @@ from latent_hands.data.label_places import MANY
 from latent_hands.data.labelled_images import read_labelled
 from latent_hands.doctor import check, check_set
 from latent_hands.errors import HandsError
-from latent_hands.predictor.photo import photo_of
+from latent_hands.predictor.hand_crop import crop_of_sample
 
 WIDTH, HEIGHT = SIZE_PX
 
@@ -57,7 +57,7 @@ REFUSED = {
 @pytest.mark.parametrize("message", REFUSED)
 def test_labels_of_another_frame_are_refused_and_reported(write, message):
     (sample,) = write(named(posed_hands(1)), *REFUSED[message])
-    for use in (read_labelled, photo_of, lambda each: build_windows([each])):
+    for use in (read_labelled, crop_of_sample, lambda each: build_windows([each])):
         with pytest.raises(HandsError, match=message):
             use(sample)
     (problem,) = [each for each in check([sample]).problems if each.kind == "frame"]

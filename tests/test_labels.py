@@ -65,7 +65,7 @@ def test_training_refuses_such_labels(tmp_path: Path, which: str, broken: str):
 
 
 def test_hands_without_a_side_are_not_scored(tmp_path: Path):
-    samples = [replace(sample, side=None) for sample in painted_hands(tmp_path, 3)]
+    samples = [replace(sample, handedness=None) for sample in painted_hands(tmp_path, 3)]
     with pytest.raises(HandsError, match="none of the 3 hands is labelled as left or right"):
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
 
@@ -73,7 +73,7 @@ def test_hands_without_a_side_are_not_scored(tmp_path: Path):
 def test_swapped_sides_are_refused():
     hands = posed_hands(24)
     xyz_mm = torch.from_numpy(np.stack([h.xyz_mm for h in hands if h.xyz_mm is not None]))
-    right = torch.tensor([hand.side == "right" for hand in hands])
+    right = torch.tensor([hand.handedness == "right" for hand in hands])
     windows = replace(tiny_hands.windows(24), right_hands="condition")
     check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right))
     with pytest.raises(HandsError, match="bend like hands of the other side than labelled"):
@@ -83,7 +83,7 @@ def test_swapped_sides_are_refused():
 def test_sides_that_a_tenth_of_the_hands_contradicts_are_refused_and_of_single_hands_announced(caplog):
     hands = posed_hands(48)
     xyz_mm = torch.from_numpy(np.stack([h.xyz_mm for h in hands if h.xyz_mm is not None]))
-    right = torch.tensor([hand.side == "right" for hand in hands])
+    right = torch.tensor([hand.handedness == "right" for hand in hands])
     windows = replace(tiny_hands.windows(48), right_hands="condition")
     check_labels(windows.with_labels(xyz_mm=xyz_mm, right=right))
     assert "other side" not in caplog.text
@@ -129,8 +129,8 @@ def test_another_order_of_joints_is_refused(order):
 
 def test_a_side_can_be_given_to_hands_without_one(tmp_path: Path, caplog):
     model, samples = tiny_model(ESTIMATION), painted_hands(tmp_path, 4)
-    samples = [replace(sample, side="left") for sample in samples]
-    bare = [replace(sample, side=None) for sample in samples[:3]] + samples[3:]
+    samples = [replace(sample, handedness="left") for sample in samples]
+    bare = [replace(sample, handedness=None) for sample in samples[:3]] + samples[3:]
     assert evaluate(model, bare, handedness="left") == evaluate(model, samples)
     assert "3 of 4 hands have no labelled side and count as left hands" in caplog.text
     with pytest.raises(HandsError, match='unknown handedness "Left"; did you mean "left"'):
@@ -228,7 +228,10 @@ def test_the_camera_gives_the_joints_of_the_image(tmp_path: Path):
             lambda sample: replace(sample, xyz_mm=sample.xyz_mm * np.float32([1, -1, -1])),
             "lie behind the camera",
         ),
-        (lambda sample: replace(sample, side=OTHER_HAND[sample.side]), "of the other side than labelled"),
+        (
+            lambda sample: replace(sample, handedness=OTHER_HAND[sample.handedness]),
+            "of the other side than labelled",
+        ),
         (lambda sample: replace(sample, xyz_mm=reorder(sample.xyz_mm, "rhd", "mediapipe")), "in the order"),
         (lambda sample: replace(sample, xyz_mm=None, K=None), None),
         (lambda sample: sample, None),

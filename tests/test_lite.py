@@ -34,7 +34,7 @@ from latent_hands.lite.reading import LiteCrop, LiteReader
 from latent_hands.portable import export_model
 from latent_hands.portable.description import _detector
 from latent_hands.predictor import Hand, Model
-from latent_hands.predictor.photo import Photo
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.reading import _windows
 
 BOXES = [(20.0, 16.0, 24.0, 30.0), (44.0, 10.0, 26.0, 20.0)]
@@ -150,7 +150,7 @@ def test_networks_read_the_same_crops_as_in_torch(pair):
     rgb, boxes = noise_image(), [*BOXES, (-9.3, 30.7, 41.2, 17.9), (1.5, 2.25, 77.0, 55.5)]
     for side in ("left", "right"):
         ours = LiteReader(light.networks)._windows([LiteCrop(rgb, side, box) for box in boxes])
-        torchs = _windows(model, [Photo(rgb, side, box) for box in boxes], PX)
+        torchs = _windows(model, [HandCrop(rgb, side, box) for box in boxes], PX)
         assert (ours.transpose(0, 3, 1, 2) == torchs.numpy()).all()
 
 
@@ -199,9 +199,11 @@ def test_images_are_synthesised_as_with_torch(tmp_path: Path):
         assert np.abs(image.astype(int) - expected).max() <= 1
     latent = light.latent(square, "pose") | light.latent(tag, "content", "tag")
     assert set(light.decode(latent)) == {"rgb", "pose", "tag"}
+    with pytest.raises(HandsError, match="64x64 pixels is not a crop"):
+        light.latent(noise_image(64, 64), "pose")
     with pytest.raises(HandsError, match="does not infer the content from pose"):
         light.latent(joints, "content")
-    hand = replace(model.estimate(Photo.open(square, "left")), convention="mediapipe")
+    hand = replace(model.estimate(HandCrop.open(square, "left")), convention="mediapipe")
     with pytest.raises(HandsError, match='the convention "mediapipe", but those of this model have "rhd'):
         light.latent(hand, "pose")
 

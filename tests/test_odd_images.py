@@ -10,7 +10,7 @@ from tiny_models import PLACEMENT, noise_image, tiny_model
 
 from latent_hands.detection import Detection
 from latent_hands.errors import HandsError
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 
 
 class Everywhere:
@@ -85,10 +85,10 @@ def test_images_of_pillow_that_cannot_be_decoded_are_refused(model, tmp_path: Pa
 
 
 def test_photos_keep_their_pixels_if_a_loop_uses_one_buffer():
-    buffer, photos = np.zeros((4, 4, 3), np.uint8), list[Photo]()
+    buffer, photos = np.zeros((4, 4, 3), np.uint8), list[HandCrop]()
     for level in (0, 9):
         buffer[:] = level
-        photos.append(Photo.open(buffer))
+        photos.append(HandCrop.open(buffer))
     assert [photo.rgb.max() for photo in photos] == [0, 9]
 
 

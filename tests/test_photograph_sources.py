@@ -15,7 +15,7 @@ from latent_hands.cli import main
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.hand.camera import palm_box
 from latent_hands.hand.conventions import FRAMING
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 
 A, B = noise_image(60, 80, seed=1), noise_image(60, 80, seed=2)
 
@@ -45,7 +45,7 @@ def model_with(crop: str) -> Model:
 def test_the_crop_of_a_scene_is_that_of_its_labels(handedness):
     model = model_with("scene")
     for hand in model_hands(20, handedness, FRAMING)[0]:
-        photo = model.photo_of(noise_image(200, 240), hand)
+        photo = model.crop_of(noise_image(200, 240), hand)
         xyz_mm = torch.from_numpy(hand.bone_mm * hand.pose + hand.palm_mm)
         centre, side_px = palm_box(xyz_mm, torch.from_numpy(K))
         assert np.allclose(photo.centre_px, centre, atol=0.01)
@@ -55,14 +55,14 @@ def test_the_crop_of_a_scene_is_that_of_its_labels(handedness):
 
 def test_another_crop_is_the_one_that_the_hand_was_read_in():
     hand = model_hands(1)[0][0]
-    assert model_with("box").photo_of(A, hand).box_px == hand.crop_px
+    assert model_with("box").crop_of(A, hand).box_px == hand.crop_px
 
 
 def test_an_image_file_gives_the_hand_that_is_found_in_it(files, monkeypatch):
     hand = any_hand()
     calls, model = finding(monkeypatch, hand)(1), Model.load(Path(files[0]).parent / "run")
     image = synthesise(files)
-    assert np.array_equal(image, model.synthesise(hand, model.photo_of(B, hand)))
+    assert np.array_equal(image, model.synthesise(hand, model.crop_of(B, hand)))
     assert [(call["image"], call["handedness"]) for call in calls] == [(file, None) for file in files]
     synthesise([files[0], files[0]], "--handedness", "right")
     assert [(call["image"], call["handedness"]) for call in calls[2:]] == [(files[0], "right")]
@@ -70,8 +70,10 @@ def test_an_image_file_gives_the_hand_that_is_found_in_it(files, monkeypatch):
 
 def test_a_cropped_image_file_is_read_as_it_is(files, monkeypatch):
     calls, model = finding(monkeypatch, any_hand())(1), Model.load(Path(files[0]).parent / "run")
-    assert np.array_equal(synthesise(files, "--cropped"), model.synthesise(Photo.open(A), Photo.open(B)))
-    right = [Photo.open(pixels, "right") for pixels in (A, B)]
+    assert np.array_equal(
+        synthesise(files, "--cropped"), model.synthesise(HandCrop.open(A), HandCrop.open(B))
+    )
+    right = [HandCrop.open(pixels, "right") for pixels in (A, B)]
     assert np.array_equal(synthesise(files, "--cropped", "--handedness", "right"), model.synthesise(*right))
     assert not calls
 

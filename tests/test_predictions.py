@@ -146,7 +146,7 @@ def test_csv_has_one_line_a_hand_and_is_a_file_of_boxes(images, hands, tmp_path)
 def test_coco_is_a_data_set_that_the_reader_and_the_doctor_accept(images, hands, tmp_path):
     write_coco(tmp_path / "coco", images, "rhd")
     samples = open_data("coco", tmp_path / "coco", "evaluation")
-    assert [sample.side for sample in samples] == ["left", "right", "right"]
+    assert [sample.handedness for sample in samples] == ["left", "right", "right"]
     assert len({sample.name for sample in samples}) == 3
     for sample, hand in zip(samples, (hands[0], hands[1], hands[1]), strict=True):
         np.testing.assert_allclose(sample.uv_px, hand.in_order("rhd").uv_px, atol=1e-3)

@@ -13,7 +13,7 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, ti
 
 from latent_hands.errors import HandsError
 from latent_hands.hand import camera, geometry
-from latent_hands.predictor import Hand, Model, Photo, photo_of, tag_of
+from latent_hands.predictor import Hand, HandCrop, Model, crop_of_sample, tag_of
 from latent_hands.predictor.checks import bone_of, box_of, camera_of, pixels_of
 
 K = np.array([[90, 0, 41], [0, 90, 28], [0, 0, 1]], np.float32)
@@ -54,11 +54,13 @@ def test_graphs_without_canonical_decoders_split_their_pose(graph: str):
 @pytest.mark.parametrize("rotations", [1, 4])
 def test_the_mirrored_image_of_the_other_hand_is_the_mirrored_hand(frame: str, rotations: int):
     model, image = tiny_model(ESTIMATION, frame=frame), noise_image()
-    left = model.estimate(Photo.open(image, "left", BOX, K), rotations=rotations)
+    left = model.estimate(HandCrop.open(image, "left", BOX, K), rotations=rotations)
     mirrored_K = K.copy()
     mirrored_K[0, 2] = image.shape[1] - 1 - K[0, 2]
     box = (image.shape[1] - BOX[0] - BOX[2], *BOX[1:])
-    right = model.estimate(Photo.open(image[:, ::-1].copy(), "right", box, mirrored_K), rotations=rotations)
+    right = model.estimate(
+        HandCrop.open(image[:, ::-1].copy(), "right", box, mirrored_K), rotations=rotations
+    )
     Mx, Mz = geometry.Mx.numpy(), geometry.Mz.numpy()
     assert np.array_equal(right.pose, left.pose @ Mx)
     assert np.array_equal(right.cpose, left.cpose)
@@ -75,8 +77,8 @@ def test_only_averaged_rotations_make_the_estimate_rotate_with_the_image(model: 
     image, R = noise_image(60, 60), geometry.in_plane(torch.pi / 2).numpy()
 
     def broken_by(rotations: int) -> tuple[float, ...]:
-        upright = model.estimate(Photo.open(image), rotations=rotations)
-        turned = model.estimate(Photo.open(np.rot90(image, -1).copy()), rotations=rotations)
+        upright = model.estimate(HandCrop.open(image), rotations=rotations)
+        turned = model.estimate(HandCrop.open(np.rot90(image, -1).copy()), rotations=rotations)
         pairs = [(turned.pose, upright.pose @ R), (turned.viewpoint, upright.viewpoint @ R)]
         return tuple(float(np.abs(a - b).max()) for a, b in [*pairs, (turned.cpose, upright.cpose)])
 
@@ -98,8 +100,8 @@ def test_a_crop_does_not_depend_on_where_it_lies_in_the_image(model: Model):
     image = noise_image(40, 40)
     wide = np.full((90, 120, 3), 128, np.uint8)
     wide[20:60, 50:90] = image
-    alone = model.estimate(Photo.open(image))
-    within = model.estimate(Photo.open(wide, "left", (50.0, 20.0, 40.0, 40.0)))
+    alone = model.estimate(HandCrop.open(image))
+    within = model.estimate(HandCrop.open(wide, "left", (50.0, 20.0, 40.0, 40.0)))
     assert np.allclose(within.pose, alone.pose, atol=1e-5)
     assert np.allclose(within.uv_px, alone.uv_px + np.array([50, 20]), atol=1e-3)
 
@@ -108,7 +110,7 @@ def test_paths_pillow_images_and_arrays_are_the_same_image(model: Model, tmp_pat
     image = noise_image()
     Image.fromarray(image).save(tmp_path / "hand.png")
     hands = [
-        model.estimate(Photo.open(each)) for each in (image, Image.fromarray(image), tmp_path / "hand.png")
+        model.estimate(HandCrop.open(each)) for each in (image, Image.fromarray(image), tmp_path / "hand.png")
     ]
     assert all(same(hands[0], hand, 0) for hand in hands)
 
@@ -120,24 +122,24 @@ def test_a_hand_without_perspective_is_placed_where_it_was():
     uv_px = torch.tensor([300.0, 200.0]) + 31.0 * pose[:, :2]
     centre, side_px = camera.crop_box(uv_px, torch.ones(21, dtype=torch.bool), (600, 600))
     box = (*(centre + 0.5 - side_px / 2).tolist(), float(side_px), float(side_px))
-    photo = Photo.open(np.zeros((600, 600, 3), np.uint8), "left", box)
+    photo = HandCrop.open(np.zeros((600, 600, 3), np.uint8), "left", box)
     assert 50 < side_px < 256
     assert np.allclose(photo.place(pose), uv_px, atol=1e-2)
 
 
 def test_a_model_of_the_ray_frame_needs_the_camera_to_predict_in_the_camera_frame():
     model, image = tiny_model(ESTIMATION, frame="ray"), noise_image()
-    ray = model.estimate(Photo.open(image, "left", BOX))
-    camera_frame = model.estimate(Photo.open(image, "left", BOX, K))
+    ray = model.estimate(HandCrop.open(image, "left", BOX))
+    camera_frame = model.estimate(HandCrop.open(image, "left", BOX, K))
     assert (ray.frame, camera_frame.frame) == ("ray", "camera")
     R = geometry.ray_rotation(
-        torch.from_numpy(K), torch.tensor(Photo.open(image, "left", BOX).centre_px)
+        torch.from_numpy(K), torch.tensor(HandCrop.open(image, "left", BOX).centre_px)
     ).numpy()
     assert np.allclose(camera_frame.pose @ R, ray.pose, atol=1e-4)
 
 
 def test_a_hand_survives_json(model: Model):
-    hand = model.estimate(Photo.open(noise_image(), "right", BOX, K, 37.5))
+    hand = model.estimate(HandCrop.open(noise_image(), "right", BOX, K, 37.5))
     again = Hand.from_json(hand.to_json(indent=1))
     assert same(hand, again)
     assert (again.handedness, again.bone_mm, again.bone_mm_assumed, again.frame) == (
@@ -216,7 +218,7 @@ def test_an_array_and_a_tensor_are_the_image_that_pillow_opens():
 
 def test_a_photo_keeps_its_pixels_when_a_tensor_is_used_again():
     tensor = torch.from_numpy(noise_image()).permute(2, 0, 1)
-    photo = Photo.open(tensor)
+    photo = HandCrop.open(tensor)
     tensor.zero_()
     assert np.array_equal(photo.rgb, noise_image())
 
@@ -259,14 +261,14 @@ def test_an_absent_device_is_refused(device: str):
     ],
 )
 def test_an_impossible_field_is_refused(model: Model, field: str, value: object, message: str):
-    fields = json.loads(model.estimate(Photo.open(noise_image())).to_json())
+    fields = json.loads(model.estimate(HandCrop.open(noise_image())).to_json())
     with pytest.raises(HandsError, match=message):
         Hand.from_json(json.dumps(fields | {field: value}))
 
 
 def test_a_labelled_sample_brings_its_own_crop_bone_and_camera(tmp_path: Path):
     sample = painted_hand(tmp_path, "0", "right")
-    photo = photo_of(sample)
+    photo = crop_of_sample(sample)
     palm = geometry.to_palm(torch.from_numpy(sample.xyz_mm))
     assert photo.bone_mm == pytest.approx(float((palm[12] - palm[11]).norm()), rel=1e-5)
     assert np.allclose(photo.centre_px, sample.uv_px[12], atol=1e-3)
@@ -277,7 +279,7 @@ def test_a_labelled_sample_brings_its_own_crop_bone_and_camera(tmp_path: Path):
 def test_a_tag_without_a_scene_window_is_cut_as_its_sample(tmp_path):
     sample = painted_hand(tmp_path, "hand")
     tagged = dataclasses.replace(sample, tag=sample.image)
-    photo, tag = photo_of(tagged, "scene"), tag_of(tagged)
+    photo, tag = crop_of_sample(tagged, "scene"), tag_of(tagged)
     assert tag.box_px == photo.box_px
     assert (tag.rgb == photo.rgb).all()
     with pytest.raises(HandsError, match="has no tag image"):

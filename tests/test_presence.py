@@ -16,7 +16,7 @@ from latent_hands.data.crops import build_windows
 from latent_hands.data.labels import modality
 from latent_hands.data.sample import Sample
 from latent_hands.paper.bound import Bound
-from latent_hands.predictor import Photo
+from latent_hands.predictor import HandCrop
 from latent_hands.predictor.judging import is_hand, presence_features
 from latent_hands.predictor.reading import read
 from latent_hands.studies.fine_tuning import Tuning, tuned_experiment
@@ -116,7 +116,7 @@ def test_sides_of_squares_without_a_hand_are_not_wrong():
 
 def test_the_rule_weighs_what_the_model_decodes():
     model = tiny_model(PRESENT)
-    (reading,) = read(model, [Photo.open(noise_image(), "left", BOX)], draws=4)
+    (reading,) = read(model, [HandCrop.open(noise_image(), "left", BOX)], draws=4)
     decoded = float(reading.outputs["presence"])
     assert presence_features(reading, BOX, 0.5, PX)["decoded"] == decoded
     nothing = {"bias": 0.0, "score": 0.0, "spread": 0.0, "disagreement": 0.0, "overlap": 0.0}

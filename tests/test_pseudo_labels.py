@@ -17,7 +17,7 @@ from latent_hands.data import open_data
 from latent_hands.data.crops import build_windows
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
-from latent_hands.predictor import Model, Photo, agreement
+from latent_hands.predictor import HandCrop, Model, agreement
 from latent_hands.predictor.agreement import AGREE_MM, Agreed, agreed_hands
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.reading import read, read_rotated
@@ -52,7 +52,7 @@ def label(out: str, *options: str) -> int:
 
 
 def test_the_mean_of_rotated_readings_is_the_reading_with_rotations(model):
-    photo = Photo.open(noise_image(), "right", BOX)
+    photo = HandCrop.open(noise_image(), "right", BOX)
     each = [read_rotated(model, [photo], angle)[0] for angle in (0.0, pi / 2, pi, 1.5 * pi)]
     (together,) = read(model, [photo], rotations=4)
     for name in ("pose", "cpose", "uv"):
@@ -61,7 +61,7 @@ def test_the_mean_of_rotated_readings_is_the_reading_with_rotations(model):
 
 
 def test_readings_that_agree_have_the_score_1_and_joints_that_jump_a_lower_one(model, monkeypatch):
-    photo = Photo.open(noise_image(), "left", BOX)
+    photo = HandCrop.open(noise_image(), "left", BOX)
     (reading,) = read_rotated(model, [photo], 0.0)
     offset = torch.zeros(21, 3)
     monkeypatch.setattr(agreement, "read_rotated", lambda *rest: [reading])
@@ -112,7 +112,7 @@ def test_a_labelled_set_is_read_and_weighted_by_its_scores(folder, capsys):
     assert label("out") == 0
     assert "hands labelled" in capsys.readouterr().out
     samples = open_data("coco", "out", "training")
-    assert [sample.side for sample in samples] == ["right", "left", "left"]
+    assert [sample.handedness for sample in samples] == ["right", "left", "left"]
     lines = [json.loads(line) for line in (folder / "out/labels.jsonl").read_text().splitlines()]
     assert [sample.weight for sample in samples] == [line["hands"][0]["score"] for line in lines[1:]]
     convention = Model.load(RUN).experiment.data.convention

@@ -87,12 +87,12 @@ def test_the_package_is_a_command():
 
 def test_what_a_session_prints_is_one_line(tmp_path: Path):
     samples = [replace(each, factors={"scene": [0.0] * 999}) for each in painted_hands(tmp_path, 2)]
-    hand = tiny_model(ESTIMATION).estimate(lh.Photo.open(noise_image()))
+    hand = tiny_model(ESTIMATION).estimate(lh.HandCrop.open(noise_image()))
     image = np.zeros((64, 64, 3), np.uint8)
     drawn = Sampled(torch.zeros(9, 3, 64, 64), {"seed": 1}, {})
     exported = Exported("coco", "mine", None, {"training": ["0"] * 999}, {}, [])
     for shown in (
-        *(samples[0], lh.check(samples), lh.Photo.open(image), hand, drawn, exported),
+        *(samples[0], lh.check(samples), lh.HandCrop.open(image), hand, drawn, exported),
         *(lh.Synthesis(image, hand), lh.Walk([image] * 9, [hand] * 9), tiny_model(ESTIMATION)),
         *(lh.hand_mesh(hand), lh.experiment("synthesis"), lh.Counterfactuals([], [])),
     ):

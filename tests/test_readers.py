@@ -53,9 +53,9 @@ def labels_of(root):
 def test_the_dominant_hand_is_read_in_millimetres(root):
     samples = open_data("rhd", root, "evaluation")
     labels = labels_of(root)
-    assert [sample.side for sample in samples] == ["left", "right", "right"]
+    assert [sample.handedness for sample in samples] == ["left", "right", "right"]
     for sample, labelled in zip(samples, labels.values(), strict=True):
-        hand = slice(0, 21) if sample.side == "left" else slice(21, 42)
+        hand = slice(0, 21) if sample.handedness == "left" else slice(21, 42)
         np.testing.assert_allclose(sample.xyz_mm, 1000 * labelled["xyz"][hand], rtol=1e-6)
         np.testing.assert_array_equal(sample.uv_px, labelled["uv_vis"][hand, :2])
         assert sample.visible.all()
@@ -172,7 +172,7 @@ def test_images_are_listed_in_order(tmp_path):
     assert [sample.name for sample in open_data("images", tmp_path, "evaluation", limit=1)] == ["a"]
     sample = read_images([tmp_path / "b.png"])[0]
     assert sample.xyz_mm is None
-    assert sample.side is None
+    assert sample.handedness is None
 
 
 def test_images_are_rotated_by_their_exif_orientation(tmp_path):

@@ -51,7 +51,7 @@ def test_both_readers_agree(root):
         for plain, full in zip(
             open_data("rhd", root, split), open_data("rendered", root, split), strict=True
         ):
-            assert plain.side == full.side == full.factors["side"]
+            assert plain.handedness == full.handedness == full.factors["side"]
             for name in ("xyz_mm", "uv_px", "visible", "K"):
                 np.testing.assert_array_equal(getattr(plain, name), getattr(full, name))
             assert read_rgb(full.tag).shape == read_rgb(full.image).shape == (48, 48, 3)
@@ -74,7 +74,7 @@ def test_labels_are_exact(root):
 def test_the_mask_has_the_hands_parts_and_its_depth_is_near_the_joints(root):
     for sample in open_data("rendered", root, "training"):
         mask = read_pixels(sample.mask, "L")
-        first = 2 if sample.side == "left" else 18
+        first = 2 if sample.handedness == "left" else 18
         assert set(np.unique(mask)) <= {0, 1, *range(first, first + 16)}
         red, green, _ = read_rgb(sample.depth).astype(int).transpose(2, 0, 1)
         depth_mm = (red * 256 + green) / 65535 * 5000

@@ -12,7 +12,7 @@ from tiny_models import ESTIMATION, tiny_model
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.hand import geometry
-from latent_hands.predictor import photo_of
+from latent_hands.predictor import crop_of_sample
 
 
 @pytest.mark.parametrize("frame", ["camera", "ray"])
@@ -24,7 +24,7 @@ def test_estimating_a_sample_is_what_evaluation_scores(tmp_path: Path, frame: st
     visible = torch.stack([geometry.to_palm_visible(torch.from_numpy(s.visible)) for s in samples])
     for i, sample in enumerate(samples):
         truth, bone_mm = geometry.normalise(geometry.to_palm(torch.from_numpy(sample.xyz_mm)))
-        found = model.estimate(photo_of(sample))
+        found = model.estimate(crop_of_sample(sample))
         errors[i] = (torch.from_numpy(found.pose).double() - truth).norm(dim=1) * bone_mm
     expected = torch.stack([errors[visible[:, k], k].mean() for k in range(21) if visible[:, k].any()]).mean()
     assert numbers["epe_mm"] == pytest.approx(float(expected), rel=1e-3)
@@ -85,7 +85,8 @@ def test_a_run_that_reads_the_handedness_is_scored_hand_by_hand(tmp_path: Path):
     ]
     together = score_run(model, samples, "evaluation")
     alone = [
-        score_run(model, [s for s in samples if s.side == side], "evaluation") for side in ("left", "right")
+        score_run(model, [s for s in samples if s.handedness == side], "evaluation")
+        for side in ("left", "right")
     ]
     assert together["viewpoint_deg"] == pytest.approx(
         sum(part["viewpoint_deg"] for part in alone) / 2, rel=1e-4

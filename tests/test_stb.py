@@ -17,7 +17,7 @@ from latent_hands.data.readers.stb import SEQUENCES, VIEWS, WRISTS, wrist_mm
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.skeleton import reorder
-from latent_hands.predictor import photo_of, tag_of
+from latent_hands.predictor import crop_of_sample, tag_of
 
 needs_stb = pytest.mark.skipif(not (SHARED / "stb").is_dir(), reason=f"STB is not at {SHARED}")
 
@@ -47,7 +47,7 @@ def root(tmp_path_factory, hands):
 def test_joints_come_in_rhd_order_with_the_palm_first(root, hands):
     left = open_data("stb-left", root, "evaluation")
     assert [s.name for s in left] == ["B1Random_BB_left_0", "B1Random_BB_left_3", "B1Random_BB_left_750"]
-    assert {(s.side, s.root) for s in left} == {("left", "palm")}
+    assert {(s.handedness, s.root) for s in left} == {("left", "palm")}
     np.testing.assert_allclose(left[1].xyz_mm, reorder(hands[3], "stb", "rhd"), rtol=1e-6)
     windows = build_windows(left, margin=1.0, window_px=16)
     palm = windows.xyz_mm[1, 0]  # as labelled, not the middle of wrist and knuckle
@@ -123,8 +123,8 @@ def test_scene_crops_are_centred_on_the_palm_and_the_tag_has_the_same_crop(root)
     np.testing.assert_allclose(windows.crop_side_px, 7.2 * bone_mm * 822.79041 / depth_mm, rtol=1e-5)
     np.testing.assert_allclose(windows.uv_px[:, 0], 7.5, atol=1e-3)
     for sample in samples:
-        assert tag_of(sample).box_px == photo_of(sample, "scene").box_px
-        assert tag_of(sample, "box").box_px == photo_of(sample).box_px != tag_of(sample).box_px
+        assert tag_of(sample).box_px == crop_of_sample(sample, "scene").box_px
+        assert tag_of(sample, "box").box_px == crop_of_sample(sample).box_px != tag_of(sample).box_px
 
 
 def test_wrong_arguments_and_folders_are_errors(root, tmp_path):

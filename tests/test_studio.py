@@ -12,7 +12,7 @@ from tiny_models import ESTIMATION, noise_image, tiny_model
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.conventions import FRAMING
-from latent_hands.predictor import Photo
+from latent_hands.predictor import HandCrop
 from latent_hands.studio import figures, photographs
 from latent_hands.studio.directions import MOST_SHOWN
 from latent_hands.studio.leakage import leakage
@@ -274,7 +274,7 @@ def test_a_png_is_lossless():
 @pytest.mark.parametrize("run", WITH_IMAGES)
 def test_a_hand_of_a_photograph_gives_all_factors_and_its_pose(run, side):
     rgb = noise_image(80)
-    hand = replace(tiny_model(ESTIMATION).estimate(Photo.open(rgb)), convention=FRAMING, handedness=side)
+    hand = replace(tiny_model(ESTIMATION).estimate(HandCrop.open(rgb)), convention=FRAMING, handedness=side)
     photograph = Photograph("a.png", rgb, (hand,))
     posterior, pose = factors_of(instrument(run), photograph, 0)
     assert set(posterior) == set(instrument(run).sizes)

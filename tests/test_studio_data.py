@@ -17,7 +17,7 @@ from latent_hands.studio.session import Session
 
 @pytest.mark.parametrize("part", ["image", "pose", "tag"])
 def test_a_mirror_image_gives_the_factors_of_the_hand_itself(tmp_path: Path, part):
-    left, right = (labelled(tmp_path, side=side) for side in ("left", "right"))
+    left, right = (labelled(tmp_path, handedness=side) for side in ("left", "right"))
     found = [factors_of(instrument(), sample, part)[0] for sample in (left, right)]
     assert set(found[0]) == {"image": {"pose", "content"}, "pose": {"pose"}, "tag": {"content"}}[part]
     for name, q in found[0].items():

@@ -13,7 +13,7 @@ from latent_hands import draw, synthesis
 from latent_hands.cli.sources import Sources, choose_content_reads
 from latent_hands.errors import HandsError
 from latent_hands.pixels import to_images
-from latent_hands.predictor import Model, Photo, photo_of
+from latent_hands.predictor import HandCrop, Model, crop_of_sample
 from latent_hands.predictor.convention import in_convention
 from latent_hands.studies.gallery import (
     error_mm,
@@ -25,7 +25,7 @@ from latent_hands.studies.gallery import (
     walk_row,
 )
 
-A, B = noise_image(64, 64, seed=1), noise_image(64, 64, seed=2)
+A, B = noise_image(PX, PX, seed=1), noise_image(PX, PX, seed=2)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +65,12 @@ def test_a_factor_that_no_encoder_infers_is_refused(model: Model):
 
 
 def test_a_photograph_is_not_taken_for_the_crop_of_a_hand():
-    model, photograph = tiny_model(SYNTHESIS), noise_image(60, 80)
-    with pytest.raises(HandsError, match=r"80x60 pixels.*crops are square.*model\.photo_of"):
-        model.synthesise(A, photograph)
-    assert np.array_equal(model.synthesise(A, Photo.open(A)), model.synthesise(A, A))
+    model = tiny_model(SYNTHESIS)
+    for photograph in (noise_image(60, 80), noise_image(2 * PX, 2 * PX)):
+        height, width = photograph.shape[:2]
+        with pytest.raises(HandsError, match=rf"{width}x{height} pixels is not a crop.*model\.crop_of"):
+            model.synthesise(A, photograph)
+    assert np.array_equal(model.synthesise(A, HandCrop.open(A)), model.synthesise(A, A))
 
 
 def test_an_image_of_its_own_pose_and_content_is_its_reconstruction(model: Model):
@@ -86,7 +88,7 @@ def test_pose_and_content_each_matter(model: Model):
 
 
 def test_transfer_is_every_pose_in_every_scene(model: Model):
-    hand = model.estimate(Photo.open(A))
+    hand = model.estimate(HandCrop.open(A))
     made = model.transfer([A, B, hand], [B, A])
     assert [len(row) for row in made] == [2, 2, 2]
     for i, pose in enumerate([A, B, hand]):
@@ -96,7 +98,7 @@ def test_transfer_is_every_pose_in_every_scene(model: Model):
 
 
 def test_a_right_hand_poses_like_its_mirror_image(model: Model):
-    left = Photo.open(A, "left")
+    left = HandCrop.open(A, "left")
     right = left.mirrored()
     assert right.handedness == "right"
     assert np.array_equal(model.synthesise(left, B), model.synthesise(right, B))
@@ -106,7 +108,7 @@ def test_a_right_hand_poses_like_its_mirror_image(model: Model):
 
 
 def test_a_hand_of_another_convention_is_translated_first(model: Model):
-    hand = model.estimate(Photo.open(A, "left"))
+    hand = model.estimate(HandCrop.open(A, "left"))
     other = "mediapipe"
     assert hand.convention != other
     moved = in_convention(hand, other)
@@ -202,7 +204,7 @@ def test_a_sample_is_cropped_as_the_model_was_trained(tmp_path, model: Model, cr
     for reads in ("rgb", "tag"):
         experiment = replace(model.experiment, data=replace(model.experiment.data, crop=crop))
         photo = Sources(Model(model.vae, experiment, model.device), [sample], reads).content("0")
-        assert isinstance(photo, Photo)
+        assert isinstance(photo, HandCrop)
         assert (photo.side_px == 77.0) == (crop == "scene")
 
 
@@ -236,7 +238,7 @@ def test_images_keep_bytes():
 @pytest.mark.parametrize("graph", [SYNTHESIS, WITHOUT_TAGS, FOUR_FACTORS])
 def test_the_gallery_shows_every_input_and_output(graph: str):
     model = tiny_model(graph)
-    sheet = transfer_grid(model, [A, model.estimate(Photo.open(A))], [A, Photo.open(B, "right"), B])
+    sheet = transfer_grid(model, [A, model.estimate(HandCrop.open(A))], [A, HandCrop.open(B, "right"), B])
     cell, gap = 160, 6
     assert sheet.shape[0] > 3 * (cell + gap)
     assert sheet.shape[1] > 5 * (cell + gap)
@@ -247,7 +249,7 @@ def test_the_gallery_shows_every_input_and_output(graph: str):
 
 def test_an_estimate_is_drawn_and_measured_against_its_labels(model: Model, tmp_path):
     sample = painted_hand(tmp_path, "0", "right")
-    hand = model.estimate(photo_of(sample))
+    hand = model.estimate(crop_of_sample(sample))
     truth = truth_mm(sample)
     assert truth is not None
     assert np.allclose(truth[0], 0)
@@ -255,7 +257,7 @@ def test_an_estimate_is_drawn_and_measured_against_its_labels(model: Model, tmp_
     visible[0] = visible[0] or visible[12]
     expected = np.linalg.norm(hand.xyz_mm - truth, axis=1)[visible].mean()
     assert error_mm(hand, sample) == pytest.approx(expected, rel=1e-4)
-    row = estimate_row(photo_of(sample), hand, truth)
+    row = estimate_row(crop_of_sample(sample), hand, truth)
     assert [image.shape[0] for image in row] == [320, 320, 192, 192]
     assert estimate_sheet([row, row], ["12 mm", "7 mm"]).shape[0] > 2 * 160
     for colour in (draw.TRUTH, draw.PREDICTION):

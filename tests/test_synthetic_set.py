@@ -45,7 +45,7 @@ def test_the_reader_of_rendered_sets_reads_it(root: Path):
         samples = open_data("rendered", root, split)
         assert [sample.name for sample in samples] == [f"{i:05d}" for i in range(count)]
         for sample in samples:
-            assert sample.side == "left"
+            assert sample.handedness == "left"
             assert read_rgb(sample.image).shape == read_rgb(sample.tag).shape == (PX, PX, 3)
             assert sample.convention == tiny_model(SYNTHESIS).experiment.data.convention
             assert sample.factors["synthesised"] is True
@@ -140,7 +140,9 @@ def test_poses_are_those_of_the_labels_and_contents_those_of_the_tags(tmp_path: 
     model, samples = tiny_model(SYNTHESIS), hands(tmp_path)
     make_set(tmp_path / "set", model, replace(SMALL, poses=None), samples, ABOUT, progress=False)
     known = [geometry.normalise(palm_xyz_mm(s))[0] for s in samples]
-    known = [geometry.mirror(p) if s.side == "right" else p for p, s in zip(known, samples, strict=True)]
+    known = [
+        geometry.mirror(p) if s.handedness == "right" else p for p, s in zip(known, samples, strict=True)
+    ]
     for sample in open_data("rendered", tmp_path / "set", "training"):
         pose = geometry.normalise(palm_xyz_mm(sample))[0]
         assert min(float((pose - each).abs().max()) for each in known) < 1e-3

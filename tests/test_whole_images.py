@@ -46,8 +46,8 @@ def test_every_hand_in_the_image_is_a_sample_with_its_own_joints(rhd_root):
     assert [hand.name for hand in hands] == ["00000-left", "00000-right", "00001-left", "00002-right"]
     labels = pickle.loads((rhd_root / "evaluation/anno_evaluation.pickle").read_bytes())
     for hand in hands:
-        rows = slice(0, 21) if hand.side == "left" else slice(21, 42)
-        assert hand.name.endswith(hand.side)
+        rows = slice(0, 21) if hand.handedness == "left" else slice(21, 42)
+        assert hand.name.endswith(hand.handedness)
         np.testing.assert_allclose(hand.xyz_mm, 1000 * labels[int(hand.image.stem)]["xyz"][rows], rtol=1e-6)
 
 
@@ -67,7 +67,7 @@ def test_hands_of_one_image_stay_in_one_image(rhd_root, tmp_path, layout, reader
     source = open_data("rhd-hands", rhd_root, "evaluation", limit=3)
     export_data("rhd-hands", rhd_root, tmp_path / "out", layout, ["evaluation"], limit=3)
     copies = open_data(reader, tmp_path / "out", "evaluation")
-    assert [copy.side for copy in copies] == [hand.side for hand in source]
+    assert [copy.handedness for copy in copies] == [hand.handedness for hand in source]
     assert [len(hands) for hands in hands_by_image(copies).values()] == [2, 1]
     for hand, copy in zip(source, copies, strict=True):
         np.testing.assert_allclose(copy.xyz_mm, hand.xyz_mm, atol=1e-3)
@@ -85,5 +85,5 @@ def test_the_dominant_hand_of_rhd_is_one_of_all_its_hands():
     dominant = open_data("rhd", SHARED / "rhd", "evaluation", limit=20)
     hands = hands_by_image(open_data("rhd-hands", SHARED / "rhd", "evaluation"))
     for sample in dominant:
-        found = [hand for hand in hands[sample.image] if hand.side == sample.side]
+        found = [hand for hand in hands[sample.image] if hand.handedness == sample.handedness]
         np.testing.assert_array_equal(found[0].xyz_mm, sample.xyz_mm)

@@ -41,7 +41,7 @@ def test_visible_joints_lie_in_the_mask_of_their_own_hand(hands):
             continue
         mask = read_pixels(hand.mask, "L")
         column, row = np.round(hand.uv_px[hand.visible]).astype(int).T
-        first = 2 if hand.side == "left" else 18
+        first = 2 if hand.handedness == "left" else 18
         found += list((mask[row, column] >= first) & (mask[row, column] < first + 16))
     assert len(found) > 20
     assert np.mean(found) > 0.85
@@ -89,7 +89,7 @@ def test_every_hand_of_the_mask_is_labelled_and_no_other(root, hands):
             for side, first in (("left", 2), ("right", 18))
             if ((mask >= first) & (mask < first + 16)).any()
         }
-        assert shown == {hand.side for hand in of_image}
+        assert shown == {hand.handedness for hand in of_image}
 
 
 def test_readers_of_rhd_read_the_same_hands(root, hands):

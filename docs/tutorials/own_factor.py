@@ -128,7 +128,7 @@ model = lh.train(experiment, out / "run", samples=samples)
 # image with the skin of the second. `walk` moves along one factor and does not change the others.
 
 # %%
-latent = model.latent(samples[0].image, ["skin"])
+latent = model.latent(samples[0], ["skin"])
 print(model.decode(latent)["skin"])  # melanin and blood, estimated from the image
 
 swapped = model.swap(samples[0], samples[-1], ["skin"])

@@ -37,7 +37,7 @@ samples = lh.open_data("rendered", folder)
 sample = samples[0]
 assert sample.xyz_mm is not None
 assert sample.K is not None
-print(sample.side, "hand; wrist at", sample.xyz_mm[0].round(1), "mm")
+print(sample.handedness, "hand; wrist at", sample.xyz_mm[0].round(1), "mm")
 
 projected = sample.xyz_mm @ sample.K.T  # (u, v, 1) = K xyz / z
 uv_px = projected[:, :2] / projected[:, 2:]
@@ -47,7 +47,7 @@ for axis, each in zip(axes, samples, strict=True):
     assert each.uv_px is not None
     axis.imshow(Image.open(each.image))
     axis.scatter(*each.uv_px.T, s=6, color="cyan")
-    axis.set_title(f"{each.name}, {each.side}", fontsize=8)
+    axis.set_title(f"{each.name}, {each.handedness}", fontsize=8)
     axis.axis("off")
 figure.savefig(out / "labels.png", dpi=80)
 plt.close(figure)

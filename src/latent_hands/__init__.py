@@ -2,7 +2,7 @@
 
 Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
 
-    estimate       load, models, live, Model, Hand, OrderedJoints, Photo, Live, Tracker, JOINTS, reorder
+    estimate       load, models, live, Model, Hand, OrderedJoints, HandCrop, Live, Tracker, JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands, BoxLabel
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
     synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
@@ -68,8 +68,9 @@ True
 Synthesise
 ----------
 Another model generates images of left hands: the pose from one source, the content (scene) from another. A
-source is an image, a sample, a hand, or an array of joints (21, 3). An image is read as the crop of a left
-hand: for a photograph give `synthesis.photo_of(image, hand)`, with a hand that `estimation` found in it.
+source is an image, a sample, a hand, or an array of joints (21, 3). For a photograph give
+`synthesis.crop_of(image, hand)`, with a hand that `estimation` found in it. An image by itself must be the
+crop of a left hand, in the size that the model reads.
 
 >>> synthesis = lh.load("synthesis")
 >>> image = synthesis.synthesise(pose=hand, content=samples[4])
@@ -90,7 +91,7 @@ Your own data
 A data set is a list of `Sample`: an image and its labels, any of which may be missing. `open_data` reads the
 data sets that `data_sets()` names. `check` examines labels before anything is trained or scored on them.
 
->>> mine = [lh.Sample(s.name, s.image, s.side, s.xyz_mm, K=s.K).projected() for s in samples]
+>>> mine = [lh.Sample(s.name, s.image, s.handedness, s.xyz_mm, K=s.K).projected() for s in samples]
 >>> report = lh.check(mine)
 >>> exported = lh.export_data("rendered", "hands", "hands_coco", layout="coco")
 
@@ -163,7 +164,7 @@ if TYPE_CHECKING:
     from latent_hands.hand.skeleton import JOINTS, reorder
     from latent_hands.portable import export_model
     from latent_hands.predictions import ImageHands, draw_hands, read_hands, write_hands
-    from latent_hands.predictor import Hand, Model, OrderedJoints, Photo, Synthesis, Walk
+    from latent_hands.predictor import Hand, HandCrop, Model, OrderedJoints, Synthesis, Walk
     from latent_hands.predictor.following import Tracker
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
@@ -183,6 +184,7 @@ __all__ = [
     "Experiment",
     "Exported",
     "Hand",
+    "HandCrop",
     "HandMesh",
     "HandsError",
     "ImageHands",
@@ -190,7 +192,6 @@ __all__ = [
     "Live",
     "Model",
     "OrderedJoints",
-    "Photo",
     "Report",
     "Sample",
     "Sampled",
@@ -256,7 +257,8 @@ _HOMES = {
     **{name: f"predictions.{name}" for name in ("ImageHands", "draw_hands", "read_hands", "write_hands")},
     **{name: f"animation.{name}" for name in ("HandMesh", "hand_mesh", "joint_angles", "with_angles")},
     **{
-        name: f"predictor.{name}" for name in ("Hand", "Model", "OrderedJoints", "Photo", "Synthesis", "Walk")
+        name: f"predictor.{name}"
+        for name in ("Hand", "Model", "OrderedJoints", "HandCrop", "Synthesis", "Walk")
     },
 }
 """The modules of the names that are not in `api`."""

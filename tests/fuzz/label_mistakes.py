@@ -51,7 +51,7 @@ def reordered(sample: Sample, share: float) -> Sample:
 
 
 def other_side(sample: Sample) -> Sample:
-    return replace(sample, side="left" if sample.side == "right" else "right")
+    return replace(sample, handedness="left" if sample.handedness == "right" else "right")
 
 
 LEGAL: dict[str, Mistake] = {
@@ -91,7 +91,9 @@ MISTAKES: dict[str, Mistake] = {
     "sides of 38 % of the hands swapped": lambda sample, share: (
         other_side(sample) if int(sample.name) % 8 < 3 else sample
     ),
-    "one side for all hands": lambda sample, share: replace(sample, side="right" if share > 0.5 else "left"),
+    "one side for all hands": lambda sample, share: replace(
+        sample, handedness="right" if share > 0.5 else "left"
+    ),
 }
 
 SILENT = {

@@ -157,7 +157,7 @@ def coco_set(root: Path) -> Path:
             np.column_stack([reorder(hand.uv_px, "rhd", "mediapipe"), np.full(21, 2)]).ravel().tolist()
         )
         images.append({"id": i, "file_name": f"{i}.png", "width": 240, "height": 200})
-        own = {"side": hand.side, "K": hand.K.tolist()}
+        own = {"side": hand.handedness, "K": hand.K.tolist()}
         own["xyz_mm"] = reorder(hand.xyz_mm, "rhd", "mediapipe").tolist()
         annotations.append({"id": i, "image_id": i, "category_id": 1, "keypoints": keypoints} | own)
     categories = [{"id": 1, "name": "hand", "keypoints": list(KEYPOINTS)}]

@@ -112,4 +112,4 @@ def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
 
 def is_labelled(sample: Sample) -> bool:
     """Return whether the labels give the side and the crop of a hand."""
-    return sample.side is not None and (sample.uv_px is not None or sample.scene_box is not None)
+    return sample.handedness is not None and (sample.uv_px is not None or sample.scene_box is not None)

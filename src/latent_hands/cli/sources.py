@@ -15,7 +15,7 @@ from latent_hands.files import check_folder
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.handedness import check_handedness
 from latent_hands.predictions import name_files, read_json
-from latent_hands.predictor import ContentReads, Hand, Model, Photo, photo_of, tag_of
+from latent_hands.predictor import ContentReads, Hand, HandCrop, Model, crop_of_sample, tag_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Sources:
     cropped: bool = False
     _found: dict[str, Hand] = field(default_factory=dict, init=False)
 
-    def pose(self, text: str) -> Photo | Hand:
+    def pose(self, text: str) -> HandCrop | Hand:
         """Return the source of a pose: a sample, the hand in an image file, or the JSON of a hand.
 
         The hand of a file is estimated by the model `estimation`.
@@ -104,20 +104,20 @@ class Sources:
             return self.image(text)
         return self._hand(text)
 
-    def image(self, text: str) -> Photo | Hand:
+    def image(self, text: str) -> HandCrop | Hand:
         """Return the source of all factors: a sample, the crop of the hand in an image file, or a JSON file.
 
         Raises HandsError as `pose` does.
         """
         if sample := find_sample(text, self.samples):
-            return photo_of(sample, self.model.experiment.data.crop)
+            return crop_of_sample(sample, self.model.experiment.data.crop)
         if text.endswith(".json"):
             return _only_hand(text)
         if self.cropped:
-            return Photo.open(text, self.handedness or "left")
-        return self.model.photo_of(text, self._hand(text))
+            return HandCrop.open(text, self.handedness or "left")
+        return self.model.crop_of(text, self._hand(text))
 
-    def content(self, text: str) -> Photo | Hand:
+    def content(self, text: str) -> HandCrop | Hand:
         """Return the source of a content, as `image` does; of a sample the tag if the run reads tags."""
         sample = find_sample(text, self.samples)
         if sample and sample.tag is not None and self.content_reads == "tag":

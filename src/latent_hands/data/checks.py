@@ -73,8 +73,8 @@ def check_samples(samples: Sequence[Sample]) -> None:
     _check_order(xyz_mm)
     if len(placed := xyz_mm[[sample.K is not None for sample in known]]):
         check_in_front(placed)
-    sided = np.array([sample.side is not None for sample in known])
-    _check_sides(xyz_mm[sided], np.array([sample.side == "left" for sample in known])[sided])
+    sided = np.array([sample.handedness is not None for sample in known])
+    _check_sides(xyz_mm[sided], np.array([sample.handedness == "left" for sample in known])[sided])
 
 
 def _check_sides(xyz_mm: Float[np.ndarray, "n 21 3"], left: Bool[np.ndarray, " n"]) -> None:

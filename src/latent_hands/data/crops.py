@@ -163,12 +163,14 @@ def _weights(samples: Sequence[Sample]) -> Tensor | None:
 
 def _right(samples: Sequence[Sample]) -> Tensor | None:
     """Return which hands are right hands, None if no handedness is known."""
-    sides = [sample.side for sample in samples]
+    sides = [sample.handedness for sample in samples]
     if not any(sides):
         return None
     for sample in samples:
-        if sample.side not in ("left", "right"):
-            raise HandsError(f'{sample.where} has the side {sample.side!r}; it must be "left" or "right"')
+        if sample.handedness not in ("left", "right"):
+            raise HandsError(
+                f'{sample.where} has the handedness {sample.handedness!r}; it must be "left" or "right"'
+            )
     return torch.tensor([side == "right" for side in sides])
 
 

@@ -129,7 +129,7 @@ def source_digest(samples: Sequence[Sample], images: Sequence[str] = ()) -> str:
     """
     digest = hashlib.sha256()
     for s in samples:
-        digest.update(repr((s.name, s.side, s.scene_box, s.image.stat().st_size)).encode())
+        digest.update(repr((s.name, s.handedness, s.scene_box, s.image.stat().st_size)).encode())
         further = [file for key in images if (file := file_of(s, key)) is not None]
         digest.update(b"".join(b"%d " % file.stat().st_size for file in further))
         for label in (s.xyz_mm, s.uv_px, s.visible, s.K, s.wrist_px, s.labelled):

@@ -28,7 +28,7 @@ class Sample:
     Attributes:
         name: Name of the sample, unique in its split.
         image: File of the RGB image.
-        side: "left" or "right" hand. Training and scoring need it.
+        handedness: "left" or "right". Training and scoring need it.
         xyz_mm: The joints in millimetres, in the camera frame, shape (21, 3).
         uv_px: The joints in the image, (column, row) in pixels, shape (21, 2).
         visible: Whether each joint is visible in the image, shape (21,).
@@ -54,8 +54,8 @@ class Sample:
             name them. Images of another size are refused.
         labelled: Whether each joint of `uv_px` is labelled, shape (21,); None if all are. Joints without
             label have any place in `uv_px`. They count neither in training nor in scores.
-        present: Whether there is a hand. Where there is none, `scene_box` is a square that shows none, `side`
-            is any, and other labels are None. Such squares teach the modality `presence`.
+        present: Whether there is a hand. Where there is none, `scene_box` is a square that shows none,
+            `handedness` is any, and other labels are None. Such squares teach the modality `presence`.
 
     Raises:
         HandsError: if the image is not a file name, if a label is not an array of numbers of its shape, if
@@ -64,7 +64,7 @@ class Sample:
 
     name: str
     image: Path
-    side: str | None = None
+    handedness: str | None = None
     xyz_mm: Float32[np.ndarray, "21 3"] | None = None
     uv_px: Float32[np.ndarray, "21 2"] | None = None
     visible: Bool[np.ndarray, "21"] | None = None
@@ -102,7 +102,7 @@ class Sample:
     def __repr__(self) -> str:
         """Return one line: name, file, side, and the names of the known labels."""
         labels = ", ".join(each for each in _ARRAYS if getattr(self, each) is not None) or "none"
-        return f"Sample({self.name!r}, {str(self.image)!r}, {self.side}, labels: {labels})"
+        return f"Sample({self.name!r}, {str(self.image)!r}, {self.handedness}, labels: {labels})"
 
     @property
     def where(self) -> str:
@@ -158,12 +158,12 @@ def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[S
     if handedness is None:
         return list(samples)
     side = check_handedness(handedness)
-    if bare := sum(sample.side is None for sample in samples):
+    if bare := sum(sample.handedness is None for sample in samples):
         logging.getLogger(__name__).warning(
             "%s of %s hands have no labelled side and count as %s hands",
             *(f"{bare:,}", f"{len(samples):,}", side),
         )
-    return [sample if sample.side else replace(sample, side=side) for sample in samples]
+    return [sample if sample.handedness else replace(sample, handedness=side) for sample in samples]
 
 
 def with_wrist(sample: Sample) -> Sample:

@@ -20,9 +20,9 @@ def translated_sample(sample: Sample, convention: str) -> Sample:
     if sample.convention == convention:
         return sample
     hand = with_wrist(sample).projected()
-    if hand.convention is None or hand.xyz_mm is None or hand.K is None or hand.side is None:
+    if hand.convention is None or hand.xyz_mm is None or hand.K is None or hand.handedness is None:
         raise HandsError(f"{sample.where} needs convention, xyz_mm, side and K to be in {convention}")
-    right = torch.tensor([hand.side == "right"])
+    right = torch.tensor([hand.handedness == "right"])
     xyz_mm = torch.from_numpy(hand.xyz_mm)[None].double()
     moved = translate_labels(xyz_mm, hand.convention, convention, right)[0].numpy().astype(np.float32)
     shift_px = project(moved, hand.K) - project(hand.xyz_mm, hand.K)

@@ -115,7 +115,7 @@ def _hand_of(sample: Sample) -> LabelledHand:
     if sample.uv_px is None:
         raise HandsError(f"{sample.where} has no joints in the image (uv_px), so it has no box")
     hidden = int(sample.visible_or_all.sum()) < LEAST_VISIBLE
-    return LabelledHand(box_of_joints(sample.uv_px), sample.side, sample.uv_px, hidden)
+    return LabelledHand(box_of_joints(sample.uv_px), sample.handedness, sample.uv_px, hidden)
 
 
 def _has_unlabelled_hand(sample: Sample) -> bool:

@@ -143,8 +143,8 @@ def _count(inspected: Sequence[Inspected]) -> dict[str, Any]:
     return {
         "samples": len(samples),
         "labelled": sum(sample.xyz_mm is not None for sample in samples),
-        "left": sum(sample.side == "left" for sample in samples),
-        "right": sum(sample.side == "right" for sample in samples),
+        "left": sum(sample.handedness == "left" for sample in samples),
+        "right": sum(sample.handedness == "right" for sample in samples),
         "visible_joints": int(sum(each.sum() for each in visible)),
         "joints": 21 * len(visible),
         "sizes_px": dict(sizes.most_common()),

@@ -67,12 +67,12 @@ def labels_of(samples: Sequence[tuple[str, Sample, tuple[int, int]]]) -> Labels 
     if not hands:
         return None
     names, chosen, sizes = zip(*hands, strict=True)
-    sides = {sample.side for sample in chosen}
+    sides = [sample.handedness for sample in chosen]
     return Labels(
         names=names,
         root=chosen[0].root,
         xyz_mm=_stack([sample.xyz_mm for sample in chosen]),
-        left=np.array([sample.side == "left" for sample in chosen]) if sides <= {"left", "right"} else None,
+        left=np.array([side == "left" for side in sides]) if {*sides} <= {"left", "right"} else None,
         uv_px=_stack_if_all([sample.uv_px for sample in chosen]),
         visible=np.stack([sample.visible_or_all for sample in chosen]),
         K=_stack_if_all([sample.K for sample in chosen]),

@@ -19,7 +19,7 @@ from latent_hands.evaluation.cutting import cut_through
 from latent_hands.hand import geometry
 from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
 from latent_hands.hand.translation import translate
-from latent_hands.predictor import Model, Photo
+from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.candidates import choose
 from latent_hands.predictor.checks import Rgb
@@ -89,11 +89,12 @@ def observe(
         matched = [_match(hand, detections) for hand in hands]
         others = _others(labelled, detections) if complete else []
         boxes = [m.box_px if m else _box(hand) for m, hand in zip(matched, hands, strict=True)]
-        photos = [Photo(rgb, s, crop_of_box(b), camera.K) for b in boxes for s in HANDEDNESS]
-        photos += [
-            Photo(rgb, "right" if d.right > 0.5 else "left", crop_of_box(d.box_px), camera.K) for d in others
+        crops = [HandCrop(rgb, s, crop_of_box(b), camera.K) for b in boxes for s in HANDEDNESS]
+        crops += [
+            HandCrop(rgb, "right" if d.right > 0.5 else "left", crop_of_box(d.box_px), camera.K)
+            for d in others
         ]
-        readings = read_twice(model, photos, draws=DRAWS)
+        readings = read_twice(model, crops, draws=DRAWS)
         for i, (hand, detection) in enumerate(zip(hands, matched, strict=True)):
             _add_hand(seen, model, hand, detection, readings[2 * i], readings[2 * i + 1])
         if hands and use_detector:
@@ -102,7 +103,7 @@ def observe(
         false = [
             presence_features(reading, each.box_px, each.score, model.crop_px)
             for reading, each in zip(readings[2 * len(hands) :], others, strict=True)
-            if reading.photo.side_px >= LEAST_PX
+            if reading.crop.side_px >= LEAST_PX
         ]
         seen.presence.extend((each, 0.0) for each in false)
         if complete and not labelled:
@@ -116,11 +117,11 @@ def _add_hand(
     seen: Observations, model: Model, hand: Sample, detection: Detection | None, left: Reading, right: Reading
 ) -> None:
     """Add one labelled hand, whose crop was read as both sides."""
-    is_right = hand.side == "right"
+    is_right = hand.handedness == "right"
     reading = right if is_right else left
     features = side_features(left, right, detection.right if detection else 0.5)
     seen.handedness.append(({k: v if is_right else -v for k, v in features.items()}, 1.0))
-    if detection is not None and reading.photo.side_px >= LEAST_PX:
+    if detection is not None and reading.crop.side_px >= LEAST_PX:
         seen.presence.append(
             (presence_features(reading, detection.box_px, detection.score, model.crop_px), 1.0)
         )
@@ -139,8 +140,8 @@ def _add_cut(seen: Observations, model: Model, rgb: Rgb, hands: Sequence[Sample]
     camera = camera_of_image(rgb, rgb.shape[:2]) if K is None else ImageCamera(K, "given")
     detections = model.detector.detect(rgb)
     pairs = [(hand, found) for hand in hands if (found := _match(hand, detections)) is not None]
-    photos = [Photo(rgb, s, crop_of_box(found.box_px), camera.K) for _, found in pairs for s in HANDEDNESS]
-    readings = iter(read_twice(model, photos, draws=DRAWS))
+    crops = [HandCrop(rgb, s, crop_of_box(found.box_px), camera.K) for _, found in pairs for s in HANDEDNESS]
+    readings = iter(read_twice(model, crops, draws=DRAWS))
     for hand, found in pairs:
         of_side: dict[Handedness, Reading] = {side: next(readings) for side in HANDEDNESS}
         _add_confidence(seen, model, hand, found, of_side, CUT_FOUND, CUT_GIVEN)
@@ -159,7 +160,7 @@ def _add_confidence(
     if detection is not None:
         chosen = choose(readings, detection.right, model.experiment.handedness)
         _add_reading(seen, model, hand, chosen, detection.score, found)
-    _add_reading(seen, model, hand, readings["right" if hand.side == "right" else "left"], None, given)
+    _add_reading(seen, model, hand, readings["right" if hand.handedness == "right" else "left"], None, given)
 
 
 def _add_reading(
@@ -180,7 +181,7 @@ def _share_right(model: Model, hand: Sample, reading: Reading) -> tuple[float, f
     pose, bone_mm = geometry.normalise(xyz_mm)
     predicted, own = reading.outputs["pose"], model.experiment.data.convention
     if hand.convention not in (None, own):
-        is_right = torch.tensor([hand.side == "right"])
+        is_right = torch.tensor([hand.handedness == "right"])
         predicted = translate(predicted[None], own, hand.convention, is_right)[0]
     error_mm = (predicted - pose)[1:].norm(dim=-1) * bone_mm
     counted = torch.ones(20, dtype=torch.bool) if visible is None else visible[1:]

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.configuration.rules import Confidence, Presence, SideRule
-from latent_hands.data.cutting import cut_pixels
 from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise
@@ -23,7 +22,7 @@ from latent_hands.predictor.candidates import (
     given_candidates,
     read_candidates,
 )
-from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, opened, pixels_of
+from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, check_crop, opened, pixels_of
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.in_memory import joints_of
 from latent_hands.predictor.judging import HandRules
@@ -121,7 +120,8 @@ class LiteModel:
         """Return the posterior means of the factors of the pose or of the content, inferred from one source.
 
         Args:
-            source: a hand, joints (21, 3), or an image, which is read whole, as an image of a left hand.
+            source: a hand, joints (21, 3), or an image: the crop of a left hand, in the size that
+                the model reads.
             role: "pose" or "content".
             reads: the modality of an image: "rgb", "tag" or another one that the model reads.
 
@@ -188,7 +188,5 @@ class LiteModel:
             cpose, viewpoint = canonicalise(pose)
             return {"pose": pose[None], "cpose": cpose[None], "viewpoint": viewpoint[None]}
         rgb = pixels_of(source)
-        height, width = rgb.shape[:2]
-        centre, side = ((width - 1) / 2, (height - 1) / 2), float(max(height, width))
-        square = cut_pixels(rgb, centre, side, self.rules.crop_px)
-        return {reads: from_bytes(square[None])}
+        check_crop(rgb, self.rules.crop_px)
+        return {reads: from_bytes(rgb[None])}

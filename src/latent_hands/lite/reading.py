@@ -48,7 +48,7 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
     networks: Networks
     draws: bool = True
 
-    photo = LiteCrop
+    crop = LiteCrop
 
     @property
     def _about(self) -> Mapping[str, Any]:
@@ -62,16 +62,16 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
         """Return whether the model decodes a modality."""
         return name in self._decoders
 
-    def glance(self, photos: Sequence[LiteCrop]) -> LiteGlance:
+    def glance(self, crops: Sequence[LiteCrop]) -> LiteGlance:
         """Read every crop for the first time. It decodes only what decides how the hand is read again."""
-        posterior = self._infer(photos)
+        posterior = self._infer(crops)
         means = {factor: mean for factor, (mean, _) in posterior.items()}
         decoded = {
-            name: self.networks.decode(self._decoders[name], means, _is_right(photos))
+            name: self.networks.decode(self._decoders[name], means, _is_right(crops))
             for name in ("uv", "side")
             if name in self._decoders
         }
-        return LiteGlance(self._readings(photos, decoded), posterior)
+        return LiteGlance(self._readings(crops, decoded), posterior)
 
     def read_again(self, first: LiteGlance, wanted: Sequence[tuple[int, Handedness]]) -> list[LiteReading]:
         """Read crops again around the joints that were found.
@@ -79,34 +79,34 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
         A crop that is read as the same side is not read again where it was right.
         """
         seen = [first.readings[i] for i, _ in wanted]
-        photos = [
+        crops = [
             LiteCrop(p.rgb, side, each.next_crop if each.is_off else p.box_px, p.K, p.bone_mm)
             for each, (_, side) in zip(seen, wanted, strict=True)
-            for p in [each.photo]
+            for p in [each.crop]
         ]
         fresh = [
-            k for k, each in enumerate(seen) if each.is_off or photos[k].handedness != each.photo.handedness
+            k for k, each in enumerate(seen) if each.is_off or crops[k].handedness != each.crop.handedness
         ]
         rows = [i for i, _ in wanted]
         posterior = {f: (mean[rows], log_var[rows]) for f, (mean, log_var) in first.posterior.items()}
         if fresh:
-            for factor, moments in self._infer([photos[k] for k in fresh]).items():
+            for factor, moments in self._infer([crops[k] for k in fresh]).items():
                 for part, new in zip(posterior[factor], moments, strict=True):
                     part[fresh] = new
-        return self._decoded(photos, posterior)
+        return self._decoded(crops, posterior)
 
-    def read_twice(self, photos: Sequence[LiteCrop]) -> list[LiteReading]:
+    def read_twice(self, crops: Sequence[LiteCrop]) -> list[LiteReading]:
         """Read every crop, and again around the joints if the model measures them in the image."""
-        if not photos:
+        if not crops:
             return []
         if not self.measures("uv"):
-            return self._decoded(photos, self._infer(photos))
-        return self.read_again(self.glance(photos), [(i, p.handedness) for i, p in enumerate(photos)])
+            return self._decoded(crops, self._infer(crops))
+        return self.read_again(self.glance(crops), [(i, p.handedness) for i, p in enumerate(crops)])
 
-    def _infer(self, photos: Sequence[LiteCrop]) -> Posterior:
+    def _infer(self, crops: Sequence[LiteCrop]) -> Posterior:
         """Return q(z | crop) of the factors that describe a hand. Alike encoders are averaged."""
         chosen: Mapping[str, Sequence[str]] = self._about["hands"]["encoders"]
-        images, right = from_bytes(self._windows(photos)), _is_right(photos)
+        images, right = from_bytes(self._windows(crops)), _is_right(crops)
         names = dict.fromkeys(name for names in chosen.values() for name in names)
         inferred = {name: self.networks.encode(name, images, right) for name in names}
         return {
@@ -114,18 +114,18 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
             for factor, names in chosen.items()
         }
 
-    def _decoded(self, photos: Sequence[LiteCrop], posterior: Posterior) -> list[LiteReading]:
+    def _decoded(self, crops: Sequence[LiteCrop], posterior: Posterior) -> list[LiteReading]:
         """Return the readings of crops that have this posterior, in the camera frame if there is one."""
-        right = _is_right(photos)
+        right = _is_right(crops)
         means = {factor: mean for factor, (mean, _) in posterior.items()}
         outputs = {name: self.networks.decode(arrow, means, right) for name, arrow in self._decoders.items()}
         with_viewpoints(outputs, right if self._about["right_hands"] == "condition" else None)
         if self.draws:
             outputs |= self._spreads(posterior, right)
         if self._about["frame"] == "ray":
-            turns = np.stack([self._to_camera(photo) for photo in photos])
+            turns = np.stack([self._to_camera(crop) for crop in crops])
             outputs |= {name: outputs[name] @ turns for name in ("pose", "viewpoint")}
-        return self._readings(photos, outputs)
+        return self._readings(crops, outputs)
 
     def _spreads(self, posterior: Posterior, right: Bool[np.ndarray, " n"]) -> dict[str, np.ndarray]:
         """Return spread, uv_spread and nats; the noise is that of the torch model."""
@@ -146,31 +146,31 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
         found["nats"] = sum(0.5 * (m**2 + np.exp(v) - 1 - v).sum(axis=1) for m, v in pose)
         return found
 
-    def _readings(self, photos: Sequence[LiteCrop], outputs: Mapping[str, np.ndarray]) -> list[LiteReading]:
+    def _readings(self, crops: Sequence[LiteCrop], outputs: Mapping[str, np.ndarray]) -> list[LiteReading]:
         """Return the predictions for the windows as predictions for the hands, which may be mirrored."""
-        each = [{name: value[i] for name, value in outputs.items()} for i in range(len(photos))]
+        each = [{name: value[i] for name, value in outputs.items()} for i in range(len(crops))]
         return [
-            LiteReading(photo, mirrored(found) if self._flips(photo) else found)
-            for photo, found in zip(photos, each, strict=True)
+            LiteReading(crop, mirrored(found) if self._flips(crop) else found)
+            for crop, found in zip(crops, each, strict=True)
         ]
 
-    def _windows(self, photos: Sequence[LiteCrop]) -> np.ndarray:
+    def _windows(self, crops: Sequence[LiteCrop]) -> np.ndarray:
         """Return the crops as uint8 (n, side, side, 3), mirrored where the model expects that."""
         size = self._about["side_px"]
-        cut = [cut_pixels(photo.rgb, photo.centre_px, photo.side_px, size) for photo in photos]
+        cut = [cut_pixels(crop.rgb, crop.centre_px, crop.side_px, size) for crop in crops]
         return np.stack(
-            [each[:, ::-1] if self._flips(photo) else each for photo, each in zip(photos, cut, strict=True)]
+            [each[:, ::-1] if self._flips(crop) else each for crop, each in zip(crops, cut, strict=True)]
         )
 
-    def _flips(self, photo: Crop) -> bool:
-        return photo.handedness == "right" and self._about["right_hands"] == "mirror"
+    def _flips(self, crop: Crop) -> bool:
+        return crop.handedness == "right" and self._about["right_hands"] == "mirror"
 
-    def _to_camera(self, photo: LiteCrop) -> Float32[np.ndarray, "3 3"]:
+    def _to_camera(self, crop: LiteCrop) -> Float32[np.ndarray, "3 3"]:
         """Return the rotation from the ray frame to the camera frame of a window, which may be mirrored."""
-        if photo.K is None:
+        if crop.K is None:
             return np.eye(3, dtype=np.float32)
-        to_ray = ray_rotation(photo.K, photo.centre_px)
-        return (Mx @ to_ray @ Mx if self._flips(photo) else to_ray).T
+        to_ray = ray_rotation(crop.K, crop.centre_px)
+        return (Mx @ to_ray @ Mx if self._flips(crop) else to_ray).T
 
 
 def with_viewpoints(outputs: dict[str, np.ndarray], right: Bool[np.ndarray, " n"] | None) -> None:
@@ -197,5 +197,5 @@ def mirrored(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return changed
 
 
-def _is_right(photos: Sequence[Crop]) -> Bool[np.ndarray, " n"]:
-    return np.array([photo.handedness == "right" for photo in photos])
+def _is_right(crops: Sequence[Crop]) -> Bool[np.ndarray, " n"]:
+    return np.array([crop.handedness == "right" for crop in crops])

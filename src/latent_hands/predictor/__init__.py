@@ -7,22 +7,22 @@ from latent_hands.lazy import lazily
 if TYPE_CHECKING:
     from latent_hands.predictor.decoded import Synthesis, Walk
     from latent_hands.predictor.hand import Hand, OrderedJoints
+    from latent_hands.predictor.hand_crop import HandCrop, crop_of_sample, tag_of
     from latent_hands.predictor.model import Model, as_model
-    from latent_hands.predictor.photo import Photo, photo_of, tag_of
-    from latent_hands.predictor.sources import ContentReads, Source, as_photo
+    from latent_hands.predictor.sources import ContentReads, Source, as_crop
 
 __all__ = [
     "ContentReads",
     "Hand",
+    "HandCrop",
     "Model",
     "OrderedJoints",
-    "Photo",
     "Source",
     "Synthesis",
     "Walk",
+    "as_crop",
     "as_model",
-    "as_photo",
-    "photo_of",
+    "crop_of_sample",
     "tag_of",
 ]
 
@@ -33,13 +33,13 @@ __getattr__ = lazily(
         "Hand": "hand",
         "Model": "model",
         "OrderedJoints": "hand",
-        "Photo": "photo",
+        "HandCrop": "hand_crop",
         "Source": "sources",
         "Synthesis": "decoded",
         "Walk": "decoded",
         "as_model": "model",
-        "as_photo": "sources",
-        "photo_of": "photo",
-        "tag_of": "photo",
+        "as_crop": "sources",
+        "crop_of_sample": "hand_crop",
+        "tag_of": "hand_crop",
     },
 )

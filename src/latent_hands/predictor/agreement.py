@@ -21,8 +21,8 @@ from latent_hands.hand.skeleton import reorder
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.checks import ImageSource, Rgb, opened
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.model import Model
-from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.placing import place_palm
 from latent_hands.predictor.reading import Reading, read_rotated
 from latent_hands.predictor.rotations import MOST_ROTATIONS
@@ -137,11 +137,11 @@ def _in_mirror_image(
     model: Model, rgb: Rgb, camera: ImageCamera, hands: Sequence[Hand], given: dict
 ) -> list[Hand | None]:
     """Return the hands that are found in the mirror image, mirrored back, one for each hand or None."""
-    photo = Photo(rgb, "left", (0.0, 0.0, 1.0, 1.0), camera.K).mirrored()
+    mirror = HandCrop(rgb, "left", (0.0, 0.0, 1.0, 1.0), camera.K).mirrored()
     side = given["handedness"]
     sides = {"handedness": side and OTHER_HAND[side]}
     found = [
-        _mirrored(hand, rgb.shape[1]) for hand in model.find(photo.rgb, **given | sides | {"K": photo.K})
+        _mirrored(hand, rgb.shape[1]) for hand in model.find(mirror.rgb, **given | sides | {"K": mirror.K})
     ]
     return [
         max(
@@ -188,12 +188,12 @@ def _readings(
     """Return the readings of all hands, for each rotation and each encoder."""
     found = []
     for k in range(rotations):
-        photos = [
-            Photo(rgb, hand.handedness, own[k % len(own)], camera.K, bone_mm)
+        squares = [
+            HandCrop(rgb, hand.handedness, own[k % len(own)], camera.K, bone_mm)
             for hand, own in zip(hands, crops, strict=True)
         ]
         angle = 2 * math.pi * k / rotations
-        found += [read_rotated(model, photos, angle, encoder) for encoder in _encoders(model)]
+        found += [read_rotated(model, squares, angle, encoder) for encoder in _encoders(model)]
     return found
 
 

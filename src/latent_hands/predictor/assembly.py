@@ -14,21 +14,21 @@ def assembled(
     rules: HandRules, reading: CropReading, camera: ImageCamera | None, score: float | None
 ) -> Hand:
     """Return the hand of a reading, with its palm in space where the camera is known."""
-    photo, arrays = reading.photo, {name: np.asarray(value) for name, value in reading.outputs.items()}
-    bone_mm, uv_spread = photo.bone_mm or ASSUMED_BONE_MM, arrays.get("uv_spread")
-    uv_spread_px = None if uv_spread is None else uv_spread * (photo.side_px / 2)
+    crop, arrays = reading.crop, {name: np.asarray(value) for name, value in reading.outputs.items()}
+    bone_mm, uv_spread = crop.bone_mm or ASSUMED_BONE_MM, arrays.get("uv_spread")
+    uv_spread_px = None if uv_spread is None else uv_spread * (crop.side_px / 2)
     palm = palm_spread = None
     if camera is not None and "uv" in arrays:
-        palm, palm_spread = _palm(arrays, bone_mm, photo.bone_mm is None, reading.uv_px, uv_spread_px, camera)
-    along_ray = rules.frame == "ray" and photo.K is None
+        palm, palm_spread = _palm(arrays, bone_mm, crop.bone_mm is None, reading.uv_px, uv_spread_px, camera)
+    along_ray = rules.frame == "ray" and crop.K is None
     return Hand(
-        handedness=photo.handedness,
+        handedness=crop.handedness,
         pose=arrays["pose"],
         cpose=arrays["cpose"],
         viewpoint=arrays["viewpoint"],
         bone_mm=bone_mm,
-        bone_mm_assumed=photo.bone_mm is None,
-        crop_px=photo.crop_box_px,
+        bone_mm_assumed=crop.bone_mm is None,
+        crop_px=crop.crop_box_px,
         uv_px=reading.uv_px,
         frame="ray" if along_ray else "camera",
         spread=arrays.get("spread"),
@@ -37,7 +37,7 @@ def assembled(
         confidence=confidence(rules.confidence, reading, bone_mm, score, rules.crop_px),
         palm_mm=palm,
         palm_spread_mm=palm_spread,
-        K=photo.K,
+        K=crop.K,
         camera=None if camera is None else camera.source,
         convention=rules.convention,
     )

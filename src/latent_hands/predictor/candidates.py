@@ -115,17 +115,17 @@ class Reader(ABC, Generic[Square, Read, First]):
     """A model that reads crops of an image.
 
     Attributes:
-        photo: the class of its crops.
+        crop: the class of its crops.
     """
 
-    photo: type[Square]
+    crop: type[Square]
 
     @abstractmethod
     def measures(self, name: str) -> bool:
         """Return whether the model decodes a modality."""
 
     @abstractmethod
-    def glance(self, photos: Sequence[Square]) -> First:
+    def glance(self, crops: Sequence[Square]) -> First:
         """Read every crop for the first time."""
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Reader(ABC, Generic[Square, Read, First]):
         """Read crops again, each given by its number in the first reading, as a hand of a side."""
 
     @abstractmethod
-    def read_twice(self, photos: Sequence[Square]) -> list[Read]:
+    def read_twice(self, crops: Sequence[Square]) -> list[Read]:
         """Read every crop, then read it again around the joints that were found."""
 
 
@@ -151,19 +151,19 @@ def read_candidates(
     the hand is then read as one side or as both.
     """
 
-    def photos(sides: Sequence[Sequence[Handedness]]) -> list[Square]:
+    def crops_of(sides: Sequence[Sequence[Handedness]]) -> list[Square]:
         return [
-            reader.photo(rgb, side, crop_of_box(each.box_px), camera.K, bone_mm)
+            reader.crop(rgb, side, crop_of_box(each.box_px), camera.K, bone_mm)
             for each, of in zip(candidates, sides, strict=True)
             for side in of
         ]
 
     sides = [each.sides for each in candidates]
     if not reader.measures("side") or all(len(of) == 1 for of in sides):
-        readings = iter(reader.read_twice(photos(sides)))
+        readings = iter(reader.read_twice(crops_of(sides)))
     else:
         likelier: list[tuple[Handedness, ...]] = [(each.likelier,) for each in candidates]
-        first = reader.glance(photos(likelier))
+        first = reader.glance(crops_of(likelier))
         sides = [
             _sides_after(each, reading, rules.handedness)
             for each, reading in zip(candidates, first.readings, strict=True)
@@ -196,7 +196,7 @@ def _sides_after(candidate: Candidate, first: CropReading, rule: SideRule) -> tu
     """Return the sides as which a candidate is read again after its first reading."""
     if len(candidate.sides) == 1:
         return candidate.sides
-    left, right = (first if first.photo.handedness == side else None for side in HANDEDNESS)
+    left, right = (first if first.crop.handedness == side else None for side in HANDEDNESS)
     return plausible(right_probability(rule, left, right, candidate.right))
 
 

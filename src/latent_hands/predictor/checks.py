@@ -90,6 +90,21 @@ def opened(image: object) -> Opened:
     )
 
 
+def check_crop(rgb: Rgb, crop_px: int) -> None:
+    """Raise HandsError for an image that is given as a crop without its box, and is of another size.
+
+    A photograph may be square, too. It would be read as a hand without a word.
+    """
+    height, width = rgb.shape[:2]
+    if (height, width) != (crop_px, crop_px):
+        raise HandsError(
+            f"an image of {width}x{height} pixels is not a crop for this model, which is {crop_px}x{crop_px} "
+            "pixels around a left hand; of a photograph, give model.crop_of(image, hand) with a hand that "
+            'lh.load("estimation").find(image) returned; lh.HandCrop.open(image) takes a whole image of any '
+            "size as the crop"
+        )
+
+
 def _decoded(image: Image.Image) -> Rgb:
     """Return the pixels of a Pillow image, which decodes its file only now."""
     try:

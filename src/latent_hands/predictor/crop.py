@@ -94,18 +94,18 @@ class CropReading(ABC):
     """The prediction of a model for a crop of an image, read as a hand of one side.
 
     Attributes:
-        photo: the image with crop, handedness and camera.
+        crop: the image with crop, handedness and camera.
         outputs: attributes of `rotations.Prediction` of this hand, as it is in the image: not mirrored. They
             are arrays or tensors.
     """
 
-    photo: Crop
+    crop: Crop
     outputs: Mapping[str, Any]
 
     @cached_property
     def uv_px(self) -> Float[np.ndarray, "21 2"]:
         """Joints in the image, in pixels."""
-        return self.photo.joints_px(self.outputs)
+        return self.crop.joints_px(self.outputs)
 
     @cached_property
     def box_px(self) -> Box:
@@ -115,26 +115,26 @@ class CropReading(ABC):
     @cached_property
     def disagreement(self) -> float:
         """Return the distance of pose and joints in the image, in bone lengths (`placing.disagreement`)."""
-        return disagreement(self.photo.along_ray(self.outputs["pose"]), self.uv_px)
+        return disagreement(self.crop.along_ray(self.outputs["pose"]), self.uv_px)
 
     @property
     def outside(self) -> float:
         """Return the share of the joints that lie outside the image."""
-        height, width = self.photo.rgb.shape[:2]
+        height, width = self.crop.rgb.shape[:2]
         inside = (self.uv_px > -0.5) & (self.uv_px < np.array([width, height]) - 0.5)
         return float(1 - inside.all(axis=1).mean())
 
     @property
     def next_crop(self) -> Box:
         """The crop around the joints that this reading found, with `ROOM`, and `MOST_CHANGE` at most."""
-        x, y, side, _ = crop_of_joints(self.uv_px, self.photo.rgb.shape[:2], ROOM)
-        legal = min(max(side, self.photo.side_px / MOST_CHANGE), self.photo.side_px * MOST_CHANGE)
+        x, y, side, _ = crop_of_joints(self.uv_px, self.crop.rgb.shape[:2], ROOM)
+        legal = min(max(side, self.crop.side_px / MOST_CHANGE), self.crop.side_px * MOST_CHANGE)
         return x + (side - legal) / 2, y + (side - legal) / 2, legal, legal
 
     @property
     def is_off(self) -> bool:
         """Return whether the crop differs so much from `next_crop` that the hand must be read again."""
-        return is_off(self.photo.crop_box_px, self.next_crop)
+        return is_off(self.crop.crop_box_px, self.next_crop)
 
 
 def is_off(crop: Box, wanted: Box) -> bool:

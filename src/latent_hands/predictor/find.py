@@ -10,7 +10,7 @@ from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.candidates import Candidate, Reader, found_hands, read_candidates
 from latent_hands.predictor.checks import Rgb, bone_of
 from latent_hands.predictor.hand import Hand, Handedness
-from latent_hands.predictor.photo import Photo
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.reading import Glance, Reading, glance, read_again, read_twice
 from latent_hands.predictor.trained_graph import TrainedGraph
 
@@ -25,30 +25,30 @@ class HandDetector(Protocol):
 
 
 @dataclass(frozen=True)
-class GraphReader(Reader[Photo, Reading, Glance]):
+class GraphReader(Reader[HandCrop, Reading, Glance]):
     """Readings by a trained graph; `rotations` and `draws` are those of `TrainedGraph.predict_images`."""
 
     graph: TrainedGraph
     rotations: int = 1
     draws: int = 0
 
-    photo = Photo
+    crop = HandCrop
 
     def measures(self, name: str) -> bool:
         """Return whether the graph decodes a modality."""
         return name in self.graph.vae.writes
 
-    def glance(self, photos: Sequence[Photo]) -> Glance:
-        """Read every photo for the first time."""
-        return glance(self.graph, photos)
+    def glance(self, crops: Sequence[HandCrop]) -> Glance:
+        """Read every crop for the first time."""
+        return glance(self.graph, crops)
 
     def read_again(self, first: Glance, wanted: Sequence[tuple[int, Handedness]]) -> list[Reading]:
-        """Read photos again in the crops around the joints that were found."""
+        """Read crops again in the crops around the joints that were found."""
         return read_again(self.graph, first, wanted, self.rotations, self.draws)
 
-    def read_twice(self, photos: Sequence[Photo]) -> list[Reading]:
-        """Read every photo, and again."""
-        return read_twice(self.graph, photos, self.rotations, self.draws)
+    def read_twice(self, crops: Sequence[HandCrop]) -> list[Reading]:
+        """Read every crop, and again."""
+        return read_twice(self.graph, crops, self.rotations, self.draws)
 
 
 def find_hands(

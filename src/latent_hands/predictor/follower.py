@@ -11,8 +11,8 @@ from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized
 from latent_hands.predictor.checks import ImageSource, Rgb, given_camera, opened
 from latent_hands.predictor.find import HandDetector
 from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.judging import confidence, is_hand, log_odds, probability_of, right_probability
-from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading, read, read_twice
 from latent_hands.predictor.tracks import Step, Track
 from latent_hands.predictor.trained_graph import TrainedGraph
@@ -118,12 +118,12 @@ class Follower:
 
     def _continued(self, rgb: Rgb, camera: ImageCamera, seconds: float) -> list[Step]:
         """Read all tracks at their expected places, and drop those that are lost."""
-        photos = [
-            Photo(rgb, side, track.expected_crop(seconds, rgb.shape[:2]), camera.K, self.settings.bone_mm)
+        crops = [
+            HandCrop(rgb, side, track.expected_crop(seconds, rgb.shape[:2]), camera.K, self.settings.bone_mm)
             for track in self.tracks
             for side in self._sides(track)
         ]
-        readings = iter(read(self.graph, photos, draws=DRAWS))
+        readings = iter(read(self.graph, crops, draws=DRAWS))
         steps, kept, overlaps = [], [], []
         for track in self.tracks:
             reading = self._chosen(track, {side: next(readings) for side in self._sides(track)})
@@ -147,10 +147,11 @@ class Follower:
         for each in unmatched[: max(self.settings.max_hands - len(self.tracks), 0)]:
             track = self._returned(each) or self._begun(each)
             sides = self._sides(track)
-            photos = [
-                Photo(rgb, side, crop_of_box(each.box_px), camera.K, self.settings.bone_mm) for side in sides
+            crops = [
+                HandCrop(rgb, side, crop_of_box(each.box_px), camera.K, self.settings.bone_mm)
+                for side in sides
             ]
-            readings = read_twice(self.graph, photos, draws=DRAWS)
+            readings = read_twice(self.graph, crops, draws=DRAWS)
             reading = self._chosen(track, dict(zip(sides, readings, strict=True)))
             if self._is_hand(reading, each) and self._is_new(reading):
                 if track in self.lost:
@@ -225,7 +226,7 @@ class Follower:
 
     def _plausible(self, reading: Reading, score: float | None) -> bool:
         """Return whether a reading is plausible for a hand that is in the image."""
-        height, width = reading.photo.rgb.shape[:2]
+        height, width = reading.crop.rgb.shape[:2]
         x, y, across, down = reading.box_px
         inside = 0 < x + across / 2 < width and 0 < y + down / 2 < height
         if not inside or not LEAST_SIDE_PX < max(across, down) < 2 * max(width, height):

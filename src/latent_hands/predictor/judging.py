@@ -100,7 +100,7 @@ def is_hand(rule: Presence | None, reading: CropReading, box: Box, score: float,
     """Return whether a detection is large enough and probably a hand; without a rule, every one is."""
     if rule is None:
         return True
-    if reading.photo.side_px < rule.least_px:
+    if reading.crop.side_px < rule.least_px:
         return False
     return probability(rule, presence_features(reading, box, score, crop_px)) >= rule.threshold
 
@@ -153,7 +153,7 @@ def _features(reading: CropReading) -> dict[str, float]:
 
 def _enlarged(reading: CropReading, crop_px: int) -> float:
     """Return the logarithm of the crop's side over that of the network's images, at most 0."""
-    return math.log(min(reading.photo.side_px / crop_px, 1.0))
+    return math.log(min(reading.crop.side_px / crop_px, 1.0))
 
 
 def _side(reading: CropReading | None) -> float:

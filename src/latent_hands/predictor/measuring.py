@@ -28,7 +28,7 @@ class Measurement:
 
 def bone_px_log(reading: Reading) -> float:
     """Return the logarithm of the length of a bone in pixels: least squares of the joints on the pose."""
-    pose = reading.photo.along_ray(reading.outputs["pose"])
+    pose = reading.crop.along_ray(reading.outputs["pose"])
     return bone_px_log_of(reading.uv_px, pose)
 
 
@@ -38,7 +38,7 @@ def measure(reading: Reading, unit_px: float | None = None) -> Measurement:
     size = bone_px_log(reading)
     unit = float(np.exp(size)) if unit_px is None else unit_px
     latent, palm = outputs["latent"], reading.uv_px[0] / unit
-    spread_px = outputs["uv_spread"] * reading.photo.side_px / 2 if "uv_spread" in outputs else None
+    spread_px = outputs["uv_spread"] * reading.crop.side_px / 2 if "uv_spread" in outputs else None
     if spread_px is None:
         spread_px = outputs["spread"] * np.exp(size)
     rms_px = _rms(reading.uv_px - reading.uv_px.mean(axis=0))

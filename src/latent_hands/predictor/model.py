@@ -19,10 +19,10 @@ from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.devices import find_device
 from latent_hands.predictor.find import HandDetector, find_hands, hand_of
 from latent_hands.predictor.hand import Hand
-from latent_hands.predictor.photo import Photo
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.recombination import Recombination
-from latent_hands.predictor.sources import as_photo
+from latent_hands.predictor.sources import as_crop
 from latent_hands.runs.folder import find_run, load_run, write_run
 from latent_hands.runs.hub import pinned, short_name
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DRAWS = 16
 """Number of draws from q(z | image) in a search."""
 STEPS = {
-    *("decoded_of", "fast", "hands_at", "hands_of", "predict_images", "predict_photo", "predict_windows"),
+    *("decoded_of", "fast", "hands_at", "hands_of", "predict_images", "predict_crop", "predict_windows"),
     *("right_of", "rules"),
 }
 """Attributes of a model that only this package calls."""
@@ -150,7 +150,7 @@ class Model(Recombination):
                 training (`in_convention`).
 
         Returns the hands by falling score, or in the order of `boxes`. The list is empty if there is no hand.
-        Raises HandsError for an image or a value that is not valid, as `Photo.open` does.
+        Raises HandsError for an image or a value that is not valid, as `HandCrop.open` does.
 
         >>> for hand in model.find(photo, bone_mm=40.0):
         ...     print(hand.handedness, hand.xyz_mm.shape, hand.uv_px.shape)
@@ -172,7 +172,7 @@ class Model(Recombination):
 
     def estimate(
         self,
-        image: Photo | Sample | ImageSource,
+        image: HandCrop | Sample | ImageSource,
         *,
         box: Sequence[float] | None = None,
         handedness: str | None = None,
@@ -184,26 +184,26 @@ class Model(Recombination):
     ) -> Hand:
         """Estimate one hand in an image: the hand of highest score, or the hand in a box.
 
-        A `Photo` or a `Sample` contains all values: its crop is read as it is, once, without any search. That
-        is the protocol of the papers.
+        A `HandCrop` or a `Sample` contains all values: its crop is read as it is, once, without any search.
+        That is the protocol of the papers.
 
         Args:
-            image: an image as for `find`, a `Photo`, or a `Sample`.
+            image: an image as for `find`, a `HandCrop`, or a `Sample`.
             box: the box (x, y, width, height) of the hand, as in `find`. If it is not given, the detector
                 finds the hand.
             handedness, bone_mm, K, focal_px, rotations: as in `find`.
             draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more. A search
                 draws 16 or more, because it needs them to name the side.
 
-        Raises HandsError if no hand is found, for an image or a value that is not valid (`Photo.open`), and
-        if `rotations < 1`, `draws < 0` or `draws == 1`.
+        Raises HandsError if no hand is found, for an image or a value that is not valid (`HandCrop.open`),
+        and if `rotations < 1`, `draws < 0` or `draws == 1`.
 
         >>> model.estimate(photo, box=(40, 37, 125, 155), handedness="left").handedness
         'left'
         """
-        if isinstance(image, Photo | Sample):
-            photo = self._photo(image, handedness, box, K, bone_mm, focal_px)
-            return self._read_as_it_is(photo, rotations, draws)
+        if isinstance(image, HandCrop | Sample):
+            crop = self._crop(image, handedness, box, K, bone_mm, focal_px)
+            return self._read_as_it_is(crop, rotations, draws)
         hands = self.find(
             image,
             boxes=None if box is None else [box],
@@ -290,25 +290,25 @@ class Model(Recombination):
         settings = checked_settings(handedness, bone_mm, K, focal_px, max_hands, smooth, fps)
         return Tracker(self, Follower(self, self.detector, settings), fps, smooth)
 
-    def _photo(
+    def _crop(
         self,
-        image: Photo | Sample,
+        image: HandCrop | Sample,
         handedness: str | None,
         box: Sequence[float] | None,
         K: np.ndarray | None,
         bone_mm: float | None,
         focal_px: float | None,
-    ) -> Photo:
+    ) -> HandCrop:
         given = {"handedness": handedness, "box": box, "K": K, "bone_mm": bone_mm, "focal_px": focal_px}
         for name, value in given.items():
             if value is not None:
                 raise HandsError(
                     f"{name} is {value}, but a {type(image).__name__} brings its own: leave {name} out"
                 )
-        return as_photo(image, crop=self.experiment.data.crop)
+        return as_crop(image, crop=self.experiment.data.crop)
 
-    def _read_as_it_is(self, photo: Photo, rotations: int, draws: int) -> Hand:
-        flip = photo.handedness == "right" and self.experiment.data.right_hands == "mirror"
-        outputs = self.predict_photo(photo.mirrored() if flip else photo, rotations, draws)
-        reading = Reading(photo, mirrored(outputs) if flip else outputs)
-        return hand_of(self, reading, None if photo.K is None else ImageCamera(photo.K, "given"), None)
+    def _read_as_it_is(self, crop: HandCrop, rotations: int, draws: int) -> Hand:
+        flip = crop.handedness == "right" and self.experiment.data.right_hands == "mirror"
+        outputs = self.predict_crop(crop.mirrored() if flip else crop, rotations, draws)
+        reading = Reading(crop, mirrored(outputs) if flip else outputs)
+        return hand_of(self, reading, None if crop.K is None else ImageCamera(crop.K, "given"), None)

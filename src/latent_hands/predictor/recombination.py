@@ -12,10 +12,10 @@ from latent_hands.predictor.checks import ImageSource, Rgb
 from latent_hands.predictor.decoded import Synthesis, Walk
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.hand_factors import with_canonical
-from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.reading import Reading
-from latent_hands.predictor.sources import ContentReads, Source, photo_around
+from latent_hands.predictor.sources import ContentReads, Source, crop_around
 from latent_hands.predictor.trained_graph import TrainedGraph
 from latent_hands.predictor.viewpoints import rotated, viewed
 
@@ -26,21 +26,22 @@ class Recombination(TrainedGraph):
     `synthesise` and `transfer` decode images of poses in scenes, `swap` exchanges factors of two sources,
     `walk` and `rotate` lead from one source to another.
 
-    An image is read as the crop of a left hand: no hand is searched in it. For a photograph, give
-    `photo_of(image, hand)` with one of its hands, as `find` of the model `estimation` returns them.
+    No hand is searched in an image: it must be the crop of a left hand, `crop_px` pixels a side. Of a
+    photograph, give `crop_of(image, hand)` with one of its hands, as `find` of the model `estimation` returns
+    them.
     """
 
-    def photo_of(self, image: ImageSource, hand: Hand) -> Photo:
+    def crop_of(self, image: ImageSource, hand: Hand) -> HandCrop:
         """Return one hand of an image as a source: its side, and the crop that this model was trained for.
 
         Args:
             image: the image in which the hand was found.
             hand: one of its hands.
 
-        >>> synthesis.photo_of("docs/pictures/hand.png", hand).handedness
+        >>> synthesis.crop_of("docs/pictures/hand.png", hand).handedness
         'left'
         """
-        return photo_around(image, hand, self.experiment.data.crop)
+        return crop_around(image, hand, self.experiment.data.crop)
 
     def synthesise(self, pose: Source, content: Source, content_reads: ContentReads = "rgb") -> Rgb:
         """Return the image of a left hand in the pose of one source and the scene of another (Fig. 2).
@@ -48,13 +49,14 @@ class Recombination(TrainedGraph):
         Args:
             pose: an image of a hand, a sample, a hand, or joints (21, 3).
             content: an image of a hand, a tag image of a scene, or a sample. An image must be the crop of
-                a left hand, or a `Photo` (`photo_of`, `Photo.open`).
+                a left hand, `crop_px` pixels a side, or a `HandCrop` (`crop_of`, `HandCrop.open`).
             content_reads: "rgb" if `content` is an image of a hand, "tag" if it is a tag image. A sample has
                 both.
 
         Raises HandsError if the run has no image decoder, or no encoder for one of the sources.
 
-        >>> image = synthesis.synthesise(pose=hand, content=photo)     # uint8 (128, 128, 3)
+        >>> crop = synthesis.crop_of(photo, hand)
+        >>> image = synthesis.synthesise(pose=hand, content=crop)      # uint8 (128, 128, 3)
         """
         return self.transfer([pose], [content], content_reads)[0][0]
 
@@ -65,7 +67,8 @@ class Recombination(TrainedGraph):
 
         Sources and errors are those of `synthesise`.
 
-        >>> rows = synthesis.transfer(poses=[hand], contents=[photo, photo])
+        >>> crop = synthesis.crop_of(photo, hand)
+        >>> rows = synthesis.transfer(poses=[hand], contents=[crop, crop])
         >>> len(rows), len(rows[0])
         (1, 2)
         """
@@ -84,7 +87,8 @@ class Recombination(TrainedGraph):
         all factors.
         Raises HandsError for an unknown factor, and for a factor that a source does not give.
 
-        >>> swapped = synthesis.swap(photo, photo, "content")
+        >>> crop = synthesis.crop_of(photo, hand)
+        >>> swapped = synthesis.swap(crop, crop, "content")
         >>> swapped.image.shape, swapped.hand.handedness
         ((128, 128, 3), 'left')
         """
@@ -99,7 +103,8 @@ class Recombination(TrainedGraph):
         Raises HandsError for an unknown factor, for a factor that a source does not give, and unless `steps`
         is between 2 and 1000.
 
-        >>> walk = synthesis.walk("pose", start=photo, end=photo, steps=3)
+        >>> crop = synthesis.crop_of(photo, hand)
+        >>> walk = synthesis.walk("pose", start=crop, end=crop, steps=3)
         >>> len(walk.images), len(walk.hands)
         (3, 3)
         """
@@ -116,7 +121,7 @@ class Recombination(TrainedGraph):
         Raises HandsError for a factor that a source does not give, for a run that encodes neither viewpoints
         nor poses, and unless `steps` is between 2 and 1000.
 
-        >>> len(synthesis.rotate(start=photo, end=hand, steps=3).images)
+        >>> len(synthesis.rotate(start=synthesis.crop_of(photo, hand), end=hand, steps=3).images)
         3
         """
         whole, end_viewpoint = self._whole(start), viewed(self, end)["viewpoint"][0]
@@ -133,7 +138,7 @@ class Recombination(TrainedGraph):
         self.factors_of("pose")
         decoded = self.decode(latent)
         images = to_images(decoded["rgb"]) if "rgb" in decoded else []
-        blank = Photo.open(np.zeros((self.crop_px, self.crop_px, 3), np.uint8))
+        blank = HandCrop.open(np.zeros((self.crop_px, self.crop_px, 3), np.uint8))
         poses = {name: value.cpu() for name, value in with_canonical(decoded, None).items()}
         each = [{name: value[i] for name, value in poses.items()} for i in range(len(poses["pose"]))]
         return images, [hand_of(self, Reading(blank, outputs), None, None) for outputs in each]

@@ -6,23 +6,23 @@ import torch
 
 from latent_hands.configuration import Data
 from latent_hands.data.sample import Sample
-from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.camera import SCENE_BONES
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.hand.skeleton import PALM
 from latent_hands.paper.modality import Batch
-from latent_hands.predictor.checks import ImageSource, pixels_of
+from latent_hands.predictor.checks import ImageSource, check_crop, pixels_of
 from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.hand import Hand
+from latent_hands.predictor.hand_crop import HandCrop, crop_of_sample, tag_of
 from latent_hands.predictor.in_memory import joints_of
-from latent_hands.predictor.photo import Photo, photo_of, tag_of
 
-Source = Photo | Sample | Hand | ImageSource
+Source = HandCrop | Sample | Hand | ImageSource
 """Source of a factor: an image, a hand, or joints (21, 3) of a left hand, palm first, in any unit,
 as an array or a tensor.
 
-An image is read as the crop of a left hand, and must be square. A `Photo` states box and side.
+An image by itself is the crop of a left hand, of the size of the model's crops (`check_crop`). A `HandCrop`
+states box and side.
 """
 ContentReads = Literal["rgb", "tag"]
 """The modality of an image that gives the content: an image of a hand, or a tag image of a scene."""
@@ -42,40 +42,37 @@ def as_batch(source: Source, reads: str, data: Data) -> Batch:
     if isinstance(source, Hand):
         left = in_convention(source, data.convention).as_left()
         return {name: torch.from_numpy(array)[None] for name, array in left.items()}
-    return {reads: as_photo(source, reads, data.crop).as_left().crop(data.crop_px)}
+    return {reads: as_crop(source, reads, data.crop, data.crop_px).as_left().to_tensor(data.crop_px)}
 
 
-def as_photo(source: Photo | Sample | ImageSource, reads: str = "rgb", crop: str = "box") -> Photo:
-    """Return a source that is an image as a photo; a sample gives its tag image if `reads` is "tag".
+def as_crop(
+    source: HandCrop | Sample | ImageSource, reads: str = "rgb", crop: str = "box", px: int | None = None
+) -> HandCrop:
+    """Return a source that is an image as a crop; a sample gives its tag image if `reads` is "tag".
 
-    Raises HandsError for an image that is not square, because it is hardly the crop of a hand.
+    Raises HandsError for an image by itself that is not of `px` pixels a side (`check_crop`).
     """
     if isinstance(source, Sample):
-        return tag_of(source, crop) if reads == "tag" else photo_of(source, crop)
-    if isinstance(source, Photo):
+        return tag_of(source, crop) if reads == "tag" else crop_of_sample(source, crop)
+    if isinstance(source, HandCrop):
         return source
-    photo = Photo.open(source)
-    height, width = photo.rgb.shape[:2]
-    if width != height:
-        raise HandsError(
-            f"the crop of a hand is an image of {width}x{height} pixels, but crops are square; of a "
-            'photograph, give model.photo_of(image, hand) with a hand that lh.load("estimation").find(image) '
-            "returned; lh.Photo.open(image) takes the whole image as the crop"
-        )
-    return photo
+    opened = HandCrop.open(source)
+    if px is not None:
+        check_crop(opened.rgb, px)
+    return opened
 
 
-def photo_around(image: ImageSource, hand: Hand, crop: str) -> Photo:
-    """Return the photo of a hand that was found in an image, with the crop that a model was trained for.
+def crop_around(image: ImageSource, hand: Hand, crop: str) -> HandCrop:
+    """Return the crop of a hand that was found in an image, as a model was trained with it.
 
     The square around its palm if `crop` is "scene", and the one that the hand was read in otherwise.
     """
     rgb = pixels_of(image)
     if crop != "scene":
-        return Photo(rgb, hand.handedness, hand.crop_px, hand.K)
+        return HandCrop(rgb, hand.handedness, hand.crop_px, hand.K)
     framed = in_convention(hand, FRAMING)
     pose, uv_px = (torch.from_numpy(each).float() for each in (framed.pose, framed.uv_px))
     side_px = SCENE_BONES * float(geometry.place(pose, uv_px)[2].exp())
     u, v = uv_px[PALM].tolist()
     box = (u + 0.5 - side_px / 2, v + 0.5 - side_px / 2, side_px, side_px)
-    return Photo(rgb, hand.handedness, box, hand.K)
+    return HandCrop(rgb, hand.handedness, box, hand.K)

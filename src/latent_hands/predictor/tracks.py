@@ -67,8 +67,8 @@ class Step:
 
     def without_image(self) -> "Step":
         """Return the step without the pixels of its frame."""
-        photo = replace(self.reading.photo, rgb=np.zeros((1, 1, 3), np.uint8))
-        return replace(self, reading=Reading(photo, self.reading.outputs))
+        crop = replace(self.reading.crop, rgb=np.zeros((1, 1, 3), np.uint8))
+        return replace(self, reading=Reading(crop, self.reading.outputs))
 
 
 @dataclass(eq=False)
@@ -115,7 +115,7 @@ class Track:
         asks for: what a network measures depends on the crop, and a crop that was corrected fully may be
         corrected back in the next frame, and so on for ever.
         """
-        last = self.last.reading.photo.crop_box_px
+        last = self.last.reading.crop.crop_box_px
         wanted = crop_of_joints(self.expected_uv_px(seconds), size_px, ROOM)
         if not is_off(last, wanted):
             return last
@@ -126,7 +126,7 @@ class Track:
 
     def add(self, reading: Reading, seconds: float, camera: ImageCamera) -> Step:
         """Filter the reading of a frame, and return the step."""
-        begins = not self.steps or self.last.reading.photo.handedness != reading.photo.handedness
+        begins = not self.steps or self.last.reading.crop.handedness != reading.crop.handedness
         if begins:
             self.part += bool(self.steps)
             found = measure(reading)
@@ -189,23 +189,23 @@ def smoothed(steps: Sequence[Step]) -> list[Belief]:
 
 
 def _reading_of(graph: TrainedGraph, step: Step, belief: Belief) -> Reading:
-    photo, outputs = step.reading.photo, dict(step.reading.outputs)
-    is_right = torch.tensor([photo.handedness == "right"])
+    crop, outputs = step.reading.crop, dict(step.reading.outputs)
+    is_right = torch.tensor([crop.handedness == "right"])
     condition = graph.experiment.data.right_hands == "condition"
     latent = torch.from_numpy(belief.values[:-3]).float()[None]
     decoded = {
         name: value[0].cpu()
         for name, value in graph.hands_at(latent, is_right if condition else None).items()
     }
-    if not condition and photo.handedness == "right":
+    if not condition and crop.handedness == "right":
         decoded = mirrored(decoded)
     outputs["cpose"] = decoded["cpose"]
     outputs["viewpoint"] = torch.from_numpy(belief.rotation).float()
     outputs["pose"] = geometry.compose(outputs["cpose"], outputs["viewpoint"], is_right[0])
     if "uv" in decoded:
         # The size of the joints in the image is measured on the pose that was decoded with them.
-        uv_px, along_ray = photo.joints_px(decoded), decoded["pose"].numpy()
+        uv_px, along_ray = crop.joints_px(decoded), decoded["pose"].numpy()
         scale = np.exp(belief.values[-1] - bone_px_log_of(uv_px, along_ray))
         moved = (uv_px - uv_px[0]) * scale + belief.values[-3:-1] * step.unit_px
-        outputs["uv"] = torch.from_numpy((moved - photo.centre_px) / (photo.side_px / 2)).float()
-    return Reading(photo, outputs)
+        outputs["uv"] = torch.from_numpy((moved - crop.centre_px) / (crop.side_px / 2)).float()
+    return Reading(crop, outputs)

@@ -17,9 +17,9 @@ from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.fast import fast_graph
+from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.hand_factors import DECODED, factors_of, hand_factors, reads, with_canonical
 from latent_hands.predictor.judging import HandRules
-from latent_hands.predictor.photo import Photo
 from latent_hands.predictor.rotations import Prediction, predict_rotated, window_px
 from latent_hands.predictor.sources import Source, as_batch
 from latent_hands.predictor.spreads import drawn, moments, spread
@@ -233,15 +233,15 @@ class TrainedGraph:
         order = torch.cat([index for _, index in groups]).argsort()
         return Prediction(**{name: torch.cat([part[name] for part in parts])[order] for name in parts[0]})
 
-    def predict_photo(self, photo: Photo, rotations: int, draws: int = 0) -> dict[str, Tensor]:
-        """Return the prediction for one photo, averaged over rotations: attributes of `Prediction`."""
+    def predict_crop(self, crop: HandCrop, rotations: int, draws: int = 0) -> dict[str, Tensor]:
+        """Return the prediction for one crop, averaged over rotations: attributes of `Prediction`."""
         size = window_px(self.crop_px, rotations)
         margin = size / self.crop_px
-        K = photo.window_camera(size, margin)
+        K = crop.window_camera(size, margin)
         prediction = self.predict_images(
-            photo.window(size, margin)[None],
+            crop.window(size, margin)[None],
             None if K is None else K[None],
-            self.right_of(photo),
+            self.right_of(crop),
             margin=margin,
             rotations=rotations,
             draws=draws,
@@ -249,16 +249,16 @@ class TrainedGraph:
         )
         return {name: value[0] for name, value in prediction.known().items()}
 
-    def right_of(self, photo: Photo) -> Bool[Tensor, "1"] | None:
+    def right_of(self, crop: HandCrop) -> Bool[Tensor, "1"] | None:
         """Return whether the hand is a right one, for graphs that read the handedness."""
         if self.experiment.data.right_hands != "condition":
             return None
-        return torch.tensor([photo.handedness == "right"], device=self.device)
+        return torch.tensor([crop.handedness == "right"], device=self.device)
 
     def latent(self, source: Source, factors: str | Sequence[str], reads: str = "rgb") -> Latent:
         """Return the posterior means of some factors, inferred from one source.
 
-        An image is read as the crop of a left hand; a `Photo` states the box and the side of its hand.
+        An image is the crop of a left hand, of `crop_px` pixels a side; a `HandCrop` states box and side.
         `factors` are one or more names of factors, "pose" or "content". `reads` is the modality of an image:
         "rgb" for an image of a hand, or "tag", "identity_tag", "background_tag". A hand of another joint
         convention is translated; joints (21, 3) must be in that of the model.

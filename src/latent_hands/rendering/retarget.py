@@ -94,7 +94,7 @@ def right_hands_mm(samples: Sequence[Sample]) -> Float[Tensor, "n 21 3"]:
     if not samples:
         raise HandsError("no hands to retarget; give at least one")
     for sample in samples:
-        if sample.xyz_mm is None or sample.side is None:
+        if sample.xyz_mm is None or sample.handedness is None:
             missing = "joints in 3D" if sample.xyz_mm is None else "side"
             raise HandsError(f"sample {sample.name} has no {missing}; only labelled hands can be retargeted")
     xyz_mm = torch.from_numpy(np.stack([sample.xyz_mm for sample in samples if sample.xyz_mm is not None]))
@@ -102,7 +102,7 @@ def right_hands_mm(samples: Sequence[Sample]) -> Float[Tensor, "n 21 3"]:
     if flat.any():
         name = samples[int(flat.nonzero()[0])].name
         raise HandsError(f"a bone of sample {name} has no length; all bones must be longer than 0 mm")
-    left = torch.tensor([sample.side == "left" for sample in samples])
+    left = torch.tensor([sample.handedness == "left" for sample in samples])
     return torch.where(left[:, None, None], mirror(xyz_mm), xyz_mm).double()
 
 

@@ -14,7 +14,7 @@ from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand import camera, geometry
 from latent_hands.paper.latent import Latent
-from latent_hands.predictor import ContentReads, Hand, Model, Photo, Source, Walk, as_photo
+from latent_hands.predictor import ContentReads, Hand, HandCrop, Model, Source, Walk, as_crop
 
 Points = Float[np.ndarray, "21 3"]
 CROP_PX = 320
@@ -35,7 +35,7 @@ def labelled_pose(sample: Sample) -> Points:
     truth = truth_mm(sample)
     if truth is None:
         raise HandsError(f"{sample.image} has no 3D labels; use images of a labelled data set")
-    return geometry.mirror(torch.from_numpy(truth)).numpy() if sample.side == "right" else truth
+    return geometry.mirror(torch.from_numpy(truth)).numpy() if sample.handedness == "right" else truth
 
 
 def error_mm(hand: Hand, sample: Sample) -> float | None:
@@ -50,25 +50,25 @@ def error_mm(hand: Hand, sample: Sample) -> float | None:
     return float(errors.mean())
 
 
-def overlay_crop(photo: Photo, hand: Hand) -> ImageArray:
-    """Draw the estimated hand over the crop of the photo."""
-    W = camera.warp_matrix(torch.tensor(photo.centre_px), photo.side_px, CROP_PX)
+def overlay_crop(crop: HandCrop, hand: Hand) -> ImageArray:
+    """Draw the estimated hand over its crop."""
+    W = camera.warp_matrix(torch.tensor(crop.centre_px), crop.side_px, CROP_PX)
     uv_px = camera.warp_points(torch.from_numpy(hand.in_order("rhd").uv_px), W).numpy()
-    return draw.overlay(crop_image(photo), uv_px)
+    return draw.overlay(crop_image(crop), uv_px)
 
 
-def crop_image(photo: Photo) -> ImageArray:
-    """Return the crop of the photo, enlarged to CROP_PX."""
-    return photo.window(CROP_PX, 1.0).permute(1, 2, 0).numpy()
+def crop_image(crop: HandCrop) -> ImageArray:
+    """Return the crop, enlarged to CROP_PX."""
+    return crop.window(CROP_PX, 1.0).permute(1, 2, 0).numpy()
 
 
-def estimate_row(photo: Photo, hand: Hand, truth: Points | None = None) -> list[ImageArray]:
+def estimate_row(crop: HandCrop, hand: Hand, truth: Points | None = None) -> list[ImageArray]:
     """Return the crop, its overlay, and the hand from the front and from the side.
 
     The hand is in the colours of the fingers, or blue next to the red ground truth.
     """
     poses = hand.xyz_mm if truth is None else {TRUTH: truth, PREDICTION: hand.xyz_mm}
-    return [crop_image(photo), overlay_crop(photo, hand), draw.skeleton(poses), draw.skeleton(poses, "side")]
+    return [crop_image(crop), overlay_crop(crop, hand), draw.skeleton(poses), draw.skeleton(poses, "side")]
 
 
 def estimate_sheet(rows: Sequence[list[ImageArray]], headings: Sequence[str] = ()) -> ImageArray:
@@ -113,7 +113,7 @@ def _source_image(source: Source) -> ImageArray:
         return draw.skeleton(source.as_left()["pose"])
     if isinstance(source, np.ndarray) and source.shape == (21, 3):
         return draw.skeleton(source)
-    return crop_image(as_photo(source).as_left())
+    return crop_image(as_crop(source).as_left())
 
 
 def _pose(model: Model, source: Source, scene: Latent) -> Points:

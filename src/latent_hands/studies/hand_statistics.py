@@ -45,7 +45,7 @@ def measure(samples: Sequence[Sample], images: int) -> Statistics:
     right_hands_mm(samples)  # for its checks of the labels
     palms = [palm for sample in samples if (palm := palm_xyz_mm(sample)) is not None]
     xyz_mm = torch.stack(palms).double()
-    left = torch.tensor([sample.side == "left" for sample in samples])[:, None, None]
+    left = torch.tensor([sample.handedness == "left" for sample in samples])[:, None, None]
     xyz_mm = torch.where(left, xyz_mm, mirror(xyz_mm))
     cpose, viewpoint = canonicalise(xyz_mm - xyz_mm[:, [PALM]])
     ray = -xyz_mm[:, PALM] / xyz_mm[:, PALM].norm(dim=1, keepdim=True)

@@ -59,7 +59,7 @@ def labelled_left_hands(
     hands = []
     for sample in samples:
         if (xyz_mm := palm_xyz_mm(sample)) is not None:
-            hands.append(to_wrist(mirror(xyz_mm) if sample.side == "right" else xyz_mm))
+            hands.append(to_wrist(mirror(xyz_mm) if sample.handedness == "right" else xyz_mm))
     if not hands:
         raise HandsError(f'no hand of "{name}" at {root} has 3D labels in the split "{split}"')
     return torch.stack(hands)

@@ -17,7 +17,7 @@ from latent_hands.hand.conventions import FRAMING
 from latent_hands.hand.translation import translate
 from latent_hands.paper.latent import Posterior
 from latent_hands.pixels import to_images
-from latent_hands.predictor import Photo, photo_of, tag_of
+from latent_hands.predictor import HandCrop, crop_of_sample, tag_of
 from latent_hands.studio.instrument import Instrument
 from latent_hands.studio.photographs import left_pose
 
@@ -65,7 +65,7 @@ def factors_of(instrument: Instrument, sample: Sample, part: Part) -> tuple[Post
     factors = instrument.inferred(reads)
     if not factors:
         raise HandsError(f'the run "{instrument.name}" has no encoder of {reads}')
-    images = _photo(instrument, sample, part).as_left().crop(instrument.model.crop_px)
+    images = _photo(instrument, sample, part).as_left().to_tensor(instrument.model.crop_px)
     return instrument.image_posterior(images, factors, reads), None
 
 
@@ -75,7 +75,7 @@ def labelled_pose(instrument: Instrument, sample: Sample) -> Float[Tensor, "21 3
     Raises HandsError for a sample without 3D joints or side.
     """
     xyz_mm = palm_xyz_mm(sample)
-    if xyz_mm is None or sample.side is None:
+    if xyz_mm is None or sample.handedness is None:
         raise HandsError(f'{sample.where} has no "xyz_mm" or no "side"; load its image instead')
     pose = left_pose(_photo(instrument, sample, "image"), xyz_mm)
     if sample.convention in (None, FRAMING):
@@ -87,15 +87,15 @@ def pictures_of(instrument: Instrument, sample: Sample) -> dict[Part, ImageArray
     """Return the parts that a sample has as pictures of a left hand: crops as networks read them, joints."""
     found: dict[Part, ImageArray] = {}
     for part in PARTS:
-        if part == "pose" and sample.xyz_mm is not None and sample.side is not None:
+        if part == "pose" and sample.xyz_mm is not None and sample.handedness is not None:
             pose = labelled_pose(instrument, sample).numpy()
             found[part] = draw.skeleton(pose, size_px=_SKELETON_PX, frame=draw.framing(pose))
         elif part == "image" or (part == "tag" and sample.tag is not None):
-            crop = _photo(instrument, sample, part).as_left().crop(instrument.model.crop_px)
+            crop = _photo(instrument, sample, part).as_left().to_tensor(instrument.model.crop_px)
             found[part] = np.ascontiguousarray(to_images(crop)[0])
     return found
 
 
-def _photo(instrument: Instrument, sample: Sample, part: Part) -> Photo:
+def _photo(instrument: Instrument, sample: Sample, part: Part) -> HandCrop:
     crop = instrument.model.experiment.data.crop
-    return tag_of(sample, crop) if part == "tag" else photo_of(sample, crop)
+    return tag_of(sample, crop) if part == "tag" else crop_of_sample(sample, crop)

@@ -18,7 +18,7 @@ from latent_hands.hand import geometry
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.paper.latent import Posterior
 from latent_hands.predictions import draw_readable
-from latent_hands.predictor import Hand, Model, Photo
+from latent_hands.predictor import Hand, HandCrop, Model
 from latent_hands.predictor.convention import in_convention
 from latent_hands.studio.instrument import Instrument
 
@@ -88,16 +88,16 @@ def factors_of(instrument: Instrument, photograph: Photograph, index: int) -> tu
     if not 0 <= index < len(photograph.hands):
         raise HandsError(f"{photograph.name} has {len(photograph.hands)} hands; there is no hand {index + 1}")
     hand = in_convention(photograph.hands[index], FRAMING)
-    photo = instrument.model.photo_of(photograph.rgb, hand)
+    photo = instrument.model.crop_of(photograph.rgb, hand)
     left = photo.as_left()
     pose = left_pose(photo, hand.pose)
     posterior = instrument.pose_posterior(pose[None])
     if instrument.others and instrument.reads_images(instrument.others):
-        posterior |= instrument.image_posterior(left.crop(instrument.model.crop_px), instrument.others)
+        posterior |= instrument.image_posterior(left.to_tensor(instrument.model.crop_px), instrument.others)
     return posterior, pose
 
 
-def left_pose(photo: Photo, xyz: Any) -> Float[torch.Tensor, "21 3"]:
+def left_pose(photo: HandCrop, xyz: Any) -> Float[torch.Tensor, "21 3"]:
     """Return the 3DPose of joints (21, 3) in the camera frame as a left hand, along the ray of its crop."""
     pose = geometry.normalise(torch.from_numpy(photo.along_ray(xyz)).float())[0]
     return geometry.mirror(pose) if photo.handedness == "right" else pose

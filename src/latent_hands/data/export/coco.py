@@ -58,8 +58,8 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
         "num_keypoints": len(KEYPOINTS),
         "keypoints": numbers(reorder(keypoints, "rhd", "mediapipe").ravel()),
     }
-    if hand.side is not None:
-        label["side"] = hand.side
+    if hand.handedness is not None:
+        label["side"] = hand.handedness
     if hand.xyz_mm is not None and hand.K is not None:
         label |= {"xyz_mm": numbers(reorder(hand.xyz_mm, "rhd", "mediapipe")), "K": numbers(hand.K)}
     if hand.convention is not None:

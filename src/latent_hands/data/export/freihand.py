@@ -33,7 +33,7 @@ KEYS = ("xyz", "K", "scale")
 
 def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
     sample, rgb = with_wrist(sample), read_labelled(sample)
-    target, left = folder / "rgb" / f"{number:08d}.jpg", sample.side == "left"
+    target, left = folder / "rgb" / f"{number:08d}.jpg", sample.handedness == "left"
     target.parent.mkdir(parents=True, exist_ok=True)
     centre, side_px = _square(sample, rgb.shape[:2])
     if rgb.shape[:2] == (IMAGE_PX, IMAGE_PX) and not left:
@@ -73,12 +73,12 @@ def _holds(sample: Sample) -> bool:
 
 
 def _notes(samples: Sequence[Sample]) -> list[str]:
-    left = sum(sample.side == "left" for sample in samples)
+    left = sum(sample.handedness == "left" for sample in samples)
     return [f"{left:,} of {len(samples):,} hands are left hands and were mirrored"] if left else []
 
 
 FREIHAND = Layout(
-    needs=("side", "xyz_mm", "uv_px", "K"),
+    needs=("handedness", "xyz_mm", "uv_px", "K"),
     write_hand=_write_hand,
     write_labels=_write_labels,
     holds=_holds,

@@ -32,7 +32,7 @@ def _write_hand(folder: Path, number: int, sample: Sample) -> Record:
             copy_file(_place(folder, kind, number), source)
     return {
         "index": number,
-        "side": sample.side,
+        "side": sample.handedness,
         "xyz_m": sample.xyz_mm / MM_PER_METRE,
         "uv_px": sample.uv_px,
         "visible": sample.visible_or_all,
@@ -61,9 +61,10 @@ def _camera(sample: Sample) -> Float32[np.ndarray, "3 3"]:
 
 
 RHD = Layout(
-    needs=("side", "xyz_mm", "uv_px", "K"),
+    needs=("handedness", "xyz_mm", "uv_px", "K"),
     write_hand=_write_hand,
     write_labels=_write_labels,
-    share=lambda first, second: first.side != second.side and np.array_equal(_camera(first), _camera(second)),
+    share=lambda first, second: first.handedness != second.handedness
+    and np.array_equal(_camera(first), _camera(second)),
     notes=_notes,
 )

@@ -76,13 +76,13 @@ def hands_of(folder: Path, record: dict[str, Any], of_the_set: RenderedRecord) -
     samples: list[Sample] = []
     for hand in record.get("hands", [record]):
         side = hand["side"]
-        same = sum(other.side == side for other in samples)
+        same = sum(other.handedness == side for other in samples)
         cx, cy, side_px = map(float, hand["window"])
         samples.append(
             Sample(
                 name=f"{name}-{side}" + (f"-{same + 1}" if same else ""),
                 image=image,
-                side=side,
+                handedness=side,
                 xyz_mm=array_of(hand["xyz_m"]).astype(np.float32) * np.float32(MM_PER_METRE),
                 uv_px=array_of(hand["uv_px"]).astype(np.float32),
                 visible=np.array(hand["visible"], bool),

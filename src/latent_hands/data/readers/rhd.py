@@ -222,7 +222,7 @@ class _LabelledImage:
         return Sample(
             name=name,
             image=self.file("color"),
-            side=side,
+            handedness=side,
             xyz_mm=self.xyz_m[HANDS[side]] * np.float32(MM_PER_METRE),
             uv_px=self.uv_vis[HANDS[side], :2],
             visible=self.uv_vis[HANDS[side], 2] > 0.5,

@@ -138,7 +138,7 @@ def _frames(root: Path, name: str, view: View, wrist: str, needed: bool) -> list
         Sample(
             name=f"{name}_{image.stem}",
             image=image,
-            side="left",
+            handedness="left",
             xyz_mm=xyz_mm[i],
             uv_px=uv_px[i],
             visible=np.ones(21, bool),

@@ -171,4 +171,4 @@ def cut_mask(sample: Sample, px: int, mirror: bool) -> UInt8[Tensor, "{px} {px}"
     cut = np.where(inside[:, None], parts[rows.clip(0, parts.shape[0] - 1)], 0)
     inside = (columns >= 0) & (columns < parts.shape[1])
     cut = np.where(inside, cut[:, columns.clip(0, parts.shape[1] - 1)], 0)
-    return torch.from_numpy((cut[:, ::-1] if mirror and sample.side == "right" else cut).copy())
+    return torch.from_numpy((cut[:, ::-1] if mirror and sample.handedness == "right" else cut).copy())

@@ -8,7 +8,7 @@ import numpy as np
 from latent_hands import draw
 from latent_hands.data import Sample, read_rgb
 from latent_hands.draw.figures import curves
-from latent_hands.predictor import Model, Photo, photo_of, tag_of
+from latent_hands.predictor import HandCrop, Model, crop_of_sample, tag_of
 from latent_hands.runs.metrics import METRICS, read_metrics
 from latent_hands.studies.demo.learning import error_of
 from latent_hands.studies.demo.stages import Results
@@ -71,7 +71,7 @@ class DemoImages:
     def _estimates(self, model: Model, path: Path) -> None:
         rows, headings = [], []
         for sample in self.evenly_spaced(6, start=2):
-            photo = photo_of(sample)
+            photo = crop_of_sample(sample)
             hand = model.estimate(photo)
             rows.append(estimate_row(photo, hand, truth_mm(sample)))
             headings.append(f"{error_mm(hand, sample):.0f} mm")
@@ -88,7 +88,7 @@ class DemoImages:
                 self.evenly_spaced(4, start=1),
                 [tag_of(sample) for sample in self.evenly_spaced(5)],
             )
-            photos = [photo_of(sample, "scene") for sample in chosen]
+            photos = [crop_of_sample(sample, "scene") for sample in chosen]
             poses = photos if who == "shipped" else [labelled_pose(sample) for sample in chosen]
             grid = transfer_grid(model, poses, scenes, content_reads(model))
             draw.save_image(grid, self.path(f"{who}_transfer.png"))
@@ -96,7 +96,7 @@ class DemoImages:
                 self._walk(model, factor, photos[0], photos[2], self.path(f"{who}_walk_{factor}"))
         return {}
 
-    def _walk(self, model: Model, factor: str, start: Photo, end: Photo, path: Path) -> None:
+    def _walk(self, model: Model, factor: str, start: HandCrop, end: HandCrop, path: Path) -> None:
         row = walk_row(model.walk(factor, start, end, 7), start, end)
         draw.save_image(row, path.with_suffix(".png"))
         draw.save_gif(walk_frames(model.walk(factor, start, end, 16)), path.with_suffix(".gif"))

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
-from latent_hands.predictor import Model, photo_of
+from latent_hands.predictor import Model, crop_of_sample
 from latent_hands.studies.gallery import crop_image, error_mm, labelled_pose, truth_mm
 from latent_hands.studies.reproduce.drawing import CELL_IN, Results, Sheet, from_text, hand, reach, to_text
 from latent_hands.studies.reproduce.selection import bones, canonical, spread, thumbnail
@@ -31,7 +31,7 @@ def measure_fig8(models: Mapping[str, tuple[Model, Sequence[Sample]]]) -> Result
 
 def quintet(model: Model, sample: Sample) -> Results:
     """Return one image with its label and the prediction of the model."""
-    photo = photo_of(sample, model.experiment.data.crop)
+    photo = crop_of_sample(sample, model.experiment.data.crop)
     prediction = model.estimate(photo)
     pose, bone_mm = bones(labelled_pose(sample))
     return {

@@ -13,7 +13,7 @@ from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand.geometry import canonicalise, normalise
-from latent_hands.predictor import Model, Photo, photo_of
+from latent_hands.predictor import HandCrop, Model, crop_of_sample
 from latent_hands.studies.gallery import crop_image, labelled_pose
 
 Points = Float[np.ndarray, "21 3"]
@@ -66,7 +66,7 @@ def label(model: Model, sample: Sample) -> tuple[Points, float]:
     """Return `bones` of the labelled hand, as a left hand in the frame of a model."""
     xyz_mm = labelled_pose(sample)
     if model.experiment.data.frame == "ray":
-        photo = photo_of(sample, model.experiment.data.crop)
+        photo = crop_of_sample(sample, model.experiment.data.crop)
         photo = photo.mirrored() if photo.handedness == "right" else photo
         xyz_mm = photo.along_ray(xyz_mm)
     return bones(xyz_mm)
@@ -96,7 +96,7 @@ def smoothness(poses: Poses) -> float:
     return max(steps) / (sum(steps) / len(steps) or 1.0)
 
 
-def model_view(photo: Photo) -> ImageArray:
+def model_view(photo: HandCrop) -> ImageArray:
     """Return the small crop of a photo, mirrored to a left hand, as the model gets it."""
     return thumbnail(crop_image(photo.as_left()))
 

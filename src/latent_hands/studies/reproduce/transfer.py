@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from latent_hands.data import Sample
 from latent_hands.draw import TRUTH
-from latent_hands.predictor import Model, photo_of, tag_of
+from latent_hands.predictor import Model, crop_of_sample, tag_of
 from latent_hands.studies.gallery import content_reads
 from latent_hands.studies.reproduce.drawing import CELL_IN, Results, Sheet, from_text, hand, reach, to_text
 from latent_hands.studies.reproduce.selection import (
@@ -32,7 +32,7 @@ def measure_fig6(model: Model, samples: Sequence[Sample]) -> Results:
     for a set without tag images, and as `Model.transfer` does.
     """
     chosen, crop, reads = spread(samples, ROWS), model.experiment.data.crop, content_reads(model)
-    photos = [photo_of(sample, crop) for sample in chosen]
+    photos = [crop_of_sample(sample, crop) for sample in chosen]
     tags = [tag_of(hands[0], crop) for hands in scenes(samples, COLUMNS)]
     z_pose = stack([model.latent(photo, ["pose"]) for photo in photos])
     z_content = stack([model.latent(tag, ["content"], reads) for tag in tags])

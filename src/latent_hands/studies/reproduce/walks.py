@@ -10,7 +10,7 @@ from latent_hands.data import Sample
 from latent_hands.draw import PREDICTION, TRUTH
 from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Latent
-from latent_hands.predictor import Model, Walk, photo_of, tag_of
+from latent_hands.predictor import Model, Walk, crop_of_sample, tag_of
 from latent_hands.studies.gallery import content_reads, labelled_pose
 from latent_hands.studies.reproduce.drawing import (
     CELL_IN,
@@ -48,7 +48,7 @@ def measure_fig4(model: Model, samples: Sequence[Sample]) -> Results:
     """
     (first, second), crop = scenes(samples, 2), model.experiment.data.crop
     pair = median_pair(first)
-    ends = [photo_of(sample, crop) for sample in pair]
+    ends = [crop_of_sample(sample, crop) for sample in pair]
     tags = [tag_of(first[0], crop), tag_of(second[0], crop)]
     z_pose = [model.latent(photo, ["pose"]) for photo in ends]
     z_content = [model.latent(tag, ["content"], content_reads(model)) for tag in tags]
@@ -93,7 +93,7 @@ def images_of(walk: Walk) -> list[str]:
 def smoothness_of_others(model: Model, samples: Sequence[Sample]) -> Results:
     """Return the mean and largest smoothness of walks of 16 steps between other pairs of hands."""
     crop = model.experiment.data.crop
-    photos = ((photo_of(sample, crop) for sample in pair) for pair in others(samples))
+    photos = ((crop_of_sample(sample, crop) for sample in pair) for pair in others(samples))
     values = [smoothness(model.walk("pose", *ends, steps=16).poses) for ends in photos]
     return {
         "walks": len(values),
@@ -180,7 +180,7 @@ def check_graph(model: Model) -> None:
 
 
 def _walk_u(model: Model, start: Sample, end: Sample) -> Results:
-    photos = [photo_of(sample, model.experiment.data.crop) for sample in (start, end)]
+    photos = [crop_of_sample(sample, model.experiment.data.crop) for sample in (start, end)]
     walk = model.walk("content", photos[0], photos[1], STEPS)
     truth, bone_mm = zip(*(label(model, sample) for sample in (start, end)), strict=True)
     return {
@@ -195,7 +195,7 @@ def _walk_u(model: Model, start: Sample, end: Sample) -> Results:
 
 def moves_mm(model: Model, start: Sample, end: Sample) -> float:
     """Return how far the decoded pose moves in mm when z_u is replaced by that of another image."""
-    photos = [photo_of(sample, model.experiment.data.crop) for sample in (start, end)]
+    photos = [crop_of_sample(sample, model.experiment.data.crop) for sample in (start, end)]
     poses = model.walk("content", photos[0], photos[1], 2).poses
     return bones(labelled_pose(start))[1] * distance(poses[0], poses[1])
 

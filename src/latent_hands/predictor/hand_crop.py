@@ -1,4 +1,4 @@
-"""Photo: an image of one hand, and the crop of it that a network reads."""
+"""HandCrop: a hand in an image, and the square around it that a network reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +23,10 @@ from latent_hands.predictor.crop import Crop
 
 
 @dataclass(frozen=True, eq=False)
-class Photo(Crop):
-    """An image of one hand, with what is known about the hand: `lh.Photo.open(image, "left", box_px)`.
+class HandCrop(Crop):
+    """A hand in an image: its box, and what is known about it. `Model.crop_of` and `HandCrop.open` make one.
 
-    `Model.estimate` reads the square around its box as it is, without any search.
+    `Model.estimate` and the methods of synthesis read the square around its box as it is, without any search.
 
     Attributes:
         rgb: (height, width, 3) uint8, the image.
@@ -40,7 +40,7 @@ class Photo(Crop):
         """Return one line: the size of the image, the side and the box."""
         height, width = self.rgb.shape[:2]
         box = ", ".join(f"{number:.0f}" for number in self.box_px)
-        return f"Photo({width}x{height} px, {self.handedness}, box_px=({box}))"
+        return f"HandCrop({width}x{height} px, {self.handedness}, box_px=({box}))"
 
     @classmethod
     def open(
@@ -50,8 +50,8 @@ class Photo(Crop):
         box_px: Sequence[float] | None = None,
         K: np.ndarray | None = None,
         bone_mm: float | None = None,
-    ) -> "Photo":
-        """Open an image as a photo of one hand.
+    ) -> "HandCrop":
+        """Open an image, and state where its hand is.
 
         Args:
             image: a file, a Pillow image, a uint8 array (height, width, 3) in RGB order, or a uint8 tensor of
@@ -66,14 +66,14 @@ class Photo(Crop):
         80 mm.
         """
         rgb = pixels_of(image)
-        rgb = rgb.copy() if rgb is image else rgb  # a loop may use one buffer for all photos
+        rgb = rgb.copy() if rgb is image else rgb  # a loop may use one buffer for all images
         height, width = rgb.shape[:2]
         box = (0.0, 0.0, float(width), float(height)) if box_px is None else box_of(box_px, width, height)
         K = None if K is None else camera_of(K, width, height)
         bone = None if bone_mm is None else bone_of(bone_mm)
         return cls(rgb, check_handedness(handedness), box, K, bone)
 
-    def mirrored(self) -> "Photo":
+    def mirrored(self) -> "HandCrop":
         """Return the mirror image, which is of the other hand."""
         (x, y, width, height), total = self.box_px, self.rgb.shape[1]
         K = self.K
@@ -83,8 +83,8 @@ class Photo(Crop):
         rgb, box = np.ascontiguousarray(self.rgb[:, ::-1]), (total - x - width, y, width, height)
         return replace(self, rgb=rgb, handedness=OTHER_HAND[self.handedness], box_px=box, K=K)
 
-    def as_left(self) -> "Photo":
-        """Return the photo of a left hand: itself, or the mirror image if the hand is a right one."""
+    def as_left(self) -> "HandCrop":
+        """Return the crop of a left hand: itself, or the mirror image if the hand is a right one."""
         return self.mirrored() if self.handedness == "right" else self
 
     def window(self, out_px: int, margin: float) -> UInt8[Tensor, "3 {out_px} {out_px}"]:
@@ -98,12 +98,12 @@ class Photo(Crop):
         W = camera.warp_matrix(torch.tensor(self.centre_px), self.side_px * margin, out_px)
         return camera.warp_camera(torch.from_numpy(self.K), W)
 
-    def crop(self, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:
+    def to_tensor(self, crop_px: int) -> Float[Tensor, "1 3 {crop_px} {crop_px}"]:
         """Return the square around the box as a network's input, a batch of one in [-1, 1]."""
         return from_bytes(self.window(crop_px, 1.0)[None])
 
 
-def photo_of(sample: Sample, crop: str = "box") -> Photo:
+def crop_of_sample(sample: Sample, crop: str = "box") -> HandCrop:
     """Return a sample's image with handedness, bone length, camera and box from its labels.
 
     `crop="scene"` takes the square that does not depend on the pose (`palm.scene_square`) if it is known.
@@ -111,15 +111,15 @@ def photo_of(sample: Sample, crop: str = "box") -> Photo:
     rgb, xyz_mm = read_labelled(sample), palm_xyz_mm(sample)
     bone_mm = None if xyz_mm is None else float(geometry.normalise(xyz_mm)[1])
     box = _box(sample, crop, rgb.shape[:2])
-    return replace(Photo.open(rgb, sample.side or "left", box, sample.K), bone_mm=bone_mm)
+    return replace(HandCrop.open(rgb, sample.handedness or "left", box, sample.K), bone_mm=bone_mm)
 
 
-def tag_of(sample: Sample, crop: str = "scene") -> Photo:
+def tag_of(sample: Sample, crop: str = "scene") -> HandCrop:
     """Return a sample's tag image with the box of the sample itself. Raises HandsError if it has none."""
     if sample.tag is None:
         raise HandsError(f"{sample.image} has no tag image; rendered data and STB have tag images")
     rgb = read_rgb(sample.tag)
-    return Photo.open(rgb, sample.side or "left", _box(sample, crop, rgb.shape[:2]))
+    return HandCrop.open(rgb, sample.handedness or "left", _box(sample, crop, rgb.shape[:2]))
 
 
 def _box(sample: Sample, crop: str, size_px: tuple[int, int]) -> Box | None:
