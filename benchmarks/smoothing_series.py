@@ -12,8 +12,8 @@ from latent_hands.data.palm import palm_uv_px, palm_xyz_mm
 from latent_hands.predictor import Hand, Model, crop_of_sample
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.convention import in_convention
+from latent_hands.predictor.follow_settings import Settings
 from latent_hands.predictor.follower import DRAWS, Follower
-from latent_hands.predictor.following import checked_settings
 from latent_hands.predictor.reading import read
 from latent_hands.predictor.tracks import Step, Track, hand_of_step, smoothed
 
@@ -94,7 +94,9 @@ def frame_by_frame(model: Model, truth: Sequence_) -> list[list[Hand]]:
 def followed(model: Model, truth: Sequence_) -> list[list[Step]]:
     """Follow the hand, and return the steps, from which all ways of smoothing are computed."""
     first = truth.samples[0]
-    settings = checked_settings(first.handedness, truth.bone_mm, first.K, None, 2, "none", truth.fps)
+    settings = Settings(
+        handedness=first.handedness, bone_mm=truth.bone_mm, K=first.K, smooth="none", fps=truth.fps
+    )
     follower = Follower(model, model.detector, settings)
     return [
         [step.without_image() for step in follower.step(read_rgb(sample.image), sample.seconds)]

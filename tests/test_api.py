@@ -13,6 +13,8 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_model
 import latent_hands as lh
 from latent_hands.data import READERS
 from latent_hands.evaluation.scoring import score_run
+from latent_hands.predictor import estimation
+from latent_hands.predictor.saved import saved_run
 
 
 @pytest.mark.usefixtures("as_users_run")
@@ -25,10 +27,8 @@ def test_what_is_no_sample_is_named(tmp_path: Path):
         lh.check(samples[0])  # pyright: ignore[reportArgumentType]
     with pytest.raises(lh.HandsError, match="not a Sample; of a Sample, give"):
         tiny_model(ESTIMATION).find(samples[0])  # pyright: ignore[reportArgumentType]
-    with pytest.raises(
-        lh.HandsError, match=r"folder or the name of a shipped model, not a Model; give `model\.folder`"
-    ):
-        lh.export_model(tiny_model(ESTIMATION), tmp_path)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(lh.HandsError, match=r"is in memory only: save it with model\.save"):
+        lh.export_model(tiny_model(ESTIMATION), tmp_path)
 
 
 @pytest.mark.usefixtures("as_users_run")
@@ -215,6 +215,29 @@ def test_the_current_folder_is_a_run_folder(tmp_path, monkeypatch):
     tiny_model(ESTIMATION).save(tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
     assert lh.load(".").experiment == lh.load(tmp_path / "run").experiment
+
+
+def test_a_model_in_memory_stands_for_its_run_as_long_as_it_is_the_same(tmp_path):
+    folder = tiny_model(SYNTHESIS).save(tmp_path / "run")
+    model = lh.load(folder, "cpu")
+    assert (saved_run(model), saved_run("runs/mine")) == (folder, "runs/mine")
+    assert saved_run(lh.load("estimation", "cpu")) == "estimation"
+    with torch.no_grad():
+        next(iter(model.vae.parameters())).add_(1)
+    for changed, why in (
+        (model, "was changed after it was loaded"),
+        (tiny_model(SYNTHESIS), "in memory only"),
+    ):
+        with pytest.raises(lh.HandsError, match=rf"{why}.*: save it with model.save\(FOLDER\)"):
+            lh.fine_tune(changed, [], tmp_path / "tuned")
+
+
+def test_the_model_that_is_meant_for_finding_hands_is_named_once(caplog):
+    model = tiny_model(SYNTHESIS)
+    estimation._announce_synthesis.cache_clear()
+    for _ in range(2):
+        model.find(noise_image(), boxes=[(10.0, 6.0, 44.0, 40.0)])
+    assert caplog.text.count('less reliably than lh.load("estimation")') == 1
 
 
 def test_one_factor_is_swapped_by_its_name():

@@ -111,8 +111,40 @@ def test_times_are_given_or_counted(run):
     given = [hands[0].seconds for hands in run(world, seconds=[0.5, None, 0.7])]
     assert given == pytest.approx([0.5, 0.5 + 1 / 30, 0.7, 0.7 + 1 / 30])
     assert [hands[0].seconds for hands in run(world, fps=10.0)] == pytest.approx([0, 0.1, 0.2, 0.3])
-    gap = [hands[0].track for hands in run(world, seconds=[0.0, 0.1, 5.0, 5.1])]
-    assert gap == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ([0.0, 0.1, 5.0, 5.1], [1, 1, 2, 2]),
+        ([0.0, 0.9, 1.0, 1.1], [1, 1, 1, 1]),  # the first call of a loop is slow
+        ([7.0, 7.9, 8.8, 9.7], [1, 1, 1, 1]),  # all calls are
+        ([0.0, 0.1, 0.5, 0.6], [1, 1, 1, 1]),
+    ],
+)
+def test_tracks_end_in_a_gap_but_not_because_a_loop_is_slow(run, seconds, expected):
+    found = run(World([(True_(100),)] * 4), seconds=seconds)
+    assert [hands[0].track for hands in found] == expected
+
+
+@pytest.mark.parametrize("smooth", ["none", "online", "offline"])
+def test_hands_come_with_their_frame(run, smooth):
+    world = World([(True_(100),)] * 4)
+    for images in (list(world.images()), np.stack(list(world.images()))):
+        video = run(world, images, smooth=smooth, fps=10.0)
+        with pytest.raises(HandsError, match="before the first hands"):
+            video.frame  # noqa: B018
+        for number, hands in enumerate(video):
+            assert (video.frame.number, video.frame.seconds) == (number, hands[0].seconds)
+            np.testing.assert_array_equal(video.frame.rgb, images[number])
+    assert number == 3
+
+
+def test_frames_that_were_read_only_once_are_gone_after_smoothing_with_all_of_them(run):
+    video = run(World([(True_(100),)] * 3), smooth="offline")
+    assert len(next(video)) == 1
+    with pytest.raises(HandsError, match="give a list of images, or a video file"):
+        video.frame  # noqa: B018
 
 
 def test_times_that_are_wrong_are_announced_or_refused(run, caplog):

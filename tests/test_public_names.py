@@ -89,7 +89,7 @@ def test_what_a_session_prints_is_one_line(tmp_path: Path):
     samples = [replace(each, factors={"scene": [0.0] * 999}) for each in painted_hands(tmp_path, 2)]
     hand = tiny_model(ESTIMATION).estimate(lh.HandCrop.open(noise_image()))
     image = np.zeros((64, 64, 3), np.uint8)
-    drawn = Sampled(torch.zeros(9, 3, 64, 64), {"seed": 1}, {})
+    drawn = Sampled(torch.zeros(9, 3, 64, 64), [hand] * 9, {"seed": 1}, {})
     exported = Exported("coco", "mine", None, {"training": ["0"] * 999}, {}, [])
     for shown in (
         *(samples[0], lh.check(samples), lh.HandCrop.open(image), hand, drawn, exported),

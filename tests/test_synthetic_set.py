@@ -11,6 +11,7 @@ from folders import contents
 from test_sampling import hands
 from tiny_models import PX, SYNTHESIS, WITHOUT_TAGS, tiny_model, tiny_run
 
+import latent_hands as lh
 from latent_hands.cli import main
 from latent_hands.data import open_data, read_rgb
 from latent_hands.data.export import export_data
@@ -19,10 +20,12 @@ from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.camera import project
 from latent_hands.hand.conventions import recorded
+from latent_hands.predictor import Hand
+from latent_hands.predictor.decoded_hands import camera_of_crop, palm_of_crop
 from latent_hands.rendering.sets.relabel import relabel_rendered
 from latent_hands.studies.sampling import synthetic_set
 from latent_hands.studies.sampling.making import Request, make_set
-from latent_hands.studies.sampling.placing import camera_of_crop, palm_of_crop
+from latent_hands.studies.sampling.sampled import sample_images
 from latent_hands.studies.sampling.sources import find_source
 from latent_hands.studies.sampling.synthetic_set import SynthesisPlan, count_images
 
@@ -179,6 +182,33 @@ def test_the_hand_fills_its_crop_by_the_rule_that_cuts_it():
     offset = (uv - uv[12]).abs().max()
     assert torch.allclose(uv[12], torch.tensor([63.5, 63.5]), atol=1e-3)
     assert offset.item() == pytest.approx(64, rel=1e-4)
+
+
+@pytest.mark.parametrize("experiment", [SYNTHESIS, WITHOUT_TAGS])
+def test_decoded_hands_are_where_the_images_of_a_set_have_them(experiment: str):
+    """Camera, projection and joints agree, and the crop of the model is the image."""
+    model = tiny_model(experiment)
+    for hand in sample_images(model, 3).hands:
+        pose, crop = torch.from_numpy(hand.pose), model.experiment.data.crop
+        seen = project(torch.from_numpy(hand.camera_xyz_mm), torch.from_numpy(hand.K))
+        assert np.allclose(seen, hand.uv_px, atol=1e-3)
+        assert np.allclose(
+            hand.uv_px, project(pose + palm_of_crop(pose, crop), camera_of_crop(model.crop_px)), atol=1e-3
+        )
+        assert np.allclose(Hand.from_json(hand.to_json()).uv_px, hand.uv_px, atol=1e-3)
+
+
+def test_the_function_and_the_command_write_the_same_set(tmp_path: Path):
+    run = tiny_run(tmp_path / "run", SYNTHESIS)
+    options = ["--count", "3", "--poses", "prior", "--max-reread-mm", "1e9", "--seed", "2"]
+    assert main(["synthesise-set", str(tmp_path / "command"), "--run", str(run), *options]) == 0
+    made = lh.synthesise_set(
+        tmp_path / "function", lh.load(run), count=3, poses="prior", max_reread_mm=EVERYTHING, seed=2
+    )
+    files = [path.relative_to(made) for path in sorted(made.rglob("*")) if path.is_file()]
+    assert len(files) > 3
+    for file in files:
+        assert (made / file).read_bytes() == (tmp_path / "command" / file).read_bytes(), file
 
 
 def test_the_command_prints_how_many_were_dropped(tmp_path: Path, capsys: pytest.CaptureFixture):

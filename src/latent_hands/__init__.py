@@ -2,11 +2,12 @@
 
 Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
 
-    estimate       load, models, live, Model, Hand, OrderedJoints, HandCrop, Live, Tracker, JOINTS, reorder
+    estimate       load, models, live, Model, Hand, OrderedJoints, HandCrop, Live, Followed, Tracker,
+                   JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands, BoxLabel
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
     synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
-                   Sampled, fit_latents, LatentMixture
+                   Sampled, synthesise_set, fit_latents, LatentMixture
     data           Sample, open_data, data_sets, check, Report, export_data, Exported, render, Variety
     train          experiment, experiments, train, fine_tune, Experiment, TuningScores
     evaluate       evaluate, Scores, render_counterfactual, read_counterfactual, Counterfactuals
@@ -53,9 +54,10 @@ OpenCV, which is in BGR order, give `image[..., ::-1]`.
 >>> hand.spread_mm.shape                                   # error bars, with draws
 (21,)
 
-`for hands in model.follow("clip.mp4")` follows the hands of a video, and `for hands in lh.live(0)` those in
-front of a camera. In a loop of your own, `tracker = model.tracker()` and `tracker.track(frame)` do the same.
-`lh.load("hf-hub:owner/name")` loads a run that others published.
+`video = model.follow("clip.mp4")` and `for hands in video` follow the hands of a video; `video.frame.rgb` is
+the image of the last hands. `for hands in lh.live(0)` follows those in front of a camera. In a loop of your
+own, `tracker = model.tracker()` and `tracker.track(frame)` do the same. `lh.load("hf-hub:owner/name")` loads
+a run that others published.
 
 A skinned mesh and named joint angles are fitted to a hand:
 
@@ -84,6 +86,8 @@ crop of a left hand, in the size that the model reads.
 >>> random = lh.sample_images(synthesis, count=3, seed=1)                  # random poses and scenes
 >>> random.rgb[0].shape
 (128, 128, 3)
+>>> random.hands[0].uv_px.shape                                            # its joints: labels of the image
+(21, 2)
 
 
 Your own data
@@ -165,13 +169,14 @@ if TYPE_CHECKING:
     from latent_hands.portable import export_model
     from latent_hands.predictions import ImageHands, draw_hands, read_hands, write_hands
     from latent_hands.predictor import Hand, HandCrop, Model, OrderedJoints, Synthesis, Walk
-    from latent_hands.predictor.following import Tracker
+    from latent_hands.predictor.following import Followed, Tracker
     from latent_hands.rendering.sets.counterfactual_set import render_counterfactual
     from latent_hands.rendering.sets.dataset import render_dataset as render
     from latent_hands.rendering.variety import Variety
     from latent_hands.streaming import Live
     from latent_hands.studies.fine_tuning import fine_tune
     from latent_hands.studies.gain import TuningScores
+    from latent_hands.studies.sampling.making import synthesise_set
     from latent_hands.studies.sampling.mixture import LatentMixture
     from latent_hands.studies.sampling.own_latents import fit_latents
     from latent_hands.studies.sampling.sampled import Sampled, sample_images
@@ -183,6 +188,7 @@ __all__ = [
     "Counterfactuals",
     "Experiment",
     "Exported",
+    "Followed",
     "Hand",
     "HandCrop",
     "HandMesh",
@@ -226,6 +232,7 @@ __all__ = [
     "render_counterfactual",
     "reorder",
     "sample_images",
+    "synthesise_set",
     "train",
     "with_angles",
     "write_hands",
@@ -236,6 +243,7 @@ _HOMES = {
     "BoxLabel": "data.formats.box_label.BoxLabel",
     "Counterfactuals": "data.readers.counterfactual.Counterfactuals",
     "Exported": "data.export.Exported",
+    "Followed": "predictor.following.Followed",
     "LatentMixture": "studies.sampling.mixture.LatentMixture",
     "Live": "streaming.Live",
     "Report": "doctor.Report",
@@ -249,6 +257,7 @@ _HOMES = {
     "fine_tune": "studies.fine_tuning.fine_tune",
     "fit_latents": "studies.sampling.own_latents.fit_latents",
     "sample_images": "studies.sampling.sampled.sample_images",
+    "synthesise_set": "studies.sampling.making.synthesise_set",
     "read_boxes": "data.formats.boxes.read_boxes",
     "read_counterfactual": "data.read_counterfactual",
     "render": "rendering.sets.dataset.render_dataset",

@@ -21,8 +21,8 @@ from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian
 from latent_hands.predictor import Model, candidates, crop
 from latent_hands.predictor.cameras import FIELD_OF_VIEW_DEG, LONGEST_SHAPE
+from latent_hands.predictor.estimation import DRAWS
 from latent_hands.predictor.hand_factors import DECODED
-from latent_hands.predictor.model import DRAWS
 from latent_hands.predictor.spreads import drawn
 from latent_hands.runs.folder import find_run, weights_checksum
 from latent_hands.typed_toml import to_table

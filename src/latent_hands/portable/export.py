@@ -27,13 +27,14 @@ from latent_hands.portable.networks import (
 )
 from latent_hands.portable.web import check_runtime, write_page
 from latent_hands.predictor import Model
+from latent_hands.predictor.saved import saved_run
 
 MAPS = ("sides", "place", "size")
 MOMENTS = ("mean", "log_var")
 
 
 def export_model(
-    run: str | Path, out: str | Path, *, half: bool = False, web: str | Path | None = None
+    run: Model | str | Path, out: str | Path, *, half: bool = False, web: str | Path | None = None
 ) -> Path:
     """Write a run as ONNX files that need no torch, and return their folder.
 
@@ -42,15 +43,16 @@ def export_model(
     Each file is compared with torch when it is written.
 
     Args:
-        run: a run folder, or the name of a shipped model.
+        run: a saved model, a run folder, or the name of a shipped model.
         out: a new folder.
         half: whether weights are stored in float16, which halves the files. They are converted to float32
             when they are loaded, so all computation is in float32.
         web: the folder dist of the npm package onnxruntime-web. If it is given, a page is written, too, that
             finds hands in a browser.
 
-    Raises HandsError without the extra `onnx`, if there is no such run, if it neither predicts hands from
-    images nor writes images, for a network that ONNX cannot express, and if `out` is not empty.
+    Raises HandsError without the extra `onnx`, if there is no such run or the model is not saved, if it
+    neither predicts hands from images nor writes images, for a network that ONNX cannot express, and if `out`
+    is not empty.
 
     >>> lh.export_model("estimation", "runs/onnx").name
     'onnx'
@@ -58,6 +60,7 @@ def export_model(
     import_onnx()
     if web is not None:
         check_runtime(Path(web))
+    run = saved_run(run)
     model, detector = Model.load(run, "cpu"), Detector.load()
     description = describe(run, model, detector, half)
     if web is not None and description["hands"] is None:

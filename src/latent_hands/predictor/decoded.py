@@ -15,7 +15,8 @@ class Synthesis:
 
     Attributes:
         image: (height, width, 3) uint8; None if the run has no image decoder.
-        hand: the decoded left hand. Its bone is assumed to be 40 mm, its box is the whole image.
+        hand: the decoded left hand: its joints in the image (`uv_px`) and in space. Its bone (40 mm) and its
+            camera are assumed.
     """
 
     image: Rgb | None

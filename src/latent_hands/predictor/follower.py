@@ -10,7 +10,8 @@ from latent_hands.hand.boxes import box_of_joints, crop_of_box, distance, iou
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized_camera
 from latent_hands.predictor.checks import ImageSource, Rgb, given_camera, opened
 from latent_hands.predictor.find import HandDetector
-from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness
+from latent_hands.predictor.follow_settings import Settings
+from latent_hands.predictor.hand import ASSUMED_BONE_MM, HANDEDNESS, Handedness, check_handedness
 from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.judging import confidence, is_hand, log_odds, probability_of, right_probability
 from latent_hands.predictor.reading import Reading, read, read_twice
@@ -42,8 +43,12 @@ LEAST_CONFIDENCE = 0.25
 Of 1,023 rendered hands, 0.3 % of those whose joints are mostly right have less, and 19 % of the wrong ones.
 """
 LEAST_SIDE_PX = 8.0
-MOST_GAP_S = 0.5
-"""Tracks end in a longer gap between two frames. A lost track is continued within this time only."""
+MOST_GAP_S, GAP_RATIO = 0.5, 3.0
+"""Tracks end where the interval between two frames is longer, and more than so many times the one before it.
+
+The interval after the first frame is no gap: the first call of a loop also loads the model. A model that is
+slower than two frames a second still follows its hands. A lost track is continued within MOST_GAP_S only.
+"""
 REACH = 1.5
 """A detection continues a lost track if their centres are nearer than this, in sides of the larger box."""
 SURE, READING_SHARE, DETECTION_SHARE = 4.0, 0.3, 0.5
@@ -54,17 +59,6 @@ The shares are below 1, because neighbouring frames are alike.
 MOST_ODDS = 8.0
 CHANGE_ODDS = 2.0
 """Log odds of the other side at which a track changes its side."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Labels of all frames; see `Model.follow`. `K` or `focal_px` is the camera of the first frame."""
-
-    handedness: Handedness | None
-    bone_mm: float | None
-    K: np.ndarray | None
-    focal_px: float | None
-    max_hands: int
 
 
 @dataclass(eq=False)
@@ -87,14 +81,15 @@ class Follower:
     detect_next: bool = True
     size_px: tuple[int, int] | None = None
     first_px: tuple[int, int] | None = None
+    seconds: float | None = None
+    interval: float = float("inf")
 
     def step(self, image: ImageSource, seconds: float) -> list[Step]:
         """Continue all tracks in the next frame, and return their steps in the order of their numbers."""
         image = opened(image)
         rgb = image.rgb
         camera = self._camera(image, (rgb.shape[0], rgb.shape[1]))
-        gap = any(seconds - track.last.seconds > MOST_GAP_S for track in self.tracks)
-        if gap or rgb.shape[:2] != self.size_px:
+        if self._after_gap(seconds) or rgb.shape[:2] != self.size_px:
             self.tracks, self.lost, self.size_px, self.detect_next = [], [], rgb.shape[:2], True
         followed = self.tracks
         steps = self._continued(rgb, camera, seconds)
@@ -107,6 +102,14 @@ class Follower:
         self.detect_next = not self.tracks or any(track.unseen for track in self.tracks)
         self.frames += 1
         return steps
+
+    def _after_gap(self, seconds: float) -> bool:
+        """Return whether frames are missing before this one: whether its interval is long and unusual."""
+        before, self.seconds = self.seconds, seconds
+        if before is None:
+            return False
+        usual, self.interval = self.interval, seconds - before
+        return self.interval > max(MOST_GAP_S, GAP_RATIO * usual)
 
     def _camera(self, image: ImageSource, size_px: tuple[int, int]) -> ImageCamera:
         """Return the camera of a frame; one that is given follows the size of the frames."""
@@ -209,7 +212,7 @@ class Follower:
     def _sides(self, track: Track) -> tuple[Handedness, ...]:
         """Return the sides as which a track is read: both until its side is sure."""
         if self.settings.handedness is not None:
-            return (self.settings.handedness,)
+            return (check_handedness(self.settings.handedness),)
         return (track.handedness,) if abs(track.log_odds) >= SURE else HANDEDNESS
 
     def _chosen(self, track: Track, readings: dict[Handedness, Reading]) -> Reading:

@@ -2,75 +2,119 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 
 from latent_hands.data.formats.video import FORMATS, read_video
-from latent_hands.errors import HandsError, did_you_mean
-from latent_hands.predictor.checks import ImageSource, bone_of, check_one_camera
-from latent_hands.predictor.find import HandDetector
-from latent_hands.predictor.follower import Follower, Settings
-from latent_hands.predictor.hand import Hand, check_handedness
+from latent_hands.errors import HandsError
+from latent_hands.predictor.checks import ImageSource, Rgb, opened
+from latent_hands.predictor.follower import Follower
+from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.tracks import Step, hand_of_step, smoothed
 from latent_hands.predictor.trained_graph import TrainedGraph
 
-SMOOTH = ("online", "offline", "none")
 _LOG = logging.getLogger(__name__)
 Timed = tuple[ImageSource, float | None]
 """A frame, and its time in seconds; None where the time is not known."""
 
 
-def follow(
-    graph: TrainedGraph,
-    detector: HandDetector,
-    frames: str | Path | Iterable[ImageSource],
-    settings: Settings,
-    seconds: Iterable[float | None],
-    fps: float,
-    smooth: str,
-) -> Iterator[list[Hand]]:
-    """Yield the hands of each frame; see `Model.follow`."""
-    check_measures(graph)
-    follower = Follower(graph, detector, settings)
-    steps = (follower.step(image, time) for image, time in _in_order(_timed(frames, seconds), fps))
-    if smooth == "offline":
-        yield from _offline(graph, ([step.without_image() for step in each] for each in steps))
-        return
-    for each in steps:
-        yield _hands(graph, each, smooth)
+@dataclass(frozen=True, eq=False)
+class FollowedFrame:
+    """A frame in which hands were followed.
+
+    Attributes:
+        number: its number, from 0.
+        rgb: (height, width, 3) uint8, its pixels.
+        seconds: its time.
+    """
+
+    number: int
+    rgb: Rgb
+    seconds: float
 
 
-def checked_settings(
-    handedness: str | None,
-    bone_mm: float | None,
-    K: np.ndarray | None,
-    focal_px: float | None,
-    max_hands: int,
-    smooth: str,
-    fps: float,
-) -> Settings:
-    """Return the settings. Raises HandsError for a value that is not legal."""
-    if smooth not in SMOOTH:
-        raise HandsError(f'unknown smooth "{smooth}"; {did_you_mean(smooth, SMOOTH)}')
-    if max_hands < 1:
-        raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
-    if not 0 < fps < float("inf"):
-        raise HandsError(f"fps is {fps}, but must be above 0 frames per second")
-    check_one_camera(K, focal_px)
-    side = None if handedness is None else check_handedness(handedness)
-    return Settings(side, None if bone_mm is None else bone_of(bone_mm), K, focal_px, max_hands)
+class Followed(Iterator[list[Hand]]):
+    """The hands of a video: an iterator over lists of hands, one for each frame. `Model.follow` returns it.
+
+    Its only frame in memory is that of the last hands, `frame`.
+
+    >>> video = model.follow([photo, photo])
+    >>> for hands in video:
+    ...     drawn = lh.draw_hands(video.frame.rgb, hands)
+    """
+
+    def __init__(
+        self,
+        graph: TrainedGraph,
+        follower: Follower,
+        frames: str | Path | Iterable[ImageSource],
+        seconds: Iterable[float | None],
+    ):
+        self._graph, self._follower, self._frames, self._seconds = graph, follower, frames, seconds
+        self._frame: FollowedFrame | None = None
+        self._hands = self._offline() if follower.settings.smooth == "offline" else self._online()
+
+    def __next__(self) -> list[Hand]:
+        """Return the hands of the next frame. Raises StopIteration after the last one."""
+        return next(self._hands)
+
+    @property
+    def frame(self) -> FollowedFrame:
+        """The frame of the last hands.
+
+        Raises HandsError before the first hands, and for images of an iterator with `smooth="offline"`, which
+        are gone when the first hands are known.
+        """
+        if self._frame is None:
+            raise HandsError(
+                'there is no frame: before the first hands, and with smooth="offline" for the images of an '
+                "iterator, which are gone after they were read: give a list of images, or a video file"
+            )
+        return self._frame
+
+    def _online(self) -> Iterator[list[Hand]]:
+        for frame, steps in self._followed():
+            self._frame = frame
+            yield _hands(self._graph, steps, self._follower.settings.smooth)
+
+    def _followed(self) -> Iterator[tuple[FollowedFrame, list[Step]]]:
+        """Follow the hands through all frames."""
+        check_measures(self._graph)
+        clock = Clock(self._follower.settings.fps)
+        for number, (image, time) in enumerate(_timed(self._frames, self._seconds)):
+            seconds, image = clock.tick(time), opened(image)
+            yield FollowedFrame(number, image.rgb, seconds), self._follower.step(image, seconds)
+
+    def _offline(self) -> Iterator[list[Hand]]:
+        """Yield the hands of each frame, given all frames. An error is raised after the frames before it."""
+        times: list[float] = []
+        steps: list[list[Step]] = []
+        broken = None
+        try:
+            for frame, each in self._followed():
+                times.append(frame.seconds)
+                steps.append([step.without_image() for step in each])
+        except HandsError as error:
+            broken = error
+        again = self._read_again()
+        for number, hands in enumerate(_smoothed_hands(self._graph, steps)):
+            image = next(again, None)
+            self._frame = None if image is None else FollowedFrame(number, opened(image).rgb, times[number])
+            yield hands
+        if broken is not None:
+            raise broken
+
+    def _read_again(self) -> Iterator[ImageSource]:
+        """Iterate over the images once more; over none if they cannot be read twice."""
+        if not isinstance(self._frames, Iterator):
+            yield from (image for image, _ in _timed(self._frames, ()))
 
 
-def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterator[list[Hand]]:
-    """Yield the hands of each frame, given all frames. An error is raised after the frames before it."""
-    frames: list[Sequence[Step]] = []
-    broken = None
-    try:
-        frames.extend(followed)
-    except HandsError as error:
-        broken = error
+def _smoothed_hands(graph: TrainedGraph, frames: Sequence[Sequence[Step]]) -> Iterator[list[Hand]]:
+    """Yield the hands of each frame, given the steps of all frames."""
     parts: dict[tuple[int, int], list[Step]] = {}
     for step in chain.from_iterable(frames):
         parts.setdefault((step.track, step.part), []).append(step)
@@ -81,8 +125,6 @@ def _offline(graph: TrainedGraph, followed: Iterator[Sequence[Step]]) -> Iterato
     }
     for steps in frames:
         yield [hand_of_step(graph, step, beliefs[id(step)]) for step in steps]
-    if broken is not None:
-        raise broken
 
 
 def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float | None]) -> Iterator[Timed]:
@@ -96,13 +138,6 @@ def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float |
     if not path.is_file():
         raise HandsError(f"no video at {path}")
     yield from read_video(path)
-
-
-def _in_order(frames: Iterable[Timed], fps: float) -> Iterator[tuple[ImageSource, float]]:
-    """Yield each frame with a time that increases (`Clock`)."""
-    clock = Clock(fps)
-    for image, time in frames:
-        yield image, clock.tick(time)
 
 
 class Clock:
@@ -138,11 +173,11 @@ class Tracker:
     `Model.tracker` makes one. The hands are those of `Model.follow` for the same frames.
     """
 
-    def __init__(self, graph: TrainedGraph, follower: Follower, fps: float, smooth: str):
-        if smooth == "offline":
+    def __init__(self, graph: TrainedGraph, follower: Follower):
+        if follower.settings.smooth == "offline":
             raise HandsError('smooth is "offline", which needs all frames: give them to model.follow')
         check_measures(graph)
-        self._graph, self._follower, self._clock, self._smooth = graph, follower, Clock(fps), smooth
+        self._graph, self._follower, self._clock = graph, follower, Clock(follower.settings.fps)
 
     def track(self, image: ImageSource, seconds: float | None = None) -> list[Hand]:
         """Return the hands of the next frame; the list is empty if there is no hand.
@@ -159,7 +194,7 @@ class Tracker:
         [1]
         """
         steps = self._follower.step(image, self._clock.tick(seconds))
-        return _hands(self._graph, steps, self._smooth)
+        return _hands(self._graph, steps, self._follower.settings.smooth)
 
 
 def check_measures(graph: TrainedGraph) -> None:

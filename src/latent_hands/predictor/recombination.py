@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from latent_hands import synthesis
 from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
 from latent_hands.predictor.checks import ImageSource, Rgb
 from latent_hands.predictor.decoded import Synthesis, Walk
-from latent_hands.predictor.find import hand_of
+from latent_hands.predictor.decoded_hands import decoded_hands
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.hand_crop import HandCrop
-from latent_hands.predictor.hand_factors import with_canonical
-from latent_hands.predictor.reading import Reading
 from latent_hands.predictor.sources import ContentReads, Source, crop_around
 from latent_hands.predictor.trained_graph import TrainedGraph
 from latent_hands.predictor.viewpoints import rotated, viewed
@@ -137,8 +133,4 @@ class Recombination(TrainedGraph):
         """Decode images, if the run has a decoder for them, and left hands."""
         self.factors_of("pose")
         decoded = self.decode(latent)
-        images = to_images(decoded["rgb"]) if "rgb" in decoded else []
-        blank = HandCrop.open(np.zeros((self.crop_px, self.crop_px, 3), np.uint8))
-        poses = {name: value.cpu() for name, value in with_canonical(decoded, None).items()}
-        each = [{name: value[i] for name, value in poses.items()} for i in range(len(poses["pose"]))]
-        return images, [hand_of(self, Reading(blank, outputs), None, None) for outputs in each]
+        return to_images(decoded["rgb"]) if "rgb" in decoded else [], decoded_hands(self, decoded)

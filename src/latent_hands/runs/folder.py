@@ -161,8 +161,7 @@ def find_run(run: str | Path) -> Path:
     """
     if not isinstance(run, str | Path):
         kind = type(run).__name__
-        hint = "; give `model.folder`, or the folder that `model.save` writes" if kind == "Model" else ""
-        raise HandsError(f"a run must be a folder or the name of a shipped model, not a {kind}{hint}")
+        raise HandsError(f"a run must be a folder or the name of a shipped model, not a {kind}")
     if isinstance(run, str) and is_hub(run):
         return hub_folder(run)
     shipped, path = shipped_runs(), Path(run)

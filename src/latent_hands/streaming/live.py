@@ -14,7 +14,7 @@ import numpy as np
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Hand, Model
 from latent_hands.predictor.checks import Rgb
-from latent_hands.predictor.following import checked_settings
+from latent_hands.predictor.follow_settings import Settings
 from latent_hands.streaming.newest import Newest
 from latent_hands.streaming.source import LiveFrame, live_frames, source_of
 
@@ -79,7 +79,7 @@ class Live(Iterator[list[Hand]]):
             raise HandsError(f'smooth is "{smooth}", but a stream can be smoothed by {" or ".join(SMOOTH)}')
         if focal_px is not None and not 0 < focal_px < float("inf"):
             raise HandsError(f"focal_px is {focal_px}, but must be above 0 pixels")
-        checked_settings(handedness, bone_mm, None, focal_px, max_hands, smooth, 30.0)
+        Settings(handedness=handedness, bone_mm=bone_mm, focal_px=focal_px, max_hands=max_hands)
         self.source, self.model = source_of(source), model
         self.frame: LiveFrame | None = None
         self._options = {

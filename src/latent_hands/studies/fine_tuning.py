@@ -24,6 +24,7 @@ from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
+from latent_hands.predictor.saved import saved_run
 from latent_hands.runs.folder import check_new
 from latent_hands.runs.hub import pinned
 from latent_hands.studies.gain import TuningScores, scores_of, warnings
@@ -56,7 +57,7 @@ class Tuning:
 
 
 def fine_tune(
-    run: str | Path,
+    run: Model | str | Path,
     samples: Sequence[Sample],
     out: str | Path,
     *,
@@ -71,7 +72,7 @@ def fine_tune(
     """Fine-tune the encoder of images of a run, and return scores before and after.
 
     Args:
-        run: the run to begin with.
+        run: the run to begin with: a saved model, or what `lh.load` accepts.
         samples: hands with 3D labels, with 2D labels, or with both. A share of their groups is held out.
         out: the new run folder.
         groups: the person or the place of each sample, by name; see `split_samples`.
@@ -83,8 +84,8 @@ def fine_tune(
         rehearsal: further hands to learn from, such as rendered ones, so that the model does not forget. At
             most `REHEARSED` of them are used for each hand that is learnt.
 
-    `lh.load` opens the new run. Raises HandsError for settings out of range, for a folder that a run cannot
-    use, and for labels that do not fit the run.
+    `lh.load` opens the new run. Raises HandsError for settings out of range, for a model that is not saved,
+    for a folder that a run cannot use, and for labels that do not fit the run.
 
     >>> tuned = lh.fine_tune("estimation", samples, "runs/tuned", updates=1)
     >>> error, error_before = (tuned["held_out"][when]["epe_mm"] for when in ("after", "before"))
@@ -92,7 +93,8 @@ def fine_tune(
     settings = {"held_out": held_out, "updates": updates, "learning_rate": learning_rate, "seed": seed}
     tuning = read(Tuning, settings, "fine-tuning")
     check_new(Path(out))
-    run, model = pinned(run), Model.load(run)
+    named = saved_run(run)
+    run, model = pinned(named), Model.load(named)
     convention = model.experiment.data.convention
     samples = in_latent(listed(samples), convention, run)
     learnt, held, split_by = split_samples(samples, groups, held_out)

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.prepare import source_digest
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, listed
 from latent_hands.errors import HandsError
-from latent_hands.predictor import Model
-from latent_hands.progress import Progress
+from latent_hands.predictor import Model, as_model
+from latent_hands.predictor.saved import saved_run
+from latent_hands.progress import Progress, shown
 from latent_hands.rendering.sets.set_writer import write_set
+from latent_hands.runs.folder import weights_checksum
+from latent_hands.runs.hub import pinned
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import encode
 from latent_hands.studies.sampling.own_latents import own_latents
@@ -38,6 +41,56 @@ class Request:
     max_reread_mm: float = 25.0
     poses: str | None = None
     contents: str | None = None
+
+
+def synthesise_set(
+    out: str | Path,
+    run: Model | str | Path = "synthesis",
+    *,
+    count: int = 1000,
+    evaluation_count: int = 0,
+    samples: Sequence[Sample] = (),
+    poses: str | None = None,
+    contents: str | None = None,
+    poses_per_scene: int = 4,
+    max_reread_mm: float = 25.0,
+    seed: int = 0,
+    progress: Progress | bool = False,
+) -> Path:
+    """Write a labelled data set of synthesised left hands, and return its folder.
+
+    `lh.open_data("rendered", out)` reads it. The run reads each image again, and drops it if the joints that
+    it reads differ too much from the requested ones. The same call continues an interrupted set.
+
+    Args:
+        out: the folder of the set.
+        run: a model with a decoder of images, or what `lh.load` accepts.
+        count: number of training images.
+        evaluation_count: number of evaluation images.
+        samples: labelled hands to take poses and contents from.
+        poses: "labels" of `samples`, the default with `samples`; "renderer", the default without them;
+            "fitted", from mixtures fitted to `samples` or held by the run; or "prior", N(0, I).
+        contents: "tags" or "images" of `samples`; "fitted" or "prior", as for poses. The defaults are tags if
+            `samples` and the run have them, images with other samples, and without samples "fitted" if the
+            run holds mixtures.
+        poses_per_scene: number of images that share a content.
+        max_reread_mm: largest mean distance of reread joints from the requested ones, in mm, for a bone of
+            40 mm.
+        seed: seed of poses and contents.
+        progress: True shows a progress bar; a function receives the progress.
+
+    Raises HandsError for a run that decodes no images, a model that is not saved, a setting out of range, a
+    source that needs other samples, and a run that does not reread its poses.
+
+    >>> made = lh.synthesise_set("made", count=2, seed=1)
+    >>> [sample.xyz_mm.shape for sample in lh.open_data("rendered", made)]
+    [(21, 3), (21, 3)]
+    """
+    named = saved_run(run)
+    request = Request(count, evaluation_count, seed, poses_per_scene, max_reread_mm, poses, contents)
+    about = {"run": pinned(named), "weights": weights_checksum(named)}
+    with shown(progress) as progress:
+        return make_set(Path(out), as_model(run), request, listed(samples), about, progress)
 
 
 def make_set(

@@ -18,6 +18,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Posterior
 from latent_hands.predictor import Model
+from latent_hands.predictor.saved import saved_run
 from latent_hands.runs.folder import LATENTS, find_run, weights_checksum
 from latent_hands.runs.hub import is_hub
 from latent_hands.runs.shipped import shipped_runs
@@ -32,18 +33,21 @@ Mixtures = dict[str, LatentMixture]
 TENSORS = ("weights", "mean", "factor")
 
 
-def fit_latents(run: str | Path, samples: Sequence[Sample]) -> Mixtures:
+def fit_latents(run: Model | str | Path, samples: Sequence[Sample]) -> Mixtures:
     """Fit mixtures to the latents of a run for these images, write them into the run, and return them.
 
     Poses are inferred from labels where there are labels, contents from tags where there are tags.
     An earlier file is replaced.
 
-    Raises HandsError for a shipped run and one on the Hub, without a decoder of images, and without samples.
+    `run` is a saved model, or its folder.
+    Raises HandsError for a shipped run and one on the Hub, for a model that is not saved, without a decoder
+    of images, and without samples.
 
     >>> folder = synthesis.save("runs/own")
     >>> sorted(lh.fit_latents("runs/own", samples))
     ['content', 'pose']
     """
+    run = saved_run(run)
     if is_hub(run) or run in shipped_runs():
         raise HandsError(f"{run} is not a folder of your own: copy it with `latent-hands runs shrink`")
     if not samples:

@@ -18,7 +18,9 @@ from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
-from latent_hands.predictor import Model, as_model
+from latent_hands.predictor import Hand, Model, as_model
+from latent_hands.predictor.decoded_hands import decoded_hands
+from latent_hands.predictor.hand_factors import DECODED
 from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import Encoded, encode
@@ -38,11 +40,14 @@ class Sampled:
 
     Attributes:
         images: (n, 3, px, px), from -1 to 1.
+        hands: the left hand of each image: joints in the image (`uv_px`) and in space, decoded from the same
+            latent. Bone (40 mm) and camera are assumed.
         about: what was drawn: seed, distributions, and the distances to the images of `samples`.
         near: the nearest images of `samples` by kind of distance, for each drawn image.
     """
 
     images: Float[Tensor, "n 3 px px"]
+    hands: list[Hand]
     about: dict[str, Any]
     near: dict[str, list[ImageArray]]
 
@@ -77,13 +82,16 @@ def sample_images(
             used if there are any.
         features: the reader of features for the second kind of distance.
 
-    Returns the images, also as uint8 arrays (`Sampled.rgb`), and what was drawn (`Sampled.about`).
+    Returns the images, also as uint8 arrays (`Sampled.rgb`), their hands (`Sampled.hands`), and what was
+    drawn (`Sampled.about`).
     Raises HandsError for a run that decodes no images, for a count or a seed out of range, and if there are
     neither images nor mixtures of the run to draw fitted latents from.
 
     >>> drawn = lh.sample_images("synthesis", count=2, seed=1)
     >>> [image.shape for image in drawn.rgb]
     [(128, 128, 3), (128, 128, 3)]
+    >>> drawn.hands[0].uv_px.shape, drawn.hands[0].xyz_mm.shape
+    ((21, 2), (21, 3))
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
@@ -104,13 +112,16 @@ def sample_images(
         nats = LatentGaussian.aggregate(known[role]).nats() if known else None
         about[role] |= {} if nats is None else {"nats_from_prior": round(nats, 2)}
     subject = Subject(model.vae, model.device)
-    decoded = subject.decode("rgb", latent, torch.zeros(count, dtype=torch.bool)).clamp(-1, 1)
+    left = torch.zeros(count, dtype=torch.bool)
+    decoded = subject.decode("rgb", latent, left).clamp(-1, 1)
+    described = {name: subject.decode(name, latent, left) for name in DECODED if name in model.vae.writes}
+    hands = decoded_hands(model, described)
     if given is None:
-        return Sampled(decoded, about, {})
+        return Sampled(decoded, hands, about, {})
     found = _nearest(decoded, given, features)
     about["nearest"] = {kind: each.to_json(given.names) for kind, each in found.items()}
     near = {kind: to_images(given.rgb[each.index]) for kind, each in found.items()}
-    return Sampled(decoded, about, near)
+    return Sampled(decoded, hands, about, near)
 
 
 def _nearest(images: Tensor, given: Encoded, features: FeatureReader | None) -> dict[str, Nearest]:

@@ -24,11 +24,11 @@ from latent_hands.hand.conventions import recorded
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import from_bytes, to_bytes
 from latent_hands.predictor import Model
+from latent_hands.predictor.decoded_hands import camera_of_crop, palm_of_crop
 from latent_hands.predictor.hand import ASSUMED_BONE_MM
 from latent_hands.rendering.scene import plain
 from latent_hands.rendering.sets.plan import Plan
 from latent_hands.studies.assess.subject import Subject
-from latent_hands.studies.sampling.placing import camera_of_crop, palm_of_crop
 from latent_hands.studies.sampling.sources import Source
 
 SYNTHESISED = "synthesised"
