@@ -48,3 +48,29 @@ def test_runs_with_different_inputs_have_no_mean(tmp_path):
 def test_no_run_has_no_mean(tmp_path):
     with pytest.raises(HandsError, match="no run is given"):
         average([], tmp_path / "mean")
+
+
+def test_runs_of_other_beginnings_are_announced(tmp_path, caplog):
+    first = written(tmp_path / "a", ESTIMATION)
+    vae, _ = load_run(first)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in vae.parameters():
+            weight.normal_()
+    start_run(tmp_path / "b", tiny_experiment(ESTIMATION))
+    save_run(tmp_path / "b", vae, {}, Place())
+    average([first, first], tmp_path / "same")
+    assert not caplog.text
+    average([first, tmp_path / "b"], tmp_path / "mean")
+    assert "did not begin with the same weights" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("frame", "ray"), ("right_hands", "condition"), ("crop", "scene")]
+)
+def test_weights_of_another_experiment_are_refused(key, value, tmp_path):
+    written(tmp_path / "a", ESTIMATION)
+    start_run(tmp_path / "b", tiny_experiment(ESTIMATION, **{key: value}))
+    (tmp_path / "a/weights.safetensors").rename(tmp_path / "b/weights.safetensors")
+    with pytest.raises(HandsError, match=rf"\[data\] {key} = .*, but experiment.toml has {value}"):
+        load_run(tmp_path / "b")

@@ -244,6 +244,7 @@ def test_a_submission_of_some_images_is_announced(freihand, tmp_path, caplog):
         ("handJoints3D", np.full(3, np.nan), "must be metres with the axes of OpenGL"),
         ("handBoundingBox", [20, 64, 10, 30], r"is \[20.0, 64.0, 10.0, 30.0\]; it must be corners"),
         ("handBoundingBox", [10, 10, 44, 44], "of 3 images .* are beside their boxes, but inside"),
+        ("handBoundingBox", [45, 40, 52, 46], "of 3 images .* are not 40 to 400 mm large"),
         ("handBoundingBox", [0.2, 0.25, 0.6, 0.7], "sides away from their boxes"),
         ("camMat", np.diag([35.0, 35, 1]), "sides away from their boxes"),
     ],

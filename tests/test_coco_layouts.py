@@ -233,3 +233,23 @@ def test_a_key_that_is_there_twice_is_refused(content, write):
     (root / PATH).write_text(text[:-1] + ', "annotations": []}')
     with pytest.raises(HandsError, match='it has the key "annotations" 2 times in one table'):
         open_data("coco", root, "training")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [
+        ("joints_3d", [[0.1, 0.2, 0.3]] * 21, "3D joints"),
+        ("cam", [[9, 0, 1], [0, 9, 1], [0, 0, 1]], "a camera"),
+    ],
+)
+def test_labels_in_keys_that_are_not_read_are_announced(content, write, key, value, kind, caplog):
+    content["annotations"][0][key] = value
+    open_data("coco", write(content), "training")
+    assert f'not read: "{key}" ({kind}?)' in caplog.text
+
+
+@pytest.mark.parametrize("key", ["width", "height"])
+def test_half_of_a_size_is_refused(content, write, key):
+    del content["images"][0][key]
+    with pytest.raises(HandsError, match="give both, or neither"):
+        open_data("coco", write(content), "training")

@@ -24,7 +24,7 @@ from latent_hands.predictor import Model
 from latent_hands.runs.folder import load_run
 from latent_hands.studies.fine_tuning import Tuning, in_latent, notes, tuned_experiment, weakly_supervised
 from latent_hands.studies.gain import warnings
-from latent_hands.studies.held_out import LEAST, split_samples
+from latent_hands.studies.held_out import LEAST, shared_images, split_samples
 
 K = np.array([[500.0, 0, 128], [0, 500, 128], [0, 0, 1]], np.float32)
 
@@ -205,3 +205,11 @@ def test_the_command_writes_a_run_whose_latent_is_that_of_the_first(tmp_path, mo
 def test_2d_labels_teach_the_implied_and_the_measured_joints():
     experiment = weakly_supervised(Model.load("estimation"), "estimation", "rgb", flat=20, solid=0)
     assert experiment.supervision.weak.keys() == {"uv", "keypoints"}
+
+
+def test_held_out_images_that_are_learnt_are_counted(tmp_path):
+    for name, content in (("a", b"1"), ("b", b"2"), ("copy", b"1")):
+        (tmp_path / name).write_bytes(content)
+    hands = {name: hand("rhd", name, image=tmp_path / name) for name in ("a", "b", "copy")}
+    assert shared_images([hands["a"]], [hands["b"]]) == 0
+    assert shared_images([hands["a"]], [hands["b"], hands["copy"], hands["a"]]) == 2

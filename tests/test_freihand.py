@@ -206,3 +206,21 @@ def test_compressed_labels_are_not_taken_for_none(root):
         (root / f"training_{key}.json").rename(root / f"training_{key}.json.gz")
     with pytest.raises(HandsError, match=r"training_K\.json\.gz is not read; .* decompress or rename it"):
         open_data("freihand", root, "training")
+
+
+def test_labels_that_images_share_are_announced(root, caplog):
+    open_data("freihand", root, "training")
+    assert "image i has label i modulo 3" in caplog.text
+
+
+def test_two_images_of_one_number_are_refused(root):
+    shutil.copy(root / "evaluation/rgb/00000001.jpg", root / "evaluation/rgb/1.jpg")
+    with pytest.raises(HandsError, match="have the same number"):
+        open_data("freihand", root, "evaluation")
+
+
+@pytest.mark.parametrize("name", ["00000001 (1).jpg", "00000001.png", "00000001.JPG", "copy.jpeg"])
+def test_images_of_other_names_are_counted(root, name, caplog):
+    shutil.copy(root / "evaluation/rgb/00000001.jpg", root / "evaluation/rgb" / name)
+    open_data("freihand", root, "evaluation")
+    assert "1 images of" in caplog.text

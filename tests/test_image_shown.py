@@ -199,3 +199,37 @@ def test_an_orientation_of_xmp_alone_is_announced(exif, tmp_path, caplog):
     (tmp_path / "a.png").write_bytes(png(RGB.reshape(24, -1), 2, 8, **more))
     np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), np.rot90(RGB, -1))
     assert ("a.png is turned as only its XMP data state it" in caplog.text) == (not exif)
+
+
+@pytest.mark.parametrize("alpha_bits", [0, 8])
+def test_the_fourth_channel_of_tga_files_is_what_they_state(alpha_bits, tmp_path, caplog):
+    alpha = np.tile(np.arange(32, dtype=np.uint8) * 8, (24, 1))
+    Image.fromarray(np.dstack([RGB, alpha])).save(tmp_path / "a.tga")
+    content = bytearray((tmp_path / "a.tga").read_bytes())
+    content[17] = content[17] & 0xF0 | alpha_bits
+    (tmp_path / "a.tga").write_bytes(content)
+    assert (read_rgb(tmp_path / "a.tga") == RGB).all() == (alpha_bits == 0)
+    assert ("is not transparency" in caplog.text) == (alpha_bits == 0)
+
+
+def with_aperture(content: bytes, width: int, height: int) -> bytes:
+    """Return an AVIF file with the box "clap", which crops it in viewers."""
+    box, file = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1), bytearray(content)
+    sizes = {name: file.find(name) - 4 for name in (b"ipco", b"iprp", b"meta")}
+    end = sizes[b"ipco"] + int.from_bytes(file[sizes[b"ipco"] :][:4], "big")
+    for place in (*sizes.values(), file.find(b"iloc") + 18):  # the last one is the place of the pixels
+        number = int.from_bytes(file[place : place + 4], "big") + len(box)
+        file[place : place + 4] = number.to_bytes(4, "big")
+    return bytes(file[:end] + box + file[end:])
+
+
+@pytest.mark.parametrize(("size", "legal"), [((32, 24), True), ((20, 24), False)])
+def test_avif_files_that_viewers_crop_are_refused(size, legal, tmp_path):
+    path = tmp_path / "a.avif"
+    Image.fromarray(RGB).save(path)
+    path.write_bytes(with_aperture(path.read_bytes(), *size))
+    if legal:
+        assert read_rgb(path).shape == RGB.shape
+    else:
+        with pytest.raises(HandsError, match="clean aperture"):
+            read_rgb(path)

@@ -194,3 +194,22 @@ def test_scores_are_one_half_at_the_named_distance(model):
     assert agreed.score == pytest.approx(0.5)
     with pytest.raises(HandsError, match="rotations is 1"):
         agreed_hands(model, noise_image(), boxes=[BOX], rotations=1)
+
+
+def test_an_image_that_changed_is_not_labelled_anew_in_silence(folder, capsys):
+    assert label("out") == 0
+    Image.fromarray(noise_image(seed=9)).save(folder / "photos/1.png")
+    assert label("out") == 2
+    assert "1.png has changed since" in capsys.readouterr().err
+
+
+def test_an_image_does_not_get_the_labels_of_another_one_with_its_name(folder, capsys):
+    assert label("out") == 0
+    (folder / "photos").rename(folder / "first")
+    (folder / "photos").mkdir()
+    for i in range(3):
+        Image.fromarray(noise_image(seed=9 + i)).save(folder / f"photos/{i}.png")
+    lines = (folder / "out/labels.jsonl").read_text()
+    (folder / "out/labels.jsonl").write_text(lines.replace("/photos/", "/first/"))
+    assert label("out") == 2
+    assert "has an image of the name 1 already" in capsys.readouterr().err

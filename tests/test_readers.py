@@ -233,3 +233,27 @@ def test_real_labels_agree_with_their_camera():
         uvw = sample.xyz_mm @ sample.K.T
         error = np.abs(uvw[:, :2] / uvw[:, 2:] - sample.uv_px)[sample.visible]
         assert error.max() < 0.2
+
+
+def test_flags_that_are_neither_0_nor_1_are_announced(root, caplog):
+    labels = labels_of(root)
+    labels[0]["uv_vis"][:, 2] = 0.25
+    write(root, labels)
+    assert open_data("rhd", root, "evaluation")[0].visible.all()
+    assert "42 visibility flags are neither 0 nor 1, but 0.25 to 0.25" in caplog.text
+
+
+def test_masks_with_palettes_hold_the_numbers_of_parts(root):
+    path = root / "evaluation/mask/00000.png"
+    mask = Image.open(path).convert("P")
+    mask.putdata(Image.open(path).tobytes())
+    mask.putpalette([200] * 768)
+    mask.save(path)
+    assert open_data("rhd", root, "evaluation")[0].handedness == "left"
+
+
+@pytest.mark.parametrize(("mode", "message"), [("L", "has the part 255"), ("RGB", "has colours")])
+def test_masks_without_numbers_of_parts_are_refused(root, mode, message):
+    Image.new(mode, (8, 8), 255).save(root / "evaluation/mask/00001.png")
+    with pytest.raises(HandsError, match=message):
+        open_data("rhd", root, "evaluation")

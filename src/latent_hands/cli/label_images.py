@@ -56,7 +56,7 @@ def label_images(
     with one_writer(out), progress_bars() as progress:
         labels = PseudoLabels.open(out, made_by)
         for count, each in enumerate(inputs, 1):
-            if not labels.has(each.image):
+            if not labels.has(each.image, each.name):
                 try:
                     hands, size_px = label_image(model, each, given)
                     labels.add(each.image, each.name, size_px, hands)

@@ -69,7 +69,7 @@ def common_shift(
 
     Pixels counted from 1 shift them by (1, 1), pixels measured from the image's corner by (0.5, 0.5).
     """
-    usable = visible & np.isfinite(projected).all(axis=-1) & np.isfinite(uv_px).all(axis=-1)
+    usable = _usable(projected, uv_px, visible)
     if not usable.any():
         return np.zeros(2)
     shifts = (uv_px - projected)[usable]
@@ -88,11 +88,23 @@ def misfit(
 
     It is 0 if no hand has LEAST_JOINTS visible joints.
     """
+    each = misfit_of_each(projected, uv_px, visible)
+    return float(np.nanmedian(each)) if np.isfinite(each).any() else 0.0
+
+
+def misfit_of_each(
+    projected: Float[np.ndarray, "n 21 2"],
+    uv_px: Float[np.ndarray, "n 21 2"],
+    visible: Bool[np.ndarray, "n 21"],
+) -> Float[np.ndarray, " n"]:
+    """Return the `misfit` of each hand; NaN for hands with fewer than LEAST_JOINTS visible joints."""
+    found = np.full(len(uv_px), np.nan)
+    enough = _enough(projected, uv_px, visible)
     projected, uv_px = _visible(projected, uv_px, visible)
-    if not len(uv_px):
-        return 0.0
-    distance = np.nanmedian(np.linalg.norm(projected - uv_px, axis=-1), axis=1)
-    return float(np.median(distance / np.maximum(hand_size_px(uv_px), 1e-9)))
+    if len(uv_px):
+        distance = np.nanmedian(np.linalg.norm(projected - uv_px, axis=-1), axis=1)
+        found[enough] = distance / np.maximum(hand_size_px(uv_px), 1e-9)
+    return found
 
 
 def _size_ratio(projected: np.ndarray, uv_px: np.ndarray, visible: np.ndarray) -> float:
@@ -104,10 +116,17 @@ def _size_ratio(projected: np.ndarray, uv_px: np.ndarray, visible: np.ndarray) -
 
 def _visible(projected: np.ndarray, uv_px: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the points of hands with enough visible joints; those that are not visible are NaN."""
-    usable = visible & np.isfinite(projected).all(axis=-1) & np.isfinite(uv_px).all(axis=-1)
-    enough = usable.sum(axis=1) >= LEAST_JOINTS
-    hidden = ~usable[enough][..., None]
+    enough = _enough(projected, uv_px, visible)
+    hidden = ~_usable(projected, uv_px, visible)[enough][..., None]
     return np.where(hidden, np.nan, projected[enough]), np.where(hidden, np.nan, uv_px[enough])
+
+
+def _usable(projected: np.ndarray, uv_px: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    return visible & np.isfinite(projected).all(axis=-1) & np.isfinite(uv_px).all(axis=-1)
+
+
+def _enough(projected: np.ndarray, uv_px: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    return _usable(projected, uv_px, visible).sum(axis=1) >= LEAST_JOINTS
 
 
 def hand_size_px(uv_px: Float[np.ndarray, "n 21 2"]) -> Float[np.ndarray, " n"]:

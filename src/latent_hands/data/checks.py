@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latent_hands.data.label_places import check_in_front
+from latent_hands.data.label_places import check_in_front, refused_if
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Windows, known_hands
 from latent_hands.errors import HandsError
 from latent_hands.hand.bending import against_side
-from latent_hands.hand.listing import other_listing
+from latent_hands.hand.listing import is_no_hand, other_listing
 from latent_hands.hand.skeleton import BONE_RANGE_MM, MIDDLE_MCP, MIDDLE_PIP
 
 MANY, MOST_AGAINST, SINGLE = 8, 0.1, 2
@@ -72,7 +72,8 @@ def check_samples(samples: Sequence[Sample]) -> None:
     check_unit(float(np.median(np.linalg.norm(xyz_mm[:, MIDDLE_MCP] - xyz_mm[:, MIDDLE_PIP], axis=1))))
     _check_order(xyz_mm)
     if len(placed := xyz_mm[[sample.K is not None for sample in known]]):
-        check_in_front(placed)
+        with refused_if(len(placed) >= MANY):
+            check_in_front(placed)
     sided = np.array([sample.handedness is not None for sample in known])
     _check_sides(xyz_mm[sided], np.array([sample.handedness == "left" for sample in known])[sided])
 
@@ -86,7 +87,7 @@ def _check_sides(xyz_mm: Float[np.ndarray, "n 21 3"], left: Bool[np.ndarray, " n
         raise HandsError(
             f"{text}: sides are swapped, or joints are mirrored; run `latent-hands check` on the set"
         )
-    if bent.sum() >= MANY and against.any():
+    if against.any():
         _LOG.warning("%s; run `latent-hands check` on the set", text)
 
 
@@ -104,12 +105,23 @@ def _check_each_unit(windows: Windows) -> None:
 
 
 def _check_order(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
-    """Raise HandsError if most 3D joints are those of hands in another order."""
-    if len(xyz_mm) >= MANY and (order := other_listing(xyz_mm)) is not None:
-        raise HandsError(
-            f'the joints of {len(xyz_mm)} hands are in the order "{order}", not in "rhd", which all readers '
-            "return; run `latent-hands check` on the set"
-        )
+    """Raise HandsError if most 3D joints are those of hands in another order, or of no hands.
+
+    Of fewer than MANY hands, a warning says so.
+    """
+    if not len(xyz_mm):
+        return
+    with refused_if(len(xyz_mm) >= MANY):
+        if (order := other_listing(xyz_mm)) is not None:
+            raise HandsError(
+                f'the joints of {len(xyz_mm)} hands are in the order "{order}", not in "rhd", which all '
+                "readers return; run `latent-hands check` on the set"
+            )
+        if is_no_hand(xyz_mm):
+            raise HandsError(
+                f"the joints of {len(xyz_mm)} hands have the proportions of no hand, in no known order; run "
+                "`latent-hands check` on the set"
+            )
 
 
 def power_to_mm(bone: float) -> int | None:

@@ -4,6 +4,7 @@ A window is a square around the ground-truth crop. It is larger by the factor `m
 shifted crops stay inside it. Pixels from outside the image are mid-grey.
 """
 
+import logging
 import math
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -18,6 +19,7 @@ from latent_hands.data.labelled_images import read_labelled
 from latent_hands.data.labels import LABELS, Label, Square
 from latent_hands.data.motion import Motion
 from latent_hands.data.palm import crop_square, scene_square
+from latent_hands.data.place_contrast import announce_misplaced
 from latent_hands.data.sample import FAR_PX, Sample, listed
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, did_you_mean
@@ -26,6 +28,7 @@ from latent_hands.progress import Progress, silent
 
 CROPS = ("box", "scene")
 RIGHT_HANDS = ("mirror", "condition")
+_LOG = logging.getLogger(__name__)
 
 
 def build_windows(
@@ -80,6 +83,7 @@ def build_windows(
 
     for_all(len(samples), cut, workers, progress)
     check_places(samples, sizes)
+    announce_misplaced(samples)
     further = (key for key in images if key != "rgb")
     stacks = {key: cut_images(samples, key, squares, flip, margin, window_px, workers) for key in further}
     W = camera.warp_matrix(squares[:, :2], squares[:, 2] * margin, window_px, flip=flip)
@@ -99,6 +103,9 @@ def build_windows(
 def convention_of(samples: Sequence[Sample]) -> str | None:
     """Return the joint convention of the labels, None if it is unknown or they differ."""
     found = {sample.convention for sample in samples if sample.present}
+    if len(named := found - {None}) > 1:
+        names = ", ".join(sorted(map(str, named)))
+        _LOG.warning("the labels are in different joint conventions, %s, and count as unknown", names)
     return found.pop() if len(found) == 1 else None
 
 

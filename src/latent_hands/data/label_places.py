@@ -4,15 +4,23 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latent_hands.data.camera_factor import camera_factor, common_shift, misfit
+from latent_hands.data.camera_factor import camera_factor, common_shift, misfit_of_each
+from latent_hands.data.principal_points import (
+    centres,
+    common_scale,
+    doubtful_scale,
+    lopsided,
+    lopsided_text,
+)
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
-from latent_hands.hand.focal import LEAST_FOCAL
+from latent_hands.hand.focal import LEAST_FOCAL, UNUSUAL_RATIO, UNUSUAL_SKEW
 from latent_hands.hand.listing import shorter_fingers, shorter_listing
 
 SizePx = tuple[int, int]
@@ -25,12 +33,22 @@ MOST_MISFIT = 0.5
 LEAST_INSIDE = 0.5
 """The least mean share of visible joints that lie in their images."""
 _ADVICE = "run `latent-hands check` on the set"
-_SAME_RATIO, _OTHER_RATIO, _CENTRED, _MIDDLE = 1.15, 1.2, 0.3, 0.1
-_DOUBTFUL = (1.06, 1.03)
-"""Smaller factors of the principal points are those of real cameras: STB has 1.00 and 1.04."""
+_SOME_HIDDEN, _MOST_SEEN = 0.02, 0.98
+"""Inverted flags show if so many joints are hidden, and so few visible joints lie in their images."""
 PERCENT, CHANCE = 100.0, 1e-4
 """Hands in pixels would all lie in so small a corner of their images with less than this chance."""
 _LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def refused_if(many: bool) -> Iterator[None]:
+    """Turn an error of the block into a warning unless many hands tell it: a few may do so by chance."""
+    try:
+        yield
+    except HandsError as error:
+        if many:
+            raise
+        _LOG.warning("%s (fewer than %d hands, which may be chance)", error, MANY)
 
 
 def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
@@ -39,41 +57,64 @@ def check_places(samples: Sequence[Sample], sizes: Sequence[SizePx]) -> None:
     This is the case if most visible joints lie outside the images, if the 2D joints are in another order, if
     the projected 3D joints miss the 2D joints or miss them by a common factor of the cameras
     (`camera_factor`), or if the principal points are in the middle of images of another size. `sizes` are
-    those of the images. Fewer than MANY hands are not refused.
+    those of the images. Of fewer than MANY hands, warnings say so. Warnings also count single hands.
     """
     placed = [(s, size) for s, size in zip(samples, sizes, strict=True) if s.uv_px is not None]
-    if len(placed) < MANY:
+    if not placed:
         return
-    uv_px, visible, size_px = check_in_images(placed)
-    seen = [i for i, (s, _) in enumerate(placed) if s.K is not None and s.xyz_mm is not None]
-    if len(seen) >= MANY:
-        _check_cameras([placed[i][0] for i in seen], uv_px[seen], visible[seen], size_px[seen])
+    with refused_if(len(placed) >= MANY):
+        check_in_images(placed)
+    seen = [each for each in placed if each[0].K is not None and each[0].xyz_mm is not None]
+    if seen:
+        with refused_if(len(seen) >= MANY):
+            _check_cameras([s for s, _ in seen], *_joints(seen))
 
 
-def check_in_images(
-    placed: Sequence[tuple[Sample, SizePx]],
-) -> tuple[Float[np.ndarray, "n 21 2"], Bool[np.ndarray, "n 21"], Float[np.ndarray, "n 2"]]:
+def check_in_images(placed: Sequence[tuple[Sample, SizePx]]) -> None:
     """Raise HandsError if 2D joints lie outside of their images, in a corner of them, or in another order.
 
-    `placed` are samples with 2D joints, each with the size of its image. Returns the joints, which of them
-    are visible and finite, and the sizes. Fewer than MANY hands are not refused.
+    `placed` are samples with 2D joints, each with the size of its image.
     """
-    uv_px = np.stack([s.uv_px for s, _ in placed if s.uv_px is not None]).astype(np.float64)
-    visible = np.stack([s.visible_or_all for s, _ in placed]) & np.isfinite(uv_px).all(axis=-1)
-    size_px = np.array([size for _, size in placed], float)
-    if len(placed) < MANY:
-        return uv_px, visible, size_px
+    uv_px, visible, size_px = _joints(placed)
     share = float(inside_share(uv_px, visible, size_px).mean())
     if share < LEAST_INSIDE:
         raise HandsError(
             f"the labels of {len(placed)} hands are not for these images: {share:.0%} of the visible 2D "
             f"joints lie in them; {_ADVICE}"
         )
+    _check_flags(np.stack([s.labelled_or_all for s, _ in placed]), visible, inside(uv_px, size_px))
     alone = np.array([s.K is None or s.xyz_mm is None for s, _ in placed])  # of others the cameras tell more
-    if alone.sum() >= MANY:
+    if alone.any():
         _check_percent(uv_px[alone], visible[alone], size_px[alone])
     check_order_in_images([sample for sample, _ in placed])
-    return uv_px, visible, size_px
+
+
+def _check_flags(
+    labelled: Bool[np.ndarray, "n 21"], visible: Bool[np.ndarray, "n 21"], within: Bool[np.ndarray, "n 21"]
+) -> None:
+    """Raise HandsError if no joint is visible, or if only invisible joints lie in the images.
+
+    `within` states which joints lie in their images.
+    """
+    hidden = labelled & ~visible
+    if not visible.any():
+        raise HandsError(
+            f"no joint of {len(visible)} hands is visible, so nothing could be scored; {_ADVICE}"
+        )
+    if hidden.mean() > _SOME_HIDDEN and within[hidden].all() and within[visible].mean() < _MOST_SEEN:
+        raise HandsError(
+            f"all invisible joints lie in their images, and {within[visible].mean():.0%} of the visible "
+            f"ones: the visibility flags of {len(visible)} hands seem to be inverted; {_ADVICE}"
+        )
+
+
+def _joints(
+    placed: Sequence[tuple[Sample, SizePx]],
+) -> tuple[Float[np.ndarray, "n 21 2"], Bool[np.ndarray, "n 21"], Float[np.ndarray, "n 2"]]:
+    """Return the 2D joints, which of them are visible and finite, and the sizes of the images."""
+    uv_px = np.stack([s.uv_px for s, _ in placed if s.uv_px is not None]).astype(np.float64)
+    visible = np.stack([s.visible_or_all for s, _ in placed]) & np.isfinite(uv_px).all(axis=-1)
+    return uv_px, visible, np.array([size for _, size in placed], float)
 
 
 def _check_percent(
@@ -132,6 +173,12 @@ def _check_cameras(
     xyz_mm = np.stack([s.xyz_mm for s in samples if s.xyz_mm is not None]).astype(np.float64)
     K = np.stack([s.K for s in samples if s.K is not None]).astype(np.float64)
     check_in_front(xyz_mm)
+    fx, fy, skew = K[:, 0, 0], K[:, 1, 1], K[:, 0, 1]
+    unusual = (np.maximum(fx / fy, fy / fx) > UNUSUAL_RATIO) | (np.abs(skew) > UNUSUAL_SKEW * fx)
+    if unusual.any():
+        example = K[unusual.argmax()].round(3).tolist()
+        text = "%d of %d cameras have different focal lengths or a skew, such as %s: are numbers mixed up?"
+        _LOG.warning(text, unusual.sum(), len(K), example)
     if (shift := common_shift(project(xyz_mm, K), uv_px, visible)).any():
         _LOG.warning("the 2D joints of %d hands are %s", len(samples), shifted_by(shift))
         uv_px = uv_px - shift
@@ -142,9 +189,15 @@ def _check_cameras(
             f"{what} joints by {found.before:.2g} sizes of the hand (median), and by {found.after:.2g} if "
             f"{part} are multiplied by {found.factor:.4g}; {_ADVICE}"
         )
-    wrong = misfit(project(xyz_mm, K), uv_px, visible)
+    each = misfit_of_each(project(xyz_mm, K), uv_px, visible)
+    wrong = float(np.nanmedian(each)) if np.isfinite(each).any() else 0.0
     if wrong > MOST_MISFIT:
         raise HandsError(f"{what} joints by {wrong:.2g} sizes of the hand (median); {_ADVICE}")
+    if (single := np.flatnonzero(each > MOST_MISFIT)).size:
+        text = "the projected 3D joints of %d of %d hands miss their 2D joints, such as those of %s; %s"
+        _LOG.warning(text, len(single), len(samples), samples[single[0]].where, _ADVICE)
+    if len(samples) < MANY:
+        return  # single images may be cropped
     places, principal = centres(uv_px, visible, size_px), K[:, :2, 2] / (size_px / 2)
     scale = common_scale(places, principal)
     if scale is not None:
@@ -155,9 +208,11 @@ def _check_cameras(
     if (doubtful := doubtful_scale(places, principal)) is not None:
         _LOG.warning(
             "the principal points of %d hands are %.3g times as far from the corner as the middle of the "
-            "images, and so are the hands: K and 2D joints may be for images of another size",
+            "images: K and 2D joints may be for images of another size",
             *(len(samples), doubtful),
         )
+    elif (factors := lopsided(principal)) is not None:
+        _LOG.warning("the principal points of %d hands are %s", len(samples), lopsided_text(factors))
 
 
 def check_in_front(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
@@ -191,58 +246,3 @@ def inside(uv_px: Float[np.ndarray, "n 21 2"], size_px: Float[np.ndarray, "n 2"]
     """Return which joints lie in images of (width, height) pixels; joints that are not finite do not."""
     with np.errstate(invalid="ignore"):
         return np.asarray(((uv_px >= -0.5) & (uv_px <= size_px[:, None] - 0.5)).all(axis=-1))
-
-
-def centres(
-    uv_px: Float[np.ndarray, "n 21 2"], visible: np.ndarray, size_px: Float[np.ndarray, "n 2"]
-) -> Float[np.ndarray, "n 2"]:
-    """Return the mean place of each hand's visible joints, in halves of the image: (1, 1) is its centre."""
-    visible = visible & np.isfinite(uv_px).all(axis=-1)
-    total = np.where(visible[..., None], uv_px, 0).sum(axis=1)
-    number = np.where(visible.any(axis=1), visible.sum(axis=1), np.nan)
-    with np.errstate(invalid="ignore"):
-        return total / number[:, None] / (size_px / 2)
-
-
-def common_scale(hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "n 2"]) -> float | None:
-    """Return the factor by which principal points, or centred hands, are off in x and y; None if none.
-
-    `hands` are their `centres`, `principal` the principal points in the same unit.
-    """
-    finite = hands[np.isfinite(hands).all(axis=1)]
-    if not len(finite):
-        return None
-    scale = _principal_scale(hands, principal, _OTHER_RATIO, _SAME_RATIO)
-    if scale is not None:
-        return scale
-    middle = np.median(finite, axis=0)
-    if np.abs(np.median(principal, axis=0) - 1).max() < _MIDDLE:
-        return None  # K is that of whole images
-    low, high = np.percentile(finite, [25, 75], axis=0) / middle
-    return _one_ratio(middle, _OTHER_RATIO, _SAME_RATIO) if (high - low < _CENTRED).all() else None
-
-
-def doubtful_scale(hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "n 2"]) -> float | None:
-    """Return a smaller `common_scale`, which real cameras seldom have; None if there is none."""
-    return _principal_scale(hands, principal, *_DOUBTFUL)
-
-
-def _principal_scale(
-    hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray, "n 2"], other: float, same: float
-) -> float | None:
-    """Return the factor of the principal points if the hands have it, too; None if it is near 1."""
-    finite = hands[np.isfinite(hands).all(axis=1)]
-    scale = _one_ratio(np.median(principal, axis=0), other, same)
-    if scale is None or not len(finite):
-        return None
-    middle = np.median(finite, axis=0)
-    return scale if np.linalg.norm(middle / scale - 1) < np.linalg.norm(middle - 1) else None
-
-
-def _one_ratio(ratio: Float[np.ndarray, "2"], other: float, same: float) -> float | None:
-    """Return the factor that x and y have in common; None if they differ by `same`, or by `other` from 1."""
-    x, y = float(ratio[0]), float(ratio[1])
-    if min(x, y) <= 0 or max(x, y) / min(x, y) > same:
-        return None
-    scale = (x * y) ** 0.5
-    return scale if max(scale, 1 / scale) > other else None

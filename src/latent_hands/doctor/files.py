@@ -15,12 +15,14 @@ from PIL import Image
 
 from latent_hands.data import Sample, check_limit, find_reader
 from latent_hands.data.formats.image import decode, open_image, pages_of, read_pixels
+from latent_hands.data.frames import MOST_IMAGES
 from latent_hands.data.image_files import file_of
 from latent_hands.data.labelled_images import check_size
 from latent_hands.data.labels import image_keys, image_label
+from latent_hands.data.place_contrast import neighbours
 from latent_hands.data.readers.recognising import SIGNS, suggestion
 from latent_hands.doctor.images import colour_spread
-from latent_hands.doctor.places import UNKNOWN, is_compared, neighbours, place_contrast
+from latent_hands.doctor.places import UNKNOWN, is_compared, place_contrast
 from latent_hands.errors import AbsentError, HandsError
 from latent_hands.progress import Progress
 
@@ -202,7 +204,8 @@ def _inspect(split: str, samples: Sequence[Sample], number: int) -> tuple[Inspec
     digest = hashlib.blake2b(image.tobytes(), digest_size=16, key=f"{width}x{height}".encode()).digest()
     spread, contrast = colour_spread(image, sample), UNKNOWN
     if is_compared(number, len(samples)):
-        contrast = place_contrast(image, sample, *neighbours(samples, number))
+        frames = is_compared(number, len(samples), MOST_IMAGES)
+        contrast = place_contrast(image, sample, *neighbours(samples, number), frames)
     name = f"{split}/{sample.name}"
     return Inspected(name, split, sample, (width, height), digest, spread, contrast), problems
 

@@ -8,12 +8,13 @@ from PIL import Image, ImageFilter
 
 from latent_hands.data import Sample
 from latent_hands.data.camera_factor import common_shift
-from latent_hands.data.label_places import (
+from latent_hands.data.label_places import inside_share, shifted_by
+from latent_hands.data.principal_points import (
     centres,
     common_scale,
     doubtful_scale,
-    inside_share,
-    shifted_by,
+    lopsided,
+    lopsided_text,
 )
 from latent_hands.data.sample import project
 from latent_hands.doctor.cameras import AS_LABELLED, MIRRORED, SWAPPED, with_axes
@@ -72,8 +73,11 @@ def find_frame(labels: Labels) -> tuple[Verdict, Labels]:
         return Verdict("camera", "K of another resolution", evidence, wrong), corrected
     if (scale := doubtful_scale(places, principal)) is not None:
         wrong = f"the principal points are {scale:.3g} times as far from the corner as the middle of the "
-        wrong += "images, and so are the hands: K and 2D joints may be for images of another size"
+        wrong += "images: K and 2D joints may be for images of another size"
         return Verdict("camera", "K of another resolution", evidence, wrong), labels
+    if (factors := lopsided(principal)) is not None:
+        wrong = f"the principal points are {lopsided_text(factors)}"
+        return Verdict("camera", "K of another crop", evidence, wrong), labels
     if (shift := common_shift(project(labels.xyz_mm, labels.K), labels.uv_px, labels.visible)).any():
         wrong = f"the 2D joints are {shifted_by(shift)}"
         return Verdict("frame", "2D joints are shifted", evidence, wrong), labels

@@ -42,6 +42,8 @@ NEAREST_MM, FARTHEST_MM = 50.0, 5000.0
 MOST_AWAY, RIM, MOST_BESIDE = 0.5, 0.05, 0.25
 """The largest median distance of a wrist from its box, in sides of the box; the least one of a wrist that is
 beside it; the largest share of wrists beside their corners that are in the box of the same four numbers."""
+LEAST_BOX_MM, MOST_BOX_MM = 40.0, 400.0
+"""The longer side of a box at the distance of the wrist: from a fist to an open hand with room around it."""
 _LOG = logging.getLogger(__name__)
 PREDICTIONS = "pred.json"
 """The name of the file in a submission."""
@@ -144,7 +146,28 @@ def ho3d_frames(root: Path) -> list[Frame]:
             "boxes, but inside of them if handBoundingBox is x,y,width,height; it must be the corners "
             "x1,y1,x2,y2: add x to the width and y to the height"
         )
+    sides_mm = [_side_mm(frame) for frame in frames]
+    other = sum(not LEAST_BOX_MM <= side_mm <= MOST_BOX_MM for side_mm in sides_mm)
+    if other > MOST_BESIDE * len(frames):
+        raise HandsError(
+            f"the boxes of {other} of {len(frames)} images in {root / 'evaluation'} are not "
+            f"{LEAST_BOX_MM:g} to {MOST_BOX_MM:g} mm large at the distance of their wrists, such as "
+            f"{sides_mm[0]:.0f} mm of {frames[0].name}: handBoundingBox must be the corners x1,y1,x2,y2 of a "
+            "hand in pixels"
+        )
+    if other:
+        _LOG.warning(
+            "the boxes of %d of %d images in %s have not the size of a hand", other, len(frames), root
+        )
     return frames
+
+
+def _side_mm(frame: Frame) -> float:
+    """Return the longer side of the box at the distance of the wrist."""
+    assert frame.box is not None
+    assert frame.wrist_mm is not None
+    _, _, width, height = frame.box
+    return float(frame.wrist_mm[2] * max(width / frame.K[0, 0], height / frame.K[1, 1]))
 
 
 def _with_size(frame: Frame) -> Frame:

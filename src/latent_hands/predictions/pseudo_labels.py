@@ -8,6 +8,7 @@ Images are read one after the other, and each adds a line to labels.jsonl. So a 
 with the next image, and for another threshold no image is read again.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,10 @@ class PseudoLabels:
     made_by: Mapping[str, Any]
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Note which image has which name."""
+        self._owners = {line["name"]: path for path, line in self.images.items()}
+
     @classmethod
     def open(cls, folder: Path, made_by: Mapping[str, Any]) -> "PseudoLabels":
         """Begin a set in a new or empty folder, or continue one.
@@ -85,6 +90,7 @@ class PseudoLabels:
         convention = self.made_by["convention"]
         line = {
             "file": str(file.absolute()),
+            "sha256": _sha256(file),
             "name": name,
             "width": size_px[0],
             "height": size_px[1],
@@ -102,9 +108,21 @@ class PseudoLabels:
         append_text(self.folder / LABELS, json.dumps(line) + "\n")
         self.images[line["file"]] = line
 
-    def has(self, file: Path) -> bool:
-        """Return whether an image was read."""
-        return str(file.absolute()) in self.images
+    def has(self, file: Path, name: str) -> bool:
+        """Return whether an image was read.
+
+        Raises HandsError if the image has changed since, or if another image has its name.
+        """
+        path, line = str(file.absolute()), self.images.get(str(file.absolute()))
+        if line is not None and line.get("sha256") not in (None, _sha256(file)):
+            raise HandsError(f"{path} has changed since {self.folder} was labelled; label into a new folder")
+        owner = self._owners.setdefault(name, path)
+        if line is None and owner != path:
+            raise HandsError(
+                f"{self.folder} has an image of the name {name} already, {owner}; label {path} into a new "
+                "folder, or label a folder that contains both"
+            )
+        return line is not None
 
     def write(self, split: str, threshold: float, progress: Progress = silent) -> dict[str, Any]:
         """Write the hands of this score or more as a split of a COCO set; return counts.
@@ -162,3 +180,8 @@ class PseudoLabels:
         if not target.is_file():
             keep_image(target, source, read_rgb(source))
         return {"id": number, "file_name": name, "width": line["width"], "height": line["height"]}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -18,7 +18,7 @@ from latent_hands.data.formats.video import FORMATS
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.arrays import centred_camera
 from latent_hands.hand.boxes import Box
-from latent_hands.hand.focal import LEAST_FOCAL, MOST_FOCAL
+from latent_hands.hand.focal import LEAST_FOCAL, MOST_FOCAL, UNUSUAL_RATIO, UNUSUAL_SKEW
 from latent_hands.hand.skeleton import BONE_RANGE_MM
 from latent_hands.predictor.in_memory import TensorLike, rgb_of
 from latent_hands.shapes import Float32, Float64, UInt8
@@ -51,9 +51,8 @@ ImageSource = str | Path | Image.Image | np.ndarray | TensorLike | Opened
 (3, height, width); or one of these, opened. Grey and transparent images are legal, too."""
 MOST_OUT, LEAST_WITHIN = 1.2, 0.5
 """Boxes that reach farther out of their image, in sides of it, may be corners; the share of a box inside."""
-UNUSUAL_RATIO, UNUSUAL_SKEW, UNUSUAL_FOCAL = 1.25, 0.1, 8.0
-"""Cameras with a larger ratio of fx and fy, a larger skew in focal lengths, or a longer focal length, in
-longer sides of the image, are rare."""
+UNUSUAL_FOCAL = 8.0
+"""Longer focal lengths, in longer sides of the image, are rare."""
 SAME_RATIO, OTHER_RATIO, FAR_OUT = 1.05, 1.3, 1.0
 """The principal point of a resized image is moved along a diagonal by a common factor. That of a part of an
 image may lie anywhere, but seldom farther out than half of its size, or exactly in its corner."""

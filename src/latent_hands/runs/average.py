@@ -1,5 +1,6 @@
 """The mean of the weights of several runs (Wortsman et al. 2022, "Model soups")."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,19 +10,21 @@ from torch import Tensor
 from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import load_run, write_run
+from latent_hands.runs.folder import INPUTS, load_run, write_run
 from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
 
-INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")
-"""The settings of [data] that decide what a network reads and writes."""
+LEAST_ALIKE = 0.5
+"""The least correlation of the weights of runs that began with the same weights; of others it is near 0."""
+_LOG = logging.getLogger(__name__)
 
 
 def average(runs: Sequence[str | Path], out: str | Path) -> Path:
     """Write a run whose weights are the mean of the weights of several runs; return its folder.
 
     The mean is useful for runs that began with the same weights, such as a run and a run that continued
-    from it by [training] start. The experiment of the new run is that of the last run.
+    from it by [training] start; a warning names networks that did not. The experiment of the new run is that
+    of the last run.
 
     Args:
         runs: run folders or names of shipped models, at least one.
@@ -37,6 +40,12 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
     for run, (vae, other) in zip(runs, loaded, strict=True):
         load_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
         check_inputs(experiment, other, f"{runs[-1]} and {run}")
+    for run, (vae, _) in zip(runs[:-1], loaded, strict=False):
+        if names := unlike(vae.state_dict(), loaded[-1][0].state_dict()):
+            text = (
+                "%s of %s and %s did not begin with the same weights, so that their mean may predict nonsense"
+            )
+            _LOG.warning(text, ", ".join(names), run, runs[-1])
     mean = mean_weights([vae.state_dict() for vae, _ in loaded])
     return write_run(out, experiment, mean, {"mean_of": " ".join(short_name(run) for run in runs)})
 
@@ -47,6 +56,18 @@ def mean_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         name: torch.stack([state[name] for state in states]).mean(dim=0) if last.is_floating_point() else last
         for name, last in states[-1].items()
     }
+
+
+def unlike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    """Return the arrows, such as "decoders.pose", whose matrices in two states hardly correlate."""
+    matrices = dict[str, list[Tensor]]()
+    for name, tensor in one.items():
+        if tensor.is_floating_point() and tensor.ndim > 1:
+            pair = torch.stack([tensor.flatten(), other[name].flatten()])
+            matrices.setdefault(".".join(name.split(".")[:2]), []).append(pair)
+    return [
+        arrow for arrow, each in matrices.items() if torch.corrcoef(torch.cat(each, 1))[0, 1] < LEAST_ALIKE
+    ]
 
 
 def check_inputs(one: Experiment, other: Experiment, where: str) -> None:

@@ -37,6 +37,8 @@ from latent_hands.typed_toml import Range, read
 
 EXPERIMENT, WEIGHTS, RESUME = "experiment.toml", "weights.safetensors", "resume.safetensors"
 LATENTS = "latents.safetensors"
+INPUTS = ("crop", "crop_px", "frame", "right_hands", "convention")
+"""The settings of [data] that decide what a network reads and writes. Weights state them as metadata."""
 _OF_DETECTORS = "detector.toml"
 
 
@@ -101,7 +103,7 @@ def write_run(
     if out.is_dir() and any(each.name != WEIGHTS and not is_temporary(each) for each in out.iterdir()):
         raise HandsError(f"{out} is not empty: choose a new folder")
     with one_writer(out):
-        write_tensors(out / WEIGHTS, weights, about)
+        write_tensors(out / WEIGHTS, weights, about | _inputs(experiment))
         _write_experiment(out, experiment)
     return out
 
@@ -119,7 +121,8 @@ def save_run(out: Path, vae: DisentangledVAE, moments: Mapping[str, Tensor], pla
             )
     # If the process ends between the two writes, the older state resumes and reaches these weights again.
     # In the other order, a state with a finished phase would resume with weights that are not finished.
-    write_tensors(out / WEIGHTS, weights, {"update": str(place.update)})
+    experiment = load_experiment(out / EXPERIMENT, earlier=True)
+    write_tensors(out / WEIGHTS, weights, {"update": str(place.update)} | _inputs(experiment))
     state = {f"weights/{name}": tensor for name, tensor in weights.items()} | dict(moments)
     write_tensors(out / RESUME, state, {"place": json.dumps(asdict(place))})
 
@@ -206,11 +209,13 @@ def weights_checksum(run: str | Path) -> str:
 def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     """Return the model of a run folder or of a shipped model, and its experiment.
 
-    The model is in evaluation mode, float32, on the CPU. Raises HandsError if a file is missing or damaged.
+    The model is in evaluation mode, float32, on the CPU. Raises HandsError if a file is missing or damaged,
+    or if the weights belong to another experiment.
     """
     path = find_run(run)
     experiment = load_experiment(path / EXPERIMENT, earlier=True)
-    weights, _ = read_tensors(path / WEIGHTS)
+    weights, about = read_tensors(path / WEIGHTS)
+    _check_inputs(about, experiment, path)
     check_size(sketch_vae(experiment), weights, path)
     with Unfilled():
         vae = construct_vae(experiment)
@@ -218,6 +223,22 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
         vae, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}, str(path)
     )
     return vae.eval().requires_grad_(False), experiment
+
+
+def _inputs(experiment: Experiment) -> dict[str, str]:
+    """Return the metadata of weights that state their INPUTS."""
+    return {"inputs": json.dumps({name: getattr(experiment.data, name) for name in INPUTS})}
+
+
+def _check_inputs(about: Mapping[str, str], experiment: Experiment, path: Path) -> None:
+    """Raise HandsError if weights state other INPUTS than the experiment; earlier versions stated none."""
+    stated = parse_json(about.get("inputs", "{}"), f"the metadata of {path / WEIGHTS}")
+    for name in INPUTS:
+        if name in stated and stated[name] != (own := getattr(experiment.data, name)):
+            raise HandsError(
+                f"the weights of {path} were trained with [data] {name} = {stated[name]}, but "
+                f"{EXPERIMENT} has {own}: give the experiment of the weights"
+            )
 
 
 def check_size(vae: DisentangledVAE, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -5,6 +5,7 @@ Only the encoder of images learns: the latent and its decoders stay, so a few la
 by p(uv | z), with a prior over anatomy, because 2D joints do not determine depth.
 """
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -28,7 +29,7 @@ from latent_hands.predictor.saved import saved_run
 from latent_hands.runs.folder import check_new
 from latent_hands.runs.hub import pinned
 from latent_hands.studies.gain import TuningScores, scores_of, warnings
-from latent_hands.studies.held_out import LEAST, split_samples
+from latent_hands.studies.held_out import LEAST, shared_images, split_samples
 from latent_hands.typed_toml import Range, read
 
 UPDATES, BATCH = 300, 16
@@ -37,6 +38,7 @@ LEARNING_RATE = 1e-4
 REHEARSED = 3
 ANATOMY = 0.01
 """The weight of the objective `anatomy` where 2D labels are learnt."""
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,10 @@ def fine_tune(
     parts = {"learnt": learnt, "held_out": held}
     if control:
         parts["control"] = in_latent(control, convention, run)
+    for name in ("held_out", "control"):
+        if shared := shared_images(learnt, parts.get(name, ())):
+            text = "%d of %d hands of %s are in images that are learnt, so their gain says nothing of others"
+            _LOG.warning(text, shared, len(parts[name]), name)
     further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
     experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
     before = {name: scores_of(model, part, name) for name, part in parts.items()}

@@ -1,7 +1,9 @@
 """Held-out hands: whole people or places, so that a gain is one on others."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from latent_hands.data import Sample
 from latent_hands.errors import HandsError
@@ -41,6 +43,18 @@ def split_samples(
             f"must be {LEAST} or more: label more hands, or change held_out (--held-out)"
         )
     return parts[0], parts[1], split_by
+
+
+def shared_images(learnt: Sequence[Sample], others: Sequence[Sample]) -> int:
+    """Return how many of other hands are in images that are learnt, also in copies of them."""
+    known = {_content(file) for file in {sample.image for sample in learnt}}
+    own = {file: _content(file) in known for file in {sample.image for sample in others}}
+    return sum(own[sample.image] for sample in others)
+
+
+def _content(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
 
 
 def _group(sample: Sample, groups: Mapping[str, str] | None) -> str:

@@ -62,12 +62,14 @@ class CocoImage:
 
     @staticmethod
     def read(folder: Path, image: dict[str, Any]) -> "CocoImage":
-        """Raise HandsError for a file outside the folder and for a size that is not positive."""
+        """Raise HandsError for a file outside the folder, half of a size, and one that is not positive."""
         name = image["file_name"]
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise HandsError(f'file name "{name}" leads out of {folder}')
-        if image.get("width") is None or image.get("height") is None:
+        if image.get("width") is None and image.get("height") is None:
             return CocoImage(folder / name, None)
+        if None in (image.get("width"), image.get("height")):
+            raise HandsError(f"{folder / name} has a width or a height alone; give both, or neither")
         size_px = integer_of(image["width"]), integer_of(image["height"])
         if min(size_px) < 1:
             raise HandsError(f"{folder / name} has the size {size_px}; width and height must be at least 1")

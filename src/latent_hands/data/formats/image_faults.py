@@ -1,8 +1,9 @@
 """Image files whose pixels would be misread: other pages than the image, and numbers that Pillow mistakes.
 
-`hdr_curve` tells which ones are of high dynamic range.
+`hdr_curve` tells which ones are of high dynamic range, `has_unused_alpha` which ones are not transparent.
 """
 
+import struct
 from contextlib import suppress
 
 from PIL import Image
@@ -26,10 +27,34 @@ def check_readable(image: Image.Image) -> None:
     if isinstance(image, TiffImageFile):
         _check_page(image)
         _check_planes(image)
+    if image.format == "AVIF":
+        _check_aperture(image)
     if image.format == "JPEG2000" and image.mode != "I;16" and (other := _depths(image) - {8}):
         raise HandsError(
             f"its colours have {min(other)} bits each, which wrap around in JPEG2000; they must have 8 bits"
         )
+
+
+def _check_aperture(image: Image.Image) -> None:
+    """Raise HandsError for an AVIF file that viewers crop, as its box "clap" states; Pillow does not."""
+    head = _head(image).split(b"mdat")[0]
+    numbers = head[head.find(b"clap") + 4 :][:16] if b"clap" in head else b""
+    if len(numbers) < 16:
+        return
+    width, across, height, down = struct.unpack(">4I", numbers)
+    shown = [float(side) for side in (width / max(across, 1), height / max(down, 1))]
+    if sorted(shown) != sorted(image.size):
+        raise HandsError(
+            f"viewers show a part of {shown[0]:g}x{shown[1]:g} of its {image.width}x{image.height} pixels "
+            "(clean aperture), which is not supported; convert it to PNG"
+        )
+
+
+def has_unused_alpha(image: Image.Image) -> bool:
+    """Return whether a TGA file that is not decoded yet states that its fourth channel has no meaning."""
+    if image.format != "TGA" or len(head := _head(image)) < 18:
+        return False
+    return head[17] & 15 == 0
 
 
 def _check_page(image: TiffImageFile) -> None:

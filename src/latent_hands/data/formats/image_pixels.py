@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from latent_hands.data.formats.image_colours import shown_colours
+from latent_hands.data.formats.image_faults import has_unused_alpha
 from latent_hands.errors import HandsError
 from latent_hands.shapes import UInt8, UInt16
 
@@ -34,6 +35,8 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
 
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
+    if has_unused_alpha(image):
+        image = _without_alpha(image)
     image = _with_whole_canvas(_with_scaled_key(image))
     colours_of_16_bits = ";16" in str(getattr(image, "tile", ""))  # Pillow drops their lower 8 bits
     if image.getexif().get(ORIENTATION, 1) != 1:
@@ -48,6 +51,13 @@ def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]
         image = shown_colours(image)
         image = _opaque(image.convert("RGBA")) if image.has_transparency_data else image
     return np.array(image if image.mode == mode else image.convert(mode))
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    """Return a TGA image without its fourth channel; a warning says so if that varies."""
+    if "A" in image.getbands() and len(set(image.getchannel("A").getextrema())) > 1:
+        _LOG.warning("a TGA image states that its fourth channel is not transparency, so it is ignored")
+    return image.convert("L" if image.mode in ("L", "LA") else "RGB")
 
 
 def _with_scaled_key(image: Image.Image) -> Image.Image:

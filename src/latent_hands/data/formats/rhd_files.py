@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from latent_hands.data.formats.image import read_rgb
+from latent_hands.data.formats.image import decode, open_image, read_rgb
 from latent_hands.data.formats.png import encode_png
+from latent_hands.errors import HandsError
 from latent_hands.files import write_bytes
 
 TAG, FACTOR_TAGS = "tag", ("identity_tag", "background_tag")
@@ -18,6 +19,7 @@ DEPTH_RANGE_M = 5.0
 _DEPTH_CODES = 2**16 - 1
 RIGHT_HAND = 16
 """In a mask 0 is background, 1 a person, 2..17 are the parts of a left hand, 18..33 those of a right hand."""
+LAST_PART = 33
 
 
 def tag_kinds(factor_tags: bool) -> tuple[str, ...]:
@@ -39,6 +41,22 @@ def read_depth_mm(path: str | Path) -> Float[np.ndarray, "height width"]:
     """Read a depth image (see `encode_depth`) in millimetres. Raises HandsError as `read_rgb` does."""
     pixels = read_rgb(path).astype(np.float32)
     return (256 * pixels[..., 0] + pixels[..., 1]) * np.float32(1000 * DEPTH_RANGE_M / _DEPTH_CODES)
+
+
+def read_parts(path: str | Path) -> UInt8[np.ndarray, "height width"]:
+    """Read the part numbers of a mask; of an image with a palette, they are the numbers of its colours.
+
+    Raises HandsError as `read_rgb` does, and for a mask of colours or of other numbers.
+    """
+    with open_image(path) as image:
+        single = image.mode in ("L", "P")
+        pixels = decode(image, image.mode if single else "RGB")
+    parts = pixels if single else pixels[..., 0]
+    if not single and (pixels != parts[..., None]).any():
+        raise HandsError(f"{path} has colours; a mask must be a grey image of part numbers, 0 to {LAST_PART}")
+    if parts.max() > LAST_PART:
+        raise HandsError(f"{path} has the part {parts.max()}; the parts of a mask are 0 to {LAST_PART}")
+    return parts
 
 
 def encode_mask(part: UInt8[np.ndarray, "h w"], side: str) -> UInt8[np.ndarray, "h w"]:

@@ -31,7 +31,7 @@ from latent_hands.data.formats.coco_keypoints import keypoints_of
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.data.formats.numerals import array_of, number_of
 from latent_hands.data.readers.coco_hands import LEAST_JOINTS, annotations_of_hands
-from latent_hands.data.readers.coco_joints import VISIBLE, announce_joints, check_boxes
+from latent_hands.data.readers.coco_joints import VISIBLE, announce_joints, announce_unread, check_boxes
 from latent_hands.data.readers.doubtful import announce_doubles, nowhere
 from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.outside import hide_outside
@@ -78,6 +78,7 @@ def read_coco(
         exported = read_record(Path(root), "coco") is not None
         labels = [label for _, label in items]
         announce_joints(labels, path, exported)
+        announce_unread(labels, list(entries.values()), path)
 
     def read(item: tuple[str, Any]) -> Sample:
         name, label = item

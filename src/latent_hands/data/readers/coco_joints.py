@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.readers.doubtful import nowhere
 from latent_hands.errors import BROKEN, HandsError
 
+UNREAD = {63: "3D joints", 9: "a camera"}
+"""Numbers of a label that is not read -> what it may be."""
+_READ = {"keypoints", "xyz_mm", "K", "segmentation", "lefthand_kpts", "righthand_kpts"}
+_MOST_ENTRIES = 100
 VISIBLE = 2
 """The flag of joints that every tool calls visible."""
 _LOG = logging.getLogger(__name__)
@@ -61,6 +66,20 @@ def _keypoints(annotations: Sequence[dict[str, Any]]) -> Iterator[Float64[np.nda
 def _span(numbers: Shaped[np.ndarray, " n"]) -> str:
     """Return "1", or "0.05 to 1" for numbers that differ."""
     return " to ".join(f"{number:g}" for number in np.unique([numbers.min(), numbers.max()]))
+
+
+def announce_unread(annotations: Sequence[dict[str, Any]], images: Sequence[Any], path: Path) -> None:
+    """Announce keys that seem to hold 3D joints or cameras, but are not read."""
+    entries = [(each, _READ) for each in annotations[:_MOST_ENTRIES]]
+    entries += [(each, set[str]()) for each in images[:_MOST_ENTRIES]]
+    found = dict[str, int]()
+    for entry, read in entries:
+        for key in entry.keys() - read:
+            with suppress(*BROKEN):
+                found[key] = array_of(entry[key]).size if isinstance(entry[key], list) else 0
+    if unread := [f'"{key}" ({UNREAD[size]}?)' for key, size in sorted(found.items()) if size in UNREAD]:
+        text = '%s: not read: %s; annotations may have "xyz_mm" in millimetres, and "K" in pixels'
+        _LOG.warning(text, path, ", ".join(unread))
 
 
 def check_boxes(annotations: Sequence[dict[str, Any]], path: Path) -> None:

@@ -8,6 +8,7 @@ n.
 
 import logging
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ VERSIONS = {"training": 4, "evaluation": 1}
 """Largest number of images with the same label."""
 TRAINING_LABELS = 32_560
 """The number of labels of the published training split. Any of its images may be missing."""
+ENDINGS = (".jpg", ".jpeg", ".png")
 IMAGE_PX = 224
 """The side of the images that the labels are for."""
 
@@ -95,6 +97,13 @@ def _images(root: Path, split: str) -> list[Path]:
         raise AbsentError(f"FreiHAND's folder {folder} does not exist; {advice}")
     numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())
     images = sorted(numbered, key=lambda image: int(image.stem))
+    for one, other in pairwise(images):
+        if int(one.stem) == int(other.stem):
+            raise HandsError(f"{one} and {other} have the same number; keep the image that was labelled")
+    others = [each for each in folder.iterdir() if each.suffix.lower() in ENDINGS and each.name[0] != "."]
+    if images and (bare := len(set(others) - set(images))):
+        text = "%d images of %s are left out: they are not named 00000000.jpg, 00000001.jpg, .."
+        logging.getLogger(__name__).warning(text, bare, folder)
     if not images:
         found = next((f"; it has {file.name}" for file in sorted(folder.iterdir()) if file.is_file()), "")
         raise HandsError(
@@ -124,6 +133,9 @@ def _check_numbers(images: list[Path], labels: int, split: str) -> None:
             f"the images of {folder} are numbered {first} to {last}, but there are {labels} labels: "
             f"one for each image, or one for each {VERSIONS[split]} images {labels} apart; {hint}"
         )
+    if last >= labels != TRAINING_LABELS:
+        text = "the images of %s are numbered to %d, but there are %d labels: image i has label i modulo %d"
+        logging.getLogger(__name__).warning(text, images[0].parent, last, labels, labels)
     if bare := labels - len({number % labels for number in numbers}):
         logging.getLogger(__name__).warning(
             "%s of the %s labels have no image in %s", f"{bare:,}", f"{labels:,}", images[0].parent

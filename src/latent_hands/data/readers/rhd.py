@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 
-from latent_hands.data.formats.image import read_pixels
 from latent_hands.data.formats.numerals import array_of
+from latent_hands.data.formats.rhd_files import read_parts
 from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.data.readers.reading import (
     MM_PER_METRE,
@@ -101,11 +102,25 @@ def _read_images(
     if ids is None and on_broken is raise_error:
         chosen = _with_images(chosen, folder)
 
+    _announce_flags((labels[index] for index in chosen), folder)
+
     def read(index: int) -> Read:
         return read_image(folder, index, labels[index])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes the 41,258 masks outside the GIL
         yield from read_each(read, chosen[:limit], on_broken, pool.map)
+
+
+def _announce_flags(labels: Iterable[Any], folder: Path) -> None:
+    """Announce visibility flags whose meaning is guessed. Broken labels are left to later readers."""
+    found = list[float]()
+    for label in labels:
+        with suppress(*BROKEN):
+            flags = array_of(label["uv_vis"])[:, 2]
+            found += flags[(flags != 0) & (flags != 1)].tolist()
+    if found:
+        text = "%s: %d visibility flags are neither 0 nor 1, but %g to %g; flags above 0 count as visible"
+        logging.getLogger(__name__).warning(text, folder, len(found), min(found), max(found))
 
 
 def split_folder(root: str | Path, split: str) -> Path:
@@ -163,7 +178,7 @@ def _file(folder: Path, kind: str, index: int) -> Path:
 def _dominant_hand(folder: Path, index: int, label: object) -> Sample:
     """Return the hand with labels, or of two hands the one that covers more of the mask."""
     image = _LabelledImage.read(folder, index, label)
-    side = _labelled_side(image.xyz_m) or dominant_side(read_pixels(image.file("mask"), "L"))
+    side = _labelled_side(image.xyz_m) or dominant_side(read_parts(image.file("mask")))
     return image.hand(side, image.name)
 
 
@@ -171,7 +186,7 @@ def _all_hands(folder: Path, index: int, label: object) -> list[Sample]:
     """Return all hands that are in the image."""
     image = _LabelledImage.read(folder, index, label)
     mask = image.file("mask")
-    pixels = read_pixels(mask, "L") if mask.is_file() else None
+    pixels = read_parts(mask) if mask.is_file() else None
     return [image.hand(side, f"{image.name}-{side}") for side in HANDS if image.shows(side, pixels)]
 
 
@@ -211,7 +226,7 @@ class _LabelledImage:
         """Return whether a hand has labels, and either a pixel in the mask or a visible joint."""
         if not self.xyz_m[HANDS[side]].any():
             return False
-        if self.uv_vis[HANDS[side], 2].max() > 0.5:
+        if self.uv_vis[HANDS[side], 2].max() > 0:
             return True
         first = FIRST_PART[side]
         return mask is not None and bool(((mask >= first) & (mask < first + PARTS)).any())
@@ -225,7 +240,7 @@ class _LabelledImage:
             handedness=side,
             xyz_mm=self.xyz_m[HANDS[side]] * np.float32(MM_PER_METRE),
             uv_px=self.uv_vis[HANDS[side], :2],
-            visible=self.uv_vis[HANDS[side], 2] > 0.5,
+            visible=self.uv_vis[HANDS[side], 2] > 0,
             K=self.K,
             mask=mask if mask.is_file() else None,
             depth=depth if depth.is_file() else None,

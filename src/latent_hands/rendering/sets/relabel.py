@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from latent_hands.data.formats.image import read_pixels
 from latent_hands.data.formats.json_file import load_json
-from latent_hands.data.formats.rhd_files import DEPTH_RANGE_M, encode_annotations, read_depth_mm
+from latent_hands.data.formats.rhd_files import DEPTH_RANGE_M, encode_annotations, read_depth_mm, read_parts
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.data.readers.rendered_hands import read_records
 from latent_hands.data.readers.rendered_record import RECORD, REFITTED
@@ -151,7 +150,7 @@ class _Planes:
 
     @staticmethod
     def read(folder: Path, name: str) -> "_Planes":
-        mask = read_pixels(folder / "mask" / f"{name}.png", "L")
+        mask = read_parts(folder / "mask" / f"{name}.png")
         depth_m = read_depth_mm(folder / "depth" / f"{name}.png") / 1000
         return _Planes(mask, np.where(depth_m < DEPTH_RANGE_M - 1e-3, depth_m, np.inf))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from latent_hands.data import Counterfactuals, read_counterfactual
 from latent_hands.data.batches import Batches
 from latent_hands.data.crops import build_windows
-from latent_hands.data.formats.image import read_pixels
+from latent_hands.data.formats.rhd_files import read_parts
 from latent_hands.data.readers.counterfactual import FACTORS
 from latent_hands.data.sample import Sample
 from latent_hands.errors import HandsError
@@ -163,7 +163,7 @@ def cut_mask(sample: Sample, px: int, mirror: bool) -> UInt8[Tensor, "{px} {px}"
     """
     if sample.mask is None or sample.scene_box is None:
         raise HandsError(f"{sample.image} has no mask or no scene box; use a counterfactual set")
-    parts = read_pixels(sample.mask, "L")
+    parts = read_parts(sample.mask)
     cx, cy, side_px = sample.scene_box
     steps = (np.arange(px) + 0.5) * side_px / px - side_px / 2 + 0.5
     rows, columns = (np.floor(centre + steps).astype(int) for centre in (cy, cx))
