@@ -152,7 +152,7 @@ OUTSIDE = ((-3.0, 5.0), (5.0, 64.2), (1e4, -1e4))
 @pytest.mark.parametrize("named", [True, False])
 def test_joints_outside_the_image_are_invisible_and_counted(content, write, caplog, named):
     if not named:  # the size is then that of the file
-        del content["images"][0]["width"]
+        del content["images"][0]["width"], content["images"][0]["height"]
     keypoints = np.column_stack([UV_PX, [2] * 21])
     keypoints[[3, 8, 20], :2] = OUTSIDE
     content["annotations"][0]["keypoints"] = keypoints.ravel().tolist()
