@@ -212,4 +212,4 @@ def test_an_image_does_not_get_the_labels_of_another_one_with_its_name(folder, c
     lines = (folder / "out/labels.jsonl").read_text()
     (folder / "out/labels.jsonl").write_text(lines.replace("/photos/", "/first/"))
     assert label("out") == 2
-    assert "has an image of the name 1 already" in capsys.readouterr().err
+    assert "has an image of the name 0 already" in capsys.readouterr().err
