@@ -98,10 +98,6 @@ def test_one_principal_point_off_by_a_factor_is_refused_wherever_the_hands_are(s
     assert "for images of another size" in refused(corner, (size_px, size_px))
 
 
-def test_a_principal_point_off_in_one_direction_is_announced(caplog):
-    assert "times the half width and 1.33 times the half height" in announced(HANDS, caplog, (PX, 150))
-
-
 @pytest.mark.parametrize(
     "change", [[[2.0, 1, 1], [1, 1, 1], [1, 1, 1]], [[1.0, 1, 1], [1, 1.4, 1], [1, 1, 1]]]
 )

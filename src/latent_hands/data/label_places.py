@@ -15,8 +15,6 @@ from latent_hands.data.principal_points import (
     centres,
     common_scale,
     doubtful_scale,
-    lopsided,
-    lopsided_text,
 )
 from latent_hands.data.sample import Sample, project
 from latent_hands.errors import HandsError
@@ -211,8 +209,6 @@ def _check_cameras(
             "images: K and 2D joints may be for images of another size",
             *(len(samples), doubtful),
         )
-    elif (factors := lopsided(principal)) is not None:
-        _LOG.warning("the principal points of %d hands are %s", len(samples), lopsided_text(factors))
 
 
 def check_in_front(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:

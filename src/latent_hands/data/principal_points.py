@@ -47,22 +47,6 @@ def doubtful_scale(hands: Float[np.ndarray, "n 2"], principal: Float[np.ndarray,
     return _principal_scale(hands, principal, *_DOUBTFUL)
 
 
-def lopsided(principal: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "2"] | None:
-    """Return the factors in x and y of one camera whose principal point is far from the middle; else None."""
-    x, y = np.median(principal, axis=0)
-    far = min(x, y) <= 0 or max(x, 1 / x, y, 1 / y) > _OTHER_RATIO
-    return np.array([x, y]) if far and _one_camera(principal) else None
-
-
-def lopsided_text(factors: Float[np.ndarray, "2"]) -> str:
-    """Return what factors of `lopsided` may mean, for a message."""
-    x, y = factors
-    return (
-        f"{x:.3g} times the half width and {y:.3g} times the half height from the corner: the images may "
-        "have been squashed, padded or cropped, but not their labels"
-    )
-
-
 def _one_camera(principal: Float[np.ndarray, "n 2"]) -> bool:
     spread = np.ptp(np.percentile(principal, [10, 90], axis=0), axis=0)
     return bool((spread < _ALIKE).all())

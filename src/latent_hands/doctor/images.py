@@ -13,8 +13,6 @@ from latent_hands.data.principal_points import (
     centres,
     common_scale,
     doubtful_scale,
-    lopsided,
-    lopsided_text,
 )
 from latent_hands.data.sample import project
 from latent_hands.doctor.cameras import AS_LABELLED, MIRRORED, SWAPPED, with_axes
@@ -75,9 +73,6 @@ def find_frame(labels: Labels) -> tuple[Verdict, Labels]:
         wrong = f"the principal points are {scale:.3g} times as far from the corner as the middle of the "
         wrong += "images: K and 2D joints may be for images of another size"
         return Verdict("camera", "K of another resolution", evidence, wrong), labels
-    if (factors := lopsided(principal)) is not None:
-        wrong = f"the principal points are {lopsided_text(factors)}"
-        return Verdict("camera", "K of another crop", evidence, wrong), labels
     if (shift := common_shift(project(labels.xyz_mm, labels.K), labels.uv_px, labels.visible)).any():
         wrong = f"the 2D joints are {shifted_by(shift)}"
         return Verdict("frame", "2D joints are shifted", evidence, wrong), labels
