@@ -52,6 +52,16 @@ def test_folded_batchnorm_and_strides_change_nothing(network: DetectionNetwork):
         torch.testing.assert_close(getattr(folded, name), getattr(whole, name), rtol=1e-4, atol=1e-4)
 
 
+def test_folding_and_another_type_of_the_result_leave_the_given_network_as_it_is():
+    network = DetectionNetwork().train()
+    before = copy.deepcopy(network.state_dict())
+    fused(network).to(torch.bfloat16)
+    assert all(torch.equal(t, before[name]) for name, t in network.state_dict().items())
+    assert {t.dtype for t in network.parameters()} == {torch.float32}
+    assert all(t.requires_grad for t in network.parameters())
+    assert network.blocks.training
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
 def test_packed_layers_change_nothing(network: DetectionNetwork, dtype: torch.dtype, tolerance: float):
     folded = fused(network).to(dtype)

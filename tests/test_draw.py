@@ -8,6 +8,7 @@ from PIL import Image, ImageColor
 
 from latent_hands import draw
 from latent_hands.draw.figures import curves
+from latent_hands.draw.sheets import ENDINGS
 from latent_hands.draw.skeletons import rotated_to
 from latent_hands.errors import HandsError
 from latent_hands.hand.skeleton import FINGERS, JOINTS
@@ -114,6 +115,14 @@ def test_files_are_written_whole(tmp_path: Path):
     assert np.array_equal(np.array(Image.open(tmp_path / "new" / "a.png")), GREY)
     curves(tmp_path / "new" / "b.png", {"EPE": {"train": ([1, 2], [30.0, 20.0])}}, "epoch", "mm")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
+
+
+def test_images_are_written_in_the_formats_that_pillow_has_for_their_endings(tmp_path: Path):
+    written = {"PNG", "JPEG", "WEBP", "TIFF", "BMP"}
+    assert {e for e, form in Image.registered_extensions().items() if form in written} == {*ENDINGS}
+    for ending in ENDINGS:
+        with Image.open(draw.save_image(GREY, tmp_path / f"a{ending.upper()}")) as image:
+            assert image.format == Image.registered_extensions()[ending]
 
 
 @pytest.mark.parametrize("name", ["grid", "grid.tree", "grid.psd", "grid.mpg"])

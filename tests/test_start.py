@@ -1,6 +1,7 @@
 """The start of programs: what is slow to import stays unimported."""
 
 import ctypes
+import gc
 import json
 import platform
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latent_hands.cli.quick_imports import quick_imports
 from latent_hands.memory import keep_freed_memory, return_freed_memory
 
 SLOW = {
@@ -23,6 +25,8 @@ SLOW = {
     "roma",
     "beartype",
     "av",
+    "numpy.ma",
+    "PIL.PdfImagePlugin",  # Pillow imports it with the plugins of all formats
 }
 """What neither the estimate of an image nor the construction of a graph needs; torch alone takes a second."""
 
@@ -48,6 +52,18 @@ def test_an_estimate_imports_nothing_that_it_does_not_need(tmp_path: Path):
     assert (tmp_path / "out" / "photo.png").is_file()
     assert "torch" in names
     assert not names & SLOW
+
+
+def test_imported_objects_are_never_examined_for_cycles():
+    before = gc.get_freeze_count()
+    try:
+        with quick_imports():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before + 10_000
+        assert len(gc.get_objects()) < 1000
+    finally:
+        gc.unfreeze()
 
 
 def test_rendering_imports_no_torch():

@@ -42,10 +42,24 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2]
+)
+def test_weights_of_every_type_become_float32(run: Path, dtype: torch.dtype):
+    weights, _ = read_tensors(run / "weights.safetensors")
+    stored = {name: t.to(dtype) if t.is_floating_point() else t for name, t in weights.items()}
+    write_tensors(run / "weights.safetensors", stored, {})
+    for name, tensor in load_run(run)[0].state_dict().items():
+        assert tensor.dtype == weights[name].dtype
+        assert torch.equal(tensor, stored[name].to(tensor.dtype))
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda w: w * math.nan,
         lambda w: w + math.inf,
+        lambda w: (w + math.inf).half(),
+        lambda w: w.double() + 1e300,
         lambda w: w.to(torch.int64),
         lambda w: w.to(torch.complex64),
         lambda w: w > 0,

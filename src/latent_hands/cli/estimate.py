@@ -19,6 +19,7 @@ from latent_hands.cli.options import (
     Split,
     unset,
 )
+from latent_hands.cli.quick_imports import quick_imports
 from latent_hands.errors import HandsError
 
 RunOption = Annotated[
@@ -103,13 +104,20 @@ def estimate(
         panels: Also draw the 3D hands beside the image.
         angles: Also write the joint angles in degrees (docs/joint_angles.md), about 0.2 s per hand.
     """
-    from latent_hands.cli.estimate_images import estimate_images
-    from latent_hands.cli.estimate_inputs import Given, inputs_of_samples, split_inputs, split_run, with_boxes
-    from latent_hands.cli.estimate_outputs import Outputs
-    from latent_hands.cli.estimate_tables import report
-    from latent_hands.cli.estimate_videos import estimate_videos
-    from latent_hands.cli.sources import check_outputs, find_samples
-    from latent_hands.predictor import Model
+    with quick_imports():
+        from latent_hands.cli.estimate_images import estimate_images
+        from latent_hands.cli.estimate_inputs import (
+            Given,
+            inputs_of_samples,
+            split_inputs,
+            split_run,
+            with_boxes,
+        )
+        from latent_hands.cli.estimate_outputs import Outputs
+        from latent_hands.cli.estimate_tables import report
+        from latent_hands.cli.estimate_videos import estimate_videos
+        from latent_hands.cli.sources import check_outputs, find_samples
+        from latent_hands.predictor import Model
 
     run, images = split_run(run, images)
     named = (*images, *([] if camera is None else [f"camera:{camera}"]))

@@ -8,6 +8,7 @@ from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import Boxes
 from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, Json, Limit, OptionalHandedness, unset
+from latent_hands.cli.quick_imports import quick_imports
 from latent_hands.errors import HandsError, PartlyReadError
 
 DEFAULT_THRESHOLD = 0.5
@@ -56,9 +57,10 @@ def label(
         boxes: Boxes, and optionally sides, of all images, as in `latent-hands estimate`.
         split: The split of the new data set.
     """
-    from latent_hands.cli.estimate_inputs import DEFAULT_RUN, Given
-    from latent_hands.cli.label_images import label_images, print_counts
-    from latent_hands.cli.tables import complaint, print_json
+    with quick_imports():
+        from latent_hands.cli.estimate_inputs import DEFAULT_RUN, Given
+        from latent_hands.cli.label_images import label_images, print_counts
+        from latent_hands.cli.tables import complaint, print_json
 
     if not 0 <= threshold <= 1:
         raise HandsError(f"--threshold is {threshold:g}; it must be between 0 and 1")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, OptionalHandedness, unset
+from latent_hands.cli.quick_imports import quick_imports
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
@@ -68,14 +69,15 @@ def live(
         port: Port of the page on 127.0.0.1; 0 is any free port.
         limit: Stop after N frames.
     """
-    from latent_hands.cli.live_outputs import LiveOutputs
-    from latent_hands.cli.sources import check_outputs
-    from latent_hands.data.readers.reading import check_limit
-    from latent_hands.interrupt import on_interrupt
-    from latent_hands.predictor import Model
-    from latent_hands.progress import progress_bars
-    from latent_hands.streaming import Live, Page
-    from latent_hands.streaming.source import source_of
+    with quick_imports():
+        from latent_hands.cli.live_outputs import LiveOutputs
+        from latent_hands.cli.sources import check_outputs
+        from latent_hands.data.readers.reading import check_limit
+        from latent_hands.interrupt import on_interrupt
+        from latent_hands.predictor import Model
+        from latent_hands.progress import progress_bars
+        from latent_hands.streaming import Live, Page
+        from latent_hands.streaming.source import source_of
 
     check_limit(limit)
     check_ending("--record", record, ".mp4")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import Json, Limit, OptionalData, OptionalRoot, Run, Split, unset
+from latent_hands.cli.quick_imports import quick_imports
 
 
 def sample(
@@ -43,14 +44,15 @@ def sample(
         seed: Seed of the latents.
         latents: The distribution of the latents.
     """
-    from latent_hands.cli.assess import find_features
-    from latent_hands.cli.sources import find_samples
-    from latent_hands.cli.tables import print_json
-    from latent_hands.lock import new_folder
-    from latent_hands.predictor import Model
-    from latent_hands.runs.folder import weights_checksum
-    from latent_hands.runs.hub import pinned
-    from latent_hands.studies.sampling.sampled import sample_images, write_samples
+    with quick_imports():
+        from latent_hands.cli.assess import find_features
+        from latent_hands.cli.sources import find_samples
+        from latent_hands.cli.tables import print_json
+        from latent_hands.lock import new_folder
+        from latent_hands.predictor import Model
+        from latent_hands.runs.folder import weights_checksum
+        from latent_hands.runs.hub import pinned
+        from latent_hands.studies.sampling.sampled import sample_images, write_samples
 
     with new_folder(out) as folder:
         model = Model.load(run)

@@ -14,6 +14,7 @@ from latent_hands.cli.options import (
     Run,
     Split,
 )
+from latent_hands.cli.quick_imports import quick_imports
 
 
 def synthesise(
@@ -45,9 +46,10 @@ def synthesise(
         content: A photograph of a hand, or with --data the number or name of an image.
         out: The image to write.
     """
-    from latent_hands import draw
-    from latent_hands.cli.sources import open_sources, samples_of
-    from latent_hands.predictor import Model
+    with quick_imports():
+        from latent_hands import draw
+        from latent_hands.cli.sources import open_sources, samples_of
+        from latent_hands.predictor import Model
 
     model, texts = Model.load(run), [pose, content]
     model.factors_of("rgb")

@@ -15,6 +15,7 @@ from latent_hands.cli.options import (
     Split,
     unset,
 )
+from latent_hands.cli.quick_imports import quick_imports
 
 
 def transfer(
@@ -46,10 +47,11 @@ def transfer(
         contents: Columns: photographs of hands, or with --data numbers or names of images.
         out: The image to write.
     """
-    from latent_hands import draw
-    from latent_hands.cli.sources import evenly_spaced, open_sources, samples_of
-    from latent_hands.predictor import Model
-    from latent_hands.studies.gallery import transfer_grid
+    with quick_imports():
+        from latent_hands import draw
+        from latent_hands.cli.sources import evenly_spaced, open_sources, samples_of
+        from latent_hands.predictor import Model
+        from latent_hands.studies.gallery import transfer_grid
 
     model, texts = Model.load(run), [*poses, *contents]
     model.factors_of("rgb")

@@ -15,6 +15,7 @@ from latent_hands.cli.options import (
     Split,
     unset,
 )
+from latent_hands.cli.quick_imports import quick_imports
 from latent_hands.errors import HandsError
 
 
@@ -57,10 +58,11 @@ def walk(
         steps: Number of images in the row.
         out: The path of the outputs, without ending.
     """
-    from latent_hands import draw
-    from latent_hands.cli.sources import open_sources, samples_of
-    from latent_hands.predictor import Model
-    from latent_hands.studies.gallery import walk_frames, walk_row
+    with quick_imports():
+        from latent_hands import draw
+        from latent_hands.cli.sources import open_sources, samples_of
+        from latent_hands.predictor import Model
+        from latent_hands.studies.gallery import walk_frames, walk_row
 
     if rotate == (factor is not None):
         raise HandsError("give either --factor F or --rotate")

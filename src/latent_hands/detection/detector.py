@@ -19,7 +19,7 @@ from latent_hands.detection.peaks import candidates, distinct
 from latent_hands.errors import HandsError
 from latent_hands.files import write_text
 from latent_hands.hand.boxes import Box
-from latent_hands.networks.fusion import fuse, fused
+from latent_hands.networks.fusion import fuse, fused, sharing
 from latent_hands.networks.packing import fastest_type, packed
 from latent_hands.pixels import from_bytes
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
@@ -90,7 +90,7 @@ class Detector:
         self.device = torch.device(device or "cpu")
         self._dtype = fastest_type(self.device)
         self._fused = fused(network)
-        faster = copy.deepcopy(self._fused).to(self.device, self._dtype)
+        faster = sharing(self._fused).to(self.device, self._dtype)
         self._network = packed(faster) if self.device.type == "cpu" else faster
         self._network.precision = "float32"  # the weights already have the type of the computation
 
@@ -114,7 +114,7 @@ class Detector:
             network = fuse(DetectionNetwork())
         try:
             weights, _ = read_tensors(folder / WEIGHTS)
-            load_weights(network, {n: t.float() for n, t in weights.items()}, str(folder / WEIGHTS))
+            load_weights(network, weights, str(folder / WEIGHTS))
         except HandsError as error:
             raise HandsError(
                 f"{folder / WEIGHTS} does not hold the weights of a detector: {error}"

@@ -12,7 +12,8 @@ from latent_hands.errors import HandsError
 from latent_hands.files import check_file, write_whole
 
 FRAME_MS = 80
-WRITTEN = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp")
+"""The endings of the formats in which images are written."""
 
 
 @lru_cache
@@ -84,7 +85,7 @@ def save_image(image: ImageArray, path: Path) -> Path:
 
 def check_image_file(path: Path) -> None:
     """Raise HandsError if no image can be written to this file, for its ending or its folder."""
-    if Image.registered_extensions().get(path.suffix.lower()) not in WRITTEN:
+    if path.suffix.lower() not in ENDINGS:
         raise HandsError(f"{path} does not end like an image file; use .png, .jpg, .webp, .tif or .bmp")
     check_file(path)
 

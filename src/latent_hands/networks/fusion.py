@@ -33,9 +33,28 @@ class StridedConv(nn.Module):
 def fused(network: Network) -> Network:
     """Return a copy for inference of a network made of `efficientnet.layer`, in evaluation mode.
 
-    The result is equal up to rounding. Its weights have no gradient.
+    The result is equal up to rounding. Its weights have no gradient. Those of other parts share the memory of
+    the given ones, as in `sharing`.
     """
-    return fuse(copy.deepcopy(network))
+    return fuse(sharing(network))
+
+
+def sharing(network: Network) -> Network:
+    """Return a copy with modules and parameters of its own, whose numbers share the memory of the given ones.
+
+    The copy can be given another type or device, and the given network stays as it is.
+    """
+    other = copy.copy(network)
+    own = {name: copy.copy(each) for name, each in vars(network).items() if isinstance(each, dict)}
+    own["_parameters"] = {
+        name: each if each is None else nn.Parameter(each.detach(), each.requires_grad)
+        for name, each in network._parameters.items()
+    }
+    own["_modules"] = {
+        name: each if each is None else sharing(each) for name, each in network._modules.items()
+    }
+    vars(other).update(own)
+    return other
 
 
 def fuse(network: Network) -> Network:

@@ -1,5 +1,6 @@
 """Images and joints in memory: arrays and tensors."""
 
+import sys
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,7 +29,7 @@ def rgb_of(image: np.ndarray | TensorLike) -> UInt8[np.ndarray, "height width 3"
     types.
     """
     array = image if isinstance(image, np.ndarray) else _channels_last(image)
-    if isinstance(array, np.ma.MaskedArray):
+    if _is_masked(array):
         raise HandsError("an image must not be a masked array: give its data, or fill what is masked")
     if array.dtype != np.uint8 or 0 in array.shape or not _is_image(array.shape):
         raise HandsError(f"an image must be {LEGAL}, not {array.dtype} {array.shape}{_hint(array)}")
@@ -42,6 +43,11 @@ def joints_of(source: object) -> Float32[np.ndarray, "21 3"] | None:
     if not isinstance(source, np.ndarray | TensorLike) or tuple(getattr(source, "shape", ())) != (21, 3):
         return None
     return np.array(source if isinstance(source, np.ndarray) else source.detach().cpu().numpy(), np.float32)
+
+
+def _is_masked(array: np.ndarray) -> bool:
+    """Return whether an array is masked, without importing numpy.ma, which only its users need."""
+    return "numpy.ma" in sys.modules and isinstance(array, np.ma.MaskedArray)
 
 
 def _channels_last(tensor: Any) -> np.ndarray:

@@ -219,9 +219,7 @@ def load_run(run: str | Path) -> tuple[DisentangledVAE, Experiment]:
     check_size(sketch_vae(experiment), weights, path)
     with Unfilled():
         vae = construct_vae(experiment)
-    load_weights(
-        vae, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}, str(path)
-    )
+    load_weights(vae, weights, str(path))
     return vae.eval().requires_grad_(False), experiment
 
 

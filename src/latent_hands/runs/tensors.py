@@ -1,8 +1,10 @@
 """Files of weights and other tensors. Loading executes nothing, and what is loaded is checked."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -53,14 +55,25 @@ def load_weights(network: nn.Module, state: Mapping[str, Tensor], where: str) ->
         if tensor.shape != expected[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
             raise HandsError(f"{where}: weight {name} has shape {shapes}: it belongs to another graph")
-        if tensor.is_floating_point() != expected[name].is_floating_point() or not is_finite(tensor):
+        own = expected[name].dtype
+        if tensor.is_floating_point() != own.is_floating_point or not is_finite(_narrowed(tensor, own)):
             raise HandsError(
-                f"{where}: weight {name} is {tensor.dtype} or not finite; it must be finite and "
-                f"{expected[name].dtype}"
+                f"{where}: weight {name} is {tensor.dtype} or not finite; it must be finite and {own}"
             )
     network.load_state_dict(state)
 
 
+def _narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a tensor in a type in which its numbers may become infinite, or as it is."""
+    return tensor.to(dtype) if tensor.itemsize > dtype.itemsize else tensor
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Return whether all numbers are real and finite."""
-    return not tensor.is_complex() and (not tensor.is_floating_point() or bool(tensor.isfinite().all()))
+    if tensor.is_complex():
+        return False
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    # aminmax takes a fifth of the time of isfinite, has no kernel for 8 bits, and returns NaN where one is.
+    least, largest = (tensor.float() if tensor.itemsize == 1 else tensor).aminmax()
+    return math.isfinite(least) and math.isfinite(largest)
