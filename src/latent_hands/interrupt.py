@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import parent_process
 from threading import get_ident
 from types import FrameType
 
@@ -109,6 +108,7 @@ uninterrupted = Uninterrupted()
 
 def follow_parent(end: Callable[[], object]) -> None:
     """Call `end`, in a thread, as soon as the process that started this one has ended."""
+    from multiprocessing import parent_process  # only processes of multiprocessing need it
 
     def follow() -> None:
         if (parent := parent_process()) is not None:
