@@ -105,9 +105,9 @@ def _check_each_unit(windows: Windows) -> None:
 
 
 def _check_order(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
-    """Raise HandsError if most 3D joints are those of hands in another order, or of no hands.
+    """Raise HandsError if most 3D joints are those of hands in another order.
 
-    Of fewer than MANY hands, a warning says so.
+    Of fewer than MANY hands, a warning says so, and of any number of hands in no known order.
     """
     if not len(xyz_mm):
         return
@@ -117,11 +117,9 @@ def _check_order(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
                 f'the joints of {len(xyz_mm)} hands are in the order "{order}", not in "rhd", which all '
                 "readers return; run `latent-hands check` on the set"
             )
-        if is_no_hand(xyz_mm):
-            raise HandsError(
-                f"the joints of {len(xyz_mm)} hands have the proportions of no hand, in no known order; run "
-                "`latent-hands check` on the set"
-            )
+    if is_no_hand(xyz_mm):
+        text = "the joints of %d hands have the proportions of no hand, in no known order; %s"
+        _LOG.warning(text, len(xyz_mm), "run `latent-hands check` on the set")
 
 
 def power_to_mm(bone: float) -> int | None:
