@@ -17,7 +17,7 @@ from latent_hands.studio.session import Session
 
 @pytest.mark.parametrize("part", ["image", "pose", "tag"])
 def test_a_mirror_image_gives_the_factors_of_the_hand_itself(tmp_path: Path, part):
-    left, right = (labelled(tmp_path, handedness=side) for side in ("left", "right"))
+    left, right = (labelled(tmp_path, side=side) for side in ("left", "right"))
     found = [factors_of(instrument(), sample, part)[0] for sample in (left, right)]
     assert set(found[0]) == {"image": {"pose", "content"}, "pose": {"pose"}, "tag": {"content"}}[part]
     for name, q in found[0].items():
@@ -50,7 +50,7 @@ def test_the_parts_that_a_sample_has_are_shown(tmp_path: Path):
 
 def test_a_part_that_is_missing_is_named(tmp_path: Path):
     bare = Sample("1", labelled(tmp_path).image)
-    with pytest.raises(HandsError, match=r'sample 1 .* has no "xyz_mm" or no "side"; load its image instead'):
+    with pytest.raises(HandsError, match=r'sample 1 .* has no "xyz_mm" or no "handedness"'):
         factors_of(instrument(), bare, "pose")
     with pytest.raises(HandsError, match="has no tag image"):
         factors_of(instrument(), bare, "tag")

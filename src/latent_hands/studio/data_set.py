@@ -76,7 +76,7 @@ def labelled_pose(instrument: Instrument, sample: Sample) -> Float[Tensor, "21 3
     """
     xyz_mm = palm_xyz_mm(sample)
     if xyz_mm is None or sample.handedness is None:
-        raise HandsError(f'{sample.where} has no "xyz_mm" or no "side"; load its image instead')
+        raise HandsError(f'{sample.where} has no "xyz_mm" or no "handedness"; load its image instead')
     pose = left_pose(_photo(instrument, sample, "image"), xyz_mm)
     if sample.convention in (None, FRAMING):
         return pose
