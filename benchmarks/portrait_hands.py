@@ -70,9 +70,10 @@ def open_hands(chosen: argparse.Namespace, experiment: Experiment) -> Hands:
     print(f"{len(samples)} rendered hands and {len(photographs)} photographs")
     samples += photographs
     order = np.random.default_rng(chosen.seed).permutation(len(samples))
+    tags = ["tag"] if any(each.reads == "tag" for each in experiment.encoders.values()) else []
     return Hands(
         *(
-            build_windows(of, data.crop, data.margin, data.window_px, data.right_hands, ["tag"])
+            build_windows(of, data.crop, data.margin, data.window_px, data.right_hands, tags)
             for of in ([samples[i] for i in order], held_out)
         )
     )

@@ -3,7 +3,8 @@
     python benchmarks/train_portraits.py OUT --rendered scenes --photographs PHOTOS --faces faces.json \\
         --seed 21
 
-`portrait_hands.py` describes the data. Everything else is the experiment `portraits128`. A training that was
+`portrait_hands.py` describes the data. Everything else is the experiment `portraits128`, or another one
+(`--experiment`). A training that was
 stopped continues if it is started again with the same arguments.
 """
 
@@ -21,10 +22,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path)
     portrait_hands.add_arguments(parser)
+    parser.add_argument("--experiment", default="portraits128")
     parser.add_argument("--settings", nargs="*", default=[], help="further settings: SECTION.KEY=VALUE")
     chosen = parser.parse_args()
     settings = [f"--training.seed={chosen.seed}", *(f"--{each}" for each in chosen.settings)]
-    experiment = load_experiment("portraits128", settings)
+    experiment = load_experiment(chosen.experiment, settings)
     hands = portrait_hands.open_hands(chosen, experiment)
     train(experiment, chosen.out, hands=hands, resume=chosen.out.exists())
 

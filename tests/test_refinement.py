@@ -34,6 +34,18 @@ def test_refinement_borrows_all_factors_but_those_of_the_pose():
     assert u.extra[0].borrowed == ("u",)
 
 
+def test_refinement_borrows_what_another_encoder_infers_from_the_same_image():
+    phases = phases_of(load_experiment("portraits128_u", ["--training.start="]))
+    (reread,) = (each for each in phases["refine_rgb"].steps[0].bound.extra if isinstance(each, Rereading))
+    assert (reread.encoder, reread.borrowed) == ("rgb", ("u",))
+
+
+def test_frozen_encoders_of_labels_leave_the_second_step_of_algorithm_2_to_the_decoder_of_poses():
+    eq_6, y_alone = phases_of(load_experiment("portraits128_u", ["--training.start="]))["disentangle"].steps
+    assert (eq_6.phi, set(eq_6.theta)) == (("u",), {"rgb", "pose"})
+    assert (y_alone.phi, y_alone.theta, dict(y_alone.noise)) == ((), ("pose",), {"u": "other"})
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [

@@ -119,6 +119,8 @@ def _refined(recipe: Recipe, arrow: str, weight: float) -> Bound:
         raise HandsError(
             f'[objectives] rereading: "{arrow}" is never trained; it must be among encode or embed'
         )
-    borrowed = tuple(factor for factor in encoder.factors if factor in content_factors(vae))
+    readers = [each for each in map(vae.encoder, (*recipe.encode, arrow)) if each.reads == encoder.reads]
+    of_the_image = {factor for each in readers for factor in each.factors}
+    borrowed = tuple(factor for factor in content_factors(vae) if factor in of_the_image)
     reread = Rereading(arrow, writers[0], weight, borrowed)
     return replace(eq_2, decoders={writers[0]: eq_2.decoders[writers[0]]}, extra=(reread,))

@@ -118,8 +118,8 @@ def _(algorithm: Algorithm2, experiment: Experiment, vae: DisentangledVAE) -> tu
         return embedding(embed, epochs)
     eq_6 = bound(experiment, vae, algorithm.encode, "disentangle")
     phi_y = label_encoders(experiment, vae)
-    y = {vae.encoder(arrow).reads for arrow in phi_y}
-    explained = {d: lam for d, lam in eq_6.decoders.items() if vae.decoder(d).writes in y}
+    x = {vae.encoder(arrow).reads for arrow in algorithm.encode if arrow not in phi_y}
+    explained = {d: lam for d, lam in eq_6.decoders.items() if vae.decoder(d).writes not in x}
     y_alone = replace(eq_6, decoders=explained)
     t2 = algorithm.noise_steps
     return algorithm_2(eq_6, y_alone, phi_y, algorithm.noise, embed, t1=epochs, t2=t2, t3=epochs)
