@@ -1,4 +1,4 @@
-"""Make the published run of a training of `portraits128`.
+"""Make the published run of a training of `portraits128` or `portraits128_u`.
 
     python benchmarks/publish_portraits.py RUN OUT
 
@@ -26,8 +26,10 @@ def main() -> None:
         small = shrink(chosen.run, Path(folder) / "small")
         _, experiment = load_run(small)
         weights, about = read_tensors(small / WEIGHTS)
-    encoders = dict(experiment.encoders)
-    encoders["content"] = replace(encoders["content"], reads="rgb")
+    encoders = {
+        name: replace(arrow, reads="rgb") if arrow.reads == "tag" else arrow
+        for name, arrow in experiment.encoders.items()
+    }
     print(write_run(chosen.out, replace(experiment, encoders=encoders), weights, about))
 
 

@@ -15,30 +15,21 @@ from tiny_hands import windows
 
 from latent_hands.build import Hands, build_phases, build_vae
 from latent_hands.configuration import load_experiment
-from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, find_run, load_run
+from latent_hands.runs.folder import EXPERIMENT, WEIGHTS, load_run
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
 
 EARLIER = Path(__file__).parent / "earlier_runs"
 
 
-def test_a_shipped_model_of_an_earlier_version_loads_unchanged(tmp_path):
-    shutil.copy(EARLIER / "synthesis_u.toml", tmp_path / EXPERIMENT)
-    (tmp_path / WEIGHTS).symlink_to(find_run("synthesis_u") / WEIGHTS)
-    earlier, now = load_run(tmp_path), load_run("synthesis_u")
-    assert earlier[1] == now[1]
-    states = [vae.state_dict() for vae, _ in (earlier, now)]
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-
-
-def test_the_graph_of_an_earlier_synthesis_model_loads(tmp_path):
-    """The model of 64 px that shipped with version 0.1."""
-    shutil.copy(EARLIER / "synthesis.toml", tmp_path / EXPERIMENT)
+@pytest.mark.parametrize("name", ["synthesis", "synthesis_u"])
+def test_the_graph_of_an_earlier_model_loads(name, tmp_path):
+    """The models of 64 px that shipped with version 0.1."""
+    shutil.copy(EARLIER / f"{name}.toml", tmp_path / EXPERIMENT)
     vae = build_vae(load_experiment(tmp_path / EXPERIMENT, earlier=True))
     write_tensors(tmp_path / WEIGHTS, vae.state_dict(), {})
     loaded, experiment = load_run(tmp_path)
-    assert experiment.latent == {"pose": 32, "content": 64}
+    assert sorted(experiment.latent.values()) == [32, 64]
     assert all(torch.equal(loaded.state_dict()[key], tensor) for key, tensor in vae.state_dict().items())
 
 

