@@ -117,7 +117,6 @@ def test_single_hands_with_the_camera_or_joints_of_others_are_announced(caplog):
     assert f"of 2 of {COUNT} hands miss their 2D joints" in announced(hands, caplog)
 
 
-REVERSED = list(range(20, -1, -1))
 FEW = {
     "in the order": lambda hand: replace(
         hand,
@@ -151,8 +150,8 @@ def test_joints_of_no_known_order_are_announced(caplog):
     assert "proportions of no hand" in announced(hands, caplog)
 
 
-@pytest.mark.parametrize("order", [[*range(1, 21), 0], REVERSED], ids=["wrist last", "reversed"])
-def test_2d_joints_with_the_wrist_last_or_in_reverse_are_refused(order):
+def test_2d_joints_with_the_wrist_last_are_refused():
+    order = [*range(1, 21), 0]
     hands = [replace(h, xyz_mm=None, K=None, uv_px=h.uv_px[order]) for h in posed_hands(24, 1, K=K)]
     assert "2D joints of" in refused(hands)
 

@@ -48,8 +48,8 @@ def misfit_of_orders(xyz: Hands) -> dict[str, Float[np.ndarray, " n"]]:
 
 
 def listings() -> dict[str, JointOrder]:
-    """Return all registered joint orders, LITTLE_FIRST, "rhd" and "mediapipe" in reverse and with the wrist
-    last, and the orders read as "mediapipe", by name.
+    """Return all registered joint orders, LITTLE_FIRST, "rhd" and "mediapipe" with the wrist last,
+    and the orders read as "mediapipe", by name.
 
     Readers of files in the order "mediapipe" move the joints of files in another order to other places.
     """
@@ -60,9 +60,6 @@ def listings() -> dict[str, JointOrder]:
         places, about = ORDERS[name].places, ORDERS[name].about
         last = tuple(20 if each == 0 else each - 1 for each in places)
         variants[f"{name}, wrist last"] = JointOrder(last, f"{about}; with the wrist last")
-        variants[f"{name} in reverse"] = JointOrder(
-            tuple(20 - each for each in places), f"{about}; in reverse"
-        )
     for name, order in {**ORDERS, **variants}.items():
         if all(order.places != each.places for each in found.values()):
             found[name] = order
