@@ -16,9 +16,10 @@ from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
 from latent_hands.cli import main
 from latent_hands.detection import Detection, Detector
 from latent_hands.errors import HandsError
-from latent_hands.evaluation.benchmarks import BENCHMARKS, read_submission
+from latent_hands.evaluation.benchmarks import BENCHMARKS
 from latent_hands.evaluation.camera_hands import joints_mm
 from latent_hands.evaluation.convention_gap import convention_gap
+from latent_hands.evaluation.submissions import read_submission
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.skeleton import reorder
 

@@ -11,16 +11,11 @@ from latent_hands.cli.tables import print_table
 from latent_hands.data import check_limit
 from latent_hands.data.readers.recognising import with_suggestion
 from latent_hands.errors import HandsError
-from latent_hands.evaluation.benchmarks import (
-    BENCHMARKS,
-    answers,
-    mesh_of,
-    read_submission,
-    write_submission,
-)
+from latent_hands.evaluation.benchmarks import BENCHMARKS, answers
 from latent_hands.evaluation.camera_hands import LABELS, assumed_convention, predict_frame
 from latent_hands.evaluation.camera_space import joint_scores, mesh_scores
 from latent_hands.evaluation.convention_gap import convention_gap
+from latent_hands.evaluation.submissions import mesh_of, read_submission, write_submission
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
 from latent_hands.predictor.agreement import check_measures_joints

@@ -9,11 +9,8 @@ the wrist is. Answers are metres, in the order "mediapipe" (FreiHAND) or "mano" 
 of OpenGL: x right, y up, z backward.
 """
 
-import io
-import json
 import logging
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +26,6 @@ from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.data.sample import project
 from latent_hands.errors import BROKEN, AbsentError, HandsError
-from latent_hands.files import write_bytes
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.listing import other_listing
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
@@ -45,8 +41,6 @@ beside it; the largest share of wrists beside their corners that are in the box 
 LEAST_BOX_MM, MOST_BOX_MM = 40.0, 400.0
 """The longer side of a box at the distance of the wrist: from a fist to an open hand with room around it."""
 _LOG = logging.getLogger(__name__)
-PREDICTIONS = "pred.json"
-"""The name of the file in a submission."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +105,8 @@ class Benchmark:
 def freihand_frames(root: Path) -> list[Frame]:
     """Return the frames of FreiHAND. Raises HandsError for missing and broken files."""
     K, scale = (_json(root / f"evaluation_{name}.json") for name in ("K", "scale"))
-    cameras = _array(K, (3, 3), root / "evaluation_K.json")
-    bones_mm = _array(scale, (), root / "evaluation_scale.json") * MM_PER_METRE
+    cameras = finite_array(K, (3, 3), root / "evaluation_K.json")
+    bones_mm = finite_array(scale, (), root / "evaluation_scale.json") * MM_PER_METRE
     if len(cameras) != len(bones_mm):
         raise HandsError(f"{root} has {len(cameras)} cameras, but {len(bones_mm)} scales")
     images = [root / "evaluation" / "rgb" / f"{i:08d}.jpg" for i in range(len(cameras))]
@@ -232,48 +226,12 @@ def answers(root: Path, name: str, count: int, points: int) -> Float[np.ndarray,
     if not path.is_file():
         return None
     content = _json(path)
-    array = _array(content[:count], (points, 3), path)
+    array = finite_array(content[:count], (points, 3), path)
     if len(array) < count:
         raise HandsError(f"{path} has {len(array)} hands, but {count} are predicted")
     if len(content) > count:
         _LOG.warning("%s has %d hands, of which the first %d are scored", path, len(content), count)
     return array * MM_PER_METRE
-
-
-def write_submission(path: Path, xyz: Float[np.ndarray, "n 21 3"], verts: Float[np.ndarray, "n k 3"]) -> Path:
-    """Write a zip with pred.json, [joints, vertices] of all images in metres, as the servers read it."""
-    text = json.dumps([np.round(xyz, 6).tolist(), np.round(verts, 6).tolist()])
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(zipfile.ZipInfo(PREDICTIONS), text, zipfile.ZIP_DEFLATED)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return write_bytes(path, buffer.getvalue())
-
-
-def read_submission(path: Path) -> tuple[Float[np.ndarray, "n 21 3"], list[Any]]:
-    """Return the joints of a pred.json, or of a zip with one, in mm, and its vertices as they are.
-
-    Raises HandsError for other files.
-    """
-    if not path.is_file():
-        raise HandsError(f"no predictions at {path}")
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as file:
-                if file.getinfo(PREDICTIONS).file_size > MAX_BYTES:
-                    raise HandsError(f"{PREDICTIONS} of {path} has more than {MAX_BYTES:,} bytes")
-                content = parse_json(file.read(PREDICTIONS), str(path))
-        else:
-            content = parse_json(read_limited(path, MAX_BYTES), str(path))
-        xyz, verts = content
-    except (zipfile.BadZipFile, *BROKEN) as error:
-        raise HandsError(f"{path} must be [joints, vertices] of all images: {error}") from error
-    return _array(xyz, (21, 3), path) * MM_PER_METRE, verts
-
-
-def mesh_of(verts: Sequence[Any], path: Path) -> Float[np.ndarray, "n k 3"]:
-    """Return the vertices of a submission in mm. Raises HandsError if not all hands have as many."""
-    return _array(verts, (len(verts[0]) if verts else 0, 3), path) * MM_PER_METRE
 
 
 def _existing(image: Path) -> Path:
@@ -288,7 +246,8 @@ def _json(path: Path) -> Any:
     return parse_json(read_limited(path, MAX_BYTES), str(path))
 
 
-def _array(content: Any, shape: tuple[int, ...], path: Path) -> Float[np.ndarray, "..."]:
+def finite_array(content: Any, shape: tuple[int, ...], path: Path) -> Float[np.ndarray, "..."]:
+    """Return n arrays of a shape as float32. Raises HandsError, naming the file, for anything else."""
     try:
         array = array_of(content).astype(np.float32)
     except BROKEN as error:

@@ -1,0 +1,57 @@
+"""Submissions to the servers of FreiHAND and HO-3D: joints and vertices of all images of a split."""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from latent_hands.data.formats.json_file import parse_json
+from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.readers.reading import MM_PER_METRE
+from latent_hands.errors import BROKEN, HandsError
+from latent_hands.evaluation.benchmarks import MAX_BYTES, finite_array
+from latent_hands.files import write_bytes
+
+PREDICTIONS = "pred.json"
+"""The name of the file in a submission."""
+
+
+def write_submission(path: Path, xyz: Float[np.ndarray, "n 21 3"], verts: Float[np.ndarray, "n k 3"]) -> Path:
+    """Write a zip with pred.json, [joints, vertices] of all images in metres, as the servers read it."""
+    text = json.dumps([np.round(xyz, 6).tolist(), np.round(verts, 6).tolist()])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(zipfile.ZipInfo(PREDICTIONS), text, zipfile.ZIP_DEFLATED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_bytes(path, buffer.getvalue())
+
+
+def read_submission(path: Path) -> tuple[Float[np.ndarray, "n 21 3"], list[Any]]:
+    """Return the joints of a pred.json, or of a zip with one, in mm, and its vertices as they are.
+
+    Raises HandsError for other files.
+    """
+    if not path.is_file():
+        raise HandsError(f"no predictions at {path}")
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as file:
+                if file.getinfo(PREDICTIONS).file_size > MAX_BYTES:
+                    raise HandsError(f"{PREDICTIONS} of {path} has more than {MAX_BYTES:,} bytes")
+                content = parse_json(file.read(PREDICTIONS), str(path))
+        else:
+            content = parse_json(read_limited(path, MAX_BYTES), str(path))
+        xyz, verts = content
+    except (zipfile.BadZipFile, *BROKEN) as error:
+        raise HandsError(f"{path} must be [joints, vertices] of all images: {error}") from error
+    return finite_array(xyz, (21, 3), path) * MM_PER_METRE, verts
+
+
+def mesh_of(verts: Sequence[Any], path: Path) -> Float[np.ndarray, "n k 3"]:
+    """Return the vertices of a submission in mm. Raises HandsError if not all hands have as many."""
+    return finite_array(verts, (len(verts[0]) if verts else 0, 3), path) * MM_PER_METRE
