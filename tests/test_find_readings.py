@@ -127,6 +127,22 @@ def test_the_fast_graph_predicts_the_same(image):
     assert model.vae.encoder("rgb") is encoder
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_fast_graph_follows_weights_that_learn(fused):
+    model = tiny_model(PLACEMENT)
+    encoder = model.vae.encoder("rgb")
+    encoder.network = EfficientNetLite0(encoder.network.head.out_features, precision="float32").eval()
+    crops = torch.rand(2, 3, PX, PX) * 2 - 1
+    before = model.fast.outputs(crops)["pose"]
+    assert model.fast.vae is model.fast.vae
+    for weight in model.vae.parameters():
+        weight.grad = torch.randn_like(weight)
+    torch.optim.AdamW(model.vae.parameters(), lr=0.01, fused=fused).step()
+    after = model.fast.outputs(crops)["pose"]
+    torch.testing.assert_close(after, model.outputs(crops)["pose"], atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(after, before, atol=1e-2)
+
+
 def test_packed_decoders_are_as_exact_as_their_numbers():
     layers = MLP(12, (21, 3)).eval()
     x = torch.randn(64, 12)

@@ -15,6 +15,31 @@ from latent_hands.paper.graph import Decoder, DisentangledVAE, Encoder
 Arrow = TypeVar("Arrow", Encoder, Decoder)
 
 
+class FastGraph:
+    """The fast form of a graph, which knows whether the weights of the graph have changed since.
+
+    Optimizers count their changes in the versions of tensors, except for fused ones. So the last weights of
+    each arrow are compared, too.
+
+    Attributes:
+        vae: the fast graph.
+    """
+
+    def __init__(self, vae: DisentangledVAE):
+        self._weights = [each for each in (*vae.parameters(), *vae.buffers()) if not each.is_inference()]
+        self._last = [weights[-1] for arrow in vae.arrows.values() if (weights := [*arrow.parameters()])]
+        self._state = self._now()
+        self.vae = fast_graph(vae)
+
+    def is_outdated(self) -> bool:
+        """Return whether the weights have changed."""
+        return self._state != self._now()
+
+    def _now(self) -> tuple[int, list[float]]:
+        ends = torch.cat([weight.detach().flatten()[-1:] for weight in self._last])
+        return sum(weight._version for weight in self._weights), ends.tolist()
+
+
 def fast_graph(vae: DisentangledVAE) -> DisentangledVAE:
     """Return the graph with faster networks; those that have no faster form are shared with `vae`.
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, UInt8
@@ -16,7 +16,7 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
-from latent_hands.predictor.fast import fast_graph
+from latent_hands.predictor.fast import FastGraph
 from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.hand_factors import DECODED, factors_of, hand_factors, reads, with_canonical
 from latent_hands.predictor.judging import HandRules
@@ -41,6 +41,7 @@ class TrainedGraph:
         self.vae = vae.eval().to(device)
         self.experiment = experiment
         self.device = torch.device(device)
+        self._fast: FastGraph | None = None
 
     @property
     def crop_px(self) -> int:
@@ -55,15 +56,16 @@ class TrainedGraph:
             self.crop_px, e.data.frame, e.data.convention, e.handedness, e.presence, e.confidence
         )
 
-    @cached_property
-    def _fast_vae(self) -> DisentangledVAE:
-        return fast_graph(self.vae)
-
     @property
     def fast(self) -> "TrainedGraph":
-        """The same graph for inference only: faster, and equal up to rounding."""
+        """The same graph for inference only: faster, and equal up to rounding.
+
+        It is built anew after the weights have changed, such as in a training loop of the user.
+        """
+        if self._fast is None or self._fast.is_outdated():
+            self._fast = FastGraph(self.vae)
         graph = copy.copy(self)
-        graph.vae = self._fast_vae
+        graph.vae = self._fast.vae
         return graph
 
     def reads(self, encoder: str | None = None) -> str:
