@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_models import ESTIMATION, FOUR_FACTORS, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
+from tiny_models import ESTIMATION, FOUR_FACTORS, PX, SYNTHESIS, WITHOUT_TAGS, noise_image, tiny_model
 
 from latent_hands.cli import main
 from latent_hands.errors import HandsError
@@ -13,7 +13,7 @@ from latent_hands.hand import geometry
 from latent_hands.hand.geodesic import rotations_between
 from latent_hands.predictor.viewpoints import rotated, viewed
 
-A, B = noise_image(64, 64, seed=1), noise_image(64, 64, seed=2)
+A, B = noise_image(PX, PX, seed=1), noise_image(PX, PX, seed=2)
 GRAPHS = {"estimation": ESTIMATION, "tags": SYNTHESIS, "four": FOUR_FACTORS, "z_u": WITHOUT_TAGS}
 
 
