@@ -41,6 +41,17 @@ def test_a_run_loads_as_it_was_saved(run):
     assert not list(run.glob(".*"))
 
 
+def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path):
+    written, about = {"a": torch.arange(3.0), "b": torch.zeros(2, 2)}, {str(i): "\u00e9" for i in range(6)}
+    for i in range(5):
+        tensors.write_tensors(tmp_path / str(i), written, about)
+    assert len({(tmp_path / str(i)).read_bytes() for i in range(5)}) == 1
+    read, metadata = tensors.read_tensors(tmp_path / "0")
+    assert metadata == about
+    assert read.keys() == written.keys()
+    assert all(torch.equal(read[name], tensor) for name, tensor in written.items())
+
+
 def test_networks_that_are_loaded_are_not_filled_with_random_numbers():
     with Unfilled():
         weight = torch.nn.init.normal_(torch.zeros(3))

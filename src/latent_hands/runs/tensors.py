@@ -1,5 +1,6 @@
 """Files of weights and other tensors. Loading executes nothing, and what is loaded is checked."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +17,26 @@ MAX_BYTES = 4 * 2**30
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file, complete or not at all. Raises HandsError if it cannot be written."""
+    """Write a safetensors file, complete or not at all: equal values give equal bytes.
+
+    Raises HandsError if it cannot be written.
+    """
     saved = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        write_bytes(path, save(saved, metadata))  # save_file would leave temporary names of its own
+        write_bytes(path, _sorted(save(saved, metadata)))  # save_file would leave temporary names of its own
     except (SafetensorError, OSError) as error:
         raise HandsError(f"{path} cannot be written: {error}") from error
+
+
+def _sorted(file: bytes) -> bytes:
+    """Return a safetensors file with its metadata sorted by name: `save` writes them in any order."""
+    start = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:start])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[start:]
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
