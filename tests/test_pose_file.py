@@ -37,6 +37,14 @@ def test_what_was_written_is_read(path, poses):
     np.testing.assert_array_equal(read_poses(path), poses)
 
 
+def test_equal_poses_give_equal_bytes(path, poses):
+    files = set()
+    for _ in range(8):
+        write_poses(path, poses, np.zeros(len(poses)), "somewhere")
+        files.add(path.read_bytes())
+    assert len(files) == 1
+
+
 def test_draws_are_near_the_files_poses_and_splits_share_none(path, poses):
     source = PoseSource.open(path, 1.0)
     drawn = {}

@@ -1,5 +1,6 @@
 """Atomic writing: files are written under a temporary name and then renamed, so none is ever incomplete."""
 
+import json
 import os
 import secrets
 import shutil
@@ -155,3 +156,14 @@ def _remove_left(folder: Path) -> None:
         with suppress(FileNotFoundError):  # another process was faster
             if time.time() - each.lstat().st_mtime > _LEFT_SECONDS:
                 each.unlink()
+
+
+def sorted_metadata(file: bytes) -> bytes:
+    """Return a safetensors file with its metadata sorted by name: `save` writes them in any order."""
+    start = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:start])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[start:]

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from latent_hands.errors import BROKEN, HandsError
-from latent_hands.files import write_bytes
+from latent_hands.files import sorted_metadata, write_bytes
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.collision import penetration_mm
 from latent_hands.hand.rig.limits import (
@@ -89,7 +89,7 @@ def write_poses(
     tensors = {"articulations": articulations, "fit_error_mm": fit_error_mm}
     tensors = {name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(Path(path), save(tensors, {"format": FORMAT, "source": source}))
+    write_bytes(Path(path), sorted_metadata(save(tensors, {"format": FORMAT, "source": source})))
 
 
 def read_poses(path: str | Path) -> Float32[np.ndarray, "n 24"]:

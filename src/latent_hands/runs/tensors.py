@@ -1,6 +1,5 @@
 """Files of weights and other tensors. Loading executes nothing, and what is loaded is checked."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from latent_hands.errors import HandsError
-from latent_hands.files import write_bytes
+from latent_hands.files import sorted_metadata, write_bytes
 
 MAX_BYTES = 4 * 2**30
 
@@ -23,20 +22,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     """
     saved = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     try:
-        write_bytes(path, _sorted(save(saved, metadata)))  # save_file would leave temporary names of its own
+        write_bytes(
+            path, sorted_metadata(save(saved, metadata))
+        )  # save_file would leave temporary names of its own
     except (SafetensorError, OSError) as error:
         raise HandsError(f"{path} cannot be written: {error}") from error
-
-
-def _sorted(file: bytes) -> bytes:
-    """Return a safetensors file with its metadata sorted by name: `save` writes them in any order."""
-    start = 8 + int.from_bytes(file[:8], "little")
-    header = json.loads(file[8:start])
-    if "__metadata__" in header:
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + file[start:]
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
