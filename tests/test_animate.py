@@ -11,7 +11,7 @@ from glb_reader import Glb
 from model_hands import model_hands
 
 from latent_hands.cli import main
-from latent_hands.predictions import ImageHands, write_hands
+from latent_hands.predictions import ImageHands, read_images, write_hands
 
 
 @pytest.fixture(scope="module")
@@ -66,4 +66,8 @@ def test_unknown_endings_and_options_of_an_estimation_beside_predictions_are_ref
     out = str(tmp_path / "hands.glb")
     assert "--bone-mm is 35.0, but" in fails(capsys, "animate", str(clip), out, "--bone-mm", "35")
     assert "no file" in fails(capsys, "animate", str(tmp_path / "none.jsonl"), out)
+    assert "limit is -1; it must be at least 1" in fails(capsys, "animate", str(clip), out, "--limit", "-1")
+    arrays = str(write_hands(tmp_path / "clip.npz", read_images(clip)))
+    assert "clip.npz is the input and would be overwritten" in fails(capsys, "animate", arrays, arrays)
+    assert read_images(arrays)
     assert "nothing" in fails(capsys, "animate", str(tmp_path / "nothing.mp4"), out)

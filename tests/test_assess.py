@@ -215,6 +215,9 @@ def test_the_command_assesses_a_rendered_benchmark_and_keeps_its_judge(tmp_path,
     command = ["assess", "tiny", "--root", str(root), "--judge", judge, "--draws", "2"]
     assert main(command) == 2
     assert "no judge at" in capsys.readouterr().err
+    for option in (["--epochs", "1"], ["--judge-backbone", "resnet18"]):
+        assert main(["assess", "tiny", "--root", str(root), *option]) == 2
+        assert f"{option[0]} is {option[1]}, but there is no judge" in capsys.readouterr().err
     scenes = ["--scenes", str(root), "--epochs", "1"]
     assert main([*command, *scenes, "--out", str(out), "--json"]) == 0
     first = json.loads(capsys.readouterr().out)

@@ -80,6 +80,12 @@ def test_a_copy_without_an_arrow_keeps_all_others(run, tmp_path):
         shrink(run, tmp_path / "other", ["decoders.tags"])
 
 
+def test_an_arrow_that_another_one_needs_is_not_left_out(tmp_path):
+    with pytest.raises(HandsError, match=r'decoder "rgb".*"pose"'):
+        shrink("synthesis", tmp_path / "less", ["decoders.pose"])
+    assert not (tmp_path / "less").exists()
+
+
 def test_an_algorithm_does_not_name_arrows_that_are_left_out():
     whole = load_experiment("portraits")
     experiment = without_arrows(whole, ["encoders.tag", "decoders.pose"])

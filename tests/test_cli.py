@@ -143,6 +143,25 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     )
 
 
+def test_options_without_an_effect_are_refused(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    a, run, out = runs / "a.png", runs / "synthesis", tmp_path / "new.png"
+    box = ["--box", "10,6,44,40", "--handedness", "left"]
+    assert main(["estimate", str(a), "--run", str(runs / "estimation"), *box, "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    files = ["synthesise", run, "--pose", a, "--content", a, "--out", out]
+    hand = ["synthesise", run, "--pose", tmp_path / "a.json", "--content", tmp_path / "a.json", "--out", out]
+    for command, wrong in (
+        ([*files, "--data", "images", "--root", runs], "--data is images, but"),
+        ([*files, "--root", runs], "--root is"),
+        ([*hand, "--cropped"], "--cropped is about image files"),
+        ([*hand, "--handedness", "left"], "--handedness is left, but all hands state their side"),
+        (["sample", run, tmp_path / "samples", "--root", runs], "--root is"),
+        (["synthesise-set", tmp_path / "set", "--run", run, "--root", runs], "--root is"),
+    ):
+        assert wrong in fails(capsys, *command)
+    assert not out.exists()
+
+
 def test_broken_files_of_hands_are_named(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tmp_path / "hand.json").write_text("{}")
     options = ["--pose", tmp_path / "hand.json", "--content", runs / "a.png"]

@@ -58,3 +58,16 @@ def test_numbers_of_frames_are_whole_numbers(tmp_path: Path, frame):
     path.write_text(json.dumps({"hands": [], "frame": 7}) + "\n")
     assert [image.frame for image in read_images(path)] == [7]
     assert np.isfinite(frame_times(read_images(path), None)).all()
+
+
+def test_frames_far_apart_and_hands_without_a_place_in_some_are_announced(caplog):
+    hands = [replace(hand, track=1) for hand in model_hands(3, "left")[0]]
+    images = [ImageHands(f"c-{i}", (240, 200), [hand], seconds=i / 30) for i, hand in enumerate(hands)]
+    clip_of(images)
+    assert not caplog.text
+    clip_of([replace(image, seconds=1000 * (image.seconds or 0.0)) for image in images])
+    assert "frames are 33.3333 s apart (median)" in caplog.text
+    clip_of([*images[:2], replace(images[2], hands=[replace(hands[2], palm_mm=None)])])
+    assert "left_1 has no place in the camera frame in 1 of 3 frames" in caplog.text
+    with pytest.raises(HandsError, match="least number of frames of a hand is 0"):
+        clip_of(images, least=0)

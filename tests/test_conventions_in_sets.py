@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import SHARED
+from painted_hands import painted_hand
+from registries import register
 
 from latent_hands.configuration import Data
-from latent_hands.data import open_data, read_rgb
+from latent_hands.data import READERS, open_data, read_rgb
 from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.protocol import Truth, score
@@ -22,6 +24,7 @@ from latent_hands.hand.conventions import (
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm
 from latent_hands.hand.rig.proportions import (
     Proportions,
+    mean_hand,
 )
 from latent_hands.hand.skeleton import FINGERS, reorder
 from latent_hands.hand.translation import translate
@@ -33,7 +36,7 @@ SMALL = {"size_px": 48, "seed": 3, "evaluation_count": 0, "workers": 1, "progres
 
 
 def test_labels_for_a_fit_are_left_hands_with_the_wrist(tmp_path):
-    hands = np.random.default_rng(0).normal(size=(3, 21, 3))
+    hands = reorder(mean_hand()[:3, :21], "rhd", "stb")
     np.save(tmp_path / "hands.npy", hands)
     read = labelled_left_hands("mine", tmp_path / "hands.npy", order="stb")
     np.testing.assert_array_equal(read, reorder(hands, "stb", "rhd"))
@@ -41,6 +44,36 @@ def test_labels_for_a_fit_are_left_hands_with_the_wrist(tmp_path):
         sample = open_data("ge2019", SHARED / "ge2019", "evaluation", limit=1)[0]
         read = labelled_left_hands("ge2019", SHARED / "ge2019", "evaluation")
         np.testing.assert_allclose(read[0], left(sample), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("points", "order", "message"),
+    [
+        (lambda hands: hands, "mediapipe", "have not the proportions of hands"),
+        (
+            lambda hands: np.random.default_rng(0).normal(size=hands.shape),
+            None,
+            "have not the proportions of hands",
+        ),
+        (lambda hands: hands * np.nan, "rhd", "hand 0 of .* has joints that are not finite"),
+        (lambda hands: hands[0], "rhd", r"holds float\d+ \(21, 3\), but must hold floats \(n, 21, 3\)"),
+        (None, "rhd", "is not a readable .npy file"),
+    ],
+)
+def test_points_that_are_no_hands_in_their_order_are_refused(points, order, message, tmp_path):
+    if points is not None:
+        np.save(tmp_path / "hands.npy", points(mean_hand()[:3, :21]))
+    with pytest.raises(HandsError, match=message):
+        labelled_left_hands("mine", tmp_path / "hands.npy", order=order)
+
+
+def test_an_order_and_hands_without_sides_of_a_data_set_are_refused(tmp_path, monkeypatch):
+    hands = [painted_hand(tmp_path, "a", side=None)]
+    register(monkeypatch, READERS, "mine", lambda *_, **__: hands)
+    with pytest.raises(HandsError, match="order is stb, but readers of data sets know the order"):
+        labelled_left_hands("mine", tmp_path, order="stb")
+    with pytest.raises(HandsError, match='has no "handedness"'):
+        labelled_left_hands("mine", tmp_path)
 
 
 def test_conventions_are_drawn_over_a_hand(tmp_path):

@@ -6,6 +6,7 @@ from small_experiment import SMALL, phases_of, small
 from latent_hands.build import build_phases, build_vae
 from latent_hands.configuration import Experiment, load_experiment
 from latent_hands.errors import HandsError
+from latent_hands.training.beginning import begin
 from latent_hands.typed_toml import parse, read
 
 
@@ -218,3 +219,35 @@ def test_arrows_that_no_phase_teaches_are_announced(caplog):
     assert not caplog.text
     phases_of(small(old="[decoders]", new='rgb = { reads = "rgb", factors = ["pose"] }\n[decoders]'))
     assert "no phase of [algorithm] teaches encoders.rgb: their weights stay random" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--encoders.rgb.hidden=7", 'encoder "rgb": hidden is 7, but rgb is an image'),
+        ("--decoders.rgb.hidden=7", 'decoder "rgb": hidden is 7, but rgb is an image'),
+        ("--decoders.pose.width=7", 'decoder "pose": width is 7, but pose is no image'),
+        ('--training.start_with=["decoders.pose"]', "start_with has no effect without"),
+        (
+            "--phases.embed_tag={lam={pose=2.0}}",
+            r'.phases.embed_tag. lam: decoder "pose" reads pose, which encoder "tag" does not all infer',
+        ),
+    ],
+)
+def test_settings_without_an_effect_are_refused(option, message):
+    with pytest.raises(HandsError, match=message):
+        phases_of(load_experiment("demo_synthesis", ['--algorithm.embed=["rgb","tag"]', option]))
+
+
+def test_frozen_arrows_have_the_weights_of_another_run():
+    experiment = load_experiment("demo_synthesis", ['--training.frozen=["decoders.tag"]'])
+    vae = build_vae(experiment)
+    with pytest.raises(HandsError, match=r"frozen: decoders\.tag would keep its random weights.* is empty"):
+        begin(vae, experiment, build_phases(experiment, vae))
+
+
+def test_labels_without_images_where_all_hands_have_images_are_announced(caplog):
+    phases_of(load_experiment("estimation", ["--supervision.semi=true", "--supervision.labelled=0.5"]))
+    assert not caplog.text
+    phases_of(load_experiment("estimation", ["--supervision.semi=true"]))
+    assert "semi has no effect with labelled = 1.0" in caplog.text

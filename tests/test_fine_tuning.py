@@ -22,7 +22,14 @@ from latent_hands.hand.geometry import normalise, to_wrist
 from latent_hands.hand.translation import in_convention, random_points
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import load_run
-from latent_hands.studies.fine_tuning import Tuning, in_latent, notes, tuned_experiment, weakly_supervised
+from latent_hands.studies.fine_tuning import (
+    Tuning,
+    fine_tune,
+    in_latent,
+    notes,
+    tuned_experiment,
+    weakly_supervised,
+)
 from latent_hands.studies.gain import warnings
 from latent_hands.studies.held_out import LEAST, shared_images, split_samples
 
@@ -205,6 +212,14 @@ def test_the_command_writes_a_run_whose_latent_is_that_of_the_first(tmp_path, mo
 def test_2d_labels_teach_the_implied_and_the_measured_joints():
     experiment = weakly_supervised(Model.load("estimation"), "estimation", "rgb", flat=20, solid=0)
     assert experiment.supervision.weak.keys() == {"uv", "keypoints"}
+
+
+def test_held_out_images_in_the_rehearsal_are_announced(tmp_path, monkeypatch, caplog):
+    hands = [replace(s, convention="rhd") for s in painted_hands(tmp_path, 20)]
+    run = tiny_run(tmp_path / "run", PLACEMENT)
+    monkeypatch.setattr("latent_hands.api.train", lambda *_, **__: Model.load(run))
+    fine_tune(run, hands, tmp_path / "tuned", held_out=0.5, rehearsal=hands)
+    assert "10 of 10 hands of held_out are in images that are learnt" in caplog.text
 
 
 def test_held_out_images_that_are_learnt_are_counted(tmp_path):

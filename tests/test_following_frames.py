@@ -38,6 +38,21 @@ def test_a_video_file_is_followed_as_its_frames_with_their_times(run, tmp_path, 
         list(run(world, tmp_path / "none.mp4"))
 
 
+@pytest.mark.usefixtures("as_users_run")
+def test_frames_and_times_are_as_many(run, tmp_path):
+    world, path = World([(True_(100),)] * 3), tmp_path / "clip.mp4"
+    path.touch()
+    images = list(world.images())
+    for times in ([0.0, 0.1], [0.0, 0.1, 0.2, 0.3], np.arange(4.0)):
+        with pytest.raises(HandsError, match=f"there are 3 frames and {len(times)} times"):
+            list(run(world, images, seconds=times))
+    with pytest.raises(HandsError, match="states the times of its frames: leave seconds out"):
+        list(run(world, path, seconds=[0.0]))
+    for image in (images[0], images[0][..., 0]):
+        with pytest.raises(HandsError, match="frames are one image; give a list of images"):
+            list(run(world, image))
+
+
 def test_online_frames_are_read_one_at_a_time(run):
     world = World([(True_(100),)] * 6)
     taken = []

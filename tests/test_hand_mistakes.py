@@ -1,17 +1,21 @@
 """JSON of hands that other programs changed: another unit, other axes, another side, another image."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from posed_hands import posed_hands
 
+from latent_hands.animation import hand_mesh, with_angles
+from latent_hands.configuration import Data
 from latent_hands.data.sample import project
 from latent_hands.errors import HandsError
 from latent_hands.hand.handedness import OTHER_HAND
 from latent_hands.hand.skeleton import MIDDLE_MCP
-from latent_hands.predictions import ImageHands, read_npz, write_npz
+from latent_hands.predictions import ImageHands, draw_hands, read_hands, read_npz, write_hands, write_npz
 from latent_hands.predictor import Hand
+from latent_hands.predictor.sources import as_batch
 
 V = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], np.float32) @ np.diag([1, -1, -1]).astype(np.float32)
 BONE_MM = 40.0
@@ -107,3 +111,49 @@ def test_arrays_that_other_programs_changed_are_refused(fields, name, change, me
         return
     with pytest.raises(HandsError, match=message):
         read_npz(path)
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"handedness": "Left"}, 'unknown handedness "Left"'),
+        ({"bone_mm": 0.04}, '"bone_mm" of a hand is 0.04'),
+        ({"pose": np.full((21, 3), np.nan, np.float32)}, '"pose" of a hand must be'),
+        ({"pose": np.zeros((21, 3), np.float32)}, '"pose" of a hand extends over 0'),
+        ({"palm_mm": np.float32([0.1, 0.1, 0.5])}, '"palm_mm" of a hand is'),
+        ({"uv_px": np.zeros((20, 2), np.float32)}, '"uv_px" of a hand must be'),
+    ],
+)
+def test_hands_that_a_program_changed_are_neither_fitted_written_nor_drawn(fields, change, message, tmp_path):
+    hand, image = replace(Hand.from_json(json.dumps(fields)), **change), np.zeros((200, 240, 3), np.uint8)
+    uses = [
+        hand_mesh,
+        lambda hand: with_angles([hand]),
+        lambda hand: write_hands(tmp_path / "a.csv", [[hand]]),
+        lambda hand: draw_hands(image, hand),
+        lambda hand: as_batch(hand, "rgb", Data()),
+    ]
+    for use in uses:
+        with pytest.raises(HandsError, match=message):
+            use(hand)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_one_hand_and_a_list_of_hands_are_not_the_same(fields):
+    hand = Hand.from_json(json.dumps(fields))
+    for use, wrong in ((hand_mesh, [hand]), (with_angles, [[hand]])):
+        with pytest.raises(HandsError, match=r"a list is no hand: give one hand, such as hands\[0\]"):
+            use(wrong)
+    with pytest.raises(HandsError, match=r"give \[hand\]"):
+        with_angles(hand)
+
+
+def test_hands_of_another_convention_than_is_stated_are_refused(fields, tmp_path):
+    hand = Hand.from_json(json.dumps(fields))
+    (read,) = read_hands(write_hands(tmp_path / "a.json", [[hand]], hand.convention))
+    assert read.convention == hand.convention
+    with pytest.raises(
+        HandsError, match=rf'joint convention "{hand.convention}", not "stb".*convention="stb"'
+    ):
+        write_hands(tmp_path / "b.json", [[hand]], "stb")

@@ -114,6 +114,7 @@ def test_few_threads_are_used_unless_the_user_chooses(monkeypatch: pytest.Monkey
         (["--json", "out.json"], "--json is out.json, but must end in .jsonl"),
         (["--limit", "0"], "limit"),
         (["--port", "70000"], "port is 70000"),
+        (["--port", "8000", "--no-window"], "--port is 8000, but --no-window shows no page"),
     ],
 )
 def test_wrong_options_are_one_line(

@@ -234,6 +234,16 @@ def test_a_broken_state_is_an_error(key, value, message):
         State.from_json(json.dumps(record), session.instrument.sizes)
 
 
+def test_a_state_of_other_weights_is_an_error():
+    session = Session(instrument())
+    sizes, text = session.instrument.sizes, session.state.to_json("runs/first", "0123")
+    for weights in ("0123", None):
+        State.from_json(text, sizes, weights=weights)
+    State.from_json(session.state.to_json("runs/first"), sizes, weights="4567")
+    with pytest.raises(HandsError, match='state of the run "runs/first": load that run first'):
+        State.from_json(text, sizes, weights="4567")
+
+
 def test_large_states_and_other_files_are_errors():
     sizes = instrument().sizes
     with pytest.raises(HandsError, match="the limit is"):

@@ -18,7 +18,7 @@ from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
 from latent_hands.training.progress import Reporter
-from latent_hands.training.schedule import learning_rate
+from latent_hands.training.schedule import check_warmup, learning_rate
 
 TINY = [*TINY, "--training.batch_size=8", "--training.warmup=2"]
 
@@ -163,6 +163,14 @@ def test_the_cosine_schedule_ends_at_zero():
     assert rates[0] < rates[2]
     assert max(rates) <= phase.learning_rate
     assert rates[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_warm_up_longer_than_a_phase_is_announced(caplog):
+    phase = build_phases(tiny(), build_vae(tiny()))[0]
+    check_warmup(tiny().training, phase, 10)
+    assert not caplog.text
+    check_warmup(tiny("estimation", "--training.warmup=20").training, phase, 10)
+    assert "phase disentangle has 20 updates, all in the warm-up of 20" in caplog.text
 
 
 def test_infinite_terms_are_reported_with_their_place_and_nothing_is_saved(tmp_path):

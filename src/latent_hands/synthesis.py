@@ -38,10 +38,15 @@ def content_factors(vae: DisentangledVAE) -> Factors:
 
 
 def factors_named(vae: DisentangledVAE, names: str | Iterable[str]) -> Factors:
-    """Return factors by one or more names, or by "pose" and "content". Raises HandsError for another name."""
+    """Return factors by one or more names, or by "pose" and "content".
+
+    Raises HandsError for another name, and without names.
+    """
     roles = {"pose": pose_factors(vae), "content": content_factors(vae)}
     groups = {**{role: group for role, group in roles.items() if group}, **{f: (f,) for f in vae.latent}}
     names = (names,) if isinstance(names, str) else tuple(names)
+    if not names:
+        raise HandsError(f"no factor is named; legal: {', '.join(groups)}")
     for name in names:
         if name not in groups:
             raise HandsError(f'unknown factor "{name}"; {did_you_mean(name, groups)}')

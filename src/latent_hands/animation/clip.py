@@ -1,5 +1,6 @@
 """A clip: the hands of a video or of an image as animated hands of the mesh."""
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from jaxtyping import Float
 
 from latent_hands.animation.fitting import fit_hands
 from latent_hands.animation.posed import AnimatedHand
+from latent_hands.animation.times import LONGEST_GAP
 from latent_hands.errors import HandsError
 from latent_hands.predictions import ImageHands
 from latent_hands.predictor import Hand
@@ -19,6 +21,7 @@ FPS = 30.0
 APART_M = 0.25
 """The distance between hands whose places are not known."""
 Timed = tuple[float, Hand]
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +77,20 @@ def clip_of(images: Sequence[ImageHands], fps: float | None = None, least: int =
         fps: frames per second. By default the times of the images, or FPS where they are not known.
         least: the smallest number of frames of a hand; hands with fewer are left out.
 
-    Raises HandsError if no hand is left, for `fps` that is not above 0, and as `fit_hands` does.
+    Raises HandsError if no hand is left, for `fps` that is not above 0, for `least` below 1, and as
+    `fit_hands` does.
     """
     if fps is not None and not 0 < fps < math.inf:
         raise HandsError(f"fps is {fps}, but must be above 0 frames per second")
+    if least < 1:
+        raise HandsError(f"the least number of frames of a hand is {least}, but must be 1 or more")
     seconds = frame_times(images, fps)
+    if len(seconds) > 1 and (step := float(np.median(np.diff(seconds)))) > LONGEST_GAP:
+        _LOG.warning(
+            "frames are %g s apart (median), so hands are hidden or rest between them; if times are not in "
+            "seconds, give frames per second",
+            step,
+        )
     followed: dict[str, list[Timed]] = {}
     for time, image in zip(seconds.tolist(), images, strict=True):
         named = list(named_hands(image.hands))
@@ -147,6 +159,11 @@ def _animated(name: str, timed: Sequence[Timed], number: int) -> tuple[AnimatedH
     seconds, hands = zip(*timed, strict=True)
     fitted = fit_hands(hands)
     palms = [hand.palm_mm for hand in hands if hand.palm_mm is not None and hand.frame == "camera"]
+    if palms and len(palms) < len(hands):
+        _LOG.warning(
+            "%s has no place in the camera frame in %d of %d frames, so it stays in one place",
+            *(name, len(hands) - len(palms), len(hands)),
+        )
     palms_m = np.stack(palms) / 1000 if len(palms) == len(hands) else np.array([APART_M * number, 0, 0])
     return (
         AnimatedHand(

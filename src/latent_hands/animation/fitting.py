@@ -21,6 +21,7 @@ from latent_hands.hand.rig.model import HandModel, Shape
 from latent_hands.hand.rig.points import PARENTS, own_joints
 from latent_hands.hand.skeleton import FINGERS, WRIST
 from latent_hands.predictor import Hand
+from latent_hands.predictor.hand import checked_hand
 
 ROUNDS, FURTHER_STEPS, SHAPE_STEPS = 4, 6, 6
 """The number of fits, the steps of inverse kinematics in each but the first, and those of the shape."""
@@ -57,10 +58,10 @@ def fit_hands(hands: Sequence[Hand]) -> Fitted:
     nearest rigid motion the place. The joints of the mesh are not those of the predictions' convention. So
     the fit is repeated, each time with the joints moved by this difference on the fitted mesh.
 
-    Raises HandsError without hands, for hands of both sides or of several joint conventions, and for an
-    unknown convention.
+    Raises HandsError as `checked_hand` does, without hands, for hands of both sides or of several joint
+    conventions, and for an unknown convention.
     """
-    kinds = {(hand.handedness, hand.convention) for hand in hands}
+    kinds = {(hand.handedness, hand.convention) for hand in map(checked_hand, hands)}
     if len(kinds) != 1:
         raise HandsError(f"the predictions of one hand have one side and one joint convention, not {kinds}")
     [(handedness, convention)] = kinds

@@ -13,6 +13,7 @@ from latent_hands.hand.rig.articulation import ANGLES, Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.skin import Skin
 from latent_hands.predictor import Hand
+from latent_hands.predictor.hand import checked_hand
 
 
 class HandMesh(NamedTuple):
@@ -47,7 +48,7 @@ def hand_mesh(hand: Hand) -> HandMesh:
     >>> lh.hand_mesh(hand).vertices_mm.shape
     (6841, 3)
     """
-    fitted, skin = fit_hands([_checked(hand)]), Skin.load()
+    fitted, skin = fit_hands([hand]), Skin.load()
     left = hand.handedness == "left"
     posed = HandModel.load().pose(fitted.shape, Articulation.from_flat(fitted.angles_deg[0]))
     vertices = skin.of_coarse @ posed.coarse * np.array([-1 if left else 1, 1, 1])
@@ -64,14 +65,9 @@ def with_angles(hands: Sequence[Hand]) -> list[Hand]:
     >>> lh.with_angles([hand])[0].angles_deg.shape
     (22,)
     """
+    if isinstance(hands, Hand):
+        raise HandsError("with_angles needs a list of hands: give [hand]")
     return [replace(hand, angles_deg=_angles(fit_hands([hand]))) for hand in hands]
-
-
-def _checked(hand: object) -> Hand:
-    """Return a hand. Raises HandsError for anything else, such as a list of hands."""
-    if not isinstance(hand, Hand):
-        raise HandsError(f"a {type(hand).__name__} is no hand: give one hand, such as hands[0]")
-    return hand
 
 
 def joint_angles(hand: Hand) -> dict[str, float]:
@@ -85,7 +81,7 @@ def joint_angles(hand: Hand) -> dict[str, float]:
     >>> "index_pip_flexion" in lh.joint_angles(hand)
     True
     """
-    angles = _checked(hand).angles_deg
+    angles = checked_hand(hand).angles_deg
     if angles is None:
         angles = _angles(fit_hands([hand]))
     return dict(zip(ANGLES, angles.tolist(), strict=True))

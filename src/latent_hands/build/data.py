@@ -1,5 +1,6 @@
 """The hands that an experiment is trained and validated on, as windows and as batches."""
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Feed, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.progress import Progress, renamed, silent
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,11 @@ def build_hands(
         return Hands(*_split(windows, data), photos)
     if training is not None and validation is None:
         return Hands(windows, None, photos)
+    if validation is None and data.split == data.validation_split:
+        _LOG.warning(
+            "[data] validation_split is %s, as is split: the hands that are learnt from are validated on",
+            data.split,
+        )
     plain = replace(wide, margin=1.0, window_px=data.crop_px)
     held_out = _windows(data, data.validation_split, data.validation_limit, plain, validation, progress)
     return Hands(windows, held_out, photos)

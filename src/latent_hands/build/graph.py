@@ -65,6 +65,7 @@ def build_encoder(experiment: Experiment, name: str, arrow: EncoderArrow) -> Enc
     """Return an encoder: the arrow's network, [networks] image_encoder, or "mlp" for anything but images."""
     check_factors("encoder", name, arrow.factors, experiment.latent)
     m, n = modality(arrow.reads), sizes_of(experiment.networks, arrow)
+    check_sizes(f'encoder "{name}"', m, arrow)
     sizes = {factor: experiment.latent[factor] for factor in arrow.factors}
     sided = experiment.data.right_hands == "condition" and m.is_image
     network = arrow.network or (n.image_encoder if m.is_image else "mlp")
@@ -78,6 +79,7 @@ def build_decoder(experiment: Experiment, name: str, arrow: DecoderArrow) -> Dec
     """Return a decoder: the arrow's network, [networks] image_decoder, or "mlp" for anything but images."""
     check_factors("decoder", name, arrow.factors, experiment.latent)
     m, n = modality(arrow.writes), sizes_of(experiment.networks, arrow)
+    check_sizes(f'decoder "{name}"', m, arrow)
     if arrow.over is not None and not m.is_image:
         raise HandsError(f'decoder "{name}" writes {arrow.writes}; only images are painted over')
     sided = experiment.data.right_hands == "condition" and m.name == "pose"
@@ -101,6 +103,15 @@ def times_smaller(where: str, m: Modality, px: int | None, crop_px: int) -> int:
     if px is not None and crop_px % px:
         raise HandsError(f"{where}: px is {px}; it must divide [data] crop_px, {crop_px}")
     return crop_px // (px or crop_px)
+
+
+def check_sizes(where: str, m: Modality, arrow: EncoderArrow | DecoderArrow) -> None:
+    """Raise HandsError, which names the arrow, for a size that its networks do not have."""
+    width = getattr(arrow, "width", None)
+    if arrow.hidden is not None and m.is_image:
+        raise HandsError(f"{where}: hidden is {arrow.hidden}, but {m.name} is an image; remove hidden")
+    if width is not None and not m.is_image:
+        raise HandsError(f"{where}: width is {width}, but {m.name} is no image; remove width")
 
 
 def sizes_of(networks: Networks, arrow: EncoderArrow | DecoderArrow) -> Networks:

@@ -159,6 +159,14 @@ def embedding_bounds(experiment: Experiment, vae: DisentangledVAE) -> list[Bound
         explained = {
             d: lam for d, lam in whole.decoders.items() if inferred.issuperset(vae.decoder(d).factors)
         }
+        plan = experiment.phases.get(f"embed_{arrow}")
+        for decoder in plan.lam if plan else ():
+            if decoder in whole.decoders.keys() - explained.keys():
+                raise HandsError(
+                    f'[phases.embed_{arrow}] lam: decoder "{decoder}" reads '
+                    f'{", ".join(vae.decoder(decoder).factors)}, which encoder "{arrow}" does not all infer, '
+                    "so this phase does not explain it; remove it"
+                )
         bounds.append(replace(whole, decoders=explained))
     return bounds
 
@@ -212,6 +220,8 @@ def supervise(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase,
     if supervision.weak:
         phases = with_weak_labels(vae, phases, supervision.weak, alone=supervision.labelled == 0)
     if supervision.semi:
+        if supervision.labelled == 1:
+            _LOG.warning("[supervision] semi has no effect with labelled = 1.0: make labelled smaller")
         phases = with_unpaired_labels(vae, phases)
     return with_photographs(vae, phases) if supervision.photos else phases
 

@@ -57,9 +57,13 @@ def animate(
     from latent_hands.animation import clip_of
     from latent_hands.cli.estimate_inputs import Given
     from latent_hands.cli.tables import print_json, print_table
+    from latent_hands.data.readers.reading import check_limit
 
     if out.suffix not in ENDINGS:
         raise HandsError(f"{out} does not end in {', '.join(ENDINGS)}; the ending names the format")
+    check_limit(limit)
+    if out.resolve() == Path(clip).resolve():
+        raise HandsError(f"{out} is the input and would be overwritten; give another OUT")
     given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth, max_hands=max_hands)
     images = hands_of_clip(clip, run, given, limit)
     found = clip_of(images, fps, min_frames)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from latent_hands.studies.assess.kernel_distance import FeatureReader
 
 ASSESSMENT = "assessment.json"
+EPOCHS = 6
 PROBE_IMAGES = 4000
 """Number of images that probes learn from."""
 
@@ -33,7 +34,7 @@ def assess(
     judge_backbone: Annotated[
         Literal["resnet18", "efficientnet_lite0"] | None, unset("resnet18", "{resnet18,efficientnet_lite0}")
     ] = None,
-    epochs: Annotated[int, arg(metavar="N")] = 6,
+    epochs: Annotated[int | None, unset("6", "N")] = None,
     estimator: Annotated[str | None, unset("estimation", "RUN")] = None,
     contents: Annotated[
         Literal["tags", "images"] | None,
@@ -87,6 +88,8 @@ def assess(
     )
 
     check_draws(draws)
+    check_judge(scenes, judge, judge_backbone, epochs)
+    epochs = EPOCHS if epochs is None else epochs
     check_epochs(epochs)
     for file in (judge, out and out / ASSESSMENT):
         if file is not None and not (file == judge and file.is_file()):
@@ -120,6 +123,13 @@ def assess(
         print(text)
     else:
         print_assessment(numbers, f"{run} on {root}")
+
+
+def check_judge(scenes: Path | None, judge: Path | None, backbone: str | None, epochs: int | None) -> None:
+    """Raise HandsError for options of a judge where there is none."""
+    for option, value in {"--judge-backbone": backbone, "--epochs": epochs}.items():
+        if value is not None and scenes is None and judge is None:
+            raise HandsError(f"{option} is {value}, but there is no judge: give --scenes or --judge")
 
 
 def find_estimator(data: "Data", run: str | None) -> "Estimator | None":

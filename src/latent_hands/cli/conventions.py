@@ -14,7 +14,7 @@ def fit(
     data: Data,
     root: Annotated[Path, arg(metavar="DIR", help="The folder of the data set, or a file POINTS.npy.")],
     split: Split = "training",
-    order: Annotated[str, arg(metavar="NAME")] = "mediapipe",
+    order: Annotated[str | None, unset("mediapipe", "NAME")] = None,
     penalty: Annotated[float, arg(metavar="WEIGHT")] = 0.2,
     statistic: Literal["median", "mean"] = "mean",
     name: Annotated[str | None, unset("that of the data set", "NAME")] = None,

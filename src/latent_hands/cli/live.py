@@ -80,6 +80,8 @@ def live(
         from latent_hands.streaming.source import source_of
 
     check_limit(limit)
+    if port and not window:
+        raise HandsError(f"--port is {port}, but --no-window shows no page: leave one of them out")
     check_ending("--record", record, ".mp4")
     check_ending("--json", json, ".jsonl")
     file = source_of(source).file

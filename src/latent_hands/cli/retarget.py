@@ -30,17 +30,16 @@ def retarget(
 
     The bone lengths are fitted to all hands together, then inverse kinematics finds the angles of each hand.
     Fingers that overlap are opened by the smallest possible angle. Hands that do not fit are left out; the
-    table counts them. Check the set first (`latent-hands check`): a wrong joint order or unit gives
-    large fit errors.
+    table counts them. A wrong joint order, unit or side of the labels is an error.
     """
-    from latent_hands.data import open_data
+    from latent_hands.cli.sources import find_samples
     from latent_hands.rendering.pose_file import write_poses
     from latent_hands.rendering.retarget import retarget as fit_hands
 
     if out.exists():
         raise HandsError(f"{out} exists; give the name of a new file")
     with progress_bars() as progress:
-        hands = fit_hands(open_data(data, root, split, limit), progress)
+        hands = fit_hands(find_samples(data, root, split, (), limit), progress)
     kept, summary = hands.kept, hands.summary()
     if not kept.any():
         raise HandsError(f"no hand of {split} of {root} fits; check the order and unit of its joints")

@@ -46,7 +46,7 @@ def sample(
     """
     with quick_imports():
         from latent_hands.cli.assess import find_features
-        from latent_hands.cli.sources import find_samples
+        from latent_hands.cli.sources import check_root, find_samples
         from latent_hands.cli.tables import print_json
         from latent_hands.lock import new_folder
         from latent_hands.predictor import Model
@@ -54,6 +54,7 @@ def sample(
         from latent_hands.runs.hub import pinned
         from latent_hands.studies.sampling.sampled import sample_images, write_samples
 
+    check_root(data, root)
     with new_folder(out) as folder:
         model = Model.load(run)
         samples = find_samples(data, root, split, (), limit) if data else []

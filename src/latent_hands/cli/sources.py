@@ -9,6 +9,7 @@ from pathlib import Path
 from latent_hands.data import OnBroken, Sample, list_images, open_data
 from latent_hands.data.checks import check_samples
 from latent_hands.data.formats.numerals import number_of
+from latent_hands.data.sample import with_handedness
 from latent_hands.data.selection import find_sample, require_sample
 from latent_hands.errors import HandsError
 from latent_hands.files import check_folder
@@ -57,10 +58,20 @@ def find_samples(
 def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
     """Return the samples that numbers and names select: all without names, none without a data set.
 
-    A name that is a file means the file. Raises HandsError as `find_samples` does.
+    A name that is a file means the file. Raises HandsError for a data set that is not used, and as
+    `find_samples` does.
     """
+    check_root(data, root)
     ids = [name for name in dict.fromkeys(names) if name.isdecimal() or not Path(name).is_file()]
-    return find_samples(data, root, split, ids) if data and (ids or not names) else []
+    if data and names and not ids:
+        raise HandsError(f"--data is {data}, but {' and '.join(names)} are files: leave --data out")
+    return find_samples(data, root, split, ids) if data else []
+
+
+def check_root(data: str | None, root: Path | None) -> None:
+    """Raise HandsError for the folder of a data set that is not named."""
+    if root is not None and data is None:
+        raise HandsError(f"--root is {root}, but no data set is named: add --data NAME")
 
 
 def evenly_spaced(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
@@ -178,12 +189,18 @@ def open_sources(
 ) -> Sources:
     """Return the sources of a command, which reads `texts` and `samples` and writes `outputs`.
 
-    Raises HandsError if an output would overwrite an input, and for an unknown handedness.
+    Raises HandsError if an output would overwrite an input, for an unknown handedness, and for options that
+    would have no effect.
     """
     check_outputs(texts, samples, outputs)
     reads = choose_content_reads(content_reads, samples, model)
     side = None if handedness is None else check_handedness(handedness)
-    return Sources(model, samples, reads, side, cropped)
+    photographs = any(not (find_sample(each, samples) or each.endswith(".json")) for each in texts)
+    if cropped and not photographs:
+        raise HandsError("--cropped is about image files, and none is given: leave it out")
+    if side and not photographs and all(sample.handedness for sample in samples):
+        raise HandsError(f"--handedness is {side}, but all hands state their side: leave it out")
+    return Sources(model, with_handedness(samples, side), reads, side, cropped)
 
 
 def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outputs: Iterable[Path]) -> None:

@@ -40,10 +40,11 @@ def studio(
             machines of the network do, without a password.
         port: The port, or the next free one.
     """
-    from latent_hands.cli.sources import find_samples
+    from latent_hands.cli.sources import check_root, find_samples
     from latent_hands.studio.data_set import DataSet
     from latent_hands.studio.page.serving import Studio
 
+    check_root(data, root)
     samples = find_samples(data, root, split, (), limit) if data else []
     shown = DataSet(samples, f"{split} of {root}") if data else None
     running = Studio(runs or ("synthesis",), host, port, shown)

@@ -64,7 +64,7 @@ def synthesise_set(
         max_reread_mm: Largest mean distance in mm of the joints that the run reads from the requested ones,
             for a bone of 40 mm.
     """
-    from latent_hands.cli.sources import find_samples
+    from latent_hands.cli.sources import check_root, find_samples
     from latent_hands.cli.tables import print_json
     from latent_hands.predictor import Model
     from latent_hands.runs.folder import weights_checksum
@@ -72,6 +72,7 @@ def synthesise_set(
     from latent_hands.studies.sampling.making import Request, make_set
     from latent_hands.studies.sampling.synthetic_set import count_images
 
+    check_root(data, root)
     samples = find_samples(data, root, split, (), limit) if data else []
     request = Request(count, evaluation_count, seed, poses_per_scene, max_reread_mm, poses, contents)
     about = {

@@ -245,6 +245,10 @@ class Experiment:
             raise HandsError(
                 "[algorithm] finished needs [training] start, the run that holds the finished latent"
             )
+        if self.training.start_with and not self.training.start:
+            raise HandsError(
+                "[training] start_with has no effect without [training] start, the run whose arrows are used"
+            )
         mirrors = self.data.right_hands == "mirror"
         sided = any(each.writes == "side" for each in self.decoders.values())
         if self.augmentation and self.augmentation.flip and mirrors and not sided:

@@ -15,9 +15,9 @@ def walk_weights(steps: int) -> Float[Tensor, " steps"]:
 
     Raises HandsError unless `steps` is between 2 and 1000.
     """
-    if not 2 <= steps <= MOST_STEPS:
+    if not 2 <= steps <= MOST_STEPS or steps % 1:
         raise HandsError(f"steps is {steps}, but a walk must have between 2 and {MOST_STEPS} steps")
-    return torch.linspace(0, 1, steps)
+    return torch.linspace(0, 1, int(steps))
 
 
 def rotations_between(

@@ -37,8 +37,8 @@ def write_coco(folder: Path, images: Sequence[ImageHands], convention: str | Non
     "side", "xyz_mm", "K" and "convention" are the keys of `latent-hands export`; "xyz_mm" and "K" need the
     palm's place in the camera frame. "score" and "confidence" are those of `Hand`.
 
-    `convention` is the joint convention of the hands. Raises HandsError for frames of videos and cameras,
-    which have no image file.
+    `convention` is the joint convention of all hands, by default that of each. Raises HandsError for frames
+    of videos and cameras, which have no image file.
     """
     records, labels = [], []
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
@@ -96,4 +96,4 @@ def annotation(
     label |= {name: round(value, 6) for name, value in sure.items() if value is not None}
     if joints.camera_xyz_mm is not None and hand.K is not None:
         label |= {"xyz_mm": numbers(joints.camera_xyz_mm), "K": numbers(hand.K)}
-    return label if convention is None else label | {"convention": recorded(convention)}
+    return label | {"convention": recorded(convention or hand.convention)}

@@ -7,6 +7,7 @@ from latent_hands.draw import ImageArray, Mark
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Hand
 from latent_hands.predictor.checks import ImageSource, pixels_of
+from latent_hands.predictor.hand import check_found_in, checked_hand
 
 
 def mark_of(hand: Hand, truth_mm: draw.Points | None = None) -> Mark:
@@ -35,7 +36,8 @@ def draw_hands(
         panels: whether the 3D hands are drawn beside the image.
         size_px: (width, height) of the drawn image, by default that of the image.
 
-    Returns a uint8 array (height, width, 3) in RGB order. Raises HandsError for an image that cannot be read.
+    Returns a uint8 array (height, width, 3) in RGB order. Raises HandsError for an image that cannot be read,
+    and for hands that are not legal or were found in an image of another size.
 
     >>> overlay = lh.draw_hands(photo, model.find(photo))          # as large as the photo
     >>> PIL.Image.fromarray(overlay).save("overlay.png")
@@ -44,6 +46,8 @@ def draw_hands(
     if not all(isinstance(hand, Hand) for hand in hands):
         raise HandsError("draw_hands(image, hands) needs an image, and its hands as find returns them")
     rgb, truths = pixels_of(image), truths_mm or [None] * len(hands)
+    for hand in hands:
+        check_found_in(checked_hand(hand), (rgb.shape[1], rgb.shape[0]))
     marks = [mark_of(hand, truth) for hand, truth in zip(hands, truths, strict=True)]
     drawn = draw.whole_image(rgb, marks, size_px or (rgb.shape[1], rgb.shape[0]))
     return draw.with_panels(drawn, marks) if panels else drawn

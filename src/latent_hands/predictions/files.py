@@ -16,6 +16,7 @@ from latent_hands.predictions.image_hands import ImageHands, name_files
 from latent_hands.predictions.json_files import LineWriter, read_json, write_json
 from latent_hands.predictions.npz_file import read_npz, write_npz
 from latent_hands.predictor import Hand
+from latent_hands.predictor.hand import check_found_in, checked_hand
 
 MAX_BYTES = 2**30
 Hands = Hand | Sequence[Hand]
@@ -39,10 +40,11 @@ def write_hands(
         path: the file or the folder to write.
         images: the hands of each image file, or its one hand: `{"photo.jpg": hands}`; or the hands of each
             frame of a video, as `Model.follow` yields them; or a list of `ImageHands`.
-        convention: the joint convention of the hands, for COCO: `hands[0].convention`.
+        convention: the joint convention that all hands must have; `find(convention=...)` translates hands.
 
-    Raises HandsError for another ending, for an image that cannot be read, for several images in `.json`, and
-    as `write_coco` does.
+    Raises HandsError for another ending, for an image that cannot be read, for several images in `.json`, for
+    hands that are not legal, of another convention, or found in an image of another size, and as `write_coco`
+    does.
 
     >>> lh.write_hands("hands.csv", {photo: model.find(photo)}).name
     'hands.csv'
@@ -55,6 +57,8 @@ def write_hands(
         images = _of_files({Path(file): hands for file, hands in files.items()})
     else:
         images = _of_frames(path.stem, images)
+    for image in images:
+        _check_hands(image, convention)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         if len(images) != 1:
@@ -104,6 +108,17 @@ def read_images(path: str | Path) -> list[ImageHands]:
         raise HandsError(f"no file at {path}")
     lines = enumerate(read_limited(path, MAX_BYTES).splitlines(), 1)
     return [_frame(path, number, line) for number, line in lines]
+
+
+def _check_hands(image: ImageHands, convention: str | None) -> None:
+    for hand in map(checked_hand, image.hands):
+        if any(image.size_px):
+            check_found_in(hand, image.size_px)
+        if convention not in (None, hand.convention):
+            raise HandsError(
+                f'a hand of {image.name} is in the joint convention "{hand.convention}", not '
+                f'"{convention}"; model.find(image, convention="{convention}") translates hands'
+            )
 
 
 def _of_files(hands: Mapping[Path, Hands]) -> list[ImageHands]:

@@ -1,7 +1,7 @@
 """Following hands through a video: the hands of each frame, filtered or smoothed."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
@@ -128,10 +128,21 @@ def _smoothed_hands(graph: TrainedGraph, frames: Sequence[Sequence[Step]]) -> It
 
 
 def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float | None]) -> Iterator[Timed]:
-    """Yield each frame with its time. Raises HandsError for a file that is not a readable video."""
+    """Yield each frame with its time.
+
+    Raises HandsError for a file that is not a readable video, for a single image, and for another number of
+    times than of frames.
+    """
     if not isinstance(frames, str | Path):
+        if getattr(frames, "ndim", 4) < 4:
+            raise HandsError("frames are one image; give a list of images, or a video file")
+        counts = [len(each) for each in (frames, seconds) if isinstance(each, Sized)]
+        if len(counts) == 2 and 0 < counts[1] != counts[0]:
+            raise HandsError(f"there are {counts[0]} frames and {counts[1]} times: give each frame a time")
         yield from zip(frames, chain(seconds, repeat(None)), strict=False)
         return
+    if not isinstance(seconds, Sized) or len(seconds):
+        raise HandsError(f"seconds are given, but {frames} states the times of its frames: leave seconds out")
     path = Path(frames)
     if path.suffix.lower() not in FORMATS:
         raise HandsError(f"{path} is not a video; a video ends in {', '.join(FORMATS)}")

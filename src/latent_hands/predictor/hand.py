@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from latent_hands.errors import HandsError
 from latent_hands.hand.arrays import Mx, Mz, wrist_form
 from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
@@ -16,7 +17,9 @@ from latent_hands.predictor.hand_fields import (
     FRAMES,
     JOINTS_OF_HAND,
     OPTIONAL_ARRAYS,
+    SHAPES,
     Camera,
+    check_parts,
     named_angles,
     read_fields,
     rounded,
@@ -230,3 +233,32 @@ class Hand:
     def from_json(cls, text: str) -> "Hand":
         """Read the JSON of `to_json`. Raises HandsError for a missing or malformed field."""
         return cls(**read_fields(text))
+
+
+def checked_hand(hand: object) -> Hand:
+    """Return a hand that a user gives.
+
+    Raises HandsError for anything else, such as a list of hands, and as `Hand.from_json` does for parts that
+    are not legal or contradict each other: a program may have made or changed the hand.
+    """
+    if not isinstance(hand, Hand):
+        raise HandsError(f"a {type(hand).__name__} is no hand: give one hand, such as hands[0]")
+    side, arrays = check_handedness(hand.handedness), {name: getattr(hand, name) for name in SHAPES}
+    known = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+    check_parts({}, known, side, hand.frame, hand.bone_mm, hand.crop_px)
+    return hand
+
+
+def check_found_in(hand: Hand, size_px: tuple[int, int]) -> None:
+    """Raise HandsError if a hand was found in an image of another size than (width, height) `size_px`.
+
+    Only an assumed camera tells the size: its optical axis goes through the centre.
+    """
+    if hand.K is None or hand.camera != "assumed":
+        return
+    width, height = (round(2 * float(centre) + 1) for centre in hand.K[:2, 2])
+    if (width, height) != tuple(size_px):
+        raise HandsError(
+            f"a hand was found in an image of {width}x{height} pixels, but this image has "
+            f"{size_px[0]}x{size_px[1]}: give the image in which the hand was found"
+        )

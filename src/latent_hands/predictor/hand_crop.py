@@ -1,7 +1,9 @@
 """HandCrop: a hand in an image, and the square around it that a network reads."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -20,6 +22,8 @@ from latent_hands.hand.handedness import OTHER_HAND, check_handedness
 from latent_hands.pixels import from_bytes
 from latent_hands.predictor.checks import ImageSource, bone_of, box_of, camera_of, pixels_of
 from latent_hands.predictor.crop import Crop
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +115,7 @@ def crop_of_sample(sample: Sample, crop: str = "box") -> HandCrop:
     rgb, xyz_mm = read_labelled(sample), palm_xyz_mm(sample)
     bone_mm = None if xyz_mm is None else float(geometry.normalise(xyz_mm)[1])
     box = _box(sample, crop, rgb.shape[:2])
-    return replace(HandCrop.open(rgb, sample.handedness or "left", box, sample.K), bone_mm=bone_mm)
+    return replace(HandCrop.open(rgb, _side(sample), box, sample.K), bone_mm=bone_mm)
 
 
 def tag_of(sample: Sample, crop: str = "scene") -> HandCrop:
@@ -119,7 +123,19 @@ def tag_of(sample: Sample, crop: str = "scene") -> HandCrop:
     if sample.tag is None:
         raise HandsError(f"{sample.image} has no tag image; rendered data and STB have tag images")
     rgb = read_rgb(sample.tag)
-    return HandCrop.open(rgb, sample.handedness or "left", _box(sample, crop, rgb.shape[:2]))
+    return HandCrop.open(rgb, _side(sample), _box(sample, crop, rgb.shape[:2]))
+
+
+def _side(sample: Sample) -> str:
+    """Return the side of a sample, "left" if none is labelled: a warning says so, once for each sample."""
+    if sample.handedness is None:
+        _announce_side(sample.where)
+    return sample.handedness or "left"
+
+
+@lru_cache(1000)
+def _announce_side(where: str) -> None:
+    _LOG.warning('%s has no "handedness" and is read as a left hand: state the side of right hands', where)
 
 
 def _box(sample: Sample, crop: str, size_px: tuple[int, int]) -> Box | None:

@@ -106,8 +106,9 @@ class Model(Estimation):
         `frame` is the frame of the last hands, with `rgb`, `seconds` and `number`. `Hand.track` is the number
         of the hand in the video. A lost hand keeps it if the hand is found nearby within half a second.
         `Hand.seconds` is the time of the frame.
-        Raises HandsError for an image, a video or a value that is not valid, and for a frame of
-        another shape than the first one if a camera is given. Hands of frames before an error are returned.
+        Raises HandsError for an image, a video or a value that is not valid, for another number of times than
+        of images, and for a frame of another shape than the first one if a camera is given. Hands of frames
+        before an error are returned.
 
         >>> video = model.follow([photo, photo, photo], fps=30.0)
         >>> for hands in video:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from latent_hands import synthesis
+from latent_hands.errors import HandsError
 from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
@@ -69,6 +72,8 @@ class Recombination(TrainedGraph):
         (1, 2)
         """
         self.factors_of("rgb")
+        for name, sources in {"poses": poses, "contents": contents}.items():
+            _check_list(name, sources)
         rows = synthesis.stack([self.latent(source, ["pose"]) for source in poses])
         columns = synthesis.stack([self.latent(source, ["content"], content_reads) for source in contents])
         images = to_images(self.decode(synthesis.combine(rows, columns))["rgb"])
@@ -126,7 +131,7 @@ class Recombination(TrainedGraph):
     def _whole(self, source: Source | Latent) -> Latent:
         """Return all factors of a source."""
         if isinstance(source, dict):
-            return {factor: present(source, factor, "the latent") for factor in self.vae.latent}
+            return {factor: _sample(source, factor, size) for factor, size in self.vae.latent.items()}
         return self.latent(source, tuple(self.vae.latent))
 
     def _decoded(self, latent: Latent) -> tuple[list[Rgb], list[Hand]]:
@@ -134,3 +139,20 @@ class Recombination(TrainedGraph):
         self.factors_of("pose")
         decoded = self.decode(latent)
         return to_images(decoded["rgb"]) if "rgb" in decoded else [], decoded_hands(self, decoded)
+
+
+def _check_list(name: str, sources: object) -> None:
+    """Raise HandsError for one source in place of a list of sources."""
+    one = getattr(sources, "ndim", 3) < 3
+    if one or isinstance(sources, str) or not hasattr(sources, "__len__"):
+        raise HandsError(f"{name} must be a list of sources, not a {type(sources).__name__}")
+
+
+def _sample(latent: Latent, factor: str, size: int) -> Tensor:
+    """Return a factor of a latent that a user gives. Raises HandsError unless it is one finite sample."""
+    z = present(latent, factor, "the latent")
+    if not isinstance(z, Tensor) or z.shape != (1, size) or not z.isfinite().all():
+        what = f"a tensor {tuple(z.shape)}" if isinstance(z, Tensor) else f"a {type(z).__name__}"
+        form = f"a tensor (1, {size}) of finite numbers"
+        raise HandsError(f'factor "{factor}" of the latent is {what}, but must be {form}')
+    return z

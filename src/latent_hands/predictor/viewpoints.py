@@ -1,6 +1,5 @@
 """Hands seen from other viewpoints: the latents of one canonical pose along a rotation."""
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -13,6 +12,7 @@ from latent_hands.paper.latent import Latent
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.hand_factors import with_canonical
+from latent_hands.predictor.in_memory import joints_of
 from latent_hands.predictor.sources import Source, as_batch
 from latent_hands.predictor.trained_graph import TrainedGraph
 
@@ -23,11 +23,12 @@ def viewed(graph: TrainedGraph, source: Source | Latent) -> Batch:
     Hands are translated into the joint convention of the model, joints are taken as they are. Images and
     latents with all factors are decoded.
     """
-    if isinstance(source, Hand) or (isinstance(source, np.ndarray) and source.shape == (21, 3)):
+    if isinstance(source, dict):
+        hand = with_canonical(graph.decode(source), None)
+    elif isinstance(source, Hand) or joints_of(source) is not None:
         hand = as_batch(source, "rgb", graph.experiment.data)
     else:
-        whole = source if isinstance(source, dict) else graph.latent(source, tuple(graph.vae.latent))
-        hand = with_canonical(graph.decode(whole), None)
+        hand = with_canonical(graph.decode(graph.latent(source, tuple(graph.vae.latent))), None)
     return {name: hand[name].to(graph.device) for name in ("cpose", "viewpoint")}
 
 

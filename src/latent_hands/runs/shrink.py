@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from latent_hands.build.graph import sketch_vae
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
 from latent_hands.errors import HandsError
@@ -23,7 +24,8 @@ def shrink(run: str | Path, out: str | Path, without: Collection[str] = ()) -> P
         out: the folder of the copy.
         without: arrows that the copy lacks, such as "decoders.tag".
 
-    Raises HandsError if the run cannot be loaded, if it lacks one of the arrows, and if `out` is not empty.
+    Raises HandsError if the run cannot be loaded, if it lacks one of the arrows, if an arrow that stays needs
+    one of them, and if `out` is not empty.
     """
     vae, experiment = load_run(run)
     left_out = tuple(f"{arrow}." for arrow in without)
@@ -33,6 +35,7 @@ def shrink(run: str | Path, out: str | Path, without: Collection[str] = ()) -> P
         if not name.startswith(left_out)
     }
     small = without_arrows(without_folders(experiment), without)
+    sketch_vae(small)
     return write_run(out, small, weights, {"exported_from": short_name(run)})
 
 

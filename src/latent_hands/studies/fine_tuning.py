@@ -103,11 +103,11 @@ def fine_tune(
     parts = {"learnt": learnt, "held_out": held}
     if control:
         parts["control"] = in_latent(control, convention, run)
+    further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
     for name in ("held_out", "control"):
-        if shared := shared_images(learnt, parts.get(name, ())):
+        if shared := shared_images([*learnt, *further], parts.get(name, ())):
             text = "%d of %d hands of %s are in images that are learnt, so their gain says nothing of others"
             _LOG.warning(text, shared, len(parts[name]), name)
-    further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
     experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
     before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores

@@ -18,9 +18,10 @@ from latent_hands.data import open_data, read_stb
 from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.draw.sheets import check_image_file, save_image
 from latent_hands.draw.skeletons import INK, PALETTE
-from latent_hands.errors import HandsError
+from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.geometry import mirror, to_wrist
+from latent_hands.hand.listing import is_no_hand, other_listing
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.poses import gestures
 from latent_hands.hand.rig.proportions import of_model
@@ -41,17 +42,19 @@ _LENGTHS = (
 
 
 def labelled_left_hands(
-    name: str, root: Path, split: str = "training", order: str = "mediapipe"
+    name: str, root: Path, split: str = "training", order: str | None = None
 ) -> Float[Tensor, "n 21 3"]:
     """Read all 3D labels of a data set as left hands in RHD's order, with the wrist as joint 0.
 
     `root` is the folder of the data set `name`, or a .npy file of left hands (n, 21, 3), wrist first, whose
-    joints are in `order`. The result is input for `hand.fitting.fit_convention`. Raises HandsError for an
-    unknown order, and if no hand is labelled.
+    joints are in `order`, by default "mediapipe". The result is input for `hand.fitting.fit_convention`.
+    Raises HandsError for an unknown order, and one that is given with a folder, for another file, for a hand
+    without a side, and if no hand is labelled.
     """
-    ORDERS.find(order)
     if root.suffix == ".npy":
-        return torch.from_numpy(reorder(np.load(root, allow_pickle=False), order, "rhd"))
+        return _points_of(root, order or "mediapipe")
+    if order is not None:
+        raise HandsError(f"order is {order}, but readers of data sets know the order: leave it out")
     if name.startswith("stb"):
         samples = read_stb(root, split, views=("left",), images=False)
     else:
@@ -59,10 +62,33 @@ def labelled_left_hands(
     hands = []
     for sample in samples:
         if (xyz_mm := palm_xyz_mm(sample)) is not None:
+            if sample.handedness is None:
+                raise HandsError(f'{sample.where} has no "handedness"; right hands are to be mirrored')
             hands.append(to_wrist(mirror(xyz_mm) if sample.handedness == "right" else xyz_mm))
     if not hands:
         raise HandsError(f'no hand of "{name}" at {root} has 3D labels in the split "{split}"')
     return torch.stack(hands)
+
+
+def _points_of(file: Path, order: str) -> Float[Tensor, "n 21 3"]:
+    """Return the hands of a .npy file in RHD's order. Raises HandsError as `labelled_left_hands` does."""
+    ORDERS.find(order)
+    try:
+        points = np.load(file, allow_pickle=False)
+    except (OSError, *BROKEN) as error:
+        raise HandsError(f"{file} is not a readable .npy file: {error}") from error
+    if points.ndim != 3 or points.shape[1:] != (21, 3) or not len(points) or points.dtype.kind != "f":
+        raise HandsError(f"{file} holds {points.dtype} {points.shape}, but must hold floats (n, 21, 3)")
+    if not np.isfinite(points).all():
+        hand = int(np.argwhere(~np.isfinite(points))[0, 0])
+        raise HandsError(f"hand {hand} of {file} has joints that are not finite; leave it out")
+    joints = reorder(points, order, "rhd")
+    if other_listing(joints) is not None or is_no_hand(joints):
+        raise HandsError(
+            f'the points of {file}, read in the order "{order}", have not the proportions of hands: give '
+            f"their order with --order, one of {', '.join(ORDERS)}"
+        )
+    return torch.from_numpy(joints)
 
 
 def draw_conventions(path: Path) -> None:

@@ -19,6 +19,7 @@ from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.pixels import from_bytes, to_images
 from latent_hands.predictor import Model
+from latent_hands.runs.folder import weights_checksum
 from latent_hands.studies.sampling.mixture import LatentMixture
 from latent_hands.studies.sampling.own_latents import own_latents
 from latent_hands.studio.directions import Directions, measured
@@ -117,6 +118,11 @@ class Instrument:
     def random_puppet(self, seed: int) -> Puppet:
         """Return a hand in a random pose and viewpoint."""
         return Puppet(*(part[0] for part in random_hands(1, seed)))
+
+    @cached_property
+    def weights(self) -> str | None:
+        """The checksum of the weights; None for a model that is not saved."""
+        return None if self.model.folder is None else weights_checksum(self.model.folder)
 
     @property
     def convention(self) -> str:

@@ -34,11 +34,12 @@ class State:
     puppet: Puppet
     sources: dict[str, str]
 
-    def to_json(self, run: str) -> str:
-        """Return the state as JSON, with the name of its run."""
+    def to_json(self, run: str, weights: str | None = None) -> str:
+        """Return the state as JSON, with the name of its run and the checksum of its weights, if known."""
         fields: dict[str, Any] = {
             "format": FORMAT,
             "run": run,
+            "weights": weights,
             "latent": {name: z[0].tolist() for name, z in self.latent.items()},
             "mean": {name: q.mean[0].tolist() for name, q in self.posterior.items()},
             "log_variance": {name: q.log_var[0].tolist() for name, q in self.posterior.items()},
@@ -50,16 +51,21 @@ class State:
         return json.dumps(fields, indent=1)
 
     @staticmethod
-    def from_json(text: str | bytes, sizes: dict[str, int], where: str = "the state") -> "State":
+    def from_json(
+        text: str | bytes, sizes: dict[str, int], where: str = "the state", weights: str | None = None
+    ) -> "State":
         """Read the JSON of `to_json`. `sizes` are the factors of the run, {name: size}.
 
-        Raises HandsError for another format, for more than MAX_BYTES, and for factors that are not the run's.
+        Raises HandsError for another format, for more than MAX_BYTES, for factors that are not the run's, and
+        for a state of other weights, in whose latent the factors mean something else.
         """
         if len(text) > MAX_BYTES:
             raise HandsError(f"{where} has {len(text):,} bytes; the limit is {MAX_BYTES:,}")
         record = parse_json(text, where)
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise HandsError(f'{where} is not a state of the studio: its "format" must be "{FORMAT}"')
+        if None not in (weights, stated := record.get("weights")) and stated != weights:
+            raise HandsError(f'{where} is a state of the run "{record.get("run")}": load that run first')
         latent, mean, log_var = (
             {name: _numbers(record, where, key, name, size)[None] for name, size in sizes.items()}
             for key in ("latent", "mean", "log_variance")

@@ -27,6 +27,13 @@ def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...
     """
     training = experiment.training
     started = start_with(vae, training.start, training.start_with) if training.start else ()
+    for name in training.frozen:
+        if name not in started:
+            raise HandsError(
+                f"[training] frozen: {name} would keep its random weights, because [training] start "
+                f"{'is empty' if not training.start else f'does not bring it: {training.start}'}; "
+                "remove it from frozen"
+            )
     check_finished(experiment, phases, started)
     check_convention(experiment, phases, started)
     for name in vae.encoders:

@@ -27,7 +27,7 @@ from latent_hands.runs.moments import moments_of, restore_moments
 from latent_hands.training.feeds import by_feed, feeds_of, share, stream
 from latent_hands.training.learning import parameters
 from latent_hands.training.progress import Reporter
-from latent_hands.training.schedule import learning_rate, share_done
+from latent_hands.training.schedule import check_warmup, learning_rate, share_done
 from latent_hands.training.validation import validate
 
 BETAS = (0.9, 0.999)
@@ -112,6 +112,7 @@ class Run:
             for feed in by_feed(phase.parts)
         }
         self.per_epoch = len(self.hands.training) // accelerator.num_processes // phase.batch_size
+        check_warmup(training, phase, self.per_epoch)
         self.learned = parameters(self.vae, phase)
         fused = accelerator.device.type in ("cpu", "cuda")
         betas = ADVERSARIAL_BETAS if networks([phase]) else BETAS

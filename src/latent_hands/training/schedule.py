@@ -1,10 +1,13 @@
 """The finished share of a phase, and the learning rate that follows from it."""
 
+import logging
 import math
 
 from latent_hands.configuration import Training
 from latent_hands.paper.algorithms import Phase
 from latent_hands.runs.folder import Place
+
+_LOG = logging.getLogger(__name__)
 
 
 def share_done(phase: Phase, place: Place, per_epoch: int) -> float:
@@ -22,3 +25,13 @@ def learning_rate(training: Training, phase: Phase, place: Place, per_epoch: int
     if training.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, share_done(phase, place, per_epoch))))
     return rate * min(1.0, (place.phase_update + 1) / (training.warmup + 1))
+
+
+def check_warmup(training: Training, phase: Phase, per_epoch: int) -> None:
+    """Announce a warm-up that is longer than a phase, whose learning rate is then never reached."""
+    updates = phase.epochs * per_epoch
+    if training.warmup >= updates:
+        _LOG.warning(
+            "phase %s has %s updates, all in the warm-up of %s: its learning rate is not reached",
+            *(phase.name, f"{updates:,}", f"{training.warmup:,}"),
+        )

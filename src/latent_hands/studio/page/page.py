@@ -109,7 +109,8 @@ class Page:
     def upload(self, name: str, content: bytes) -> None:
         """Read a photograph and load its first hand, or read a state."""
         if name.lower().endswith(".json"):
-            self.session.restore(State.from_json(content, self.session.instrument.sizes, name))
+            instrument = self.session.instrument
+            self.session.restore(State.from_json(content, instrument.sizes, name, instrument.weights))
             return
         self.photograph = photograph = find(self.shared.estimator, name, content)
         self.controls.show_photograph(photograph)
@@ -162,7 +163,7 @@ class Page:
         """Send the state ("json"), the image ("png") or the hand ("glb") to the browser."""
         state, instrument = self.session.state, self.session.instrument
         content = {
-            "json": lambda: state.to_json(instrument.name).encode(),
+            "json": lambda: state.to_json(instrument.name, instrument.weights).encode(),
             "png": lambda: encode_png(instrument.images(state.latent)[0]),
             "glb": lambda: skin.encode_glb(state.puppet),
         }[kind]()
