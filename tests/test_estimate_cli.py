@@ -119,7 +119,7 @@ def test_no_hand_is_an_answer(run, found, photos, tmp_path, capsys):
     (photos / "1.png").unlink()
     assert estimate(run, photos, "--out", tmp_path / "out") == 1
     printed = capsys.readouterr()
-    assert printed.err.endswith("latent-hands: no hand found in 2\n")
+    assert printed.err.endswith("latent-hands: no hand found in 2\nFor small hands, try --zoom 2.\n")
     assert "no hand found" in printed.out
     assert json.loads((tmp_path / "out/2.json").read_text()) == []
     assert (tmp_path / "out/2.png").is_file()

@@ -53,7 +53,21 @@ def test_given_facts_reach_the_model(run, found, photos, tmp_path):
     (call,) = calls
     assert call["boxes"] == [(10, 6, 44, 40), (-3, -2, 30, 30)]
     assert (call["handedness"], call["bone_mm"], call["rotations"], call["draws"]) == ("right", 44, 2, 4)
-    assert (call["focal_px"], call["max_hands"]) == (90, 12)
+    assert (call["focal_px"], call["max_hands"], call["zoom"]) == (90, 12, 1)
+
+
+def test_a_zoom_is_that_of_images_without_boxes(run, found, photos, tmp_path, capsys):
+    calls = found(1)
+    (photos / "1.png").unlink()
+    (tmp_path / "boxes.csv").write_text(f"file,x,y,width,height\n0.png,{BOX}\n")
+    options = ["--zoom", "4", "--out", tmp_path / "out"]
+    assert estimate(run, photos, "--boxes", tmp_path / "boxes.csv", *options) == 0
+    assert [call["zoom"] for call in calls] == [1, 4]
+    assert estimate(run, photos, "--box", BOX, *options) == 2
+    assert "--zoom is 4, but nothing is searched with --box" in " ".join(capsys.readouterr().err.split())
+    found(0)
+    assert estimate(run, photos, *options) == 1
+    assert "try --zoom" not in capsys.readouterr().err
 
 
 def test_a_box_is_read_without_a_detector(run, photos, tmp_path, capsys):

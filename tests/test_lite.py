@@ -95,6 +95,20 @@ def test_hands_in_boxes_are_those_of_torch(pair, handedness: str | None, focal_p
             assert_same(ours, torchs)
 
 
+def test_a_zoom_searches_the_parts_of_torch(pair, monkeypatch):
+    seen: dict[str, list[bytes]] = {"torch": [], "lite": []}
+    pair[0].detector = SimpleNamespace(detect=lambda rgb: seen["torch"].append(rgb.tobytes()) or [])
+    monkeypatch.setattr(
+        "latent_hands.lite.model.detect", lambda _, rgb, least: seen["lite"].append(rgb.tobytes()) or []
+    )
+    for each in pair:
+        assert each.find(noise_image(), zoom=2) == []
+        with pytest.raises(HandsError, match="nothing is searched"):
+            each.find(noise_image(), boxes=BOXES, zoom=2)
+    assert len(seen["torch"]) == 7
+    assert seen["torch"] == seen["lite"]
+
+
 def test_hands_do_not_depend_on_memory_that_is_kept(pair):
     light = pair[1]
     once = lite.load(light.networks.folder, keep_memory=False)

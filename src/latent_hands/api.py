@@ -52,6 +52,7 @@ def live(
     bone_mm: float | None = None,
     focal_px: float | None = None,
     max_hands: int = 2,
+    zoom: int = 1,
 ) -> Live:
     """Follow the hands in front of a camera: `for hands in lh.live(0): ...`.
 
@@ -64,7 +65,7 @@ def live(
             own time.
         run: a model, or what `load` accepts.
         smooth: "online" filters with the frames so far, "none" gives each frame alone.
-        handedness, bone_mm, max_hands: as in `Model.follow`.
+        handedness, bone_mm, max_hands, zoom: as in `Model.follow`.
         focal_px: the focal length in pixels of the first frame.
 
     Raises HandsError as `load` does, and as `Live` does for a camera that is missing or busy.
@@ -80,6 +81,7 @@ def live(
         bone_mm=bone_mm,
         focal_px=focal_px,
         max_hands=max_hands,
+        zoom=zoom,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import RunOption, Smooth
-from latent_hands.cli.options import BoneMm, FocalPx, Json, MaxHands, OptionalHandedness, unset
+from latent_hands.cli.options import BoneMm, FocalPx, Json, MaxHands, OptionalHandedness, Zoom, unset
 from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def animate(
     bone_mm: BoneMm = None,
     focal_px: FocalPx = None,
     max_hands: MaxHands = None,
+    zoom: Zoom = 1,
     smooth: Smooth = None,
     fps: Annotated[float | None, unset("that of CLIP, or 30", "F")] = None,
     min_frames: Annotated[int, arg(metavar="N")] = 1,
@@ -64,7 +65,7 @@ def animate(
     check_limit(limit)
     if out.resolve() == Path(clip).resolve():
         raise HandsError(f"{out} is the input and would be overwritten; give another OUT")
-    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth, max_hands=max_hands)
+    given = Given.typed(handedness, (), None, bone_mm, focal_px, 1, 16, smooth, False, max_hands, zoom)
     images = hands_of_clip(clip, run, given, limit)
     found = clip_of(images, fps, min_frames)
     written = write_clip(out, found)
@@ -92,6 +93,7 @@ def hands_of_clip(clip: str, run: str | None, given: Any, limit: int | None) -> 
         "--bone-mm": given.bone_mm,
         "--focal-px": given.focal_px,
         "--max-hands": given.max_hands,
+        "--zoom": None if given.zoom == 1 else given.zoom,
         "--smooth": given.smooth,
     }
     for option, value in options.items():

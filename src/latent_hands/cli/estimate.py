@@ -17,6 +17,7 @@ from latent_hands.cli.options import (
     OptionalRoot,
     Rotations,
     Split,
+    Zoom,
     unset,
 )
 from latent_hands.cli.quick_imports import quick_imports
@@ -50,6 +51,7 @@ def estimate(
     rotations: Rotations = 1,
     draws: Annotated[int, arg(metavar="N")] = 16,
     max_hands: MaxHands = None,
+    zoom: Zoom = 1,
     camera: Annotated[str | None, unset("none", "DEVICE")] = None,
     smooth: Smooth = None,
     limit: Limit = None,
@@ -124,7 +126,7 @@ def estimate(
     if bool(named) == (data is not None):
         raise HandsError("give images, videos or a camera, or --data NAME --root DIR --ids ID ...")
     given = Given.typed(
-        handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles, max_hands
+        handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles, max_hands, zoom
     )
     outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
     if data is None:
@@ -140,4 +142,7 @@ def estimate(
         model.detector = model.load_detector(detector)
     done = estimate_images(model, inputs, given, outputs, broken.append)
     recorded = estimate_videos(model, videos, given, outputs, limit, broken.append)
-    return report(done, recorded, outputs, broken, json)
+    hint = (
+        "For small hands, try --zoom 2." if zoom == 1 and boxes is None and not box and data is None else ""
+    )
+    return report(done, recorded, outputs, broken, json, hint)

@@ -106,7 +106,8 @@ def known_of(rgb: Rgb, given_image: Input, given: Given) -> dict[str, Any]:
         "handedness": sides,
         "bone_mm": given.bone_mm,
         "focal_px": given.focal_px,
-        **given.number,
+        **given.search,
+        **({} if boxes is None else {"zoom": 1}),
     }
 
 

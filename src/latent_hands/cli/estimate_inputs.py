@@ -55,6 +55,7 @@ class Given:
         smooth: as in `Model.follow`; by default "offline" for videos and "online" for cameras.
         angles: whether the hands get their joint angles.
         max_hands: the largest number of hands that are detected.
+        zoom: as in `Model.find`.
     """
 
     handedness: str | None = None
@@ -66,6 +67,7 @@ class Given:
     smooth: str | None = None
     angles: bool = False
     max_hands: int | None = None
+    zoom: int = 1
 
     @classmethod
     def typed(
@@ -80,6 +82,7 @@ class Given:
         smooth: str | None,
         angles: bool = False,
         max_hands: int | None = None,
+        zoom: int = 1,
     ) -> "Given":
         """Return the options as they were typed. Raises HandsError for values that no image allows."""
         if box and boxes is not None:
@@ -95,15 +98,17 @@ class Given:
             )
         if max_hands is not None and max_hands < 1:
             raise HandsError(f"--max-hands is {max_hands}; it must be at least 1")
+        if box and zoom != 1:
+            raise HandsError(f"--zoom is {zoom}, but nothing is searched with --box; leave one of them out")
         side = None if handedness is None else check_handedness(handedness)
         bone = None if bone_mm is None else bone_of(bone_mm)
         known = side, tuple(map(parse_box, box)) or None, bone, focal_px
-        return cls(*known, rotations, draws, smooth, angles, max_hands)
+        return cls(*known, rotations, draws, smooth, angles, max_hands, zoom)
 
     @property
-    def number(self) -> dict[str, Any]:
-        """`max_hands` for `Model.find` and `follow`, whose defaults differ; empty if not given."""
-        return {} if self.max_hands is None else {"max_hands": self.max_hands}
+    def search(self) -> dict[str, Any]:
+        """`zoom`, and `max_hands` if it is given, for `Model.find` and `follow`."""
+        return {"zoom": self.zoom} | ({} if self.max_hands is None else {"max_hands": self.max_hands})
 
     def described(self, hands: Sequence[Hand]) -> tuple[Hand, ...]:
         """Return the hands with their joint angles if these are asked for."""
@@ -131,6 +136,7 @@ class Given:
             "--box": self.boxes and ",".join(f"{number:g}" for number in self.boxes[0]),
             "--bone-mm": self.bone_mm,
             "--focal-px": self.focal_px,
+            "--zoom": None if self.zoom == 1 else self.zoom,
         }
         for option, value in options.items():
             if value is not None:

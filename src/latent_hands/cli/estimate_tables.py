@@ -21,8 +21,11 @@ def report(
     outputs: Outputs,
     broken: Sequence[HandsError],
     json: bool,
+    hint: str = "",
 ) -> bool:
     """Print the hands, and return whether every image and every video has one and none was broken.
+
+    `hint` is printed where no hand was found.
 
     Raises the first error if nothing could be read.
     """
@@ -44,6 +47,8 @@ def report(
         print(f"latent-hands: no hand found in {name}", file=sys.stderr)
     if len(empty) > LINES:
         print(f"latent-hands: no hand found in {len(empty) - LINES} more images", file=sys.stderr)
+    if empty and hint:
+        print(hint, file=sys.stderr)
     for error in broken:
         print(complaint(error), file=sys.stderr)
     return not broken and not empty

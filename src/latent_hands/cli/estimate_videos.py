@@ -192,7 +192,7 @@ def follow(model: Model, frames: Iterator[Frame], given: Given, smooth: str) -> 
         bone_mm=given.bone_mm,
         focal_px=given.focal_px,
         smooth=given.smooth or smooth,
-        **given.number,
+        **given.search,
     )
 
 
@@ -214,7 +214,7 @@ def each_alone(
             focal_px=given.focal_px,
             rotations=given.rotations,
             draws=given.draws,
-            **given.number,
+            **given.search,
         )
 
 

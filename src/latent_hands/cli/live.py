@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, OptionalHandedness, unset
+from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, OptionalHandedness, Zoom, unset
 from latent_hands.cli.quick_imports import quick_imports
 from latent_hands.errors import HandsError
 
@@ -38,6 +38,7 @@ def live(
     focal_px: FocalPx = None,
     smooth: Annotated[Literal["online", "none"], arg(metavar="{online,none}")] = "online",
     max_hands: Annotated[int, arg(metavar="N")] = 2,
+    zoom: Zoom = 1,
     record: File = None,
     json: File = None,
     window: Annotated[bool, arg(help_behavior_hint="(default: show it)")] = True,
@@ -91,7 +92,7 @@ def live(
     with on_interrupt() as stop, ExitStack() as opened, progress_bars() as progress:
         options: dict[str, Any] = {"handedness": handedness, "bone_mm": bone_mm, "focal_px": focal_px}
         stream = opened.enter_context(
-            Live(source, model, smooth=smooth, max_hands=max_hands, stop=stop, **options)
+            Live(source, model, smooth=smooth, max_hands=max_hands, zoom=zoom, stop=stop, **options)
         )
         name = stream.source.name
         page = opened.enter_context(Page(port, f"Latent Hands: {name}")) if window else None

@@ -90,6 +90,10 @@ MaxHands = Annotated[
         "Largest number of hands that are detected, those of the highest scores.",
     ),
 ]
+Zoom = Annotated[
+    Literal[1, 2, 4],
+    arg(metavar="{1,2,4}", help="Also search in enlarged parts of the images, for small hands; slower."),
+]
 Rotations = Annotated[
     int, arg(metavar="N", help="Average the predictions for N rotated crops (test-time augmentation).")
 ]

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from latent_hands.hand.boxes import Box
+from latent_hands.hand.boxes import Box, iou, shared_area
+
+SAME_IOU, SAME_SHARE = 0.45, 0.8
+"""Two boxes show one hand if they share this much of their union, or this much of the smaller one."""
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,9 @@ class Detection:
     handedness: str
     score: float
     right: float
+
+
+def show_one_hand(a: Box, b: Box) -> bool:
+    """Return whether two boxes overlap so much that they show one hand."""
+    smaller = min(a[2] * a[3], b[2] * b[3])
+    return iou(a, b) >= SAME_IOU or shared_area(a, b) >= SAME_SHARE * smaller

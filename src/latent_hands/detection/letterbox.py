@@ -54,16 +54,24 @@ def letterbox(rgb: Rgb, size_px: int, multiple: int) -> View:
     return View(0, 0, (inner[0] / width, inner[1] / height), padded)
 
 
+def square_px(size_px: tuple[int, int]) -> int:
+    """Return the side of the squares that an image of (height, width) `size_px` is cut into.
+
+    It is the longer side of an image that is read as a whole.
+    """
+    short, long = sorted(size_px)
+    return long if long <= WIDEST * short else max(short, math.ceil(2 * long / (MOST_SQUARES + 1)))
+
+
 def views(rgb: Rgb, size_px: int, multiple: int) -> list[View]:
     """Return the parts of an image that the network reads, of equal size: mostly the whole image alone.
 
     An image with sides of a ratio above `WIDEST` is cut into squares that overlap by half or more.
     """
     height, width = rgb.shape[:2]
-    short, long = sorted((height, width))
-    if long <= WIDEST * short:
+    side, long = square_px((height, width)), max(height, width)
+    if side == long:
         return [letterbox(rgb, size_px, multiple)]
-    side = max(short, math.ceil(2 * long / (MOST_SQUARES + 1)))
     count = math.ceil((long - side) / (side / 2)) + 1
     found = []
     for start in np.linspace(0, long - side, count).round().astype(int).tolist():

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from latent_hands.detection.detection import SAME_IOU, SAME_SHARE
 from latent_hands.detection.network import STRIDE, Maps
 
 MOST_PEAKS = 64
@@ -15,8 +16,6 @@ SUPPORT_IOU = 0.5
 """Cells support a peak if their boxes overlap its box this much."""
 SIZE_LIMITS = (-3.0, 6.0)
 """Limits of the logarithms of a box's sides in cells."""
-SAME_IOU, SAME_SHARE = 0.45, 0.8
-"""Two boxes show one hand if they share this much of their union, or this much of the smaller one."""
 
 
 def boxes_of(maps: Maps) -> Float[Tensor, "batch 4 h w"]:

@@ -58,11 +58,16 @@ def crop_of_joints(uv_px: Float[np.ndarray, "21 2"], size_px: tuple[int, int], r
     return _square(float(centre[0]) + 0.5, float(centre[1]) + 0.5, 2 * room * half)
 
 
-def iou(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return the area that two boxes share over the area that they cover, from 0 to 1."""
+def shared_area(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the area that two boxes share, in square pixels."""
     across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(across, 0.0) * max(down, 0.0)
+    return max(across, 0.0) * max(down, 0.0)
+
+
+def iou(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the area that two boxes share over the area that they cover, from 0 to 1."""
+    shared = shared_area(a, b)
     covered = a[2] * a[3] + b[2] * b[3] - shared
     return shared / covered if covered > 0 else 0.0
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from latent_hands.data.formats.numerals import number_of
+from latent_hands.detection.zoom import ZOOMS
 from latent_hands.errors import HandsError, printable
 from latent_hands.lite.model import load
 
@@ -29,6 +30,7 @@ def _fields(name: str, options: argparse.Namespace, model) -> list[dict]:
     """Return the JSON of the hands of an image, as `latent-hands estimate` writes it."""
     boxes = [_box(text) for text in options.box] or None
     given = {"handedness": options.handedness, "bone_mm": options.bone_mm, "focal_px": options.focal_px}
+    given["zoom"] = options.zoom
     found = model.find(name, boxes=boxes, **given)
     return [json.loads(hand.to_json(image=name, hand=number)) for number, hand in enumerate(found)]
 
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bone-mm", type=number_of, metavar="MM", help="middle MCP-PIP bone (40, assumed)")
     parser.add_argument("--focal-px", "--focal", type=number_of, metavar="PX", help="focal length in pixels")
     parser.add_argument("--box", action="append", default=[], metavar="X,Y,W,H", help="box of a hand")
+    parser.add_argument("--zoom", type=int, default=1, choices=ZOOMS, help="search enlarged parts, too (1)")
     return parser
 
 

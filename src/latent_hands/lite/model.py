@@ -7,6 +7,8 @@ import numpy as np
 
 from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.formats.box_label import BoxLabel
+from latent_hands.detection.detection import Detection
+from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise
 from latent_hands.hand.conventions import read_recorded
@@ -88,6 +90,7 @@ class LiteModel:
         K: np.ndarray | None = None,
         focal_px: float | None = None,
         max_hands: int = 8,
+        zoom: int = 1,
     ) -> list[Hand]:
         """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
 
@@ -102,13 +105,17 @@ class LiteModel:
         rgb = image.rgb
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
-            found = detect(self.networks, rgb, self._least_score)[:max_hands]
+            found = detect_enlarged(self._detect, rgb, check_zoom(zoom))[:max_hands]
             candidates = detected_candidates(found, handedness, self.rules.presence)
         else:
+            check_no_zoom(zoom)
             candidates = given_candidates(boxes, handedness, rgb)
         reader = LiteReader(self.networks)
         readings = read_candidates(reader, self.rules, rgb, camera, candidates, bone)
         return found_hands(self.rules, candidates, readings, camera)
+
+    def _detect(self, rgb: Rgb) -> list[Detection]:
+        return detect(self.networks, rgb, self._least_score)
 
     @property
     def _least_score(self) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
+from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
 from latent_hands.errors import HandsError
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.candidates import detected_candidates, given_candidates
@@ -60,6 +61,7 @@ class Estimation(Recombination):
         rotations: int = 1,
         draws: int = DRAWS,
         max_hands: int = 8,
+        zoom: int = 1,
         convention: str | None = None,
     ) -> list[Hand]:
         """Find the hands in an image: where they are, which sides they are of, and their 3D poses.
@@ -85,6 +87,8 @@ class Estimation(Recombination):
             draws: number of hands to draw from q(z | image) for spreads, sides and confidence: 0, or 2 and
                 more.
             max_hands: largest number of detected hands, those of the highest scores.
+            zoom: 2 and 4 also search in parts of the image, enlarged by that factor, for small hands. That
+                takes longer: 6 and 34 further searches in an image of 16:9.
             convention: the joint convention of the hands, and of `bone_mm`; by default that of the model's
                 training (`in_convention`).
 
@@ -104,9 +108,12 @@ class Estimation(Recombination):
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
         if boxes is None:
             candidates = detected_candidates(
-                self.detector.detect(rgb)[:max_hands], handedness, self.experiment.presence
+                detect_enlarged(self.detector.detect, rgb, check_zoom(zoom))[:max_hands],
+                handedness,
+                self.experiment.presence,
             )
         else:
+            check_no_zoom(zoom)
             candidates = given_candidates(boxes, handedness, rgb)
         hands = find_hands(self, rgb, camera, candidates, bone_mm, rotations, draws)
         return [in_convention(hand, convention, bone_mm) for hand in hands] if convention else hands

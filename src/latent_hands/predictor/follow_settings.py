@@ -5,6 +5,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from latent_hands.detection.zoom import check_zoom
 from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.predictor.checks import bone_of, check_one_camera
 from latent_hands.predictor.hand import check_handedness
@@ -22,6 +23,7 @@ class Options(TypedDict, total=False):
     focal_px: float | None
     smooth: str
     max_hands: int
+    zoom: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +40,7 @@ class Settings:
     focal_px: float | None = None
     smooth: str = "online"
     max_hands: int = 2
+    zoom: int = 1
 
     def __post_init__(self) -> None:
         """Check all values."""
@@ -45,6 +48,7 @@ class Settings:
             raise HandsError(f'unknown smooth "{self.smooth}"; {did_you_mean(self.smooth, SMOOTH)}')
         if self.max_hands < 1:
             raise HandsError(f"max_hands is {self.max_hands}, but must be 1 or more hands")
+        check_zoom(self.zoom)
         if not 0 < self.fps < float("inf"):
             raise HandsError(f"fps is {self.fps}, but must be above 0 frames per second")
         check_one_camera(self.K, self.focal_px)

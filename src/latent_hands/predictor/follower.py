@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from latent_hands.detection import Detection
+from latent_hands.detection.zoom import detect_enlarged
 from latent_hands.hand.boxes import box_of_joints, crop_of_box, distance, iou
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image, resized_camera
 from latent_hands.predictor.checks import ImageSource, Rgb, given_camera, opened
@@ -143,7 +144,8 @@ class Follower:
 
     def _detected(self, rgb: Rgb, camera: ImageCamera, seconds: float) -> list[Step]:
         """Detect hands: confirm tracks, and begin new ones where there is none."""
-        found = sorted(self.detector.detect(rgb), key=lambda each: (-each.score, each.box_px))
+        searched = detect_enlarged(self.detector.detect, rgb, self.settings.zoom)
+        found = sorted(searched, key=lambda each: (-each.score, each.box_px))
         unmatched = self._confirmed(found)
         self.tracks = [track for track in self.tracks if track.unseen < UNSEEN]
         begun = []

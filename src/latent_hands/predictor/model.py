@@ -101,6 +101,7 @@ class Model(Estimation):
                     frames: no hands come before the last frame was read. "none" gives the prediction of each
                     frame alone.
                 max_hands: largest number of hands at a time; 2 by default.
+                zoom: as in `find`, for the frames in which hands are detected.
 
         Returns an iterator over the hands of each frame; the list is empty if there is no hand. Its attribute
         `frame` is the frame of the last hands, with `rgb`, `seconds` and `number`. `Hand.track` is the number

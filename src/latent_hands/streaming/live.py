@@ -52,7 +52,7 @@ class Live(Iterator[list[Hand]]):
             own time.
         model: a model that measures where joints are in the image, such as the shipped `estimation`.
         smooth: "online" filters with the frames so far, "none" gives each frame alone.
-        handedness, bone_mm, max_hands: as in `Model.follow`.
+        handedness, bone_mm, max_hands, zoom: as in `Model.follow`.
         focal_px: the focal length in pixels of the first frame; the optical axis is at its centre.
         stop: ends the stream when it is set.
 
@@ -73,13 +73,14 @@ class Live(Iterator[list[Hand]]):
         bone_mm: float | None = None,
         focal_px: float | None = None,
         max_hands: int = 2,
+        zoom: int = 1,
         stop: Event | None = None,
     ):
         if smooth not in SMOOTH:
             raise HandsError(f'smooth is "{smooth}", but a stream can be smoothed by {" or ".join(SMOOTH)}')
         if focal_px is not None and not 0 < focal_px < float("inf"):
             raise HandsError(f"focal_px is {focal_px}, but must be above 0 pixels")
-        Settings(handedness=handedness, bone_mm=bone_mm, focal_px=focal_px, max_hands=max_hands)
+        Settings(handedness=handedness, bone_mm=bone_mm, focal_px=focal_px, max_hands=max_hands, zoom=zoom)
         self.source, self.model = source_of(source), model
         self.frame: LiveFrame | None = None
         self._options = {
@@ -88,6 +89,7 @@ class Live(Iterator[list[Hand]]):
             "bone_mm": bone_mm,
             "focal_px": focal_px,
             "max_hands": max_hands,
+            "zoom": zoom,
         }
         self._stop = stop or Event()
         self._newest: Newest[LiveFrame] | None = None
