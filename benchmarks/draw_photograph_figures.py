@@ -4,7 +4,7 @@
         --photographs PHOTOS --faces faces.json --rendered scenes
 
 PHOTOS is the COCO set that `label_photographs.py` wrote, in the joint convention of the run. faces.json is
-the file of `list_faces.py` for its evaluation split. Photographs are chosen as in `train_portraits.py`. Those
+the file of `list_faces.py` for its evaluation split. Photographs are chosen as in `portrait_hands.py`. Those
 of one place have one tag, the first of them. `scenes` is a rendered set with tags.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train_portraits import usable
+from portrait_hands import usable
 
 from latent_hands import draw
 from latent_hands.data import Sample, open_data

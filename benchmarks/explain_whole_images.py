@@ -33,8 +33,9 @@ from latent_hands.detection import Detection
 from latent_hands.hand.boxes import iou
 from latent_hands.predictor import Hand, Model
 from latent_hands.predictor.cameras import camera_of_image
+from latent_hands.predictor.candidates import Candidate, plausible
 from latent_hands.predictor.checks import Rgb
-from latent_hands.predictor.find import Candidate, find_hands, plausible
+from latent_hands.predictor.find import find_hands
 from latent_hands.predictor.hand import check_handedness
 
 GIVEN = ("box", "side", "camera")

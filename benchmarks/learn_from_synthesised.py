@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from portrait_hands import inside
 from scipy.stats import t as student
-from train_portraits import inside
 
 from latent_hands import draw
 from latent_hands.build import Hands, build_hands, build_phases, build_vae

@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from whole_image_sets import empty, rendered
+from whole_image_sets import empty, photographs, rendered
 
 import latent_hands as lh
 from latent_hands.data.formats.image import read_rgb
@@ -31,16 +31,22 @@ MOST_HANDS = 64
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--rendered", type=Path, required=True, help="rendered whole images")
-    parser.add_argument("--empty", type=Path, required=True, help="folder of images without hands")
+    parser.add_argument("--rendered", type=Path, help="rendered whole images")
+    parser.add_argument("--photographs", type=Path, help="folder of photographs.json, for its `subhih`")
+    parser.add_argument("--empty", type=Path, help="folder of images without hands")
     parser.add_argument("--limit", type=int, default=160, help="number of images of each kind")
     parser.add_argument("--zooms", type=int, nargs="+", default=[1, 2, 4])
     chosen = parser.parse_args()
     model = lh.load(chosen.model)
     table = Table("images", "zoom", "hands", "found", "hands too many", "with a hand too many", "ms an image")
-    for name, images in (("with", rendered(chosen.rendered)), ("without", empty(chosen.empty))):
-        images = [(read_rgb(each.file), each.hands) for each in images[: chosen.limit]]
-        for across in (1, 2, 4):
+    sets = {
+        "rendered": chosen.rendered and rendered(chosen.rendered),
+        "photographs": chosen.photographs and photographs(chosen.photographs, "subhih", False, {}),
+        "no hands": chosen.empty and empty(chosen.empty),
+    }
+    for name, images in sets.items():
+        images = [(read_rgb(each.file), each.hands) for each in (images or [])[: chosen.limit]]
+        for across in (1, 2, 4) if images else ():
             pictures = mosaics(images, across)
             for zoom in chosen.zooms:
                 row = measured(model, pictures, zoom)

@@ -1,0 +1,38 @@
+"""The programs in benchmarks/ import what exists: they are run by hand, so nothing else would notice."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+
+
+def names_of(program: Path) -> set[str]:
+    """Return the names that a program defines or imports at its top level."""
+    defined = set()
+    for part in ast.parse(program.read_text()).body:
+        if isinstance(part, ast.FunctionDef | ast.ClassDef):
+            defined.add(part.name)
+        elif isinstance(part, ast.Import | ast.ImportFrom):
+            defined |= {each.asname or each.name for each in part.names}
+        else:
+            defined |= {each.id for each in ast.walk(part) if isinstance(each, ast.Name)}
+    return defined
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
+def test_imported_names_exist(program: Path):
+    siblings = {each.stem: each for each in PROGRAMS}
+    for part in ast.walk(ast.parse(program.read_text())):
+        if not isinstance(part, ast.ImportFrom) or part.module is None:
+            continue
+        names = {each.name for each in part.names}
+        if part.module in siblings:
+            assert names <= names_of(siblings[part.module]), part.module
+        elif part.module.startswith("latent_hands"):
+            module = importlib.import_module(part.module)
+            missing = {name for name in names if not hasattr(module, name)}
+            for name in missing:
+                importlib.import_module(f"{part.module}.{name}")
