@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -42,6 +43,8 @@ GREY, SOFT, INK, SOFT_INK = "#9a9a9a", "#e6e6e2", "#24272c", "#646a73"
 INKS = (PREDICTION, TRUTH, "#2c9a57", "#e08a00", "#8a4fc9", INK, "#00939c")
 CELL_IN, GAP_IN, WIDE_IN = 0.86, 0.04, 0.16
 CELL_PX = 256
+LETTERS_PER_IN = 18
+"""Letters of a note on an inch of its line, roughly."""
 
 
 def save(results: Results, drawing: Callable[[Results], Figure], path: Path) -> list[Path]:
@@ -140,8 +143,9 @@ class Sheet:
         self.figure.text(x_in / width, 1 - y_in / height, text, **options)
 
     def with_note(self, text: str) -> Figure:
-        """Write a line of text below the cells and return the figure."""
-        self.text(self.size[0] / 2, self.size[1] - 0.13, text, fontsize=8)
+        """Write one or two lines of text below the cells and return the figure."""
+        lines = fill(text, int(self.size[0] * LETTERS_PER_IN))
+        self.text(self.size[0] / 2, self.size[1] - 0.13, lines, fontsize=8, linespacing=1.0)
         return self.figure
 
 
