@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -36,8 +37,13 @@ def main() -> None:
     parser.add_argument("--empty", type=Path, help="folder of images without hands")
     parser.add_argument("--limit", type=int, default=160, help="number of images of each kind")
     parser.add_argument("--zooms", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--picture", type=Path, help="draw the hands of a 4 x 4 mosaic, and measure nothing")
     chosen = parser.parse_args()
     model = lh.load(chosen.model)
+    if chosen.picture:
+        images = [(read_rgb(each.file), each.hands) for each in rendered(chosen.rendered)[:16]]
+        draw(model, mosaics(images, 4)[0][0], chosen.picture)
+        return
     table = Table("images", "zoom", "hands", "found", "hands too many", "with a hand too many", "ms an image")
     sets = {
         "rendered": chosen.rendered and rendered(chosen.rendered),
@@ -66,6 +72,12 @@ def mosaics(images: Sequence[tuple[np.ndarray, Sequence]], across: int) -> list[
             hands += [replace(hand, box=moved(hand.box, left, top)) for hand in of]
         found.append((picture, hands))
     return found
+
+
+def draw(model: Model, picture: np.ndarray, file: Path) -> None:
+    """Write the hands that are found without and with the largest zoom, side by side."""
+    both = [lh.draw_hands(picture, model.find(picture, zoom=zoom, max_hands=MOST_HANDS)) for zoom in (1, 4)]
+    Image.fromarray(np.hstack(both)).resize((1600, 800), Image.Resampling.LANCZOS).save(file, quality=82)
 
 
 def moved(box: Sequence[float], left: int, top: int) -> tuple[float, ...]:
