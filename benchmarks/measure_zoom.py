@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from whole_image_sets import empty, photographs, rendered
+from whole_image_sets import empty, photographs, rendered, rhd
 
 import latent_hands as lh
 from latent_hands.data.formats.image import read_rgb
@@ -33,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--rendered", type=Path, help="rendered whole images")
+    parser.add_argument("--rhd", type=Path, help="folder of RHD")
     parser.add_argument("--photographs", type=Path, help="folder of photographs.json, for its `subhih`")
     parser.add_argument("--empty", type=Path, help="folder of images without hands")
     parser.add_argument("--limit", type=int, default=160, help="number of images of each kind")
@@ -47,6 +48,7 @@ def main() -> None:
     table = Table("images", "zoom", "hands", "found", "hands too many", "with a hand too many", "ms an image")
     sets = {
         "rendered": chosen.rendered and rendered(chosen.rendered),
+        "RHD": chosen.rhd and rhd(chosen.rhd),
         "photographs": chosen.photographs and photographs(chosen.photographs, "subhih", False, {}),
         "no hands": chosen.empty and empty(chosen.empty),
     }
