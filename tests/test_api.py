@@ -84,11 +84,12 @@ def test_a_saved_model_loads_as_it_was(tmp_path: Path):
 
 
 def test_sections_and_options_change_an_experiment_alike():
-    options = ["--phases.embed_rgb.epochs=2", "--latent.cpose=8", '--training.start_with=["encoders.rgb"]']
+    options = ["--phases.embed_rgb.epochs=2", "--latent.cpose=8", "--training.start=runs/first"]
+    options.append('--training.start_with=["encoders.rgb"]')
     sections = {
         "phases": {"embed_rgb": {"epochs": 2}},
         "latent": {"cpose": 8},
-        "training": {"start_with": ("encoders.rgb",)},
+        "training": {"start": "runs/first", "start_with": ("encoders.rgb",)},
     }
     changed = lh.experiment("estimation", **sections)
     assert changed == lh.experiment("estimation", options) != lh.experiment("estimation")
