@@ -7,6 +7,7 @@ from tiny_models import ESTIMATION, SYNTHESIS, tiny_experiment, tiny_model
 from latent_hands.errors import HandsError
 from latent_hands.runs.average import average
 from latent_hands.runs.folder import Place, load_run, save_run, start_run
+from latent_hands.runs.join import join
 
 
 def written(folder, graph, shift=0.0, **data):
@@ -22,7 +23,7 @@ def written(folder, graph, shift=0.0, **data):
 def test_the_mean_of_two_runs_is_half_way_between(tmp_path):
     runs = [written(tmp_path / str(shift), ESTIMATION, shift) for shift in (0.0, 0.5)]
     average(runs, tmp_path / "mean")
-    average(runs[:1] * 2, tmp_path / "same")
+    average(runs[:1], tmp_path / "same")
     low, high, mean, same = (
         dict(load_run(run)[0].named_parameters()) for run in (*runs, tmp_path / "mean", tmp_path / "same")
     )
@@ -45,6 +46,13 @@ def test_runs_with_different_inputs_have_no_mean(tmp_path):
     assert not (tmp_path / "mean").exists()
 
 
+@pytest.mark.parametrize("combine", [average, join])
+def test_a_run_that_is_given_twice_is_announced(combine, tmp_path, caplog):
+    run = written(tmp_path / "a", ESTIMATION)
+    combine([run, str(run)], tmp_path / "both")
+    assert "a is given twice, so it counts twice" in caplog.text
+
+
 def test_no_run_has_no_mean(tmp_path):
     with pytest.raises(HandsError, match="no run is given"):
         average([], tmp_path / "mean")
@@ -59,7 +67,7 @@ def test_runs_of_other_beginnings_are_announced(tmp_path, caplog):
             weight.normal_()
     start_run(tmp_path / "b", tiny_experiment(ESTIMATION))
     save_run(tmp_path / "b", vae, {}, Place())
-    average([first, first], tmp_path / "same")
+    average([first], tmp_path / "same")
     assert not caplog.text
     average([first, tmp_path / "b"], tmp_path / "mean")
     assert "did not begin with the same weights" in caplog.text

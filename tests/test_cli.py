@@ -72,6 +72,8 @@ def test_images_are_made_from_files_and_from_estimates(runs: Path, tmp_path: Pat
     assert read_rgb(grid).shape[0] > 3 * 160
     walk = ["walk", run, "--factor", "pose", "--start", a, "--end", b, "--steps", "3", "--cropped"]
     assert main([*walk, "--out", str(tmp_path / "w")]) == 0
+    assert main([*walk, "--out", str(tmp_path / "v.2")]) == 0
+    assert (tmp_path / "v.2.gif").read_bytes() == (tmp_path / "w.gif").read_bytes()
     assert {path.name for path in tmp_path.glob("w.*")} == {"w.png", "w.gif"}
 
 

@@ -132,6 +132,7 @@ def test_photos_are_whole_images_of_a_folder(tmp_path):
             "semi has no effect: no phase has a step that reads",
         ),
         ("cross_modal", "--supervision.weak={pose=1.0}", "^.supervision. weak has no effect"),
+        ("estimation", "--supervision.weak={viewpoint=0.0}", "weak: viewpoint has the weight 0"),
         ("estimation", "--supervision.photos=.", "^.supervision. photos has no effect"),
         (
             "estimation",

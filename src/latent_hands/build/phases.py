@@ -217,6 +217,11 @@ def add_objectives(
 def supervise(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
     """Return the phases with the steps that [supervision] adds."""
     supervision = experiment.supervision
+    for decoder, lam in supervision.weak.items():
+        if lam == 0:
+            raise HandsError(
+                f"[supervision] weak: {decoder} has the weight 0, so it has no effect: remove it"
+            )
     if supervision.weak:
         phases = with_weak_labels(vae, phases, supervision.weak, alone=supervision.labelled == 0)
     if supervision.semi:

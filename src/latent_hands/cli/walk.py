@@ -70,7 +70,8 @@ def walk(
         raise HandsError(f"out is {out}; it must be the path of a file without its ending, such as runs/walk")
     model, texts = Model.load(run), [start, end]
     samples = samples_of(data, root, split, texts)
-    png, gif = (out.with_suffix(f".{ending}") for ending in ("png", "gif"))
+    name = out.name.removesuffix(".png").removesuffix(".gif")
+    png, gif = (out.with_name(f"{name}.{ending}") for ending in ("png", "gif"))
     sources = open_sources(model, texts, samples, [png, gif], handedness, cropped)
     first, last = sources.image(start), (sources.pose if rotate else sources.image)(end)
     moved = partial(model.walk, factor) if factor is not None else model.rotate

@@ -107,13 +107,15 @@ def reorder(points: Points, source: str, target: str) -> Points:
         target: another one.
 
     For the joints of a prediction use `Hand.in_order`, because joint 0 of a prediction is the palm. Raises
-    HandsError for an unknown order and for a number of joints other than 21.
+    HandsError for an unknown order, and for anything but an array of 21 joints.
 
     >>> thumb_tip = samples[0].xyz_mm[lh.JOINTS.index("thumb_tip")]
     >>> bool((lh.reorder(samples[0].xyz_mm, "rhd", "mediapipe")[4] == thumb_tip).all())
     True
     """
     native, wanted = (_order(name).places for name in (source, target))
+    if not isinstance(points, _Array):
+        raise HandsError(f"joints must be an array or a tensor (..., 21, c), not a {type(points).__name__}")
     if points.ndim < 2 or points.shape[-2] != 21:
         raise HandsError(f"joints must have the shape (..., 21, c), not {tuple(points.shape)}")
     return points[..., [native[wanted.index(place)] for place in range(21)], :]

@@ -10,7 +10,7 @@ from torch import Tensor
 from latent_hands.build import build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
-from latent_hands.runs.folder import INPUTS, load_run, write_run
+from latent_hands.runs.folder import INPUTS, find_run, load_run, write_run
 from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
 
@@ -33,8 +33,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
     Raises HandsError if `runs` is empty, if the graphs or the inputs differ, if a run cannot be loaded, and
     if `out` is not empty.
     """
-    if not runs:
-        raise HandsError("no run is given; at least one is needed")
+    check_runs(runs)
     loaded = [load_run(run) for run in runs]
     experiment = loaded[-1][1]
     for run, (vae, other) in zip(runs, loaded, strict=True):
@@ -68,6 +67,16 @@ def unlike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
     return [
         arrow for arrow, each in matrices.items() if torch.corrcoef(torch.cat(each, 1))[0, 1] < LEAST_ALIKE
     ]
+
+
+def check_runs(runs: Sequence[str | Path]) -> None:
+    """Raise HandsError if there is no run; announce runs that are given twice."""
+    if not runs:
+        raise HandsError("no run is given; at least one is needed")
+    folders = [find_run(run).resolve() for run in runs]
+    for i, folder in enumerate(folders):
+        if folder in folders[:i]:
+            _LOG.warning("%s is given twice, so it counts twice", runs[i])
 
 
 def check_inputs(one: Experiment, other: Experiment, where: str) -> None:

@@ -11,7 +11,7 @@ from latent_hands.build import build_vae
 from latent_hands.configuration import EncoderArrow, Experiment
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.runs.average import check_inputs
+from latent_hands.runs.average import check_inputs, check_runs
 from latent_hands.runs.folder import load_run, write_run
 from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
@@ -31,8 +31,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
     Raises HandsError if `runs` is empty, if other weights or the inputs differ, if a run cannot be loaded,
     and if `out` is not empty.
     """
-    if not runs:
-        raise HandsError("no run is given; at least one is needed")
+    check_runs(runs)
     loaded = [load_run(run) for run in runs]
     vae, first = loaded[0]
     shared = other_weights(vae, first)
