@@ -16,7 +16,7 @@ from latent_hands.studies.reproduce.study import Plan
 
 EXPERIMENT = "study_weak"
 SHARES = (1, 5, 10, 20, 50, 100)
-SEMI, VIEWPOINT = "--supervision.semi=true", "--supervision.weak.viewpoint=1.0"
+SEMI, VIEWPOINT = "--supervision.semi=true", "--supervision.weak.viewpoint=30.0"
 UV, IMAGES = "--supervision.weak.uv=11.0", "--supervision.weak.rgb=0.04"
 KINDS = {
     "full": Plan(EXPERIMENT),
