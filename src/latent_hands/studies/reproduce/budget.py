@@ -117,7 +117,8 @@ def draw_fig9(results: Results) -> Figure:
         band(left, x, by_seed(runs), ink, TITLES[kind], marker="o")
         if kind != "full":
             best = results["up_to"][kind]
-            label = f"{TITLES[kind]}: up to {best['percent']:.1f} % (at {best['labelled_percent']} %)"
+            where = f"up to {best['percent']:.1f} % (at {best['labelled_percent']} %)"
+            label = f"{TITLES[kind]}: {where if best['percent'] > 0 else 'no gain'}"
             gains = by_seed(results["gain_percent_by_seed"][kind])
             band(right, x, gains, ink, label, marker="o")
     for kind, percent in results["published_up_to_percent"].items():
@@ -134,5 +135,5 @@ def draw_fig9(results: Results) -> Figure:
         axis.set_xticks(x, [str(share) for share in x])
         axis.minorticks_off()
         axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, alignment="left")
-    left.get_legend().set_title(f"mean and range of {seeds} seed{'s' * (seeds > 1)}")
+    left.get_legend().set_title(f"mean and range of {seeds} seeds" if seeds > 1 else "one seed")
     return figure
