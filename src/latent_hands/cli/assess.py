@@ -88,9 +88,9 @@ def assess(
     )
 
     check_draws(draws)
+    check_epochs(EPOCHS if epochs is None else epochs)
     check_judge(scenes, judge, judge_backbone, epochs)
     epochs = EPOCHS if epochs is None else epochs
-    check_epochs(epochs)
     for file in (judge, out and out / ASSESSMENT):
         if file is not None and not (file == judge and file.is_file()):
             check_file(file)

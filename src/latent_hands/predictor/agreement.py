@@ -80,6 +80,7 @@ def agreed_hands(
     focal_px: float | None = None,
     rotations: int = 8,
     max_hands: int = 8,
+    zoom: int = 1,
 ) -> list[Agreed]:
     """Find the hands in an image, read each several times, and return the means with their scores.
 
@@ -89,7 +90,7 @@ def agreed_hands(
 
     Args:
         model: a model that measures the joints in the image (a decoder of "uv").
-        image, boxes, handedness, bone_mm, K, focal_px, max_hands: as in `Model.find`.
+        image, boxes, handedness, bone_mm, K, focal_px, max_hands, zoom: as in `Model.find`.
         rotations: number of rotated crops, 2 or more.
 
     Raises HandsError as `Model.find` does, for a model without "uv", and for fewer than 2 rotations.
@@ -98,7 +99,13 @@ def agreed_hands(
     image = opened(image)
     rgb = image.rgb
     camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
-    given = {"handedness": handedness, "bone_mm": bone_mm, "K": camera.K, "max_hands": max_hands}
+    given = {
+        "handedness": handedness,
+        "bone_mm": bone_mm,
+        "K": camera.K,
+        "max_hands": max_hands,
+        "zoom": zoom,
+    }
     hands = model.find(rgb, boxes=boxes, **given)
     if not hands:
         return []

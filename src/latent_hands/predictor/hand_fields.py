@@ -169,9 +169,10 @@ def _check_derived(fields: Mapping[str, Any], arrays: Mapping[str, Any], bone_mm
 def _check_crop(uv_px: np.ndarray, crop_px: Box) -> None:
     """Raise HandsError if the joints are far from the crop in which they were read."""
     x, y, width, height = crop_px
-    away = np.abs(np.median(uv_px, axis=0) - (x + width / 2, y + height / 2)) / (width, height)
+    median = np.sort(uv_px, axis=0)[len(uv_px) // 2]  # numpy.median imports numpy.ma
+    away = np.abs(median - (x + width / 2, y + height / 2)) / (width, height)
     if away.max() > FAR_FROM_CROP + 0.5:
-        middle = np.median(uv_px, axis=0).round(2).tolist()
+        middle = median.round(2).tolist()
         raise HandsError(
             f'"uv_px" of a hand is around {middle}, far from its "crop_px" {list(crop_px)}; both must be '
             "pixels of the same image"

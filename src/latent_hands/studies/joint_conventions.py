@@ -54,6 +54,7 @@ def labelled_left_hands(
     if root.suffix == ".npy":
         return _points_of(root, order or "mediapipe")
     if order is not None:
+        ORDERS.find(order)
         raise HandsError(f"order is {order}, but readers of data sets know the order: leave it out")
     if name.startswith("stb"):
         samples = read_stb(root, split, views=("left",), images=False)
