@@ -63,6 +63,8 @@ def test_a_zoom_is_that_of_images_without_boxes(run, found, photos, tmp_path, ca
     options = ["--zoom", "4", "--out", tmp_path / "out"]
     assert estimate(run, photos, "--boxes", tmp_path / "boxes.csv", *options) == 0
     assert [call["zoom"] for call in calls] == [1, 4]
+    assert estimate(run, photos / "0.png", "--boxes", tmp_path / "boxes.csv", *options) == 2
+    assert "--zoom is 4, but --boxes has all images" in capsys.readouterr().err
     assert estimate(run, photos, "--box", BOX, *options) == 2
     assert "--zoom is 4, but nothing is searched with --box" in " ".join(capsys.readouterr().err.split())
     found(0)

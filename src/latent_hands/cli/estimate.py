@@ -132,6 +132,7 @@ def estimate(
     if data is None:
         inputs, videos = split_inputs(named, limit, broken.append)
         inputs = with_boxes(inputs, boxes)
+        given.check_zoom(inputs, videos)
     else:
         given.refuse_labels()
         inputs, videos = inputs_of_samples(find_samples(data, root, split, ids, limit=limit or 8)), []

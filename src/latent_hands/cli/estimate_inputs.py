@@ -129,6 +129,11 @@ class Given:
         if self.smooth == "offline" and any(each.camera is not None for each in videos):
             raise HandsError("--smooth is offline, which needs all frames; a camera needs online or none")
 
+    def check_zoom(self, inputs: Sequence["Input"], videos: Sequence["Video"]) -> None:
+        """Raise HandsError if --zoom is given and a file of boxes has all images: none is searched."""
+        if self.zoom != 1 and inputs and not videos and all(each.boxes is not None for each in inputs):
+            raise HandsError(f"--zoom is {self.zoom}, but --boxes has all images: leave one of them out")
+
     def refuse_labels(self) -> None:
         """Raise HandsError if a label is given: those of a data set are used."""
         options = {
