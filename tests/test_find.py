@@ -16,7 +16,7 @@ from latent_hands.hand.boxes import crop_of_box, iou
 from latent_hands.hand.camera import project
 from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.cameras import ImageCamera
-from latent_hands.predictor.candidates import distinct
+from latent_hands.predictor.choosing import distinct
 from latent_hands.predictor.crop import MOST_CHANGE
 from latent_hands.predictor.find import hand_of
 from latent_hands.predictor.judging import confidence, is_hand, log_odds, right_probability

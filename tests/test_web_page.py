@@ -11,6 +11,7 @@ from shutil import which
 import numpy as np
 import pytest
 from command_line import fails
+from found_hands import BOX, OTHER, detection
 from PIL import Image
 from tiny_models import PLACEMENT, noise_image, tiny_model
 
@@ -23,14 +24,19 @@ from latent_hands import lite  # noqa: E402
 from latent_hands.lite.detector import detect  # noqa: E402
 from latent_hands.portable import export_model  # noqa: E402
 
-BOX = (20.0, 16.0, 24.0, 30.0)
 IN_THE_PAGE = """async ([box, right, data, width, height]) => {
   const ort = await import("./ort.wasm.min.mjs");
   const { load } = await import("./hands.js");
   const model = await load(ort);
   const image = { width, height, data: new Uint8ClampedArray(data) };
-  const hand = await model.read(image, { box, right, score: 0.9 }, 40);
-  return { hand, detected: await model.detect(image, 0) };
+  const detection = { box, right, score: 0.9 };
+  const [reading] = Object.values(await model.readings(image, detection));
+  const hand = model.judged(image, reading, detection, 40);
+  const detected = await model.detect(image, 0);
+  const other = { box: [50, 10, 26, 20], right: 0.55, score: 0.8 };
+  model.detect = async () => [detection, other];
+  const pair = (await model.find(image)).map(({ handedness }) => handedness);
+  return { hand, detected, pair };
 }"""
 
 
@@ -64,7 +70,9 @@ def address(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_the_page_finds_what_python_finds(folder: Path, address: str, tmp_path: Path):
+def test_the_page_finds_what_python_finds(
+    folder: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     api = pytest.importorskip("playwright.sync_api", reason="the page needs playwright")
     rgb = noise_image()
     Image.fromarray(rgb).save(tmp_path / "noise.png")
@@ -83,15 +91,19 @@ def test_the_page_finds_what_python_finds(folder: Path, address: str, tmp_path: 
         page.get_by_text("model.json is not a picture").wait_for(timeout=60_000)
         browser.close()
     model = lite.load(folder)
-    for each, side in zip(found, ("left", "right"), strict=True):
+    for each, side, right in zip(found, ("left", "right"), (0.01, 0.99), strict=True):
+        monkeypatch.setattr(
+            model, "_detect", lambda rgb, p=right: [detection(right=p), detection(OTHER, 0.55)]
+        )
+        assert each["pair"] == [hand.handedness for hand in model.find(rgb)]
         (hand,) = model.find(rgb, boxes=[BOX], handedness=side)
         assert each["hand"]["handedness"] == side
         assert np.abs(np.array(each["hand"]["xyz_mm"]) - hand.xyz_mm).max() < 0.5
         assert np.abs(np.array(each["hand"]["uv_px"]) - hand.uv_px).max() < 0.1
     expected = detect(model.networks, rgb, 0.0)
     assert len(found[0]["detected"]) == len(expected)
-    for each, detection in zip(found[0]["detected"][:3], expected[:3], strict=True):
-        assert np.allclose(each["box"], detection.box_px, atol=0.5)
-        assert each["score"] == pytest.approx(detection.score, abs=0.01)
+    for each, known in zip(found[0]["detected"][:3], expected[:3], strict=True):
+        assert np.allclose(each["box"], known.box_px, atol=0.5)
+        assert each["score"] == pytest.approx(known.score, abs=0.01)
     hosts = {url.split("/")[2] for url in requests if not url.startswith(("data:", "blob:"))}
     assert hosts == {address.split("/")[2]}

@@ -21,8 +21,8 @@ from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
-from latent_hands.predictor.candidates import choose
 from latent_hands.predictor.checks import Rgb
+from latent_hands.predictor.choosing import choose
 from latent_hands.predictor.hand import HANDEDNESS, Handedness
 from latent_hands.predictor.judging import confidence_features, presence_features, side_features
 from latent_hands.predictor.reading import Reading, read_twice

@@ -18,13 +18,9 @@ from latent_hands.lite.folder import Networks
 from latent_hands.lite.reading import LiteReader
 from latent_hands.lite.values import from_bytes, to_bytes
 from latent_hands.predictor.cameras import camera_of_image
-from latent_hands.predictor.candidates import (
-    detected_candidates,
-    found_hands,
-    given_candidates,
-    read_candidates,
-)
+from latent_hands.predictor.candidates import detected_candidates, given_candidates, read_candidates
 from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, check_crop, opened, pixels_of
+from latent_hands.predictor.choosing import found_hands
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.in_memory import joints_of
 from latent_hands.predictor.judging import HandRules

@@ -19,7 +19,7 @@ from latent_hands.hand.conventions import recorded
 from latent_hands.lite.folder import FORMAT
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian
-from latent_hands.predictor import Model, candidates, crop
+from latent_hands.predictor import Model, candidates, choosing, crop
 from latent_hands.predictor.cameras import FIELD_OF_VIEW_DEG, LONGEST_SHAPE
 from latent_hands.predictor.estimation import DRAWS
 from latent_hands.predictor.hand_factors import DECODED
@@ -37,9 +37,10 @@ SEARCH = {
     "scale_tolerance": crop.SCALE_TOLERANCE,
     "shift_tolerance": crop.SHIFT_TOLERANCE,
     "uncertain": candidates.UNCERTAIN,
-    "same_iou": candidates.SAME_IOU,
-    "same_side_iou": candidates.SAME_SIDE_IOU,
-    "same_distance": candidates.SAME_DISTANCE,
+    "same_iou": choosing.SAME_IOU,
+    "same_side_iou": choosing.SAME_SIDE_IOU,
+    "same_distance": choosing.SAME_DISTANCE,
+    "opposite": choosing.OPPOSITE,
     "field_of_view_deg": FIELD_OF_VIEW_DEG,
     "longest_shape": LONGEST_SHAPE,
 }

@@ -1,35 +1,27 @@
-"""Candidates: boxes that may show a hand, their readings as left or right hands, and the hands among them."""
+"""Candidates: boxes that may show a hand, and their readings as left or right hands."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Generic, Protocol, TypeVar, runtime_checkable
-
-import numpy as np
 
 from latent_hands.configuration.rules import Presence, SideRule
 from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detection import Detection
 from latent_hands.errors import HandsError
-from latent_hands.hand.boxes import Box, crop_of_box, iou
-from latent_hands.predictor.assembly import assembled
+from latent_hands.hand.boxes import Box, crop_of_box
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.checks import Rgb, box_of
 from latent_hands.predictor.crop import Crop, CropReading
-from latent_hands.predictor.hand import HANDEDNESS, Hand, Handedness, check_handedness
-from latent_hands.predictor.judging import HandRules, is_hand, is_too_small, right_probability
+from latent_hands.predictor.hand import HANDEDNESS, Handedness, check_handedness
+from latent_hands.predictor.judging import HandRules, is_too_small, right_probability
 
 Read = TypeVar("Read", bound=CropReading)
 Square = TypeVar("Square", bound=Crop)
 First = TypeVar("First", bound="FirstReadings")
 UNCERTAIN = (0.1, 0.9)
 """A crop is read as both hands if its probability of a right hand is between these."""
-SAME_IOU, SAME_SIDE_IOU, SAME_DISTANCE = 0.7, 0.45, 0.15
-"""Two hands are one if their boxes overlap by more, or their joints are nearer, relative to the box.
-
-Hands of one side are one at a smaller overlap: a person who holds one hand with the other has one of each.
-"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ class Candidate:
 
     Attributes:
         box_px: the box, in pixels.
-        sides: the sides as which the crop is read.
+        sides: the sides that it may be of: one if it was given.
         right: probability that it is a right hand, 0.5 if unknown.
         score: the detector's probability of a hand, None if the box was given.
     """
@@ -95,7 +87,7 @@ def detected_candidates(
         raise HandsError("several sides need boxes: give one box for each side, or one side for all hands")
     given = None if handedness is None else check_handedness(handedness)
     return [
-        Candidate(each.box_px, (given,) if given else plausible(each.right), each.right, each.score)
+        Candidate(each.box_px, (given,) if given else HANDEDNESS, each.right, each.score)
         for each in detections
         if not is_too_small(rule, each.box_px)
     ]
@@ -148,7 +140,8 @@ def read_candidates(
     """Return the readings of each candidate, by side.
 
     A model that decodes `side` first reads each crop as the more probable side. Its log-odds decide whether
-    the hand is then read as one side or as both.
+    the hand is then read as one side or as both. A hand that was read as one is also read as the other side
+    if the second reading is uncertain of the side.
     """
 
     def crops_of(sides: Sequence[Sequence[Handedness]]) -> list[Square]:
@@ -158,45 +151,31 @@ def read_candidates(
             for side in of
         ]
 
-    sides = [each.sides for each in candidates]
-    if not reader.measures("side") or all(len(of) == 1 for of in sides):
+    if not reader.measures("side") or all(len(each.sides) == 1 for each in candidates):
+        sides = [each.sides if len(each.sides) == 1 else plausible(each.right) for each in candidates]
         readings = iter(reader.read_twice(crops_of(sides)))
-    else:
-        likelier: list[tuple[Handedness, ...]] = [(each.likelier,) for each in candidates]
-        first = reader.glance(crops_of(likelier))
-        sides = [
-            _sides_after(each, reading, rules.handedness)
-            for each, reading in zip(candidates, first.readings, strict=True)
-        ]
-        wanted: list[tuple[int, Handedness]] = [(i, side) for i, of in enumerate(sides) for side in of]
-        readings = iter(reader.read_again(first, wanted))
-    return [{side: next(readings) for side in of} for of in sides]
+        return [{side: next(readings) for side in of} for of in sides]
+    first = reader.glance(crops_of([(each.likelier,) for each in candidates]))
+    found: list[dict[Handedness, Read]] = [{} for _ in candidates]
+    latest: Sequence[CropReading] = first.readings
+    while wanted := [
+        (i, side)
+        for i, (each, by_side, reading) in enumerate(zip(candidates, found, latest, strict=True))
+        if len(by_side) < 2
+        for side in _sides_after(each, reading, rules.handedness)
+        if side not in by_side
+    ]:
+        for (i, side), reading in zip(wanted, reader.read_again(first, wanted), strict=True):
+            found[i][side] = reading
+        latest = [next(iter(by_side.values())) for by_side in found]
+    return found
 
 
-def found_hands(
-    rules: HandRules,
-    candidates: Sequence[Candidate],
-    readings: Iterable[Mapping[Handedness, CropReading]],
-    camera: ImageCamera,
-) -> list[Hand]:
-    """Return the hands among candidates, given the readings of each by side, in the order of the candidates.
-
-    A candidate with a given box is always a hand. A detected one is left out if the rule of presence rejects
-    it, or if it is a hand that was found twice.
-    """
-    found = []
-    for each, by_side in zip(candidates, readings, strict=True):
-        reading = choose(by_side, each.right, rules.handedness)
-        if each.score is None or is_hand(rules.presence, reading, each.box_px, each.score, rules.crop_px):
-            found.append(assembled(rules, reading, camera, each.score))
-    return found if all(each.score is None for each in candidates) else distinct(found)
-
-
-def _sides_after(candidate: Candidate, first: CropReading, rule: SideRule) -> tuple[Handedness, ...]:
-    """Return the sides as which a candidate is read again after its first reading."""
+def _sides_after(candidate: Candidate, reading: CropReading, rule: SideRule) -> tuple[Handedness, ...]:
+    """Return the sides as which a candidate is read again after a reading as one side."""
     if len(candidate.sides) == 1:
         return candidate.sides
-    left, right = (first if first.crop.handedness == side else None for side in HANDEDNESS)
+    left, right = (reading if reading.crop.handedness == side else None for side in HANDEDNESS)
     return plausible(right_probability(rule, left, right, candidate.right))
 
 
@@ -204,27 +183,3 @@ def plausible(right: float) -> tuple[Handedness, ...]:
     """Return the sides that a hand may be of, given the probability of a right hand."""
     low, high = UNCERTAIN
     return HANDEDNESS if low < right < high else ("right",) if right > 0.5 else ("left",)
-
-
-def choose(readings: Mapping[Handedness, Read], right: float, rule: SideRule) -> Read:
-    """Return the reading of the more probable side. `right` is the detector's probability of a right hand."""
-    if len(readings) == 1:
-        return next(iter(readings.values()))
-    is_right = right_probability(rule, readings["left"], readings["right"], right) > 0.5
-    return readings["right" if is_right else "left"]
-
-
-def distinct(hands: Sequence[Hand]) -> list[Hand]:
-    """Return the hands without those that are the same hand as an earlier one."""
-    kept: list[Hand] = []
-    for hand in hands:
-        if not any(_same(hand, other) for other in kept):
-            kept.append(hand)
-    return kept
-
-
-def _same(a: Hand, b: Hand) -> bool:
-    larger = max(*a.box_px[2:], *b.box_px[2:])
-    distance = float(np.linalg.norm(a.uv_px - b.uv_px, axis=1).mean())
-    limit = SAME_SIDE_IOU if a.handedness == b.handedness else SAME_IOU
-    return iou(a.box_px, b.box_px) > limit or distance < SAME_DISTANCE * larger

@@ -7,8 +7,9 @@ from typing import Protocol, runtime_checkable
 from latent_hands.detection import Detection
 from latent_hands.predictor.assembly import assembled
 from latent_hands.predictor.cameras import ImageCamera
-from latent_hands.predictor.candidates import Candidate, Reader, found_hands, read_candidates
+from latent_hands.predictor.candidates import Candidate, Reader, read_candidates
 from latent_hands.predictor.checks import Rgb, bone_of
+from latent_hands.predictor.choosing import found_hands
 from latent_hands.predictor.hand import Hand, Handedness
 from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.reading import Glance, Reading, glance, read_again, read_twice

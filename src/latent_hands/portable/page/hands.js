@@ -1,7 +1,8 @@
 // Hands in an image, by an exported model in onnxruntime-web. The steps are those of latent_hands.lite.
 import { pixelsOf, resample, tensorOf } from "./images.js";
 import {
-  boxOf, disagreement, dot, iou, logOdds, mean, placed, rayRotation, same, sameBox, sigmoid, spread, triples,
+  boxOf, disagreement, dot, iou, likeliest, logOdds, mean, placed, rayRotation, same, sameBox, sidesOfPair, sigmoid,
+  spread, triples,
 } from "./numbers.js";
 
 export { pixelsOf };
@@ -27,11 +28,17 @@ class Model {
     const threshold = this.about.detector.settings.threshold;
     const detected = (await this.detect(image, rule ? Math.min(rule.least_score, threshold) : threshold)).slice(0, maxHands);
     const found = [];
-    for (const each of detected) {
-      const hand = await this.read(image, each, boneMm);
-      if (hand && !found.some((other) => same(hand, other, this.about.search))) found.push(hand);
+    for (const detection of detected) {
+      const readings = await this.readings(image, detection);
+      const sides = this.sides(readings, detection.right);
+      const hand = this.judged(image, readings[likeliest(sides)], detection, boneMm);
+      if (hand && !found.some((other) => same(hand, other.hand, this.about.search))) {
+        found.push({ hand, readings, sides, detection });
+      }
     }
-    return found;
+    if (found.length !== 2) return found.map(({ hand }) => hand);
+    const pair = sidesOfPair(found[0].sides, found[1].sides, this.about.search.opposite);
+    return found.map(({ hand, readings, detection }, i) => this.judged(image, readings[pair[i]], detection, boneMm) ?? hand);
   }
 
   async detect(image, leastScore) {
@@ -79,23 +86,28 @@ class Model {
   }
 
   /** Read a detection: once as its likelier side, then around its joints, as the sides that are plausible. */
-  async read(image, detection, boneMm) {
-    const rules = this.about.rules, search = this.about.search;
+  async readings(image, detection) {
+    const search = this.about.search;
     const [x, y, width, height] = detection.box;
     const side = Math.max(search.first_crop * Math.max(width, height), search.least_side_px);
     const crop = [x + (width - side) / 2, y + (height - side) / 2, side];
-    let sides = this.plausible(detection.right);
-    const likelier = sides.length === 1 ? sides[0] : detection.right >= 0.5 ? "right" : "left";
+    const likelier = detection.right >= 0.5 ? "right" : "left";
     const first = await this.readCrop(image, crop, likelier, false);
-    if (sides.length === 2 && first.side !== undefined) {
-      const odds = likelier === "right" ? first.side : -first.side;
-      sides = this.plausible(sigmoid(rules.handedness.detector * logOdds(detection.right) + rules.handedness.side * odds));
-    }
     const next = "uv" in this.about.hands.decoders ? this.nextCrop(image, first, crop) : crop;
     const readings = {};
-    for (const each of sides) readings[each] = await this.readCrop(image, next, each, true);
-    const reading = sides.length === 1 ? readings[sides[0]] : this.choose(readings, detection.right);
-    return this.judged(image, reading, detection, boneMm);
+    for (let latest = first, sides; Object.keys(readings).length < 2; latest = readings[sides[0]]) {
+      sides = this.sidesAfter(latest, detection.right).filter((side) => !(side in readings));
+      if (!sides.length) break;
+      for (const side of sides) readings[side] = await this.readCrop(image, next, side, true);
+    }
+    return readings;
+  }
+
+  /** The sides that a hand may be of after it was read as one side. */
+  sidesAfter(reading, detected) {
+    if (reading.side === undefined) return this.plausible(detected);
+    const { detector, side } = this.about.rules.handedness;
+    return this.plausible(sigmoid(detector * logOdds(detected) + side * (reading.handedness === "right" ? reading.side : -reading.side)));
   }
 
   plausible(right) {
@@ -103,12 +115,15 @@ class Model {
     return low < right && right < high ? ["left", "right"] : [right > 0.5 ? "right" : "left"];
   }
 
-  choose({ left, right }, detected) {
+  /** The probability of each side as which a hand was read. */
+  sides(readings, detected) {
+    const { left, right } = readings;
+    if (!left || !right) return { [left ? "left" : "right"]: 1 };
     const rule = this.about.rules.handedness;
     const [l, r] = [left, right].map((each) => this.features(each));
     let odds = rule.detector * logOdds(detected) + (rule.side * ((right.side ?? 0) - (left.side ?? 0))) / 2;
     for (const name of ["spread", "uv_spread", "disagreement", "nats"]) odds += rule[name] * (r[name] - l[name]);
-    return odds > 0 ? right : left;
+    return { left: sigmoid(-odds), right: sigmoid(odds) };
   }
 
   features(reading) {

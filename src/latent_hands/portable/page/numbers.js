@@ -69,3 +69,15 @@ export function same(a, b, search) {
   const limit = a.handedness === b.handedness ? search.same_side_iou : search.same_iou;
   return iou(a.box_px, b.box_px) > limit || distance < search.same_distance * larger;
 }
+
+/** The most probable side; `sides` has the probability of each. */
+export function likeliest(sides) {
+  return Object.keys(sides).reduce((best, side) => (sides[side] > sides[best] ? side : best));
+}
+
+/** The likeliest sides of two hands, which are a left and a right one with the probability `opposite`. */
+export function sidesOfPair(first, second, opposite) {
+  const odds = ([a, b]) => first[a] * second[b] * (a === b ? 1 - opposite : opposite);
+  const pairs = Object.keys(first).flatMap((a) => Object.keys(second).map((b) => [a, b]));
+  return pairs.reduce((best, pair) => (odds(pair) > odds(best) ? pair : best));
+}
