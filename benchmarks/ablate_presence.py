@@ -74,7 +74,8 @@ def observe(
     readings = read_twice(model, photos, draws=DRAWS)
     for each, left, right in zip(detections, readings[::2], readings[1::2], strict=True):
         overlap = [iou(each.box_px, hand.box) for hand in hands]
-        found = right_probability(model.experiment.handedness, left, right, each.right) > 0.5
+        by_side: dict[Handedness, Reading] = {"left": left, "right": right}
+        found = right_probability(model.experiment.handedness, by_side, each.right) > 0.5
         reading = right if found else left
         is_hand = max(overlap, default=0.0) >= SAME_IOU
         if is_hand:

@@ -187,10 +187,11 @@ def test_sides_are_judged_alike(model, image):
     """What speaks for a right hand speaks against a left one as much."""
     left, right = read(model, [HandCrop.open(image, side, BOX) for side in ("left", "right")], draws=4)
     rule = SideRule(spread=-3.0, uv_spread=-1.0, disagreement=-2.0, nats=-0.1)
-    one, other = right_probability(rule, left, right, 0.7), right_probability(rule, right, left, 0.3)
+    readings, swapped = {"left": left, "right": right}, {"left": right, "right": left}
+    one, other = right_probability(rule, readings, 0.7), right_probability(rule, swapped, 0.3)
     assert one + other == pytest.approx(1)
     detector_only = SideRule(spread=0.0)
-    assert right_probability(detector_only, left, right, 0.7) == pytest.approx(0.7)
+    assert right_probability(detector_only, readings, 0.7) == pytest.approx(0.7)
 
 
 def test_rules_that_are_not_fitted_judge_nothing(model, image):

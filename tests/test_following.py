@@ -79,9 +79,9 @@ def test_the_first_frame_has_the_side_that_find_gives_it(run, side: str, detecte
     world = World([(True_(100, side=side),)], right=detected)
     (followed,) = next(run(world))
     model = tiny_model(PLACEMENT, frame="ray")
-    left, right = (world.read(model, [photo])[0] for photo in photos_of_both_sides(world))
+    readings = {p.handedness: world.read(model, [p])[0] for p in photos_of_both_sides(world)}
     rule = model.experiment.handedness
-    assert (followed.handedness == "right") == (right_probability(rule, left, right, detected) > 0.5)
+    assert (followed.handedness == "right") == (right_probability(rule, readings, detected) > 0.5)
 
 
 def photos_of_both_sides(world: World) -> list[HandCrop]:

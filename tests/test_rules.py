@@ -34,6 +34,7 @@ from latent_hands.predictor.judging import probability
 from latent_hands.runs.folder import load_run
 
 SCALARS = list(asdict(SideRule()))
+NO_SIDE = {"side": 0.0, "glance": 0.0}
 RNG = np.random.default_rng(0)
 NAMES = ("spread", "uv_spread", "disagreement", "score", "side_px", "side", "outside", "given")
 
@@ -109,13 +110,23 @@ def test_a_confidence_is_measured_by_data_set_and_kind_of_reading():
 
 
 def test_features_that_name_the_side_are_found():
-    rows = [({n: float(RNG.normal()) for n in SCALARS}, 1.0) for _ in range(2000)]
+    rows = [({n: float(RNG.normal()) for n in SCALARS} | NO_SIDE, 1.0) for _ in range(2000)]
     for features, _ in rows:
         features["nats"] = features["nats"] + 1.5
     rule = fit_handedness(rows)
     assert (predictions(rule, rows) > 0.5).mean() > 0.9
     assert rule.nats > 0.5
     assert fit_handedness([(dict.fromkeys(asdict(SideRule()), 0.0), 1.0)]) == SideRule()
+
+
+def test_a_side_that_the_model_decodes_needs_no_other_feature_than_log_odds():
+    rows = [({n: float(RNG.normal()) for n in SCALARS}, 1.0) for _ in range(2000)]
+    for features, _ in rows:
+        features["nats"] = features["nats"] + 1.5
+        features["glance"] = features["glance"] + 1.5
+    rule = fit_handedness(rows)
+    assert rule.glance > 0.5
+    assert (rule.spread, rule.uv_spread, rule.disagreement, rule.nats) == (0, 0, 0, 0)
 
 
 def test_few_images_without_hands_have_one():

@@ -30,7 +30,7 @@ IN_THE_PAGE = """async ([box, right, data, width, height]) => {
   const model = await load(ort);
   const image = { width, height, data: new Uint8ClampedArray(data) };
   const detection = { box, right, score: 0.9 };
-  const [reading] = Object.values(await model.readings(image, detection));
+  const [reading] = Object.values((await model.readings(image, detection)).readings);
   const hand = model.judged(image, reading, detection, 40);
   const detected = await model.detect(image, 0);
   const other = { box: [50, 10, 26, 20], right: 0.55, score: 0.8 };

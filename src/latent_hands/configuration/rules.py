@@ -10,15 +10,16 @@ Coefficient = Annotated[float, Range(-1000.0, 1000.0)]
 
 @dataclass(frozen=True)
 class SideRule:
-    """The section [handedness]: the side of a hand if the detector is not certain.
+    """The section [handedness]: the side of a hand.
 
     The log-odds of a right hand are the sum of these weights times features. The crop is read as a left and
     as a right hand, and features are differences, right hand minus left hand. A model that decodes `side`
-    first reads the crop as one hand, and uses `detector` and `side` only. So does a model without draws.
+    first reads the crop as one hand, and needs `detector`, `side` and `glance` only.
 
     Attributes:
         detector: weight of the log-odds of a right hand that the detector states.
-        side: weight of the log-odds of a right hand that the model decodes, their mean over the readings.
+        side: weight of the log-odds of a right hand that the model decodes, the mean of the last readings.
+        glance: weight of those of the first crop. If there is no other crop, they are those of `side`.
         spread: weight of the logarithm of the mean spread of the joints.
         uv_spread: weight of the logarithm of the mean spread of the joints in the image.
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
@@ -27,6 +28,7 @@ class SideRule:
 
     detector: Coefficient = 1.0
     side: Coefficient = 0.0
+    glance: Coefficient = 0.0
     spread: Coefficient = -6.0
     uv_spread: Coefficient = 0.0
     disagreement: Coefficient = 0.0

@@ -21,11 +21,12 @@ from latent_hands.hand.boxes import Box, box_of_joints, crop_of_box, iou
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import HandCrop, Model
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
+from latent_hands.predictor.candidates import Candidate, Readings
 from latent_hands.predictor.checks import Rgb
 from latent_hands.predictor.choosing import choose
 from latent_hands.predictor.hand import HANDEDNESS, Handedness
-from latent_hands.predictor.judging import confidence_features, presence_features, side_features
-from latent_hands.predictor.reading import Reading, read_twice
+from latent_hands.predictor.judging import confidence_features, presence_features, right_odds, side_features
+from latent_hands.predictor.reading import Reading, glance, read_again, read_twice
 from latent_hands.progress import Progress, silent
 
 DRAWS = 16
@@ -88,21 +89,23 @@ def observe(
         detections = model.detector.detect(rgb) if use_detector else []
         matched = [_match(hand, detections) for hand in hands]
         others = _others(labelled, detections) if complete else []
-        boxes = [m.box_px if m else _box(hand) for m, hand in zip(matched, hands, strict=True)]
-        crops = [HandCrop(rgb, s, crop_of_box(b), camera.K) for b in boxes for s in HANDEDNESS]
-        crops += [
-            HandCrop(rgb, "right" if d.right > 0.5 else "left", crop_of_box(d.box_px), camera.K)
-            for d in others
+        sought = [
+            Candidate(_box(hand), HANDEDNESS) if m is None else Candidate(m.box_px, HANDEDNESS, m.right)
+            for m, hand in zip(matched, hands, strict=True)
         ]
-        readings = read_twice(model, crops, draws=DRAWS)
-        for i, (hand, detection) in enumerate(zip(hands, matched, strict=True)):
-            _add_hand(seen, model, hand, detection, readings[2 * i], readings[2 * i + 1])
+        readings = _read_as_both(model, rgb, camera, sought)
+        for hand, detection, of_hand in zip(hands, matched, readings, strict=True):
+            _add_hand(seen, model, hand, detection, of_hand)
         if hands and use_detector:
             part, cut = cut_through(rgb, hands, np.random.default_rng(crc32(path.name.encode())))
             _add_cut(seen, model, part, cut)
+        crops = [
+            HandCrop(rgb, "right" if d.right > 0.5 else "left", crop_of_box(d.box_px), camera.K)
+            for d in others
+        ]
         false = [
             presence_features(reading, each.box_px, each.score, model.crop_px)
-            for reading, each in zip(readings[2 * len(hands) :], others, strict=True)
+            for reading, each in zip(read_twice(model, crops, draws=DRAWS), others, strict=True)
             if reading.crop.side_px >= LEAST_PX
         ]
         seen.presence.extend((each, 0.0) for each in false)
@@ -113,19 +116,39 @@ def observe(
     return seen
 
 
+def _read_as_both(
+    model: Model, rgb: Rgb, camera: ImageCamera, candidates: Sequence[Candidate]
+) -> list[Readings[Reading]]:
+    """Return the readings of candidates as left and as right hands, in the crops of `Model.find`."""
+
+    def crop_of(each: Candidate, side: Handedness) -> HandCrop:
+        return HandCrop(rgb, side, crop_of_box(each.box_px), camera.K)
+
+    if not candidates or "side" not in model.vae.writes:
+        found = iter(read_twice(model, [crop_of(c, s) for c in candidates for s in HANDEDNESS], draws=DRAWS))
+        return [Readings({side: next(found) for side in HANDEDNESS}) for _ in candidates]
+    first = glance(model, [crop_of(each, each.likelier) for each in candidates])
+    wanted: list[tuple[int, Handedness]] = [(i, s) for i in range(len(candidates)) for s in HANDEDNESS]
+    found = iter(read_again(model, first, wanted, draws=DRAWS))
+    return [
+        Readings({side: next(found) for side in HANDEDNESS}, right_odds({each.likelier: reading}))
+        for each, reading in zip(candidates, first.readings, strict=True)
+    ]
+
+
 def _add_hand(
-    seen: Observations, model: Model, hand: Sample, detection: Detection | None, left: Reading, right: Reading
+    seen: Observations, model: Model, hand: Sample, detection: Detection | None, readings: Readings[Reading]
 ) -> None:
     """Add one labelled hand, whose crop was read as both sides."""
     is_right = hand.handedness == "right"
+    left, right = (readings.by_side[side] for side in HANDEDNESS)
     reading = right if is_right else left
-    features = side_features(left, right, detection.right if detection else 0.5)
+    features = side_features(readings.by_side, detection.right if detection else 0.5, readings.glanced)
     seen.handedness.append(({k: v if is_right else -v for k, v in features.items()}, 1.0))
     if detection is not None and reading.crop.side_px >= LEAST_PX:
         seen.presence.append(
             (presence_features(reading, detection.box_px, detection.score, model.crop_px), 1.0)
         )
-    readings: dict[Handedness, Reading] = {"left": left, "right": right}
     _add_confidence(seen, model, hand, detection, readings, FOUND, GIVEN)
     wrong = left if is_right else right
     _add_reading(seen, model, hand, wrong, None, WRONG_SIDE)
@@ -140,11 +163,9 @@ def _add_cut(seen: Observations, model: Model, rgb: Rgb, hands: Sequence[Sample]
     camera = camera_of_image(rgb, rgb.shape[:2]) if K is None else ImageCamera(K, "given")
     detections = model.detector.detect(rgb)
     pairs = [(hand, found) for hand in hands if (found := _match(hand, detections)) is not None]
-    crops = [HandCrop(rgb, s, crop_of_box(found.box_px), camera.K) for _, found in pairs for s in HANDEDNESS]
-    readings = iter(read_twice(model, crops, draws=DRAWS))
-    for hand, found in pairs:
-        of_side: dict[Handedness, Reading] = {side: next(readings) for side in HANDEDNESS}
-        _add_confidence(seen, model, hand, found, of_side, CUT_FOUND, CUT_GIVEN)
+    sought = [Candidate(found.box_px, HANDEDNESS, found.right) for _, found in pairs]
+    for (hand, found), readings in zip(pairs, _read_as_both(model, rgb, camera, sought), strict=True):
+        _add_confidence(seen, model, hand, found, readings, CUT_FOUND, CUT_GIVEN)
 
 
 def _add_confidence(
@@ -152,7 +173,7 @@ def _add_confidence(
     model: Model,
     hand: Sample,
     detection: Detection | None,
-    readings: Mapping[Handedness, Reading],
+    readings: Readings[Reading],
     found: str,
     given: str,
 ) -> None:
@@ -160,7 +181,8 @@ def _add_confidence(
     if detection is not None:
         chosen = choose(readings, detection.right, model.experiment.handedness)
         _add_reading(seen, model, hand, chosen, detection.score, found)
-    _add_reading(seen, model, hand, readings["right" if hand.handedness == "right" else "left"], None, given)
+    own = readings.by_side["right" if hand.handedness == "right" else "left"]
+    _add_reading(seen, model, hand, own, None, given)
 
 
 def _add_reading(

@@ -24,6 +24,8 @@ FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
 LEAST_SCORE = 0.03
 """Smallest score of detections that the rule of presence decides about."""
+SIDE_ODDS = ("detector", "side", "glance")
+"""The features of a side that are log-odds of it."""
 LOST_SHARE = 0.05
 """The share of detected hands that may be dropped to reach it."""
 
@@ -38,7 +40,15 @@ class LabelledImages:
 
 
 def fit_handedness(rows: Rows) -> SideRule:
-    """Fit the rule of the side. What the hands do not decide keeps its default."""
+    """Fit the rule of the side. What the hands do not decide keeps its default.
+
+    If the model decodes the side, its log-odds and those of the detector decide alone: with spreads and
+    distances, the rule is no better on other hands.
+    """
+    if any(features["side"] for features, _ in rows):
+        unused = {name: 0.0 for name in weights_of(SideRule()) if name not in SIDE_ODDS}
+        rows = [(features | unused, target) for features, target in rows]
+        return SideRule(**_fitted(SideRule, rows, 1.0))
     return SideRule(**_fitted(SideRule, rows, 1.0, weights_of(SideRule())))
 
 

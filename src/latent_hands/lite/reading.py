@@ -78,6 +78,8 @@ class LiteReader(Reader[LiteCrop, LiteReading, LiteGlance]):
 
         A crop that is read as the same side is not read again where it was right.
         """
+        if not wanted:
+            return []
         seen = [first.readings[i] for i, _ in wanted]
         crops = [
             LiteCrop(p.rgb, side, each.next_crop if each.is_off else p.box_px, p.K, p.bone_mm)

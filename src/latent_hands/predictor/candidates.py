@@ -1,7 +1,7 @@
 """Candidates: boxes that may show a hand, and their readings as left or right hands."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Generic, Protocol, TypeVar, runtime_checkable
@@ -15,9 +15,10 @@ from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.checks import Rgb, box_of
 from latent_hands.predictor.crop import Crop, CropReading
 from latent_hands.predictor.hand import HANDEDNESS, Handedness, check_handedness
-from latent_hands.predictor.judging import HandRules, is_too_small, right_probability
+from latent_hands.predictor.judging import BySide, HandRules, is_too_small, right_odds, right_probability
 
 Read = TypeVar("Read", bound=CropReading)
+Seen = TypeVar("Seen", bound=CropReading, covariant=True)
 Square = TypeVar("Square", bound=Crop)
 First = TypeVar("First", bound="FirstReadings")
 UNCERTAIN = (0.1, 0.9)
@@ -93,6 +94,19 @@ def detected_candidates(
     ]
 
 
+@dataclass(frozen=True)
+class Readings(Generic[Seen]):
+    """The readings of a candidate.
+
+    Attributes:
+        by_side: the last reading as each side.
+        glanced: log-odds of a right hand by the first reading, None if there was no other one.
+    """
+
+    by_side: Mapping[Handedness, Seen]
+    glanced: float | None = None
+
+
 @runtime_checkable
 class FirstReadings(Protocol):
     """The first readings of some crops."""
@@ -136,8 +150,8 @@ def read_candidates(
     camera: ImageCamera,
     candidates: Sequence[Candidate],
     bone_mm: float | None,
-) -> list[dict[Handedness, Read]]:
-    """Return the readings of each candidate, by side.
+) -> list[Readings[Read]]:
+    """Return the readings of each candidate.
 
     A model that decodes `side` first reads each crop as the more probable side. Its log-odds decide whether
     the hand is then read as one side or as both. A hand that was read as one is also read as the other side
@@ -154,29 +168,32 @@ def read_candidates(
     if not reader.measures("side") or all(len(each.sides) == 1 for each in candidates):
         sides = [each.sides if len(each.sides) == 1 else plausible(each.right) for each in candidates]
         readings = iter(reader.read_twice(crops_of(sides)))
-        return [{side: next(readings) for side in of} for of in sides]
+        return [Readings({side: next(readings) for side in of}) for of in sides]
     first = reader.glance(crops_of([(each.likelier,) for each in candidates]))
+    glances: list[BySide] = [
+        {each.likelier: reading} for each, reading in zip(candidates, first.readings, strict=True)
+    ]
+    glanced = [right_odds(each) for each in glances]
     found: list[dict[Handedness, Read]] = [{} for _ in candidates]
-    latest: Sequence[CropReading] = first.readings
-    while wanted := [
-        (i, side)
-        for i, (each, by_side, reading) in enumerate(zip(candidates, found, latest, strict=True))
-        if len(by_side) < 2
-        for side in _sides_after(each, reading, rules.handedness)
-        if side not in by_side
-    ]:
+    for latest in (glances, found):
+        wanted: list[tuple[int, Handedness]] = [
+            (i, side)
+            for i, (each, by_side, odds) in enumerate(zip(candidates, latest, glanced, strict=True))
+            for side in _sides_after(each, by_side, odds, rules.handedness)
+            if side not in found[i]
+        ]
         for (i, side), reading in zip(wanted, reader.read_again(first, wanted), strict=True):
             found[i][side] = reading
-        latest = [next(iter(by_side.values())) for by_side in found]
-    return found
+    return [Readings(by_side, odds) for by_side, odds in zip(found, glanced, strict=True)]
 
 
-def _sides_after(candidate: Candidate, reading: CropReading, rule: SideRule) -> tuple[Handedness, ...]:
-    """Return the sides as which a candidate is read again after a reading as one side."""
+def _sides_after(
+    candidate: Candidate, readings: BySide, glanced: float, rule: SideRule
+) -> tuple[Handedness, ...]:
+    """Return the sides as which a candidate is read again after some readings."""
     if len(candidate.sides) == 1:
         return candidate.sides
-    left, right = (reading if reading.crop.handedness == side else None for side in HANDEDNESS)
-    return plausible(right_probability(rule, left, right, candidate.right))
+    return plausible(right_probability(rule, readings, candidate.right, glanced))
 
 
 def plausible(right: float) -> tuple[Handedness, ...]:

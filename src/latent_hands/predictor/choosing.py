@@ -11,7 +11,7 @@ from latent_hands.configuration.rules import SideRule
 from latent_hands.hand.boxes import iou
 from latent_hands.predictor.assembly import assembled
 from latent_hands.predictor.cameras import ImageCamera
-from latent_hands.predictor.candidates import Candidate
+from latent_hands.predictor.candidates import Candidate, Readings
 from latent_hands.predictor.crop import CropReading
 from latent_hands.predictor.hand import Hand, Handedness
 from latent_hands.predictor.judging import HandRules, is_hand, right_probability
@@ -28,20 +28,20 @@ OPPOSITE = 0.8
 
 @dataclass(frozen=True)
 class _Found:
-    """A hand, the candidate that it was, and the readings of this candidate by side."""
+    """A hand, the candidate that it was, and the readings of this candidate."""
 
     candidate: Candidate
-    readings: Mapping[Handedness, CropReading]
+    readings: Readings[CropReading]
     hand: Hand
 
 
 def found_hands(
     rules: HandRules,
     candidates: Sequence[Candidate],
-    readings: Iterable[Mapping[Handedness, CropReading]],
+    readings: Iterable[Readings[CropReading]],
     camera: ImageCamera,
 ) -> list[Hand]:
-    """Return the hands among candidates, given the readings of each by side, in the order of the candidates.
+    """Return the hands among candidates, given the readings of each, in the order of the candidates.
 
     A candidate with a given box is always a hand. A detected one is left out if the rule of presence rejects
     it, or if it is a hand that was found twice. If two detected hands are left, they are a left and a right
@@ -54,26 +54,42 @@ def found_hands(
         return None
 
     found = []
-    for each, by_side in zip(candidates, readings, strict=True):
-        hand = hand_of(each, choose(by_side, each.right, rules.handedness))
+    for each, of_each in zip(candidates, readings, strict=True):
+        hand = hand_of(each, choose(of_each, each.right, rules.handedness))
         if hand is not None:
-            found.append(_Found(each, by_side, hand))
+            found.append(_Found(each, of_each, hand))
     if all(each.score is None for each in candidates):
         return [each.hand for each in found]
     kept = distinct([each.hand for each in found])
     if len(kept) != 2:
         return kept
     pair = [each for each in found if any(each.hand is hand for hand in kept)]
-    sides = sides_of_pair(*(_probabilities(each, rules.handedness) for each in pair))
-    return [hand_of(e.candidate, e.readings[side]) or e.hand for e, side in zip(pair, sides, strict=True)]
+    sides = sides_of_pair(
+        *(side_probabilities(each.readings, each.candidate.right, rules.handedness) for each in pair)
+    )
+    return [
+        hand_of(each.candidate, each.readings.by_side[side]) or each.hand
+        for each, side in zip(pair, sides, strict=True)
+    ]
 
 
-def choose(readings: Mapping[Handedness, Read], right: float, rule: SideRule) -> Read:
+def choose(readings: Readings[Read], right: float, rule: SideRule) -> Read:
     """Return the reading of the more probable side. `right` is the detector's probability of a right hand."""
-    if len(readings) == 1:
-        return next(iter(readings.values()))
-    is_right = right_probability(rule, readings["left"], readings["right"], right) > 0.5
-    return readings["right" if is_right else "left"]
+    sides = side_probabilities(readings, right, rule)
+    return readings.by_side[max(sides, key=sides.__getitem__)]
+
+
+def side_probabilities(
+    readings: Readings[CropReading], right: float, rule: SideRule
+) -> dict[Handedness, float]:
+    """Return the probability of each side as which a hand was read.
+
+    `right` is the detector's probability of a right hand.
+    """
+    if len(readings.by_side) == 1:
+        return dict.fromkeys(readings.by_side, 1.0)
+    found = right_probability(rule, readings.by_side, right, readings.glanced)
+    return {"left": 1 - found, "right": found}
 
 
 def sides_of_pair(
@@ -90,15 +106,6 @@ def sides_of_pair(
             first[sides[0]] * second[sides[1]] * (OPPOSITE if sides[0] != sides[1] else 1 - OPPOSITE)
         ),
     )
-
-
-def _probabilities(found: _Found, rule: SideRule) -> dict[Handedness, float]:
-    """Return the probability of each side that a hand was read as."""
-    if len(found.readings) == 1:
-        return {found.hand.handedness: 1.0}
-    readings = found.readings
-    right = right_probability(rule, readings["left"], readings["right"], found.candidate.right)
-    return {"left": 1 - right, "right": right}
 
 
 def distinct(hands: Sequence[Hand]) -> list[Hand]:

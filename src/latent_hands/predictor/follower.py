@@ -221,11 +221,11 @@ class Follower:
         """Return the reading of the more probable side, after counting what the readings say about it."""
         if len(readings) == 1:
             return next(iter(readings.values()))
-        rule, left, right = self.graph.experiment.handedness, readings["left"], readings["right"]
+        rule = self.graph.experiment.handedness
         if track.steps:
-            _weigh(track, READING_SHARE * log_odds(right_probability(rule, left, right)))
+            _weigh(track, READING_SHARE * log_odds(right_probability(rule, readings)))
         else:  # as `find` decides about a single image
-            odds = log_odds(right_probability(rule, left, right, probability_of(track.log_odds)))
+            odds = log_odds(right_probability(rule, readings, probability_of(track.log_odds)))
             _weigh(track, odds - track.log_odds)
         return readings[track.handedness]
 

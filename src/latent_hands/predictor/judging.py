@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.hand.boxes import Box, crop_of_box, iou
+from latent_hands.hand.handedness import Handedness
 from latent_hands.predictor.crop import MOST_CHANGE, CropReading
 
 LEAST = 1e-3
@@ -13,6 +14,8 @@ LEAST = 1e-3
 LIMITS = ("threshold", "least_score", "least_px")
 """Settings of rules that are not weights."""
 Rule = SideRule | Presence | Confidence
+BySide = Mapping[Handedness, CropReading]
+"""The readings of a crop as a left and as a right hand, or as one of them."""
 CERTAIN = 0.999
 """Probabilities of a detector are clipped to 1 - CERTAIN and CERTAIN."""
 
@@ -47,18 +50,27 @@ def probability_of(odds: float) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def side_features(left: CropReading | None, right: CropReading | None, detected: float) -> dict[str, float]:
+def right_odds(readings: BySide) -> float:
+    """Return the log-odds of a right hand that the model decodes, their mean over the readings by side."""
+    odds = [_side(each) if side == "right" else -_side(each) for side, each in readings.items()]
+    return sum(odds) / len(odds)
+
+
+def side_features(readings: BySide, detected: float, glanced: float | None = None) -> dict[str, float]:
     """Return the features of `SideRule` for one crop, read as both hands, or as one of them.
 
-    A crop that is read as one hand has the log-odds of its side alone. `detected` is the probability of a
-    right hand by the detector, 0.5 if it is not known.
+    Args:
+        readings: the readings by side.
+        detected: the probability of a right hand by the detector, 0.5 if it is not known.
+        glanced: the log-odds of a right hand by the first reading; None if there is no other one.
     """
-    detector = {"detector": log_odds(detected)}
-    if left is None or right is None:
-        return detector | {"side": _side(right) - _side(left)}
-    of_left, of_right = _features(left), _features(right)
-    difference = {name: of_right[name] - of_left[name] for name in of_right}
-    return difference | detector | {"side": (_side(right) - _side(left)) / 2}
+    odds = right_odds(readings)
+    glance = odds if glanced is None else glanced
+    features = {"detector": log_odds(detected), "side": odds, "glance": glance}
+    if len(readings) == 1:
+        return features
+    left, right = _features(readings["left"]), _features(readings["right"])
+    return {name: right[name] - left[name] for name in right} | features
 
 
 def weights_of(rule: Rule) -> dict[str, float]:
@@ -72,13 +84,10 @@ def probability(rule: Rule, features: Mapping[str, float]) -> float:
 
 
 def right_probability(
-    rule: SideRule, left: CropReading | None, right: CropReading | None, detected: float = 0.5
+    rule: SideRule, readings: BySide, detected: float = 0.5, glanced: float | None = None
 ) -> float:
-    """Return the probability that a hand is a right one, from its crop read as both hands, or as one.
-
-    `detected` is that of the detector, 0.5 if it is not known.
-    """
-    return probability(rule, side_features(left, right, detected))
+    """Return the probability that a hand is a right one; the arguments are those of `side_features`."""
+    return probability(rule, side_features(readings, detected, glanced))
 
 
 def presence_features(reading: CropReading, box: Box, score: float, crop_px: int) -> dict[str, float]:
@@ -156,9 +165,9 @@ def _enlarged(reading: CropReading, crop_px: int) -> float:
     return math.log(min(reading.crop.side_px / crop_px, 1.0))
 
 
-def _side(reading: CropReading | None) -> float:
+def _side(reading: CropReading) -> float:
     """Return the log-odds that a crop shows a hand of the side that it is read as, 0 if they are unknown."""
-    return 0.0 if reading is None or "side" not in reading.outputs else float(reading.outputs["side"].item())
+    return float(reading.outputs["side"].item()) if "side" in reading.outputs else 0.0
 
 
 def _sigmoid(logit: float) -> float:

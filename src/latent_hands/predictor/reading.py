@@ -111,6 +111,8 @@ def read_again(
         wanted: the number of each crop in it, and the side that it is read as.
         rotations, draws: those of `TrainedGraph.predict_images`.
     """
+    if not wanted:
+        return []
     seen = [first.readings[i] for i, _ in wanted]
     crops = [
         replace(each.crop, handedness=side, box_px=each.next_crop if each.is_off else each.crop.box_px)

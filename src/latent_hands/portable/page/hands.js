@@ -1,7 +1,7 @@
 // Hands in an image, by an exported model in onnxruntime-web. The steps are those of latent_hands.lite.
 import { pixelsOf, resample, tensorOf } from "./images.js";
 import {
-  boxOf, disagreement, dot, iou, likeliest, logOdds, mean, placed, rayRotation, same, sameBox, sidesOfPair, sigmoid,
+  boxOf, disagreement, dot, iou, likeliest, logOdds, mean, placed, rayRotation, rightOdds, same, sameBox, sidesOfPair, sigmoid,
   spread, triples,
 } from "./numbers.js";
 
@@ -29,8 +29,8 @@ class Model {
     const detected = (await this.detect(image, rule ? Math.min(rule.least_score, threshold) : threshold)).slice(0, maxHands);
     const found = [];
     for (const detection of detected) {
-      const readings = await this.readings(image, detection);
-      const sides = this.sides(readings, detection.right);
+      const read = await this.readings(image, detection);
+      const { readings } = read, sides = this.sides(read, detection.right);
       const hand = this.judged(image, readings[likeliest(sides)], detection, boneMm);
       if (hand && !found.some((other) => same(hand, other.hand, this.about.search))) {
         found.push({ hand, readings, sides, detection });
@@ -95,19 +95,26 @@ class Model {
     const first = await this.readCrop(image, crop, likelier, false);
     const next = "uv" in this.about.hands.decoders ? this.nextCrop(image, first, crop) : crop;
     const readings = {};
-    for (let latest = first, sides; Object.keys(readings).length < 2; latest = readings[sides[0]]) {
-      sides = this.sidesAfter(latest, detection.right).filter((side) => !(side in readings));
-      if (!sides.length) break;
+    const glanced = rightOdds(first);
+    let latest = first;
+    for (let round = 0; round < 2; round++) {
+      const sides = this.sidesAfter(latest, detection.right, glanced).filter((side) => !(side in readings));
       for (const side of sides) readings[side] = await this.readCrop(image, next, side, true);
+      if (Object.keys(readings).length === 2) break;
+      latest = Object.values(readings)[0];
     }
-    return readings;
+    return { readings, glanced };
   }
 
-  /** The sides that a hand may be of after it was read as one side. */
-  sidesAfter(reading, detected) {
+  /** The sides that a hand may be of after a reading as one side. */
+  sidesAfter(reading, detected, glanced) {
     if (reading.side === undefined) return this.plausible(detected);
-    const { detector, side } = this.about.rules.handedness;
-    return this.plausible(sigmoid(detector * logOdds(detected) + side * (reading.handedness === "right" ? reading.side : -reading.side)));
+    return this.plausible(sigmoid(this.sideOdds(detected, rightOdds(reading), glanced)));
+  }
+
+  sideOdds(detected, odds, glanced) {
+    const rule = this.about.rules.handedness;
+    return rule.detector * logOdds(detected) + rule.side * odds + (rule.glance ?? 0) * glanced;
   }
 
   plausible(right) {
@@ -116,12 +123,12 @@ class Model {
   }
 
   /** The probability of each side as which a hand was read. */
-  sides(readings, detected) {
+  sides({ readings, glanced }, detected) {
     const { left, right } = readings;
     if (!left || !right) return { [left ? "left" : "right"]: 1 };
     const rule = this.about.rules.handedness;
     const [l, r] = [left, right].map((each) => this.features(each));
-    let odds = rule.detector * logOdds(detected) + (rule.side * ((right.side ?? 0) - (left.side ?? 0))) / 2;
+    let odds = this.sideOdds(detected, (rightOdds(left) + rightOdds(right)) / 2, glanced);
     for (const name of ["spread", "uv_spread", "disagreement", "nats"]) odds += rule[name] * (r[name] - l[name]);
     return { left: sigmoid(-odds), right: sigmoid(odds) };
   }

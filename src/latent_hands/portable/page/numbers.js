@@ -70,6 +70,11 @@ export function same(a, b, search) {
   return iou(a.box_px, b.box_px) > limit || distance < search.same_distance * larger;
 }
 
+/** The log-odds of a right hand that a reading states. */
+export function rightOdds({ handedness, side = 0 }) {
+  return handedness === "right" ? side : -side;
+}
+
 /** The most probable side; `sides` has the probability of each. */
 export function likeliest(sides) {
   return Object.keys(sides).reduce((best, side) => (sides[side] > sides[best] ? side : best));
