@@ -115,7 +115,8 @@ def main() -> None:
             for size, rows in found.items():
                 command = [sys.executable, __file__, "--store", f"{folder}/{size}"]
                 command += ["--batches", str(options.batches)]
-                rows.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+                rows.append(json.loads(done.stdout))
     table = Table(*COLUMNS.values())
     for rows in found.values():
         table.add_row(*(f"{median(row[name] for row in rows):.4g}" for name in COLUMNS))

@@ -8,7 +8,7 @@ import torch
 
 from latent_hands.data.prepare import shard_samples
 from latent_hands.data.shard_files import encode
-from latent_hands.data.store import MANIFEST, Cut, Manifest, Shard, Split, read_manifest, shard_path
+from latent_hands.data.store import MANIFEST, Cut, Manifest, Shard, Split, read_manifest, shard_path, stated
 from latent_hands.data.windows import Windows
 
 
@@ -27,10 +27,11 @@ def write_tiled_store(out: Path, windows: Windows, cut: Cut, count: int) -> None
     for number in range(1, shards):
         os.link(first, shard_path(out, "training", number))
     shard = Shard(size, len(data), hashlib.sha256(data).hexdigest())
-    split = Split(cut, "0" * 64, 1, size * shards, (shard,) * shards, windows.convention)
+    convention = stated(cut.name, windows.convention)
+    split = Split(cut, "0" * 64, 1, size * shards, (shard,) * shards, convention)
     (out / MANIFEST).write_text(Manifest(splits={"training": split}).as_json())
 
 
 def convention_option(store: Path) -> str:
     """Return the option of `train` that names the joint convention of a store."""
-    return f"--data.convention={read_manifest(store).splits['training'].convention}"
+    return f"--data.convention={read_manifest(store).splits['training'].labelled_in(str(store))}"

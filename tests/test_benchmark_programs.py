@@ -2,9 +2,13 @@
 
 import ast
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny_hands import windows
+
+from latent_hands.data.store import Cut, read_manifest
 
 PROGRAMS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 
@@ -36,3 +40,14 @@ def test_imported_names_exist(program: Path):
             missing = {name for name in names if not hasattr(module, name)}
             for name in missing:
                 importlib.import_module(f"{part.module}.{name}")
+
+
+def test_a_tiled_store_has_the_convention_of_its_hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(PROGRAMS[0].parent))
+    tiled_store = importlib.import_module("tiled_store")
+    for convention in ("rhd", "rhd_bones"):
+        store = tmp_path / convention
+        cut = Cut("rendered", "box", "mirror", 1.0, 16)
+        tiled_store.write_tiled_store(store, replace(windows(), convention=convention), cut, 50)
+        assert read_manifest(store).splits["training"].labelled_in(str(store)) == convention
+        assert tiled_store.convention_option(store) == f"--data.convention={convention}"
