@@ -34,6 +34,10 @@ class _Found:
     readings: Readings[CropReading]
     hand: Hand
 
+    def sides(self, rule: SideRule) -> dict[Handedness, float]:
+        """Return the probability of each side as which the candidate was read."""
+        return side_probabilities(self.readings, self.candidate.right, rule)
+
 
 def found_hands(
     rules: HandRules,
@@ -64,9 +68,7 @@ def found_hands(
     if len(kept) != 2:
         return kept
     pair = [each for each in found if any(each.hand is hand for hand in kept)]
-    sides = sides_of_pair(
-        *(side_probabilities(each.readings, each.candidate.right, rules.handedness) for each in pair)
-    )
+    sides = sides_of_pair(*(each.sides(rules.handedness) for each in pair))
     return [
         hand_of(each.candidate, each.readings.by_side[side]) or each.hand
         for each, side in zip(pair, sides, strict=True)

@@ -141,7 +141,7 @@ class Estimation(Recombination):
                 finds the hand.
             handedness, bone_mm, K, focal_px, rotations: as in `find`.
             draws: number of hands to draw from q(z | image) for `Hand.spread_mm`: 0, or 2 and more. A search
-                draws 16 or more, because it needs them to name the side.
+                draws 16 or more, because their spread tells hands from other things.
 
         Raises HandsError if no hand is found, for an image or a value that is not valid (`HandCrop.open`),
         and if `rotations < 1`, `draws < 0` or `draws == 1`.
