@@ -82,3 +82,21 @@ def test_weights_of_another_experiment_are_refused(key, value, tmp_path):
     (tmp_path / "a/weights.safetensors").rename(tmp_path / "b/weights.safetensors")
     with pytest.raises(HandsError, match=rf"\[data\] {key} = .*, but experiment.toml has {value}"):
         load_run(tmp_path / "b")
+
+
+@pytest.mark.parametrize("combine", [average, join])
+def test_a_decoder_that_reads_its_factors_in_another_order_is_refused(combine, tmp_path):
+    order = '"pose", factors = ["{}", "{}"] }}\n[alg'
+    other = ESTIMATION.replace(order.format("cpose", "viewpoint"), order.format("viewpoint", "cpose"))
+    assert other != ESTIMATION
+    runs = [written(tmp_path / "a", ESTIMATION), written(tmp_path / "b", other)]
+    with pytest.raises(HandsError, match=r"decoders.pose differs between .*: factors is "):
+        combine(runs, tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+
+
+def test_an_encoder_of_tags_is_not_averaged_with_one_of_images(tmp_path):
+    tagged = ESTIMATION.replace('rgb = { reads = "rgb"', 'rgb = { reads = "tag"')
+    runs = [written(tmp_path / "a", ESTIMATION), written(tmp_path / "b", tagged)]
+    with pytest.raises(HandsError, match=r"encoders.rgb differs between .*b and .*a: reads is tag, and is rgb"):
+        average(runs, tmp_path / "mean")

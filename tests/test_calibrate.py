@@ -2,15 +2,25 @@
 
 import pytest
 import torch
+from command_line import fails
 from tiny_hands import windows
 from tiny_models import ESTIMATION, PX, tiny_model, tiny_run
 
 from latent_hands import synthesis
 from latent_hands.errors import HandsError
 from latent_hands.evaluation import calibration
-from latent_hands.evaluation.calibration import InferredHands, calibrate, fit_temperature, halves
+from latent_hands.evaluation.calibration import (
+    InferredHands,
+    calibrate,
+    fit_temperature,
+    halves,
+    infer_hands,
+)
+from latent_hands.evaluation.rules import calibrate_rules
 from latent_hands.paper.latent import draw
-from latent_hands.runs.folder import load_run
+from latent_hands.predictor import Model
+from latent_hands.runs.folder import change_run, find_run, load_run
+from latent_hands.runs.shrink import shrink
 
 
 def hands(temperature: float, count: int = 200) -> InferredHands:
@@ -53,3 +63,37 @@ def test_scenes_are_never_halved():
     assert all(len(one[block == b].unique()) == 1 for b in block.unique())
     with pytest.raises(HandsError, match="hands come from 1 scene"):
         halves(torch.tensor([4, 4, 4]))
+
+
+def test_a_shipped_run_is_not_changed():
+    shipped = find_run("estimation") / "experiment.toml"
+    before = shipped.read_bytes()
+    with pytest.raises(HandsError, match="estimation is not a folder of your own"):
+        calibrate("estimation", [], write=True)
+    with pytest.raises(HandsError, match="estimation is not a folder of your own"):
+        calibrate_rules("estimation", [], write=True)
+    with pytest.raises(HandsError, match="estimation is not a folder of your own"):
+        change_run("estimation", confidence=None)
+    assert shipped.read_bytes() == before
+
+
+def test_a_run_without_a_decoder_of_poses_is_named(tmp_path):
+    without = shrink(tiny_run(tmp_path / "run", ESTIMATION), tmp_path / "small", ["decoders.pose"])
+    with pytest.raises(HandsError, match="no decoder writes pose"):
+        infer_hands(Model.load(without), windows(4, PX))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--no-detector"], "--no-detector have no effect without the rules: add --rules"),
+        (["--picture", "x.png"], "--no-detector have no effect without the rules: add --rules"),
+        (["--rules", "--also", "a=x", "a=y"], "--also names a twice: x and y; leave one of them out"),
+        (["--rules", "--also", "rendered=x"], "--also is rendered=x, but --data is rendered, too"),
+        (["--rules", "--also", "a="], '--also is "a=", but must be NAME=DIR, such as ge2019=FOLDER'),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message, capsys):
+    assert message in fails(
+        capsys, "runs", "calibrate", "estimation", "--data", "rendered", "--root", "x", *options
+    )

@@ -88,6 +88,36 @@ def test_a_missing_key_is_named():
             "[objectives]\nfeatures = { pose = 1.0 }",
             '"cross_modal", step 1: .objectives. features: "pose" is not a decoder of a colour',
         ),
+        (
+            'name = "cross_modal"\nencode = ["pose"]',
+            'name = "algorithm_1"\nencode = ["pose"]\nembed = ["pose", "pose"]',
+            "",
+            "^.algorithm. embed names pose twice",
+        ),
+        (
+            'name = "cross_modal"',
+            'name = "regression"\nbeta = 2.0',
+            "",
+            "^.algorithm. beta is 2, but least squares have no beta: remove it",
+        ),
+        (
+            'name = "cross_modal"',
+            'name = "regression"',
+            "[phases.regression]\nbeta = 0.5",
+            "^.phases.regression. beta is 0.5, but least squares have no beta",
+        ),
+        (
+            "",
+            "",
+            "[objectives]\nagreement = { pose = 0.0 }",
+            "^.objectives. agreement: pose has the weight 0, so it has no effect: remove it",
+        ),
+        (
+            "",
+            "",
+            '[training]\nfrozen = ["encoders.pose", "decoders.pose"]',
+            "^.training. frozen names every arrow that would learn",
+        ),
         ("", "", "[phases]\nembed = {epochs = 1}", 'unknown phase "embed"'),
         (
             "",

@@ -213,3 +213,17 @@ def test_an_image_does_not_get_the_labels_of_another_one_with_its_name(folder, c
     (folder / "out/labels.jsonl").write_text(lines.replace("/photos/", "/first/"))
     assert label("out") == 2
     assert "has an image of the name 0 already" in capsys.readouterr().err
+
+
+def test_labelled_images_are_in_one_split(folder, capsys):
+    assert label("out") == 0
+    before = contents(folder / "out")
+    assert label("out", "--threshold", "0", "--split", "evaluation") == 2
+    assert "out holds these images as the split training" in capsys.readouterr().err
+    assert contents(folder / "out") == before
+
+
+def test_a_reason_why_no_image_can_be_labelled_is_named(folder, capsys):
+    assert label("out", "--threshold", "0", "--focal-px", "5") == 2
+    error = capsys.readouterr().err
+    assert "no image of photos could be labelled: photos/2.png: focal_px is 5" in error

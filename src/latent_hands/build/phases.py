@@ -52,6 +52,8 @@ def build_phases(experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, .
     if not experiment.training.start:
         warn_of_idle_arrows(phases, vae)
     phases = without_learning(phases, experiment.training.frozen, vae)
+    if experiment.training.frozen and not phases:
+        raise HandsError("[training] frozen names every arrow that would learn: nothing would be trained")
     skipped: set[str] = set()
     if is_finished(experiment.algorithm):
         skipped = {"disentangle", *(f"embed_{arrow}" for arrow in vae.encoders)}
@@ -91,6 +93,8 @@ def check_arrows(experiment: Experiment, vae: DisentangledVAE) -> None:
         ("[supervision] weak", experiment.supervision.weak, vae.decoder),
     ):
         for arrow in arrows:
+            if list(arrows).count(arrow) > 1:
+                raise HandsError(f"{key} names {arrow} twice: leave one of them out")
             try:
                 find(arrow)
             except HandsError as error:
@@ -145,6 +149,10 @@ def _(algorithm: Alternating, experiment: Experiment, vae: DisentangledVAE) -> t
 
 @phases_of.register
 def _(algorithm: Regression, experiment: Experiment, vae: DisentangledVAE) -> tuple[Phase, ...]:
+    plan = experiment.phases.get("regression")
+    for where, beta in (("algorithm", algorithm.beta), ("phases.regression", plan and plan.beta)):
+        if beta:
+            raise HandsError(f"[{where}] beta is {beta:g}, but least squares have no beta: remove it")
     return regression(bound(experiment, vae, algorithm.encode, "regression"), experiment.training.epochs)
 
 
@@ -200,6 +208,12 @@ def add_objectives(
         trained = tuple(vae.encoders)
         if not is_finished(algorithm):
             trained = (*algorithm.encode, *algorithm.embed)
+    for name, weights in experiment.objectives.items():
+        for arrow, weight in weights.items():
+            if weight == 0:
+                raise HandsError(
+                    f"[objectives] {name}: {arrow} has the weight 0, so it has no effect: remove it"
+                )
     recipe = Recipe(
         vae=vae,
         encode=algorithm.encode,

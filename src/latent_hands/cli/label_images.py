@@ -54,7 +54,7 @@ def label_images(
         "boxes": boxes and str(boxes.absolute()),
     }
     with one_writer(out), progress_bars() as progress:
-        labels = PseudoLabels.open(out, made_by)
+        labels, last = PseudoLabels.open(out, made_by), None
         for count, each in enumerate(inputs, 1):
             if not labels.has(each.image, each.name):
                 try:
@@ -62,8 +62,11 @@ def label_images(
                     labels.add(each.image, each.name, size_px, hands)
                 except HandsError as error:
                     named = str(each.image) in str(error)
-                    on_broken(error if named else HandsError(f"{each.image}: {error}"))
+                    last = error if named else HandsError(f"{each.image}: {error}")
+                    on_broken(last)
             progress("labelling", count, len(inputs))
+        if last is not None and not labels.images:
+            raise HandsError(f"no image of {images} could be labelled: {last}") from last
         return labels.write(split, threshold, progress)
 
 

@@ -129,7 +129,7 @@ def calibrate(
         detector: Do not use the detector for the rules; read the hands in their labelled boxes.
         picture: Image of the reliability diagram of the confidence to write.
     """
-    from latent_hands.cli.sources import find_samples, parse_set
+    from latent_hands.cli.sources import find_samples, parse_sets
     from latent_hands.data.readers.images import list_images
     from latent_hands.draw.figures import save_figure
     from latent_hands.draw.reliability import reliability_diagram
@@ -137,13 +137,17 @@ def calibrate(
     from latent_hands.evaluation.rules import LabelledImages, calibrate_rules
     from latent_hands.progress import progress_bars
 
+    further = parse_sets(also, "--also")
+    if data in further:
+        raise HandsError(f"--also is {data}={further[data]}, but --data is {data}, too: leave one of them out")
     if not rules and (also or without_hands is not None):
         raise HandsError("--also and --without-hands give images to fit rules to: add --rules")
+    if not rules and (picture is not None or not detector):
+        raise HandsError("--picture and --no-detector have no effect without the rules: add --rules")
     result = fit(run, find_samples(data, root, split, (), limit), write)
     fitted = None
     if rules:
-        named = {data: root} | dict(parse_set(text, "--also") for text in also)
-        sets = [_labelled(name, folder, split, limit) for name, folder in named.items()]
+        sets = [_labelled(name, folder, split, limit) for name, folder in ({data: root} | further).items()]
         if without_hands is not None:
             images = {each.image: () for each in list_images([without_hands])}
             sets.append(LabelledImages(images, True, "without hands"))

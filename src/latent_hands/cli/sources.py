@@ -32,12 +32,23 @@ def parse_box(text: str) -> Box:
     return x, y, width, height
 
 
-def parse_set(text: str, option: str) -> tuple[str, Path]:
-    """Return name and folder of "NAME=DIR". Raises HandsError for another text."""
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise HandsError(f'{option} is "{text}", but must be NAME=DIR, such as ge2019=FOLDER')
-    return name, Path(folder)
+def parse_set(text: str, option: str, place: str = "FOLDER") -> tuple[str, Path]:
+    """Return name and path of "NAME=DIR" or "NAME=FILE". Raises HandsError for another text."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        kind = "DIR" if place == "FOLDER" else place
+        raise HandsError(f'{option} is "{text}", but must be NAME={kind}, such as ge2019={place}')
+    return name, Path(path)
+
+
+def parse_sets(texts: Iterable[str], option: str, place: str = "FOLDER") -> dict[str, Path]:
+    """Return {name: path} of texts such as "NAME=DIR". Raises HandsError for others, and for equal names."""
+    found: dict[str, Path] = {}
+    for name, path in (parse_set(text, option, place) for text in texts):
+        if name in found:
+            raise HandsError(f"{option} names {name} twice: {found[name]} and {path}; leave one of them out")
+        found[name] = path
+    return found
 
 
 def find_samples(

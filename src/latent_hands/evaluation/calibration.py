@@ -18,6 +18,7 @@ from latent_hands.hand.translation import translate
 from latent_hands.paper.latent import Posterior, draw
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import change_run
+from latent_hands.runs.hub import check_own
 
 DRAWS, BATCH, ROUNDS = 16, 64, 4
 
@@ -48,8 +49,11 @@ def calibrate(run: str | Path, samples: Sequence[Sample], write: bool = False) -
         samples: labelled hands of the kind that the run will predict, which it did not learn from.
         write: write the temperature into experiment.toml of the run.
 
-    Raises HandsError if the samples have no 3D labels or come from one scene, and as `Model.load` does.
+    Raises HandsError if the samples have no 3D labels or come from one scene, if the run decodes no pose, if
+    it is to be changed and is not the user's own, and as `Model.load` does.
     """
+    if write:
+        check_own(run)
     model = Model.load(run, "cpu")
     result = fit_temperature(infer_hands(model, evaluation_windows(model, samples)))
     if write:
@@ -112,8 +116,8 @@ def spread_and_error(
 
 @torch.inference_mode()
 def infer_hands(model: Model, windows: Windows) -> InferredHands:
-    """Infer the posteriors of all windows."""
-    data, factors = model.experiment.data, model.experiment.decoders["pose"].factors
+    """Infer the posteriors of all windows. Raises HandsError for a run without a decoder of the pose."""
+    data, factors = model.experiment.data, model.factors_of("pose")
     sided = ("right",) if data.right_hands == "condition" else ()
     batches = Batches(windows, model.crop_px, BATCH, frame=data.frame, shuffle=False)
     kept = list(batches.epoch(0, {"rgb", "pose", "bone_mm", "visible", "index", *sided}))

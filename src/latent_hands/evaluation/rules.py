@@ -19,6 +19,7 @@ from latent_hands.predictor import Model
 from latent_hands.predictor.judging import LIMITS, Rule, weights_of
 from latent_hands.progress import Progress, renamed, silent
 from latent_hands.runs.folder import change_run
+from latent_hands.runs.hub import check_own
 
 FALSE_SHARE = 0.01
 """The share of images without hands in which a hand may be found."""
@@ -152,8 +153,11 @@ def calibrate_rules(
         write: write the rules into experiment.toml of the run.
         progress: receives each image that is done.
 
-    Raises HandsError if a half has no hand with 3D joints, and as `Model.load` does.
+    Raises HandsError if a half has no hand with 3D joints, if the run is to be changed and is not the user's
+    own, and as `Model.load` does.
     """
+    if write:
+        check_own(run)
     model = Model.load(run)
     if use_detector:
         model.detector = Detector.load(device=model.device).with_least_score(LEAST_SCORE)

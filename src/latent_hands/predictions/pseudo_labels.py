@@ -128,8 +128,14 @@ class PseudoLabels:
         """Write the hands of this score or more as a split of a COCO set; return counts.
 
         They are "images", "hands", "labelled", "left_out" by reason, and "images_without_labels".
-        Raises HandsError if no hand has the score.
+        Raises HandsError if no hand has the score, and if another split holds these hands already.
         """
+        for other in sorted((self.folder / "annotations").glob("*.json")):
+            if other.stem != split:
+                raise HandsError(
+                    f"{self.folder} holds these images as the split {other.stem}; with --split {split} they "
+                    "would be in both splits: give a new folder"
+                )
         left_out, images, annotations = Counter[str](), list[dict[str, Any]](), list[dict[str, Any]]()
         for count, line in enumerate(self.images.values(), 1):
             kept = []

@@ -14,6 +14,8 @@ from latent_hands.runs.folder import INPUTS, find_run, load_run, write_run
 from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
 
+MEANING = ("reads", "writes", "factors", "over")
+"""The keys of an arrow that decide what its numbers mean."""
 LEAST_ALIKE = 0.5
 """The least correlation of the weights of runs that began with the same weights; of others it is near 0."""
 _LOG = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
     experiment = loaded[-1][1]
     for run, (vae, other) in zip(runs, loaded, strict=True):
         load_weights(build_vae(experiment), dict(vae.state_dict()), str(run))
+        check_arrows(experiment, other, f"{runs[-1]} and {run}")
         check_inputs(experiment, other, f"{runs[-1]} and {run}")
     for run, (vae, _) in zip(runs[:-1], loaded, strict=False):
         if names := unlike(vae.state_dict(), loaded[-1][0].state_dict()):
@@ -77,6 +80,20 @@ def check_runs(runs: Sequence[str | Path]) -> None:
     for i, folder in enumerate(folders):
         if folder in folders[:i]:
             _LOG.warning("%s is given twice, so it counts twice", runs[i])
+
+
+def check_arrows(one: Experiment, other: Experiment, where: str) -> None:
+    """Raise HandsError, naming the first difference, if arrows of one name are different in two runs.
+
+    Weights of equal shapes fit arrows that read or write something else.
+    """
+    for kind in ("encoders", "decoders"):
+        for name, arrow in getattr(one, kind).items():
+            for key, value in vars(getattr(other, kind).get(name, arrow)).items():
+                if key in MEANING and value != getattr(arrow, key):
+                    raise HandsError(
+                        f"{kind}.{name} differs between {where}: {key} is {getattr(arrow, key)}, and is {value}"
+                    )
 
 
 def check_inputs(one: Experiment, other: Experiment, where: str) -> None:

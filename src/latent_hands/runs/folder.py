@@ -30,7 +30,7 @@ from latent_hands.hand.conventions import recorded
 from latent_hands.lock import one_writer
 from latent_hands.mistaken_paths import meant
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.runs.hub import hub_folder, is_hub
+from latent_hands.runs.hub import check_own, hub_folder, is_hub
 from latent_hands.runs.shipped import shipped_runs
 from latent_hands.runs.tensors import load_weights, read_tensors, write_tensors
 from latent_hands.typed_toml import Range, read
@@ -84,8 +84,10 @@ def _write_experiment(out: Path, experiment: Experiment) -> None:
 def change_run(run: str | Path, **sections: Any) -> None:
     """Replace sections of the experiment of a run folder, such as `sampling`.
 
-    Raises HandsError if there is no such run, or if its experiment cannot be read.
+    Raises HandsError if there is no such run, if it is not the user's own, and if its experiment cannot be
+    read.
     """
+    check_own(run)
     out = find_run(run)
     _write_experiment(out, replace(load_experiment(out / EXPERIMENT, earlier=True), **sections))
 

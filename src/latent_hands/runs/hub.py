@@ -13,7 +13,7 @@ from typing import Any
 
 from latent_hands.errors import HandsError
 from latent_hands.runs import tensors
-from latent_hands.runs.shipped import EXPERIMENT
+from latent_hands.runs.shipped import EXPERIMENT, shipped_runs
 from latent_hands.typed_toml import MAX_BYTES
 
 PREFIX = "hf-hub:"
@@ -52,6 +52,12 @@ class HubRun:
 def is_hub(run: str | Path) -> bool:
     """Return whether a text names a run on the Hub."""
     return isinstance(run, str) and run.startswith(PREFIX)
+
+
+def check_own(run: str | Path) -> None:
+    """Raise HandsError for a shipped run and one on the Hub, whose files must not change."""
+    if is_hub(run) or run in shipped_runs():
+        raise HandsError(f"{run} is not a folder of your own: copy it with `latent-hands runs shrink`")
 
 
 def parse_hub(text: str) -> HubRun:

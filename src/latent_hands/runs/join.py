@@ -11,7 +11,7 @@ from latent_hands.build import build_vae
 from latent_hands.configuration import EncoderArrow, Experiment
 from latent_hands.errors import HandsError
 from latent_hands.paper.graph import DisentangledVAE
-from latent_hands.runs.average import check_inputs, check_runs
+from latent_hands.runs.average import check_arrows, check_inputs, check_runs
 from latent_hands.runs.folder import load_run, write_run
 from latent_hands.runs.hub import short_name
 from latent_hands.runs.tensors import load_weights
@@ -38,6 +38,7 @@ def join(runs: Sequence[str | Path], out: str | Path) -> Path:
     weights, encoders = dict(shared), dict[str, EncoderArrow]()
     for run, (vae, experiment) in zip(runs, loaded, strict=True):
         check_inputs(first, experiment, f"{runs[0]} and {run}")
+        check_arrows(others(first), experiment, f"{runs[0]} and {run}")
         check_equal(shared, other_weights(vae, experiment), f"{runs[0]} and {run}")
         for arrow, settings in rgb_encoders(experiment).items():
             name = free_name(arrow, encoders, f"_{settings.network}")
@@ -55,6 +56,13 @@ def rgb_encoders(experiment: Experiment) -> dict[str, EncoderArrow]:
     default = experiment.networks.image_encoder
     arrows = {name: arrow for name, arrow in experiment.encoders.items() if arrow.reads == "rgb"}
     return {name: replace(arrow, network=arrow.network or default) for name, arrow in arrows.items()}
+
+
+def others(experiment: Experiment) -> Experiment:
+    """Return the experiment without its encoders of rgb."""
+    images = rgb_encoders(experiment)
+    kept = {name: arrow for name, arrow in experiment.encoders.items() if name not in images}
+    return replace(experiment, encoders=kept)
 
 
 def other_weights(vae: DisentangledVAE, experiment: Experiment) -> dict[str, Tensor]:

@@ -20,8 +20,7 @@ from latent_hands.paper.latent import Posterior
 from latent_hands.predictor import Model
 from latent_hands.predictor.saved import saved_run
 from latent_hands.runs.folder import LATENTS, find_run, weights_checksum
-from latent_hands.runs.hub import is_hub
-from latent_hands.runs.shipped import shipped_runs
+from latent_hands.runs.hub import check_own
 from latent_hands.runs.tensors import is_finite, read_tensors, write_tensors
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.sampling.encoded import encode
@@ -48,8 +47,7 @@ def fit_latents(run: Model | str | Path, samples: Sequence[Sample]) -> Mixtures:
     ['content', 'pose']
     """
     run = saved_run(run)
-    if is_hub(run) or run in shipped_runs():
-        raise HandsError(f"{run} is not a folder of your own: copy it with `latent-hands runs shrink`")
+    check_own(run)
     if not samples:
         raise HandsError("no images are given; mixtures are fitted to at least one")
     model = Model.load(run)
