@@ -98,5 +98,7 @@ def test_a_decoder_that_reads_its_factors_in_another_order_is_refused(combine, t
 def test_an_encoder_of_tags_is_not_averaged_with_one_of_images(tmp_path):
     tagged = ESTIMATION.replace('rgb = { reads = "rgb"', 'rgb = { reads = "tag"')
     runs = [written(tmp_path / "a", ESTIMATION), written(tmp_path / "b", tagged)]
-    with pytest.raises(HandsError, match=r"encoders.rgb differs between .*b and .*a: reads is tag, and is rgb"):
+    with pytest.raises(
+        HandsError, match=r"encoders.rgb differs between .*b and .*a: reads is tag, and is rgb"
+    ):
         average(runs, tmp_path / "mean")

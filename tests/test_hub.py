@@ -261,3 +261,15 @@ def test_a_publication_that_cannot_be_made_is_refused(
     offline(monkeypatch)
     with pytest.raises(HandsError, match="hf-hub:me/hands cannot be published: "):
         publish(run, about_run(run, "me/hands", "mit"))
+
+
+def test_options_of_publish_that_contradict_each_other_are_refused(run: Path, tmp_path: Path, capsys):
+    scores = tmp_path / "scores.json"
+    scores.write_text('{"epe_mm": 3.0}')
+    command = ["publish", str(run), "me/hands", "--licence", "mit", "--dry-run", str(tmp_path / "out")]
+    twice = fails(capsys, *command, "--scores", f"rhd={scores}", f"rhd={scores}")
+    assert f"--scores names rhd twice: {scores} and {scores}" in twice
+    assert "--scores: no file at absent.json" in fails(capsys, *command, "--scores", "rhd=absent.json")
+    assert "must be NAME=FILE, such as ge2019=FILE" in fails(capsys, *command, "--scores", "rhd")
+    assert "--private has no effect with --dry-run" in fails(capsys, *command, "--private")
+    assert not (tmp_path / "out").exists()

@@ -19,6 +19,7 @@ from latent_hands.configuration import load_experiment
 from latent_hands.data import Sample
 from latent_hands.data.checks import check_labels, check_samples, check_unit
 from latent_hands.data.crops import build_windows
+from latent_hands.data.sample import with_handedness
 from latent_hands.doctor import check
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import score_run
@@ -242,3 +243,9 @@ def test_samples_are_refused_like_sets(change, message):
     changed = [change(sample) for sample in posed_hands(40)]
     with pytest.raises(HandsError, match=message) if message else nullcontext():
         check_samples(changed)
+
+
+def test_a_side_for_hands_that_all_have_one_is_announced(tmp_path: Path, caplog):
+    samples = [replace(sample, handedness="left") for sample in painted_hands(tmp_path, 2)]
+    assert with_handedness(samples, "right") == samples
+    assert "all 2 hands have a labelled side, so handedness right has no effect" in caplog.text

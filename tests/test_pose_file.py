@@ -151,5 +151,8 @@ def test_the_commands(path, tmp_path, capsys):
     for options in (["--poses-share", "0.5"], ["--poses", str(path), "--counterfactual"]):
         assert main(["render", str(tmp_path / "new"), *options]) == 2
         assert "poses" in capsys.readouterr().err
-    assert main(["retarget", new + ".st", "--data", "images", "--root", str(root / "training/color")]) == 2
+    bare = str(tmp_path / "bare.safetensors")
+    assert main(["retarget", bare, "--data", "images", "--root", str(root / "training/color")]) == 2
     assert "no joints in 3D" in capsys.readouterr().err
+    assert main(["retarget", str(tmp_path / "a.npz"), "--data", "rendered", "--root", str(root)]) == 2
+    assert "a.npz must end in .safetensors" in capsys.readouterr().err

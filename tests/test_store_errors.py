@@ -144,3 +144,10 @@ def test_a_cut_out_of_range_is_refused_before_anything_is_written(tmp_path, chan
     with pytest.raises(HandsError, match=message):
         prepare(tmp_path / "absent", tmp_path / "store", {"training": replace(CUT, **change)}, workers=1)
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_a_store_needs_a_worker(tmp_path, workers):
+    with pytest.raises(HandsError, match=f"workers is {workers}; it must be at least 1"):
+        prepare(tmp_path / "absent", tmp_path / "store", {"training": CUT}, workers=workers)
+    assert not (tmp_path / "store").exists()

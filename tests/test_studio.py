@@ -16,6 +16,7 @@ from latent_hands.predictor import HandCrop
 from latent_hands.studio import figures, photographs
 from latent_hands.studio.directions import MOST_SHOWN
 from latent_hands.studio.leakage import leakage
+from latent_hands.studio.page.hosting import open_server
 from latent_hands.studio.photographs import Photograph, encode_png, factors_of
 from latent_hands.studio.puppet import turn_about
 from latent_hands.studio.session import MOST_UNDO, Session
@@ -296,3 +297,9 @@ def test_a_hand_of_a_photograph_gives_all_factors_and_its_pose(run, side):
     assert set(session.state.sources.values()) == {"a.png"}
     with pytest.raises(HandsError, match="has 1 hands; there is no hand 2"):
         factors_of(instrument(run), photograph, 1)
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_a_number_that_is_no_port_is_refused(port):
+    with pytest.raises(HandsError, match=f"port is {port}, but must be 1 to 65535"):
+        open_server("127.0.0.1", port)

@@ -227,3 +227,25 @@ def test_the_command_prints_how_many_were_dropped(tmp_path: Path, capsys: pytest
     assert "set: 2 images; 0 of 2 were dropped" in capsys.readouterr().out
     assert main([*make, "--poses", "labels"]) == 2
     assert 'poses from "labels" need images: give them with --data' in capsys.readouterr().err
+
+
+def test_images_that_no_source_uses_are_refused(tmp_path: Path):
+    unused = replace(SMALL, poses="renderer", contents="prior")
+    samples = hands(tmp_path)
+    with pytest.raises(
+        HandsError, match='poses from "renderer" and contents from "prior" use no image, but '
+    ):
+        make_set(tmp_path / "set", tiny_model(SYNTHESIS), unused, samples, ABOUT, progress=False)
+
+
+@pytest.mark.parametrize("limit", [float("inf"), float("nan"), 0.0])
+def test_the_limit_of_rereading_is_finite(limit: float, tmp_path: Path):
+    with pytest.raises(HandsError, match=f"max_reread_mm is {limit}; it must be finite and above 0 mm"):
+        make_set(
+            tmp_path / "set",
+            tiny_model(SYNTHESIS),
+            replace(SMALL, max_reread_mm=limit),
+            (),
+            ABOUT,
+            progress=False,
+        )

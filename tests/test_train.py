@@ -9,7 +9,7 @@ import torch
 from interruption import ctrl_c_after
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.build import Hands, build_phases, build_vae
+from latent_hands.build import Hands, build_phases, build_vae, build_validation
 from latent_hands.configuration import load_experiment
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
@@ -17,8 +17,10 @@ from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
+from latent_hands.training.beginning import start_with
 from latent_hands.training.progress import Reporter
 from latent_hands.training.schedule import check_warmup, learning_rate
+from latent_hands.training.validation import validate
 
 TINY = [*TINY, "--training.batch_size=8", "--training.warmup=2"]
 
@@ -227,3 +229,29 @@ def test_a_dead_factor_is_reported_once(tmp_path, capsys):
     for ended in (False, True, True):
         reporter.validated(Place(), {"active_z": 0.0}, ended)
     assert capsys.readouterr().out.count("DEAD") == 1
+
+
+def test_a_single_validation_hand_has_no_active_units():
+    experiment = tiny("cross_modal")
+    vae = build_vae(experiment)
+    (phase,) = build_phases(experiment, vae)
+    for count in (1, 2):
+        held_out = build_validation(experiment, windows(count))
+        found = validate(vae, phase, held_out, torch.device("cpu"))
+        assert "epe_mm" in found
+        assert any(name.startswith("active_") for name in found) == (count > 1)
+
+
+def test_batchnorm_of_a_single_value_is_one_line(tmp_path):
+    one = tiny("cross_modal", "--phases.cross_modal.batch_size=1", "--data.crop_px=32")
+    with pytest.raises(HandsError, match=r"update 0: BatchNorm has a single value.*set batch_size to 2"):
+        train(one, tmp_path / "run", hands=hands())
+
+
+def test_an_arrow_that_reads_something_else_in_the_first_run_is_announced(tmp_path, caplog):
+    first = tiny("cross_modal")
+    start_run(tmp_path / "first", first)
+    write_tensors(tmp_path / "first" / WEIGHTS, dict(build_vae(first).state_dict()), {})
+    tagged = replace(first, encoders={"rgb": replace(first.encoders["rgb"], reads="tag")})
+    assert start_with(build_vae(tagged), str(tmp_path / "first"))
+    assert "encoders.rgb: reads is tag, but rgb in" in caplog.text

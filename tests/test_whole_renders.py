@@ -123,3 +123,8 @@ def test_options_of_other_sets_are_refused(tmp_path):
         render(tmp_path / "out", whole_images=True, poses_per_scene=2)
     with pytest.raises(HandsError, match="must be between 0 and 1"):
         render(tmp_path / "out", whole_images=True, no_hand=1.5)
+
+
+def test_whole_images_are_not_read_as_images_of_one_hand(root):
+    with pytest.raises(HandsError, match=r"holds whole images .*: use --data rendered-hands"):
+        open_data("rendered", root, "training")

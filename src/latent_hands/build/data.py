@@ -92,6 +92,11 @@ def build_hands(
         raise HandsError(
             f'[data] root is empty: give the folder of "{data.name}", as in --data.root FOLDER, or samples'
         )
+    if experiment.augmentation is not None and data.window_px < data.crop_px:
+        _LOG.warning(
+            "[data] window_px is %d, and crop_px is %d: crops are enlarged from fewer pixels",
+            *(data.window_px, data.crop_px),
+        )
     needed = frozenset().union(*(keys(vae, phase.parts) for phase in phases))
     images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)

@@ -40,10 +40,9 @@ def export(
     """
     from latent_hands.data.export import export_data
 
+    threads = (os.cpu_count() or 1) if workers is None else workers
     with progress_bars() as progress:
-        exported = export_data(
-            data, root, out, layout, split or None, limit, workers or os.cpu_count() or 1, progress
-        )
+        exported = export_data(data, root, out, layout, split or None, limit, threads, progress)
     hands = {each: len(names) for each, names in exported.names.items()}
     if json:
         print_json({"out": str(out), "layout": layout, "hands": hands, "notes": exported.notes})

@@ -73,7 +73,8 @@ def prepare(
         sizes = {"training": (margin, window_px), "evaluation": (1.0, crop_px)}
         cuts = {each: Cut(data, crop, right_hands, *sizes[each], images) for each in split}
         with progress_bars() as progress:
-            manifest = pack(root, out, cuts, workers or os.cpu_count() or 1, progress, handedness, shard)
+            threads = (os.cpu_count() or 1) if workers is None else workers
+            manifest = pack(root, out, cuts, threads, progress, handedness, shard)
     splits = manifest.splits
     if json:
         seconds = round(time.monotonic() - started, 3)

@@ -6,6 +6,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import Json, Run, unset
+from latent_hands.errors import HandsError
 
 
 def publish(
@@ -35,13 +36,18 @@ def publish(
         private: Make a new repository private.
         dry_run: Write the files into this new folder, and upload nothing.
     """
-    from latent_hands.cli.sources import parse_set
+    from latent_hands.cli.sources import parse_sets
     from latent_hands.cli.tables import print_json
     from latent_hands.data.formats.json_file import load_json
     from latent_hands.runs.publishing import FILES, about_run, write_publication
     from latent_hands.runs.publishing import publish as upload
 
-    named = dict(parse_set(text, "--scores") for text in scores)
+    if private and dry_run is not None:
+        raise HandsError("--private has no effect with --dry-run, which uploads nothing: leave it out")
+    named = parse_sets(scores, "--scores", "FILE")
+    for file in named.values():
+        if not file.is_file():
+            raise HandsError(f"--scores: no file at {file}; `latent-hands evaluate --json` prints scores")
     about = about_run(run, repo, licence, {name: load_json(file) for name, file in named.items()})
     if dry_run is None:
         name = upload(run, about, private)

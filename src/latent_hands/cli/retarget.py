@@ -36,6 +36,8 @@ def retarget(
     from latent_hands.rendering.pose_file import write_poses
     from latent_hands.rendering.retarget import retarget as fit_hands
 
+    if out.suffix != ".safetensors":
+        raise HandsError(f"{out} must end in .safetensors, the format of the file")
     if out.exists():
         raise HandsError(f"{out} exists; give the name of a new file")
     with progress_bars() as progress:

@@ -139,7 +139,9 @@ def calibrate(
 
     further = parse_sets(also, "--also")
     if data in further:
-        raise HandsError(f"--also is {data}={further[data]}, but --data is {data}, too: leave one of them out")
+        raise HandsError(
+            f"--also is {data}={further[data]}, but --data is {data}, too: leave one of them out"
+        )
     if not rules and (also or without_hands is not None):
         raise HandsError("--also and --without-hands give images to fit rules to: add --rules")
     if not rules and (picture is not None or not detector):

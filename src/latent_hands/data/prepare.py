@@ -66,9 +66,11 @@ def prepare(
         handedness: the side of hands whose labels name none.
         shard: "I/N" cuts the I-th of N portions of each split's shards; None cuts everything.
 
-    Raises HandsError if `out` contains anything else, other windows or other data, or if another process
-    writes to it. Also raises the errors of `open_data` and `build_windows`.
+    Raises HandsError for fewer than 1 worker, if `out` contains anything else, other windows or other data,
+    or if another process writes to it. Also raises the errors of `open_data` and `build_windows`.
     """
+    if workers < 1:
+        raise HandsError(f"workers is {workers}; it must be at least 1")
     root, out, portion = Path(root), Path(out), Portion.parse(shard)
     for name, cut in cuts.items():
         read(Cut, to_table(cut), f"the cut of {name}")  # checks the ranges

@@ -158,11 +158,12 @@ def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[S
     if handedness is None:
         return list(samples)
     side = check_handedness(handedness)
+    log = logging.getLogger(__name__)
     if bare := sum(sample.handedness is None for sample in samples):
-        logging.getLogger(__name__).warning(
-            "%s of %s hands have no labelled side and count as %s hands",
-            *(f"{bare:,}", f"{len(samples):,}", side),
-        )
+        text = "%s of %s hands have no labelled side and count as %s hands"
+        log.warning(text, f"{bare:,}", f"{len(samples):,}", side)
+    elif samples:
+        log.warning("all %s hands have a labelled side, so handedness %s has no effect", len(samples), side)
     return [sample if sample.handedness else replace(sample, handedness=side) for sample in samples]
 
 

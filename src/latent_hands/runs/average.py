@@ -90,10 +90,8 @@ def check_arrows(one: Experiment, other: Experiment, where: str) -> None:
     for kind in ("encoders", "decoders"):
         for name, arrow in getattr(one, kind).items():
             for key, value in vars(getattr(other, kind).get(name, arrow)).items():
-                if key in MEANING and value != getattr(arrow, key):
-                    raise HandsError(
-                        f"{kind}.{name} differs between {where}: {key} is {getattr(arrow, key)}, and is {value}"
-                    )
+                if key in MEANING and value != (own := getattr(arrow, key)):
+                    raise HandsError(f"{kind}.{name} differs between {where}: {key} is {own}, and is {value}")
 
 
 def check_inputs(one: Experiment, other: Experiment, where: str) -> None:

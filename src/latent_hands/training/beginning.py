@@ -1,5 +1,6 @@
 """The initial weights of a training: random, pretrained, those of another run, or its own saved ones."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from itertools import accumulate
@@ -17,6 +18,8 @@ from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE, Encoder
 from latent_hands.runs.folder import EXPERIMENT, RESUME, Place, find_run, load_place, load_run
 from latent_hands.runs.tensors import load_weights
+
+_LOG = logging.getLogger(__name__)
 
 
 def begin(vae: DisentangledVAE, experiment: Experiment, phases: tuple[Phase, ...]) -> None:
@@ -65,6 +68,7 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
             )
         if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in own.items()}:
             raise HandsError(f"{name} of {run} has another size: a run cannot start with it")
+        announce_other_meaning(name, arrow, given[name], run)
         arrow.load_state_dict(weights)
         common.append(name)
     for name in only:
@@ -74,6 +78,16 @@ def start_with(vae: DisentangledVAE, run: str | Path, only: Collection[str] = ()
         names = ", ".join([*vae.encoders, *vae.decoders])
         raise HandsError(f"{run} has no arrow of this graph to start with; it needs at least one of {names}")
     return tuple(common)
+
+
+def announce_other_meaning(name: str, arrow: nn.Module, given: nn.Module, run: str | Path) -> None:
+    """Announce an arrow that reads or writes something else in the run whose weights it gets."""
+    for key in ("reads", "writes") if isinstance(arrow, Encoder) else ("reads", "writes", "factors"):
+        own, other = getattr(arrow, key, None), getattr(given, key, None)
+        if own != other:
+            _LOG.warning(
+                "%s: %s is %s, but %s in %s, whose weights it begins with", name, key, own, other, run
+            )
 
 
 def grown(arrow: nn.Module, given: nn.Module) -> dict[str, Tensor]:

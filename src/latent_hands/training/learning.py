@@ -1,6 +1,7 @@
 """One gradient step: which arrows learn, the loss, and the update of the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from accelerate import Accelerator
@@ -51,7 +52,8 @@ def take_step(
     let_learn(vae, step)
     terms: list[Term] = []
     for number, part in enumerate(step.parts):
-        found = part.bound.terms(vae, batches[part.feed], generator, step.noise)
+        with _one_value_named():
+            found = part.bound.terms(vae, batches[part.feed], generator, step.noise)
         terms += found if number == 0 else [replace(t, name=f"{part.feed}_{t.name}") for t in found]
     check_finite(terms)
     optimiser.zero_grad(set_to_none=True)
@@ -60,6 +62,19 @@ def take_step(
         average_gradients(optimiser, accelerator)
     optimiser.step()
     return [Term(term.name, term.value.detach(), term.weight) for term in terms]
+
+
+@contextmanager
+def _one_value_named() -> Iterator[None]:
+    """Turn torch's error about BatchNorm with one value into a HandsError: it depends on batch and crop."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise HandsError(
+            "BatchNorm has a single value of each channel: set batch_size to 2 or more, or a larger crop_px"
+        ) from error
 
 
 def average_gradients(optimiser: Optimizer, accelerator: Accelerator) -> None:

@@ -37,7 +37,8 @@ def validate(vae: DisentangledVAE, phase: Phase, batches: Batches, device: torch
     * `viewpoint_deg`: geodesic angle in degrees;
     * `rgb_rmse_levels`: root mean square error in grey levels;
     * `side_wrong`: share of the crops, and of their mirror images, whose side is wrong;
-    * `active_<factor>`: the number of units whose posterior mean varies (`active_units`).
+    * `active_<factor>`: the number of units whose posterior mean varies (`active_units`); nothing varies in
+      a single hand.
 
     Names of further steps begin with their number ("step2_"). Steps with noise are left out, and so are steps
     on photographs. Labels that are unknown (NaN) do not count.
@@ -78,9 +79,9 @@ def validate_step(
         measured = measure(vae.decoder(arrow).modality)
         name = measured if arrow == "pose" else f"{arrow}_{measured}"
         result[name] = summary(measured, torch.cat(each), torch.cat(visible)).item()
-    return result | {
-        f"active_{f}": float(active_units(torch.cat([z[f] for z in latents]))) for f in latents[0]
-    }
+    inferred = {factor: torch.cat([z[factor] for z in latents]) for factor in latents[0]}
+    active = {f"active_{f}": float(active_units(mean)) for f, mean in inferred.items() if len(mean) > 1}
+    return result | active
 
 
 def _shown(batches: Batches, wanted: frozenset[str]) -> Iterator[Batch]:

@@ -28,12 +28,13 @@ def read_rendered(
     Tags are None in a set without them. The joint convention is the value
     `joints` of rendered.json.
 
-    Raises HandsError as `read_rhd` does, and if the folder has no factors. `on_broken` receives the errors of
-    broken lines of factors and of images without a line.
+    Raises HandsError as `read_rhd` does, if the folder has no factors, and for whole images. `on_broken`
+    receives the errors of broken lines of factors and of images without a line.
     """
-    folder = split_folder(root, split)
+    folder, record = split_folder(root, split), RenderedRecord.read(root)
+    if record.whole:
+        raise HandsError(f"{root} holds whole images with any number of hands: use --data rendered-hands")
     samples = read_rhd(root, split, limit, on_broken=on_broken)
-    record = RenderedRecord.read(root)
     names = {sample.name for sample in samples}
     factors_of = _read_factors(folder / f"factors_{split}.jsonl", names, on_broken)
 

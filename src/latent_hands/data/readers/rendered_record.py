@@ -18,10 +18,12 @@ class RenderedRecord:
 
     convention: the joint convention of the labels.
     size_px: width and height of the images; None if the record does not name them.
+    whole: whether the images show any number of hands.
     """
 
     convention: str
     size_px: tuple[int, int] | None
+    whole: bool = False
 
     @staticmethod
     def read(root: str | Path) -> "RenderedRecord":
@@ -46,4 +48,4 @@ class RenderedRecord:
                 f'{path}: an earlier table of the convention "{text}" placed the joints; '
                 f"write new labels: latent-hands conventions relabel {root} NEW --convention {text}"
             )
-        return RenderedRecord(read_recorded(text, path), size_px)
+        return RenderedRecord(read_recorded(text, path), size_px, settings.get("kind") == "whole images")

@@ -20,6 +20,9 @@ from latent_hands.studies.sampling.own_latents import own_latents
 from latent_hands.studies.sampling.sources import find_source
 from latent_hands.studies.sampling.synthetic_set import SynthesisPlan
 
+UNSAMPLED = ("prior", "renderer")
+"""Sources of poses and contents that use no images."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -115,6 +118,11 @@ def make_set(
     if contents == "tags" and not tagged:
         raise HandsError(
             "contents are to be read from tags, but the samples or the run have none: use images"
+        )
+    if samples and poses in UNSAMPLED and contents in UNSAMPLED:
+        raise HandsError(
+            f'poses from "{poses}" and contents from "{contents}" use no image, but {len(samples)} are '
+            "given: leave the data set out, or name other sources"
         )
     given = encode(model, samples, tags=contents != "images") if samples else None
     digest = {"data_digest": source_digest(samples)[:16], "data_count": len(samples)} if samples else {}

@@ -113,8 +113,8 @@ class SynthesisPlan(Plan):
         for name in ("count", "poses_per_scene"):
             if (value := getattr(self, name)) < 1:
                 raise HandsError(f"{name} is {value}; it must be 1 or more")
-        if not self.max_reread_mm > 0:
-            raise HandsError(f"max_reread_mm is {self.max_reread_mm}; it must be above 0 mm")
+        if not 0 < self.max_reread_mm < float("inf"):
+            raise HandsError(f"max_reread_mm is {self.max_reread_mm}; it must be finite and above 0 mm")
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of rendered.json."""

@@ -24,9 +24,11 @@ def import_viser() -> Any:
 def open_server(host: str, port: int) -> Any:
     """Return a running server of viser that cannot be shared with the internet.
 
-    If the port is taken, viser takes the next free one. Raises HandsError without viser, and for an address
-    that is not this machine's.
+    If the port is taken, viser takes the next free one. Raises HandsError without viser, for an address that
+    is not this machine's, and for a number that is no port: viser's thread would end, and viser would wait.
     """
+    if not 0 < port < 2**16:
+        raise HandsError(f"port is {port}, but must be 1 to 65535")
     try:
         with redirect_stdout(io.StringIO()):  # viser announces itself
             server = import_viser().ViserServer(host=host, port=port, label="Latent Hands", verbose=False)
