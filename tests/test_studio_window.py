@@ -52,7 +52,7 @@ def test_image_hand_and_slider_are_in_view_together(browser, studio, window):
 def test_the_keyboard_reaches_all_controls(browser, studio):
     user = User(browser, studio)
     user.tab.get_by_role("tab", name="Image").focus()
-    for name in ("Hand", "HandCrop", "Data", "Factors", "Files", "Help"):
+    for name in ("Hand", "Photo", "Data", "Factors", "Files", "Help"):
         tab = user.tab.get_by_role("tab", name=name)
         for _ in range(12):
             if tab.evaluate(FOCUS):
