@@ -12,7 +12,7 @@ from tiny_models import ESTIMATION, PX, SYNTHESIS, WITHOUT_TAGS, tiny_model
 from latent_hands.cli import main
 from latent_hands.errors import HandsError
 from latent_hands.predictor import Model
-from latent_hands.studies.assess import ProbeImages, Subject, assess_run, transfer_sheet
+from latent_hands.studies.assess import ProbeImages, Subject, assess_run, probe, transfer_sheet
 from latent_hands.studies.assess.calibration import calibration
 from latent_hands.studies.assess.content import content_of
 from latent_hands.studies.assess.disentangling import measure_free
@@ -22,6 +22,13 @@ from latent_hands.studies.assess.probe import measure_probes, read_across
 from latent_hands.studies.assess.transfers import TRANSFERRED, kept_content, transfer_images
 
 BENCHMARK, KNOWN = world()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_probes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probe, "STEPS", 100)
+        yield
 
 
 @pytest.fixture(scope="module")

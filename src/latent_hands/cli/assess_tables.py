@@ -42,6 +42,8 @@ def print_assessment(numbers: Numbers, title: str) -> None:
         "Swap of the row's factor: error of the factors read from the image": _matrix(swaps),
         "Latent factors by encoder": _latent(numbers["latent"]),
         "Poses that a small probe reads from single factors, mm": _probes(numbers["probes"]),
+        "Standard scores of disentanglement": _standard(numbers["standard"]),
+        "Share of a property's variance that a probe reads from one factor": _shares(numbers["standard"]),
         f"{calibration['draws']} draws from the posterior for each image": _calibration(calibration),
     }
     if "free" in numbers:
@@ -117,6 +119,28 @@ def _latent(encoders: Mapping[str, Mapping[str, Numbers]]) -> Lines:
 def _probes(rows: Mapping[str, Numbers]) -> Lines:
     lines = [[n, _cell(row, "cpose_epe_mm", 1), _cell(row, "epe_mm", 1)] for n, row in rows.items()]
     return ["", "CPose", "3DPose"], lines
+
+
+def _standard(scores: Numbers) -> Lines:
+    names = {
+        "disentanglement": "DCI disentanglement",
+        "completeness": "DCI completeness",
+        "informativeness": "DCI informativeness",
+        "sap": "SAP",
+        "mig": "MIG",
+    }
+    of_factors, of_dimensions = scores["by_factor"], scores["by_dimension"]
+    lines = [
+        [title, _cell(of_factors, name, 2), f"{of_dimensions[name]:.2f}" if name in of_dimensions else ""]
+        for name, title in names.items()
+    ]
+    return ["", "factors of z", "dimensions of z"], lines
+
+
+def _shares(scores: Numbers) -> Lines:
+    factors = list(next(iter(scores["r2"].values())))
+    lines = [[name, *(_cell(row[f], "r2", 2) for f in factors)] for name, row in scores["r2"].items()]
+    return ["", *factors], lines
 
 
 def _calibration(numbers: Numbers) -> Lines:

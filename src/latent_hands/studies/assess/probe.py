@@ -14,6 +14,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.evaluation.metrics import epe, joint_errors, resampled_counts
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.studies.assess.benchmark import Benchmark
+from latent_hands.studies.assess.content import content_of
 from latent_hands.studies.assess.intervals import Blocks, stated
 from latent_hands.studies.assess.subject import Subject
 
@@ -27,19 +28,23 @@ class ProbeImages:
     """Training images of probes, of other people and places than the benchmark's.
 
     `rgb` is in [-1, 1], `pose` in bones and in the frame of the model. `right` is None unless the model
-    gets the handedness as an input.
+    gets the handedness as an input. `content` has the numbers of `content_of`, None if they are unknown.
     """
 
     rgb: Float[Tensor, "n 3 px px"]
     pose: Float[Tensor, "n 21 3"]
     right: Bool[Tensor, " n"] | None = None
+    content: Float[Tensor, "n 19"] | None = None
 
 
 def read_probe_images(samples: Sequence[Sample], px: int, right_hands: str, frame: str) -> ProbeImages:
-    """Read the scene crops of samples. Raises HandsError for samples that cannot be cut."""
+    """Read the scene crops of rendered samples.
+
+    Raises HandsError for samples that cannot be cut, and for those without the factors of their scenes.
+    """
     windows = build_windows(samples, "scene", 1.0, px, right_hands)
     batch = Batches(windows, px, len(windows), frame=frame, shuffle=False).batch(0, 0, {"rgb", "pose"})
-    return ProbeImages(batch["rgb"], batch["pose"], windows.handed)
+    return ProbeImages(batch["rgb"], batch["pose"], windows.handed, content_of(samples))
 
 
 def train_probe(inputs: Float[Tensor, "n d"], targets: Float[Tensor, "n k"]) -> nn.Sequential:

@@ -13,6 +13,7 @@ from latent_hands.studies.assess.image_quality import Images
 from latent_hands.studies.assess.judge import Judge
 from latent_hands.studies.assess.kernel_distance import FeatureReader
 from latent_hands.studies.assess.probe import ProbeImages, measure_probes
+from latent_hands.studies.assess.standard_scores import measure_standard
 from latent_hands.studies.assess.subject import Subject
 from latent_hands.studies.assess.transfers import Contents, measure_transfers, transfer_images
 
@@ -52,6 +53,7 @@ def assess_run(
         "latent": lambda: measure_latent(subject, benchmark),
         "groups": lambda: measure_groups(subject, benchmark),
         "probes": lambda: measure_probes(subject, benchmark, probe_images),
+        "standard": lambda: measure_standard(subject, benchmark, probe_images),
         "calibration": lambda: measure_calibration(subject, benchmark, draws),
     }
     if subject.free():
