@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-STOPS = os.environ.get("LATENT_HANDS_KILLS", "2")
+STOPS = os.environ.get("LATENT_HANDS_KILLS", "1")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the killer finds left processes by means of Linux")
