@@ -7,11 +7,13 @@ import torch
 from painted_swaps import perfect_model, world
 
 from latent_hands.studies.assess import ProbeImages, Subject, probe
+from latent_hands.studies.assess.content import GROUPS
 from latent_hands.studies.assess.standard_scores import (
     dci,
     gap,
     information_gap,
     measure_standard,
+    of_kinds,
     single_numbers,
     squared_correlations,
     standard_scores,
@@ -61,6 +63,11 @@ def test_dci_does_not_depend_on_order_and_unit():
 def test_a_gap_is_the_lead_of_the_best_unit():
     assert float(gap(torch.tensor([[0.9, 0.1], [0.2, 0.5], [0.3, 0.5]]))) == pytest.approx((0.6 + 0) / 2)
     assert float(gap(torch.tensor([[0.7, 0.5]]))) == pytest.approx(0.6)  # there is no other unit
+
+
+def test_parts_of_a_property_count_as_one():
+    values = torch.tensor([[[1.0, 2, 4, 6]]])
+    assert of_kinds(values, ["cpose", "content/skin", "content/light", "viewpoint"]).tolist() == [[[1, 3, 6]]]
 
 
 def test_numbers_in_dimensions_of_their_own_have_a_large_mig_and_sap():
@@ -130,7 +137,7 @@ def test_a_leaking_factor_is_found():
 
 def test_an_assessment_has_the_scores_of_the_images_of_the_benchmark():
     found = measure_standard(Subject(perfect_model(KNOWN)), BENCHMARK)
-    assert set(found["r2"]) == {"cpose", "viewpoint", "content"}
+    assert set(found["r2"]) == {"cpose", "viewpoint", *(f"content/{name}" for name in GROUPS)}
     assert set(found["r2"]["cpose"]) == {"pose", "content"}
     images = ProbeImages(
         BENCHMARK.rgb.repeat(4, 1, 1, 1),
@@ -139,4 +146,4 @@ def test_an_assessment_has_the_scores_of_the_images_of_the_benchmark():
     )
     found = measure_standard(Subject(perfect_model(KNOWN)), BENCHMARK, images)["r2"]
     assert found["cpose"]["pose"]["r2"] > found["cpose"]["content"]["r2"] + 0.2
-    assert found["content"]["content"]["r2"] > found["content"]["pose"]["r2"] + 0.2
+    assert found["content/identity"]["content"]["r2"] > found["content/identity"]["pose"]["r2"] + 0.2

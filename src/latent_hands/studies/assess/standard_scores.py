@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from latent_hands.evaluation.metrics import resampled_counts
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.studies.assess.benchmark import Benchmark
+from latent_hands.studies.assess.content import GROUPS
 from latent_hands.studies.assess.intervals import Blocks, stated
 from latent_hands.studies.assess.probe import ProbeImages, train_probe
 from latent_hands.studies.assess.subject import Subject
@@ -26,7 +27,7 @@ COMPONENTS = {"cpose": 5, "viewpoint": 3}
 """Number of principal components of these properties where single numbers are needed."""
 DCI = ("disentanglement", "completeness")
 Properties = Mapping[str, Float[Tensor, "n _"]]
-"""The numbers of each property of images: cpose, viewpoint and content."""
+"""The numbers of each property of images. Parts "A/B" of a property A count as one in DCI and SAP."""
 
 
 def measure_standard(
@@ -55,7 +56,7 @@ def standard_scores(
 
     Args:
         latent: the values of each factor of z.
-        properties: the numbers of each property of the images.
+        properties: the numbers of each property of the images, such as "cpose" or "content/skin".
         blocks: the block of each image, for intervals.
         known: latent and properties of other images, which probes learn from. Without them, each half of the
             blocks reads the other half.
@@ -75,9 +76,10 @@ def standard_scores(
     spread = means(_by_row(parts, lambda part: part.squares(part.targets)[:, None]))
     r2 = (1 - means(_by_row(parts, lambda part: _read_alone(part, factors))) / spread).clamp(min=0)
     shuffled = means(_by_row(parts, lambda part: _read_shuffled(part, [*factors, *dimensions])))
-    whole, importance = shuffled[:, :1], (shuffled[:, 1:] - shuffled[:, :1]).clamp(min=0) / spread
+    whole = of_kinds(1 - shuffled[:, :1] / spread, list(properties))
+    importance = of_kinds((shuffled[:, 1:] - shuffled[:, :1]).clamp(min=0) / spread, list(properties))
     named = dict(zip(DCI, dci(importance[:, : len(factors)]), strict=True))
-    named |= {"informativeness": (1 - whole / spread).mean(dim=(1, 2)), "sap": gap(r2)}
+    named |= {"informativeness": whole.mean(dim=(1, 2)), "sap": gap(of_kinds(r2, list(properties)))}
     of_dimensions = dict(zip(DCI, dci(importance[0, len(factors) :]), strict=True))
     numbers = single_numbers(properties)
     of_dimensions |= {"sap": gap(squared_correlations(z, numbers)), "mig": information_gap(z, numbers)}
@@ -95,9 +97,19 @@ def standard_scores(
 def properties_of(
     pose: Float[Tensor, "n 21 3"], right: Tensor | None, content: Float[Tensor, "n 19"]
 ) -> Properties:
-    """Return the numbers of canonical pose, viewpoint and content of each image."""
+    """Return the numbers of canonical pose, viewpoint and content (`content_of`) of each image."""
     cpose, viewpoint = canonicalise(pose, right)
-    return {"cpose": cpose.flatten(1), "viewpoint": viewpoint.flatten(1), "content": content}
+    parts = {f"content/{name}": content[:, part] for name, part in GROUPS.items()}
+    return {"cpose": cpose.flatten(1), "viewpoint": viewpoint.flatten(1), **parts}
+
+
+def of_kinds(
+    values: Float[Tensor, "rows units properties"], names: Sequence[str]
+) -> Float[Tensor, "rows units kinds"]:
+    """Return the mean over the parts of each property."""
+    kinds = [name.partition("/")[0] for name in names]
+    chosen = [[i for i, each in enumerate(kinds) if each == kind] for kind in dict.fromkeys(kinds)]
+    return torch.stack([values[..., columns].mean(dim=-1) for columns in chosen], dim=-1)
 
 
 def single_numbers(properties: Properties) -> Float[Tensor, "n k"]:
