@@ -2,10 +2,13 @@
 
 from math import log
 
+import numpy as np
 import pytest
 import torch
 from painted_swaps import perfect_model, world
 
+import latent_hands as lh
+from latent_hands.errors import HandsError
 from latent_hands.studies.assess import ProbeImages, Subject, probe
 from latent_hands.studies.assess.content import GROUPS
 from latent_hands.studies.assess.standard_scores import (
@@ -147,3 +150,37 @@ def test_an_assessment_has_the_scores_of_the_images_of_the_benchmark():
     found = measure_standard(Subject(perfect_model(KNOWN)), BENCHMARK, images)["r2"]
     assert found["cpose"]["pose"]["r2"] > found["cpose"]["content"]["r2"] + 0.2
     assert found["content/identity"]["content"]["r2"] > found["content/identity"]["pose"]["r2"] + 0.2
+
+
+def test_the_scores_of_a_latent_of_ones_own_are_the_same():
+    latent, properties = images_of(80, 0)
+    expected = standard_scores(latent, properties, torch.arange(80))
+    assert lh.disentanglement_scores(latent, properties) == expected
+    arrays = [
+        {name: values.double().numpy() for name, values in each.items()} for each in (latent, properties)
+    ]
+    assert lh.disentanglement_scores(*arrays, blocks=range(80)) == expected
+
+
+Z, V = {"z": np.arange(80.0)}, {"v": np.arange(160.0).reshape(80, 2)}
+
+
+@pytest.mark.parametrize(
+    ("latent", "properties", "blocks", "message"),
+    [
+        ({}, V, None, "no factors of the latent are given"),
+        (Z, {}, None, "no properties are given"),
+        ({"z": np.zeros(79)}, V, None, r"the numbers of images differ: \{'z': 79, 'v': 80\}"),
+        ({"z": Z["z"][:30]}, {"v": V["v"][:30]}, None, "30 images are given; scores need 40 or more"),
+        ({"z": np.full(80, np.nan)}, V, None, 'latent "z" contains NaN or infinity'),
+        ({"z": np.zeros((80, 2, 2))}, V, None, r'latent "z" has the shape \(80, 2, 2\)'),
+        ({"z": ["a"] * 80}, V, None, 'latent "z" is not an array of numbers'),
+        (Z, {"v": np.ones(80)}, None, 'property "v" is the same in all images'),
+        (Z, V, range(79), r"blocks has the shape \(79,\)"),
+        (Z, V, np.zeros(80), "it must be 80 whole numbers"),
+        (Z, V, np.zeros(80, int), "there are 1 blocks; give 4 or more"),
+    ],
+)
+def test_latents_that_cannot_be_scored_are_refused(latent, properties, blocks, message):
+    with pytest.raises(HandsError, match=message):
+        lh.disentanglement_scores(latent, properties, blocks)

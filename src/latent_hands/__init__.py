@@ -10,7 +10,8 @@ Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
                    Sampled, synthesise_set, fit_latents, LatentMixture
     data           Sample, open_data, data_sets, check, Report, export_data, Exported, render, Variety
     train          experiment, experiments, train, fine_tune, Experiment, TuningScores
-    evaluate       evaluate, Scores, render_counterfactual, read_counterfactual, Counterfactuals
+    evaluate       evaluate, Scores, disentanglement_scores, render_counterfactual, read_counterfactual,
+                   Counterfactuals
     export         export_model, Model.save, latent_hands.lite
     extend         extend
     errors         HandsError: one line that says what is wrong, what is legal, and what to do
@@ -174,6 +175,7 @@ if TYPE_CHECKING:
     from latent_hands.rendering.sets.dataset import render_dataset as render
     from latent_hands.rendering.variety import Variety
     from latent_hands.streaming import Live
+    from latent_hands.studies.disentanglement import disentanglement_scores
     from latent_hands.studies.fine_tuning import fine_tune
     from latent_hands.studies.gain import TuningScores
     from latent_hands.studies.sampling.making import synthesise_set
@@ -210,6 +212,7 @@ __all__ = [
     "__version__",
     "check",
     "data_sets",
+    "disentanglement_scores",
     "draw_hands",
     "evaluate",
     "experiment",
@@ -252,6 +255,7 @@ _HOMES = {
     "Tracker": "predictor.following.Tracker",
     "TuningScores": "studies.gain.TuningScores",
     "Variety": "rendering.variety.Variety",
+    "disentanglement_scores": "studies.disentanglement.disentanglement_scores",
     "export_data": "data.export.export_data",
     "export_model": "portable.export_model",
     "fine_tune": "studies.fine_tuning.fine_tune",
