@@ -178,7 +178,7 @@ Z, V = {"z": np.arange(80.0)}, {"v": np.arange(160.0).reshape(80, 2)}
         (Z, {"v": np.ones(80)}, None, 'property "v" is the same in all images'),
         (Z, V, range(79), r"blocks has the shape \(79,\)"),
         (Z, V, np.zeros(80), "it must be 80 whole numbers"),
-        (Z, V, np.zeros(80, int), "there are 1 blocks; give 4 or more"),
+        (Z, V, np.zeros(80, int), "the number of blocks is 1; give 4 or more"),
     ],
 )
 def test_latents_that_cannot_be_scored_are_refused(latent, properties, blocks, message):

@@ -88,6 +88,6 @@ def _blocks(blocks: ArrayLike | Sequence[int] | None, count: int) -> Tensor:
         )
     if (number := len(np.unique(array))) < LEAST_BLOCKS:
         raise HandsError(
-            f"there are {number} blocks; give {LEAST_BLOCKS} or more, such as one for each scene"
+            f"the number of blocks is {number}; give {LEAST_BLOCKS} or more, such as one for each scene"
         )
     return torch.from_numpy(array.astype(np.int64))
