@@ -125,7 +125,7 @@ def test_mistakes_are_one_line(runs: Path, tmp_path: Path, capsys: pytest.Captur
     assert "no decoder writes rgb" in fails(capsys, "synthesise", run, "--pose", a, "--content", a)
     ends = ["--start", a, "--end", a, "--cropped"]
     assert 'did you mean "pose"' in fails(capsys, "walk", run, "--factor", "psoe", *ends)
-    rdh, rhd = (["--data", name, "--root", tmp_path] for name in ("rdh", "rhd"))
+    rdh, rhd = ["--data", "rdh", "--root", runs], ["--data", "rhd", "--root", tmp_path / "rhd"]
     assert 'did you mean "rhd"' in fails(capsys, "prepare", tmp_path / "store", *rdh)
     assert 'did you mean "rhd"' in fails(capsys, "export", tmp_path / "out", *rdh, "--layout", "coco")
     assert "is not a packed store" in fails(capsys, "prepare", runs, *rhd)
@@ -157,6 +157,19 @@ def test_options_without_an_effect_are_refused(runs: Path, tmp_path: Path, capsy
         ([*files, "--root", runs], "--root is"),
         ([*hand, "--cropped"], "--cropped is about image files"),
         ([*hand, "--handedness", "left"], "--handedness is left, but all hands state their side"),
+        ([*files, "--split", "training"], "--split is training, but no data set is named"),
+        (["walk", run, "--rotate", "--start", a, "--end", a, "--split", "evaluation"], "--split is eval"),
+        (["transfer", run, "--poses", a, "--contents", a, "--split", "evaluation"], "--split is eval"),
+        (["estimate", a, "--split", "training"], "--split is training"),
+        (["estimate", a, "--root", runs], "--root is"),
+        (["estimate", a, "--ids", "0", "1"], "--ids is 0 1"),
+        (["estimate", "--data", "images", "--root", runs, "--ids", "0", "--limit", "3"], "--limit is 3, but"),
+        (["studio", "--split", "evaluation"], "--split is evaluation"),
+        (["studio", "--limit", "3"], "--limit is 3, but no data set is named"),
+        (["sample", run, tmp_path / "samples", "--split", "training"], "--split is training"),
+        (["sample", run, tmp_path / "samples", "--limit", "0"], "--limit is 0"),
+        (["synthesise-set", tmp_path / "set", "--split", "training"], "--split is training"),
+        (["synthesise-set", tmp_path / "set", "--limit", "2000"], "--limit is 2000"),
         (["sample", run, tmp_path / "samples", "--root", runs], "--root is"),
         (["synthesise-set", tmp_path / "set", "--run", run, "--root", runs], "--root is"),
     ):

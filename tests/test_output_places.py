@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from latent_hands.cli import COMMANDS, find_command
-from latent_hands.cli.outputs import FILES, FOLDERS, OTHERS, with_places_checked
+from latent_hands.cli.outputs import FILES, FOLDERS, INPUTS, OTHERS, with_places_checked
 from latent_hands.cli.sources import check_outputs
 from latent_hands.errors import HandsError
 from latent_hands.files import check_file, check_folder
@@ -100,3 +100,27 @@ def test_a_file_in_the_place_of_a_folder_is_refused(name, tmp_path: Path):
 def test_the_outputs_of_images_and_films_are_checked_too(tmp_path: Path):
     with pytest.raises(HandsError, match="cannot be written"), full_disk():
         check_outputs([], [], [tmp_path / "walk.png"])
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_outputs_in_an_input_folder_are_refused(name, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    output, given = (FOLDERS | OTHERS)[name], INPUTS[name]
+    assert given in inspect.signature(find_command(name)).parameters
+    Path("hands").mkdir()
+    started = []
+
+    def work(**places: object) -> None:
+        started.append(places)
+
+    work.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY) for each in (output, given)]
+    )
+    inputs = {"runs": ("estimation", "hands"), "run": "hands"}.get(given, Path("hands"))
+    for place in (Path("hands/deep/out"), Path("hands"), tmp_path / "hands" / ".." / "hands" / "out"):
+        with pytest.raises(HandsError, match="is in the input folder hands; give a folder outside it"):
+            with_places_checked(name, work)(**{output: place, given: inputs})
+    assert not started
+    with_places_checked(name, work)(**{output: Path("hands2"), given: inputs})
+    assert len(started) == 1
+    assert list(Path("hands").iterdir()) == []

@@ -156,7 +156,7 @@ def test_another_threshold_reads_no_image_again_and_counts_what_is_left_out(fold
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["photos", "photos/out"], "photos/out is in the folder of the images, photos"),
+        (["photos", "photos/out"], "photos/out is in the input folder photos"),
         (["photos", "out", "--threshold", "2"], "--threshold is 2; it must be between 0 and 1"),
         (["photos", "out", "--rotations", "1"], "rotations is 1; it must be between 2 and 64"),
         (["photos", "photos2", "--teacher", "./small"], 'has no decoder of "uv"'),

@@ -9,15 +9,18 @@ import torch
 from interruption import ctrl_c_after
 from tiny_hands import TINY, hands, windows
 
-from latent_hands.build import Hands, build_phases, build_vae, build_validation
+from latent_hands.build import Hands, build_batches, build_phases, build_vae, build_validation
+from latent_hands.build.unused import announce_enlarged, announce_unused
 from latent_hands.configuration import load_experiment
 from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.networks.efficientnet import EfficientNetLite0
+from latent_hands.paper.algorithms import keys
 from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
 from latent_hands.training.beginning import start_with
+from latent_hands.training.learning import try_step
 from latent_hands.training.progress import Reporter
 from latent_hands.training.schedule import check_warmup, learning_rate
 from latent_hands.training.validation import validate
@@ -134,11 +137,13 @@ def test_a_run_that_never_saved_resumes_from_its_beginning(tmp_path):
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
 
-def test_resuming_a_finished_run_changes_nothing(tmp_path):
+def test_resuming_a_finished_run_changes_nothing_and_says_so(tmp_path, capsys):
     train(tiny("cross_modal"), tmp_path / "run", hands=hands())
     before = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert "is finished" not in capsys.readouterr().out
     assert train(tiny("cross_modal"), tmp_path / "run", resume=True, hands=hands())
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
+    assert "is finished, at update 10: nothing is left to train" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_phase_without_images_reads_none(tmp_path, monkeypatch):
@@ -207,6 +212,57 @@ def test_too_few_samples_for_a_batch_are_refused(tmp_path):
         train(tiny(), tmp_path / "run", hands=Hands(windows(5), None))
 
 
+def test_a_single_value_for_batchnorm_is_refused_before_the_first_phase_and_nothing_moves(tmp_path):
+    with pytest.raises(HandsError, match='phase "embed_rgb": BatchNorm has a single value of each channel'):
+        train(tiny("estimation", "--phases.embed_rgb.batch_size=1"), tmp_path / "run", hands=hands())
+    assert not (tmp_path / "run").exists()
+    experiment = tiny("estimation")
+    vae = build_vae(experiment)
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    state, phases = torch.get_rng_state(), build_phases(experiment, vae)
+    batch = build_batches(experiment, windows(), phases[-1], 0).batch(0, 0, keys(vae, phases[-1].parts))
+    try_step(vae, phases[-1].steps[0], {"all": batch, "labelled": batch})
+    assert all(torch.equal(before[name], tensor) for name, tensor in vae.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--augmentation.jpeg_quality=[10, 20]"], "jpeg_quality has no effect, because jpeg is 0"),
+        (["--augmentation.occluder_size=[0.1, 0.2]"], "occluder_size has no effect, because occluders is 0"),
+        (
+            ["--data.validation_share=0.2", "--data.validation_split=training"],
+            "validation_split is training, which is not used: validation_share is 0.2",
+        ),
+        (['--algorithm.embed=["cpose", "rgb"]'], "encode and embed both name cpose"),
+        (["--augmentation.jpeg_quality=[10, 20]", "--augmentation.jpeg=0.5"], ""),
+        (["--data.validation_share=0.2"], ""),
+    ],
+)
+def test_settings_without_an_effect_are_announced(options, message, caplog):
+    announce_unused(load_experiment("estimation", [*TINY, *options]))
+    assert message in caplog.text
+    assert bool(message) == bool(caplog.text)
+
+
+def test_crops_of_few_pixels_are_announced(caplog):
+    data = tiny().data
+    few = windows().with_labels(crop_side_px=torch.full((40,), data.crop_px / 3.1))
+    announce_enlarged(data, windows().with_labels(crop_side_px=torch.full((40,), data.crop_px / 2.9)))
+    assert not caplog.text
+    announce_enlarged(data, few)
+    assert "crop_px is 16, but the crops have a median of 5 pixels in their images" in caplog.text
+
+
+def test_a_run_folder_in_the_data_set_is_refused(tmp_path):
+    (tmp_path / "hands").mkdir()
+    experiment = tiny("estimation", f"--data.root={tmp_path / 'hands'}")
+    with pytest.raises(HandsError, match="run is in the input folder"):
+        train(experiment, tmp_path / "hands" / "deep" / "run")
+    assert list((tmp_path / "hands").iterdir()) == []
+
+
 def test_data_without_a_root_are_refused(tmp_path):
     with pytest.raises(HandsError, match='root is empty: give the folder of "rendered"'):
         train(tiny("estimation", "--data.root="), tmp_path / "run")
@@ -244,7 +300,7 @@ def test_a_single_validation_hand_has_no_active_units():
 
 def test_batchnorm_of_a_single_value_is_one_line(tmp_path):
     one = tiny("cross_modal", "--phases.cross_modal.batch_size=1", "--data.crop_px=32")
-    with pytest.raises(HandsError, match=r"update 0: BatchNorm has a single value.*set batch_size to 2"):
+    with pytest.raises(HandsError, match=r"BatchNorm has a single value.*set batch_size to 2"):
         train(one, tmp_path / "run", hands=hands())
 
 

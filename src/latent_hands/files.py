@@ -97,6 +97,12 @@ def check_folder(path: Path) -> None:
     _check_writable(nearest, path)
 
 
+def check_outside(out: Path, folder: Path) -> None:
+    """Raise HandsError if `out` is an input folder or is in it: the next reading would find the outputs."""
+    if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+        raise HandsError(f"{out} is in the input folder {folder}; give a folder outside it")
+
+
 def _check_writable(folder: Path, path: Path) -> None:
     """Write and remove a small file in an existing folder, where `path` will be."""
     probe = _new_name(folder / "probe")

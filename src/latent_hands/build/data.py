@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from latent_hands.build.unused import announce_enlarged, announce_unused
 from latent_hands.configuration import Data, Experiment
 from latent_hands.data import Sample, open_data
 from latent_hands.data.batches import Batches
@@ -97,11 +98,13 @@ def build_hands(
             "[data] window_px is %d, and crop_px is %d: crops are enlarged from fewer pixels",
             *(data.window_px, data.crop_px),
         )
+    announce_unused(experiment)
     needed = frozenset().union(*(keys(vae, phase.parts) for phase in phases))
     images = tuple(key for key in sorted(image_keys()) if key in needed and key != "rgb")
     margin, px = (1.0, data.crop_px) if experiment.augmentation is None else (data.margin, data.window_px)
     wide = Cut(data.name, data.crop, data.right_hands, margin, px, images)
     windows = _windows(data, data.split, data.limit, wide, training, progress)
+    announce_enlarged(data, windows)
     photos = _photos(experiment, wide, progress)
     if validation is None and data.validation_share:
         return Hands(*_split(windows, data), photos)

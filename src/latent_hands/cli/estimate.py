@@ -8,6 +8,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from latent_hands.cli.options import (
     RUN_HELP,
     BoneMm,
+    DataSplit,
     FocalPx,
     Ids,
     Json,
@@ -16,7 +17,6 @@ from latent_hands.cli.options import (
     OptionalHandedness,
     OptionalRoot,
     Rotations,
-    Split,
     Zoom,
     unset,
 )
@@ -63,7 +63,7 @@ def estimate(
     json: Json = False,
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "evaluation",
+    split: DataSplit = None,
     ids: Ids = (),
 ) -> bool:
     """Find the hands in images and videos, and estimate them in 3D.
@@ -118,7 +118,7 @@ def estimate(
         from latent_hands.cli.estimate_outputs import Outputs
         from latent_hands.cli.estimate_tables import report
         from latent_hands.cli.estimate_videos import estimate_videos
-        from latent_hands.cli.sources import check_outputs, find_samples
+        from latent_hands.cli.sources import check_outputs, check_unnamed, find_samples
         from latent_hands.predictor import Model
 
     run, images = split_run(run, images)
@@ -129,13 +129,18 @@ def estimate(
         handedness, box, boxes, bone_mm, focal_px, rotations, draws, smooth, angles, max_hands, zoom
     )
     outputs, broken = Outputs(out, formats, overlays, panels), list[HandsError]()
+    check_unnamed(data, root=root, split=split, ids=" ".join(ids) or None)
+    if ids and limit is not None:
+        raise HandsError(f"--limit is {limit}, but --ids choose the images: leave one of them out")
     if data is None:
         inputs, videos = split_inputs(named, limit, broken.append)
         inputs = with_boxes(inputs, boxes)
         given.check_zoom(inputs, videos)
     else:
         given.refuse_labels()
-        inputs, videos = inputs_of_samples(find_samples(data, root, split, ids, limit=limit or 8)), []
+        count = 8 if limit is None else limit
+        samples = find_samples(data, root, split or "evaluation", ids, count)
+        inputs, videos = inputs_of_samples(samples), []
     given.check_smooth(videos)
     check_outputs([*outputs.inputs(inputs, videos)], outputs.samples(inputs), outputs.paths(inputs, videos))
     model = Model.load(run)

@@ -35,8 +35,6 @@ def label_images(
 
     `on_broken` receives the errors of broken images, which are tried again by the next call.
     """
-    if out.resolve().is_relative_to(images.resolve()):
-        raise HandsError(f"{out} is in the folder of the images, {images}; give a folder outside it")
     inputs, videos = split_inputs([str(images)], limit, on_broken)
     if videos:
         raise HandsError(f"{images} is a video; label needs images: a folder of them, or one")

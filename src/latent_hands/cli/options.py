@@ -33,6 +33,14 @@ Root = Annotated[Path, arg(metavar="DIR", help=_ROOT_HELP)]
 OptionalData = Annotated[str | None, unset("none", "NAME", _DATA_HELP)]
 OptionalRoot = Annotated[Path | None, unset("none", "DIR", _ROOT_HELP)]
 Split = Annotated[Literal["training", "evaluation"], arg(help="The split of the data set.")]
+DataSplit = Annotated[
+    Literal["training", "evaluation"] | None,
+    unset("evaluation, with --data", "{training,evaluation}", "The split of the data set."),
+]
+TrainingSplit = Annotated[
+    Literal["training", "evaluation"] | None,
+    unset("training, with --data", "{training,evaluation}", "The split of the data set."),
+]
 Splits = Annotated[
     tuple[Literal["training", "evaluation"], ...],
     arg(metavar="{training,evaluation} ...", help="One or both splits of the data set."),
@@ -42,6 +50,9 @@ Ids = Annotated[
     unset("the first 8", "ID ...", "Images of the data set by number, or by name if they have names (STB)."),
 ]
 Limit = Annotated[int | None, unset("all", "N", "Use only the first N samples of each split.")]
+LimitedData = Annotated[
+    int | None, unset("2000, with --data", "N", "Use only the first N samples of the data set.")
+]
 
 NewData = Annotated[
     Path,

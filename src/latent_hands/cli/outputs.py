@@ -1,12 +1,12 @@
 """The places that commands write to. All of them are checked before a command starts its work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from latent_hands.files import check_file, check_folder
+from latent_hands.files import check_file, check_folder, check_outside
 
 FILES = {
     "animate": "out",
@@ -31,11 +31,21 @@ OTHERS = {"prepare": "out", "walk": "out"}
 """Options that neither must be: a store may be verified where nothing can be written, and `walk` adds endings
 to its path. These commands check their places themselves."""
 
+INPUTS = {
+    **dict.fromkeys(("prepare", "export", "synthesise-set", "sample", "fine-tune"), "root"),
+    **dict.fromkeys(("runs average", "runs join"), "runs"),
+    **dict.fromkeys(("runs shrink", "export-model", "publish"), "run"),
+    "conventions relabel": "root",
+    "label": "images",
+}
+"""Command -> its option that names input folders, or runs, in which its output folder must not be."""
+
 
 def with_places_checked(name: str, command: Callable[..., Any]) -> Callable[..., Any]:
     """Return the command; before its work it raises HandsError if its outputs cannot be written.
 
-    A part of the place is a file, the folder is read-only, or the disk is full.
+    A part of the place is a file, the folder is read-only, the disk is full, or the place is in an input
+    folder.
     """
     checks = [
         (table[name], check)
@@ -49,6 +59,18 @@ def with_places_checked(name: str, command: Callable[..., Any]) -> Callable[...,
         for option, check in checks:
             if isinstance(place := given.get(option), Path):
                 check(place)
+        _check_inputs(name, given)
         return command(*arguments, **options)
 
     return checked
+
+
+def _check_inputs(name: str, given: Mapping[str, Any]) -> None:
+    """Raise HandsError if the output folder of a command is in one of its input folders."""
+    out = given.get(FOLDERS.get(name) or OTHERS.get(name, ""))
+    inputs = given.get(INPUTS.get(name, ""))
+    if not isinstance(out, Path) or given.get("verify"):
+        return
+    for each in inputs if isinstance(inputs, tuple) else (inputs,):
+        if each is not None:
+            check_outside(out, Path(each))

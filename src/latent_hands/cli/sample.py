@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import Json, Limit, OptionalData, OptionalRoot, Run, Split, unset
+from latent_hands.cli.options import Json, LimitedData, OptionalData, OptionalRoot, Run, TrainingSplit, unset
 from latent_hands.cli.quick_imports import quick_imports
 
 
@@ -20,8 +20,8 @@ def sample(
     ] = None,
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "training",
-    limit: Limit = 2000,
+    split: TrainingSplit = None,
+    limit: LimitedData = None,
     json: Json = False,
 ) -> None:
     """Generate images of random poses and contents.
@@ -46,7 +46,7 @@ def sample(
     """
     with quick_imports():
         from latent_hands.cli.assess import find_features
-        from latent_hands.cli.sources import check_root, find_samples
+        from latent_hands.cli.sources import check_unnamed, find_samples
         from latent_hands.cli.tables import print_json
         from latent_hands.lock import new_folder
         from latent_hands.predictor import Model
@@ -54,7 +54,8 @@ def sample(
         from latent_hands.runs.hub import pinned
         from latent_hands.studies.sampling.sampled import sample_images, write_samples
 
-    check_root(data, root)
+    check_unnamed(data, root=root, split=split, limit=limit)
+    split, limit = split or "training", 2000 if limit is None else limit
     with new_folder(out) as folder:
         model = Model.load(run)
         samples = find_samples(data, root, split, (), limit) if data else []

@@ -66,23 +66,24 @@ def find_samples(
     return [require_sample(text, samples, f"{split} of {root}") for text in ids] if ids else samples
 
 
-def samples_of(data: str | None, root: Path | None, split: str, names: Sequence[str]) -> list[Sample]:
+def samples_of(data: str | None, root: Path | None, split: str | None, names: Sequence[str]) -> list[Sample]:
     """Return the samples that numbers and names select: all without names, none without a data set.
 
-    A name that is a file means the file. Raises HandsError for a data set that is not used, and as
-    `find_samples` does.
+    A name that is a file means the file. Without `split`, it is that of evaluation. Raises HandsError for a
+    data set that is not used, for a root or a split without a data set, and as `find_samples` does.
     """
-    check_root(data, root)
+    check_unnamed(data, root=root, split=split)
     ids = [name for name in dict.fromkeys(names) if name.isdecimal() or not Path(name).is_file()]
     if data and names and not ids:
         raise HandsError(f"--data is {data}, but {' and '.join(names)} are files: leave --data out")
-    return find_samples(data, root, split, ids) if data else []
+    return find_samples(data, root, split or "evaluation", ids) if data else []
 
 
-def check_root(data: str | None, root: Path | None) -> None:
-    """Raise HandsError for the folder of a data set that is not named."""
-    if root is not None and data is None:
-        raise HandsError(f"--root is {root}, but no data set is named: add --data NAME")
+def check_unnamed(data: str | None, **options: object) -> None:
+    """Raise HandsError for given options about a data set, those that are not None, if none is named."""
+    for name, value in options.items() if data is None else ():
+        if value is not None:
+            raise HandsError(f"--{name} is {value}, but no data set is named: add --data NAME")
 
 
 def evenly_spaced(samples: Sequence[Sample], count: int, start: int = 0) -> list[str]:
@@ -221,9 +222,9 @@ def check_outputs(inputs: Iterable[str | Path], samples: Iterable[Sample], outpu
     read = {Path(file).resolve() for file in (*inputs, *of_samples)}
     for output in outputs:
         if output.parent.exists() and not output.parent.is_dir():
-            raise HandsError(f"{output.parent} is a file; --out must be in a folder")
+            raise HandsError(f"{output.parent} is a file; {output.name} must be in a folder")
         if output.resolve() in read:
-            raise HandsError(f"{output} is an input and would be overwritten; give another --out")
+            raise HandsError(f"{output} is an input and would be overwritten; give another name")
     for folder in {output.parent for output in outputs}:
         check_folder(folder)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from latent_hands.cli.options import RUNS_HELP, Limit, OptionalData, OptionalRoot, Split
+from latent_hands.cli.options import RUNS_HELP, DataSplit, Limit, OptionalData, OptionalRoot
 
 
 def studio(
@@ -18,7 +18,7 @@ def studio(
     port: Annotated[int, arg(metavar="N")] = 8080,
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "evaluation",
+    split: DataSplit = None,
     limit: Limit = None,
 ) -> None:
     """Move a hand and its factors in the browser, and see the decoded image.
@@ -40,11 +40,12 @@ def studio(
             machines of the network do, without a password.
         port: The port, or the next free one.
     """
-    from latent_hands.cli.sources import check_root, find_samples
+    from latent_hands.cli.sources import check_unnamed, find_samples
     from latent_hands.studio.data_set import DataSet
     from latent_hands.studio.page.serving import Studio
 
-    check_root(data, root)
+    check_unnamed(data, root=root, split=split, limit=limit)
+    split = split or "evaluation"
     samples = find_samples(data, root, split, (), limit) if data else []
     shown = DataSet(samples, f"{split} of {root}") if data else None
     running = Studio(runs or ("synthesis",), host, port, shown)

@@ -8,11 +8,11 @@ from tyro.conf import arg
 from latent_hands.cli.options import (
     ContentReads,
     Cropped,
+    DataSplit,
     OptionalData,
     OptionalHandedness,
     OptionalRoot,
     Run,
-    Split,
 )
 from latent_hands.cli.quick_imports import quick_imports
 
@@ -26,7 +26,7 @@ def synthesise(
     out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/image.png"),
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "evaluation",
+    split: DataSplit = None,
     content_reads: ContentReads = None,
 ) -> None:
     """Generate an image with the hand pose of A and the scene of B.

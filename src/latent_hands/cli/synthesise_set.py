@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from latent_hands.cli.options import RUN_HELP, Json, Limit, NewData, OptionalData, OptionalRoot, Split, unset
+from latent_hands.cli.options import (
+    RUN_HELP,
+    Json,
+    LimitedData,
+    NewData,
+    OptionalData,
+    OptionalRoot,
+    TrainingSplit,
+    unset,
+)
 
 
 def synthesise_set(
@@ -24,8 +33,8 @@ def synthesise_set(
     ] = None,
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "training",
-    limit: Limit = 2000,
+    split: TrainingSplit = None,
+    limit: LimitedData = None,
     seed: Annotated[int, arg(metavar="N")] = 0,
     evaluation_count: Annotated[int, arg(metavar="N")] = 0,
     poses_per_scene: Annotated[int, arg(metavar="N")] = 4,
@@ -64,7 +73,7 @@ def synthesise_set(
         max_reread_mm: Largest mean distance in mm of the joints that the run reads from the requested ones,
             for a bone of 40 mm.
     """
-    from latent_hands.cli.sources import check_root, find_samples
+    from latent_hands.cli.sources import check_unnamed, find_samples
     from latent_hands.cli.tables import print_json
     from latent_hands.predictor import Model
     from latent_hands.runs.folder import weights_checksum
@@ -72,7 +81,8 @@ def synthesise_set(
     from latent_hands.studies.sampling.making import Request, make_set
     from latent_hands.studies.sampling.synthetic_set import count_images
 
-    check_root(data, root)
+    check_unnamed(data, root=root, split=split, limit=limit)
+    split, limit = split or "training", 2000 if limit is None else limit
     samples = find_samples(data, root, split, (), limit) if data else []
     request = Request(count, evaluation_count, seed, poses_per_scene, max_reread_mm, poses, contents)
     about = {

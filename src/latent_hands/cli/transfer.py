@@ -8,11 +8,11 @@ from tyro.conf import arg
 from latent_hands.cli.options import (
     ContentReads,
     Cropped,
+    DataSplit,
     OptionalData,
     OptionalHandedness,
     OptionalRoot,
     Run,
-    Split,
     unset,
 )
 from latent_hands.cli.quick_imports import quick_imports
@@ -27,7 +27,7 @@ def transfer(
     out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/transfer.png"),
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "evaluation",
+    split: DataSplit = None,
     content_reads: ContentReads = None,
 ) -> None:
     """Generate a grid of images, every pose in every scene, as in Fig. 6 of the paper.

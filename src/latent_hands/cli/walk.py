@@ -8,11 +8,11 @@ from tyro.conf import arg
 
 from latent_hands.cli.options import (
     Cropped,
+    DataSplit,
     OptionalData,
     OptionalHandedness,
     OptionalRoot,
     Run,
-    Split,
     unset,
 )
 from latent_hands.cli.quick_imports import quick_imports
@@ -31,7 +31,7 @@ def walk(
     out: Annotated[Path, arg(metavar="PATH")] = Path("runs/synthesis/walk"),
     data: OptionalData = None,
     root: OptionalRoot = None,
-    split: Split = "evaluation",
+    split: DataSplit = None,
 ) -> None:
     """Interpolate a factor between two images (Fig. 4 of the paper), or rotate a hand.
 

@@ -61,10 +61,10 @@ def load_weights(network: nn.Module, state: Mapping[str, Tensor], where: str) ->
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
             raise HandsError(f"{where}: weight {name} has shape {shapes}: it belongs to another graph")
         own = expected[name].dtype
-        if tensor.is_floating_point() != own.is_floating_point or not is_finite(_narrowed(tensor, own)):
-            raise HandsError(
-                f"{where}: weight {name} is {tensor.dtype} or not finite; it must be finite and {own}"
-            )
+        if tensor.is_floating_point() != own.is_floating_point:
+            raise HandsError(f"{where}: weight {name} is {tensor.dtype}; it must be {own}")
+        if not is_finite(_narrowed(tensor, own)):
+            raise HandsError(f"{where}: weight {name} has numbers that are not finite in {own}")
     network.load_state_dict(state)
 
 

@@ -15,6 +15,7 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Feed, Part, Phase, keys
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
+from latent_hands.training.learning import try_step
 
 
 def by_feed(parts: Iterable[Part]) -> dict[Feed, list[Part]]:
@@ -37,7 +38,7 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     """Raise HandsError if a phase cannot learn from the data.
 
     The data lack a modality, are too few for a batch, have joints in another convention than the experiment
-    states, or have labels that are not those of hands (`check_labels`).
+    states, have labels that are not those of hands (`check_labels`), or give BatchNorm a single value.
     """
     for windows in filter(None, (hands.training, hands.validation)):
         check_labels(windows)
@@ -45,11 +46,15 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     feeds = feeds_of(experiment, vae, phases, hands)
     for phase in phases:
         try:
+            batches: dict[Feed, Batch] = {}
             for feed, parts in by_feed(phase.parts).items():
                 if feed not in feeds:
                     check_keys(hands.training, keys(vae, parts), experiment.data.frame)
                     raise HandsError(_no_hands(feed, experiment.supervision.labelled))
-                build_batches(experiment, feeds[feed], phase, 0).batch(0, 0, keys(vae, parts))
+                drawn = build_batches(experiment, feeds[feed], phase, 0)
+                batches[feed] = drawn.batch(0, 0, keys(vae, parts))
+            for step in phase.steps if phase.batch_size == 1 else ():
+                try_step(vae, step, batches)
             if hands.validation is not None:
                 validated = [Part(s.bound, s.feed) for s in phase.steps if s.feed != "photos"]
                 check_keys(hands.validation, keys(vae, validated), experiment.data.frame)

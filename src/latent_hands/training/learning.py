@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 
 from accelerate import Accelerator
-from torch import Generator, cat, nn, stack
+from torch import Generator, cat, nn, no_grad, stack
 from torch.optim import Optimizer
+from torch.random import fork_rng
 
 from latent_hands.beyond.objective import networks
 from latent_hands.errors import HandsError
@@ -62,6 +64,17 @@ def take_step(
         average_gradients(optimiser, accelerator)
     optimiser.step()
     return [Term(term.name, term.value.detach(), term.weight) for term in terms]
+
+
+def try_step(vae: DisentangledVAE, step: Step, batches: Mapping[Feed, Batch]) -> None:
+    """Raise HandsError if BatchNorm has too few values in these batches. No weight and no statistic moves."""
+    copy = deepcopy(vae)
+    with no_grad(), fork_rng():
+        let_learn(copy, step)
+        for part in step.parts:
+            with _one_value_named():
+                bound = replace(part.bound, extra=())
+                bound.terms(copy, batches[part.feed], Generator(), step.noise)
 
 
 @contextmanager

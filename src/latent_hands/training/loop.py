@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from latent_hands.build import Hands, build_hands, build_phases, build_vae
 from latent_hands.configuration import Experiment
 from latent_hands.errors import HandsError
+from latent_hands.files import check_outside
 from latent_hands.interrupt import on_interrupt
 from latent_hands.lock import one_writer
 from latent_hands.memory import keep_freed_memory
@@ -45,6 +46,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     update if a term is not finite.
     """
     out = Path(out)
+    if not resume and hands is None and experiment.data.root:
+        check_outside(out, Path(experiment.data.root))
     keep_freed_memory()
     experiment = _pinned(experiment)
     vae = build_vae(experiment)
@@ -82,6 +85,8 @@ def _train(
         # All processes must have checked that the folder is new before the main process creates the run.
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
+            if resume and place.phase == len(phases):
+                reporter.finished(place)
             if resume:
                 cut_metrics(out, place.update if state else -1)
             else:

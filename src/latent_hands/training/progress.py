@@ -115,6 +115,14 @@ class Reporter:
         """Report that the training stopped, and how to continue it."""
         say(self.console, f"Stopped at update {place.update} and saved; continue with --resume.")
 
+    def finished(self, place: Place) -> None:
+        """Report that a resumed training had ended before, so that nothing is trained."""
+        say(
+            self.console,
+            f"{self.out} is finished, at update {place.update}: nothing is left to train. "
+            "To train it further, name it as [training] start of a new run.",
+        )
+
     def write(self, line: dict[str, float | str]) -> None:
         """Add a line to the metrics of the run."""
         if self.main:
