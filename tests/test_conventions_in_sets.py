@@ -21,13 +21,13 @@ from latent_hands.hand.conventions import (
     CONVENTIONS,
     recorded,
 )
-from latent_hands.hand.geometry import canonicalise, normalise, to_palm
+from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
 from latent_hands.hand.rig.proportions import (
     Proportions,
     mean_hand,
 )
 from latent_hands.hand.skeleton import FINGERS, reorder
-from latent_hands.hand.translation import translate
+from latent_hands.hand.translation import in_convention, random_points, translate
 from latent_hands.predictor.rotations import Prediction
 from latent_hands.studies.joint_conventions import draw_conventions, labelled_left_hands
 from latent_hands.training.feeds import check_joints
@@ -65,6 +65,23 @@ def test_points_that_are_no_hands_in_their_order_are_refused(points, order, mess
         np.save(tmp_path / "hands.npy", points(mean_hand()[:3, :21]))
     with pytest.raises(HandsError, match=message):
         labelled_left_hands("mine", tmp_path / "hands.npy", order=order)
+
+
+def test_right_hands_are_refused_and_some_are_announced(tmp_path, caplog):
+    hands = in_convention(random_points(40, seed=3), "rhd").numpy()
+    hands = to_wrist(torch.from_numpy(hands)).numpy()
+    np.save(tmp_path / "left.npy", hands)
+    assert len(labelled_left_hands("mine", tmp_path / "left.npy", order="rhd")) == 40
+    assert not caplog.text
+    np.save(tmp_path / "right.npy", hands * [-1, 1, 1])
+    with pytest.raises(
+        HandsError, match=r"(\d+) of \1 hands of .*right.npy with bent fingers bend like right"
+    ):
+        labelled_left_hands("mine", tmp_path / "right.npy", order="rhd")
+    mixed = np.concatenate([hands[:30], hands[30:] * [-1, 1, 1]])
+    np.save(tmp_path / "mixed.npy", mixed)
+    assert len(labelled_left_hands("mine", tmp_path / "mixed.npy", order="rhd")) == 40
+    assert "bend like right hands; a convention is fitted to left hands" in caplog.text
 
 
 def test_an_order_and_hands_without_sides_of_a_data_set_are_refused(tmp_path, monkeypatch):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from latent_hands.errors import HandsError
-from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.hand.conventions import CONVENTIONS, keypoints
 from latent_hands.hand.geometry import mirror, normalise
-from latent_hands.hand.translation import in_convention, random_points, translate
+from latent_hands.hand.translation import in_convention, random_points, translate, translate_labels
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,19 @@ def test_hands_outside_the_fit_are_translated_to_a_few_millimetres(points, targe
     before = (given - translated).norm(dim=-1) * bone_mm[:, None]
     assert after.mean() < 1
     assert after.mean() < before.mean() / 3 or target == "rhd"
+
+
+@pytest.mark.parametrize("source", CONVENTIONS)
+def test_translated_labels_err_as_documented(source):
+    hands = random_points(200, seed=7)
+
+    def joints(convention):
+        return torch.stack([torch.from_numpy(keypoints(each, convention)) for each in hands.numpy()])
+
+    for target in CONVENTIONS:
+        error_mm = (translate_labels(joints(source), source, target) - joints(target)).norm(dim=-1)
+        assert error_mm.mean() < 0.3
+        assert error_mm.max() < 7
 
 
 def test_a_translation_into_the_same_convention_changes_nothing(points):

@@ -57,12 +57,12 @@ def test_weights_of_every_type_become_float32(run: Path, dtype: torch.dtype):
     ("change", "message"),
     [
         (lambda w: w * math.nan, "has numbers that are not finite in torch.float32"),
-        lambda w: w + math.inf,
-        lambda w: (w + math.inf).half(),
-        lambda w: w.double() + 1e300,
-        lambda w: w.to(torch.int64),
-        lambda w: w.to(torch.complex64),
-        lambda w: w > 0,
+        (lambda w: w + math.inf, "has numbers that are not finite in torch.float32"),
+        (lambda w: (w + math.inf).half(), "has numbers that are not finite in torch.float32"),
+        (lambda w: w.double() + 1e300, "has numbers that are not finite in torch.float32"),
+        (lambda w: w.to(torch.int64), "is torch.int64; it must be torch.float32"),
+        (lambda w: w.to(torch.complex64), "is torch.complex64; it must be torch.float32"),
+        (lambda w: w > 0, "is torch.bool; it must be torch.float32"),
     ],
 )
 def test_weights_are_finite_floating_point_numbers(run: Path, change, message):

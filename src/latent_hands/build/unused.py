@@ -26,7 +26,7 @@ def announce_unused(experiment: Experiment) -> None:
             )
     if data.validation_share and _changed(data, "validation_split"):
         _LOG.warning(
-            "[data] validation_split is %s, which is not used: validation_share is %g, so the last hands of %s "
+            "[data] validation_split is %s, which is not used: validation_share is %g, so the last of %s "
             "are validated on",
             *(data.validation_split, data.validation_share, data.split),
         )

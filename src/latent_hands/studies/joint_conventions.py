@@ -1,5 +1,6 @@
 """Joint conventions measured on labels and drawn over one hand: what `latent-hands conventions` runs."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +20,7 @@ from latent_hands.data.palm import palm_xyz_mm
 from latent_hands.draw.sheets import check_image_file, save_image
 from latent_hands.draw.skeletons import INK, PALETTE
 from latent_hands.errors import BROKEN, HandsError
+from latent_hands.hand.bending import side_by_fingers
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.hand.geometry import mirror, to_wrist
 from latent_hands.hand.listing import is_no_hand, other_listing
@@ -30,6 +32,7 @@ from latent_hands.rendering.placed_hand import place_hand
 from latent_hands.rendering.scene import Scene, sample_scene
 from latent_hands.rendering.sets.shots import render_hand
 
+_LOG = logging.getLogger(__name__)
 SIZE_PX = 640
 _SCENE = 12
 _OWN = "anatomical"
@@ -49,7 +52,7 @@ def labelled_left_hands(
     `root` is the folder of the data set `name`, or a .npy file of left hands (n, 21, 3), wrist first, whose
     joints are in `order`, by default "mediapipe". The result is input for `hand.fitting.fit_convention`.
     Raises HandsError for an unknown order, and one that is given with a folder, for another file, for a hand
-    without a side, and if no hand is labelled.
+    without a side, right hands in a file, and if no hand is labelled.
     """
     if root.suffix == ".npy":
         return _points_of(root, order or "mediapipe")
@@ -89,7 +92,19 @@ def _points_of(file: Path, order: str) -> Float[Tensor, "n 21 3"]:
             f'the points of {file}, read in the order "{order}", have not the proportions of hands: give '
             f"their order with --order, one of {', '.join(ORDERS)}"
         )
+    _check_left(joints, file)
     return torch.from_numpy(joints)
+
+
+def _check_left(joints: Float[np.ndarray, "n 21 3"], file: Path) -> None:
+    """Raise HandsError if most bent fingers are those of right hands; announce fewer."""
+    side = side_by_fingers(joints)
+    right, bent = int((side < 0).sum()), int((side != 0).sum())
+    text = f"{right} of {bent} hands of {file} with bent fingers bend like right hands"
+    if right > bent / 2:
+        raise HandsError(f"{text}; it must hold left hands: change the sign of x of right hands")
+    if right:
+        _LOG.warning("%s; a convention is fitted to left hands: change the sign of x of right hands", text)
 
 
 def draw_conventions(path: Path) -> None:
