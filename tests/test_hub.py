@@ -214,6 +214,11 @@ def test_a_dry_run_writes_what_would_be_uploaded(run: Path, tmp_path: Path, caps
     assert values == {(validation, "epe_mm"): 11.5, ("rhd", "epe_mm"): 12.25}
     assert "| EPE, mean (mm) | 12.25 | 11 .. 13 |" in card.text
     assert 'lh.load("hf-hub:me/hands")' in card.text
+    for name in ("a|b", "a\nb", "a\n---\nlicense: mit", "`a`", "<b>"):
+        wrong = ["publish", run, "me/hands", "--scores", f"{name}={scores}", "--dry-run", tmp_path / "wrong"]
+        assert main([str(each) for each in wrong]) == 2
+        assert "goes into the model card" in capsys.readouterr().err
+    assert not (tmp_path / "wrong").exists()
 
 
 def test_nothing_of_this_machine_is_published(run: Path, tmp_path: Path):

@@ -289,3 +289,14 @@ def test_what_the_frame_of_a_gif_does_not_cover_is_transparent(box, background, 
     expected = np.full((24, 32, 3), 128, np.uint8)
     expected[y : y + height, x : x + width] = 255
     np.testing.assert_array_equal(read_rgb(tmp_path / "a.gif"), expected)
+
+
+def test_hidden_images_and_folders_that_are_not_read_are_announced(tmp_path, caplog):
+    for name in ("a.png", ".b.png", "._a.png", ".hidden", "inside/c.png", "notes/d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / name, "PNG")
+    assert [sample.name for sample in read_images(tmp_path)] == ["a"]
+    assert caplog.messages == [
+        f"{tmp_path}: left out hidden images, .b.png",
+        f"{tmp_path}: left out its folders; images are in {tmp_path / 'inside'}",
+    ]

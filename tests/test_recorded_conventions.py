@@ -1,6 +1,7 @@
 """Files state the table of their joint convention, and labels change their convention without rendering."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -129,7 +130,7 @@ def _wrist_form(points: torch.Tensor, convention: str) -> torch.Tensor:
     return weights @ points
 
 
-def test_a_coco_set_is_relabelled(tmp_path):
+def test_a_coco_set_is_relabelled(tmp_path, caplog):
     xyz_mm = _wrist_form(random_points(1, seed=4), "rhd_bones")[0].numpy() + np.array([0, 0, 600])
     K = np.array([[500.0, 0, 100], [0, 500, 100], [0, 0, 1]])
     uv = xyz_mm @ K.T
@@ -149,6 +150,11 @@ def test_a_coco_set_is_relabelled(tmp_path):
     (root / "training" / "a.png").write_bytes(b"pixels")
     (root / "annotations" / "training.json").write_text(json.dumps({"annotations": [label], "other": 1}))
     assert relabel_coco(root, tmp_path / "new", "rhd") == 1
+    assert not caplog.text
+    images = {"images": [{"id": 0}, {"id": 1}, {"id": 2}]}
+    (root / "annotations" / "training.json").write_text(json.dumps({"annotations": [label]} | images))
+    assert relabel_coco(root, tmp_path / "more", "rhd") == 1
+    assert re.search("2 of 3 images of .*training.json have no label", caplog.text)
     assert (tmp_path / "new" / "training" / "a.png").read_bytes() == b"pixels"
     content = json.loads((tmp_path / "new" / "annotations" / "training.json").read_text())
     (moved,) = content["annotations"]

@@ -1,5 +1,6 @@
 """The command publish."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,12 @@ def publish(
     if private and dry_run is not None:
         raise HandsError("--private has no effect with --dry-run, which uploads nothing: leave it out")
     named = parse_sets(scores, "--scores", "FILE")
-    for file in named.values():
+    for name, file in named.items():
+        if not re.fullmatch(r"[\w .,()+-]{1,80}", name):
+            raise HandsError(
+                f'--scores: the name "{name}" goes into the model card; it must have letters, digits, spaces '
+                "and .,()+-_ alone, at most 80"
+            )
         if not file.is_file():
             raise HandsError(f"--scores: no file at {file}; `latent-hands evaluate --json` prints scores")
     about = about_run(run, repo, licence, {name: load_json(file) for name, file in named.items()})

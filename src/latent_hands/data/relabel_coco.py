@@ -1,6 +1,7 @@
 """Labels of a COCO set in another joint convention: hands with 3D joints and a camera are translated."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from latent_hands.hand.skeleton import reorder
 from latent_hands.hand.translation import translate_labels
 from latent_hands.lock import new_folder
 
+_LOG = logging.getLogger(__name__)
 WRIST, MIDDLE_MCP = 0, 9  # of the order mediapipe
 """Wrist and middle MCP in the order of COCO's keypoints."""
 Label = dict[str, Any]
@@ -42,6 +44,7 @@ def relabel_coco(root: Path, out: Path, convention: str) -> int:
     for path, content in contents.items():
         try:
             content["annotations"] = _relabelled(content["annotations"], path, convention)
+            _announce_unlabelled(content, path)
         except BROKEN as error:
             raise HandsError(f"{path} is not in COCO's layout: {error!r}") from error
         count += len(content["annotations"])
@@ -54,6 +57,15 @@ def relabel_coco(root: Path, out: Path, convention: str) -> int:
             record = load_json(root / RECORD) | {"convention": recorded(convention)}
             write_bytes(new / RECORD, json.dumps(record, indent=1).encode())
     return count
+
+
+def _announce_unlabelled(content: Label, path: Path) -> None:
+    """Announce the images of a label file that have no annotation: nothing is moved in them."""
+    labelled = {label.get("image_id") for label in content["annotations"]}
+    images = content.get("images", [])
+    count = sum(not isinstance(each, dict) or each.get("id") not in labelled for each in images)
+    if count:
+        _LOG.warning("%d of %d images of %s have no label, and stay as they are", count, len(images), path)
 
 
 def _relabelled(labels: list[Label], path: Path, convention: str) -> list[Label]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -76,7 +77,22 @@ def _images(folder: Path) -> list[Path]:
             "%s: left out %s, whose names do not end like images%s",
             *(folder, _some(others), _VIDEOS if any(map(_is_video, visible)) else ""),
         )
+    _announce_passed_over(folder)
     return files
+
+
+def _announce_passed_over(folder: Path) -> None:
+    """Announce hidden images, and the folders with images, that are in a folder and are not read."""
+    hidden = [
+        file.name
+        for file in sorted(folder.glob(".*"))
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(("._", ".part-")) and file.is_file()
+    ]
+    if hidden:
+        logging.getLogger(__name__).warning("%s: left out hidden images, %s", folder, _some(hidden))
+    with suppress(PermissionError):  # nobody asked to read these folders
+        if inside := _folders_with_images(folder):
+            logging.getLogger(__name__).warning("%s: left out its folders%s", folder, inside)
 
 
 def _folders_with_images(folder: Path) -> str:
