@@ -42,12 +42,12 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         hands: the hands to learn from, instead of those that [data] names.
 
     Raises HandsError before the first update if the graph or the data do not fit the experiment, and if the
-    folder already holds a run or is written by another process. Raises HandsError with the phase and the
+    folder already holds a run, is in the data set, or is written by another process. Raises HandsError with the phase and the
     update if a term is not finite.
     """
     out = Path(out)
-    if not resume and hands is None and experiment.data.root:
-        check_outside(out, Path(experiment.data.root))
+    if not resume and hands is None:
+        _check_place(out, experiment.data.root)
     keep_freed_memory()
     experiment = _pinned(experiment)
     vae = build_vae(experiment)
@@ -55,6 +55,12 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
     accelerator = Accelerator()
     with one_writer(out) if accelerator.is_main_process else nullcontext():
         return _train(experiment, out, resume, hands, vae, phases, accelerator)
+
+
+def _check_place(out: Path, root: str) -> None:
+    """Raise HandsError for a run in its data set, unless the working folder is there: all paths would be."""
+    if root and not Path.cwd().is_relative_to(Path(root).resolve()):
+        check_outside(out, Path(root))
 
 
 def _pinned(experiment: Experiment) -> Experiment:
