@@ -42,8 +42,8 @@ def train(experiment: Experiment, out: str | Path, resume: bool = False, hands: 
         hands: the hands to learn from, instead of those that [data] names.
 
     Raises HandsError before the first update if the graph or the data do not fit the experiment, and if the
-    folder already holds a run, is in the data set, or is written by another process. Raises HandsError with the phase and the
-    update if a term is not finite.
+    folder already holds a run, is in the data set, or is written by another process. Raises HandsError with
+    the phase and the update if a term is not finite.
     """
     out = Path(out)
     if not resume and hands is None:
