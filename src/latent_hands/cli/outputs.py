@@ -32,7 +32,7 @@ OTHERS = {"prepare": "out", "walk": "out"}
 to its path. These commands check their places themselves."""
 
 INPUTS = {
-    **dict.fromkeys(("prepare", "export", "synthesise-set", "sample", "fine-tune"), "root"),
+    **dict.fromkeys(("prepare", "export", "synthesise-set", "sample"), "root"),
     **dict.fromkeys(("runs average", "runs join"), "runs"),
     **dict.fromkeys(("runs shrink", "export-model", "publish"), "run"),
     "conventions relabel": "root",
