@@ -158,13 +158,14 @@ def test_a_broken_image_is_an_error(hands, tmp_path):
 
 
 def test_the_command_prints_counts_and_notes(hands, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
     words = [
         "export",
         str(tmp_path / "out"),
         "--data",
         "painted",
         "--root",
-        str(tmp_path),
+        str(tmp_path / "set"),
         "--layout",
         "freihand",
     ]

@@ -162,6 +162,11 @@ def assessment() -> dict[str, Any]:
         "latent": {"rgb": {"pose": factor}},
         "probes": {"pose": value("cpose_epe_mm", 9.0) | value("epe_mm", 11.0)},
         "calibration": calibration,
+        "standard": {
+            "r2": {"cpose": {"pose": value("r2", 0.75), "content": value("r2", 0.0)}},
+            "by_factor": value("disentanglement", 0.9) | value("sap", 0.6),
+            "by_dimension": {"disentanglement": 0.8, "sap": 0.125, "mig": 0.25},
+        },
     }
 
 
@@ -179,6 +184,10 @@ def test_an_assessment_is_printed_with_half_intervals(capsys: pytest.CaptureFixt
         ["error over spread (1: calibrated)", "1.50 ±0.50"],
         ["correlation of spread and error", "-"],
         ["spread:error by tenths, mm", "5:7"],
+        ["DCI disentanglement", "0.90 ±0.50", "0.80"],
+        ["SAP", "0.60 ±0.50", "0.12"],
+        ["MIG", "", "0.25"],
+        ["cpose", "0.75 ±0.50", "0.00 ±0.50"],
     ):
         assert row in lines(printed)
     assert "z_u" not in printed
