@@ -16,7 +16,9 @@ from latent_hands.data import batches
 from latent_hands.errors import HandsError
 from latent_hands.networks.efficientnet import EfficientNetLite0
 from latent_hands.paper.algorithms import keys
+from latent_hands.runs import folder
 from latent_hands.runs.folder import WEIGHTS, Place, load_run, start_run
+from latent_hands.runs.shrink import shrink
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.training import train
 from latent_hands.training.beginning import start_with
@@ -126,6 +128,37 @@ def test_a_stopped_and_resumed_run_equals_an_undisturbed_run(steps, name, more, 
     for line in (*lines[0], *lines[1]):
         line.pop("samples_per_s", None)
     assert lines[0] == lines[1]
+
+
+def test_weights_without_a_state_are_not_trained_over(tmp_path):
+    experiment = tiny("cross_modal")
+    train(experiment, tmp_path / "run", hands=hands())
+    small = shrink(tmp_path / "run", tmp_path / "small")
+    kept = {file.name: file.read_bytes() for file in small.iterdir()}
+    own = load_experiment(small / "experiment.toml")
+    with pytest.raises(HandsError, match=r"has weights but no resume.safetensors, so it cannot be resumed"):
+        train(own, small, resume=True, hands=hands())
+    assert {file.name: file.read_bytes() for file in small.iterdir()} == kept
+
+
+def test_a_first_save_that_ends_between_its_files_resumes_from_the_beginning(tmp_path, monkeypatch):
+    experiment, written = tiny("cross_modal"), []
+    train(experiment, tmp_path / "whole", hands=hands())
+
+    def killed(path, *rest):
+        written.append(path.name)
+        if written.count("resume.safetensors") == 2:
+            raise KeyboardInterrupt
+        write_tensors(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "write_tensors", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(experiment, tmp_path / "killed", hands=hands())
+    assert written == ["resume.safetensors", "weights.safetensors", "resume.safetensors"]
+    assert train(experiment, tmp_path / "killed", resume=True, hands=hands())
+    whole, resumed = (load_run(tmp_path / name)[0].state_dict() for name in ("whole", "killed"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_a_run_that_never_saved_resumes_from_its_beginning(tmp_path):

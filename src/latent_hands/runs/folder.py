@@ -121,6 +121,10 @@ def save_run(out: Path, vae: DisentangledVAE, moments: Mapping[str, Tensor], pla
             raise HandsError(
                 f"weight {name} is not finite at update {place.update}; {out} keeps the last finite weights"
             )
+    if not (
+        out / RESUME
+    ).exists():  # weights without any state are those of a copy, which is not trained over
+        write_tensors(out / RESUME, {}, {"place": json.dumps(asdict(Place()))})
     # If the process ends between the two writes, the older state resumes and reaches these weights again.
     # In the other order, a state with a finished phase would resume with weights that are not finished.
     experiment = load_experiment(out / EXPERIMENT, earlier=True)

@@ -16,7 +16,7 @@ from latent_hands.data.labels import image_keys
 from latent_hands.errors import HandsError
 from latent_hands.paper.algorithms import Phase
 from latent_hands.paper.graph import DisentangledVAE, Encoder
-from latent_hands.runs.folder import EXPERIMENT, RESUME, Place, find_run, load_place, load_run
+from latent_hands.runs.folder import EXPERIMENT, RESUME, WEIGHTS, Place, find_run, load_place, load_run
 from latent_hands.runs.tensors import load_weights
 
 _LOG = logging.getLogger(__name__)
@@ -133,8 +133,8 @@ def continue_run(
     """Set the weights of a stopped run; return its place and its state, which holds Adam's moments.
 
     A run that was never saved continues from its beginning, with an empty state. Raises HandsError if the
-    folder holds the run of another experiment, or a state that does not fit its number of phases. The place
-    of the data may differ.
+    folder holds the run of another experiment, weights without a state, or a state that does not fit its
+    number of phases. The place of the data may differ.
     """
     saved = load_experiment(find_run(out) / EXPERIMENT, earlier=True)
     saved = replace(
@@ -148,8 +148,15 @@ def continue_run(
                 f"Its {EXPERIMENT} has the settings to resume it with"
             )
     if not (out / RESUME).exists():
+        if (out / WEIGHTS).exists():
+            raise HandsError(
+                f"{out} has weights but no {RESUME}, so it cannot be resumed, and its weights would be lost: "
+                "name it as [training] start of a new run to train it further"
+            )
         return Place(), {}
     state, place = load_place(out)
+    if not state:
+        return Place(), {}
     if place.phase > phases:
         raise HandsError(f"{out / RESUME} is in phase {place.phase}, but the experiment has {phases}")
     weights = {n.removeprefix("weights/"): t for n, t in state.items() if n.startswith("weights/")}
