@@ -1,5 +1,6 @@
 """DCI, SAP and MIG have their closed forms, and find what a perfect and a leaking model hold."""
 
+import json
 from math import log
 
 import numpy as np
@@ -160,6 +161,15 @@ def test_the_scores_of_a_latent_of_ones_own_are_the_same():
         {name: values.double().numpy() for name, values in each.items()} for each in (latent, properties)
     ]
     assert lh.disentanglement_scores(*arrays, blocks=range(80)) == expected
+
+
+def test_a_latent_that_never_moves_has_no_disentanglement():
+    properties = images_of(80, 0)[1]
+    found = lh.disentanglement_scores({"z": np.zeros((80, 2))}, properties)
+    assert found["by_factor"]["disentanglement"] is None
+    assert found["by_dimension"]["disentanglement"] is None
+    assert found["by_factor"]["completeness"] == 0
+    json.dumps(found, allow_nan=False)
 
 
 Z, V = {"z": np.arange(80.0)}, {"v": np.arange(160.0).reshape(80, 2)}

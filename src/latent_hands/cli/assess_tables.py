@@ -131,10 +131,14 @@ def _standard(scores: Numbers) -> Lines:
     }
     of_factors, of_dimensions = scores["by_factor"], scores["by_dimension"]
     lines = [
-        [title, _cell(of_factors, name, 2), f"{of_dimensions[name]:.2f}" if name in of_dimensions else ""]
+        [title, _cell(of_factors, name, 2), _number(of_dimensions[name]) if name in of_dimensions else ""]
         for name, title in names.items()
     ]
     return ["", "factors of z", "dimensions of z"], lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _shares(scores: Numbers) -> Lines:

@@ -35,7 +35,7 @@ def correlation(
 def stated(name: str, rows: Float[Tensor, " rows"]) -> dict[str, Any]:
     """Return {name: statistic, name_interval: [low, high]}, with None for numbers that are not finite."""
     found = metrics.with_interval(name, rows)
-    return {name: _finite(found[name]), f"{name}_interval": [*map(_finite, found[f"{name}_interval"])]}
+    return {name: finite(found[name]), f"{name}_interval": [*map(finite, found[f"{name}_interval"])]}
 
 
 def mean_of(name: str, values: Float[Tensor, " n"], blocks: Blocks) -> dict[str, Any]:
@@ -49,5 +49,6 @@ def ratio_of(above: Float[Tensor, " n"], below: Float[Tensor, " n"], blocks: Blo
     return stated("ratio", weighted_mean(above, weights) / weighted_mean(below, weights))
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number, or None if it is not finite."""
     return value if abs(value) < float("inf") else None

@@ -17,7 +17,7 @@ from latent_hands.evaluation.metrics import resampled_counts
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.studies.assess.benchmark import Benchmark
 from latent_hands.studies.assess.content import GROUPS
-from latent_hands.studies.assess.intervals import Blocks, stated
+from latent_hands.studies.assess.intervals import Blocks, finite, stated
 from latent_hands.studies.assess.probe import ProbeImages, train_probe
 from latent_hands.studies.assess.subject import Subject
 
@@ -90,7 +90,7 @@ def standard_scores(
             for p, name in enumerate(properties)
         },
         "by_factor": {key: value for each in by_factor for key, value in each.items()},
-        "by_dimension": {name: float(value) for name, value in of_dimensions.items()},
+        "by_dimension": {name: finite(float(value)) for name, value in of_dimensions.items()},
     }
 
 
