@@ -15,7 +15,7 @@ from found_hands import BOX, OTHER, detection
 from PIL import Image
 from tiny_models import PLACEMENT, noise_image, tiny_model
 
-RUNTIME = Path(os.environ.get("ONNXRUNTIME_WEB", "/nowhere"))
+RUNTIME = Path(os.environ.get("ONNXRUNTIME_WEB") or "/nowhere")
 CHROMIUM = which("chromium") or which("google-chrome")
 for package in ("onnx", "onnxruntime"):
     pytest.importorskip(package, reason="exporting needs the extra: pip install '.[onnx]'")
