@@ -199,8 +199,8 @@ def _parts(
         found = [(*known, torch.arange(len(z)))]
     for learnt_z, learnt, rows in found:
         mean, spread = learnt.mean(dim=0), learnt.std(dim=0).clamp(min=1e-6)
-        scaled = ((each - mean) / spread for each in (learnt, targets[rows]))
-        yield _Part(learnt_z, *scaled, z[rows], rows, sizes)
+        own, read = ((each - mean) / spread for each in (learnt, targets[rows]))
+        yield _Part(learnt_z, own, read, z[rows], rows, sizes)
 
 
 def _by_row(
