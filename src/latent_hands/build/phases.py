@@ -209,11 +209,10 @@ def add_objectives(
         if not is_finished(algorithm):
             trained = (*algorithm.encode, *algorithm.embed)
     for name, weights in experiment.objectives.items():
-        for arrow, weight in weights.items():
-            if weight == 0:
-                raise HandsError(
-                    f"[objectives] {name}: {arrow} has the weight 0, so it has no effect: remove it"
-                )
+        if idle := [arrow for arrow, weight in weights.items() if weight == 0]:
+            raise HandsError(
+                f"[objectives] {name}: {idle[0]} has the weight 0, so it has no effect: remove it"
+            )
     recipe = Recipe(
         vae=vae,
         encode=algorithm.encode,
