@@ -28,6 +28,7 @@ from whole_image_programs import CONVENTION, Spent, mediapipe_hands, our_hands
 from whole_image_scores import Found, false_alarms, joint_errors, match, mean_interval, score
 from whole_image_sets import TrueHand, WholeImage, empty, ge2019, photographs, rendered, rhd
 
+from latent_hands import lite
 from latent_hands.predictor import Model
 
 Find = Callable[[Path], tuple[list[Found], Spent]]
@@ -44,6 +45,9 @@ def main() -> None:
         "--sides", type=Path, help="JSON of the handedness of each box: {file: [side or null]}"
     )
     parser.add_argument("--detector", help="the folder of a detector; by default the shipped one")
+    parser.add_argument(
+        "--lite", type=Path, help="an exported model, which runs without torch beside the run"
+    )
     parser.add_argument("--rotations", type=int, default=1, help="rotated crops averaged by the run")
     parser.add_argument("--limit", type=int, help="number of images of each set")
     parser.add_argument("--threads", type=int, default=2, help="threads of the run")
@@ -57,6 +61,9 @@ def main() -> None:
         programs: dict[str, Find] = {"mediapipe": lambda file: mediapipe_hands(mediapipe, file)}
         if model is not None:
             programs["ours"] = lambda file: our_hands(model, file, rotations=options.rotations)
+        if options.lite is not None:
+            light = lite.load(options.lite, options.threads)
+            programs["lite"] = lambda file: our_hands(light, file)
         report: dict[str, Any] = {}
         for name, images in chosen_sets(options).items():
             report[name] = compare(images[: options.limit], programs, model, options.rotations, name)

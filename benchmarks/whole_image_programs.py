@@ -13,9 +13,10 @@ from whole_image_scores import Found
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.hand.geometry import to_palm
 from latent_hands.hand.skeleton import reorder
+from latent_hands.lite.model import LiteModel
 from latent_hands.predictor import Model
 
-CONVENTION = {"mediapipe": "mediapipe", "ours": "rhd"}
+CONVENTION = {"mediapipe": "mediapipe", "ours": "rhd", "lite": "rhd"}
 """The joint conventions of the programs."""
 
 
@@ -44,10 +45,10 @@ def mediapipe_hands(mediapipe: MediaPipe, file: Path) -> tuple[list[Found], Spen
     return hands, Spent(answer["seconds"], answer["processor_seconds"])
 
 
-def our_hands(model: Model, file: Path, **given: Any) -> tuple[list[Found], Spent]:
-    """Return the hands that a run finds in an image, and the time that it takes.
+def our_hands(model: Model | LiteModel, file: Path, **given: Any) -> tuple[list[Found], Spent]:
+    """Return the hands that a run or an exported model finds in an image, and the time that it takes.
 
-    `given` are further arguments of `Model.find`, such as bone_mm and K.
+    `given` are further arguments of its method `find`, such as bone_mm and K.
     """
     rgb = read_rgb(file)
     start, processor = time.perf_counter(), time.process_time()

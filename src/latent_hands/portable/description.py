@@ -3,6 +3,7 @@
 `latent_hands.lite` and the page read this description and nothing else of the run.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from latent_hands.data.labels import LABELS
 from latent_hands.detection import Detector, letterbox, peaks
 from latent_hands.detection.network import MULTIPLE, STRIDE
 from latent_hands.errors import HandsError
+from latent_hands.files import write_text
 from latent_hands.hand import boxes
 from latent_hands.hand.conventions import recorded
+from latent_hands.lite.checksums import DESCRIPTION, checksum, sealed
 from latent_hands.lite.folder import FORMAT
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Gaussian
@@ -105,6 +108,14 @@ def describe(run: str | Path, model: Model, detector: Detector, half: bool) -> d
         "search": SEARCH,
         "noise": {} if hands is None else _noise(vae.latent, hands["factors"]),
     }
+
+
+def write_description(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write model.json beside the networks that it describes, with their checksums."""
+    arrows = [*about["encoders"].values(), *about["decoders"].values(), about["detector"] or {}]
+    files = [arrow["file"] for arrow in arrows if arrow]
+    sums = {file: checksum((folder / file).read_bytes()) for file in files}
+    write_text(folder / DESCRIPTION, json.dumps(sealed(about, sums), indent=1) + "\n")
 
 
 def _encoder(model: Model, name: str) -> dict[str, Any]:
