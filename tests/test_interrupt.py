@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -130,3 +131,35 @@ def test_two_signals_at_once_are_one_request(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         work()
     assert cleaned == [True]
+
+
+SIGNAL_WHILE_IMPORTING = """
+import os, runpy, sys
+
+number, module = sys.argv[1:]
+sys.argv = ["latent-hands", "models"]
+
+class Finder:
+    def find_spec(name, *_):
+        if name == module:
+            exec(f"os.kill(os.getpid(), {number})")
+
+sys.meta_path.insert(0, Finder)
+runpy.run_module("latent_hands", run_name="__main__", alter_sys=True)
+"""
+
+
+EARLY_AND_LATER = [*((number, "latent_hands.cli") for number in STOPPING), (signal.SIGTERM, "tyro")]
+
+
+@pytest.mark.parametrize(("number", "module"), EARLY_AND_LATER)
+def test_a_signal_during_the_imports_of_a_command_ends_it_with_its_code_and_one_line(number, module):
+    """The texts that dataclasses let `exec` run are no exception: Python kills the process after them."""
+    command = [sys.executable, "-c", SIGNAL_WHILE_IMPORTING, str(int(number)), module]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + number, "latent-hands: interrupted\n")
+
+
+def test_the_installed_command_handles_signals_before_its_imports():
+    scripts = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"latent-hands": "latent_hands.__main__:main"}

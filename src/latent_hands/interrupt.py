@@ -5,12 +5,14 @@ This module imports nothing heavy, so that a new process can use it before it lo
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import get_ident
 from types import FrameType
+from typing import Any
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 ONE_REQUEST_S = 1.0
@@ -23,9 +25,32 @@ _raised_at = _NEVER
 Handler = Callable[[int, FrameType | None], object]
 
 
+class Interruption(KeyboardInterrupt):
+    """What a signal raises. Python kills the program, whatever its exit code, if a plain KeyboardInterrupt
+    leaves a text that `exec` runs, even if it is handled later: dataclasses and named tuples are such texts.
+    """
+
+
 def exit_code() -> int:
     """Return the exit code of a stopped program: 128 and the number of the last signal, 130 for Ctrl-C."""
     return 128 + _last
+
+
+def end_at_signals() -> None:
+    """Let each signal of STOPPING end this program with one line, before it has anything to clean up.
+
+    Blocks of `stopping_signals` and `on_interrupt` handle signals in their own way. After them, signals
+    within ONE_REQUEST_S of the first are still the same request.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        if time.monotonic() - _raised_at > ONE_REQUEST_S:
+            with suppress(OSError, AttributeError):
+                os.write(sys.stderr.fileno(), b"latent-hands: interrupted\n")
+            os._exit(128 + number)
+
+    for number in _followed():
+        signal.signal(number, end)
 
 
 @contextmanager
@@ -43,7 +68,7 @@ def stopping_signals() -> Iterator[None]:
             yield
         except Exception as error:
             if _raised_at > _NEVER:
-                raise KeyboardInterrupt from error
+                raise Interruption from error
             raise
 
 
@@ -128,12 +153,18 @@ def _raise(number: int, _: FrameType | None) -> None:
     if time.monotonic() - _raised_at > ONE_REQUEST_S:
         _raised_at = time.monotonic()
         _remember(number)
-        raise KeyboardInterrupt
+        raise Interruption
 
 
 def _remember(number: int) -> None:
     global _last
     _last = number
+
+
+def _followed() -> dict[int, Any]:
+    """Return the handlers of STOPPING, except of those that the program was started to ignore."""
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
+    return {number: former for number, former in handlers.items() if former not in (signal.SIG_IGN, None)}
 
 
 @contextmanager
@@ -147,8 +178,7 @@ def _handled(handler: Handler) -> Iterator[None]:
         if not uninterrupted.postpones(number, frame):
             handler(number, frame)
 
-    handlers = {number: signal.getsignal(number) for number in STOPPING}
-    before = {number: former for number, former in handlers.items() if former not in (signal.SIG_IGN, None)}
+    before = _followed()
     try:
         for number in before:
             signal.signal(number, receive)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from latent_hands.data.formats.numerals import number_of
 from latent_hands.detection.zoom import ZOOMS
 from latent_hands.errors import HandsError, printable
+from latent_hands.interrupt import end_at_signals
 from latent_hands.lite.model import load
 
 FOLDER = "runs/onnx"
@@ -61,4 +62,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    end_at_signals()
     sys.exit(main())
