@@ -210,3 +210,11 @@ def test_a_fitted_convention_is_a_table_that_can_be_registered():
     convention = dataclasses.replace(CONVENTIONS["stb"], about="STB again", error=0.125)
     register_convention("again", parse(to_toml("again", convention), "a test")["again"])
     assert CONVENTIONS["again"] == convention
+
+
+def test_hands_without_bent_fingers_have_no_tilt():
+    model = HandModel.load()
+    straight = model.pose(model.identity(np.zeros(12)), neutral()).points[None, :21] * [-1, 1, 1]
+    (misfit, *_) = misfits(torch.from_numpy(straight)).values()
+    assert np.isnan(misfit.tilt_deg)
+    assert misfit.palm < 1

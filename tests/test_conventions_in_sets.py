@@ -17,11 +17,14 @@ from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.protocol import Truth, score
 from latent_hands.evaluation.scoring import translated
+from latent_hands.hand.bending import CURLED, left_curl
 from latent_hands.hand.conventions import (
     CONVENTIONS,
     recorded,
 )
 from latent_hands.hand.geometry import canonicalise, normalise, to_palm, to_wrist
+from latent_hands.hand.rig.articulation import neutral
+from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.proportions import (
     Proportions,
     mean_hand,
@@ -82,6 +85,27 @@ def test_right_hands_are_refused_and_some_are_announced(tmp_path, caplog):
     np.save(tmp_path / "mixed.npy", mixed)
     assert len(labelled_left_hands("mine", tmp_path / "mixed.npy", order="rhd")) == 40
     assert "bend like right hands; a convention is fitted to left hands" in caplog.text
+
+
+def test_right_hands_with_straight_fingers_are_refused_by_their_palms(tmp_path, caplog):
+    hands = in_convention(random_points(40, seed=3), "rhd")
+    flat = to_wrist(hands)[np.abs(left_curl(hands.numpy())) < CURLED].numpy()
+    np.save(tmp_path / "left.npy", flat)
+    assert len(labelled_left_hands("mine", tmp_path / "left.npy", order="rhd")) == len(flat) > 2
+    assert not caplog.text
+    np.save(tmp_path / "right.npy", flat * [-1, 1, 1])
+    with pytest.raises(HandsError, match=r"right.npy have straight fingers, .* and the palms of right hands"):
+        labelled_left_hands("mine", tmp_path / "right.npy", order="rhd")
+
+
+def test_straight_fingers_and_palms_in_a_plane_announce_that_the_side_is_unknown(tmp_path, caplog):
+    model = HandModel.load()
+    points = model.pose(model.identity(np.zeros(12)), neutral()).points[None, :21] * [-1, 1, 1]
+    pose, _ = normalise(to_palm(torch.from_numpy(points)))
+    plane = to_wrist(canonicalise(pose)[0] * torch.tensor([1, 1, 0]))
+    np.save(tmp_path / "plane.npy", plane.numpy())
+    labelled_left_hands("mine", tmp_path / "plane.npy", order="rhd")
+    assert "nor do their palms: make sure that they are left hands" in caplog.text
 
 
 def test_an_order_and_hands_without_sides_of_a_data_set_are_refused(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Tables that commands print: known numbers appear with their names, units, intervals and conditions."""
 
+import json
 from typing import Any
 
 import pytest
@@ -200,3 +201,8 @@ def test_a_table_for_another_program_is_not_cut(
     row = ["a-long-name-of-an-image.jpg", "40.0 (assumed)", "65,104,109,175"]
     print_table(["image", "bone mm", "box"], [row])
     assert row in lines(capsys.readouterr().out)
+
+
+def test_json_has_null_for_numbers_that_are_not_finite(capsys):
+    print_json({"a": [1.5, float("nan")], "b": {"c": (float("inf"), 2)}})
+    assert json.loads(capsys.readouterr().out) == {"a": [1.5, None], "b": {"c": [None, 2]}}

@@ -1,6 +1,7 @@
 """The commands conventions: where labels place the joints of a hand."""
 
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,7 +52,8 @@ def fit(
         )
         return
     for other, misfit in known.items():
-        print(f"# {other}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}, tilt {misfit.tilt_deg:.1f} deg")
+        tilt = "unknown" if isnan(misfit.tilt_deg) else f"{misfit.tilt_deg:.1f} deg"
+        print(f"# {other}: bones {misfit.bones:.3f}, palm {misfit.palm:.3f}, tilt {tilt}")
     print(f"\n{to_toml(name or data, fitted)}")
 
 

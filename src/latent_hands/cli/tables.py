@@ -1,6 +1,7 @@
 """Output of commands: tables for people, JSON for programs."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,5 +61,13 @@ def _natural_width(console: Console, table: Table) -> int:
 
 
 def print_json(numbers: Any) -> None:
-    """Print plain containers as indented JSON."""
-    print(json.dumps(numbers, indent=2))
+    """Print plain containers as indented JSON. Numbers that are not finite, which JSON lacks, are null."""
+    print(json.dumps(_without_nan(numbers), indent=2))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

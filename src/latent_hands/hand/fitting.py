@@ -42,7 +42,7 @@ class Misfit:
     """Root mean square differences of proportions, in lengths of the middle MCP-PIP bone.
 
     bones: of the 20 bone lengths. palm: of the places of wrist, thumb base and knuckles. tilt_deg: of the
-    tilt of the bending axes, in degrees.
+    tilt of the bending axes, in degrees; NaN if no hand has bent fingers.
     """
 
     bones: float
@@ -174,4 +174,6 @@ def _fit_moves(wanted: Proportions, penalty: float) -> Moves:
 
 
 def _rms(differences: np.ndarray) -> float:
-    return float(np.sqrt(np.nanmean(differences**2)))
+    """Return the root mean square of those that are not NaN; NaN if all are."""
+    known = differences[~np.isnan(differences)]
+    return float(np.sqrt(np.mean(known**2))) if len(known) else float("nan")

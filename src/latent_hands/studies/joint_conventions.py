@@ -22,6 +22,7 @@ from latent_hands.draw.skeletons import INK, PALETTE
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.hand.bending import side_by_fingers
 from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.hand.fitting import misfits
 from latent_hands.hand.geometry import mirror, to_wrist
 from latent_hands.hand.listing import is_no_hand, other_listing
 from latent_hands.hand.rig.articulation import Articulation
@@ -35,6 +36,9 @@ from latent_hands.rendering.sets.shots import render_hand
 _LOG = logging.getLogger(__name__)
 SIZE_PX = 640
 _SCENE = 12
+_TELLING = 2.0
+"""How many times better the palms of one side must match. It is 3.5 or more for hands of RHD, of Ge 2019 and
+of rendered sets. Palms of STB lie in a plane: 1."""
 _OWN = "anatomical"
 _PAPER = 250
 _GREY = "#8a8f98"
@@ -97,14 +101,35 @@ def _points_of(file: Path, order: str) -> Float[Tensor, "n 21 3"]:
 
 
 def _check_left(joints: Float[np.ndarray, "n 21 3"], file: Path) -> None:
-    """Raise HandsError if most bent fingers are those of right hands; announce fewer."""
+    """Raise HandsError if most bent fingers are those of right hands; announce fewer.
+
+    Without bent fingers, the palms decide: knuckles and thumb base do not lie in one plane.
+    """
     side = side_by_fingers(joints)
     right, bent = int((side < 0).sum()), int((side != 0).sum())
+    if not bent:
+        _check_left_palms(joints, file)
     text = f"{right} of {bent} hands of {file} with bent fingers bend like right hands"
     if right > bent / 2:
         raise HandsError(f"{text}; it must hold left hands: change the sign of x of right hands")
     if right:
         _LOG.warning("%s; a convention is fitted to left hands: change the sign of x of right hands", text)
+
+
+def _check_left_palms(joints: Float[np.ndarray, "n 21 3"], file: Path) -> None:
+    """Raise HandsError if the palms are those of right hands; announce palms that do not tell."""
+    hands = torch.from_numpy(joints)
+    as_left, as_right = (
+        min(misfit.palm for misfit in misfits(each).values()) for each in (hands, mirror(hands))
+    )
+    text = f"the hands of {file} have straight fingers, which do not tell their side"
+    if _TELLING * as_right < as_left:
+        raise HandsError(
+            f"{text}, and the palms of right hands ({as_right:.2f} off the nearest known convention, "
+            f"{as_left:.2f} as left hands); it must hold left hands: change the sign of x of right hands"
+        )
+    if as_right < _TELLING * as_left:
+        _LOG.warning("%s; nor do their palms: make sure that they are left hands", text)
 
 
 def draw_conventions(path: Path) -> None:
