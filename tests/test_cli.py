@@ -151,6 +151,7 @@ def test_options_without_an_effect_are_refused(runs: Path, tmp_path: Path, capsy
     assert main(["estimate", str(a), "--run", str(runs / "estimation"), *box, "--out", str(tmp_path)]) == 0
     capsys.readouterr()
     files = ["synthesise", run, "--pose", a, "--content", a, "--out", out]
+    images = ["--data", "images", "--root", runs]
     hand = ["synthesise", run, "--pose", tmp_path / "a.json", "--content", tmp_path / "a.json", "--out", out]
     for command, wrong in (
         ([*files, "--data", "images", "--root", runs], "--data is images, but"),
@@ -165,6 +166,8 @@ def test_options_without_an_effect_are_refused(runs: Path, tmp_path: Path, capsy
         (["estimate", a, "--ids", "0", "1"], "--ids is 0 1"),
         (["estimate", "--data", "images", "--root", runs, "--ids", "0", "--limit", "3"], "--limit is 3, but"),
         (["studio", "--split", "evaluation"], "--split is evaluation"),
+        (["evaluate", run, *images, "--split", "evaluation"], "--split is evaluation, but the data set"),
+        (["estimate", *images, "--split=training"], '"images" has no splits: leave --split out'),
         (["studio", "--limit", "3"], "--limit is 3, but no data set is named"),
         (["sample", run, tmp_path / "samples", "--split", "training"], "--split is training"),
         (["sample", run, tmp_path / "samples", "--limit", "0"], "--limit is 0"),

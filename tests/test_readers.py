@@ -82,6 +82,8 @@ def test_a_wrong_folder_split_or_name_is_an_error(root):
         read_rhd(root / "none", "evaluation")
     with pytest.raises(HandsError, match='unknown split "evaluaton"; did you mean "evaluation"'):
         read_rhd(root, "evaluaton")
+    with pytest.raises(HandsError, match='unknown split "evaluaton"; did you mean "evaluation"'):
+        open_data("images", root / "evaluation/color", "evaluaton")
     with pytest.raises(HandsError, match="training is not in RHD's layout"):
         read_rhd(root, "training")
     with pytest.raises(HandsError, match='unknown data set "rdh"; did you mean "rhd"'):

@@ -129,6 +129,15 @@ def image_sums(store):
     return windows.rgb[:].sum((1, 2, 3)).tolist(), windows.pose.tolist()
 
 
+def test_both_splits_of_images_without_splits_are_announced(samples, tmp_path, caplog):
+    cut = replace(CUT, name="images", images=("rgb",))
+    prepare(samples[0].image.parent, tmp_path / "one", {"training": cut})
+    assert not caplog.text
+    prepare(samples[0].image.parent, tmp_path / "both", {"training": cut, "evaluation": cut})
+    assert "training and evaluation of" in caplog.text
+    assert "get the same images" in caplog.text
+
+
 def test_processes_read_a_store_at_the_same_time(samples, store):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(image_sums, [store, store]))

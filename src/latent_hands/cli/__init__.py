@@ -124,9 +124,11 @@ def _dispatch_group(name: str, group: list[str], arguments: list[str]) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
+    from latent_hands.cli.given_split import refuse_split
     from latent_hands.cli.options import CONFIG, NUMBERS
 
     refuse_old(name, arguments)
+    refuse_split(name, arguments)
     arguments = attach_negative(arguments)
     command = with_places_checked(name, find_command(name))
     command.__doc__ = unwrapped(getdoc(command) or "")

@@ -4,6 +4,7 @@ Several machines may each cut a portion of the shards (`store_portions`).
 """
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from latent_hands.data import Sample, open_data
 from latent_hands.data.crops import build_windows, convention_of
 from latent_hands.data.image_files import check_images, file_of
 from latent_hands.data.labelled_images import check_files
+from latent_hands.data.readers import WITHOUT_SPLITS
 from latent_hands.data.sample import with_handedness
 from latent_hands.data.shard_files import encode, open_windows
 from latent_hands.data.store import (
@@ -36,6 +38,7 @@ from latent_hands.portions import FOLDER, Portion
 from latent_hands.progress import Progress, renamed, silent
 from latent_hands.typed_toml import read, to_table
 
+_LOG = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 2**20
 """Bytes of RGB images in a shard. Larger shards lose more work when stopped, smaller ones make many files.
 
@@ -90,6 +93,11 @@ def _prepare(
 ) -> Manifest:
     """Cut a portion into a store that no other process writes to, except other portions."""
     splits: dict[str, tuple[Split, int]] = {}
+    if same := {cut.name for cut in cuts.values()} & {*WITHOUT_SPLITS} if len(cuts) > 1 else ():
+        _LOG.warning(
+            'the data set "%s" has no splits: %s of %s get the same images; --split makes one of them',
+            *(", ".join(same), " and ".join(cuts), out),
+        )
     for name, cut in cuts.items():
         samples = with_handedness(open_data(cut.name, root, name), handedness)
         check_images(samples, cut.images)

@@ -8,7 +8,7 @@ from latent_hands.data.readers.coco import read_coco
 from latent_hands.data.readers.freihand import read_freihand
 from latent_hands.data.readers.ge2019 import read_ge2019
 from latent_hands.data.readers.images import read_images
-from latent_hands.data.readers.reading import OnBroken, check_limit, raise_error
+from latent_hands.data.readers.reading import OnBroken, check_limit, check_split, raise_error
 from latent_hands.data.readers.recognising import with_suggestion
 from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.data.readers.rendered_hands import read_rendered_hands
@@ -34,6 +34,11 @@ class Reader(Protocol):
         ...
 
 
+def _read_images(root: Path, split: str, limit: int | None, /, *, on_broken: OnBroken) -> list[Sample]:
+    check_split(split)
+    return read_images(root, limit, on_broken)
+
+
 READERS: Registry[Reader] = Registry(
     "data set",
     {
@@ -52,10 +57,12 @@ READERS: Registry[Reader] = Registry(
         "ge2019": read_ge2019,
         "coco": read_coco,
         "table": read_table,
-        "images": lambda root, split, limit, *, on_broken: read_images(root, limit, on_broken),
+        "images": _read_images,
     },
 )
 """The readers, by the name of the data set."""
+WITHOUT_SPLITS = ("images",)
+"""Data sets whose images are the same in every split."""
 
 
 def open_data(
@@ -66,7 +73,7 @@ def open_data(
     Args:
         name: Name of the data set, a key of READERS.
         root: Folder of the data set.
-        split: Which part to read. The data set "images" has no splits and ignores it.
+        split: Which part to read. The data set "images" has no splits: each has all images.
         limit: Keep the first `limit` samples.
         on_broken: Receives the error of each sample that is missing or broken, by default raises it.
 
