@@ -233,6 +233,9 @@ def test_a_run_keeps_its_rules(tmp_path: Path, monkeypatch):
 def test_rules_need_hands():
     with pytest.raises(HandsError, match="no hand with 3D joints"):
         fit_rules(Observations([], [], [], []), Observations([], [], [], []))
+    one = Observations([({}, 1.0)], [], [ReadHand(GIVEN, {}, 1.0)], [])
+    with pytest.raises(HandsError, match="the halves have 1 and 0 labelled hands"):
+        fit_rules(one, Observations([], [], [], []))
 
 
 @pytest.mark.parametrize("option", ["--also=ge2019=DIR", "--without-hands=DIR"])

@@ -165,3 +165,11 @@ def test_runs_that_cannot_make_images_are_refused():
         sample_images(tiny_model(ESTIMATION), 2, 0)
     with pytest.raises(HandsError, match="count is 0"):
         sample_images(tiny_model(SYNTHESIS), 0, 0)
+
+
+def test_fewer_images_than_numbers_of_a_latent_are_announced(caplog):
+    z = torch.randn(5, 4)
+    LatentMixture.fit({"a": Gaussian(z, torch.zeros(5, 4))})
+    assert not caplog.text
+    LatentMixture.fit({"a": Gaussian(z[:4], torch.zeros(4, 4))})
+    assert "latents of 4 numbers (a) are fitted to 4 images" in caplog.text

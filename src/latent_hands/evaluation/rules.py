@@ -106,9 +106,13 @@ def fit_rules(fitted: Observations, other: Observations, own: Confidence | None 
 
     `own` is the confidence of the run, which is measured, too. Raises HandsError if one of them has no hand.
     """
-    for seen in (fitted, other):
-        if not seen.confidence:
-            raise HandsError("there is no hand with 3D joints to fit the rules to; give more labelled images")
+    hands = [len(seen.handedness) for seen in (fitted, other)]
+    if not (fitted.confidence and other.confidence):
+        raise HandsError(
+            "rules are fitted to one half of the scenes and measured on the other, but the halves have "
+            f"{hands[0]} and {hands[1]} labelled hands, and one has no hand with 3D joints; give more "
+            "labelled images"
+        )
     handedness, confidence = fit_handedness(fitted.handedness), fit_confidence(to_fit(fitted.confidence))
     rule = fit_presence(fitted)
     sides = [float((predictions(each, other.handedness) > 0.5).mean()) for each in (SideRule(), handedness)]

@@ -4,6 +4,7 @@ The latents of poses lie on a curved surface, because viewpoints are rotations. 
 beside that surface.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Latent, Posterior
 from latent_hands.studies.sampling.gaussian import LatentGaussian, moments
 
+_LOG = logging.getLogger(__name__)
 LATENTS_PER_COMPONENT, MOST_COMPONENTS = 50, 40
 ITERATIONS = 40
 MOST_NUMBERS = 128
@@ -44,13 +46,20 @@ class LatentMixture:
         of more than MOST_NUMBERS numbers, it is the covariance within all components. One component has the
         moments of the aggregate posterior.
 
-        `components` is by default one for each 50 images, 1 .. 40. Raises HandsError if it is out of range.
+        `components` is by default one for each 50 images, 1 .. 40. A warning announces no more images than a
+        latent has numbers. Raises HandsError if it is out of range.
         """
         sizes, z, variance = moments(posterior)
         count = max(1, min(MOST_COMPONENTS, len(z) // LATENTS_PER_COMPONENT))
         count = count if components is None else components
         if not 1 <= count <= len(z):
             raise HandsError(f"components is {count}; for {len(z)} images it must be 1 .. {len(z)}")
+        if len(z) <= z.shape[1]:
+            _LOG.warning(
+                "latents of %d numbers (%s) are fitted to %d images: those that are drawn vary only as these "
+                "images do; give more than %d",
+                *(z.shape[1], ", ".join(sizes), len(z), z.shape[1]),
+            )
         share = _first_shares(z, count)
         for _ in range(ITERATIONS if count > 1 else 0):
             share = _shares(z, *_components(z, share, variance))
