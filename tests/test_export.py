@@ -88,6 +88,14 @@ def test_rendered_hands_become_right_hands_in_freihand(rendered, tmp_path):
         np.testing.assert_allclose(b.uv_px - b.uv_px[0], moved, atol=0.02)
 
 
+@pytest.mark.parametrize("convention", ["ge2019", "mano", None])
+@pytest.mark.parametrize("reader", ["rhd", "rhd-hands", "freihand", "coco"])
+def test_every_layout_keeps_the_joint_convention(reader, convention, painted, tmp_path):
+    painted[:] = [dataclasses.replace(sample, convention=convention) for sample in painted]
+    export_data("painted", tmp_path, tmp_path / "out", reader.removesuffix("-hands"), ["evaluation"])
+    assert {sample.convention for sample in open_data(reader, tmp_path / "out", "evaluation")} == {convention}
+
+
 def test_images_and_joints_move_together_in_freihand(painted, tmp_path):
     export_data("painted", tmp_path, tmp_path / "out", "freihand", ["evaluation"])
     after = open_data("freihand", tmp_path / "out", "evaluation")

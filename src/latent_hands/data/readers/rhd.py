@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from jaxtyping import Float32, Integer, Shaped
 from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.formats.rhd_files import read_parts
 from latent_hands.data.formats.safe_pickle import load_pickle
+from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import (
     MM_PER_METRE,
     OnBroken,
@@ -39,6 +40,7 @@ FIRST_PART, PARTS = {"left": 2, "right": 18}, 16
 """Number of each hand's first part in a mask, and the number of its parts."""
 IMAGE_PX, PRINCIPAL_PX = 320, 160.0
 """The side of RHD's images, and the principal point of all its cameras, by which its labels are known."""
+CONVENTION = "rhd"
 _SHAPES = {"xyz": (42, 3), "uv_vis": (42, 3), "K": (3, 3)}
 
 
@@ -55,6 +57,8 @@ def read_rhd(
     The dominant hand is the left one if the mask has more pixels of the left hand than of the right. If only
     one hand has labels (the other's are all 0), it is that hand.
 
+    The joint convention is "rhd", or the one in export.json, which `latent-hands export` writes.
+
     `ids` selects images, and `limit` keeps the first ones. If some images of the split are missing, the
     others are read, and the number of missing images is logged.
 
@@ -62,7 +66,7 @@ def read_rhd(
     no image exists. `on_broken` receives the errors of broken files and of labels that are not finite. It
     also receives those of missing images if `ids` selects them, or if it is not the default.
     """
-    return list(_read_images(_dominant_hand, root, split, limit, ids, on_broken))
+    return _stated(list(_read_images(_dominant_hand, root, split, limit, ids, on_broken)), root)
 
 
 def read_rhd_hands(
@@ -82,7 +86,15 @@ def read_rhd_hands(
     Arguments and errors are those of `read_rhd`.
     """
     images = _read_images(_all_hands, root, split, limit, ids, on_broken)
-    return [hand for hands in images for hand in hands][:limit]
+    return _stated([hand for hands in images for hand in hands][:limit], root)
+
+
+def _stated(samples: list[Sample], root: str | Path) -> list[Sample]:
+    """Return the samples in the joint convention of export.json, if `latent-hands export` wrote the set."""
+    record = read_record(Path(root), "rhd")
+    if record is None or (convention := record.get("convention", CONVENTION)) == CONVENTION:
+        return samples
+    return [replace(sample, convention=convention) for sample in samples]
 
 
 def _read_images(
@@ -244,7 +256,7 @@ class _LabelledImage:
             K=self.K,
             mask=mask if mask.is_file() else None,
             depth=depth if depth.is_file() else None,
-            convention="rhd",
+            convention=CONVENTION,
             size_px=(IMAGE_PX, IMAGE_PX) if (self.K[:2, 2] == PRINCIPAL_PX).all() else None,
         )
 
