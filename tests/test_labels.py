@@ -201,6 +201,24 @@ def test_labels_of_other_shapes_and_values_are_refused(field: str, value: object
         Sample("7", Path("7.png"), **{field: value})
 
 
+@pytest.mark.parametrize(
+    ("field", "values"),
+    {
+        "handedness": ("Right", "right ", "", 1),
+        "weight": (-1.0, float("nan"), float("inf"), "1"),
+        "size_px": ((0, 96), (96.5, 96), 96, "96"),
+        "block": (3,),
+        "convention": (3,),
+    }.items(),
+)
+@pytest.mark.usefixtures("as_users_run")
+def test_samples_with_other_labels_that_are_none_are_refused(field, values):
+    for value in values:
+        with pytest.raises(HandsError, match=rf"sample 7 \(7.png\) has the {field} .*; it must be "):
+            Sample("7", Path("7.png"), **{field: value})
+    Sample("7", Path("7.png"), "left", weight=np.float32(0.5), size_px=(np.int64(96), 1), block="b")
+
+
 def test_samples_keep_their_labels_if_a_loop_uses_one_buffer():
     buffer, samples = np.zeros((21, 3), np.float32), list[Sample]()
     for number in range(2):

@@ -1,8 +1,9 @@
 """One labelled image of a hand, the same for all data sets."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, Float32
 
 from latent_hands.data.formats.numerals import array_of
 from latent_hands.errors import BROKEN, HandsError
-from latent_hands.hand.handedness import check_handedness
+from latent_hands.hand.handedness import HANDEDNESS, check_handedness
 
 FAR_PX = 1e6
 """Limit of coordinates in an image. Beyond it, Pillow's integers overflow."""
@@ -59,7 +60,8 @@ class Sample:
 
     Raises:
         HandsError: if the image is not a file name, if a label is not an array of numbers of its shape, if
-            flags are neither true nor false, and if the root is another joint.
+            flags are neither true nor false, if the root is another joint, and for a side, weight, size or
+            name of a block or convention that is none.
     """
 
     name: str
@@ -92,6 +94,9 @@ class Sample:
         object.__setattr__(self, "image", _file(self.image, self.name))
         if self.root not in ("wrist", "palm"):
             raise HandsError(f'"root" of sample {self.name} is {self.root!r}; it must be "wrist" or "palm"')
+        for field, (legal, means) in _LEGAL.items():
+            if (value := getattr(self, field)) is not None and not legal(value):
+                raise HandsError(f"{self.where} has the {field} {value!r}; it must be {means}")
         for field, (kind, shape) in _ARRAYS.items():
             value = getattr(self, field)
             if value is not None:
@@ -178,6 +183,19 @@ def with_wrist(sample: Sample) -> Sample:
     return replace(sample, root="wrist", xyz_mm=xyz_mm, uv_px=uv_px)
 
 
+def _is_size(value: object) -> bool:
+    whole = isinstance(value, Sequence) and all(isinstance(each, Integral) for each in value)
+    return whole and len(value) == 2 and min(value) >= 1
+
+
+_LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "handedness": (lambda value: isinstance(value, str) and value in HANDEDNESS, '"left" or "right"'),
+    "weight": (lambda value: isinstance(value, Real) and 0 <= value < float("inf"), "finite and 0 or more"),
+    "size_px": (_is_size, "(width, height) in whole pixels, at least 1"),
+    "block": (lambda value: isinstance(value, str), "a name"),
+    "convention": (lambda value: isinstance(value, str), "a name"),
+}
+"""Labels that are no arrays: whether a value is legal, and what is."""
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "xyz_mm": (np.float32, (21, 3)),
     "uv_px": (np.float32, (21, 2)),
