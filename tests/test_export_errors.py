@@ -175,3 +175,9 @@ def test_the_command_prints_counts_and_notes(hands, tmp_path, capsys):
     assert "2 of 3 hands are left hands and were mirrored" in printed
     assert main(words) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", [(), "", []])
+def test_an_export_of_no_split_is_refused(hands, tmp_path, split):
+    with pytest.raises(HandsError, match="name one or more splits"):
+        export_data("painted", tmp_path, tmp_path / "out", "coco", split)

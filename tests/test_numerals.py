@@ -1,5 +1,6 @@
 """Numbers that only Python reads as numbers are refused wherever people and programs write them."""
 
+import json
 import math
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 from command_line import fails
 
+import latent_hands as lh
 from latent_hands.cli import main
 from latent_hands.data.formats.box_label import check_box
 from latent_hands.data.formats.numerals import array_of, integer_of, number_of, typed_integer
 from latent_hands.errors import BROKEN, HandsError
 from latent_hands.lite.__main__ import main as lite
+from latent_hands.rendering.sets.dataset import ScenesPlan
+from latent_hands.rendering.variety import EVERYTHING
 
 OTHER = ("1_0", "５", "٥", "0x10", "1,5", "5px", "", "--5", "1e", "²", "10 20")
 
@@ -72,3 +76,27 @@ def test_boxes_of_options_are_read_like_files(tmp_path: Path, capsys: pytest.Cap
     assert lite([str(tmp_path / "a.png"), "--model", str(tmp_path), "--box", "1_0,2,30,40"]) == 2
     with pytest.raises(SystemExit):
         lite([str(tmp_path / "a.png"), "--bone-mm", "4_0"])
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("value", [1.5, 2.0, "2", True, None])
+def test_counts_that_are_not_whole_are_refused_before_anything_is_written(value, tmp_path: Path):
+    for use in (
+        lambda: lh.render(tmp_path / "hands", count=value),
+        lambda: lh.render(tmp_path / "hands", size_px=value),
+        lambda: lh.render(tmp_path / "hands", seed=value),
+        lambda: lh.sample_images("synthesis", value),
+        lambda: lh.load("estimation").find(np.zeros((8, 8, 3), np.uint8), max_hands=value),
+    ):
+        with pytest.raises(HandsError, match=f"{value!r}; it must be a whole number"):
+            use()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_whole_numbers_of_numpy_count():
+    numbers = {"count": 2, "size_px": 64, "seed": 3, "evaluation_count": 0, "poses_per_scene": 1}
+    others = {"scene_size": (0.8, 1.3), "defocus": None, "joints": "rhd", "factor_tags": False}
+    others |= {"poses": None, "variety": EVERYTHING}
+    plan = ScenesPlan(**{name: np.int32(value) for name, value in numbers.items()}, **others)
+    assert json.dumps(plan.as_json()) == json.dumps(ScenesPlan(**numbers, **others).as_json())

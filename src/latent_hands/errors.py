@@ -7,6 +7,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral
 
 BROKEN = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
@@ -66,3 +67,13 @@ def did_you_mean(name: str, legal: Iterable[str]) -> str:
     near = get_close_matches(name, legal, n=1)
     guess = f'did you mean "{near[0]}"? ' if near else ""
     return f"{guess}Legal: {', '.join(legal)}"
+
+
+def check_whole(**values: object) -> None:
+    """Raise HandsError for a number that is not whole, such as 2.0 and "2".
+
+    >>> check_whole(count=2)
+    """
+    for name, value in values.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise HandsError(f"{name} is {value!r}; it must be a whole number")

@@ -31,7 +31,7 @@ from latent_hands.data.store import (
     stated,
 )
 from latent_hands.data.store_portions import join_portions, known_shards, manifest_folder, manifest_in
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.files import is_temporary, write_bytes
 from latent_hands.lock import one_writer
 from latent_hands.portions import FOLDER, Portion
@@ -72,6 +72,7 @@ def prepare(
     Raises HandsError for fewer than 1 worker, if `out` contains anything else, other windows or other data,
     or if another process writes to it. Also raises the errors of `open_data` and `build_windows`.
     """
+    check_whole(workers=workers)
     if workers < 1:
         raise HandsError(f"workers is {workers}; it must be at least 1")
     root, out, portion = Path(root), Path(out), Portion.parse(shard)

@@ -9,7 +9,7 @@ from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detection import Detection
 from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, check_whole, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise
 from latent_hands.hand.conventions import read_recorded
 from latent_hands.lite.checksums import DESCRIPTION
@@ -95,6 +95,7 @@ class LiteModel:
         """
         if self.networks.about["hands"] is None:
             raise HandsError(f"{self.networks.folder} holds a model that predicts no hands from images")
+        check_whole(max_hands=max_hands)
         if max_hands < 1:
             raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
         image, bone = opened(image), None if bone_mm is None else bone_of(bone_mm)

@@ -11,7 +11,7 @@ from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.candidates import detected_candidates, given_candidates
 from latent_hands.predictor.checks import ImageSource, opened
@@ -99,6 +99,7 @@ class Estimation(Recombination):
         ...     print(hand.handedness, hand.xyz_mm.shape, hand.uv_px.shape)
         left (21, 3) (21, 2)
         """
+        check_whole(max_hands=max_hands)
         if max_hands < 1:
             raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
         if "rgb" in self.vae.writes and "uv" not in self.vae.writes:

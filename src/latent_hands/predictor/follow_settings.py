@@ -6,7 +6,7 @@ from typing import TypedDict
 import numpy as np
 
 from latent_hands.detection.zoom import check_zoom
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, check_whole, did_you_mean
 from latent_hands.predictor.checks import bone_of, check_one_camera
 from latent_hands.predictor.hand import check_handedness
 
@@ -46,6 +46,7 @@ class Settings:
         """Check all values."""
         if self.smooth not in SMOOTH:
             raise HandsError(f'unknown smooth "{self.smooth}"; {did_you_mean(self.smooth, SMOOTH)}')
+        check_whole(max_hands=self.max_hands)
         if self.max_hands < 1:
             raise HandsError(f"max_hands is {self.max_hands}, but must be 1 or more hands")
         check_zoom(self.zoom)

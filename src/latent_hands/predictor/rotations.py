@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_hands.data.image_stacks import ShardedImages
 from latent_hands.data.windows import FRAMES
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, check_whole, did_you_mean
 from latent_hands.hand.camera import warp_camera, warp_images, warp_matrix, warp_rotation
 from latent_hands.hand.geometry import crop_ray_rotation, nearest_rotation
 from latent_hands.pixels import from_bytes
@@ -157,5 +157,6 @@ def _check_options(frame: str, K: Tensor | None, rotations: int) -> None:
             'a model of frame "ray" needs the camera K of every image, and these images have none: '
             'give K or use a model of frame "camera"'
         )
+    check_whole(rotations=rotations)
     if not 1 <= rotations <= MOST_ROTATIONS:
         raise HandsError(f"rotations is {rotations}; it must be between 1 and {MOST_ROTATIONS}")

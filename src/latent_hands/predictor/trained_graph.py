@@ -12,7 +12,7 @@ from latent_hands import synthesis
 from latent_hands.configuration import Experiment
 from latent_hands.data.image_stacks import ShardedImages
 from latent_hands.data.windows import Windows
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
@@ -136,6 +136,7 @@ class TrainedGraph:
         Draws are from q(z | image) widened by [sampling] temperature. They are the same for the same image,
         whatever else is in the batch. The spreads do not depend on the frame.
         """
+        check_whole(draws=draws)
         if draws == 1 or draws < 0:
             raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
         right = None if right is None else right.to(self.device)

@@ -96,6 +96,8 @@ def export_data(
     """
     chosen = LAYOUTS.find(layout)
     out = Path(out)
+    if split is not None and not len(split):
+        raise HandsError(f"split is {split!r}; name one or more splits, or leave it out to write all")
     read = _read(data, Path(root), (split,) if isinstance(split, str) else split, limit)
     hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
     exported = Exported(

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, check_whole, did_you_mean
 
 OnBroken = Callable[[HandsError], object]
 """Receives the error of a sample that cannot be read. If it returns, the sample is left out."""
@@ -21,14 +21,17 @@ MM_PER_METRE = 1000.0
 
 def check_limit(limit: int | None) -> None:
     """Raise HandsError if a limit is below 1 or beyond the length of any list."""
-    if limit is not None and not 1 <= limit <= sys.maxsize:
+    if limit is None:
+        return
+    check_whole(limit=limit)
+    if not 1 <= limit <= sys.maxsize:
         raise HandsError(f"limit is {limit}; it must be at least 1, and at most {sys.maxsize}")
 
 
 def check_split(split: str) -> None:
     """Raise HandsError if a split is unknown."""
     if split not in SPLITS:
-        raise HandsError(f'unknown split "{split}"; {did_you_mean(split, SPLITS)}')
+        raise HandsError(f'unknown split "{split}"; {did_you_mean(str(split), SPLITS)}')
 
 
 def warn_of_unlabelled(folder: Path, pattern: str, labelled: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
@@ -105,6 +105,7 @@ def render_dataset(
     >>> len(lh.open_data("rendered", folder))
     4
     """
+    check_whole(count=count)
     plan = ScenesPlan(
         count=count,
         size_px=size_px,

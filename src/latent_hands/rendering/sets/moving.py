@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
@@ -114,6 +114,7 @@ def render_moving(
     * `count` and `evaluation_count` are rounded up to whole sequences;
     * `scene_size` is the side of the hand's box at the beginning; the depth changes it by up to 28 %.
     """
+    check_whole(count=count)
     plan = MovingPlan(
         count=count,
         size_px=size_px,

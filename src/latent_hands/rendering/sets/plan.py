@@ -1,13 +1,13 @@
 """The plan of a rendered set: all settings that decide its files."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.rhd_files import tag_kinds
 from latent_hands.data.readers.rendered_record import RECORD
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.hand.conventions import CONVENTIONS, read_recorded, recorded
 from latent_hands.rendering.rays.kernels import load_kernels
 from latent_hands.rendering.scene import Scene, check_settings, defocused, plain, sample_scene
@@ -54,6 +54,13 @@ class Plan(ABC):
     defocus: tuple[float, float] | None
     joints: str
     factor_tags: bool
+
+    def __post_init__(self) -> None:
+        """Convert whole numbers of numpy, which JSON and Pillow refuse. Raise HandsError for others."""
+        for each in fields(self):
+            if each.type is int:
+                check_whole(**{each.name: getattr(self, each.name)})
+                object.__setattr__(self, each.name, int(getattr(self, each.name)))
 
     @abstractmethod
     def jobs(self, split: str) -> range:

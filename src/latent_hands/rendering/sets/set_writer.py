@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, check_whole
 from latent_hands.files import is_temporary, remove_temporary, write_bytes
 from latent_hands.lock import one_writer
 from latent_hands.portions import WHOLE, Portion
@@ -38,8 +38,10 @@ def write_set(
     `workers` None is one process for fewer than `FEW_IMAGES` missing images, and one for each core otherwise.
     Raises HandsError as `render_dataset` does.
     """
-    if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        raise HandsError(f"workers is {workers}; it must be between 1 and {MOST_WORKERS:,}")
+    if workers is not None:
+        check_whole(workers=workers)
+        if not 1 <= workers <= MOST_WORKERS:
+            raise HandsError(f"workers is {workers}; it must be between 1 and {MOST_WORKERS:,}")
     if out.exists() and not out.is_dir():
         raise HandsError(f"{out} is a file; give a new or an empty folder")
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.rhd_files import encode_depth, write_image
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
 from latent_hands.rendering.sets.plan import Plan
@@ -95,6 +95,7 @@ def render_whole_images(
 
     Guarantees and errors are those of `render_dataset`.
     """
+    check_whole(count=count)
     plan = WholePlan(
         count=count,
         size_px=size_px,

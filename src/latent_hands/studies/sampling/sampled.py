@@ -14,7 +14,7 @@ from torch import Tensor
 from latent_hands import draw
 from latent_hands.data.sample import Sample
 from latent_hands.draw import ImageArray
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 from latent_hands.files import write_text
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
@@ -93,6 +93,7 @@ def sample_images(
     >>> drawn.hands[0].uv_px.shape, drawn.hands[0].xyz_mm.shape
     ((21, 2), (21, 3))
     """
+    check_whole(count=count, seed=seed)
     if not 1 <= count <= MOST_SAMPLES:
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
     if seed < 0:
