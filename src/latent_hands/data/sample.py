@@ -183,14 +183,18 @@ def with_wrist(sample: Sample) -> Sample:
     return replace(sample, root="wrist", xyz_mm=xyz_mm, uv_px=uv_px)
 
 
-def _is_size(value: object) -> bool:
+def _is_size(value: Any) -> bool:
     whole = isinstance(value, Sequence) and all(isinstance(each, Integral) for each in value)
     return whole and len(value) == 2 and min(value) >= 1
 
 
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < float("inf")
+
+
 _LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
     "handedness": (lambda value: isinstance(value, str) and value in HANDEDNESS, '"left" or "right"'),
-    "weight": (lambda value: isinstance(value, Real) and 0 <= value < float("inf"), "finite and 0 or more"),
+    "weight": (_is_weight, "finite and 0 or more"),
     "size_px": (_is_size, "(width, height) in whole pixels, at least 1"),
     "block": (lambda value: isinstance(value, str), "a name"),
     "convention": (lambda value: isinstance(value, str), "a name"),
