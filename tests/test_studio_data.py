@@ -12,6 +12,7 @@ from latent_hands.data import Sample
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.studio.data_set import DataSet, factors_of, labelled_pose, pictures_of
+from latent_hands.studio.page.serving import Studio
 from latent_hands.studio.session import Session
 
 
@@ -78,3 +79,11 @@ def test_the_command_asks_for_the_folder_and_refuses_a_missing_one(tmp_path: Pat
         capsys, "studio", "--data", "rendered"
     )
     assert str(tmp_path) in fails(capsys, "studio", "--data", "rendered", "--root", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "named"), [("127.0.0.1", 65536, "port"), ("a b.invalid", 1, "host")]
+)
+def test_a_wrong_address_is_refused_before_a_model_is_read(host, port, named):
+    with pytest.raises(HandsError, match=f"{named} is "):
+        Studio(("no such run",), host, port)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from socket import getaddrinfo
 from typing import Any
 
 from latent_hands.errors import HandsError
@@ -21,14 +22,26 @@ def import_viser() -> Any:
     return viser
 
 
+def check_address(host: str, port: int) -> None:
+    """Raise HandsError for a number that is no port, and for the name of a machine that is not known.
+
+    viser's thread would end, and viser would wait for it.
+    """
+    if not 0 < port < 2**16:
+        raise HandsError(f"port is {port}, but must be 1 to 65535")
+    try:
+        getaddrinfo(host, port)
+    except (OSError, UnicodeError) as error:
+        raise HandsError(f"host is {host}, which is no address of this machine: {error}") from error
+
+
 def open_server(host: str, port: int) -> Any:
     """Return a running server of viser that cannot be shared with the internet.
 
     If the port is taken, viser takes the next free one. Raises HandsError without viser, for an address that
-    is not this machine's, and for a number that is no port: viser's thread would end, and viser would wait.
+    is not this machine's, and as `check_address` does.
     """
-    if not 0 < port < 2**16:
-        raise HandsError(f"port is {port}, but must be 1 to 65535")
+    check_address(host, port)
     try:
         with redirect_stdout(io.StringIO()):  # viser announces itself
             server = import_viser().ViserServer(host=host, port=port, label="Latent Hands", verbose=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from latent_hands.studio.data_set import DataSet
-from latent_hands.studio.page.hosting import open_server
+from latent_hands.studio.page.hosting import check_address, open_server
 from latent_hands.studio.page.page import Page
 from latent_hands.studio.page.shared import Shared
 
@@ -31,6 +31,7 @@ class Studio:
         port: int = 8080,
         data: DataSet | None = None,
     ):
+        check_address(host, port)
         self.shared, self.run = Shared(runs, data), runs[0]
         self.shared.instrument(self.run)
         self.pages: dict[int, Page] = {}
