@@ -161,6 +161,7 @@ def test_the_scores_of_a_latent_of_ones_own_are_the_same():
         {name: values.double().numpy() for name, values in each.items()} for each in (latent, properties)
     ]
     assert lh.disentanglement_scores(*arrays, blocks=range(80)) == expected
+    assert lh.disentanglement_scores(*arrays, blocks=[f"scene_{i:02}" for i in range(80)]) == expected
 
 
 def test_a_latent_that_never_moves_has_no_disentanglement():
@@ -187,7 +188,7 @@ Z, V = {"z": np.arange(80.0)}, {"v": np.arange(160.0).reshape(80, 2)}
         ({"z": ["a"] * 80}, V, None, 'latent "z" is not an array of numbers'),
         (Z, {"v": np.ones(80)}, None, 'property "v" is the same in all images'),
         (Z, V, range(79), r"blocks has the shape \(79,\)"),
-        (Z, V, np.zeros(80), "it must be 80 whole numbers"),
+        (Z, V, np.zeros(80), "it must be 80 whole numbers or names"),
         (Z, V, np.zeros(80, int), "the number of blocks is 1; give 4 or more"),
     ],
 )

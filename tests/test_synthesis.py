@@ -154,6 +154,35 @@ def test_ends_of_walks_can_be_combined_from_several_sources(model: Model):
         model.walk("tag", model.latent(A, ["pose"]), ends[1])
 
 
+def test_a_walk_along_all_factors_leads_from_one_image_to_the_other(model: Model):
+    walk = model.walk(["pose", "content"], A, B, 3)
+    assert np.array_equal(walk.images[0], model.synthesise(A, A))
+    assert np.abs(walk.images[-1].astype(int) - model.synthesise(B, B)).max() <= 1
+
+
+def test_a_changed_latent_is_decoded_from_tensors_and_from_arrays(model: Model):
+    z = model.latent(A, ["pose", "content"])
+    z["tag"] = z["tag"] + 0.5
+    arrays = {factor: each.double().numpy() for factor, each in z.items()}
+    for latent in (z, arrays):
+        made = model.synthesis_of(latent)
+        assert np.array_equal(made.image, to_images(model.decode(z)["rgb"])[0])
+        assert np.array_equal(made.hand.pose, model.decode(z)["pose"][0].numpy())
+    with pytest.raises(HandsError, match='the latent needs "tag"'):
+        model.synthesis_of({"pose": z["pose"]})
+
+
+def test_latents_can_be_changed_in_place_and_are_inputs_of_trained_networks(model: Model):
+    z = model.latent(A, "pose")["pose"]
+    mean = tiny_model(ESTIMATION).infer(torch.rand(2, 3, PX, PX))["cpose"].mean
+    for inferred in (z, mean):
+        inferred[:, 0] += 1
+        head = torch.nn.Linear(inferred.shape[1], 1)
+        head(inferred).sum().backward()
+        assert head.weight.grad is not None
+        assert not inferred.requires_grad
+
+
 def test_estimation_graphs_walk_without_images():
     walk = tiny_model(ESTIMATION).walk("viewpoint", A, B, 3)
     assert walk.images == []

@@ -6,8 +6,9 @@ Write `import latent_hands as lh`. `help(lh.NAME)` explains each name:
                    JOINTS, reorder
     files          write_hands, read_hands, draw_hands, read_boxes, ImageHands, BoxLabel
     mesh           hand_mesh, joint_angles, with_angles, HandMesh
-    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate; Synthesis, Walk; sample_images,
-                   Sampled, synthesise_set, fit_latents, LatentMixture
+    synthesise     Model.synthesise, .transfer, .swap, .walk, .rotate, .crop_of; Synthesis, Walk;
+                   sample_images, Sampled, synthesise_set, fit_latents, LatentMixture
+    latents        Model.latent, .infer, .synthesis_of, .decode, .outputs; disentanglement_scores
     data           Sample, open_data, data_sets, check, Report, export_data, Exported, render, Variety
     train          experiment, experiments, train, fine_tune, Experiment, TuningScores
     evaluate       evaluate, Scores, disentanglement_scores, render_counterfactual, read_counterfactual,
@@ -84,6 +85,9 @@ crop of a left hand, in the size that the model reads.
 >>> walk = synthesis.walk("pose", start=samples[0], end=samples[4], steps=5)
 >>> len(walk.images), len(walk.hands)
 (5, 5)
+>>> z = synthesis.latent(samples[0], ["pose", "content"])                  # a tensor by factor
+>>> z["content"][:, 0] += 2.0
+>>> edited = synthesis.synthesis_of(z)                                     # an image and a hand
 >>> random = lh.sample_images(synthesis, count=3, seed=1)                  # random poses and scenes
 >>> random.rgb[0].shape
 (128, 128, 3)

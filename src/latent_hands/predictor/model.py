@@ -34,7 +34,9 @@ class Model(Estimation):
 
     `load` opens one. `find` finds the hands in an image, `follow` those in a video, `tracker` those in a loop
     of your own, `estimate` predicts one hand. `synthesise`, `transfer`, `swap`, `walk` and `rotate` decode
-    images and hands from recombined factors. `save` writes a run folder.
+    images and hands from recombined factors. `latent` infers factors of an image, and `synthesis_of` decodes
+    them, also after you have changed them. `infer` and `outputs` read batches of crops. `save` writes a
+    run folder.
 
     Attributes:
         run: the run that was loaded, with its commit if it is on the Hugging Face Hub.

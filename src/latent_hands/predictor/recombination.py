@@ -1,7 +1,9 @@
 """Recombination: images and hands decoded from factors of several sources."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from latent_hands import synthesis
@@ -79,6 +81,23 @@ class Recombination(TrainedGraph):
         images = to_images(self.decode(synthesis.combine(rows, columns))["rgb"])
         return [images[i : i + len(contents)] for i in range(0, len(images), len(contents))]
 
+    def synthesis_of(self, latent: Mapping[str, Tensor | np.ndarray]) -> Synthesis:
+        """Decode one latent into an image and a hand, such as a latent that you have changed.
+
+        `latent` has a tensor or an array (1, size) for each factor, as `latent` returns them.
+        Raises HandsError if a factor is missing, has another shape or is not finite, and for a run that
+        decodes no pose.
+
+        >>> z = synthesis.latent(synthesis.crop_of(photo, hand), ["pose", "content"])
+        >>> z["content"] = z["content"] + 0.5
+        >>> synthesis.synthesis_of(z).image.shape
+        (128, 128, 3)
+        """
+        tensors = {factor: torch.as_tensor(z, dtype=torch.float32) for factor, z in latent.items()}
+        whole = {factor: z.to(self.device) for factor, z in self._whole(tensors).items()}
+        images, hands = self._decoded(whole)
+        return Synthesis(images[0] if images else None, hands[0])
+
     def swap(
         self, first: Source | Latent, second: Source | Latent, factors: str | Sequence[str]
     ) -> Synthesis:
@@ -94,12 +113,14 @@ class Recombination(TrainedGraph):
         ((128, 128, 3), 'left')
         """
         chosen = synthesis.factors_named(self.vae, factors)
-        images, hands = self._decoded(synthesis.swap(self._whole(first), self._whole(second), chosen))
-        return Synthesis(images[0] if images else None, hands[0])
+        return self.synthesis_of(synthesis.swap(self._whole(first), self._whole(second), chosen))
 
-    def walk(self, factor: str, start: Source | Latent, end: Source | Latent, steps: int = 8) -> Walk:
-        """Decode a straight line in the latent, along one factor, from one source to another (Fig. 4, 5).
+    def walk(
+        self, factor: str | Sequence[str], start: Source | Latent, end: Source | Latent, steps: int = 8
+    ) -> Walk:
+        """Decode a straight line in the latent, along one or more factors, between two sources (Fig. 4, 5).
 
+        `factor` is one or more names of factors, "pose" or "content"; ["pose", "content"] moves everything.
         The other factors stay those of `start`. A source may also be a latent with all factors.
         Raises HandsError for an unknown factor, for a factor that a source does not give, and unless `steps`
         is between 2 and 1000.
@@ -109,7 +130,7 @@ class Recombination(TrainedGraph):
         >>> len(walk.images), len(walk.hands)
         (3, 3)
         """
-        moving = synthesis.factors_named(self.vae, [factor])
+        moving = synthesis.factors_named(self.vae, factor)
         line = synthesis.interpolate(self._whole(start), self._whole(end), moving, steps)
         return Walk(*self._decoded(line))
 

@@ -45,7 +45,7 @@ class TrainedGraph:
 
     @property
     def crop_px(self) -> int:
-        """Side of the images that the networks read and write."""
+        """Side of the images that the networks read and write, in pixels."""
         return self.experiment.data.crop_px
 
     @property
@@ -103,14 +103,18 @@ class TrainedGraph:
         """
         return self.hands_of(self.infer(crops, right, encoder), right, draws)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def infer(
         self,
         crops: Float[Tensor, "batch c px px"],
         right: Bool[Tensor, " batch"] | None = None,
         encoder: str | None = None,
     ) -> Posterior:
-        """Return q(z | crops) of the factors that describe a hand; arguments and errors as in `outputs`."""
+        """Return q(z | crops): for each factor a Gaussian with `mean` and `log_var`, both (batch, size).
+
+        Arguments and errors are those of `outputs`. No gradients reach the encoder, but the result can be the
+        input of a network that you train.
+        """
         self._check_crops(crops)
         batch: Batch = {self.reads(encoder): crops.to(self.device)}
         batch |= {} if right is None else {"right": right.to(self.device)}
@@ -259,7 +263,7 @@ class TrainedGraph:
         return torch.tensor([crop.handedness == "right"], device=self.device)
 
     def latent(self, source: Source, factors: str | Sequence[str], reads: str = "rgb") -> Latent:
-        """Return the posterior means of some factors, inferred from one source.
+        """Return the posterior means of some factors, inferred from one source: a tensor (1, size) by factor.
 
         An image is the crop of a left hand, of `crop_px` pixels a side; a `HandCrop` states box and side.
         `factors` are one or more names of factors, "pose" or "content". `reads` is the modality of an image:
@@ -267,15 +271,22 @@ class TrainedGraph:
         convention is translated; joints (21, 3) must be in that of the model.
         """
         chosen = synthesis.factors_named(self.vae, factors)
-        with torch.inference_mode():
+        with torch.no_grad():
             batch = as_batch(source, reads, self.experiment.data)
             batch |= {"right": torch.zeros(1, dtype=torch.bool)}
             batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
             return synthesis.infer(self.vae, chosen, batch)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode(self, latent: Latent) -> Batch:
-        """Decode every modality that has a decoder for the factors of a latent, as left hands."""
+        """Decode a latent into every modality whose decoder reads only its factors, as left hands.
+
+        Args:
+            latent: a tensor (batch, size) for each factor, as `latent` returns them.
+
+        Returns tensors by modality, such as "rgb" (batch, 3, crop_px, crop_px) from -1 to 1, and "pose"
+        (batch, 21, 3) in bone lengths. `synthesis_of` returns an image of bytes and a `Hand` instead.
+        """
         count = len(next(iter(latent.values())))
         return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
 

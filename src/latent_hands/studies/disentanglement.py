@@ -16,7 +16,7 @@ LEAST_IMAGES, LEAST_BLOCKS = 40, 4
 def disentanglement_scores(
     latent: Mapping[str, ArrayLike],
     properties: Mapping[str, ArrayLike],
-    blocks: ArrayLike | Sequence[int] | None = None,
+    blocks: ArrayLike | Sequence[int] | Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Score how well the factors of a latent separate properties of its images: DCI, SAP and MIG.
 
@@ -27,8 +27,8 @@ def disentanglement_scores(
         latent: for each factor, its values (n, d) for n images, such as posterior means.
         properties: for each property, its numbers (n, k) or (n,). Parts "A/B" of a property A count as one
             in DCI and SAP.
-        blocks: (n,) numbers of blocks of images that are alike, such as those of one person or one scene.
-            Without them, each image is a block of its own.
+        blocks: (n,) the block of each image, as a whole number or a name such as `Sample.block`. Images of
+            one person or one scene are one block. Without them, each image is a block of its own.
 
     Returns:
         r2: {property: {factor: share of its variance that a probe reads from the factor}}.
@@ -78,16 +78,16 @@ def _values(values: ArrayLike, what: str) -> Tensor:
     return torch.from_numpy(array.reshape(len(array), -1).copy())
 
 
-def _blocks(blocks: ArrayLike | Sequence[int] | None, count: int) -> Tensor:
+def _blocks(blocks: ArrayLike | Sequence[int] | Sequence[str] | None, count: int) -> Tensor:
     if blocks is None:
         return torch.arange(count)
     array = np.asarray(blocks)
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        raise HandsError(
-            f"blocks has the shape {array.shape} and the type {array.dtype}; it must be {count} whole numbers"
-        )
-    if (number := len(np.unique(array))) < LEAST_BLOCKS:
+    if array.shape != (count,) or array.dtype.kind not in "iuU":
+        form = f"it must be {count} whole numbers or names"
+        raise HandsError(f"blocks has the shape {array.shape} and the type {array.dtype}; {form}")
+    names, numbers = np.unique(array, return_inverse=True)
+    if (number := len(names)) < LEAST_BLOCKS:
         raise HandsError(
             f"the number of blocks is {number}; give {LEAST_BLOCKS} or more, such as one for each scene"
         )
-    return torch.from_numpy(array.astype(np.int64))
+    return torch.from_numpy((numbers if array.dtype.kind == "U" else array).astype(np.int64))
