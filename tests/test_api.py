@@ -141,6 +141,8 @@ def test_samples_are_scored_like_a_data_set(tmp_path: Path, monkeypatch: pytest.
     assert lh.evaluate(model, samples, limit=2)["samples"] == 2
     with pytest.raises(lh.HandsError, match='root is missing: give the folder of the data set "painted"'):
         lh.evaluate(model, "painted")
+    with pytest.raises(lh.HandsError, match='unknown data set "Rendered"; did you mean "rendered"'):
+        lh.evaluate(model, "Rendered")
 
 
 def test_samples_are_checked_like_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -284,6 +284,8 @@ def check(
 
 
 def _folder(data: str, root: str | Path | None) -> Path:
+    """Return the folder of a data set. Raises HandsError for an unknown data set, and without a folder."""
+    READERS.find(data)
     if root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')
     return Path(root)

@@ -60,12 +60,15 @@ def _is_plain(character: str) -> bool:
 def did_you_mean(name: str, legal: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the most similar legal name, then all of them.
 
-    >>> did_you_mean("colour", ["colours", "size"])
+    Capitals make no difference to the similarity.
+
+    >>> did_you_mean("Colour", ["colours", "size"])
     'did you mean "colours"? Legal: colours, size'
     """
     legal = sorted(legal)
-    near = get_close_matches(name, legal, n=1)
-    guess = f'did you mean "{near[0]}"? ' if near else ""
+    same_case = {each.lower(): each for each in legal}
+    near = get_close_matches(name.lower(), same_case, n=1)
+    guess = f'did you mean "{same_case[near[0]]}"? ' if near else ""
     return f"{guess}Legal: {', '.join(legal)}"
 
 
