@@ -8,6 +8,7 @@ import pytest
 
 from latent_hands.configuration import Experiment
 from latent_hands.configuration.page import page
+from latent_hands.extend import DECODERS, ENCODERS
 
 PAGE = Path(__file__).parents[1] / "docs" / "experiments.md"
 
@@ -22,3 +23,8 @@ def test_every_section_has_its_keys_with_a_meaning(section):
     rows = re.findall(r"^\| `\w+` \| (.*?) \| (.*?) \|$", text, flags=re.M)
     assert rows or section in ("latent", "objectives")
     assert all(default and meaning for default, meaning in rows)
+
+
+def test_the_networks_of_images_are_named():
+    networks = {*ENCODERS, *DECODERS} - {"mlp", "affine", "residual_mlp"}
+    assert all(f'"{name}"' in page() for name in networks)

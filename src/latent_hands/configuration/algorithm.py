@@ -17,7 +17,7 @@ class Weights:
     """lambda and beta of all phases; [phases.NAME] replaces them in one.
 
     Attributes:
-        preset: where lambda and beta come from (`latent_hands.paper.weights`).
+        preset: the set of lambda and beta, "paper" or "balanced" (`latent_hands.paper.weights`).
         lam: lambda by decoder, in place of the preset's; 0 leaves the decoder out.
         beta: beta, in place of the preset's.
     """

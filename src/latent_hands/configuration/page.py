@@ -20,7 +20,15 @@ Shipped experiments are used by name, such as `estimation`; `latent-hands models
 `src/latent_hands/experiments/` contains them.
 The experiments `estimation` and `synthesis` are the models of the paper.
 The shipped models of these names have more factors and further training: see their model cards.
-[Modalities](modalities.md) lists what `reads` and `writes` can name.
+
+* A *modality* is something observed, such as an image (`rgb`) or a pose.
+  [Modalities](modalities.md) lists what `reads` and `writes` can name.
+* An *encoder* infers factors of the latent z from a modality, q(z | modality).
+  A *decoder* reconstructs a modality from factors, p(modality | z).
+  An *arrow* is an encoder or a decoder.
+* lambda (`lam`) is the weight of a decoder's log-likelihood in the training.
+  beta is the weight of the KL, the divergence from the prior.
+  [paper.md](paper.md#loss-and-weights) explains their units and the presets.
 
 ```toml
 {example}
@@ -65,17 +73,17 @@ def section(name: str, hint: Any) -> str:
     if name == "objectives":
         return (
             "Objectives beyond the paper, each `{ arrow = weight }`:\n\n"
-            "* `agreement`, {label encoder: weight}: pulls the embedded posterior towards the posteriors of "
-            "the label encoders.\n"
-            "* `anatomy`, {decoder of the canonical pose: weight}: a prior over bone proportions and joint "
-            "limits.\n"
-            "* `rereading`, {image encoder: weight}: adds the phase `refine_ENCODER`. The image decoder "
-            "continues to learn, and the\n  encoder reads its images of one pose in another scene again.\n"
-            "* `adversarial`, {image decoder: weight}: in phases where only decoders learn, such as "
-            "`refine_ENCODER`,\n  a discriminator learns to tell decoded images from true ones, and the "
-            "decoder to deceive it.\n"
-            "* `features`, {image decoder: weight}: also compares images by features learned on ImageNet "
-            "(extra `imagenet`).\n"
+            "| objective | arrow | what it does |\n|---|---|---|\n"
+            "| `agreement` | label encoder | pulls the embedded posterior towards the posteriors of label "
+            "encoders |\n"
+            "| `anatomy` | decoder of the canonical pose | adds a prior over bone proportions and joint "
+            "limits |\n"
+            "| `rereading` | image encoder | adds the phase `refine_ENCODER`, in which the image decoder "
+            "continues to learn, and the encoder reads its images of one pose in another scene again |\n"
+            "| `adversarial` | image decoder | a discriminator learns to tell decoded images from true ones, "
+            "and the decoder to deceive it, in phases where only decoders learn, such as `refine_ENCODER` |\n"
+            "| `features` | image decoder | also compares images by features learned on ImageNet (extra "
+            "`imagenet`) |\n"
         )
     if name == "algorithm":
         texts = [f"### {key}\n\n{table(cls)}" for key, cls in variants(Algorithm).items()]
@@ -111,7 +119,8 @@ def described_fields(cls: type) -> tuple[str, dict[str, str]]:
             flags=re.M | re.S,
         ):
             described |= dict.fromkeys(names.split(", "), " ".join(meaning.split()))
-    return " ".join((getdoc(cls) or "").partition("Attributes:")[0].split()), described
+    about = " ".join((getdoc(cls) or "").partition("Attributes:")[0].split())
+    return re.sub(r"(?<=[.:]) (?=[A-Z])", "\n", about), described
 
 
 def default_of(field: Any) -> str:

@@ -19,7 +19,8 @@ class SideRule:
     Attributes:
         detector: weight of the log-odds of a right hand that the detector states.
         side: weight of the log-odds of a right hand that the model decodes, the mean of the last readings.
-        glance: weight of those of the first crop. If there is no other crop, they are those of `side`.
+        glance: weight of the log-odds of a right hand that the model decodes from the first crop. With a
+            single crop, they are those of `side`.
         spread: weight of the logarithm of the mean spread of the joints.
         uv_spread: weight of the logarithm of the mean spread of the joints in the image.
         disagreement: weight of the logarithm of the distance of the pose from the joints in the image.
@@ -71,7 +72,8 @@ class Presence:
 
 @dataclass(frozen=True)
 class Confidence:
-    """The section [confidence]: the expected share of joints within 30 mm. Without it, hands have none.
+    """The section [confidence]: the expected share of joints within 30 mm. Without it, hands have no
+    confidence.
 
     The log-odds of a joint to be within 30 mm are the sum of weights times features.
 
@@ -83,7 +85,7 @@ class Confidence:
         side_px: weight of the logarithm of the crop's side over that of the network's images, at most 0.
         side: weight of the log-odds that the hand is of the side that it is read as, if the model decodes it.
         outside: weight of the share of the joints that lie outside the image.
-        given: weight of 1 where the box was given.
+        given: log-odds that are added if the box was given.
         uv_spread: weight of the logarithm of the mean spread of the joints in the image, in half crops.
     """
 

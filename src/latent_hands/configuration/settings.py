@@ -21,10 +21,10 @@ Minutes = Annotated[float, Range(0.001, 1e6)]
 
 @dataclass(frozen=True)
 class EncoderArrow:
-    """q(z_factors | modality).
+    """Each key is an encoder, q(z_factors | modality). Its value is a table.
 
     Attributes:
-        reads: the modality.
+        reads: the modality that the encoder reads.
         factors: the factors that it infers.
         network: name of the encoder network, in place of [networks] image_encoder for images and "mlp" for
             anything else.
@@ -41,10 +41,10 @@ class EncoderArrow:
 
 @dataclass(frozen=True)
 class DecoderArrow:
-    """p(modality | z_factors).
+    """Each key is a decoder, p(modality | z_factors). Its value is a table.
 
     Attributes:
-        writes: the modality.
+        writes: the modality that the decoder writes.
         factors: the factors that it reads.
         over: decoder of the pose that an image is painted over (beyond the paper).
         network: name of the decoder network, in place of "painter" for images with `over`, [networks]

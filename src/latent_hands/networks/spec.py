@@ -27,15 +27,18 @@ class Networks:
     """The section [networks]: names and sizes of the networks. The defaults are the paper's (Sec. 4.1).
 
     Attributes:
-        image_encoder: network that reads images, unless an arrow names another one.
-        image_decoder: network that writes images, unless an arrow names another one.
+        image_encoder: network that reads images, unless an arrow names another one: "resnet18",
+            "resnet18_map", "efficientnet_lite0" or "efficientnet_lite0_keypoints".
+        image_decoder: network that writes images, unless an arrow names another one: "dcgan", "painter",
+            "fine_painter" or "map_painter"; the painters need `over`.
         width: channels of the first stage of ResNet-18.
-        stem: first layers of ResNet-18, see `resnet.stem_layers`.
+        stem: first layers of ResNet-18: "conv", those of the original, or "unshuffle", which is several
+            times faster on a CPU.
         decoder_width: channels of the last feature map of the DCGAN decoder and the painter.
         painter_blocks: residual blocks of the painter.
         hidden: units of a hidden layer of the fully connected networks.
         layers: number of layers of the fully connected networks.
-        precision: precision of the convolutions.
+        precision: precision of the convolutions, "bf16" or "float32".
     """
 
     image_encoder: str = "resnet18"

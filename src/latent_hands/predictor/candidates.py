@@ -113,7 +113,7 @@ class FirstReadings(Protocol):
 
     @property
     def readings(self) -> Sequence[CropReading]:
-        """One for each crop."""
+        """Return the readings, one for each crop."""
         ...
 
 
