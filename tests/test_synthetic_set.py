@@ -249,3 +249,8 @@ def test_the_limit_of_rereading_is_finite(limit: float, tmp_path: Path):
             ABOUT,
             progress=False,
         )
+
+
+def test_an_unknown_source_is_named():
+    with pytest.raises(HandsError, match='unknown source of poses "label"; did you mean "labels"'):
+        find_source("label", "pose", tiny_model(SYNTHESIS), None)

@@ -90,7 +90,7 @@ class Sample:
     present: bool = True
 
     def __post_init__(self) -> None:
-        """Convert labels to arrays of their types and check their shapes."""
+        """Convert labels to arrays of their types, and check their shapes and the side."""
         object.__setattr__(self, "image", _file(self.image, self.name))
         if self.root not in ("wrist", "palm"):
             raise HandsError(f'"root" of sample {self.name} is {self.root!r}; it must be "wrist" or "palm"')

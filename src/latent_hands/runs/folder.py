@@ -59,7 +59,8 @@ class Place:
 def check_new(out: Path) -> None:
     """Raise HandsError if a new run cannot use this folder: it holds a run, or a part of it is a file."""
     if (out / EXPERIMENT).exists():
-        raise HandsError(f"{out} already holds a run: continue it with --resume or choose another folder")
+        way = "continue it with --resume (resume=True) or choose another folder"
+        raise HandsError(f"{out} already holds a run: {way}")
     if out.exists() and not out.is_dir():
         raise HandsError(f"{out} cannot be a run folder: it is a file")
     check_file(out / EXPERIMENT)

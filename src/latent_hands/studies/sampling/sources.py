@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.hand import geometry
 from latent_hands.paper.latent import Latent, means
 from latent_hands.predictor import Model
@@ -78,6 +78,12 @@ class Rendered:
 
 Source = Random | Given | Rendered
 
+KINDS = {
+    "pose": ("labels", "renderer", "fitted", "prior"),
+    "content": ("tags", "images", "fitted", "prior"),
+}
+"""The sources of latents of each role."""
+
 
 def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> Source:
     """Return the source of the latents of a role, "pose" or "content".
@@ -86,8 +92,10 @@ def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> So
     the given latents, or that of the run if none are given. Any other kind stands for the given latents
     themselves.
 
-    Raises HandsError if the kind needs images or labels that are not given.
+    Raises HandsError for an unknown kind, and if the kind needs images or labels that are not given.
     """
+    if kind not in KINDS[role]:
+        raise HandsError(f'unknown source of {role}s "{kind}"; {did_you_mean(kind, KINDS[role])}')
     subject = Subject(model.vae, model.device)
     factors = subject.pose if role == "pose" else subject.content
     if kind == "prior":
@@ -98,7 +106,8 @@ def find_source(kind: str, role: str, model: Model, given: Encoded | None) -> So
         known = {role: given.of(factors)} if given else {}
         return Random(find_mixtures(model, known, fitted=True)[0][role])
     if given is None:
-        raise HandsError(f'{role}s from "{kind}" need images: give them with --data NAME --root DIR')
+        way = "give them with --data NAME --root DIR (samples=...)"
+        raise HandsError(f'{role}s from "{kind}" need images: {way}')
     if kind == "labels" and given.pose is None:
         raise HandsError("the data set has no labelled poses; draw them from the prior")
     return Given(means(given.of(factors)), given.pose if kind == "labels" else None)
