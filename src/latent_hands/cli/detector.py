@@ -35,8 +35,8 @@ def train(
     folder of its images; an image with an empty list has no hand. `images` is a folder of images without
     hands. The images of [validation] choose the threshold and calibrate the scores.
 
-    Output: DIR/detector, which `estimate --detector` and `Model.load_detector` read, DIR/training.toml with all
-    settings, and DIR/metrics.jsonl with the terms of the loss.
+    Output: DIR/detector, which `estimate --detector` and `Model.load_detector` read, DIR/training.toml with
+    all settings, and DIR/metrics.jsonl with the terms of the loss.
 
     Ctrl-C, SIGTERM and SIGHUP save the training; --resume continues it with the same result, bit for bit.
 
