@@ -14,7 +14,7 @@ def export(
     out: NewData,
     data: Data,
     root: Root,
-    layout: Annotated[str, arg(metavar="{rhd,freihand,coco}")],
+    layout: Annotated[str, arg(metavar="{rhd,freihand,coco,yolo}")],
     split: Annotated[
         tuple[Literal["training", "evaluation"], ...],
         unset("all", "{training,evaluation} ...", "One or both splits of the data set."),
@@ -36,7 +36,7 @@ def export(
 
     Args:
         layout: rhd: PNG, 2D and 3D joints. freihand: right hands, JPEG of 224 x 224 pixels, 3D joints.
-            coco: COCO keypoints. Extensions may add layouts.
+            coco: COCO keypoints. yolo: YOLO pose. Extensions may add layouts.
     """
     from latent_hands.data.export import export_data
 

@@ -20,6 +20,7 @@ from latent_hands.data.export.coco import COCO
 from latent_hands.data.export.freihand import FREIHAND
 from latent_hands.data.export.layout import Layout, Record
 from latent_hands.data.export.rhd import RHD
+from latent_hands.data.export.yolo import YOLO
 from latent_hands.data.prepare import source_digest
 from latent_hands.data.readers.export_record import RECORD
 from latent_hands.data.readers.reading import SPLITS
@@ -32,7 +33,7 @@ from latent_hands.lock import new_folder
 from latent_hands.progress import Progress, shown
 from latent_hands.registry import Registry
 
-LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO})
+LAYOUTS: Registry[Layout] = Registry("layout", {"rhd": RHD, "freihand": FREIHAND, "coco": COCO, "yolo": YOLO})
 """The layouts, by name."""
 
 
@@ -78,7 +79,7 @@ def export_data(
         data: Name of the source data set (`lh.data_sets()`).
         root: Its folder.
         out: Folder of the new data set: new, empty, or with the same export.
-        layout: "rhd", "freihand" or "coco" (docs/export.md), or a layout that was registered.
+        layout: "rhd", "freihand", "coco" or "yolo" (docs/export.md), or a layout that was registered.
         split: One or more splits to write, by default all that exist.
         limit: Number of samples of each split to write, from the first; all by default.
         workers: Number of threads that read and write.

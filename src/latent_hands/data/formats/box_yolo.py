@@ -52,23 +52,23 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     another form or with the score in front, for classes without a name among names, and for a missing image.
     A warning counts boxes of classes that are not hands.
     """
-    files = _label_files(folder)
+    files = label_files(folder)
     if not files:
         raise HandsError(
             f"{folder} has no text file; YOLO's layout has one for each image, such as photo.txt"
         )
-    names, others = _names(folder), Counter[str]()
+    names, others = class_names(folder), Counter[str]()
     given = defaultdict[str, list[Path]](list)
     for image in images:
         given[image.stem].append(image)
     boxes: dict[str, list[BoxLabel]] = {}
     lines, turned = list[_Line](), 0
     for file in files:
-        image = nearest(file.with_suffix(""), given.get(file.stem, ())) if given else _image_of(file)
+        image = nearest(file.with_suffix(""), given.get(file.stem, ())) if given else image_of(file)
         if image is not None:
             name = file.relative_to(folder).with_suffix("").as_posix()
             boxes[name] = []
-            size_px, is_other = _shown(image)
+            size_px, is_other = shown(image)
             lines += _lines(file, name, size_px)
             turned += is_other
     announce_turned(turned, folder)
@@ -115,8 +115,11 @@ def _check_layout(lines: Sequence[_Line], where: str) -> None:
         check_shares(np.array([line.shares for line in lines]), where, _FORM)
 
 
-def _label_files(folder: Path) -> list[Path]:
-    """Return the text files with labels in a folder and its folders, in order."""
+def label_files(folder: Path) -> list[Path]:
+    """Return the text files with labels in a folder and its folders, in order.
+
+    Raises HandsError for more than `MOST_FOLDERS` folders.
+    """
     found = []
     for number, (place, folders, names) in enumerate(os.walk(folder)):
         if number > MOST_FOLDERS:
@@ -143,7 +146,8 @@ def shared_parts(first: Path, second: Path) -> int:
     return count
 
 
-def _image_of(file: Path) -> Path:
+def image_of(file: Path) -> Path:
+    """Return the image of a label file, see `read_box_yolo`. Raises HandsError if it is missing."""
     folders = [file.parent]
     if "labels" in file.parts:
         place = len(file.parts) - 1 - file.parts[::-1].index("labels")
@@ -157,7 +161,7 @@ def _image_of(file: Path) -> Path:
     )
 
 
-def _shown(path: Path) -> tuple[tuple[int, int], bool]:
+def shown(path: Path) -> tuple[tuple[int, int], bool]:
     """Return (width, height) of an image as it is shown, and whether it is stored in another way."""
     with open_image(path) as image:
         return shown_size(image), is_turned(image)
@@ -195,7 +199,7 @@ def _parse(line: str, where: str) -> tuple[int, tuple[float, ...], float | None]
     return kind, shares, score
 
 
-def _names(folder: Path) -> dict[int, str]:
+def class_names(folder: Path) -> dict[int, str]:
     """Return the names of the classes, empty without a file of names."""
     for place in (folder, *folder.resolve().parents[:2]):
         for name in ("data.yaml", "dataset.yaml", "classes.txt", "obj.names"):

@@ -15,6 +15,7 @@ from latent_hands.data.readers.rendered_hands import read_rendered_hands
 from latent_hands.data.readers.rhd import read_rhd, read_rhd_hands
 from latent_hands.data.readers.stb import read_stb
 from latent_hands.data.readers.table import read_table
+from latent_hands.data.readers.yolo import read_yolo
 from latent_hands.data.sample import Sample
 from latent_hands.data.store import is_store
 from latent_hands.errors import HandsError
@@ -57,6 +58,7 @@ READERS: Registry[Reader] = Registry(
         "ge2019": read_ge2019,
         "coco": read_coco,
         "table": read_table,
+        "yolo": read_yolo,
         "images": _read_images,
     },
 )

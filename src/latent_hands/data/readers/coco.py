@@ -68,14 +68,28 @@ def read_coco(
     if not path.is_file():
         raise AbsentError(f"no label file at {path}")
     folder = _existing(Path(root), split, f"images/{split}")
-    content = load_json(path)
+    exported = read_record(Path(root), "coco") is not None
+    return hands_of(load_json(path), path, folder, exported, limit, on_broken)
+
+
+def hands_of(
+    content: Any, path: Path, folder: Path, exported: bool, limit: int | None, on_broken: OnBroken
+) -> list[Sample]:
+    """Return the hands of the content of a label file, as `read_coco` does.
+
+    Args:
+        content: a table with images, annotations and categories.
+        path: where it is from, for messages.
+        folder: the folder of the images.
+        exported: whether `latent-hands export` wrote it, so that a flag of 1 means a hidden joint.
+        limit, on_broken: those of readers.
+    """
     with _coco_layout(path):
         entries = images_by_id(content["images"], path)
         images = {key: CocoImage.read(folder, image) for key, image in entries.items()}
         annotations = annotations_of_hands(content, path)
         names = hand_names(list(entries.values()), annotations)
         items = list(zip(names, annotations, strict=True))[:limit]
-        exported = read_record(Path(root), "coco") is not None
         labels = [label for _, label in items]
         announce_joints(labels, path, exported)
         announce_unread(labels, list(entries.values()), path)

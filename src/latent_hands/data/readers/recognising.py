@@ -15,6 +15,7 @@ SIGNS: dict[str, tuple[str, ...]] = {
     "stb": ("labels/*_BB.mat", "labels/*_SK.mat"),
     "ge2019": ("pose_gt.mat",),
     "coco": ("annotations/*.json",),
+    "yolo": ("labels/train", "labels/val", "train/labels", "valid/labels"),
     "freihand": ("training/rgb", "evaluation/rgb", "training_xyz.json", "evaluation_xyz.json"),
     "table": ("training.csv", "evaluation.csv"),
 }
