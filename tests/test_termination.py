@@ -1,6 +1,8 @@
 """Programs that are stopped: what they had is kept, one process writes, and nothing is left running."""
 
+import errno
 import io
+import json
 import resource
 import signal
 import subprocess
@@ -18,12 +20,13 @@ from tiny_models import noise_image
 
 from latent_hands import cli
 from latent_hands.data.export import export_data
+from latent_hands.data.formats.video import read_video
 from latent_hands.data.prepare import prepare
 from latent_hands.data.store import Cut
 from latent_hands.draw.video import VideoWriter
 from latent_hands.errors import HandsError
 from latent_hands.files import append_text, new_temporary, remove_temporary, write_bytes
-from latent_hands.lock import one_writer
+from latent_hands.lock import new_folder, one_writer
 from latent_hands.paper.bound import Term
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictions.json_files import LineWriter
@@ -107,7 +110,7 @@ def test_the_next_writer_removes_temporary_files_of_a_killed_one(tmp_path: Path)
 HOLD = """
 import sys, time
 from pathlib import Path
-from latent_hands.lock import one_writer
+from latent_hands.lock import new_folder, one_writer
 with one_writer(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)
@@ -153,10 +156,10 @@ def test_a_closed_pipe_loses_the_output_alone(tmp_path: Path, monkeypatch):
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """Let no file grow beyond 1000 bytes."""
+def full_disk(size: int = 1000) -> Iterator[None]:
+    """Let no file grow beyond so many bytes."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
         yield
     finally:
@@ -189,6 +192,50 @@ def test_a_video_that_fills_the_disk_is_an_error_of_the_system_and_leaves_no_fil
     with full_disk(), pytest.raises(OSError, match=r"too large: '.*[/\\]a\.mp4'"):
         write()  # as a HandsError, the command would skip this video and begin the next
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_lines_before_a_full_disk_are_kept(tmp_path: Path):
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        write_lines(tmp_path / "hands.jsonl")
+    text = (tmp_path / "hands.jsonl").read_text()
+    assert 900 < len(text) <= 1000
+    assert text.endswith("}\n")
+    assert [json.loads(line)["frame"] for line in text.splitlines()] == [*range(text.count("\n"))]
+
+
+def test_frames_before_a_full_disk_are_kept(tmp_path: Path):
+    pytest.importorskip("av", reason="PyAV is not installed: pip install 'latent-hands[video]'")
+
+    def write() -> None:
+        with VideoWriter(tmp_path / "a.mp4") as writer:
+            for number in range(200):
+                writer.add(noise_image(32, 32, number), number / 2)
+
+    with full_disk(60_000), pytest.raises(OSError, match=r"too large: '.*[/\\]a\.mp4'"):
+        write()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    assert 0 < len(list(read_video(tmp_path / "a.mp4"))) < 200
+
+
+def test_outputs_whose_name_is_taken_meanwhile_are_kept(tmp_path: Path):
+    (tmp_path / "hands.jsonl").mkdir()
+    with pytest.raises(OSError, match=r"what was written is in .*\.part-.*: '.*hands\.jsonl'"):
+        write_lines(tmp_path / "hands.jsonl")
+    (kept,) = tmp_path.glob(".part-*")
+    assert kept.read_text().count("\n") == 60
+
+
+@pytest.mark.parametrize("kind", [OSError, HandsError])
+def test_errors_in_a_new_folder_name_the_file_of_the_user(kind, tmp_path: Path, capsys, monkeypatch):
+    def work(_) -> None:
+        with new_folder(tmp_path / "out") as new:
+            error = OSError(errno.ENOSPC, "No space left on device", str(new / "a.bin"))
+            raise error if kind is OSError else HandsError(f"{error.filename}: {error.strerror}")
+
+    monkeypatch.setattr(cli, "_dispatch", work)
+    assert cli.main(["work"]) == 2
+    assert capsys.readouterr().err == f"latent-hands: {tmp_path}/out/a.bin: No space left on device\n"
+    assert not list(tmp_path.iterdir())
 
 
 # Workers

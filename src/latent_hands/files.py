@@ -41,12 +41,20 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
         with naming(path):
             mode = _create(temporary).stat().st_mode
             write(temporary)
-        temporary.chmod(stat.S_IMODE(mode))  # `write` may have created it again, for its owner only
-        temporary.replace(path)
+            temporary.chmod(stat.S_IMODE(mode))  # `write` may have created it again, for its owner only
+            temporary.replace(path)
     finally:
         with uninterrupted:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def give_name(part: Path, path: Path) -> None:
+    """Rename a temporary file to `path`. If that fails, it stays, and the error names both."""
+    try:
+        part.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; what was written is in {part}", str(path)) from error
 
 
 def write_bytes(path: Path, data: bytes) -> Path:

@@ -45,13 +45,14 @@ def new_folder(out: Path, keep: bool = False) -> Iterator[Path]:
     So `out` is complete or absent. If the block does not end, the hidden folder is removed, at the latest by
     the next call. With `keep` it stays instead, and the next call yields it with its content.
 
-    Raises HandsError if `out` has content, or if another process holds the hidden folder.
+    Raises HandsError if `out` has content, or if another process holds the hidden folder. Errors name files
+    below `out`, where their user looks for them.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
     out = out.absolute()
     hidden = out.with_name(f".{out.name}{'.part' if keep else '.new'}")
-    with one_writer(hidden):
+    with _named_below(out, hidden), one_writer(hidden):
         if not keep:
             _empty(hidden)
         try:
@@ -63,6 +64,22 @@ def new_folder(out: Path, keep: bool = False) -> Iterator[Path]:
             if not keep:
                 with uninterrupted:
                     _empty(hidden)
+
+
+@contextmanager
+def _named_below(out: Path, hidden: Path) -> Iterator[None]:
+    """Let errors in the block that name a file in the hidden folder name that of `out`."""
+    try:
+        yield
+    except HandsError as error:
+        if str(hidden) not in str(error):
+            raise
+        raise type(error)(str(error).replace(str(hidden), str(out))) from error
+    except OSError as error:
+        file = Path(os.fsdecode(error.filename or ""))
+        if error.errno is None or not file.is_relative_to(hidden):
+            raise
+        raise OSError(error.errno, error.strerror, str(out / file.relative_to(hidden))) from error
 
 
 def _empty(folder: Path) -> None:

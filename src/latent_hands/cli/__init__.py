@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (HandsError, OSError) as error:
         if debug:
             raise
-        return _complain(printable(" ".join(str(error).split())), FAILED)
+        return _complain(printable(" ".join(_text(error).split())), FAILED)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -205,6 +205,13 @@ def split_overrides(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
         overrides.append(argument)
         overrides += [] if equals else [value for value in [next(pending, None)] if value is not None]
     return rest, tuple(overrides)
+
+
+def _text(error: Exception) -> str:
+    """Return the text of an error. Those of the system begin with their file, without their number."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
 
 
 def _complain(message: str, code: int) -> int:

@@ -1,12 +1,13 @@
 """Hands as JSON: a list of the hands of an image, and JSON Lines with the hands of each frame."""
 
 import json
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from latent_hands.data.formats.json_file import load_json
 from latent_hands.errors import HandsError
-from latent_hands.files import naming, new_temporary, write_text
+from latent_hands.files import give_name, naming, new_temporary, write_text
 from latent_hands.interrupt import uninterrupted
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
@@ -37,8 +38,8 @@ def frame_line(image: ImageHands) -> str:
 class LineWriter:
     """A context in which the lines of frames are added to a file of JSON Lines.
 
-    The file is written under a temporary name. It gets its name at the end of the context, also if an error
-    or Ctrl-C ends it, so that everything until then is kept. Without frames there is no file.
+    The file is written under a temporary name. It gets its name at the end of the context, also if an error,
+    a full disk or Ctrl-C ends it: all whole lines until then are kept. Without lines there is no file.
 
     Args:
         path: the file.
@@ -47,7 +48,8 @@ class LineWriter:
     def __init__(self, path: Path):
         self.path = path
         self.part: Path | None = None
-        self.file: TextIO | None = None
+        self.file: FileIO | None = None
+        self.size = 0
 
     def __enter__(self) -> "LineWriter":
         """Return the writer."""
@@ -55,25 +57,27 @@ class LineWriter:
 
     def add(self, image: ImageHands) -> None:
         """Add the line of a frame."""
-        if self.file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with uninterrupted:
-                self.part = new_temporary(self.path)
-            self.file = self.part.open("w", encoding="utf-8")
         with naming(self.path):
-            self.file.write(frame_line(image) + "\n")
+            if self.file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with uninterrupted:
+                    self.part = new_temporary(self.path)
+                self.file = FileIO(self.part, "w")
+            line = (frame_line(image) + "\n").encode()
+            while line:  # a file without buffer may take a part
+                line = line[self.file.write(line) :]
+            self.size = self.file.tell()
 
     def __exit__(self, *error: object) -> None:
-        """Close the file and give it its name. A file that a full disk cut is removed."""
+        """Close the file and give it its name. A line that a full disk cut is removed."""
         if self.part is None:
             return
-        with uninterrupted:
-            try:
-                if self.file is not None:
-                    with naming(self.path):
-                        self.file.close()
-                    self.part.replace(self.path)
-            finally:
+        with uninterrupted, naming(self.path):
+            if self.file is not None and self.size:
+                self.file.truncate(self.size)
+                self.file.close()
+                give_name(self.part, self.path)
+            else:
                 self.part.unlink(missing_ok=True)
 
 

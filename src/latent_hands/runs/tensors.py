@@ -26,7 +26,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
             path, sorted_metadata(save(saved, metadata))
         )  # save_file would leave temporary names of its own
     except (SafetensorError, OSError) as error:
-        raise HandsError(f"{path} cannot be written: {error}") from error
+        raise HandsError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -51,7 +51,7 @@ def write_set(
             with own:
                 _write_portion(out, plan, portion, workers, progress)
     except OSError as error:
-        raise HandsError(f"cannot write rendered hands to {out}: {error}") from error
+        raise HandsError(f"cannot write rendered hands to {out}: {error.strerror or error}") from error
     return out
 
 
