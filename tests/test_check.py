@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from checked_sets import FREIHAND_K, SETS, crops, write_clean
 from conftest import SHARED
+from painted_hands import painted_hands
 from posed_hands import posed_hands, write_rhd_labels
 
 from latent_hands.data import open_data
@@ -132,3 +133,13 @@ def test_nothing_is_wrong_with_real_sets(name):
 def test_a_limit_below_one_is_refused(clean, limit):
     with pytest.raises(HandsError, match=f"limit is {limit}; it must be at least 1"):
         check_set("rhd", clean["rhd"][1], limit=limit)
+
+
+def test_a_joint_convention_that_does_not_exist_is_a_problem(tmp_path):
+    names = ("rhd", "rdh", "mano")
+    samples = [replace(s, convention=n) for s, n in zip(painted_hands(tmp_path, 3), names, strict=True)]
+    messages = [problem.message for problem in check(samples).problems]
+    assert [each for each in messages if "joint convention" in each] == [
+        '1 hand with the unknown joint convention "rdh"; did you mean "rhd"? Legal: anatomical, ge2019, '
+        "mano, mediapipe, rhd, rhd_bones, stb. extend.register_convention adds one"
+    ]

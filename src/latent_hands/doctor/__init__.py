@@ -22,7 +22,8 @@ from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, 
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
 from latent_hands.doctor.outliers import Outlier
 from latent_hands.doctor.places import find_place
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.hand.conventions import CONVENTIONS, UNTABLED
 from latent_hands.progress import Progress, silent
 
 __all__ = ["Inspected", "Problem", "Report", "Verdict", "check", "check_set"]
@@ -113,10 +114,27 @@ def _check(
         verdicts += _places(inspected)
     problems += misplaced
     problems += [Problem("convention", each.topic, each.wrong) for each in verdicts if each.wrong]
+    problems += _unknown_conventions(inspected)
     problems += [Problem("outlier", *outlier) for outlier in outliers]
     copies, shared = find_copies(inspected)
     counts = {split: _count([each for each in inspected if each.split == split]) for split in splits}
     return Report(counts, verdicts, problems + copies, notes + shared, inspected)
+
+
+def _unknown_conventions(inspected: Sequence[Inspected]) -> list[Problem]:
+    """Return a problem for each joint convention that does not exist: its labels are not translated."""
+    known = {*CONVENTIONS, *UNTABLED}
+    stated = Counter(each.sample.convention for each in inspected if each.sample.convention is not None)
+    return [
+        Problem(
+            "convention",
+            "joints",
+            f'{count:,} hand{"s" * (count > 1)} with the unknown joint convention "{name}"; '
+            f"{did_you_mean(name, known)}. extend.register_convention adds one",
+        )
+        for name, count in stated.items()
+        if name not in known
+    ]
 
 
 def _places(inspected: Sequence[Inspected]) -> list[Verdict]:

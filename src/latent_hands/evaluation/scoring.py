@@ -18,7 +18,7 @@ from latent_hands.errors import HandsError, did_you_mean
 from latent_hands.evaluation import protocol
 from latent_hands.evaluation.constant import constant_part
 from latent_hands.evaluation.in_image import score_in_image
-from latent_hands.hand.conventions import CONVENTIONS
+from latent_hands.hand.conventions import CONVENTIONS, UNTABLED
 from latent_hands.hand.geometry import crop_ray_rotation
 from latent_hands.hand.translation import translate
 from latent_hands.predictor import Model
@@ -153,7 +153,7 @@ def known_convention(name: str, model: Model) -> str:
 
     Known are those with a table, that of FreiHAND, and that of the model.
     """
-    known = {*CONVENTIONS, "mano", model.experiment.data.convention}
+    known = {*CONVENTIONS, *UNTABLED, model.experiment.data.convention}
     if name not in known:
         raise HandsError(f'unknown joint convention "{name}"; {did_you_mean(name, known)}')
     return name

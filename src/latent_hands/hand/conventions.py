@@ -31,6 +31,8 @@ FRAMING = "rhd_bones"
 """The convention that places rendered hands in their images. Its table never changes, so no image does."""
 EARLIER = {"rhd": "rhd_bones"}
 """The present names of conventions that earlier versions recorded under another name, without a checksum."""
+UNTABLED = frozenset({"mano"})
+"""Conventions of data sets whose tables are not shipped; a user can register them."""
 PALMAR = "palmar"
 """The name of the palmar skin below a joint, as a target in `Convention.moves`."""
 FILE = "conventions.toml"
