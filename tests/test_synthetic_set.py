@@ -128,7 +128,7 @@ def test_images_whose_pose_is_not_reread_are_dropped(root: Path, tmp_path: Path,
 
 
 def test_a_run_that_rereads_nothing_is_named(tmp_path: Path):
-    with pytest.raises(HandsError, match=r"scene 0, training: .*raise --max-reread-mm"):
+    with pytest.raises(HandsError, match=r"scene 0, training: .*new folder, and raise --max-reread-mm"):
         make_set(
             tmp_path / "set",
             tiny_model(SYNTHESIS),

@@ -48,7 +48,7 @@ def check_labels(windows: Windows) -> None:
         raise HandsError(
             f"none of the {len(windows)} hands is labelled as left or right. A right hand treated as a "
             'left one is trained on and scored wrongly: label the side of each hand, "left" or "right", or '
-            "give one for all: evaluate and prepare --handedness, train --data.handedness"
+            "give one for all: handedness (--handedness), in a training [data] handedness (--data.handedness)"
         )
     if windows.xyz_mm is None:
         return

@@ -115,7 +115,7 @@ def find_side(labels: Labels) -> tuple[Verdict, Labels]:
     if labels.left is None:
         left, right = count_sides(labels)
         evidence = f"{left} hands bend like left hands, {right} like right hands"
-        evidence += "; training and evaluation need the side: label it, or give one with --handedness"
+        evidence += "; training and evaluation need the side: label it, or give --handedness (handedness)"
         return Verdict("side", "not labelled", evidence), labels
     evidences, wrong, found, corrected = [], [], [], labels.left.copy()
     for side, other, rows in (("left", "right", labels.left), ("right", "left", ~labels.left)):

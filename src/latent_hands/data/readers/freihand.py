@@ -92,7 +92,7 @@ def _images(root: Path, split: str) -> list[Path]:
     """Return the numbered images of a split, in order."""
     folder = root / split / "rgb"
     if not folder.is_dir():
-        others = [f"--split {other}" for other in SPLITS if (root / other / "rgb").is_dir()]
+        others = [f'--split {other} (split="{other}")' for other in SPLITS if (root / other / "rgb").is_dir()]
         advice = f"use {', '.join(others)}" if others else "for images without labels use the data set images"
         raise AbsentError(f"FreiHAND's folder {folder} does not exist; {advice}")
     numbered = (image for image in folder.glob("*.jpg") if image.stem.isdecimal())

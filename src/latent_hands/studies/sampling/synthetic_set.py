@@ -142,7 +142,8 @@ class SynthesisPlan(Plan):
                 return dict(sorted(done.items())), drawn
         raise HandsError(
             f"scene {left[0]}, {split}: the run rereads too few of its own poses within "
-            f"{self.max_reread_mm:g} mm: raise --max-reread-mm, or take poses and contents of a data set"
+            f"{self.max_reread_mm:g} mm: give a new folder, and raise --max-reread-mm (max_reread_mm), or "
+            "take poses and contents of a data set"
         )
 
     def _try(self, split: str, scenes: Sequence[int], trial: int, drawn: Counter[int]) -> dict[int, Made]:
