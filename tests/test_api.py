@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from painted_hands import painted_hands
+from PIL import Image
 from registries import register
 from tiny_hands import TINY
 from tiny_models import ESTIMATION, PX, SYNTHESIS, noise_image, tiny_model
 
 import latent_hands as lh
 from latent_hands.data import READERS
+from latent_hands.data.sample import listed
 from latent_hands.evaluation.scoring import score_run
 from latent_hands.predictor import estimation
 from latent_hands.predictor.saved import saved_run
@@ -253,3 +255,53 @@ def test_a_validation_share_that_leaves_no_training_samples_is_refused(tmp_path)
     share = lh.experiment("demo_estimation", TINY, data={"validation_share": 0.5})
     with pytest.raises(lh.HandsError, match="leaves none of 1 samples to train on"):
         lh.train(share, tmp_path / "run", painted_hands(tmp_path, 1))
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_an_iterator_is_read_like_a_list(tmp_path: Path):
+    model, image, box = tiny_model(ESTIMATION), noise_image(), (10, 6, 40, 40)
+    sides = [hand.handedness for hand in model.find(image, boxes=[box, box], handedness=["left", "right"])]
+    boxes, given = (each for each in (box, box)), (each for each in ("left", "right"))
+    hands = model.find(image, boxes=boxes, handedness=given)  # pyright: ignore[reportArgumentType]
+    assert [hand.handedness for hand in hands] == sides == ["left", "right"]
+    Image.fromarray(image).save(tmp_path / "a.png")
+    path = lh.write_hands(tmp_path / "a.npz", {tmp_path / "a.png": iter(hands)})  # pyright: ignore
+    assert len(lh.read_hands(path)) == 2
+    samples = painted_hands(tmp_path, 4)
+    assert listed(iter(samples)) == samples
+    drawn = lh.sample_images(tiny_model(SYNTHESIS), 1, samples=iter(samples))  # pyright: ignore
+    assert drawn.about["given_images"] == 4
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda m, a: m.find(a, boxes=3), "boxes must be a list of boxes .x, y, width, height., not a int"),
+        (lambda m, a: m.find(a, boxes=[(0, 0, 9, 9)], handedness=3), "handedness must be one side, or"),
+        (lambda m, a: m.find(a, rotations="a"), "rotations is 'a'; it must be a whole number"),
+        (lambda m, a: m.find(a, boxes=[(0, 0, 9, 9)], convention=3), 'unknown joint convention "3"'),
+        (lambda m, a: m.load_detector(3), "a detector must be a folder or the name of a shipped one"),
+        (lambda m, a: m.synthesis_of(3), "a latent must be a mapping of factors, .* not a int"),
+        (lambda m, a: m.find(torch.zeros(3, 9, 9, dtype=torch.bfloat16)), r"not bfloat16 \(3, 9, 9\); for"),
+        (
+            lambda m, a: m.find(torch.zeros(3, 9, 9, dtype=torch.float16)),
+            r"image\).round\(\).to\(torch.uint8",
+        ),
+        (lambda m, a: m.find(torch.zeros(9, 8, 3, dtype=torch.uint8)), r"\(9, 8, 3\); move the .*permute\("),
+        (
+            lambda m, a: m.find(torch.zeros(3, 9, 9, dtype=torch.uint8).to_sparse()),
+            "and dense: can't convert",
+        ),
+        (lambda m, a: lh.draw_hands(a, 3), "needs an image, and its hands as find returns them"),
+        (lambda m, a: lh.write_hands("a.csv", {"a.png": 3}), "must be a list of Hand, not a"),
+        (lambda m, a: lh.check("rendered", ".", split=3), "split must be one or more names of splits, not a"),
+        (lambda m, a: lh.check("rendered", ".", split=()), "no split is named: give one or more"),
+        (lambda m, a: lh.open_data(3, "."), 'unknown data set "3"'),
+        (lambda m, a: lh.train("demo_estimation", "runs/a", [], validation=3), "samples must be a list of"),
+        (lambda m, a: lh.load("estimation", 3.5), 'device "3.5" cannot be used'),
+    ],
+)
+def test_a_wrong_container_is_named(call, words: str):
+    with pytest.raises(lh.HandsError, match=words):
+        call(tiny_model(ESTIMATION), noise_image())

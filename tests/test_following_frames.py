@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from followed_hands import True_, World, follower_of, in_world, line, tracks
-from tiny_models import ESTIMATION, PLACEMENT, tiny_model
+from PIL import Image
+from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.predictor import following
@@ -193,3 +194,19 @@ def test_a_model_that_does_not_measure_joints_in_the_image_is_refused():
     model.detector = World([()])
     with pytest.raises(HandsError, match="uv"):
         list(model.follow([np.zeros((20, 20, 3), np.uint8)]))
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize(
+    ("frames", "options", "words"),
+    [
+        (Image.new("RGB", (8, 8)), {}, "frames are one image; give a list of images, or a video file"),
+        (3, {}, "frames must be a list of images, or a video file, not 3"),
+        ([], {"seconds": 0.1}, "seconds must be a list with the time of each frame, .* not 0.1"),
+        ([noise_image()], {"seconds": ["a"]}, "the time of frame 0 is a; it must be finite"),
+        ([noise_image()], {"fps": "a"}, "fps is a, but must be above 0 frames per second"),
+    ],
+)
+def test_what_is_no_list_of_frames_is_named(frames, options, words):
+    with pytest.raises(HandsError, match=words):
+        list(tiny_model(PLACEMENT).follow(frames, **options))

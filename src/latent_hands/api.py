@@ -17,7 +17,7 @@ from latent_hands.data.sample import listed, with_handedness
 from latent_hands.data.store import is_store
 from latent_hands.data.windows import Windows
 from latent_hands.doctor import Report
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_list
 from latent_hands.evaluation.scores import Scores
 from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.predictor import Model, as_model
@@ -189,7 +189,8 @@ def train(
     if samples is not None:
         vae = build_vae(experiment)
         phases = build_phases(experiment, vae)
-        hands = build_hands(experiment, vae, phases, training=listed(samples), validation=validation)
+        held_out = None if validation is None else listed(validation)
+        hands = build_hands(experiment, vae, phases, training=listed(samples), validation=held_out)
     elif validation is not None:
         raise HandsError("validation samples are given without training samples: give samples, too")
     if not training.train(experiment, out, resume, hands):
@@ -278,7 +279,9 @@ def check(
             raise HandsError("there are no samples to examine: give one or more")
         with shown(progress) as progress:
             return doctor.check(samples[:limit], progress)
-    splits = (split,) if isinstance(split, str) else split
+    splits = [split] if isinstance(split, str) else as_list(split, "split", "one or more names of splits")
+    if not splits:
+        raise HandsError("no split is named: give one or more")
     with shown(progress) as progress:
         return doctor.check_set(data, _folder(data, root), splits, limit, progress)
 

@@ -5,9 +5,10 @@ import re
 import struct
 import unicodedata
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from numbers import Integral
+from typing import Any
 
 BROKEN = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
@@ -57,7 +58,7 @@ def _is_plain(character: str) -> bool:
     return character in "\n\t\u200c\u200d" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
 
 
-def did_you_mean(name: str, legal: Iterable[str]) -> str:
+def did_you_mean(name: object, legal: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the most similar legal name, then all of them.
 
     Capitals make no difference to the similarity.
@@ -65,11 +66,22 @@ def did_you_mean(name: str, legal: Iterable[str]) -> str:
     >>> did_you_mean("Colour", ["colours", "size"])
     'did you mean "colours"? Legal: colours, size'
     """
-    legal = sorted(legal)
+    name, legal = str(name), sorted(legal)
     same_case = {each.lower(): each for each in legal}
     near = get_close_matches(name.lower(), same_case, n=1)
     guess = f'did you mean "{same_case[near[0]]}"? ' if near else ""
     return f"{guess}Legal: {', '.join(legal)}"
+
+
+def as_list(values: object, name: str, content: str) -> list[Any]:
+    """Return what can be iterated over as a list. Raises HandsError for a text, a mapping and anything else.
+
+    >>> as_list((number for number in (1, 2)), "ids", "a list of numbers")
+    [1, 2]
+    """
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | Mapping):
+        raise HandsError(f"{name} must be {content}, not a {type(values).__name__}")
+    return list(values)
 
 
 def check_whole(**values: object) -> None:

@@ -63,7 +63,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def find(self, name: str) -> T:
         """Return the thing of this name. Raises HandsError, which lists the legal names, if there is none."""
         load_extensions()
-        if name not in self._things:
+        if not isinstance(name, str) or name not in self._things:
             raise HandsError(f'unknown {self.kind} "{name}"; {did_you_mean(name, self._things)}')
         return self._things[name]
 

@@ -60,7 +60,8 @@ def build_windows(
     finite or degenerate, if some samples have a side and others lack it, if a scene box or an image is
     missing, and if labels are not for their images (`labelled_images`).
     """
-    _check_options(listed(samples), crop, right_hands, margin, window_px)
+    samples = listed(samples)
+    _check_options(samples, crop, right_hands, margin, window_px)
     check_images(samples, images)
     labels = {
         name: _stack(samples, name, label)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from latent_hands.data.formats.numerals import array_of
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, as_list
 from latent_hands.hand.handedness import HANDEDNESS, check_handedness
 
 FAR_PX = 1e6
@@ -146,13 +146,12 @@ def _file(image: object, name: str) -> Path:
 
 
 def listed(samples: object) -> "list[Sample]":
-    """Return samples as a list. Raises HandsError for anything but a sequence of samples."""
-    if not isinstance(samples, Sequence) or isinstance(samples, str):
-        raise HandsError(f"samples must be a list of Sample, not a {type(samples).__name__}")
-    for each in samples:
+    """Return samples as a list. Raises HandsError for anything but several samples."""
+    chosen = as_list(samples, "samples", "a list of Sample")
+    for each in chosen:
         if not isinstance(each, Sample):
             raise HandsError(f"samples must be a list of Sample, but has a {type(each).__name__}")
-    return list(samples)
+    return chosen
 
 
 def with_handedness(samples: Sequence[Sample], handedness: str | None) -> list[Sample]:

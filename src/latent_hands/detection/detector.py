@@ -63,6 +63,9 @@ class Settings:
 
 def folder_of(name_or_path: str | Path) -> Path:
     """Return the folder of a detector: a shipped one by name, or the given folder."""
+    if not isinstance(name_or_path, str | Path):
+        kind = type(name_or_path).__name__
+        raise HandsError(f"a detector must be a folder or the name of a shipped one, not a {kind}")
     return SHIPPED / name_or_path if (SHIPPED / name_or_path).is_dir() else Path(name_or_path)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_hands import synthesis
 from latent_hands.data.batches import Batches
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, listed
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError
 from latent_hands.evaluation.scoring import evaluation_windows
@@ -54,7 +54,7 @@ def calibrate(run: str | Path, samples: Sequence[Sample], write: bool = False) -
     """
     if write:
         check_own(run)
-    model = Model.load(run, "cpu")
+    model, samples = Model.load(run, "cpu"), listed(samples)
     result = fit_temperature(infer_hands(model, evaluation_windows(model, samples)))
     if write:
         sampling = replace(model.experiment.sampling, temperature=result.temperature)

@@ -1,6 +1,6 @@
 """Predicted hands as drawings over their whole image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from latent_hands import draw
 from latent_hands.draw import ImageArray, Mark
@@ -42,7 +42,7 @@ def draw_hands(
     >>> overlay = lh.draw_hands(photo, model.find(photo))          # as large as the photo
     >>> PIL.Image.fromarray(overlay).save("overlay.png")
     """
-    hands = [hands] if isinstance(hands, Hand) else list(hands)
+    hands = list(hands) if isinstance(hands, Iterable) else [hands]
     if not all(isinstance(hand, Hand) for hand in hands):
         raise HandsError("draw_hands(image, hands) needs an image, and its hands as find returns them")
     rgb, truths = pixels_of(image), truths_mm or [None] * len(hands)

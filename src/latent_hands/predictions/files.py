@@ -9,7 +9,7 @@ from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.formats.numerals import integer_of, number_of
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, as_list
 from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
 from latent_hands.predictions.image_hands import ImageHands, name_files
@@ -124,11 +124,19 @@ def _check_hands(image: ImageHands, convention: str | None) -> None:
 def _of_files(hands: Mapping[Path, Hands]) -> list[ImageHands]:
     images = []
     for name, file in name_files(hands).items():
-        found = hands[file]
+        found = listed_hands(hands[file], file)
         with open_image(file) as image:
             size_px = shown_size(image)
-        images.append(ImageHands(name, size_px, [found] if isinstance(found, Hand) else found, file))
+        images.append(ImageHands(name, size_px, found, file))
     return images
+
+
+def listed_hands(hands: object, file: Path) -> list[Hand]:
+    """Return one hand, or several, as a list. Raises HandsError for anything else."""
+    listed = [hands] if isinstance(hands, Hand) else as_list(hands, f"the hands of {file}", "a list of Hand")
+    if other := [each for each in listed if not isinstance(each, Hand)]:
+        raise HandsError(f"the hands of {file} must be a list of Hand, but have a {type(other[0]).__name__}")
+    return listed
 
 
 def _of_frames(stem: str, frames: object) -> list[ImageHands]:

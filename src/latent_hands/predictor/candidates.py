@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 from latent_hands.configuration.rules import Presence, SideRule
 from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detection import Detection
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_list
 from latent_hands.hand.boxes import Box, crop_of_box
 from latent_hands.predictor.cameras import ImageCamera
 from latent_hands.predictor.checks import Rgb, box_of
@@ -57,11 +57,13 @@ def given_candidates(
     Raises HandsError for one box that is not in a list, for a box that is not in the image, for an unknown
     side, and for another number of sides.
     """
+    boxes = as_list(boxes, "boxes", "a list of boxes (x, y, width, height)")
     if any(isinstance(box, Real) for box in boxes):
-        raise HandsError(
-            f"boxes is {list(boxes)}, but must be a list of boxes, such as [(x, y, width, height)]"
-        )
-    sides = [handedness] * len(boxes) if handedness is None or isinstance(handedness, str) else handedness
+        raise HandsError(f"boxes is {boxes}, but must be a list of boxes, such as [(x, y, width, height)]")
+    if handedness is None or isinstance(handedness, str):
+        sides = [handedness] * len(boxes)
+    else:
+        sides = as_list(handedness, "handedness", "one side, or a list with a side for each box")
     if len(sides) != len(boxes):
         raise HandsError(f"there are {len(boxes)} boxes and {len(sides)} sides: give one side for each box")
     height, width = rgb.shape[:2]

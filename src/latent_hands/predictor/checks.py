@@ -233,6 +233,8 @@ def bone_of(bone_mm: object) -> float:
 def _numbers(value: object) -> Float64[np.ndarray, "..."]:
     """Return an array of numbers, or an empty one if the value is not numeric."""
     try:
+        if isinstance(value, TensorLike):
+            value = value.detach().cpu().double()
         return np.asarray(value, np.float64)
-    except BROKEN:
+    except (*BROKEN, RuntimeError):
         return np.empty(0)

@@ -99,7 +99,7 @@ class Estimation(Recombination):
         ...     print(hand.handedness, hand.xyz_mm.shape, hand.uv_px.shape)
         left (21, 3) (21, 2)
         """
-        check_whole(max_hands=max_hands)
+        check_whole(max_hands=max_hands, rotations=rotations)
         if max_hands < 1:
             raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
         if "rgb" in self.vae.writes and "uv" not in self.vae.writes:

@@ -1,6 +1,7 @@
 """Settings of following: the options of `Model.follow` and `Model.tracker`, checked."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import TypedDict
 
 import numpy as np
@@ -50,7 +51,7 @@ class Settings:
         if self.max_hands < 1:
             raise HandsError(f"max_hands is {self.max_hands}, but must be 1 or more hands")
         check_zoom(self.zoom)
-        if not 0 < self.fps < float("inf"):
+        if not isinstance(self.fps, Real) or not 0 < self.fps < float("inf"):
             raise HandsError(f"fps is {self.fps}, but must be above 0 frames per second")
         check_one_camera(self.K, self.focal_px)
         if self.handedness is not None:

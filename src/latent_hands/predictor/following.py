@@ -1,12 +1,13 @@
 """Following hands through a video: the hands of each frame, filtered or smoothed."""
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 
 from latent_hands.data.formats.video import FORMATS, read_video
 from latent_hands.errors import HandsError
@@ -134,8 +135,14 @@ def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float |
     times than of frames.
     """
     if not isinstance(frames, str | Path):
-        if getattr(frames, "ndim", 4) < 4:
+        if getattr(frames, "ndim", 4) < 4 or isinstance(frames, Image.Image):
             raise HandsError("frames are one image; give a list of images, or a video file")
+        for name, given, legal in (
+            ("frames", frames, "a list of images, or a video file"),
+            ("seconds", seconds, "a list with the time of each frame, None where it is not known"),
+        ):
+            if not isinstance(given, Iterable):
+                raise HandsError(f"{name} must be {legal}, not {given!r}")
         counts = [len(each) for each in (frames, seconds) if isinstance(each, Sized)]
         if len(counts) == 2 and 0 < counts[1] != counts[0]:
             raise HandsError(f"there are {counts[0]} frames and {counts[1]} times: give each frame a time")
@@ -162,7 +169,7 @@ class Clock:
 
         A warning names the first time that is not later.
         """
-        if seconds is not None and not np.isfinite(seconds):
+        if seconds is not None and not _is_time(seconds):
             raise HandsError(
                 f"the time of frame {self.number} is {seconds}; it must be finite, or None if unknown"
             )
@@ -176,6 +183,14 @@ class Clock:
             seconds = self.last + 1 / self.fps
         self.number, self.last = self.number + 1, 0.0 if seconds is None else float(seconds)
         return self.last
+
+
+def _is_time(seconds: object) -> bool:
+    """Return whether a value is a finite number, also one of numpy or torch."""
+    try:
+        return not isinstance(seconds, str) and math.isfinite(seconds)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, RuntimeError):
+        return False
 
 
 class Tracker:

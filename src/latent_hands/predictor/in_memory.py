@@ -11,6 +11,7 @@ from latent_hands.errors import HandsError
 from latent_hands.shapes import Float32, UInt8
 
 LEGAL = "uint8 (height, width, 3) in RGB order, also (height, width) or (height, width, 4)"
+LEGAL_TENSOR = "uint8 (3, height, width) in RGB order, also (height, width) or (4, height, width)"
 
 
 @runtime_checkable
@@ -28,7 +29,7 @@ def rgb_of(image: np.ndarray | TensorLike) -> UInt8[np.ndarray, "height width 3"
     Grey becomes RGB. Transparent pixels are composited on mid-grey. Raises HandsError for other shapes and
     types.
     """
-    array = image if isinstance(image, np.ndarray) else _channels_last(image)
+    array = image if isinstance(image, np.ndarray) else _array_of(image)
     if _is_masked(array):
         raise HandsError("an image must not be a masked array: give its data, or fill what is masked")
     if array.dtype != np.uint8 or 0 in array.shape or not _is_image(array.shape):
@@ -42,7 +43,9 @@ def joints_of(source: object) -> Float32[np.ndarray, "21 3"] | None:
     """Return an array or a tensor (21, 3) as joints; None for anything else."""
     if not isinstance(source, np.ndarray | TensorLike) or tuple(getattr(source, "shape", ())) != (21, 3):
         return None
-    return np.array(source if isinstance(source, np.ndarray) else source.detach().cpu().numpy(), np.float32)
+    if isinstance(source, TensorLike):
+        source = source.detach().cpu().double().numpy()
+    return np.array(source, np.float32)
 
 
 def _is_masked(array: np.ndarray) -> bool:
@@ -50,8 +53,23 @@ def _is_masked(array: np.ndarray) -> bool:
     return "numpy.ma" in sys.modules and isinstance(array, np.ma.MaskedArray)
 
 
-def _channels_last(tensor: Any) -> np.ndarray:
-    array = np.array(tensor.detach().cpu().numpy())
+def _array_of(tensor: Any) -> np.ndarray:
+    """Return the pixels of a tensor, channels last. Raises HandsError for other kinds and shapes."""
+    kind, shape = str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
+    legal = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3, 4))
+    if kind != "uint8" or not legal or 0 in shape:
+        hint = ""
+        if len(shape) == 4:
+            hint = "; give one image at a time"
+        elif len(shape) == 3 and not legal and shape[2] in (1, 3, 4):
+            hint = "; move the channels to the front: image.permute(2, 0, 1)"
+        elif "float" in kind:
+            hint = "; for values from 0 to 1 give (255 * image).round().to(torch.uint8)"
+        raise HandsError(f"a tensor as an image must be {LEGAL_TENSOR}, not {kind} {shape}{hint}")
+    try:
+        array = np.array(tensor.detach().cpu().numpy())
+    except (TypeError, RuntimeError) as error:  # sparse tensors, and those without values
+        raise HandsError(f"a tensor as an image must be {LEGAL_TENSOR}, and dense: {error}") from error
     return array.transpose(1, 2, 0) if array.ndim == 3 else array
 
 

@@ -93,6 +93,9 @@ class Recombination(TrainedGraph):
         >>> synthesis.synthesis_of(z).image.shape
         (128, 128, 3)
         """
+        if not isinstance(latent, Mapping):
+            kind = type(latent).__name__
+            raise HandsError(f"a latent must be a mapping of factors, as latent returns it, not a {kind}")
         tensors = {factor: torch.as_tensor(z, dtype=torch.float32) for factor, z in latent.items()}
         whole = {factor: z.to(self.device) for factor, z in self._whole(tensors).items()}
         images, hands = self._decoded(whole)

@@ -101,9 +101,9 @@ def fine_tune(
     samples = in_latent(listed(samples), convention, run)
     learnt, held, split_by = split_samples(samples, groups, held_out)
     parts = {"learnt": learnt, "held_out": held}
-    if control:
+    if control := listed(control):
         parts["control"] = in_latent(control, convention, run)
-    further = in_latent(rehearsal[: REHEARSED * len(learnt)], convention, run)
+    further = in_latent(listed(rehearsal)[: REHEARSED * len(learnt)], convention, run)
     for name in ("held_out", "control"):
         if shared := shared_images([*learnt, *further], parts.get(name, ())):
             text = "%d of %d hands of %s are in images that are learnt, so their gain says nothing of others"

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, listed
 from latent_hands.errors import HandsError
 from latent_hands.paper.latent import Posterior
 from latent_hands.predictor import Model
@@ -48,7 +48,7 @@ def fit_latents(run: Model | str | Path, samples: Sequence[Sample]) -> Mixtures:
     """
     run = saved_run(run)
     check_own(run)
-    if not samples:
+    if not (samples := listed(samples)):
         raise HandsError("no images are given; mixtures are fitted to at least one")
     model = Model.load(run)
     given = encode(model, samples)

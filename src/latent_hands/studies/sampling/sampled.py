@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_hands import draw
-from latent_hands.data.sample import Sample
+from latent_hands.data.sample import Sample, listed
 from latent_hands.draw import ImageArray
 from latent_hands.errors import HandsError, check_whole
 from latent_hands.files import write_text
@@ -98,7 +98,7 @@ def sample_images(
         raise HandsError(f"count is {count}; it must be between 1 and {MOST_SAMPLES}")
     if seed < 0:
         raise HandsError(f"seed is {seed}; it must be 0 or more")
-    model = as_model(run)
+    model, samples = as_model(run), listed(samples)
     roles = roles_of(model)
     given = encode(model, samples) if samples else None
     known = {role: given.of(sizes) for role, sizes in roles.items()} if given else {}
