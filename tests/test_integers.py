@@ -1,6 +1,7 @@
 """Exported networks in 8-bit integers: no processor overflows, heads stay float, hands stay the same."""
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ onnx = pytest.importorskip("onnx", reason="exporting needs the extra: pip instal
 onnxruntime = pytest.importorskip(
     "onnxruntime", reason="exported models need the extra: pip install '.[onnx]'"
 )
+
+from onnxruntime import quantization  # noqa: E402
 
 from latent_hands import lite  # noqa: E402
 from latent_hands.cli import main  # noqa: E402
@@ -111,6 +114,20 @@ def test_a_file_in_integers_states_what_the_file_in_floats_states(networks):
     assert whole.producer_name == exact.producer_name == "latent-hands"
     assert [each.name for each in whole.graph.output] == ["place"]
     assert len(networks[1]) != len(networks[0])
+
+
+def test_the_logger_of_the_user_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, networks):
+    """A message to the root logger gives it a handler where it has none, and onnxruntime sends some."""
+    quantise = quantization.quantize_static
+
+    def sending(*args: object, **options: object) -> None:
+        logging.info("a message of onnxruntime")
+        quantise(*args, **options)
+
+    monkeypatch.setattr(quantization, "quantize_static", sending)
+    monkeypatch.setattr(logging.root, "handlers", [])
+    in_integers(networks[0], batches(1))
+    assert logging.root.handlers == []
 
 
 @pytest.fixture

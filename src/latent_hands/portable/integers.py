@@ -5,9 +5,11 @@ smallest and largest values on given inputs. Weights are int8, with a scale s fo
 Heat maps and all that follows the convolutions stay float32: 8 bits cannot state a place in a crop.
 """
 
+import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,9 @@ def in_integers(content: bytes, inputs: Sequence[Arrays]) -> bytes:
         inputs: inputs that show how large the values between layers are.
     """
     onnx, _ = import_onnx()
-    quantisation: Any = import_module("onnxruntime.quantization")
-    preparation: Any = import_module("onnxruntime.quantization.shape_inference")
-    with tempfile.TemporaryDirectory() as folder:
+    with _root_logger_kept(), tempfile.TemporaryDirectory() as folder:
+        quantisation: Any = import_module("onnxruntime.quantization")
+        preparation: Any = import_module("onnxruntime.quantization.shape_inference")
         prepared, done = Path(folder) / "prepared.onnx", Path(folder) / "done.onnx"
         original = onnx.load_model_from_string(content)
         preparation.quant_pre_process(original, prepared, skip_symbolic_shape=True)
@@ -62,6 +64,17 @@ def in_integers(content: bytes, inputs: Sequence[Arrays]) -> bytes:
     del model.metadata_props[:]
     model.metadata_props.extend(original.metadata_props)
     return model.SerializeToString()
+
+
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """Keep onnxruntime from giving the root logger a handler, which would print all later messages twice."""
+    silent = logging.NullHandler()
+    logging.root.addHandler(silent)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(silent)
 
 
 def channel_scales(
