@@ -293,6 +293,7 @@ def test_an_iterator_is_read_like_a_list(tmp_path: Path):
             lambda m, a: m.find(torch.zeros(3, 9, 9, dtype=torch.uint8).to_sparse()),
             "and dense: can't convert",
         ),
+        (lambda m, a: lh.with_angles(3), "hands must be a list of hands, as find returns them, not a int"),
         (lambda m, a: lh.draw_hands(a, 3), "needs an image, and its hands as find returns them"),
         (lambda m, a: lh.write_hands("a.csv", {"a.png": 3}), "must be a list of Hand, not a"),
         (lambda m, a: lh.check("rendered", ".", split=3), "split must be one or more names of splits, not a"),

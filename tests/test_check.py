@@ -1,5 +1,6 @@
 """The doctor names every wrong convention."""
 
+import errno
 import json
 import logging
 import shutil
@@ -12,6 +13,7 @@ from conftest import SHARED
 from painted_hands import painted_hands
 from posed_hands import posed_hands, write_rhd_labels
 
+from latent_hands.cli import main
 from latent_hands.data import open_data
 from latent_hands.data.sample import project
 from latent_hands.doctor import check, check_set
@@ -143,3 +145,16 @@ def test_a_joint_convention_that_does_not_exist_is_a_problem(tmp_path):
         '1 hand with the unknown joint convention "rdh"; did you mean "rhd"? Legal: anatomical, ge2019, '
         "mano, mediapipe, rhd, rhd_bones, stb. extend.register_convention adds one"
     ]
+
+
+def test_a_report_is_printed_before_a_full_disk_takes_no_sheet(tmp_path, monkeypatch, capsys):
+    def full(image, path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("latent_hands.draw.save_image", full)
+    painted_hands(tmp_path, 2)
+    sheet = tmp_path / "sheet.png"
+    assert main(["check", "--data", "images", "--root", str(tmp_path), "--sheet", str(sheet), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["name"] == "images"
+    assert printed.err.endswith(f"latent-hands: {sheet}: No space left on device\n")

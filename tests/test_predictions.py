@@ -15,6 +15,7 @@ from latent_hands.data import open_data, read_rgb
 from latent_hands.data.formats.boxes import read_boxes
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import recorded
+from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.predictions import (
     ImageHands,
     draw_hands,
@@ -213,6 +214,44 @@ def test_hands_are_written_and_drawn_by_their_image_files(images, hands, tmp_pat
     assert same(one, hands[0])
     with pytest.raises(HandsError, match=r"none\.png"):
         write_hands(tmp_path / "none.json", {tmp_path / "none.png": hands})
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"image": np.array([-1, 0, 1])},
+            r'"image" has \[-1, 0, 1\], but must have numbers of images, 0 to 2',
+        ),
+        ({"image": np.array([0, 0, 3])}, "must have numbers of images, 0 to 2"),
+        ({"image": np.array([0.5, 0, 1])}, "must have numbers of images"),
+        ({"image": np.array([0, 1])}, r'" has 3 rows, but must have 2'),
+        ({"names": np.array([], np.str_)}, r'" has 3 rows, but must have 0'),
+        ({"angle_names": np.array(ANGLES[::-1])}, '"angle_names" differ from those of this version: index_'),
+    ],
+)
+def test_arrays_that_would_lose_hands_are_refused(changed, words, images, tmp_path):
+    with np.load(write_npz(tmp_path / "all.npz", images)) as arrays:
+        np.savez(tmp_path / "changed.npz", **(dict(arrays) | changed))
+    with pytest.raises(HandsError, match=words):
+        read_hands(tmp_path / "changed.npz")
+
+
+def test_json_of_other_programs_is_named(tmp_path):
+    for name, text, words in (
+        ("a.json", "[[1, 2]]", "hand 0 is a list, not an object"),
+        ("a.json", "null", "hand 0 is a NoneType, not an object"),
+        ("a.json", '{"frame": 0, "hands": []}', r"has the hands of a frame: name it \.jsonl"),
+        (
+            "a.jsonl",
+            '{"a": 1}',
+            'line 1, has no hands of a frame: it must be an object with the list "hands"',
+        ),
+        ("a.jsonl", '{"hands": "abc"}', 'it must be an object with the list "hands"'),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(HandsError, match=words):
+            read_hands(tmp_path / name)
 
 
 def test_joints_in_the_camera_frame_are_placed_by_the_palm(hands):

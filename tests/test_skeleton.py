@@ -86,3 +86,10 @@ def test_unknown_orders_and_wrong_shapes_are_named():
         reorder(np.zeros((21, 3)), "rhd", "snap")
     with pytest.raises(HandsError, match=r"\(20, 3\)"):
         reorder(np.zeros((20, 3)), "mediapipe", "rhd")
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("order", [[0] * 21, np.arange(21), None, 3])
+def test_an_order_is_a_name(order):
+    with pytest.raises(HandsError, match="unknown joint order"):
+        reorder(np.zeros((21, 3)), "rhd", order)

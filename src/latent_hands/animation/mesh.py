@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from latent_hands.animation.fitting import Fitted, fit_hands
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_list
 from latent_hands.hand.rig.articulation import ANGLES, Articulation
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.skin import Skin
@@ -67,6 +67,7 @@ def with_angles(hands: Sequence[Hand]) -> list[Hand]:
     """
     if isinstance(hands, Hand):
         raise HandsError("with_angles needs a list of hands: give [hand]")
+    hands = as_list(hands, "hands", "a list of hands, as find returns them")
     return [replace(hand, angles_deg=_angles(fit_hands([hand]))) for hand in hands]
 
 

@@ -116,13 +116,13 @@ def assess(
             contents=contents,
         )
     text = json_format.dumps({"run": pinned(run), "root": str(root), **numbers}, indent=2)
-    if out is not None:
-        save_image(transfer_sheet(benchmark, images), out / "transfers.png")
-        write_text(out / ASSESSMENT, text + "\n")
     if json:
         print(text)
     else:
         print_assessment(numbers, f"{run} on {root}")
+    if out is not None:  # after the numbers are printed: the disk may be full now
+        write_text(out / ASSESSMENT, text + "\n")
+        save_image(transfer_sheet(benchmark, images), out / "transfers.png")
 
 
 def check_judge(scenes: Path | None, judge: Path | None, backbone: str | None, epochs: int | None) -> None:

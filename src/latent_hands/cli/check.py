@@ -51,15 +51,15 @@ def check(
 
     with progress_bars() as progress:
         report = check_set(data, root, split, limit, progress)
-    if sheet is not None:
-        from latent_hands.doctor.sheet import draw_sheet
-        from latent_hands.draw import save_image
-
-        save_image(draw_sheet(report.inspected, [problem.where for problem in report.problems]), sheet)
     if json:
         print_json({"name": data, "root": str(root), **report.to_json()})
     else:
         print_report(report, f"{data} in {root}")
+    if sheet is not None:  # after the report is printed: the disk may be full now
+        from latent_hands.doctor.sheet import draw_sheet
+        from latent_hands.draw import save_image
+
+        save_image(draw_sheet(report.inspected, [problem.where for problem in report.problems]), sheet)
     return not report.problems
 
 

@@ -155,14 +155,14 @@ def calibrate(
             sets.append(LabelledImages(images, True, "without hands"))
         with progress_bars() as progress:
             fitted = calibrate_rules(run, sets, result.temperature, detector, write, progress)
-        if picture is not None:
-            save_figure(reliability_diagram(fitted.reliability["reliability"]), picture)
     if json:
         print_json(asdict(result) | ({} if fitted is None else {"rules": asdict(fitted)}))
-        return
-    print_calibration(result, f"{run} on {split} of {data}: error over spread")
-    if fitted is not None:
-        print_rules(fitted)
+    else:
+        print_calibration(result, f"{run} on {split} of {data}: error over spread")
+        if fitted is not None:
+            print_rules(fitted)
+    if fitted is not None and picture is not None:  # after all is printed: the disk may be full now
+        save_figure(reliability_diagram(fitted.reliability["reliability"]), picture)
 
 
 def print_calibration(result: "Calibration", title: str) -> None:

@@ -121,10 +121,10 @@ def reorder(points: Points, source: str, target: str) -> Points:
     return points[..., [native[wanted.index(place)] for place in range(21)], :]
 
 
-def _order(name: str) -> JointOrder:
-    if name == "snap":
+def _order(name: object) -> JointOrder:
+    if isinstance(name, str) and name == "snap":
         raise HandsError('the joint order "snap" was renamed: use "mediapipe"')
-    if name not in ORDERS:
+    if not isinstance(name, str) or name not in ORDERS:
         legal = "; ".join(f"{known} ({order.about})" for known, order in ORDERS.items())
         raise HandsError(f'unknown joint order "{name}"; {did_you_mean(name, ORDERS)}; they are {legal}')
     return ORDERS[name]

@@ -161,6 +161,8 @@ def _of_frame(stem: str, number: int, hands: object) -> ImageHands:
 def _frame(path: Path, number: int, line: bytes) -> ImageHands:
     try:
         fields = parse_json(line, "it")
+        if not isinstance(fields, dict) or not isinstance(fields.get("hands"), list):
+            raise HandsError('it must be an object with the list "hands"')
         hands = [Hand.from_json(json.dumps(each)) for each in fields["hands"]]
         frame, seconds = fields.get("frame"), fields.get("seconds")
         seconds = None if seconds is None else number_of(seconds)

@@ -91,6 +91,12 @@ def read_json(path: str | Path) -> list[Hand]:
         raise HandsError(f"no file {path}; give the JSON of hands that `latent-hands estimate` wrote")
     content = load_json(path)
     hands = content if isinstance(content, list) else [content]
+    if isinstance(content, dict) and "hands" in content:
+        raise HandsError(f"{path} has the hands of a frame: name it .jsonl, with one line for each frame")
+    for number, each in enumerate(hands):
+        if not isinstance(each, dict):
+            kind = type(each).__name__
+            raise HandsError(f"{path}: hand {number} is a {kind}, not an object that `estimate` wrote")
     try:
         return [Hand.from_json(json.dumps(each)) for each in hands]
     except HandsError as error:

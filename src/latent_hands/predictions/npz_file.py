@@ -68,6 +68,7 @@ def read_npz(path: str | Path) -> list[ImageHands]:
                 raise HandsError(f"it has {size:,} bytes when decompressed; the limit is {MAX_BYTES:,}")
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
+        _check_arrays(arrays)
         hands = [_hand(arrays, i) for i in range(len(arrays["image"]))]
         return [
             ImageHands(
@@ -86,6 +87,22 @@ def read_npz(path: str | Path) -> list[ImageHands]:
         raise HandsError(f"no file at {path}") from error
     except Exception as error:  # zipfile and numpy raise almost every type on other files
         raise HandsError(f"{path} has no hands that `latent-hands estimate` wrote: {error!r}") from error
+
+
+def _check_arrays(arrays: dict[str, Any]) -> None:
+    """Raise HandsError for arrays of which a reader would lose hands, or mistake angles, without a word."""
+    numbers, images, hands = arrays["image"], len(arrays["names"]), len(arrays["image"])
+    of_hands = (*OF_HANDS, *_DERIVED, *_TEXTS, "bone_mm_assumed", "track", "convention")
+    rows = dict.fromkeys(of_hands, hands) | dict.fromkeys(("files", "sizes_px", "frames", "seconds"), images)
+    for name in rows.keys() & arrays.keys():
+        if len(arrays[name]) != rows[name]:
+            raise HandsError(f'"{name}" has {len(arrays[name])} rows, but must have {rows[name]}')
+    if numbers.dtype.kind not in "iu" or (hands and not 0 <= numbers.min() <= numbers.max() < images):
+        raise HandsError(
+            f'"image" has {numbers.tolist()}, but must have numbers of images, 0 to {images - 1}'
+        )
+    if tuple(arrays.get("angle_names", ANGLES)) != ANGLES:
+        raise HandsError(f'"angle_names" differ from those of this version: {", ".join(ANGLES)}')
 
 
 def _stacked(values: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
