@@ -158,3 +158,15 @@ def test_a_report_is_printed_before_a_full_disk_takes_no_sheet(tmp_path, monkeyp
     printed = capsys.readouterr()
     assert json.loads(printed.out)["name"] == "images"
     assert printed.err.endswith(f"latent-hands: {sheet}: No space left on device\n")
+
+
+def test_hands_without_a_side_among_others_and_mixed_conventions_are_reported(tmp_path):
+    samples = painted_hands(tmp_path, 3)
+    report = check([replace(samples[0], handedness=None, convention="rhd"), *samples[1:]])
+    assert "1 of 3 hands with 3D joints have no side; training and evaluation need it" in [
+        problem.message for problem in report.problems
+    ]
+    text = "hands by joint convention: none stated 2, rhd 1; training and evaluation take them as unknown"
+    assert text in report.notes
+    unlabelled = check([replace(sample, handedness=None) for sample in samples])
+    assert "side" not in [problem.where for problem in unlabelled.problems if problem.kind == "label"]

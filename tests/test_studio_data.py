@@ -82,7 +82,8 @@ def test_the_command_asks_for_the_folder_and_refuses_a_missing_one(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "named"), [("127.0.0.1", 65536, "port"), ("a b.invalid", 1, "host")]
+    ("host", "port", "named"),
+    [("127.0.0.1", 65536, "port"), ("a b.invalid", 1, "host"), ("192.0.2.1", 8080, "host")],
 )
 def test_a_wrong_address_is_refused_before_a_model_is_read(host, port, named):
     with pytest.raises(HandsError, match=f"{named} is "):

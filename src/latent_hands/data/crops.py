@@ -104,8 +104,8 @@ def build_windows(
 def convention_of(samples: Sequence[Sample]) -> str | None:
     """Return the joint convention of the labels, None if it is unknown or they differ."""
     found = {sample.convention for sample in samples if sample.present}
-    if len(named := found - {None}) > 1:
-        names = ", ".join(sorted(map(str, named)))
+    if len(found) > 1:
+        names = ", ".join([*sorted(map(str, found - {None})), *(["none stated"] if None in found else [])])
         _LOG.warning("the labels are in different joint conventions, %s, and count as unknown", names)
     return found.pop() if len(found) == 1 else None
 

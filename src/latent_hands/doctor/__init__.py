@@ -114,7 +114,8 @@ def _check(
         verdicts += _places(inspected)
     problems += misplaced
     problems += [Problem("convention", each.topic, each.wrong) for each in verdicts if each.wrong]
-    problems += _unknown_conventions(inspected)
+    problems += [*_unknown_conventions(inspected), *_missing_sides(inspected)]
+    notes += _different_conventions(inspected)
     problems += [Problem("outlier", *outlier) for outlier in outliers]
     copies, shared = find_copies(inspected)
     counts = {split: _count([each for each in inspected if each.split == split]) for split in splits}
@@ -135,6 +136,26 @@ def _unknown_conventions(inspected: Sequence[Inspected]) -> list[Problem]:
         for name, count in stated.items()
         if name not in known
     ]
+
+
+def _different_conventions(inspected: Sequence[Inspected]) -> list[str]:
+    """Return a note if the hands state different joint conventions, or only some of them state one."""
+    stated = Counter(each.sample.convention or "none stated" for each in inspected if each.sample.present)
+    counts = ", ".join(f"{name} {count:,}" for name, count in sorted(stated.items()))
+    text = f"hands by joint convention: {counts}; training and evaluation take them as unknown"
+    return [text] if len(stated) > 1 else []
+
+
+def _missing_sides(inspected: Sequence[Inspected]) -> list[Problem]:
+    """Return the problem of hands without a side among others with one, which nothing trains on or scores."""
+    sides = [each.sample.handedness for each in inspected if each.sample.xyz_mm is not None]
+    missing = sides.count(None)
+    if not 0 < missing < len(sides):
+        return []
+    message = (
+        f"{missing:,} of {len(sides):,} hands with 3D joints have no side; training and evaluation need it"
+    )
+    return [Problem("label", "side", message)]
 
 
 def _places(inspected: Sequence[Inspected]) -> list[Verdict]:

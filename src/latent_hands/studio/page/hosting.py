@@ -3,7 +3,8 @@
 import io
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from socket import getaddrinfo
+from errno import EADDRINUSE
+from socket import SOCK_STREAM, getaddrinfo, socket
 from typing import Any
 
 from latent_hands.errors import HandsError
@@ -23,16 +24,22 @@ def import_viser() -> Any:
 
 
 def check_address(host: str, port: int) -> None:
-    """Raise HandsError for a number that is no port, and for the name of a machine that is not known.
+    """Raise HandsError for a number that is no port, and for an address or a port that cannot be opened.
 
-    viser's thread would end, and viser would wait for it.
+    viser's thread would end, and viser would wait for it. A port that is taken is legal.
     """
     if not 0 < port < 2**16:
         raise HandsError(f"port is {port}, but must be 1 to 65535")
     try:
-        getaddrinfo(host, port)
+        family, kind, _, _, address = getaddrinfo(host, port, type=SOCK_STREAM)[0]
+        with socket(family, kind) as probe:
+            probe.bind(address)
+    except PermissionError as error:
+        raise HandsError(f"port is {port}, which this user cannot open; give 1024 or more") from error
     except (OSError, UnicodeError) as error:
-        raise HandsError(f"host is {host}, which is no address of this machine: {error}") from error
+        if getattr(error, "errno", None) != EADDRINUSE:
+            reason = getattr(error, "strerror", None) or error
+            raise HandsError(f"host is {host}, which is no address of this machine: {reason}") from error
 
 
 def open_server(host: str, port: int) -> Any:
