@@ -52,7 +52,7 @@ def new_folder(out: Path, keep: bool = False) -> Iterator[Path]:
         raise HandsError(f"{out} exists and is not empty; give a new or an empty folder")
     out = out.absolute()
     hidden = out.with_name(f".{out.name}{'.part' if keep else '.new'}")
-    with _named_below(out, hidden), one_writer(hidden):
+    with _named_below(out, hidden, keep), one_writer(hidden):
         if not keep:
             _empty(hidden)
         try:
@@ -67,12 +67,15 @@ def new_folder(out: Path, keep: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def _named_below(out: Path, hidden: Path) -> Iterator[None]:
-    """Let errors in the block that name a file in the hidden folder name that of `out`."""
+def _named_below(out: Path, hidden: Path, keep: bool) -> Iterator[None]:
+    """Let errors in the block that name a file in the hidden folder name that of `out`.
+
+    With `keep`, a HandsError names the hidden folder itself: its user may have to remove it.
+    """
     try:
         yield
     except HandsError as error:
-        if str(hidden) not in str(error):
+        if keep or str(hidden) not in str(error):
             raise
         raise type(error)(str(error).replace(str(hidden), str(out))) from error
     except OSError as error:
