@@ -181,3 +181,10 @@ def test_the_command_prints_counts_and_notes(hands, tmp_path, capsys):
 def test_an_export_of_no_split_is_refused(hands, tmp_path, split):
     with pytest.raises(HandsError, match="name one or more splits"):
         export_data("painted", tmp_path, tmp_path / "out", "coco", split)
+
+
+def test_labels_that_evaluation_refuses_are_not_exported(hands, tmp_path):
+    hands[:] = [dataclasses.replace(hand, xyz_mm=hand.xyz_mm / 1000) for hand in hands]
+    with pytest.raises(HandsError, match="The labels look like metres, not millimetres"):
+        export_data("painted", tmp_path, tmp_path / "out", "coco", ["training"])
+    assert not (tmp_path / "out").exists()

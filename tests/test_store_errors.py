@@ -151,3 +151,10 @@ def test_a_store_needs_a_worker(tmp_path, workers):
     with pytest.raises(HandsError, match=f"workers is {workers}; it must be at least 1"):
         prepare(tmp_path / "absent", tmp_path / "store", {"training": CUT}, workers=workers)
     assert not (tmp_path / "store").exists()
+
+
+def test_labels_that_training_refuses_are_not_packed(samples, tmp_path, monkeypatch):
+    name_painted([replace(sample, xyz_mm=sample.xyz_mm / 1000) for sample in samples], monkeypatch)
+    with pytest.raises(HandsError, match="The labels look like metres, not millimetres"):
+        prepare("images", tmp_path / "store", {"training": CUT})
+    assert not list(tmp_path.rglob("*.safetensors"))

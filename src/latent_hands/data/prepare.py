@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from latent_hands.data import Sample, open_data
+from latent_hands.data.checks import check_samples
 from latent_hands.data.crops import build_windows, convention_of
 from latent_hands.data.image_files import check_images, file_of
 from latent_hands.data.labelled_images import check_files
@@ -101,6 +102,7 @@ def _prepare(
         )
     for name, cut in cuts.items():
         samples = with_handedness(open_data(cut.name, root, name), handedness)
+        check_samples(samples)
         check_images(samples, cut.images)
         split = Split(
             cut,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from latent_hands.data import Sample, open_data
+from latent_hands.data.checks import check_samples
 from latent_hands.data.crops import convention_of
 from latent_hands.data.export.coco import COCO
 from latent_hands.data.export.freihand import FREIHAND
@@ -144,6 +145,7 @@ def _read(name: str, root: Path, splits: Sequence[str] | None, limit: int | None
 def _writable(samples: list[Sample], layout: str, split: str) -> list[Sample]:
     """Return the samples that the layout can represent."""
     chosen = LAYOUTS.find(layout)
+    check_samples(samples)
     for sample in samples:
         _check(sample, chosen.needs)
     writable = [sample for sample in samples if chosen.holds(sample)]
