@@ -267,10 +267,8 @@ def test_an_iterator_is_read_like_a_list(tmp_path: Path):
     Image.fromarray(image).save(tmp_path / "a.png")
     path = lh.write_hands(tmp_path / "a.npz", {tmp_path / "a.png": iter(hands)})  # pyright: ignore
     assert len(lh.read_hands(path)) == 2
-    samples = painted_hands(tmp_path, 4)
+    samples = painted_hands(tmp_path, 2)
     assert listed(iter(samples)) == samples
-    drawn = lh.sample_images(tiny_model(SYNTHESIS), 1, samples=iter(samples))  # pyright: ignore
-    assert drawn.about["given_images"] == 4
 
 
 @pytest.mark.usefixtures("as_users_run")

@@ -171,3 +171,6 @@ def test_several_joint_conventions_are_announced(flat, caplog):
     mixed = [replace(hand, convention="mano" if i % 2 else "rhd") for i, hand in enumerate(flat)]
     assert build_windows(mixed, window_px=16).convention is None
     assert "different joint conventions, mano, rhd" in caplog.text
+    partly = [replace(hand, convention=None if i % 2 else "rhd") for i, hand in enumerate(flat)]
+    assert build_windows(partly, window_px=16).convention is None
+    assert "different joint conventions, rhd, none stated, and count as unknown" in caplog.text
