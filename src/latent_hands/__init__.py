@@ -146,6 +146,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.other_words import MODULE, missing
 
 if TYPE_CHECKING:
     from latent_hands import extend
@@ -283,6 +284,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import latent_hands` does not load torch."""
+    if name in MODULE:
+        raise missing(f"module {__name__!r}", name, MODULE)
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}; {did_you_mean(name, __all__)}"
         raise AttributeError(message, name=name)

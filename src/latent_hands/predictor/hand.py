@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.handedness import HANDEDNESS, Handedness, check_handedness
 from latent_hands.hand.skeleton import JOINTS, reorder
+from latent_hands.other_words import HAND, hinting
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
     FRAMES,
@@ -124,6 +125,9 @@ class Hand:
     track: int | None = None
     convention: str = FRAMING
     angles_deg: Float[np.ndarray, "22"] | None = None
+
+    if not TYPE_CHECKING:  # type checkers know the attributes
+        __getattr__ = hinting(HAND)
 
     def __repr__(self) -> str:
         """Return one line: the side, the confidence and the box."""

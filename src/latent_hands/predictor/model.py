@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import torch
 
+from latent_hands.other_words import MODEL, hinting
 from latent_hands.predictor.checks import ImageSource
 from latent_hands.predictor.devices import find_device
 from latent_hands.predictor.estimation import Estimation
@@ -45,6 +46,9 @@ class Model(Estimation):
 
     run: str | None = None
     folder: Path | None = None
+
+    if not TYPE_CHECKING:  # type checkers know the attributes
+        __getattr__ = hinting(MODEL)
 
     @classmethod
     def load(cls, run: str | Path, device: str | torch.device | None = None) -> "Model":
