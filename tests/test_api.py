@@ -15,7 +15,7 @@ import latent_hands as lh
 from latent_hands.data import READERS
 from latent_hands.data.sample import listed
 from latent_hands.evaluation.scoring import score_run
-from latent_hands.predictor import estimation
+from latent_hands.predictor import intended_use
 from latent_hands.predictor.saved import saved_run
 
 
@@ -239,7 +239,7 @@ def test_a_model_in_memory_stands_for_its_run_as_long_as_it_is_the_same(tmp_path
 
 def test_the_model_that_is_meant_for_finding_hands_is_named_once(caplog):
     model = tiny_model(SYNTHESIS)
-    estimation._announce_synthesis.cache_clear()
+    intended_use._announce.cache_clear()
     for _ in range(2):
         model.find(noise_image(), boxes=[(10.0, 6.0, 44.0, 40.0)])
     assert caplog.text.count('less reliably than lh.load("estimation")') == 1

@@ -33,7 +33,7 @@ from latent_hands.lite.folder import FORMAT, Networks
 from latent_hands.lite.reading import LiteCrop, LiteReader
 from latent_hands.portable import export_model
 from latent_hands.portable.description import _detector
-from latent_hands.predictor import Hand, Model
+from latent_hands.predictor import Hand, Model, intended_use
 from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.reading import _windows
 
@@ -220,6 +220,15 @@ def test_images_are_synthesised_as_with_torch(tmp_path: Path):
     hand = replace(model.estimate(HandCrop.open(square, "left")), convention="mediapipe")
     with pytest.raises(HandsError, match='the convention "mediapipe", but those of this model have "rhd'):
         light.latent(hand, "pose")
+
+
+def test_a_model_that_generates_images_announces_that_its_hands_are_less_reliable(pair, tmp_path, caplog):
+    light = exported(tmp_path, SYNTHESIS)[1]
+    for each, announced in ((pair[1], 0), (light, 1)):
+        intended_use._announce.cache_clear()
+        for _ in range(2):
+            each.find(noise_image(), boxes=BOXES)
+        assert caplog.text.count("hands and their sides less reliably") == announced
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path):

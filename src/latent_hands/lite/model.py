@@ -23,6 +23,7 @@ from latent_hands.predictor.checks import ImageSource, Rgb, bone_of, check_crop,
 from latent_hands.predictor.choosing import found_hands
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.in_memory import joints_of
+from latent_hands.predictor.intended_use import announce_use
 from latent_hands.predictor.judging import HandRules
 from latent_hands.shapes import Float
 from latent_hands.typed_toml import read
@@ -95,6 +96,7 @@ class LiteModel:
         """
         if self.networks.about["hands"] is None:
             raise HandsError(f"{self.networks.folder} holds a model that predicts no hands from images")
+        announce_use({arrow["writes"] for arrow in self.networks.about["decoders"].values()})
         check_whole(max_hands=max_hands)
         if max_hands < 1:
             raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")

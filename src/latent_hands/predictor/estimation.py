@@ -1,8 +1,7 @@
 """Estimation: a trained graph that finds hands in images."""
 
-import logging
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from latent_hands.predictor.convention import in_convention
 from latent_hands.predictor.find import HandDetector, find_hands, hand_of
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.hand_crop import HandCrop
+from latent_hands.predictor.intended_use import announce_use
 from latent_hands.predictor.reading import Reading, mirrored
 from latent_hands.predictor.recombination import Recombination
 from latent_hands.predictor.sources import as_crop
@@ -102,8 +102,7 @@ class Estimation(Recombination):
         check_whole(max_hands=max_hands, rotations=rotations)
         if max_hands < 1:
             raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
-        if "rgb" in self.vae.writes and "uv" not in self.vae.writes:
-            _announce_synthesis()
+        announce_use(self.vae.writes)
         image = opened(image)
         rgb = image.rgb
         camera = camera_of_image(image, rgb.shape[:2], K, focal_px)
@@ -189,11 +188,3 @@ class Estimation(Recombination):
         outputs = self.predict_crop(crop.mirrored() if flip else crop, rotations, draws)
         reading = Reading(crop, mirrored(outputs) if flip else outputs)
         return hand_of(self, reading, None if crop.K is None else ImageCamera(crop.K, "given"), None)
-
-
-@lru_cache(1)
-def _announce_synthesis() -> None:
-    """Announce, once, which model is meant for finding hands."""
-    logging.getLogger(__name__).warning(
-        'this model generates images, and finds hands less reliably than lh.load("estimation") does'
-    )

@@ -10,6 +10,7 @@ from latent_hands.other_words import MODEL, hinting
 from latent_hands.predictor.checks import ImageSource
 from latent_hands.predictor.devices import find_device
 from latent_hands.predictor.estimation import Estimation
+from latent_hands.predictor.intended_use import announce_use
 from latent_hands.runs.folder import find_run, load_run, write_run
 from latent_hands.runs.hub import pinned, short_name
 
@@ -145,4 +146,5 @@ class Model(Estimation):
         from latent_hands.predictor.follow_settings import Settings
         from latent_hands.predictor.follower import Follower  # imports scipy
 
+        announce_use(self.vae.writes)
         return Follower(self, self.detector, Settings(**options))
