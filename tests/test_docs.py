@@ -89,6 +89,13 @@ def headings(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/results/*.md")), ids=lambda page: page.stem)
+def test_a_page_of_results_begins_with_its_question_and_the_answer(page: Path):
+    question, _, answer = page.read_text().splitlines()[:3]
+    assert re.match(r"# .+\?", question)
+    assert answer.startswith("**Answer.** ")
+
+
 BEFORE = {"onnx.md": "export-model estimation runs/onnx"}
 """A command of a document that its snippets need."""
 
