@@ -41,26 +41,26 @@ Limit = Annotated[int | None, unset("all", "N")]
 
 def estimate(
     images: Images = (),
-    run: RunOption = None,
-    handedness: OptionalHandedness = None,
-    bone_mm: BoneMm = None,
-    box: OneBox = (),
-    boxes: Boxes = None,
-    detector: Annotated[Path | None, unset("the shipped one", "DIR")] = None,
-    focal_px: FocalPx = None,
-    rotations: Rotations = 1,
-    draws: Annotated[int, arg(metavar="N")] = 16,
-    max_hands: MaxHands = None,
-    zoom: Zoom = 1,
-    camera: Annotated[str | None, unset("none", "DEVICE")] = None,
-    smooth: Smooth = None,
-    limit: Limit = None,
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs/estimates"),
+    bone_mm: BoneMm = None,
+    zoom: Zoom = 1,
+    handedness: OptionalHandedness = None,
     formats: Formats = ("json",),
     overlays: Annotated[bool, arg(help_behavior_hint="(default: write them)")] = True,
     panels: bool = False,
     angles: bool = False,
     json: Json = False,
+    box: OneBox = (),
+    boxes: Boxes = None,
+    max_hands: MaxHands = None,
+    focal_px: FocalPx = None,
+    camera: Annotated[str | None, unset("none", "DEVICE")] = None,
+    smooth: Smooth = None,
+    limit: Limit = None,
+    run: RunOption = None,
+    detector: Annotated[Path | None, unset("the shipped one", "DIR")] = None,
+    rotations: Rotations = 1,
+    draws: Annotated[int, arg(metavar="N")] = 16,
     data: OptionalData = None,
     root: OptionalRoot = None,
     split: DataSplit = None,
@@ -78,6 +78,9 @@ def estimate(
     Output: a table, and in the folder of --out NAME.json, the hands of an image, and NAME.png, the hands
     drawn over the image. For a video or a camera: NAME.jsonl (one line per frame), NAME.npz and NAME.mp4.
     docs/outputs.md describes all formats.
+
+    Most used: --bone-mm gives the size of the hand, which a photograph does not show; --zoom 2 also finds
+    small hands; --out and --formats choose the files.
 
     The detector finds the hands and the model decides their sides, unless you give them. In the table,
     "distance mm" is the distance of the palm from the camera and its standard deviation, "spread mm" is the

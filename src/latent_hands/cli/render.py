@@ -75,7 +75,7 @@ def render(
     whole_images: bool = False,
     no_hand: Annotated[float | None, unset("0.25", "SHARE")] = None,
 ) -> None:
-    """Render labelled images of hands in the layout of RHD.
+    """Render labelled images of hands in the layout of RHD (Rendered Hand Pose Dataset).
 
     $ latent-hands render hands --count 2000 --size-px 320
     $ latent-hands render hands --count 20000 --workers 8 --seed 1

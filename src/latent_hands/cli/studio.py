@@ -14,12 +14,12 @@ def studio(
         Positional,
         arg(metavar="[RUN ...]", help=f"{RUNS_HELP} The first one is shown first."),
     ] = ("synthesis",),
-    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, arg(metavar="N")] = 8080,
     data: OptionalData = None,
     root: OptionalRoot = None,
     split: DataSplit = None,
     limit: Limit = None,
+    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
 ) -> None:
     """Move a hand and its factors in the browser, and see the decoded image.
 

@@ -21,9 +21,9 @@ def synthesise(
     run: Run,
     pose: Annotated[str, arg(metavar="A")],
     content: Annotated[str, arg(metavar="B")],
+    out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/image.png"),
     handedness: OptionalHandedness = None,
     cropped: Cropped = False,
-    out: Annotated[Path, arg(metavar="FILE")] = Path("runs/synthesis/image.png"),
     data: OptionalData = None,
     root: OptionalRoot = None,
     split: DataSplit = None,
@@ -38,7 +38,7 @@ def synthesise(
     Output: the image, a file.
 
     The model `estimation` finds the hand of an image file, and estimates the pose of A. The generated hand is
-    a left one. A run without a decoder of images is an error.
+    a left one: mirror the image for a right hand. A run without a decoder of images is an error.
 
     Args:
         pose: A photograph of a hand, the JSON of a hand that `latent-hands estimate` wrote, or with --data

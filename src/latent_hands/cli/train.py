@@ -23,8 +23,9 @@ def train(
     Output: a run folder with experiment.toml (all settings), weights and metrics.jsonl (terms of the bound
     and validation results). Other commands take it as RUN.
 
-    --section.key VALUE changes any value of the experiment, as in --data.root hands. An unknown key is an
-    error that names the nearest known key.
+    --section.key VALUE changes any value of the experiment. Most used: --data.root DIR, --training.epochs N
+    and --training.batch-size N; docs/experiments.md has all keys. An unknown key is an error that names the
+    nearest known key. `latent-hands models` lists the shipped experiments.
 
     Ctrl-C, SIGTERM and SIGHUP save the training; --resume continues it with the same result, bit for bit.
     A warning names a factor of the latent that carries no information.
