@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import PLACEMENT, PX, SYNTHESIS, noise_image, tiny_model, tiny_run
+from tiny_models import PLACEMENT, PX, SYNTHESIS, VIEWPOINT, noise_image, tiny_model, tiny_run
 
 pytest.importorskip("onnx", reason="exporting needs the extra: pip install '.[onnx]'")
 pytest.importorskip("onnxruntime", reason="exported models need the extra: pip install '.[lite]'")
@@ -220,6 +220,22 @@ def test_images_are_synthesised_as_with_torch(tmp_path: Path):
     hand = replace(model.estimate(HandCrop.open(square, "left")), convention="mediapipe")
     with pytest.raises(HandsError, match='the convention "mediapipe", but those of this model have "rhd'):
         light.latent(hand, "pose")
+
+
+def test_a_pose_of_several_encoders_is_inferred_from_a_hand_as_with_torch(tmp_path: Path):
+    model, light = exported(tmp_path, VIEWPOINT, frame="ray")
+    joints = np.random.default_rng(1).normal(size=(21, 3)).astype(np.float32)
+    K = arrays.centred_camera(90.0, (60, 80))
+    seen = model.estimate(HandCrop.open(noise_image(), "right", (44.0, 10.0, 26.0, 26.0), K))
+    along = replace(seen, frame="ray")
+    for pose, error in ((joints, 1e-5), (along, 1e-5), (seen, 0.02)):  # the palm in two conventions
+        latent, expected = light.latent(pose, "pose"), model.latent(pose, "pose")
+        assert latent.keys() == expected.keys() == {"cpose", "viewpoint"}
+        for factor, z in expected.items():
+            assert np.linalg.norm(latent[factor] - z.numpy()) < error * np.linalg.norm(z)
+    expected = model.latent(seen, "pose")["viewpoint"].numpy()
+    turned, unturned = (light.latent(each, "pose")["viewpoint"] for each in (seen, along))
+    assert np.linalg.norm(turned - expected) < 0.3 * np.linalg.norm(unturned - expected)
 
 
 def test_a_model_that_generates_images_announces_that_its_hands_are_less_reliable(pair, tmp_path, caplog):

@@ -1,6 +1,7 @@
 """LiteModel: an exported model that predicts hands from images, and images from factors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detection import Detection
 from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
 from latent_hands.errors import HandsError, check_whole, did_you_mean
-from latent_hands.hand.arrays import canonicalise, normalise
+from latent_hands.hand.arrays import canonicalise, normalise, ray_rotation
 from latent_hands.hand.conventions import read_recorded
+from latent_hands.hand.skeleton import PALM
 from latent_hands.lite.checksums import DESCRIPTION
 from latent_hands.lite.detector import detect
 from latent_hands.lite.folder import Networks
@@ -138,7 +140,8 @@ class LiteModel:
             legal = did_you_mean(role, sources) if sources else "it writes no images"
             raise HandsError(f'this model has no factors of "{role}"; {legal}')
         given = self._observed(source, reads)
-        read = next((key for key in given if key in sources[role]), None)
+        kinds = (*given, "hand") if "pose" in given else tuple(given)
+        read = next((key for key in kinds if key in sources[role]), None)
         if read is None:
             raise HandsError(
                 f"this model does not infer the {role} from {' or '.join(given)}, but from "
@@ -146,7 +149,8 @@ class LiteModel:
             )
         chosen: Mapping[str, Sequence[str]] = sources[role][read]
         names = dict.fromkeys(name for names in chosen.values() for name in names)
-        inferred = {name: self.networks.encode(name, given[read], np.zeros(1, bool)) for name in names}
+        about, left = self.networks.about["encoders"], np.zeros(1, bool)
+        inferred = {name: self.networks.encode(name, given[about[name]["reads"]], left) for name in names}
         return {f: np.mean([inferred[n][f][0] for n in names], axis=0) for f, names in chosen.items()}
 
     def decode(self, latent: Latent) -> dict[str, np.ndarray]:
@@ -188,7 +192,7 @@ class LiteModel:
                     f'the joints of the hand have the convention "{source.convention}", but those of this '
                     f'model have "{own}"; estimate the hand with convention="{own}" of the full package'
                 )
-            return {name: array[None] for name, array in source.as_left().items()}
+            return {name: array[None] for name, array in self._along_ray(source).as_left().items()}
         if (joints := joints_of(source)) is not None:
             pose = normalise(joints)
             cpose, viewpoint = canonicalise(pose)
@@ -196,3 +200,17 @@ class LiteModel:
         rgb = pixels_of(source)
         check_crop(rgb, self.rules.crop_px)
         return {reads: from_bytes(rgb[None])}
+
+    def _along_ray(self, hand: Hand) -> Hand:
+        """Return a hand in the frame of the ray through its crop, if the model predicts in that frame.
+
+        The torch model places the palm of a crop "scene" by another joint convention, some millimetres away.
+        """
+        if self.rules.frame != "ray" or hand.frame == "ray" or hand.K is None:
+            return hand
+        x, y, side_px, _ = hand.crop_px
+        centre_px = (x + (side_px - 1) / 2, y + (side_px - 1) / 2)
+        if self.networks.about.get("crop_kind") == "scene":  # the square around the palm
+            centre_px = (float(hand.uv_px[PALM, 0]), float(hand.uv_px[PALM, 1]))
+        R = ray_rotation(hand.K, centre_px)
+        return replace(hand, pose=hand.pose @ R, viewpoint=hand.viewpoint @ R, frame="ray")

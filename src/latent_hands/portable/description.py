@@ -31,6 +31,8 @@ from latent_hands.runs.folder import find_run, weights_checksum
 from latent_hands.typed_toml import to_table
 
 DETECTOR = "detector.onnx"
+LABELS_OF_HAND = ("pose", "cpose", "viewpoint")
+"""What `latent_hands.lite` knows of a hand and of joints."""
 READ_IMAGES = ("rgb", "tag", "identity_tag", "background_tag")
 SEARCH = {
     "first_crop": boxes.FIRST_CROP,
@@ -96,6 +98,7 @@ def describe(run: str | Path, model: Model, detector: Detector, half: bool) -> d
         "conventions": CONVENTIONS,
         "side_px": model.crop_px,
         "frame": data.frame,
+        "crop_kind": data.crop,
         "right_hands": data.right_hands,
         "convention": recorded(data.convention),
         "latent": vae.latent,
@@ -192,17 +195,20 @@ def _hands(model: Model) -> dict[str, Any] | None:
 def _sources(vae: DisentangledVAE) -> dict[str, dict[str, Mapping[str, Any]]]:
     """Return the encoders of the factors of pose and content by the modality that they read.
 
-    It is empty for a model that writes no images.
+    "hand" has the encoders of several labels of a hand, for a model that needs more than one of them. It is
+    empty for a model that writes no images.
     """
     if "rgb" not in vae.writes:
         return {}
     roles = {"pose": synthesis.pose_factors(vae), "content": synthesis.content_factors(vae)}
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for role, factors in roles.items():
-        for read in vae.reads:
+        for read, given in ({each: [each] for each in vae.reads} | {"hand": LABELS_OF_HAND}).items():
+            if read == "hand" and found.get(role, {}).keys() & {*LABELS_OF_HAND}:
+                continue
             try:
-                found.setdefault(role, {})[read] = synthesis.encoders_of(vae, factors, [read])
-            except HandsError:  # no encoder infers them from this modality alone
+                found.setdefault(role, {})[read] = synthesis.encoders_of(vae, factors, given)
+            except HandsError:  # no encoder infers them from these modalities alone
                 continue
     return found
 
