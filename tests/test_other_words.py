@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 
+import numpy as np
 import pytest
 from tiny_models import ESTIMATION, noise_image, tiny_model
 
@@ -45,6 +46,15 @@ def test_other_names_have_the_error_of_python(hand, model):
         with pytest.raises(AttributeError, match=rf"object has no attribute '{name}'$") as raised:
             getattr(owner, name)
         assert (raised.value.name, raised.value.obj) == (name, owner)  # from which Python guesses
+
+
+def test_a_hand_is_no_dict_and_no_list(hand):
+    for key in ("uv_px", 8):
+        with pytest.raises(TypeError, match=r"not subscriptable; write hand.uv_px, or hand.uv_px\[8\]"):
+            hand[key]
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(hand)
+    assert np.asarray([hand, hand]).shape == (2,)
 
 
 def test_hands_are_still_copied_and_pickled(hand):

@@ -77,6 +77,11 @@ def missing(owner: str, name: str, words: Mapping[str, str]) -> AttributeError:
     return AttributeError(f"{owner} has no attribute {name!r}; use {words[name]}", name=name)
 
 
+def subscripted(self: object, key: object) -> Any:
+    """Refuse keys and joint numbers: the `__getitem__` of `Hand`."""
+    raise TypeError("'Hand' object is not subscriptable; write hand.uv_px, or hand.uv_px[8] for one joint")
+
+
 def hinting(words: Mapping[str, str]) -> Callable[[Any, str], Any]:
     """Return the `__getattr__` of a class: its errors name what to use instead of these words."""
 

@@ -12,7 +12,7 @@ from latent_hands.hand.boxes import Box, box_of_joints
 from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.handedness import HANDEDNESS, Handedness, check_handedness
 from latent_hands.hand.skeleton import JOINTS, reorder
-from latent_hands.other_words import HAND, hinting
+from latent_hands.other_words import HAND, hinting, subscripted
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
     FRAMES,
@@ -128,6 +128,8 @@ class Hand:
 
     if not TYPE_CHECKING:  # type checkers know the attributes
         __getattr__ = hinting(HAND)
+        __getitem__ = subscripted
+        __iter__ = None  # without it, `__getitem__` would make a hand iterable
 
     def __repr__(self) -> str:
         """Return one line: the side, the confidence and the box."""
