@@ -26,7 +26,7 @@ def rhd_root(tmp_path):
     rng, labels = np.random.default_rng(0), {}
     shown = [("left", "right"), ("left",), ("right",), ()]
     for index, sides in enumerate(shown):
-        xyz = rng.uniform(-0.1, 0.1, (42, 3)).astype(np.float32) + np.float32([0, 0, 0.6])
+        xyz = rng.uniform(-0.02, 0.02, (42, 3)).astype(np.float32) + np.float32([0, 0, 0.6])
         uv_vis = np.zeros((42, 3), np.float32)
         uv_vis[:, :2] = (xyz @ CAMERA.T)[:, :2] / xyz[:, 2:]
         mask = np.zeros((8, 8), np.uint8)

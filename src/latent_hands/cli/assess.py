@@ -121,6 +121,7 @@ def assess(
     else:
         print_assessment(numbers, f"{run} on {root}")
     if out is not None:  # after the numbers are printed: the disk may be full now
+        out.mkdir(parents=True, exist_ok=True)
         write_text(out / ASSESSMENT, text + "\n")
         save_image(transfer_sheet(benchmark, images), out / "transfers.png")
 
