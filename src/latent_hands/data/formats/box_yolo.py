@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +76,7 @@ def read_box_yolo(folder: Path, images: Iterable[Path] = ()) -> dict[str, list[B
     classes = hand_classes(names)
     announce_classes({kind: names[kind] for kind in {line.kind for line in lines} & set(names)}, folder)
     for line in lines:
-        if names and line.kind not in names:
-            legal = ", ".join(f"{each} ({name})" for each, name in names.items())
-            raise HandsError(f"{line.where} has the class {line.kind}, which has no name; named are {legal}")
+        check_named(line.kind, names, line.where)
         if not names or line.kind in classes:
             boxes[line.name].append(BoxLabel(line.box(), classes.get(line.kind)))
         else:
@@ -131,6 +129,25 @@ def label_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def label_lines(file: Path) -> list[tuple[str, str]]:
+    """Return the lines of a label file that are not empty, each after where it is, for messages.
+
+    Raises HandsError for a file that is too large, or no text in UTF-8.
+    """
+    try:
+        lines = read_limited(file, MAX_BYTES).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise HandsError(f"{file} is not a text file in UTF-8: {error}") from error
+    return [(f"{file}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def check_named(kind: int, names: Mapping[int, str], where: str) -> None:
+    """Raise HandsError for a class without a name, if there are names."""
+    if names and kind not in names:
+        legal = ", ".join(f"{each} ({name})" for each, name in names.items())
+        raise HandsError(f"{where} has the class {kind}, which has no name; named are {legal}")
+
+
 def nearest(label: Path, images: Iterable[Path]) -> Path | None:
     """Return the image that shares most folders with a label, None without images."""
     return max(images, key=lambda image: shared_parts(image.with_suffix(""), label), default=None)
@@ -168,12 +185,7 @@ def shown(path: Path) -> tuple[tuple[int, int], bool]:
 
 
 def _lines(file: Path, name: str, size_px: tuple[int, int]) -> list[_Line]:
-    try:
-        lines = read_limited(file, MAX_BYTES).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise HandsError(f"{file} is not a text file in UTF-8: {error}") from error
-    numbered = ((f"{file}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
-    return [_Line(where, name, size_px, *_parse(line, where)) for where, line in numbered]
+    return [_Line(where, name, size_px, *_parse(line, where)) for where, line in label_lines(file)]
 
 
 def _parse(line: str, where: str) -> tuple[int, tuple[float, ...], float | None]:

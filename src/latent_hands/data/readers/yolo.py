@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.box_label import announce_turned, hand_classes
-from latent_hands.data.formats.box_yolo import MAX_BYTES, class_names, image_of, label_files, shown
-from latent_hands.data.formats.limited import read_limited
+from latent_hands.data.formats.box_yolo import (
+    check_named,
+    class_names,
+    image_of,
+    label_files,
+    label_lines,
+    shown,
+)
 from latent_hands.data.formats.numerals import integer_of, number_of
 from latent_hands.data.readers.coco import SHARES, VISIBLE, hands_of
 from latent_hands.data.readers.coco_hands import KEYPOINTS
@@ -55,9 +61,7 @@ def read_yolo(
         name = image.relative_to(root).as_posix()
         images.append({"id": name, "file_name": name, "width": width, "height": height})
         for where, kind, numbers in _lines(file):
-            if names and kind not in names:
-                legal = ", ".join(f"{each} ({of})" for each, of in names.items())
-                raise HandsError(f"{where} has the class {kind}, which has no name; named are {legal}")
+            check_named(kind, names, where)
             if names and kind not in classes:
                 others[names[kind]] += 1
                 continue
@@ -86,14 +90,8 @@ def _labels(root: Path, split: str) -> Path:
 
 def _lines(file: Path) -> Iterator[tuple[str, int, list[float]]]:
     """Iterate over the lines of a label file: where it is, the class, and the numbers after it."""
-    try:
-        lines = read_limited(file, MAX_BYTES).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise HandsError(f"{file} is not a text file in UTF-8: {error}") from error
-    for number, line in enumerate(lines, 1):
-        words, where = line.split(), f"{file}, line {number}"
-        if not words:
-            continue
+    for where, line in label_lines(file):
+        words = line.split()
         try:
             kind, numbers = integer_of(words[0]), [number_of(word) for word in words[1:]]
         except BROKEN as error:
