@@ -33,10 +33,12 @@ EQ_4 = Bound(("pose",), EQ_2.decoders, 0.01)
 EQ_8 = Bound(("rgb",), EQ_2.decoders, 0.01)
 
 
-def run(vae, step, data=None, updates=2):
+def run(vae, step, data=None, updates=2, frozen_batchnorm=False):
     optimiser = torch.optim.Adam(parameters(vae, Phase("p", (step,), 1)).values(), lr=1e-2)
     for _ in range(updates):
-        take_step(vae, step, {"labelled": data or batch()}, optimiser, torch.Generator().manual_seed(0))
+        noise = torch.Generator().manual_seed(0)
+        batches = {"labelled": data or batch()}
+        take_step(vae, step, batches, optimiser, noise, frozen_batchnorm=frozen_batchnorm)
 
 
 def changed(vae, step):
@@ -98,6 +100,21 @@ def test_cross_modal_trains_every_arrow_of_eq_1():
     (phase,) = cross_modal(Bound(("rgb",), {"rgb": 1.0, "pose": 1.0}, 1.0), 7)
     assert phase.epochs == 7
     assert changed(synthesis(), phase.steps[0]) == {"encoders.rgb", "decoders.rgb", "decoders.pose"}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_batchnorm_keeps_its_statistics_and_learns_its_scales(frozen):
+    vae = estimation()
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    run(vae, Step(EQ_8, phi=("rgb",)), frozen_batchnorm=frozen)
+    after = vae.state_dict()
+    norms = [n.removesuffix("running_mean") for n in before if n.endswith("running_mean")]
+    norms = [name for name in norms if name.startswith("encoders.rgb")]
+    assert norms
+    for name in norms:
+        for statistic in ("running_mean", "running_var"):
+            assert torch.equal(before[name + statistic], after[name + statistic]) == frozen
+        assert not torch.equal(before[name + "weight"], after[name + "weight"])
 
 
 def test_a_phase_requests_only_the_labels_that_it_uses():

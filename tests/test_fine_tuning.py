@@ -11,6 +11,7 @@ from painted_hands import painted_hands
 from registries import register
 from tiny_models import ESTIMATION, PLACEMENT, tiny_model, tiny_run
 
+from latent_hands import api
 from latent_hands.cli import main
 from latent_hands.configuration.algorithm import Algorithm1
 from latent_hands.data import READERS
@@ -22,16 +23,10 @@ from latent_hands.hand.geometry import normalise, to_wrist
 from latent_hands.hand.translation import in_convention, random_points
 from latent_hands.predictor import Model
 from latent_hands.runs.folder import load_run
-from latent_hands.studies.fine_tuning import (
-    Tuning,
-    fine_tune,
-    in_latent,
-    notes,
-    tuned_experiment,
-    weakly_supervised,
-)
+from latent_hands.studies.fine_tuning import fine_tune, in_latent, notes
 from latent_hands.studies.gain import warnings
 from latent_hands.studies.held_out import LEAST, shared_images, split_samples
+from latent_hands.studies.tuned_experiment import Tuning, tuned_experiment, weakly_supervised
 
 K = np.array([[500.0, 0, 128], [0, 500, 128], [0, 0, 1]], np.float32)
 
@@ -206,7 +201,23 @@ def test_the_command_writes_a_run_whose_latent_is_that_of_the_first(tmp_path, mo
     before, after = (load_run(each)[0].state_dict() for each in (run, out))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
-    assert all(name.startswith("encoders.rgb") for name in changed)
+    assert all(name.startswith("encoders.rgb") and "running" not in name for name in changed)
+
+
+def test_the_new_weights_are_half_way_between_the_run_and_the_end_of_its_training(tmp_path):
+    hands = [replace(s, convention="rhd_bones") for s in painted_hands(tmp_path, 20)]
+    run = tiny_run(tmp_path / "run", PLACEMENT)
+    learnt = split_samples(hands, None, 0.5)[0]
+    tuning = Tuning(held_out=0.5, updates=3, learning_rate=0.01)
+    model = Model.load(run)
+    end = api.train(tuned_experiment(model, str(run), learnt, tuning), tmp_path / "end", learnt)
+    fine_tune(run, hands, tmp_path / "tuned", held_out=0.5, updates=3, learning_rate=0.01)
+    before, after, mean = (each.vae.state_dict() for each in (model, end, Model.load(tmp_path / "tuned")))
+    for name, start in before.items():
+        if start.is_floating_point():
+            torch.testing.assert_close(mean[name], (start + after[name]) / 2)
+    stem = "encoders.rgb.network.stem.1.weight"
+    assert (before[stem] - after[stem]).abs().max() > 0.01
 
 
 def test_2d_labels_teach_the_implied_and_the_measured_joints():
@@ -214,11 +225,10 @@ def test_2d_labels_teach_the_implied_and_the_measured_joints():
     assert experiment.supervision.weak.keys() == {"uv", "keypoints"}
 
 
-def test_held_out_images_in_the_rehearsal_are_announced(tmp_path, monkeypatch, caplog):
+def test_held_out_images_in_the_rehearsal_are_announced(tmp_path, caplog):
     hands = [replace(s, convention="rhd") for s in painted_hands(tmp_path, 20)]
     run = tiny_run(tmp_path / "run", PLACEMENT)
-    monkeypatch.setattr("latent_hands.api.train", lambda *_, **__: Model.load(run))
-    fine_tune(run, hands, tmp_path / "tuned", held_out=0.5, rehearsal=hands)
+    fine_tune(run, hands, tmp_path / "tuned", held_out=0.5, rehearsal=hands, updates=1)
     assert "10 of 10 hands of held_out are in images that are learnt" in caplog.text
 
 

@@ -19,7 +19,7 @@ from latent_hands.paper.bound import Bound
 from latent_hands.predictor import HandCrop
 from latent_hands.predictor.judging import is_hand, presence_features
 from latent_hands.predictor.reading import read
-from latent_hands.studies.fine_tuning import Tuning, tuned_experiment
+from latent_hands.studies.tuned_experiment import Tuning, tuned_experiment
 from latent_hands.training.feeds import check_data
 from latent_hands.training.validation import error_of, summary
 

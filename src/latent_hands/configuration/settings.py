@@ -162,6 +162,8 @@ class Training:
             random. Empty: all arrows.
         frozen: arrows that do not learn, such as "decoders.pose"; they stay bit-identical. With them, a
             factor can be added to a finished latent.
+        frozen_batchnorm: BatchNorm keeps the statistics of `start` and normalises by them. Those of small
+            batches of other images differ: they made a fine-tuned estimator worse, even on its own images.
         epochs: passes over the training hands, in every phase.
         batch_size: hands in a batch.
         learning_rate: learning rate of Adam.
@@ -176,6 +178,7 @@ class Training:
     start: str = ""
     start_with: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    frozen_batchnorm: bool = False
     epochs: Count = 1
     batch_size: Count = 32
     learning_rate: Rate = 1e-4

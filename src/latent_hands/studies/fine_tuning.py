@@ -1,6 +1,7 @@
 """Fine-tuning a run on a few labels, and the gain on hands that it did not learn from.
 
 Only the encoder of images learns: the latent and its decoders stay, so a few labels cannot destroy them.
+The new weights are half way between those of the run and those at the end of the training.
 3D labels of another joint convention are translated into that of the latent. Hands with 2D labels alone learn
 by p(uv | z), with a prior over anatomy, because 2D joints do not determine depth.
 """
@@ -9,53 +10,28 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from latent_hands import api
-from latent_hands.build.phases import bound
-from latent_hands.configuration import Experiment
-from latent_hands.configuration.algorithm import Algorithm1, Algorithm2
-from latent_hands.configuration.settings import PhasePlan, Rate, Seed, Supervision
 from latent_hands.data import Sample
-from latent_hands.data.augmentation import Augmentation
 from latent_hands.data.sample import listed
 from latent_hands.data.translated import translated_sample
 from latent_hands.errors import HandsError
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
 from latent_hands.predictor.saved import saved_run
-from latent_hands.runs.folder import check_new
+from latent_hands.runs.average import mean_weights
+from latent_hands.runs.folder import check_new, load_place, save_run
 from latent_hands.runs.hub import pinned
 from latent_hands.studies.gain import TuningScores, scores_of, warnings
-from latent_hands.studies.held_out import LEAST, shared_images, split_samples
-from latent_hands.typed_toml import Range, read
+from latent_hands.studies.held_out import shared_images, split_samples
+from latent_hands.studies.tuned_experiment import LEARNING_RATE, UPDATES, Tuning, tuned_experiment
+from latent_hands.typed_toml import read
 
-UPDATES, BATCH = 300, 16
-"""Updates of a fine-tuning, and hands in a batch."""
-LEARNING_RATE = 1e-4
 REHEARSED = 3
-ANATOMY = 0.01
-"""The weight of the objective `anatomy` where 2D labels are learnt."""
+"""The most hands of a rehearsal for each hand that is learnt."""
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How a run is fine-tuned.
-
-    Attributes:
-        held_out: share of the hands to hold out.
-        updates: number of updates.
-        learning_rate: learning rate of Adam at the beginning; it falls to zero.
-        seed: seed of the order and the augmentation.
-    """
-
-    held_out: Annotated[float, Range(0.1, 0.9)] = 0.3
-    updates: Annotated[int, Range(1, 1_000_000)] = UPDATES
-    learning_rate: Rate = LEARNING_RATE
-    seed: Seed = 0
 
 
 def fine_tune(
@@ -111,7 +87,7 @@ def fine_tune(
     experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
     before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores
-        tuned = api.train(experiment, out, samples=[*learnt, *further])
+        tuned = halfway(model, api.train(experiment, out, samples=[*learnt, *further]), Path(out))
     found: Any = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
     for name, part in parts.items():
         found[name] = {
@@ -120,6 +96,17 @@ def fine_tune(
             "after": scores_of(tuned, part, name),
         }
     return found | {"notes": notes(samples, convention), "warnings": warnings(found)}
+
+
+def halfway(model: Model, tuned: Model, out: Path) -> Model:
+    """Write the mean of the weights of two models into the run folder of the second one, and return it.
+
+    Images that were not learnt gain more from the mean than from the end of a fine-tuning, and what the model
+    could do before is lost less (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
+    tuned.vae.load_state_dict(mean_weights([model.vae.state_dict(), tuned.vae.state_dict()]))
+    save_run(out, tuned.vae, {}, load_place(out)[1])
+    return Model.load(out)
 
 
 def in_latent(samples: Sequence[Sample], convention: str, run: str) -> list[Sample]:
@@ -162,94 +149,3 @@ def notes(samples: Sequence[Sample], convention: str) -> list[str]:
         f"the 2D joints of {count:,} hands name no joint convention; they were taken as joints of "
         f'"{convention}" (docs/joint_conventions.md), and a constant difference is learnt as pose'
     ]
-
-
-def tuned_experiment(model: Model, run: str, samples: Sequence[Sample], tuning: Tuning) -> Experiment:
-    """Return the experiment of a run, changed so that only its encoder of images learns, from its weights.
-
-    Raises HandsError for a run without a finished latent, without exactly one embedded encoder of images, or
-    without a decoder of 2D joints where labels have no others.
-    """
-    algorithm, encoder = _embedded(model.experiment, run)
-    phase = f"embed_{encoder}"
-    flat = sum(sample.xyz_mm is None for sample in samples)
-    solid = len(samples) - flat
-    experiment = replace(model.experiment, supervision=Supervision())
-    if flat:
-        experiment = weakly_supervised(model, run, encoder, flat, solid)
-    batch = min([BATCH, len(samples), *(count for count in (flat, solid) if count >= LEAST)])
-    plan = experiment.phases.get(phase) or PhasePlan()
-    plan = replace(
-        plan,
-        lam=plan.lam | not_taught(experiment, samples),
-        epochs=max(1, round(tuning.updates / (len(samples) // batch))),
-        minutes=None,
-        batch_size=batch,
-        learning_rate=tuning.learning_rate,
-    )
-    training = replace(
-        experiment.training,
-        start=run,
-        start_with=(),
-        frozen=(),
-        schedule="cosine",
-        warmup=min(20, tuning.updates // 10),
-        seed=tuning.seed,
-        validate_every=10_000_000,
-    )
-    return replace(
-        experiment,
-        algorithm=replace(algorithm, embed=(encoder,), finished=True),
-        phases={phase: plan},
-        training=training,
-        augmentation=experiment.augmentation or Augmentation(),
-    )
-
-
-def not_taught(experiment: Experiment, samples: Sequence[Sample]) -> dict[str, float]:
-    """Return lam of the decoders that hands alone cannot teach: {decoder of the presence: 0}.
-
-    If every crop shows a hand, the presence of one is no label: the model would learn that it is always
-    there.
-    """
-    if any(not sample.present for sample in samples):
-        return {}
-    return {name: 0.0 for name, arrow in experiment.decoders.items() if arrow.writes == "presence"}
-
-
-def _embedded(experiment: Experiment, run: str) -> tuple[Algorithm1 | Algorithm2, str]:
-    """Return the algorithm of a run, and its only embedded encoder of images."""
-    algorithm = experiment.algorithm
-    if not isinstance(algorithm, Algorithm1 | Algorithm2):
-        raise HandsError(
-            f"{run} was trained by {type(algorithm).__name__}, which embeds no encoder; fine-tune a run of "
-            "algorithm_1 or algorithm_2, such as estimation"
-        )
-    images = [name for name in algorithm.embed if experiment.encoders[name].reads == "rgb"]
-    if len(images) != 1:
-        raise HandsError(f"{run} embeds {len(images)} encoders of images; it must be 1 to be fine-tuned")
-    return algorithm, images[0]
-
-
-def weakly_supervised(model: Model, run: str, encoder: str, flat: int, solid: int) -> Experiment:
-    """Return the experiment of a run in which hands with 2D labels learn by p(uv | z) and anatomy.
-
-    Every decoder of `uv` learns from them, with its weight in the run itself: from the implied joints the
-    pose learns, and from the measured ones the heat maps. Of hands with 2D and with 3D labels, those of which
-    there are fewer than `LEAST` count as hands with 2D labels, or are not learnt from.
-    """
-    experiment = model.experiment
-    written = {arrow.writes: name for name, arrow in experiment.decoders.items()}
-    if "uv" not in written:
-        raise HandsError(
-            f'{run} predicts no joints in the image (a decoder of "uv"), so it cannot learn from 2D joints: '
-            "fine-tune a run that does, such as estimation, or label 3D joints"
-        )
-    lam = bound(experiment, model.vae, (encoder,), f"embed_{encoder}").decoders
-    uv = {name: lam[name] for name, arrow in experiment.decoders.items() if arrow.writes == "uv"}
-    labelled = float(solid >= LEAST)
-    weak = uv if flat >= LEAST or not labelled else {}
-    objectives = experiment.objectives
-    if "cpose" in written:
-        objectives = {"anatomy": {written["cpose"]: ANATOMY}, **objectives}
-    return replace(experiment, supervision=Supervision(labelled, weak=weak), objectives=objectives)

@@ -45,6 +45,7 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
     check_joints(experiment.data, hands.training.convention, experiment.training.start)
     feeds = feeds_of(experiment, vae, phases, hands)
     for phase in phases:
+        single = phase.batch_size == 1 and not experiment.training.frozen_batchnorm
         try:
             batches: dict[Feed, Batch] = {}
             for feed, parts in by_feed(phase.parts).items():
@@ -53,7 +54,7 @@ def check_data(experiment: Experiment, vae: DisentangledVAE, phases: tuple[Phase
                     raise HandsError(_no_hands(feed, experiment.supervision.labelled))
                 drawn = build_batches(experiment, feeds[feed], phase, 0)
                 batches[feed] = drawn.batch(0, 0, keys(vae, parts))
-            for step in phase.steps if phase.batch_size == 1 else ():
+            for step in phase.steps if single else ():
                 try_step(vae, step, batches)
             if hands.validation is not None:
                 validated = [Part(s.bound, s.feed) for s in phase.steps if s.feed != "photos"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from accelerate import Accelerator
 from torch import Generator, cat, nn, no_grad, stack
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.random import fork_rng
 
@@ -18,14 +19,19 @@ from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.modality import Batch
 
 
-def let_learn(vae: DisentangledVAE, step: Step) -> None:
+def let_learn(vae: DisentangledVAE, step: Step, frozen_batchnorm: bool = False) -> None:
     """Set the arrows that the step trains to training mode with gradients, and freeze all others.
 
-    Frozen arrows are also in evaluation mode: in training mode BatchNorm moves its running statistics.
+    Frozen arrows are also in evaluation mode: in training mode BatchNorm moves its running statistics. With
+    `frozen_batchnorm`, those of the arrows that learn stay, too, and normalise.
     """
     for arrows, learning in ((vae.encoders, step.phi), (vae.decoders, step.theta)):
         for name, arrow in arrows.items():
             arrow.train(name in learning).requires_grad_(name in learning)
+    if frozen_batchnorm:
+        for module in vae.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
 
 
 def parameters(vae: DisentangledVAE, phase: Phase) -> dict[str, nn.Parameter]:
@@ -44,6 +50,7 @@ def take_step(
     optimiser: Optimizer,
     generator: Generator | None = None,
     accelerator: Accelerator | None = None,
+    frozen_batchnorm: bool = False,
 ) -> list[Term]:
     """Ascend the sum of the step's bounds once; return the terms before the step.
 
@@ -51,7 +58,7 @@ def take_step(
     "rest_log_p_uv". Several processes average their gradients. Raises HandsError, before anything changes,
     with the name of the first term that is not finite.
     """
-    let_learn(vae, step)
+    let_learn(vae, step, frozen_batchnorm)
     terms: list[Term] = []
     for number, part in enumerate(step.parts):
         with _one_value_named():

@@ -132,11 +132,14 @@ def update(run: Run, batches: dict[Feed, Batch]) -> list[Term]:
     Raises HandsError with the phase and the update if a term is not finite.
     """
     generator, reported = run.generator(), list[Term]()
+    frozen_batchnorm = run.experiment.training.frozen_batchnorm
     for number, step in run.phase.due(run.place.phase_update):
         terms: list[Term] = []
         for _ in range(step.repeats):
             try:
-                terms = take_step(run.vae, step, batches, run.optimiser, generator, run.accelerator)
+                terms = take_step(
+                    run.vae, step, batches, run.optimiser, generator, run.accelerator, frozen_batchnorm
+                )
             except HandsError as error:
                 raise HandsError(f'phase "{run.phase.name}", update {run.place.update}: {error}') from error
         reported += terms if number == 1 else [replace(t, name=f"step{number}_{t.name}") for t in terms]
