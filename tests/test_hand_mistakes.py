@@ -1,17 +1,22 @@
 """JSON of hands that other programs changed: another unit, other axes, another side, another image."""
 
 import json
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from model_hands import model_hands
 from posed_hands import posed_hands
 
-from latent_hands.animation import hand_mesh, with_angles
+from latent_hands.animation import hand_mesh, joint_angles, with_angles
 from latent_hands.configuration import Data
 from latent_hands.data.sample import project
 from latent_hands.errors import HandsError
+from latent_hands.hand.bending import left_curl
 from latent_hands.hand.handedness import OTHER_HAND
+from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.hand.skeleton import MIDDLE_MCP
 from latent_hands.predictions import ImageHands, draw_hands, read_hands, read_npz, write_hands, write_npz
 from latent_hands.predictor import Hand
@@ -157,3 +162,37 @@ def test_hands_of_another_convention_than_is_stated_are_refused(fields, tmp_path
         HandsError, match=rf'joint convention "{hand.convention}", not "stb".*convention="stb"'
     ):
         write_hands(tmp_path / "b.json", [[hand]], "stb")
+
+
+ODD = (None, "x", -1, float("nan"), 1e9, True, [], (1, 2, 3), {"a": 1}, b"x", np.zeros(3), np.array(["a"]))
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("name", [each.name for each in dataclass_fields(Hand)])
+def test_any_value_of_any_attribute_is_written_and_read_again_or_refused(fields, name):
+    hand = Hand.from_json(json.dumps(fields))
+    for value in (*ODD, object(), torch.zeros(21, 2), np.float32(0.5), np.int64(1)):
+        changed = replace(hand, **{name: value})
+        try:
+            write_hands("a.json", [[changed]])
+        except HandsError:
+            continue
+        assert json.loads(read_hands("a.json")[0].to_json()) == json.loads(changed.to_json())
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_angles_that_no_hand_has_are_refused():
+    (hand,) = with_angles([next(each for each in model_hands(8)[0] if abs(left_curl(each.pose[None])) > 0.5)])
+    assert joint_angles(hand) == pytest.approx(dict(zip(ANGLES, hand.angles_deg.tolist(), strict=True)))
+    for angles_deg, message in (
+        (np.radians(hand.angles_deg), "its fingers are curled: give degrees, not radians"),
+        (hand.angles_deg + 360, "must be between -180 and 180 degrees"),
+        (hand.angles_deg[:20], r'"angles_deg" of a hand must be \(22,\) finite numbers'),
+    ):
+        changed = replace(hand, angles_deg=angles_deg)
+        for use in (joint_angles, lambda changed: write_hands("a.csv", [[changed]])):
+            with pytest.raises(HandsError, match=message):
+                use(changed)
+        if len(angles_deg) == len(ANGLES):
+            with pytest.raises(HandsError, match=message):
+                Hand.from_json(changed.to_json())

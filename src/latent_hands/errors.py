@@ -7,7 +7,8 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from numbers import Integral
+from numbers import Integral, Number
+from pathlib import Path
 from typing import Any
 
 BROKEN = (
@@ -82,6 +83,28 @@ def as_list(values: object, name: str, content: str) -> list[Any]:
     if not isinstance(values, Iterable) or isinstance(values, str | bytes | Mapping):
         raise HandsError(f"{name} must be {content}, not a {type(values).__name__}")
     return list(values)
+
+
+def counted(number: int, name: str) -> str:
+    """Return a number of things, in words.
+
+    >>> counted(1, "hand"), counted(2000, "hand")
+    ('1 hand', '2,000 hands')
+    """
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def as_path(value: object, name: str) -> Path:
+    """Return the path that a text or a path gives. Raises HandsError for anything else.
+
+    >>> as_path("runs/mine", "out").name
+    'mine'
+    """
+    if not isinstance(value, str | Path) or "\0" in str(value):
+        plain = value is None or isinstance(value, Number | str | bytes | Path)
+        given = repr(value) if plain else f"a {type(value).__name__}"
+        raise HandsError(f'{name} is {given}; it must be a text such as "folder/name", or a pathlib.Path')
+    return Path(value)
 
 
 def check_whole(**values: object) -> None:

@@ -6,9 +6,9 @@ which their tips are.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from latent_hands.hand.skeleton import FINGERS, INDEX_MCP, LITTLE_MCP, MIDDLE_MCP
+from latent_hands.shapes import Bool, Float, Int
 
 CURLED = 0.3
 """Hands that are curled less do not tell their side. Of 40,000 hands of right sides, none exceeds 0.13 to the

@@ -13,6 +13,6 @@ OTHER_HAND: dict[str, Handedness] = {"left": "right", "right": "left"}
 def check_handedness(name: object) -> Handedness:
     """Return "left" or "right". Raises HandsError for anything else."""
     for side in HANDEDNESS:
-        if name == side:
+        if isinstance(name, str) and name == side:
             return side
     raise HandsError(f'unknown handedness "{name}"; {did_you_mean(str(name), HANDEDNESS)}')

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import RHD, read_recorded, recorded
 from latent_hands.hand.handedness import check_handedness
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.predictions.image_hands import ImageHands
 from latent_hands.predictor import Hand
-from latent_hands.predictor.hand_fields import SHAPES, check_parts, known_facts
+from latent_hands.predictor.hand_checks import SHAPES, check_parts
+from latent_hands.predictor.hand_fields import known_facts
 
 MAX_BYTES = 2**30
 
@@ -61,7 +62,7 @@ def read_npz(path: str | Path) -> list[ImageHands]:
 
     Raises HandsError for any other file, and for parts of hands that contradict each other.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     try:
         with zipfile.ZipFile(path) as archive:
             if (size := sum(part.file_size for part in archive.infolist())) > MAX_BYTES:

@@ -1,7 +1,7 @@
 """Hand: the prediction for one hand, with its units, its frame and its JSON."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,14 +13,13 @@ from latent_hands.hand.conventions import FRAMING, recorded
 from latent_hands.hand.handedness import HANDEDNESS, Handedness, check_handedness
 from latent_hands.hand.skeleton import JOINTS, reorder
 from latent_hands.other_words import HAND, hinting, subscripted
+from latent_hands.predictor.hand_checks import FRAMES
 from latent_hands.predictor.hand_fields import (
     ARRAYS,
-    FRAMES,
     JOINTS_OF_HAND,
     OPTIONAL_ARRAYS,
-    SHAPES,
     Camera,
-    check_parts,
+    check_attributes,
     named_angles,
     read_fields,
     rounded,
@@ -233,7 +232,7 @@ class Hand:
             },
             **angles,
         }
-        return json.dumps(fields, indent=indent)
+        return json.dumps(fields, indent=indent, default=np.generic.item)
 
     @classmethod
     def from_json(cls, text: str) -> "Hand":
@@ -249,9 +248,7 @@ def checked_hand(hand: object) -> Hand:
     """
     if not isinstance(hand, Hand):
         raise HandsError(f"a {type(hand).__name__} is no hand: give one hand, such as hands[0]")
-    side, arrays = check_handedness(hand.handedness), {name: getattr(hand, name) for name in SHAPES}
-    known = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
-    check_parts({}, known, side, hand.frame, hand.bone_mm, hand.crop_px)
+    check_attributes({each.name: getattr(hand, each.name) for each in fields(hand)})
     return hand
 
 

@@ -1,7 +1,7 @@
-"""The fields of a hand's JSON: their shapes, and the checks of what is read."""
+"""The fields of a hand's JSON: how they are read."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,20 +9,15 @@ import numpy as np
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.numerals import array_of, integer_of, number_of
 from latent_hands.errors import BROKEN, HandsError, did_you_mean
-from latent_hands.hand.arrays import wrist_form
-from latent_hands.hand.boxes import Box, box_of_joints
+from latent_hands.hand.boxes import Box
 from latent_hands.hand.conventions import RHD, read_recorded
-from latent_hands.hand.handedness import Handedness, check_handedness
+from latent_hands.hand.handedness import check_handedness
 from latent_hands.hand.rig.articulation import ANGLES
 from latent_hands.hand.skeleton import JOINTS
-from latent_hands.predictor.placing import place_palm
+from latent_hands.predictor.hand_checks import SHAPES, check_parts
 
 Camera = Literal["given", "exif", "assumed"]
 CAMERAS: tuple[Camera, ...] = ("given", "exif", "assumed")
-FRAMES = {
-    "camera": "camera: x right, y down, z away from the camera; the palm is the origin",
-    "ray": "ray: z along the ray through the crop's centre, x right, y down; the palm is the origin",
-}
 ARRAYS = {"pose_bones": "pose", "cpose_bones": "cpose", "viewpoint": "viewpoint", "uv_px": "uv_px"}
 """Arrays that every hand has: key of the JSON -> attribute."""
 OPTIONAL_ARRAYS = {
@@ -33,40 +28,8 @@ OPTIONAL_ARRAYS = {
     "K": "K",
 }
 """Arrays that are absent from the JSON where they are None."""
-DERIVED = {
-    "xyz_mm": '"pose_bones" times "bone_mm"',
-    "cpose_mm": '"cpose_bones" times "bone_mm"',
-    "wrist_mm": 'the wrist of "pose_bones" times "bone_mm"',
-    "spread_mm": '"spread_bones" times "bone_mm"',
-    "box_px": 'the box of "uv_px"',
-}
-"""Keys of the JSON that are not read -> what they are."""
-DERIVED_ERROR = 0.01
-"""How much they may differ from that, in bone lengths or sides of the box: others may write few decimals."""
-FAR_FROM_CROP, MISPLACED, MUCH_NEARER = 2.0, 0.7, 3.0
-"""The joints may be so many sides of the crop away from it. The palm may be so many of its distances away
-from where joints and camera put it. Another reading of the viewpoint must be so many times nearer."""
-LEAST_BONE_MM, MOST_BONE_MM = 5.0, 240.0
-"""The legal length of the middle MCP-PIP bone. Others are in another unit."""
-LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0
-"""The legal extent of a pose, in bone lengths. Poses of an untrained model are small."""
-ROTATION_ERROR = 0.01
-"""A rotation is written with six decimals; those of other programs may have fewer."""
 JOINTS_OF_HAND = ["palm", *JOINTS[1:]]
 """The names of a hand's joints, in their order."""
-SHAPES: dict[str, tuple[int, ...]] = {
-    "pose": (21, 3),
-    "cpose": (21, 3),
-    "viewpoint": (3, 3),
-    "uv_px": (21, 2),
-    "spread": (21,),
-    "uv_spread_px": (21,),
-    "palm_mm": (3,),
-    "palm_spread_mm": (3,),
-    "K": (3, 3),
-    "angles_deg": (22,),
-}
-"""Attributes of `Hand` that are arrays -> their shape."""
 
 
 def read_fields(text: str) -> dict[str, Any]:
@@ -96,31 +59,21 @@ def read_fields(text: str) -> dict[str, Any]:
         raise HandsError(f"not the JSON of a hand: {error!r}") from error
 
 
-def check_parts(
-    stated: Mapping[str, Any],
-    arrays: Mapping[str, Any],
-    handedness: Handedness,
-    frame: str,
-    bone_mm: float,
-    crop_px: Box,
-) -> None:
-    """Raise HandsError if parts of a hand are not legal, or contradict each other or keys that are not read.
-
-    `stated` has these keys, the attributes of DERIVED, among others; `arrays` are the attributes of SHAPES.
-    """
-    for name, array in arrays.items():
-        if array.shape != SHAPES[name] or not np.isfinite(array).all():
-            raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
-    if frame not in FRAMES:
-        raise HandsError(f'unknown frame "{frame}" of a hand; {did_you_mean(frame, FRAMES)}')
-    if not LEAST_BONE_MM <= bone_mm <= MOST_BONE_MM:
-        legal = f"between {LEAST_BONE_MM:g} and {MOST_BONE_MM:g} mm"
-        raise HandsError(f'"bone_mm" of a hand is {bone_mm}, but must be {legal}')
-    _check_geometry(arrays)
-    _check_derived(stated, arrays, bone_mm)
-    _check_crop(arrays["uv_px"], crop_px)
-    _check_palm(arrays, bone_mm, frame)
-    _check_viewpoint(arrays, handedness)
+def check_attributes(hand: Mapping[str, Any]) -> None:
+    """Raise HandsError if the attributes of a `Hand`, by name, are not those of a hand."""
+    given = {name: hand[name] for name in SHAPES if hand[name] is not None}
+    for name, array in given.items():
+        if not isinstance(array, np.ndarray):
+            raise HandsError(f'"{name}" of a hand is a {type(array).__name__}, but must be an array of numpy')
+    arrays = {name: _part(given, name, array_of) for name in given}
+    for name in ARRAYS.values() - arrays.keys():
+        raise HandsError(f'"{name}" of a hand is missing')
+    bone_mm, crop_px = _part(hand, "bone_mm", number_of), _part(hand, "crop_px", _four)
+    check_parts({}, arrays, check_handedness(hand["handedness"]), hand["frame"], bone_mm, crop_px)
+    _flag(hand, "bone_mm_assumed")
+    known_facts(hand)
+    if not isinstance(hand["convention"], str):
+        raise HandsError(f'"convention" of a hand is {hand["convention"]!r}, but must be a name')
 
 
 def named_angles(angles_deg: np.ndarray) -> dict[str, float]:
@@ -149,105 +102,21 @@ def _check_joints(fields: Mapping[str, Any]) -> None:
         raise HandsError(f'"joints" of a hand is {fields["joints"]}, but must be {JOINTS_OF_HAND}')
 
 
-def _check_derived(fields: Mapping[str, Any], arrays: Mapping[str, Any], bone_mm: float) -> None:
-    """Raise HandsError if keys that are not read contradict those that are."""
-    pose, box_px = arrays["pose"], np.array(box_of_joints(wrist_form(arrays["uv_px"])))
-    derived = {"xyz_mm": pose, "cpose_mm": arrays["cpose"], "wrist_mm": wrist_form(pose)[0]}
-    derived = {key: bone_mm * array for key, array in derived.items()}
-    if "spread" in arrays:
-        derived["spread_mm"] = bone_mm * arrays["spread"]
-    if "crop_px" in fields:
-        derived["box_px"] = box_px
-    for key, array in derived.items():
-        if fields.get(key) is None:
-            continue
-        stated, most = array_of(fields[key]), bone_mm if key.endswith("_mm") else max(1.0, *box_px[2:])
-        if stated.shape != array.shape or not np.abs(stated - array).max() <= DERIVED_ERROR * most:
-            raise HandsError(f'"{key}" of a hand is not {DERIVED[key]}; change all, or remove it')
-
-
-def _check_crop(uv_px: np.ndarray, crop_px: Box) -> None:
-    """Raise HandsError if the joints are far from the crop in which they were read."""
-    x, y, width, height = crop_px
-    median = np.sort(uv_px, axis=0)[len(uv_px) // 2]  # numpy.median imports numpy.ma
-    away = np.abs(median - (x + width / 2, y + height / 2)) / (width, height)
-    if away.max() > FAR_FROM_CROP + 0.5:
-        middle = median.round(2).tolist()
-        raise HandsError(
-            f'"uv_px" of a hand is around {middle}, far from its "crop_px" {list(crop_px)}; both must be '
-            "pixels of the same image"
-        )
-
-
-def _check_palm(arrays: Mapping[str, Any], bone_mm: float, frame: str) -> None:
-    """Raise HandsError if the palm is far from where joints and camera put it."""
-    if frame != "camera" or not {"palm_mm", "K"} <= arrays.keys():
-        return
-    xyz_mm, uv_px, K, stated = (arrays[name].astype(float) for name in ("pose", "uv_px", "K", "palm_mm"))
-    placed = place_palm(bone_mm * xyz_mm, uv_px, K).xyz_mm
-    if np.linalg.norm(stated - placed) > MISPLACED * min(np.linalg.norm(stated), np.linalg.norm(placed)):
-        raise HandsError(
-            f'"palm_mm" of a hand is {stated.round(2).tolist()}, but "pose_bones", "bone_mm", "uv_px" and '
-            f'"K" place the palm at {placed.round(2).tolist()}: one of them has another unit, other axes, or '
-            '"K" is of another image'
-        )
-
-
-def _check_viewpoint(arrays: Mapping[str, Any], handedness: Handedness) -> None:
-    """Raise HandsError if canonical pose and viewpoint give the pose only if one of them is changed."""
-    pose, cpose, V = (arrays[name].astype(float) for name in ("pose", "cpose", "viewpoint"))
-    mirror = np.diag([1.0, 1.0, -1.0])
-    own, other = (cpose, cpose @ mirror) if handedness == "left" else (cpose @ mirror, cpose)
-    readings = {
-        "its viewpoint is transposed": own @ V.T,
-        'its "handedness" is that of the other hand': other @ V,
-        "its viewpoint has the axes of OpenGL: x right, y up, z backwards": own @ V * [1, -1, -1],
-    }
-    error = np.linalg.norm(pose - own @ V)
-    for reading, changed in readings.items():
-        left = np.linalg.norm(pose - changed)
-        if left < min(error / MUCH_NEARER, np.linalg.norm(pose) / MUCH_NEARER):
-            raise HandsError(
-                f'"cpose_bones" and "viewpoint" of a hand contradict "pose_bones", unless {reading}'
-            )
-
-
-def _check_geometry(arrays: Mapping[str, Any]) -> None:
-    """Raise HandsError if the arrays of a hand, by attribute, are finite but describe no hand.
-
-    Poses have an extent, the viewpoint is a rotation, standard deviations are not negative, K is a camera.
-    """
-    for name in ("pose", "cpose"):
-        extent = float(np.ptp(arrays[name], axis=0).max())
-        if not LEAST_EXTENT < extent < MOST_EXTENT:
-            legal = f"between {LEAST_EXTENT} and {MOST_EXTENT}"
-            raise HandsError(f'"{name}" of a hand extends over {extent:g} bone lengths, but must be {legal}')
-    V = arrays["viewpoint"].astype(float)
-    if np.abs(V @ V.T - np.eye(3)).max() > ROTATION_ERROR or np.linalg.det(V) < 0:
-        raise HandsError(f'"viewpoint" of a hand is {V.round(3).tolist()}, but must be a rotation')
-    for name in ("spread", "uv_spread_px", "palm_spread_mm"):
-        if (array := arrays.get(name)) is not None and array.min() < 0:
-            raise HandsError(f'"{name}" of a hand is {array.min():g}, but a standard deviation is 0 or more')
-    if (K := arrays.get("K")) is not None and (min(K[0, 0], K[1, 1]) <= 0 or K[2].tolist() != [0, 0, 1]):
-        form = "[[fx, s, cx], [0, fy, cy], [0, 0, 1]] with fx and fy above 0"
-        raise HandsError(f'"K" of a hand is {K.tolist()}, but must be {form}')
-
-
 def known_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return score, confidence, seconds, track and camera where they are known."""
     known = {key: fields[key] for key in ("score", "confidence", "seconds") if fields.get(key) is not None}
-    numbers: dict[str, Any] = {key: number_of(value) for key, value in known.items()}
+    numbers: dict[str, Any] = {key: _part(known, key, number_of) for key in known}
     for key, value in numbers.items():
         share = key != "seconds"
         if not math.isfinite(value) or (share and not 0 <= value <= 1):
             legal = "between 0 and 1" if share else "a finite number"
             raise HandsError(f'"{key}" of a hand is {value}, but must be {legal}')
     if fields.get("track") is not None:
-        numbers["track"] = integer_of(fields["track"])
+        numbers["track"] = _part(fields, "track", integer_of)
         if numbers["track"] < 0:
             raise HandsError(f'"track" of a hand is {numbers["track"]}, but must be 0 or more')
     if (camera := fields.get("camera")) is not None:
-        if camera not in CAMERAS:
+        if not isinstance(camera, str) or camera not in CAMERAS:
             raise HandsError(f'"camera" of a hand is "{camera}"; {did_you_mean(str(camera), CAMERAS)}')
         numbers["camera"] = camera
     return numbers
@@ -257,6 +126,16 @@ def _flag(fields: Mapping[str, Any], key: str) -> bool:
     if not isinstance(flag := fields[key], bool):
         raise HandsError(f'"{key}" of a hand is {flag!r}, but must be true or false')
     return flag
+
+
+def _part(fields: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
+    """Return a part of a hand as `read` does. Raises HandsError, with its name, for what it cannot read."""
+    try:
+        return read(fields[name])
+    except HandsError:
+        raise
+    except BROKEN as error:
+        raise HandsError(f'"{name}" of a hand cannot be read: {error}') from error
 
 
 def _four(numbers: Sequence[float]) -> Box:
