@@ -1,5 +1,6 @@
 """`latent-hands benchmark` on files in the layouts of FreiHAND and HO-3D."""
 
+import errno
 import json
 import pickle
 import re
@@ -14,8 +15,10 @@ from registries import register
 from tiny_models import ESTIMATION, PLACEMENT, noise_image, tiny_model, tiny_run
 
 from latent_hands.cli import main
+from latent_hands.cli.benchmarking import score
 from latent_hands.detection import Detection, Detector
 from latent_hands.errors import HandsError
+from latent_hands.evaluation import submissions
 from latent_hands.evaluation.benchmarks import BENCHMARKS
 from latent_hands.evaluation.camera_hands import joints_mm
 from latent_hands.evaluation.convention_gap import convention_gap
@@ -181,7 +184,7 @@ def test_predictions_of_joints_only_have_no_f_score(freihand, run, tmp_path, cap
     out = " ".join(capsys.readouterr().out.split())
     assert "Procrustes aligned" in out
     assert "F-scores need the vertices of a mesh; these predictions are joints only" in out
-    xyz_mm, _ = read_submission(tmp_path / "pred.zip")
+    _, xyz_mm, _ = read_submission(tmp_path / "pred.zip")
     assert xyz_mm.shape == (COUNT, 21, 3)
 
 
@@ -234,7 +237,7 @@ def test_joints_in_another_form_are_not_scored(wrong, change, message, freihand,
 def test_a_submission_of_some_images_is_announced(freihand, tmp_path, caplog):
     write(tmp_path / "pred.json", [XYZ[:2].tolist(), VERTS[:2].tolist()])
     assert benchmark("freihand", answered(freihand), "--predictions", tmp_path / "pred.json") == 0
-    assert "has 3 hands, of which the first 2 are scored" in caplog.text
+    assert "has 3 hands; scored are the first 2" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -263,3 +266,22 @@ def test_lists_of_no_or_repeated_images_are_refused(lines, count, ho3d):
     (ho3d / "evaluation.txt").write_text(lines)
     with pytest.raises(HandsError, match=f"has {count} images; each must be there once"):
         BENCHMARKS["ho3d"].frames(ho3d)
+
+
+@pytest.mark.parametrize("answered_set", [True, False])
+def test_scores_are_printed_even_if_the_submission_cannot_be_written(
+    answered_set, freihand, run, tmp_path, monkeypatch, capsys
+):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    root = answered(freihand) if answered_set else freihand
+    assert benchmark("freihand", root, "--run", run, "--json", "--out", tmp_path / "a.zip") == 0
+    expected = json.loads(capsys.readouterr().out)
+    monkeypatch.setattr(submissions, "write_bytes", full)
+    assert benchmark("freihand", root, "--run", run, "--json", "--out", tmp_path / "b.zip") == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) | {"predictions": ""} == expected | {"predictions": ""}
+    assert f"{tmp_path / 'b.zip'}: No space left on device" in printed.err
+    written = score("freihand", root, read_submission(tmp_path / "a.zip"), None, given=False)
+    assert written == {name: value for name, value in expected.items() if name in written}

@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from tiny_models import PX, SYNTHESIS, tiny_model
 
+from latent_hands.cli.assess import find_judge
 from latent_hands.errors import HandsError
+from latent_hands.progress import silent
 from latent_hands.runs.tensors import write_tensors
 from latent_hands.studies.assess import Judge, load_judge, save_judge
 
@@ -41,3 +44,16 @@ def test_the_file_of_a_judge_names_its_backbone(tmp_path):
     write_tensors(path, judge.state_dict(), {"judge_px": "32", "judge_side": "mirror", "judge_backbone": "x"})
     with pytest.raises(HandsError, match='unknown encoder network "x"'):
         load_judge(path, 32, "mirror")
+
+
+def test_a_judge_that_cannot_be_written_is_used_and_written_later(tmp_path, monkeypatch):
+    """Its training takes minutes, and the assessment must not be lost."""
+    judge, path = Judge(PX, "mirror"), tmp_path / "folder/judge.safetensors"
+    monkeypatch.setattr("latent_hands.studies.assess.train_judge", lambda *_, **__: judge)
+    monkeypatch.setattr("latent_hands.cli.assess.open_scenes", lambda *_: [])
+    path.parent.touch()
+    model = tiny_model(SYNTHESIS)
+    assert find_judge(model, tmp_path, path, None, 1, silent) is judge
+    path.parent.unlink()
+    assert find_judge(model, tmp_path, path, None, 1, silent) is judge
+    assert load_judge(path, PX, "mirror").px == PX

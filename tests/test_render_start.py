@@ -1,11 +1,14 @@
 """The start of rendering: how many processes, and the compilation of the kernels."""
 
+import errno
+
 import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("warp", reason="warp-lang is not installed: pip install 'latent-hands[render]'")
 
+from latent_hands.errors import HandsError
 from latent_hands.hand.geometry import canonicalise
 from latent_hands.hand.rig.model import HandModel
 from latent_hands.hand.rig.poses import sample_articulation
@@ -56,3 +59,22 @@ def test_the_upright_hand_is_the_inverse_of_its_canonical_viewpoint():
         hand = model.sample_identity(rng), sample_articulation(rng)
         _, viewpoint = canonicalise(torch.from_numpy(left_form(*hand)))
         np.testing.assert_allclose(upright(*hand) @ viewpoint.numpy(), np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("a.png", "cannot write rendered hands to .*set: No space left on device"),
+        (None, "cannot write rendered hands to .*set: No space left on device"),
+        ("/package/light.jpg", "cannot render hands: /package/light.jpg: No space left on device"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file_that_has_it(file, message, tmp_path, monkeypatch):
+    out = tmp_path / "set"
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", *([] if file is None else [str(out / file)]))
+
+    monkeypatch.setattr(set_writer, "_write_portion", fail)
+    with pytest.raises(HandsError, match=message):
+        render_dataset(out, count=1, size_px=64, progress=False)

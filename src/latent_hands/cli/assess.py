@@ -1,5 +1,6 @@
 """The command assess."""
 
+import contextlib
 import json as json_format
 import sys
 from pathlib import Path
@@ -84,6 +85,7 @@ def assess(
         check_epochs,
         open_benchmark,
         read_probe_images,
+        save_judge,
         transfer_sheet,
     )
 
@@ -120,6 +122,8 @@ def assess(
         print(text)
     else:
         print_assessment(numbers, f"{run} on {root}")
+    if reader is not None and judge is not None and not judge.is_file():
+        save_judge(reader, judge)  # again: it could not be written before the assessment
     if out is not None:  # after the numbers are printed: the disk may be full now
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / ASSESSMENT, text + "\n")
@@ -205,5 +209,6 @@ def find_judge(
         images, px, side, backbone or "resnet18", epochs, device=model.device, progress=progress
     )
     if path is not None:
-        save_judge(judge, path)
+        with contextlib.suppress(HandsError, OSError):  # `assess` writes it again at its end
+            save_judge(judge, path)
     return judge

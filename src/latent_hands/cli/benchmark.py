@@ -1,11 +1,14 @@
 """The command benchmark."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import RUN_HELP, Json, Limit, Root, Rotations, unset
+
+if TYPE_CHECKING:
+    from latent_hands.evaluation.submissions import Submission
 
 
 def benchmark(
@@ -51,16 +54,20 @@ def benchmark(
     """
     from latent_hands.cli.benchmarking import predict, print_benchmark, score
     from latent_hands.cli.tables import print_json
+    from latent_hands.evaluation.submissions import of_joints, read_submission, write_submission
 
-    assumed: dict = {}
-    given = predictions is not None
-    if predictions is None:
-        predictions, assumed = predict(protocol, root, run, rotations, out, limit, convention)
-        made_by = run
-    else:
-        made_by = str(predictions)
-    numbers = score(protocol, root, predictions, limit, given) | assumed
-    if json:
-        print_json(numbers | {"predictions": str(predictions)})
-    else:
-        print_benchmark(numbers, protocol, made_by, predictions)
+    def show(submission: "Submission", made_by: str, about: "dict[str, Any]") -> None:
+        numbers = score(protocol, root, submission, limit, predictions is not None) | about
+        if json:
+            print_json(numbers | {"predictions": str(submission.path)})
+        else:
+            print_benchmark(numbers, protocol, made_by, submission.path)
+
+    if predictions is not None:
+        show(read_submission(predictions), str(predictions), {})
+        return
+    xyz, about = predict(protocol, root, run, rotations, limit, convention)
+    try:
+        write_submission(out, xyz, xyz)
+    finally:  # the disk may be full now
+        show(of_joints(out, xyz), run, about)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from latent_hands.cli.tables import print_table
 from latent_hands.data import check_limit
@@ -15,7 +16,7 @@ from latent_hands.evaluation.benchmarks import BENCHMARKS, answers
 from latent_hands.evaluation.camera_hands import LABELS, assumed_convention, predict_frame
 from latent_hands.evaluation.camera_space import joint_scores, mesh_scores
 from latent_hands.evaluation.convention_gap import convention_gap
-from latent_hands.evaluation.submissions import mesh_of, read_submission, write_submission
+from latent_hands.evaluation.submissions import Submission, as_submitted, mesh_of
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
 from latent_hands.predictor.agreement import check_measures_joints
@@ -30,12 +31,12 @@ NAMES = {
 
 
 def predict(
-    protocol: str, root: Path, run: str, rotations: int, out: Path, limit: int | None, convention: str | None
-) -> tuple[Path, dict[str, Any]]:
-    """Predict the images of a benchmark and write the submission.
+    protocol: str, root: Path, run: str, rotations: int, limit: int | None, convention: str | None
+) -> tuple[Float[np.ndarray, "n 21 3"], dict[str, Any]]:
+    """Predict the images of a benchmark.
 
-    Returns its path, and "convention", that of the joints, with "convention_gap" if it is not the labels'
-    (`evaluation.convention_gap`).
+    Returns the joints as they are submitted, and "convention", theirs, with "convention_gap" if it is not the
+    labels' (`evaluation.convention_gap`).
     """
     check_limit(limit)
     benchmark = BENCHMARKS.find(protocol)
@@ -60,11 +61,11 @@ def predict(
     facts: dict[str, Any] = {"convention": assumed}
     if assumed != LABELS and assumed in CONVENTIONS:
         facts["convention_gap"] = convention_gap(assumed, bone_given=frames[0].bone_mm is not None)
-    return write_submission(out, xyz, xyz), facts
+    return as_submitted(xyz), facts
 
 
 def score(
-    protocol: str, root: Path, predictions: Path, limit: int | None, given: bool = True
+    protocol: str, root: Path, submission: Submission, limit: int | None, given: bool = True
 ) -> dict[str, Any]:
     """Return the scores of a submission; without published answers only the number of images.
 
@@ -72,7 +73,7 @@ def score(
     predictions that are `given`, have another unit or order, or other axes.
     """
     benchmark = BENCHMARKS.find(protocol)
-    xyz, verts = read_submission(predictions)
+    predictions, xyz, verts = submission
     count = len(xyz) if limit is None else min(limit, len(xyz))
     numbers: dict[str, Any] = {"images": count, "given": benchmark.given}
     truth = answers(root, "xyz", count, 21)

@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -21,9 +21,27 @@ PREDICTIONS = "pred.json"
 """The name of the file in a submission."""
 
 
+class Submission(NamedTuple):
+    """The content of a submission: the path for messages, joints in mm, and vertices as they are."""
+
+    path: Path
+    xyz_mm: Float[np.ndarray, "n 21 3"]
+    verts: Sequence[Any]
+
+
+def as_submitted(metres: Float[np.ndarray, "n k 3"]) -> Float[np.ndarray, "n k 3"]:
+    """Return points with the decimals of a submission."""
+    return np.round(metres, 6)
+
+
+def of_joints(path: Path, xyz: Float[np.ndarray, "n 21 3"]) -> Submission:
+    """Return the submission that `write_submission` writes of joints in metres."""
+    return Submission(path, finite_array(xyz, (21, 3), path) * MM_PER_METRE, list(xyz))
+
+
 def write_submission(path: Path, xyz: Float[np.ndarray, "n 21 3"], verts: Float[np.ndarray, "n k 3"]) -> Path:
     """Write a zip with pred.json, [joints, vertices] of all images in metres, as the servers read it."""
-    text = json.dumps([np.round(xyz, 6).tolist(), np.round(verts, 6).tolist()])
+    text = json.dumps([as_submitted(xyz).tolist(), as_submitted(verts).tolist()])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(zipfile.ZipInfo(PREDICTIONS), text, zipfile.ZIP_DEFLATED)
@@ -31,8 +49,8 @@ def write_submission(path: Path, xyz: Float[np.ndarray, "n 21 3"], verts: Float[
     return write_bytes(path, buffer.getvalue())
 
 
-def read_submission(path: Path) -> tuple[Float[np.ndarray, "n 21 3"], list[Any]]:
-    """Return the joints of a pred.json, or of a zip with one, in mm, and its vertices as they are.
+def read_submission(path: Path) -> Submission:
+    """Return the content of a pred.json, or of a zip with one.
 
     Raises HandsError for other files.
     """
@@ -49,7 +67,7 @@ def read_submission(path: Path) -> tuple[Float[np.ndarray, "n 21 3"], list[Any]]
         xyz, verts = content
     except (zipfile.BadZipFile, *BROKEN) as error:
         raise HandsError(f"{path} must be [joints, vertices] of all images: {error}") from error
-    return finite_array(xyz, (21, 3), path) * MM_PER_METRE, verts
+    return Submission(path, finite_array(xyz, (21, 3), path) * MM_PER_METRE, verts)
 
 
 def mesh_of(verts: Sequence[Any], path: Path) -> Float[np.ndarray, "n k 3"]:

@@ -51,6 +51,9 @@ def write_set(
             with own:
                 _write_portion(out, plan, portion, workers, progress)
     except OSError as error:
+        file = Path(os.fsdecode(error.filename or out))
+        if not file.absolute().is_relative_to(out.absolute()):  # such as a file of the package
+            raise HandsError(f"cannot render hands: {file}: {error.strerror}") from error
         raise HandsError(f"cannot write rendered hands to {out}: {error.strerror or error}") from error
     return out
 
