@@ -18,6 +18,7 @@ from latent_hands.data.formats.image_pixels import to_pixels
 from latent_hands.data.formats.timed_file import TimedFile
 from latent_hands.errors import HandsError
 from latent_hands.predictor import HandCrop
+from latent_hands.predictor.checks import pixels_of
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
@@ -245,7 +246,9 @@ def test_a_fourth_channel_without_values_is_unused_and_named(suffix, tmp_path, c
     """Screen recorders and game engines write 32 bits a pixel, of which 8 are zero."""
     Image.fromarray(np.dstack([RGB, ALPHA * 0])).save(tmp_path / f"a.{suffix}")
     np.testing.assert_array_equal(read_rgb(tmp_path / f"a.{suffix}"), RGB)
-    assert "all pixels of an image are transparent, so its transparency is ignored" in caplog.text
+    np.testing.assert_array_equal(pixels_of(np.dstack([RGB, ALPHA * 0])), RGB)
+    for name in (f"{tmp_path / 'a'}.{suffix}", "an image"):
+        assert f"all pixels of {name} are transparent, so its transparency is ignored" in caplog.text
 
 
 def test_16_bits_may_be_inverted_and_have_a_transparent_level(tmp_path):

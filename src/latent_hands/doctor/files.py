@@ -188,7 +188,7 @@ def _inspect(split: str, samples: Sequence[Sample], number: int) -> tuple[Inspec
     sample, problems = samples[number], list[Problem]()
     try:
         with open_image(sample.image) as opened:
-            image = decode(opened)
+            image = decode(sample.image, opened)
             problems += _problems_of_frame(sample, opened)
     except HandsError as error:
         return None, [Problem("file", str(sample.image), str(error))]

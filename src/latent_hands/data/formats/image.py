@@ -57,7 +57,7 @@ def read_pixels(path: str | Path, mode: str) -> UInt8[np.ndarray, "..."]:
     Raises HandsError as `read_rgb` does.
     """
     with open_image(path) as image:
-        return decode(image, mode)
+        return decode(path, image, mode)
 
 
 @contextmanager
@@ -121,10 +121,13 @@ def is_turned(image: Image.Image) -> bool:
     return image.getexif().get(ORIENTATION) in range(2, 9)
 
 
-def decode(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
-    """Return `to_pixels` of an open file. All threads together decode at most MAX_PIXELS; others wait."""
+def decode(path: str | Path, image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
+    """Return `to_pixels` of an open file, whose path is in warnings.
+
+    All threads together decode at most MAX_PIXELS; others wait.
+    """
     with _DECODING.reserve(image.width * image.height):
-        return to_pixels(image, mode)
+        return to_pixels(image, mode, str(path))
 
 
 def decode_first(path: Path, image: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
@@ -132,7 +135,7 @@ def decode_first(path: Path, image: Image.Image) -> UInt8[np.ndarray, "height wi
 
     Warnings count its pages or frames if there are several, and name HDR and orientations of XMP data alone.
     """
-    curve, pixels = hdr_curve(image), decode(image)
+    curve, pixels = hdr_curve(image), decode(path, image)
     if (pages := pages_of(image)) > 1:
         _announce(path, f"has {pages} pages or frames; the first is read")
     if curve is not None:

@@ -16,14 +16,14 @@ _WITHOUT_ALPHA = {"1": "L", "LA": "L", "La": "L"}
 """Modes of grey images -> the mode that profiles are applied to; for CMYK it is CMYK, otherwise RGB."""
 
 
-def shown_colours(image: Image.Image) -> Image.Image:
+def shown_colours(image: Image.Image, name: str) -> Image.Image:
     """Return an image of 8 bits with the colours of sRGB, in the mode RGB, or RGBA if it is transparent.
 
-    Its ICC profile is applied, or else the gamma that a PNG file states. A warning names a profile that
-    cannot be applied.
+    Its ICC profile is applied, or else the gamma that a PNG file states. A warning, with the `name` of the
+    image, says that a profile cannot be applied.
     """
     if profile := image.info.get("icc_profile"):
-        shown = _by_profile(image, profile)
+        shown = _by_profile(image, profile, name)
     elif (gamma := _stated_gamma(image.info)) is not None:
         shown = _by_gamma(image, gamma)
     else:
@@ -45,7 +45,7 @@ def _by_gamma(image: Image.Image, gamma: float) -> Image.Image:
     return image.convert("RGB").point([round(255 * (level / 255) ** power) for level in range(256)] * 3)
 
 
-def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+def _by_profile(image: Image.Image, profile: bytes, name: str) -> Image.Image:
     mode = image.mode if image.mode in ("L", "CMYK") else _WITHOUT_ALPHA.get(image.mode, "RGB")
     try:
         from PIL import ImageCms
@@ -53,7 +53,7 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         shown = ImageCms.profileToProfile(image.convert(mode), source, _srgb(), outputMode="RGB")
     except Exception as error:  # the library raises almost every type on broken profiles
-        _LOG.warning("the colour profile of an image cannot be applied, so colours may differ: %s", error)
+        _LOG.warning("the colour profile of %s cannot be applied, so colours may differ: %s", name, error)
         return image.convert("RGB")
     assert shown is not None
     return shown

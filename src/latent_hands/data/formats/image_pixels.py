@@ -25,38 +25,39 @@ _POLARITY = 262
 """The TIFF tag of the meaning of numbers; of 0, the smallest one is white."""
 
 
-def to_pixels(image: Image.Image, mode: str = "RGB") -> UInt8[np.ndarray, "..."]:
+def to_pixels(image: Image.Image, mode: str = "RGB", name: str = "an image") -> UInt8[np.ndarray, "..."]:
     """Return the pixels of an open image, rotated by its EXIF orientation, in an 8-bit mode of Pillow.
 
     Of 16-bit channels, the upper 8 bits are used; a warning says so if the upper 4 of all of them are empty.
     In the mode "RGB", colours are as `shown_colours` says, and transparent pixels are composited on mid-grey,
     so the colours hidden under them do not matter. If all pixels are transparent, the channel is taken for
     unused, and a warning says so. What the first frame of a GIF or WebP file does not cover is transparent.
+    `name` is that of the image in warnings.
 
     Raises HandsError for 32-bit channels, because it is not known which value is white.
     """
     if has_unused_alpha(image):
-        image = _without_alpha(image)
+        image = _without_alpha(image, name)
     image = _with_whole_canvas(_with_scaled_key(image))
     colours_of_16_bits = ";16" in str(getattr(image, "tile", ""))  # Pillow drops their lower 8 bits
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        image = _of_8_bits(image)
+        image = _of_8_bits(image, name)
     elif colours_of_16_bits:
-        _check_white(max(high for _, high in _ranges(image)) * 257)
+        _check_white(max(high for _, high in _ranges(image)) * 257, name)
     if image.mode in ("I", "F"):
         raise HandsError(f"its channels have 32 bits (mode {image.mode}); they must have 8 or 16 bits")
     if mode == "RGB":
-        image = shown_colours(image)
-        image = _opaque(image.convert("RGBA")) if image.has_transparency_data else image
+        image = shown_colours(image, name)
+        image = _opaque(image.convert("RGBA"), name) if image.has_transparency_data else image
     return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def _without_alpha(image: Image.Image) -> Image.Image:
+def _without_alpha(image: Image.Image, name: str) -> Image.Image:
     """Return a TGA image without its fourth channel; a warning says so if that varies."""
     if "A" in image.getbands() and len(set(image.getchannel("A").getextrema())) > 1:
-        _LOG.warning("a TGA image states that its fourth channel is not transparency, so it is ignored")
+        _LOG.warning("%s states that its fourth channel is not transparency, so it is ignored", name)
     return image.convert("L" if image.mode in ("L", "LA") else "RGB")
 
 
@@ -109,27 +110,27 @@ def _covered(image: Image.Image) -> tuple[int, int, int, int] | None:
     return 2 * x, 2 * y, 2 * x + width + 1, 2 * y + height + 1
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def _opaque(image: Image.Image, name: str) -> Image.Image:
     """Return a transparent image (RGBA) on mid-grey; the colours of one that is transparent everywhere."""
     if image.getchannel("A").getextrema() == (0, 0):
-        _LOG.warning("all pixels of an image are transparent, so its transparency is ignored")
+        _LOG.warning("all pixels of %s are transparent, so its transparency is ignored", name)
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, BEHIND_TRANSPARENCY), image)
 
 
-def _of_8_bits(image: Image.Image) -> Image.Image:
+def _of_8_bits(image: Image.Image, name: str) -> Image.Image:
     """Return a grey image of 16 bits with its upper 8 bits."""
     levels, clear = np.asarray(image).astype(np.uint16), image.info.get("transparency")
     inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(_POLARITY) == 0
-    grey = Image.fromarray(_upper_bits(~levels if inverted else levels))
+    grey = Image.fromarray(_upper_bits(~levels if inverted else levels, name))
     if isinstance(clear, int):
         grey.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
     return grey
 
 
-def _upper_bits(levels: UInt16[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
+def _upper_bits(levels: UInt16[np.ndarray, "height width"], name: str) -> UInt8[np.ndarray, "height width"]:
     """Return the upper 8 of 16 bits."""
-    _check_white(int(levels.max()))
+    _check_white(int(levels.max()), name)
     return (levels >> 8).astype(np.uint8)
 
 
@@ -140,11 +141,11 @@ def _ranges(image: Image.Image) -> list[tuple[int, int]]:
     return [ranges] if colours.mode == "L" else list(ranges)
 
 
-def _check_white(largest: int) -> None:
+def _check_white(largest: int, name: str) -> None:
     """Warn of a 16-bit image whose largest value is that of fewer bits."""
     if 0 < largest <= WHITE_OF_12_BITS:
         _LOG.warning(
-            "a 16-bit image has no value above %d, so it is read as almost black; "
+            "%s has 16 bits and no value above %d, so it is read as almost black; "
             "if it holds 12 bits or fewer, multiply its values such that white is 65535",
-            largest,
+            *(name, largest),
         )

@@ -50,7 +50,7 @@ def read_parts(path: str | Path) -> UInt8[np.ndarray, "height width"]:
     """
     with open_image(path) as image:
         single = image.mode in ("L", "P")
-        pixels = decode(image, image.mode if single else "RGB")
+        pixels = decode(path, image, image.mode if single else "RGB")
     parts = pixels if single else pixels[..., 0]
     if not single and (pixels != parts[..., None]).any():
         raise HandsError(f"{path} has colours; a mask must be a grey image of part numbers, 0 to {LAST_PART}")
