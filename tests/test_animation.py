@@ -101,9 +101,9 @@ def test_the_camera_of_the_file_is_that_of_the_image():
 
 def test_clips_without_hands_and_times_that_go_back_are_refused():
     hands, _ = model_hands(1)
-    with pytest.raises(HandsError, match="no hand to animate in the 2 images"):
+    with pytest.raises(HandsError, match="no hand to animate in 2 images"):
         clip_of(frames([], []))
-    with pytest.raises(HandsError, match="none of the 1 hands in the image has 2 frames"):
+    with pytest.raises(HandsError, match="none of 1 hand in 1 image has 2 frames"):
         clip_of(frames(hands), least=2)
     with pytest.raises(HandsError, match="fps is 0"):
         clip_of(frames(hands), fps=0.0)

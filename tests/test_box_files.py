@@ -101,7 +101,7 @@ def test_copies_of_a_box_count_once(tmp_path, caplog):
     header, line = "file,x,y,width,height,handedness\n", "a.jpg,1,2,30,40,left\n"
     (tmp_path / "a.csv").write_text(header + 2 * line)
     assert read_boxes(tmp_path / "a.csv") == {"a.jpg": [((1, 2, 30, 40), "left")]}
-    assert "left out 1 boxes that are there twice" in caplog.text
+    assert "copies of boxes that are left out: 1" in caplog.text
     (tmp_path / "a.csv").write_text(header + line + line.replace("left", "right"))
     with pytest.raises(HandsError, match=r"the box 1,2,30,40 of a\.jpg with two sides"):
         read_boxes(tmp_path / "a.csv")

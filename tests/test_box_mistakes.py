@@ -259,7 +259,5 @@ def test_images_that_are_stored_in_another_way_are_announced(form, orientation, 
         path = coco(tmp_path, shown)
         announced = orientation == 3
     read_boxes(path, [tmp_path / "a.jpg"])
-    text = (
-        "the EXIF orientation turns or mirrors 1 images; their boxes must be in the images as they are shown"
-    )
+    text = "the EXIF orientation turns or mirrors 1 image; boxes must be in images as they are shown"
     assert (text in caplog.text) == announced

@@ -77,7 +77,7 @@ BROKEN = {
     r'"keypoints" of annotation 3 of .*photo\.png must be 21 x 3 finite': change("keypoints", [1.0] * 62),
     r"must be 21 x 3 finite": change("keypoints", [float("nan")] * 63),
     r"is not in COCO's layout: ValueError": change("keypoints", ["many"] * 63),
-    r"annotation 3 of .*training\.json is of image 8; the 1 images have other ids, such as 7": change(
+    r"annotation 3 of .*training\.json is of image 8, and not of 1 image with ids such as 7": change(
         "image_id", 8
     ),
     r"photo\.png are at most 1\.2, so they are shares of the image": lambda content: change(

@@ -127,7 +127,7 @@ def test_the_hands_of_whole_bodies_are_read(content, write, caplog):
         ("photo-right", "right"),
     ]
     np.testing.assert_array_equal(reorder(samples[0].uv_px, "rhd", "mediapipe"), UV_PX)
-    assert "left out 2 hands of 2 persons" in caplog.text
+    assert "left out 2 hands of 2 persons, without labels" in caplog.text
 
 
 def test_the_layout_of_cvat_is_read(content, write):
@@ -201,7 +201,7 @@ def test_crowds_copies_and_boxes_without_keypoints_are_counted(content, write, c
     bare = {key: value for key, value in first.items() if key != "keypoints"}
     content["annotations"] += [{**first, "id": 4}, {**first, "iscrowd": 1}, bare | {"bbox": [1, 1, 9, 9]}]
     assert len(open_data("coco", write(content), "training")) == 1
-    assert 'left out 1 annotations of crowds ("iscrowd") and 1 copies' in caplog.text
+    assert 'left out annotations: 1 of crowds ("iscrowd"), 1 copies' in caplog.text
     assert 'not those of hands: 1 of category "hand" without keypoints' in caplog.text
 
 
@@ -253,3 +253,24 @@ def test_half_of_a_size_is_refused(content, write, key):
     del content["images"][0][key]
     with pytest.raises(HandsError, match="give both, or neither"):
         open_data("coco", write(content), "training")
+
+
+def test_a_hand_of_an_image_that_is_listed_twice_counts_once(content, write, caplog):
+    """Sets that were joined, and tools that list an image once for each hand."""
+    image, label = content["images"][0], content["annotations"][0]
+    content["images"].append({**image, "id": 8})
+    content["annotations"].append({**label, "id": 4, "image_id": 8})
+    (sample,) = open_data("coco", write(content), "training")
+    assert "image files that are listed again under another id: 1" in caplog.text
+    assert 'left out annotations: 0 of crowds ("iscrowd"), 1 copies of others' in caplog.text
+    moved = [number + 12 * (i % 3 < 2) for i, number in enumerate(label["keypoints"])]
+    content["annotations"][1]["keypoints"] = moved
+    assert [each.image for each in open_data("coco", write(content), "training")] == [sample.image] * 2
+
+
+def test_a_person_of_whole_bodies_that_is_labelled_twice_counts_once(content, write, caplog):
+    label = content["annotations"][0]
+    person = {"image_id": 7, "category_id": 1, "lefthand_kpts": label["keypoints"], "lefthand_valid": True}
+    content["annotations"] = [{**person, "id": 3}, {**person, "id": 4}]
+    assert len(open_data("coco", write(content), "training")) == 1
+    assert "1 copies of others" in caplog.text

@@ -160,10 +160,10 @@ def test_where_2d_joints_are_projected_images_distinguish_sides_from_axes(labels
     turned = replace(turned, uv_px=project(turned.xyz_mm, turned.K))
     colour_spread = np.tile(np.where(np.array(READINGS) == axes, 1.0, 9.0), (len(labels.names), 1))
     assert set(wrong(turned, colour_spread)) == {"axes"}
-    assert "see --sheet" in wrong(turned)["side"]
+    assert "see the sheet (check --sheet)" in wrong(turned)["side"]
     as_labelled = np.tile([1.0, 9.0, 9.0], (len(labels.names), 1))
     assert set(wrong(turned, as_labelled)) == {"side"}
-    assert "see --sheet" not in wrong(turned, as_labelled)["side"]
+    assert "see the sheet (check --sheet)" not in wrong(turned, as_labelled)["side"]
 
 
 def test_images_that_disagree_do_not_decide():

@@ -191,7 +191,7 @@ def test_hands_that_are_labelled_twice_are_counted(content, write, caplog, side)
     moved = np.add(np.reshape(first["keypoints"], (21, 3)), (1.5, -1, 0))
     content["annotations"].append({**first, "id": 4, "side": side, "keypoints": moved.ravel().tolist()})
     open_data("coco", write(content), "training")
-    assert "1 pairs of hands of one image have nearly the same joints" in caplog.text
+    assert "1 pair of hands of one image, with nearly the same joints" in caplog.text
 
 
 def test_percentages_are_found_among_hands_with_3d_labels():

@@ -99,7 +99,7 @@ def test_a_file_of_boxes_gives_boxes_and_sides(run, found, photos, tmp_path, cap
     error = capsys.readouterr().err
     assert "no hand found in 2" in error
     assert re.search(r"has no entry for 1 of 3 images, whose hands are detected: .*1\.png", error)
-    assert "names 1 files that are not given: other.png" in error
+    assert "names 1 file more than are given: other.png" in error
     found(2)
     assert estimate(run, photos / "0.png", "--boxes", tmp_path / "boxes.csv", "--handedness", "left") == 0
     assert calls[-1]["handedness"] == "left"

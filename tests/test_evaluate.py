@@ -125,10 +125,10 @@ def test_the_mean_pose_is_the_best_constant_for_its_own_set():
 
 def test_what_cannot_be_scored_is_refused():
     truth = hands(4)
-    with pytest.raises(HandsError, match="there are 3 predictions of pose, but 4 hands"):
+    with pytest.raises(HandsError, match="predictions of pose are for 3 hands, not for 4"):
         score(Prediction(truth.pose[:3]), truth, "e")
     blind = Truth(truth.pose, truth.bone_mm, torch.zeros_like(truth.visible))
-    with pytest.raises(HandsError, match="none of the 4 hands of split evaluation"):
+    with pytest.raises(HandsError, match="no joint of 4 hands of split evaluation is visible"):
         score(Prediction(truth.pose), blind, "evaluation")
     with pytest.raises(HandsError, match="a PCK curve needs"):
         pck_curve(Prediction(), truth)

@@ -223,4 +223,4 @@ def test_two_images_of_one_number_are_refused(root):
 def test_images_of_other_names_are_counted(root, name, caplog):
     shutil.copy(root / "evaluation/rgb/00000001.jpg", root / "evaluation/rgb" / name)
     open_data("freihand", root, "evaluation")
-    assert "1 images of" in caplog.text
+    assert "left out 1 image of" in caplog.text

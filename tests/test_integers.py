@@ -171,7 +171,7 @@ def test_images_without_enough_hands_are_refused_and_nothing_is_left(
 ):
     (photographs / "9.png").unlink()
     run = tiny_run(tmp_path / "run", PLACEMENT)
-    with pytest.raises(HandsError, match="the model finds 18 hands in the 9 images of int8"):
+    with pytest.raises(HandsError, match="the model finds 18 hands in 9 images of int8"):
         export_model(run, tmp_path / "out", int8=photographs)
     assert not (tmp_path / "out").exists()
 

@@ -67,7 +67,7 @@ def test_training_refuses_such_labels(tmp_path: Path, which: str, broken: str):
 
 def test_hands_without_a_side_are_not_scored(tmp_path: Path):
     samples = [replace(sample, handedness=None) for sample in painted_hands(tmp_path, 3)]
-    with pytest.raises(HandsError, match="none of the 3 hands is labelled as left or right"):
+    with pytest.raises(HandsError, match="none of 3 hands is labelled as left or right"):
         score_run(tiny_model(ESTIMATION), samples, "evaluation")
 
 

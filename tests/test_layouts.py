@@ -74,7 +74,7 @@ def test_models_of_poses_and_images_train_on_stb(stb, tmp_path, capsys):
         str(tmp_path / "0"),
     ]
     assert main(wrong) == 2
-    assert "train with --data.convention stb" in capsys.readouterr().err
+    assert 'train with [data] convention = "stb" (--data.convention stb)' in capsys.readouterr().err
     for name, px in (("paper_rhd", "32"), ("synthesis", "16")):
         window = ("--data.crop-px", px, "--data.window-px", "56" if px == "32" else px)
         more = ("--phases.embed-pose.epochs", "1") if name == "paper_rhd" else ()

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from posed_hands import posed_hands, write_rhd
 from refusals import refuse
+from tiny_models import ESTIMATION, tiny_model
 
+import latent_hands as lh
+from latent_hands import lite
 from latent_hands.data import open_data
 from latent_hands.data.readers.recognising import layout_of
 from latent_hands.doctor import check_set
@@ -37,7 +40,7 @@ WRONG = {
     "empty": "empty is empty",
     "file.txt": "file.txt is a file: give the folder of the data set",
     "rhd.zip": "rhd.zip is an archive: unpack it, and give the folder",
-    "coco": "coco has the layout of --data coco",
+    "coco": r'coco has the layout of "coco" \(--data coco\)',
     "run": "run is a run folder, not a data set",
     "data/rhd ": 'data/rhd" exists: leave out the spaces or quotes around it',
     "dat*/rhd": "it is a pattern that the shell did not replace: it matches .*data/rhd",
@@ -56,7 +59,7 @@ def test_wrong_folders_of_data_are_explained(sets, path, use):
 
 @pytest.mark.parametrize("name", ["stb", "freihand", "coco", "ge2019", "table", "stb-poses"])
 def test_a_set_of_another_layout_is_named(sets, name):
-    refuse(open_data, name, sets / "data/rhd", "evaluation", match="has the layout of --data rhd")
+    refuse(open_data, name, sets / "data/rhd", "evaluation", match=r'has the layout of "rhd" \(--data rhd\)')
 
 
 def test_a_set_that_is_read_as_itself_gets_no_advice(sets):
@@ -95,3 +98,40 @@ def test_an_existing_path_has_no_better_one(sets):
     assert layout_of(sets / "data/rhd") == "rhd"
     assert layout_of(sets / "empty") is None
     assert meant(sets / "nothing-like-it") == ""
+
+
+PATHS = {
+    "root": [
+        lambda path: open_data("rendered", path, "evaluation"),
+        lambda path: lh.evaluate("estimation", "rhd", path),
+        lambda path: lh.check("rhd", path),
+        lambda path: lh.export_data("rhd", path, "out", layout="coco"),
+        lambda path: lh.read_counterfactual(path, "evaluation"),
+    ],
+    "out": [
+        lambda path: lh.render(path, count=1),
+        lambda path: lh.render_counterfactual(path),
+        lambda path: lh.train("demo_estimation", path),
+        lambda path: lh.export_model("estimation", path),
+        lambda path: lh.export_data("rhd", "root", path, layout="coco"),
+        lambda path: lh.synthesise_set(path, "synthesis", count=1),
+    ],
+    "path": [
+        lh.read_hands,
+        lh.read_boxes,
+        lambda path: lh.write_hands(path, []),
+        lambda path: tiny_model(ESTIMATION).save(path),
+    ],
+    "an image": [lambda path: lh.write_hands("hands.csv", {path: []})],
+    "experiment": [lh.experiment],
+    "folder": [lite.load],
+}
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("path", [None, 3, True, b"folder", ("a", "b"), "a\0b"], ids=repr)
+def test_other_things_in_the_place_of_a_path_are_named(path, tmp_path):
+    for name, uses in PATHS.items():
+        for use in uses:
+            refuse(use, path, match=f"^{name} is (missing|.*; it must be a text such as)")
+    assert not list(tmp_path.iterdir())

@@ -295,7 +295,7 @@ def test_a_hand_of_a_photograph_gives_all_factors_and_its_pose(run, side):
     session = Session(instrument(run))
     session.load(posterior, "a.png", pose)
     assert set(session.state.sources.values()) == {"a.png"}
-    with pytest.raises(HandsError, match="has 1 hands; there is no hand 2"):
+    with pytest.raises(HandsError, match="has 1 hand; there is no hand 2"):
         factors_of(instrument(run), photograph, 1)
 
 

@@ -126,5 +126,7 @@ def test_options_of_other_sets_are_refused(tmp_path):
 
 
 def test_whole_images_are_not_read_as_images_of_one_hand(root):
-    with pytest.raises(HandsError, match=r"holds whole images .*: use --data rendered-hands"):
+    with pytest.raises(
+        HandsError, match=r"holds whole images .*: use the data set rendered-hands \(--data rendered-hands\)"
+    ):
         open_data("rendered", root, "training")

@@ -150,7 +150,7 @@ def test_lines_of_another_form_are_named(write, text: str, names: str | None, me
 
 def test_a_missing_image_and_another_layout_are_named(write):
     root = write(line_of())
-    with pytest.raises(HandsError, match="has the layout of --data yolo"):
+    with pytest.raises(HandsError, match=r'has the layout of "yolo" \(--data yolo\)'):
         open_data("coco", root, "training")
     (root / "images/train/a.png").unlink()
     with pytest.raises(HandsError, match=r"has no image a\.\*"):

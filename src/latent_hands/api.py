@@ -17,7 +17,7 @@ from latent_hands.data.sample import listed, with_handedness
 from latent_hands.data.store import is_store
 from latent_hands.data.windows import Windows
 from latent_hands.doctor import Report
-from latent_hands.errors import HandsError, as_list
+from latent_hands.errors import HandsError, as_list, as_path
 from latent_hands.evaluation.scores import Scores
 from latent_hands.evaluation.scoring import score_run, stored_windows
 from latent_hands.predictor import Model, as_model
@@ -183,6 +183,7 @@ def train(
     ... )
     >>> trained = lh.train(tiny, "runs/tiny", samples)
     """
+    out = as_path(out, "out")
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     hands = None
@@ -195,7 +196,7 @@ def train(
         raise HandsError("validation samples are given without training samples: give samples, too")
     if not training.train(experiment, out, resume, hands):
         raise KeyboardInterrupt(f"training was stopped; continue it with resume=True in {out}")
-    return Model.load(Path(out))
+    return Model.load(out)
 
 
 def evaluate(
@@ -291,7 +292,7 @@ def _folder(data: str, root: str | Path | None) -> Path:
     READERS.find(data)
     if root is None:
         raise HandsError(f'root is missing: give the folder of the data set "{data}"')
-    return Path(root)
+    return as_path(root, "root")
 
 
 def _first_line(path: Path) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from latent_hands.animation.gltf import Y_UP
 from latent_hands.animation.posed import BONES, CHILDREN, AnimatedHand
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.files import write_text
 from latent_hands.hand.rig.kinematics import CHAINS
 from latent_hands.hand.rig.points import FOREARM, HAND
@@ -27,7 +27,7 @@ def write_bvh(path: str | Path, hand: AnimatedHand, frame_seconds: float) -> Pat
     Joints are named after side and bone, such as "left_index_proximal". The root has the position of the
     wrist. Raises HandsError for an ending other than .bvh.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix != ".bvh":
         raise HandsError(f"{path} does not end in .bvh")
     turns, order = hand.turns, depth_first()

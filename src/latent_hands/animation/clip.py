@@ -12,7 +12,7 @@ from jaxtyping import Float
 from latent_hands.animation.fitting import fit_hands
 from latent_hands.animation.posed import AnimatedHand
 from latent_hands.animation.times import LONGEST_GAP
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.predictions import ImageHands
 from latent_hands.predictor import Hand
 
@@ -99,11 +99,12 @@ def clip_of(images: Sequence[ImageHands], fps: float | None = None, least: int =
             followed.setdefault(name, []).append((time, hand))
     kept = {name: timed for name, timed in followed.items() if len(timed) >= least}
     if not kept:
-        where = "the image" if len(images) == 1 else f"the {len(images)} images"
+        where = counted(len(images), "image")
         if not followed:
             raise HandsError(f"there is no hand to animate in {where}")
         raise HandsError(
-            f"none of the {len(followed)} hands in {where} has {least} frames; give a smaller least number"
+            f"none of {counted(len(followed), 'hand')} in {where} has {least} frames; give a "
+            "smaller least number"
         )
     fits = [_animated(name, timed, i) for i, (name, timed) in enumerate(sorted(kept.items()))]
     hands, errors = zip(*fits, strict=True)

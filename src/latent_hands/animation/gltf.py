@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from latent_hands.animation.posed import BONES, CHILDREN, AnimatedHand
 from latent_hands.animation.times import visibility
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.files import write_bytes
 from latent_hands.hand.rig.mesh import vertex_normals
 from latent_hands.hand.rig.points import HAND
@@ -50,7 +50,7 @@ def write_glb(
 
     Raises HandsError for another ending, without hands, and if two hands have one name.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix != ".glb":
         raise HandsError(f"{path} does not end in .glb, the ending of binary glTF")
     names = [hand.name for hand in hands]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from latent_hands.animation.clip import Clip
 from latent_hands.animation.times import shown
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.files import write_bytes
 from latent_hands.hand.handedness import Handedness
 from latent_hands.hand.rig.articulation import ANGLES
@@ -34,7 +34,7 @@ def write_joints(path: str | Path, clip: Clip) -> Path:
 
     Raises HandsError for an ending other than .npz.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix != ".npz":
         raise HandsError(f"{path} does not end in .npz")
     hands = [hand.at(clip.seconds) for hand in clip.hands]

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from latent_hands.cli.estimate import RunOption, Smooth
 from latent_hands.cli.options import BoneMm, FocalPx, Json, MaxHands, OptionalHandedness, Zoom, unset
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 
 if TYPE_CHECKING:
     from latent_hands.animation import Clip
@@ -73,7 +73,7 @@ def animate(
         print_json({"out": [str(path) for path in written], "hands": summary(found)})
         return
     rows = [[each["name"], f"{each['frames']}", f"{each['fit_error_mm']:.1f} mm"] for each in summary(found)]
-    title = f"{', '.join(map(str, written))}: {len(found.seconds)} frames, {found.duration:.2f} s"
+    title = f"{', '.join(map(str, written))}: {counted(len(found.seconds), 'frame')}, {found.duration:.2f} s"
     print_table(["hand", "frames", "fit error"], rows, title)
 
 

@@ -14,7 +14,7 @@ from latent_hands.data.formats.boxes import match_boxes, read_boxes
 from latent_hands.data.formats.camera import PREFIX
 from latent_hands.data.formats.video import FORMATS
 from latent_hands.data.readers.reading import check_limit
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.hand.boxes import Box
 from latent_hands.predictions import name_files
 from latent_hands.predictor.checks import bone_of
@@ -223,7 +223,7 @@ def with_boxes(inputs: list[Input], file: Path | None) -> list[Input]:
         _warn(f"{file} has no entry for {count}, whose hands are detected: {_some(found.missing)}")
     if found.unused:
         some = ", ".join(found.unused[:NAMED]) + (" ..." if len(found.unused) > NAMED else "")
-        _warn(f"{file} names {len(found.unused)} files that are not given: {some}")
+        _warn(f"{file} names {counted(len(found.unused), 'file')} more than are given: {some}")
     return [
         replace(each, boxes=tuple(found.boxes[each.image]) if each.image in found.boxes else None)
         for each in inputs

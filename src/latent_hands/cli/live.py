@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import RUN_HELP, BoneMm, FocalPx, OptionalHandedness, Zoom, unset
 from latent_hands.cli.quick_imports import quick_imports
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 
 if TYPE_CHECKING:
     from latent_hands.predictor import Hand
@@ -117,5 +117,5 @@ def text_of(stream: "Live", hands: "list[Hand]") -> str:
     rates = stream.rates
     return (
         f"{rates.fps:.1f} frames/s, latency {1000 * rates.latency_s:.0f} ms, {rates.dropped} dropped, "
-        f"{len(hands)} hands"
+        f"{counted(len(hands), 'hand')}"
     )

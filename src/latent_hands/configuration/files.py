@@ -6,7 +6,7 @@ from pathlib import Path
 
 from latent_hands.configuration.renamed import converted, named, refuse_renamed
 from latent_hands.configuration.settings import Experiment
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, as_path, did_you_mean
 from latent_hands.typed_toml import override, read, read_toml, to_table, write
 
 
@@ -38,7 +38,7 @@ def packaged_experiments() -> dict[str, Path]:
 
 def find_experiment(path_or_name: str | Path) -> Path:
     """Return the packaged experiment of that name, or the file itself; packaged names come first."""
-    path, packaged = Path(path_or_name), packaged_experiments()
+    path, packaged = as_path(path_or_name, "experiment"), packaged_experiments()
     if isinstance(path_or_name, str) and path_or_name in packaged:
         return packaged[path_or_name]
     if path.is_file():

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from latent_hands.data.label_places import check_in_front, refused_if
 from latent_hands.data.sample import Sample
 from latent_hands.data.windows import Windows, known_hands
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.hand.bending import against_side
 from latent_hands.hand.listing import is_no_hand, other_listing
 from latent_hands.hand.skeleton import BONE_RANGE_MM, MIDDLE_MCP, MIDDLE_PIP
@@ -46,8 +46,8 @@ def check_labels(windows: Windows) -> None:
         _check_each_unit(windows)
     if windows.right is None and (windows.bone_mm is not None or windows.uv_px is not None):
         raise HandsError(
-            f"none of the {len(windows)} hands is labelled as left or right. A right hand treated as a "
-            'left one is trained on and scored wrongly: label the side of each hand, "left" or "right", or '
+            f"none of {counted(len(windows), 'hand')} is labelled as left or right. A right hand treated as "
+            'a left one is trained on and scored wrongly: label the side of each hand, "left" or "right", or '
             "give one for all: handedness (--handedness), in a training [data] handedness (--data.handedness)"
         )
     if windows.xyz_mm is None:

@@ -17,7 +17,7 @@ from latent_hands.data.principal_points import (
     doubtful_scale,
 )
 from latent_hands.data.sample import Sample, project
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.hand.focal import LEAST_FOCAL, UNUSUAL_RATIO, UNUSUAL_SKEW
 from latent_hands.hand.listing import shorter_fingers, shorter_listing
 
@@ -77,8 +77,8 @@ def check_in_images(placed: Sequence[tuple[Sample, SizePx]]) -> None:
     share = float(inside_share(uv_px, visible, size_px).mean())
     if share < LEAST_INSIDE:
         raise HandsError(
-            f"the labels of {len(placed)} hands are not for these images: {share:.0%} of the visible 2D "
-            f"joints lie in them; {_ADVICE}"
+            f"the labels of {counted(len(placed), 'hand')} are not for these images: {share:.0%} of the "
+            f"visible 2D joints lie in them; {_ADVICE}"
         )
     _check_flags(np.stack([s.labelled_or_all for s, _ in placed]), visible, inside(uv_px, size_px))
     alone = np.array([s.K is None or s.xyz_mm is None for s, _ in placed])  # of others the cameras tell more
@@ -97,12 +97,12 @@ def _check_flags(
     hidden = labelled & ~visible
     if not visible.any():
         raise HandsError(
-            f"no joint of {len(visible)} hands is visible, so nothing could be scored; {_ADVICE}"
+            f"no joint of {counted(len(visible), 'hand')} is visible, so nothing could be scored; {_ADVICE}"
         )
     if hidden.mean() > _SOME_HIDDEN and within[hidden].all() and within[visible].mean() < _MOST_SEEN:
         raise HandsError(
             f"all invisible joints lie in their images, and {within[visible].mean():.0%} of the visible "
-            f"ones: the visibility flags of {len(visible)} hands seem to be inverted; {_ADVICE}"
+            f"ones: the visibility flags of {counted(len(visible), 'hand')} seem to be inverted; {_ADVICE}"
         )
 
 
@@ -167,7 +167,8 @@ def _check_cameras(
     size_px: Float[np.ndarray, "n 2"],
 ) -> None:
     """Raise HandsError if the cameras of hands with 2D and 3D joints contradict them."""
-    what = f"the labels of {len(samples)} hands contradict each other: the projected 3D joints miss the 2D"
+    hands = counted(len(samples), "hand")
+    what = f"the labels of {hands} contradict each other: the projected 3D joints miss the 2D"
     xyz_mm = np.stack([s.xyz_mm for s in samples if s.xyz_mm is not None]).astype(np.float64)
     K = np.stack([s.K for s in samples if s.K is not None]).astype(np.float64)
     check_in_front(xyz_mm)
@@ -178,7 +179,7 @@ def _check_cameras(
         text = "%d of %d cameras have different focal lengths or a skew, such as %s: are numbers mixed up?"
         _LOG.warning(text, unusual.sum(), len(K), example)
     if (shift := common_shift(project(xyz_mm, K), uv_px, visible)).any():
-        _LOG.warning("the 2D joints of %d hands are %s", len(samples), shifted_by(shift))
+        _LOG.warning("the 2D joints of %s are %s", hands, shifted_by(shift))
         uv_px = uv_px - shift
     found = camera_factor(xyz_mm, K, uv_px, visible)
     if found is not None:
@@ -200,7 +201,7 @@ def _check_cameras(
     scale = common_scale(places, principal)
     if scale is not None:
         raise HandsError(
-            f"the labels of {len(samples)} hands are for images of another size: the principal points are "
+            f"the labels of {hands} are for images of another size: the principal points are "
             f"{scale:.2g} times as far from the corner as the middle of the images; {_ADVICE}"
         )
     if (doubtful := doubtful_scale(places, principal)) is not None:
@@ -215,7 +216,7 @@ def check_in_front(xyz_mm: Float[np.ndarray, "n 21 3"]) -> None:
     """Raise HandsError if most 3D joints of hands with a camera lie behind it."""
     if np.median(xyz_mm[..., 2]) <= 0:
         raise HandsError(
-            f"the 3D joints of {len(xyz_mm)} hands lie behind the camera (median z "
+            f"the 3D joints of {counted(len(xyz_mm), 'hand')} lie behind the camera (median z "
             f"{np.median(xyz_mm[..., 2]):.4g} mm); the axes must be x right, y down, z forward, but those of "
             f"OpenGL are x right, y up, z backward; {_ADVICE}"
         )

@@ -32,7 +32,7 @@ from latent_hands.data.store import (
     stated,
 )
 from latent_hands.data.store_portions import join_portions, known_shards, manifest_folder, manifest_in
-from latent_hands.errors import HandsError, check_whole
+from latent_hands.errors import HandsError, as_path, check_whole
 from latent_hands.files import is_temporary, write_bytes
 from latent_hands.lock import one_writer
 from latent_hands.portions import FOLDER, Portion
@@ -76,7 +76,7 @@ def prepare(
     check_whole(workers=workers)
     if workers < 1:
         raise HandsError(f"workers is {workers}; it must be at least 1")
-    root, out, portion = Path(root), Path(out), Portion.parse(shard)
+    root, out, portion = as_path(root, "root"), as_path(out, "out"), Portion.parse(shard)
     for name, cut in cuts.items():
         read(Cut, to_table(cut), f"the cut of {name}")  # checks the ranges
     _claim(out)

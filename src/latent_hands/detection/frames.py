@@ -13,7 +13,7 @@ from latent_hands.data.labelled_images import check_files
 from latent_hands.data.readers.images import list_images
 from latent_hands.data.sample import Sample
 from latent_hands.data.whole_images import hands_by_image, images_of
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.hand.boxes import Box, box_of_joints
 
 LEAST_VISIBLE = 8
@@ -108,7 +108,9 @@ def read_empty_frames(folder: str | Path) -> list[Frame]:
 def check_frames(frames: Sequence[Frame]) -> None:
     """Raise HandsError if no frame has a hand."""
     if not any(frame.hands for frame in frames):
-        raise HandsError(f"none of the {len(frames)} images has a hand; a detector needs images with hands")
+        raise HandsError(
+            f"none of {counted(len(frames), 'image')} has a hand; a detector needs images with hands"
+        )
 
 
 def _hand_of(sample: Sample) -> LabelledHand:

@@ -22,7 +22,7 @@ from latent_hands.doctor.files import Inspected, Problem, find_copies, inspect, 
 from latent_hands.doctor.labels import Verdict, is_hand, labels_of
 from latent_hands.doctor.outliers import Outlier
 from latent_hands.doctor.places import find_place
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, counted, did_you_mean
 from latent_hands.hand.conventions import CONVENTIONS, UNTABLED
 from latent_hands.progress import Progress, silent
 
@@ -49,7 +49,8 @@ class Report:
 
     def __repr__(self) -> str:
         """Return one line: the numbers of samples, problems and notes."""
-        numbers = f"{len(self.inspected)} samples, {len(self.problems)} problems, {len(self.notes)} notes"
+        numbers = ", ".join(counted(len(getattr(self, name + "s")), name) for name in ("problem", "note"))
+        numbers = f"{counted(len(self.inspected), 'sample')}, {numbers}"
         return f"Report({numbers})"
 
     def to_json(self) -> dict[str, Any]:

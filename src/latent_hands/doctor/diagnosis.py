@@ -147,7 +147,8 @@ def _find_side_or_axes(labels: Labels, colour_spread: ColourSpread | None) -> tu
         return [side], corrected
     reading = None if colour_spread is None else best_reading(colour_spread)
     if colour_spread is None or reading is None:
-        hint = "; 3D joints that are mirrored, or have x and y swapped, look the same: see --sheet"
+        look = "; 3D joints that are mirrored, or have x and y swapped, look the same: see the sheet"
+        hint = f"{look} (check --sheet)"
         return [replace(side, wrong=side.wrong + hint)], corrected
     if reading == AS_LABELLED:
         return [side], corrected

@@ -25,7 +25,7 @@ from latent_hands.data.formats.numerals import array_of
 from latent_hands.data.formats.safe_pickle import load_pickle
 from latent_hands.data.readers.reading import MM_PER_METRE
 from latent_hands.data.sample import project
-from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError, counted
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.listing import other_listing
 from latent_hands.hand.skeleton import MIDDLE_MCP, MIDDLE_PIP, reorder
@@ -228,9 +228,11 @@ def answers(root: Path, name: str, count: int, points: int) -> Float[np.ndarray,
     content = _json(path)
     array = finite_array(content[:count], (points, 3), path)
     if len(array) < count:
-        raise HandsError(f"{path} has {len(array)} hands, but {count} are predicted")
+        raise HandsError(
+            f"{path} has {counted(len(array), 'hand')}, not {count}, the number of the predicted ones"
+        )
     if len(content) > count:
-        _LOG.warning("%s has %d hands, of which the first %d are scored", path, len(content), count)
+        _LOG.warning("%s has %s; scored are the first %d", path, counted(len(content), "hand"), count)
     return array * MM_PER_METRE
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.evaluation import metrics
 from latent_hands.hand.bones import mean_bone_lengths, with_bone_lengths
 from latent_hands.hand.geometry import (
@@ -91,10 +91,13 @@ def score(
     for name, output in vars(prediction).items():
         if output is not None and len(output) != count:
             raise HandsError(
-                f"there are {len(output)} predictions of {name}, but {count} hands: give one for each hand"
+                f"the predictions of {name} are for {counted(len(output), 'hand')}, not for {count}: give "
+                "one for each hand"
             )
     if not truth.visible.any():
-        raise HandsError(f"nothing to score: none of the {count} hands of split {split} has a visible joint")
+        raise HandsError(
+            f"nothing to score: no joint of {counted(count, 'hand')} of split {split} is visible"
+        )
     block = metrics.blocks_of(truth.block, count)
     counts = metrics.resampled_counts(block, resamples)
     result: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from latent_hands.configuration.rules import Confidence, Presence, SideRule
 from latent_hands.data.formats.box_label import BoxLabel
 from latent_hands.detection.detection import Detection
 from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
-from latent_hands.errors import HandsError, check_whole, did_you_mean
+from latent_hands.errors import HandsError, as_path, check_whole, did_you_mean
 from latent_hands.hand.arrays import canonicalise, normalise, ray_rotation
 from latent_hands.hand.conventions import read_recorded
 from latent_hands.hand.skeleton import PALM
@@ -47,7 +47,7 @@ def load(folder: str | Path, threads: int = 1, keep_memory: bool = True) -> "Lit
     Raises HandsError if there is no such model, if another version wrote it, if its description was changed,
     and without onnxruntime. `find` and `latent` raise it for a damaged network or one of another model.
     """
-    return LiteModel(Networks(Path(folder), threads, keep_memory))
+    return LiteModel(Networks(as_path(folder, "folder"), threads, keep_memory))
 
 
 class LiteModel:

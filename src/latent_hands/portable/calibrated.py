@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from latent_hands.data.readers.images import list_images
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.files import write_bytes
 from latent_hands.hand.boxes import iou
 from latent_hands.lite.folder import Arrays, Networks
@@ -61,8 +61,8 @@ def quantise(folder: Path, images: Sequence[Path], progress: Progress) -> None:
     before = find_in(LiteModel(recorder), images, progress)
     if (hands := sum(map(len, before))) < LEAST_HANDS:
         raise HandsError(
-            f"the model finds {hands} hands in the {len(images)} images of int8 (--int8), but the ranges of "
-            f"8-bit integers need {LEAST_HANDS}: give a folder with more images of hands"
+            f"the model finds {counted(hands, 'hand')} in {counted(len(images), 'image')} of int8 (--int8), "
+            f"but the ranges of 8-bit integers need {LEAST_HANDS}: give a folder with more images of hands"
         )
     used = {file: inputs for file, inputs in recorder.inputs.items() if inputs}
     for done, (file, inputs) in enumerate(used.items(), 1):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latent_hands.detection import Detector
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.files import write_bytes
 from latent_hands.lock import new_folder
 from latent_hands.networks.efficientnet import EfficientNetLite0
@@ -70,9 +70,11 @@ def export_model(
     'onnx'
     """
     import_onnx()
+    out = as_path(out, "out")
     if web is not None:
-        check_runtime(Path(web))
-    images = None if int8 is None else chosen_images(int8)
+        web = as_path(web, "web")
+        check_runtime(web)
+    images = None if int8 is None else chosen_images(as_path(int8, "int8"))
     run = saved_run(run)
     model, detector = Model.load(run, "cpu"), Detector.load()
     description = describe(run, model, detector, half)
@@ -81,15 +83,15 @@ def export_model(
             raise HandsError(
                 f"{run} predicts no hands from images, which {name} is for: leave out {name} (--{name})"
             )
-    with new_folder(Path(out)) as folder, shown(progress) as report:
+    with new_folder(out) as folder, shown(progress) as report:
         for file, content in _networks(model.vae, detector, description, half):
             write_bytes(folder / file, content)
         write_description(folder, description)
         if images is not None:
             quantise(folder, images, report)
         if web is not None:
-            write_page(folder, Path(web))
-    return Path(out)
+            write_page(folder, web)
+    return out
 
 
 def _networks(

@@ -9,7 +9,7 @@ from latent_hands.data.formats.image import open_image, shown_size
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.formats.limited import read_limited
 from latent_hands.data.formats.numerals import integer_of, number_of
-from latent_hands.errors import BROKEN, HandsError, as_list
+from latent_hands.errors import BROKEN, HandsError, as_list, as_path
 from latent_hands.predictions.coco_files import write_coco
 from latent_hands.predictions.csv_file import write_csv
 from latent_hands.predictions.image_hands import ImageHands, name_files
@@ -51,10 +51,10 @@ def write_hands(
     >>> lh.write_hands("clip.jsonl", model.follow([photo, photo])).name
     'clip.jsonl'
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if isinstance(images, Mapping):
         files = cast("Mapping[str | Path, Hands]", images)
-        images = _of_files({Path(file): hands for file, hands in files.items()})
+        images = _of_files({as_path(file, "an image"): hands for file, hands in files.items()})
     else:
         images = _of_frames(path.stem, images)
     for image in images:
@@ -97,7 +97,7 @@ def read_images(path: str | Path) -> list[ImageHands]:
     The size of images is (0, 0) in .json and .jsonl, which do not state it. Raises HandsError as `read_hands`
     does.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix == ".json":
         return [ImageHands(path.stem, (0, 0), read_json(path))]
     if path.suffix == ".npz":

@@ -20,7 +20,7 @@ from latent_hands.data.export.coco import INFO
 from latent_hands.data.export.image_copies import keep_image, own_suffix
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.readers.export_record import RECORD
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, counted
 from latent_hands.files import append_text, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.predictions.coco_files import annotation, categories
@@ -154,9 +154,10 @@ class PseudoLabels:
                 images.append(record)
             progress("writing", count, len(self.images))
         if not annotations:
+            found = f"{counted(sum(left_out.values()), 'hand')} in {counted(len(self.images), 'image')}"
             raise HandsError(
-                f"no hand has a score of {threshold:g} or more: {sum(left_out.values())} hands were found in "
-                f"{len(self.images)} images; use a lower --threshold, or other images"
+                f"no hand has a score of {threshold:g} or more: {found} had less; use a "
+                "lower threshold (--threshold), or other images"
             )
         (self.folder / "annotations").mkdir(exist_ok=True)
         content = {

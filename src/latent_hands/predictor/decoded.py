@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from latent_hands.errors import counted
 from latent_hands.predictor.checks import Rgb
 from latent_hands.predictor.hand import Hand
 
@@ -42,7 +43,7 @@ class Walk:
 
     def __repr__(self) -> str:
         """Return one line: the numbers of images and hands."""
-        return f"Walk({len(self.images)} images, {len(self.hands)} hands)"
+        return f"Walk({counted(len(self.images), 'image')}, {counted(len(self.hands), 'hand')})"
 
     @property
     def poses(self) -> Float[np.ndarray, "steps 21 3"]:

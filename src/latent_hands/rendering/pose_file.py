@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, as_path
 from latent_hands.files import sorted_metadata, write_bytes
 from latent_hands.hand.rig.articulation import Articulation
 from latent_hands.hand.rig.collision import penetration_mm
@@ -98,7 +98,7 @@ def read_poses(path: str | Path) -> Float32[np.ndarray, "n 24"]:
     Raises HandsError if the file is missing, too large or no file of poses. Also raises HandsError, with the
     number of the pose, if an angle is not finite or exceeds the limits of its joint.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if not path.is_file():
         raise HandsError(f"no file of poses at {path}")
     if (size := path.stat().st_size) > MAX_BYTES:

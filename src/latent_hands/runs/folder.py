@@ -24,7 +24,7 @@ from latent_hands.build.unfilled import Unfilled
 from latent_hands.configuration import Experiment, load_experiment, write_experiment
 from latent_hands.data.formats.json_file import parse_json
 from latent_hands.data.readers.recognising import layout_of
-from latent_hands.errors import BROKEN, HandsError, did_you_mean
+from latent_hands.errors import BROKEN, HandsError, as_path, did_you_mean
 from latent_hands.files import check_file, is_temporary, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import one_writer
@@ -102,7 +102,7 @@ def write_run(
     same call writes it again. Raises HandsError if the folder has other content, is written by another
     process, or cannot be written.
     """
-    out = Path(out)
+    out = as_path(out, "path")
     if out.is_dir() and any(each.name != WEIGHTS and not is_temporary(each) for each in out.iterdir()):
         raise HandsError(f"{out} is not empty: choose a new folder")
     with one_writer(out):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from latent_hands.data.formats.image import decode, open_image
 from latent_hands.draw import ImageArray
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.hand import geometry
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.paper.latent import Posterior
@@ -69,7 +69,7 @@ def read(name: str, content: bytes) -> ImageArray:
             with open_image(path) as image:
                 if (pixels := image.width * image.height) > MAX_PIXELS:
                     raise HandsError(f"it has {pixels:,} pixels; the limit is {MAX_PIXELS:,}")
-                rgb = decode(image)
+                rgb = decode(name, image)
         except HandsError as error:
             raise HandsError(str(error).replace(str(path), name)) from error
     zoom = LONGER_PX / max(rgb.shape[:2])
@@ -86,7 +86,8 @@ def factors_of(instrument: Instrument, photograph: Photograph, index: int) -> tu
     reads images. Right hands are mirrored. Raises HandsError if there is no such hand.
     """
     if not 0 <= index < len(photograph.hands):
-        raise HandsError(f"{photograph.name} has {len(photograph.hands)} hands; there is no hand {index + 1}")
+        found = counted(len(photograph.hands), "hand")
+        raise HandsError(f"{photograph.name} has {found}; there is no hand {index + 1}")
     hand = in_convention(photograph.hands[index], FRAMING)
     photo = instrument.model.crop_of(photograph.rgb, hand)
     left = photo.as_left()

@@ -77,7 +77,7 @@ def check_joints(data: Data, found: str | None, start: str = "") -> None:
     translated. A new run can learn the convention of its labels.
     """
     if found not in (None, data.convention):
-        advice = f"train with --data.convention {found}"
+        advice = f'train with [data] convention = "{found}" (--data.convention {found})'
         if start:
             advice = f"`latent-hands fine-tune {start}` translates the labels"
         raise HandsError(

@@ -113,7 +113,9 @@ class Reporter:
 
     def stopped(self, place: Place) -> None:
         """Report that the training stopped, and how to continue it."""
-        say(self.console, f"Stopped at update {place.update} and saved; continue with --resume.")
+        say(
+            self.console, f"Stopped at update {place.update} and saved; continue with --resume (resume=True)."
+        )
 
     def finished(self, place: Place) -> None:
         """Report that a resumed training had ended before, so that nothing is trained."""

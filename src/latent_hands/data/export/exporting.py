@@ -26,7 +26,7 @@ from latent_hands.data.prepare import source_digest
 from latent_hands.data.readers.export_record import RECORD
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.data.sample import with_wrist
-from latent_hands.errors import AbsentError, HandsError
+from latent_hands.errors import AbsentError, HandsError, as_path
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
 from latent_hands.interrupt import uninterrupted
@@ -97,10 +97,10 @@ def export_data(
     >>> exported = lh.export_data("rendered", "hands", "hands_coco", layout="coco")          # doctest: +SKIP
     """
     chosen = LAYOUTS.find(layout)
-    out = Path(out)
+    root, out = as_path(root, "root"), as_path(out, "out")
     if split is not None and not len(split):
         raise HandsError(f"split is {split!r}; name one or more splits, or leave it out to write all")
-    read = _read(data, Path(root), (split,) if isinstance(split, str) else split, limit)
+    read = _read(data, root, (split,) if isinstance(split, str) else split, limit)
     hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
     exported = Exported(
         layout,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from latent_hands.data.formats.numerals import number_of
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, counted
 from latent_hands.hand.boxes import Box
 from latent_hands.hand.handedness import Handedness
 
@@ -131,9 +131,9 @@ def announce_turned(count: int, where: object) -> None:
     """Announce that images are turned, so that boxes of the stored images would be wrong."""
     if count:
         _LOG.warning(
-            "%s: the EXIF orientation turns or mirrors %d images; their boxes must be in the images as they "
+            "%s: the EXIF orientation turns or mirrors %s; boxes must be in images as they "
             "are shown, not as they are stored",
-            *(where, count),
+            *(where, counted(count, "image")),
         )
 
 

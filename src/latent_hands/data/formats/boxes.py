@@ -13,7 +13,7 @@ from latent_hands.data.formats.box_label import BoxLabel, announce_turned, check
 from latent_hands.data.formats.box_layout import check_pixels
 from latent_hands.data.formats.box_yolo import nearest, read_box_yolo, shared_parts
 from latent_hands.data.formats.image import is_turned, open_image, shown_size
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 
 __all__ = ["BoxLabel", "MatchedBoxes", "check_box", "match_boxes", "read_boxes"]
 
@@ -40,7 +40,7 @@ def read_boxes(path: str | Path, images: Iterable[Path] = ()) -> dict[str, list[
     >>> [label.handedness for label in lh.read_boxes("hands.csv")[photo]]
     ['left']
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.is_dir():
         return _without_copies(read_box_yolo(path, images), path)
     if not path.is_file():
@@ -69,7 +69,7 @@ def _without_copies(boxes: dict[str, list[BoxLabel]], path: Path) -> dict[str, l
             text = ",".join(f"{number:g}" for number in box or ())
             raise HandsError(f"{path} has the box {text} of {name} with two sides; keep one of them")
     if copies := sum(map(len, boxes.values())) - sum(map(len, single.values())):
-        _LOG.warning("%s: left out %d boxes that are there twice", path, copies)
+        _LOG.warning("%s: copies of boxes that are left out: %d", path, copies)
     return single
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latent_hands.data.formats.limited import read_limited
-from latent_hands.errors import BROKEN, HandsError
+from latent_hands.errors import BROKEN, HandsError, counted
 
 MAX_BYTES = 256 * 2**20
 SEPARATORS = ",;\t"
@@ -47,8 +47,8 @@ def load_csv(path: Path, max_bytes: int = MAX_BYTES) -> Table:
     for number, cells in lines:
         if any(cells[len(columns) :]):
             raise HandsError(
-                f"{path}, line {number} has {len(cells)} cells for {len(columns)} columns; quote cells that "
-                f'contain "{delimiter}", and write decimal points'
+                f"{path}, line {number} has {len(cells)} cells for {counted(len(columns), 'column')}; quote "
+                f'cells that contain "{delimiter}", and write decimal points'
             )
     rows = [(number, _by_column(columns, cells)) for number, cells in lines[1:] if any(cells)]
     return Table(first, columns, rows)

@@ -18,7 +18,7 @@ from latent_hands.data.readers.table import read_table
 from latent_hands.data.readers.yolo import read_yolo
 from latent_hands.data.sample import Sample
 from latent_hands.data.store import is_store
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.registry import Registry
 
 
@@ -84,7 +84,8 @@ def open_data(
             cannot be read.
     """
     check_limit(limit)
-    return find_reader(name, root)(Path(root), split, limit, on_broken=on_broken)
+    root = as_path(root, "root")
+    return find_reader(name, root)(root, split, limit, on_broken=on_broken)
 
 
 def find_reader(name: str, root: str | Path) -> Reader:

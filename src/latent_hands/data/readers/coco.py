@@ -37,7 +37,7 @@ from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.outside import hide_outside
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error, read_each
 from latent_hands.data.sample import Sample, project
-from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError, counted
 from latent_hands.hand.conventions import read_recorded
 from latent_hands.hand.skeleton import WRIST, reorder
 
@@ -99,8 +99,8 @@ def hands_of(
         with _coco_layout(path):
             if label["image_id"] not in images:
                 raise HandsError(
-                    f"annotation {label['id']} of {path} is of image {label['image_id']!r}; the "
-                    f"{len(images)} images have other ids, such as {next(iter(images), None)!r}"
+                    f"annotation {label['id']} of {path} is of image {label['image_id']!r}, and "
+                    f"not of {counted(len(images), 'image')} with ids such as {next(iter(images), None)!r}"
                 )
             return _sample(name, images[label["image_id"]], label, exported)
 

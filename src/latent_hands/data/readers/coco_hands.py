@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.coco_images import categories_by_id, check_id
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.hand.handedness import HANDEDNESS
 
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
@@ -30,14 +30,15 @@ def annotations_of_hands(content: Any, path: Path) -> list[Annotation]:
 
     Raises HandsError if there is no annotation, or none of a hand.
     """
-    annotations, categories = content["annotations"], categories_by_id(content["categories"], path)
-    if not annotations:
+    categories = categories_by_id(content["categories"], path)
+    if not content["annotations"]:
         raise HandsError(f"{path} has no annotations; it must have one for each hand")
+    annotations = list(_single(content, path))
     if any(key in label for label in annotations for key in _WHOLE_BODY.values()):
         found = list(_of_persons(annotations, path))
     else:
         found = _of_categories(annotations, categories, path)
-    labelled = {check_id(label["image_id"], f"{path}: the image of an annotation") for label in annotations}
+    labelled = {label["image_id"] for label in content["annotations"]}
     if bare := sum(image["id"] not in labelled for image in content["images"]):
         _LOG.warning("%s: %d of %d images have no annotation", path, bare, len(content["images"]))
     return found
@@ -49,7 +50,7 @@ def _of_categories(
     legal = f"they must be {', '.join(KEYPOINTS)}"
     hands = {key for key, each in categories.items() if _are_of_hands(each.get("keypoints"))}
     found, others = list[Annotation](), Counter[str]()
-    for label in _single(annotations, path):
+    for label in annotations:
         key = label.get("category_id", next(iter(categories), None) if len(categories) == 1 else None)
         category = categories.get(key, {})
         if key in hands:
@@ -78,20 +79,28 @@ def _of_categories(
     return found
 
 
-def _single(annotations: list[Annotation], path: Path) -> Iterator[Annotation]:
-    """Yield each annotation of one hand once; a warning counts those of crowds, and copies."""
+def _single(content: Any, path: Path) -> Iterator[Annotation]:
+    """Yield each annotation of one hand once; a warning counts those of crowds, and copies.
+
+    Copies may be of two entries of one image file.
+    """
+    files = {image["id"]: str(image["file_name"]) for image in content["images"]}
+    if (doubled := len(files) - len(set(files.values()))) > 0:
+        text = "%s: image files that are listed again under another id: %d"
+        _LOG.warning(text, path, doubled)
     copies, crowds, seen = 0, 0, set[int]()
-    for label in annotations:
-        content = hash(repr({**label, "id": None}))
+    for label in content["annotations"]:
+        image_id = check_id(label["image_id"], f"{path}: the image of an annotation")
+        content_hash = hash(repr({**label, "id": None, "image_id": files.get(image_id, image_id)}))
         if label.get("iscrowd"):
             crowds += 1
-        elif content in seen:
+        elif content_hash in seen:
             copies += 1
         else:
-            seen.add(content)
+            seen.add(content_hash)
             yield label
     if crowds or copies:
-        text = '%s: left out %d annotations of crowds ("iscrowd") and %d copies of others'
+        text = '%s: left out annotations: %d of crowds ("iscrowd"), %d copies of others'
         _LOG.warning(text, path, crowds, copies)
 
 
@@ -142,5 +151,5 @@ def _of_persons(persons: list[Annotation], path: Path) -> Iterator[Annotation]:
             kept = {name: person[name] for name in ("id", "image_id")}
             yield {**kept, "side": side, "keypoints": person[key]}
     if left_out:
-        text = "%s: left out %d hands of %d persons, which are not labelled"
-        _LOG.warning(text, path, left_out, len(persons))
+        text = "%s: left out %s of %s, without labels"
+        _LOG.warning(text, path, counted(left_out, "hand"), counted(len(persons), "person"))

@@ -10,7 +10,7 @@ from latent_hands.data.readers.reading import check_limit
 from latent_hands.data.readers.recognising import with_suggestion
 from latent_hands.data.readers.rendered import read_rendered
 from latent_hands.data.sample import Sample
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 
 FACTORS = ("pose", "viewpoint", "identity", "skin", "light", "background")
 
@@ -96,6 +96,7 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
     >>> groups = lh.read_counterfactual(folder, "evaluation").groups                         # doctest: +SKIP
     """
     check_limit(limit)
+    root = as_path(root, "root")
     groups: dict[int, dict[str, Sample]] = {}
     grids: dict[int, dict[tuple[int, int], Sample]] = {}
     with with_suggestion("rendered", root):
@@ -108,10 +109,10 @@ def read_counterfactual(root: str | Path, split: str, limit: int | None = None) 
                 grids.setdefault(number, {})[row, column] = sample
             case part:
                 raise HandsError(
-                    f"image {sample.name} of {Path(root) / split} belongs to no group or grid ({part}); "
+                    f"image {sample.name} of {root / split} belongs to no group or grid ({part}); "
                     "the set must be written by latent-hands render --counterfactual"
                 )
-    where = f"of {Path(root) / split}"
+    where = f"of {root / split}"
     return Counterfactuals(
         groups=[_group(number, groups[number], where) for number in sorted(groups)[:limit]],
         grids=[_grid(number, grids[number], where) for number in sorted(grids)[:limit]],

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from latent_hands.data.sample import Sample
+from latent_hands.errors import counted
 
 MOST_AT_ONE_PLACE = 5
 """More joints of a hand at exactly one place are not labelled; joints of one finger may be."""
@@ -34,8 +35,8 @@ def announce_doubles(samples: Sequence[Sample], path: Path) -> None:
             by_image.setdefault(sample.image, []).append(sample.uv_px)
     pairs = (pair for hands in by_image.values() for pair in combinations(hands[:MOST_HANDS], 2))
     if doubles := sum(_same(first, second) for first, second in pairs):
-        text = "%s: %d pairs of hands of one image have nearly the same joints; a hand may be labelled twice"
-        _LOG.warning(text, path, doubles)
+        text = "%s: %s of one image, with nearly the same joints; a hand may be labelled twice"
+        _LOG.warning(text, path, counted(doubles, "pair") + " of hands")
 
 
 def _same(first: Float32[np.ndarray, "21 2"], second: Float32[np.ndarray, "21 2"]) -> bool:

@@ -26,7 +26,7 @@ from latent_hands.data.readers.reading import (
     read_each,
 )
 from latent_hands.data.sample import Sample, project
-from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError, counted
 from latent_hands.hand.skeleton import reorder
 
 VERSIONS = {"training": 4, "evaluation": 1}
@@ -102,8 +102,8 @@ def _images(root: Path, split: str) -> list[Path]:
             raise HandsError(f"{one} and {other} have the same number; keep the image that was labelled")
     others = [each for each in folder.iterdir() if each.suffix.lower() in ENDINGS and each.name[0] != "."]
     if images and (bare := len(set(others) - set(images))):
-        text = "%d images of %s are left out: they are not named 00000000.jpg, 00000001.jpg, .."
-        logging.getLogger(__name__).warning(text, bare, folder)
+        text = "left out %s of %s: not named 00000000.jpg, 00000001.jpg, .."
+        logging.getLogger(__name__).warning(text, counted(bare, "image"), folder)
     if not images:
         found = next((f"; it has {file.name}" for file in sorted(folder.iterdir()) if file.is_file()), "")
         raise HandsError(

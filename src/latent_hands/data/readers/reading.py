@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from latent_hands.errors import HandsError, check_whole, did_you_mean
+from latent_hands.errors import HandsError, check_whole, counted, did_you_mean
 
 OnBroken = Callable[[HandsError], object]
 """Receives the error of a sample that cannot be read. If it returns, the sample is left out."""
@@ -39,7 +39,7 @@ def warn_of_unlabelled(folder: Path, pattern: str, labelled: Collection[str]) ->
     bare = sum(file.stem not in labelled for file in folder.glob(pattern))
     if bare:
         logging.getLogger(__name__).warning(
-            "%s images of %s have no label and are left out", f"{bare:,}", folder
+            "left out %s of %s without a label", counted(bare, "image"), folder
         )
 
 

@@ -67,7 +67,7 @@ def _suggestion(name: str, root: Path) -> str:
     if found == wanted or {found, wanted} == {"rendered", "rhd"}:
         return ""
     if found is not None:
-        return f"; {root} has the layout of --data {found}"
+        return f'; {root} has the layout of "{found}" (--data {found})'
     if not any(root.iterdir()):
         return f"; {root} is empty"
     other = next((text for file, text in _OTHERS.items() if (root / file).is_file()), None)

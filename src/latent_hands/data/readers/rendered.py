@@ -33,7 +33,10 @@ def read_rendered(
     """
     folder, record = split_folder(root, split), RenderedRecord.read(root)
     if record.whole:
-        raise HandsError(f"{root} holds whole images with any number of hands: use --data rendered-hands")
+        raise HandsError(
+            f"{root} holds whole images with any number of hands: use the data set "
+            "rendered-hands (--data rendered-hands)"
+        )
     samples = read_rhd(root, split, limit, on_broken=on_broken)
     names = {sample.name for sample in samples}
     factors_of = _read_factors(folder / f"factors_{split}.jsonl", names, on_broken)

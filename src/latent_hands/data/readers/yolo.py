@@ -28,7 +28,7 @@ from latent_hands.data.readers.coco_hands import KEYPOINTS
 from latent_hands.data.readers.export_record import read_record
 from latent_hands.data.readers.reading import OnBroken, check_split, raise_error
 from latent_hands.data.sample import Sample
-from latent_hands.errors import BROKEN, AbsentError, HandsError
+from latent_hands.errors import BROKEN, AbsentError, HandsError, counted
 
 FOLDERS = {"training": ("train",), "evaluation": ("val", "valid", "test")}
 """Names of the folder of a split; the first one that exists is read."""
@@ -97,7 +97,7 @@ def _lines(file: Path) -> Iterator[tuple[str, int, list[float]]]:
         except BROKEN as error:
             raise HandsError(f"{where} is not made of numbers: {error}; it {_FORM}") from error
         if len(numbers) not in (4 + 2 * 21, 4 + 3 * 21):
-            raise HandsError(f"{where} has {len(words)} numbers; it {_FORM}")
+            raise HandsError(f"{where} has {counted(len(words), 'number')}; it {_FORM}")
         yield where, kind, numbers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
@@ -125,4 +125,4 @@ def render_counterfactual(
         factor_tags=factor_tags,
     )
     plan.check()
-    return write_set(Path(out), plan.in_whole_blocks(), workers, progress, Portion.parse(shard))
+    return write_set(as_path(out, "out"), plan.in_whole_blocks(), workers, progress, Portion.parse(shard))

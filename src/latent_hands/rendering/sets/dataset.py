@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latent_hands.errors import HandsError, check_whole
+from latent_hands.errors import HandsError, as_path, check_whole
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
@@ -120,4 +120,4 @@ def render_dataset(
         variety=variety,
     )
     plan.check()
-    return write_set(Path(out), plan, workers, progress, Portion.parse(shard))
+    return write_set(as_path(out, "out"), plan, workers, progress, Portion.parse(shard))

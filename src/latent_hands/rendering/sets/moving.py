@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latent_hands.errors import HandsError, check_whole
+from latent_hands.errors import HandsError, as_path, check_whole
 from latent_hands.hand.conventions import RHD
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
@@ -129,4 +129,4 @@ def render_moving(
         variety=variety,
     )
     plan.check()
-    return write_set(Path(out), plan.in_whole_sequences(), workers, progress, Portion.parse(shard))
+    return write_set(as_path(out, "out"), plan.in_whole_sequences(), workers, progress, Portion.parse(shard))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_hands.data.formats.rhd_files import encode_depth, write_image
-from latent_hands.errors import HandsError, check_whole
+from latent_hands.errors import HandsError, as_path, check_whole
 from latent_hands.portions import Portion
 from latent_hands.progress import Progress
 from latent_hands.rendering.sets.plan import Plan
@@ -108,4 +108,4 @@ def render_whole_images(
         no_hand=no_hand,
     )
     plan.check()
-    return write_set(Path(out), plan, workers, progress, Portion.parse(shard))
+    return write_set(as_path(out, "out"), plan, workers, progress, Portion.parse(shard))

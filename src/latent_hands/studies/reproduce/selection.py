@@ -10,7 +10,7 @@ from PIL import Image
 
 from latent_hands.data import Sample
 from latent_hands.draw import ImageArray
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.evaluation.metrics import joint_errors
 from latent_hands.hand.geometry import canonicalise, normalise
 from latent_hands.predictor import HandCrop, Model, crop_of_sample
@@ -24,7 +24,8 @@ STORED_PX = 160
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
     """Return evenly spaced samples. Raises HandsError if there are fewer than `count`."""
     if len(samples) < count:
-        raise HandsError(f"the evaluation split has {len(samples)} hands; this figure needs {count} or more")
+        found = counted(len(samples), "hand")
+        raise HandsError(f"the evaluation split has {found}; this figure needs {count} or more")
     return [samples[int((i + 0.5) * len(samples) / count)] for i in range(count)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from latent_hands.data.prepare import source_digest
 from latent_hands.data.sample import Sample, listed
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.predictor import Model, as_model
 from latent_hands.predictor.saved import saved_run
 from latent_hands.progress import Progress, shown
@@ -93,7 +93,7 @@ def synthesise_set(
     request = Request(count, evaluation_count, seed, poses_per_scene, max_reread_mm, poses, contents)
     about = {"run": pinned(named), "weights": weights_checksum(named)}
     with shown(progress) as progress:
-        return make_set(Path(out), as_model(run), request, listed(samples), about, progress)
+        return make_set(as_path(out, "out"), as_model(run), request, listed(samples), about, progress)
 
 
 def make_set(

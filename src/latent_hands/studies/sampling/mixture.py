@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, counted
 from latent_hands.paper.latent import Latent, Posterior
 from latent_hands.studies.sampling.gaussian import LatentGaussian, moments
 
@@ -53,12 +53,14 @@ class LatentMixture:
         count = max(1, min(MOST_COMPONENTS, len(z) // LATENTS_PER_COMPONENT))
         count = count if components is None else components
         if not 1 <= count <= len(z):
-            raise HandsError(f"components is {count}; for {len(z)} images it must be 1 .. {len(z)}")
+            raise HandsError(
+                f"components is {count}; for {counted(len(z), 'image')} it must be 1 .. {len(z)}"
+            )
         if len(z) <= z.shape[1]:
             _LOG.warning(
-                "latents of %d numbers (%s) are fitted to %d images: those that are drawn vary only as these "
+                "latents of %d numbers (%s) are fitted to %s: those that are drawn vary only as these "
                 "images do; give more than %d",
-                *(z.shape[1], ", ".join(sizes), len(z), z.shape[1]),
+                *(z.shape[1], ", ".join(sizes), counted(len(z), "image"), z.shape[1]),
             )
         share = _first_shares(z, count)
         for _ in range(ITERATIONS if count > 1 else 0):
