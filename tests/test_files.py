@@ -1,11 +1,13 @@
 """Files are whole or not there."""
 
+import errno
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from latent_hands.files import new_temporary, write_bytes, write_text, write_whole
+from latent_hands.files import copy_file, link_files, new_temporary, write_bytes, write_text, write_whole
 
 
 def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
@@ -53,3 +55,20 @@ def test_only_old_temporary_files_are_removed(tmp_path):
         os.utime(each, (0, 0) if each != new else None)
     write_text(tmp_path / "hands.txt", "left")
     assert sorted(each.name for each in tmp_path.iterdir()) == [".part-1.png", "hands.txt", "part-3.png"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_error_of_a_copy_names_the_file_that_is_written(linked, tmp_path, monkeypatch):
+    def full(source, _):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    source, target = tmp_path / "old/a.txt", tmp_path / "new/a.txt"
+    source.touch()
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space") as error:
+        link_files(source.parent, target.parent, bool) if linked else copy_file(source, target)
+    assert error.value.filename == str(target)
+    assert not list(target.parent.iterdir())

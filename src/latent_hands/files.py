@@ -77,7 +77,12 @@ def link_files(source: Path, target: Path, wanted: Callable[[Path], bool]) -> No
         try:
             os.link(path, place)
         except OSError:
-            shutil.copyfile(path, place)
+            copy_file(path, place)
+
+
+def copy_file(source: Path, target: Path) -> Path:
+    """Copy the content of a file atomically. Errors of the system name the target."""
+    return write_whole(target, lambda temporary: shutil.copyfile(source, temporary))
 
 
 def check_file(path: Path) -> None:

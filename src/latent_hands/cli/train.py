@@ -1,5 +1,6 @@
 """The command train."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,4 +40,5 @@ def train(
 
     chosen = load_experiment(experiment, overrides)
     if not run_training(chosen, out or Path("runs") / Path(experiment).stem, resume=resume):
+        print("Continue it with --resume.", file=sys.stderr)
         raise KeyboardInterrupt

@@ -1,7 +1,6 @@
 """Publishing a run on the Hugging Face Hub: experiment, weights and a model card."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from latent_hands.configuration import write_experiment
 from latent_hands.errors import HandsError
-from latent_hands.files import write_text
+from latent_hands.files import copy_file, write_text
 from latent_hands.hand.conventions import recorded
 from latent_hands.lock import new_folder
 from latent_hands.runs.folder import EXPERIMENT, LATENTS, WEIGHTS, find_run, load_run
@@ -64,7 +63,7 @@ def write_publication(run: str | Path, about: About, out: Path) -> Path:
         write_text(new / EXPERIMENT, write_experiment(replace(public, data=stated)))
         for name in (WEIGHTS, LATENTS):
             if (folder / name).is_file():
-                shutil.copyfile(folder / name, new / name)
+                copy_file(folder / name, new / name)
         write_text(new / README, card)
     return out
 

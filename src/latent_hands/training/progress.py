@@ -112,10 +112,8 @@ class Reporter:
                 )
 
     def stopped(self, place: Place) -> None:
-        """Report that the training stopped, and how to continue it."""
-        say(
-            self.console, f"Stopped at update {place.update} and saved; continue with --resume (resume=True)."
-        )
+        """Report that the training stopped. The caller knows whether and how it can be continued."""
+        say(self.console, f"Stopped at update {place.update} and saved.")
 
     def finished(self, place: Place) -> None:
         """Report that a resumed training had ended before, so that nothing is trained."""
