@@ -40,7 +40,7 @@ from latent_hands.training.progress import Reporter
 
 
 @pytest.mark.parametrize("command", [["train", "cross_modal"], ["detector", "train", "plan.toml"]])
-def test_a_training_that_was_stopped_and_saved_does_not_exit_with_0(command, monkeypatch, tmp_path, capsys):
+def test_a_training_that_was_stopped_and_saved_does_not_exit_with_0(command, monkeypatch, tmp_path):
     from latent_hands import training
     from latent_hands.detection import plan
     from latent_hands.detection import training as detecting
@@ -50,7 +50,16 @@ def test_a_training_that_was_stopped_and_saved_does_not_exit_with_0(command, mon
     monkeypatch.setattr(plan, "read_plan", lambda _: None)
     monkeypatch.setattr(detecting, "train_detector", lambda *_: None)
     assert cli.main(command) == 130
-    assert ("Continue it with --resume" in capsys.readouterr().err) == (command[0] == "train")
+
+
+def test_only_train_says_that_resume_continues_it(monkeypatch, tmp_path, capsys):
+    """fine-tune cannot be continued, and reproduce is by the same command."""
+    from latent_hands import training
+
+    monkeypatch.setattr(training, "train", lambda *_, **__: False)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", "cross_modal"]) == 130
+    assert capsys.readouterr().err == "Continue it with --resume.\nlatent-hands: interrupted\n"
 
 
 def test_commands_print_any_name(monkeypatch, capsys):
