@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
-from latent_hands.errors import printable
+from latent_hands.errors import HandsError, printable
 
 
 @runtime_checkable
@@ -144,5 +144,7 @@ def shown(progress: Progress | bool) -> Iterator[Progress]:
     if progress is True:
         with progress_bars() as bars:
             yield bars
+    elif progress and not callable(progress):
+        raise HandsError(f"progress is {progress!r}; it must be True, False or a function")
     else:
         yield progress or silent

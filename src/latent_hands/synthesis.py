@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.errors import HandsError, did_you_mean
+from latent_hands.errors import HandsError, as_list, did_you_mean
 from latent_hands.hand.geodesic import walk_weights
 from latent_hands.paper.graph import DisentangledVAE, Encoder
 from latent_hands.paper.latent import Gaussian, Latent, Posterior, means
@@ -44,11 +44,11 @@ def factors_named(vae: DisentangledVAE, names: str | Iterable[str]) -> Factors:
     """
     roles = {"pose": pose_factors(vae), "content": content_factors(vae)}
     groups = {**{role: group for role, group in roles.items() if group}, **{f: (f,) for f in vae.latent}}
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = (names,) if isinstance(names, str) else tuple(as_list(names, "factors", "names of factors"))
     if not names:
         raise HandsError(f"no factor is named; legal: {', '.join(groups)}")
     for name in names:
-        if name not in groups:
+        if not isinstance(name, str) or name not in groups:
             raise HandsError(f'unknown factor "{name}"; {did_you_mean(name, groups)}')
     chosen = {factor for name in names for factor in groups[name]}
     return tuple(factor for factor in vae.latent if factor in chosen)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, check_whole
 
 MOST_STEPS = 1000
 """Largest number of steps of a walk; all are decoded at once."""
@@ -15,9 +15,10 @@ def walk_weights(steps: int) -> Float[Tensor, " steps"]:
 
     Raises HandsError unless `steps` is between 2 and 1000.
     """
-    if not 2 <= steps <= MOST_STEPS or steps % 1:
+    check_whole(steps=steps)
+    if not 2 <= steps <= MOST_STEPS:
         raise HandsError(f"steps is {steps}, but a walk must have between 2 and {MOST_STEPS} steps")
-    return torch.linspace(0, 1, int(steps))
+    return torch.linspace(0, 1, steps)
 
 
 def rotations_between(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from latent_hands.hand import geometry
+from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.placing import place_palm
 
@@ -25,8 +26,9 @@ def in_convention(hand: Hand, convention: str, bone_mm: float | None = None) -> 
 
     Raises HandsError for an unknown convention.
     """
-    if convention == hand.convention:
+    if isinstance(convention, str) and convention == hand.convention:
         return hand
+    CONVENTIONS.find(convention)
     from latent_hands.hand.translation import moved_joints  # imports scipy
 
     right = torch.tensor([hand.handedness == "right"])

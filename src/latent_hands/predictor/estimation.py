@@ -11,6 +11,7 @@ from latent_hands.data.sample import Sample
 from latent_hands.detection import Detector
 from latent_hands.detection.zoom import check_no_zoom, check_zoom, detect_enlarged
 from latent_hands.errors import HandsError, check_whole
+from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor.cameras import ImageCamera, camera_of_image
 from latent_hands.predictor.candidates import detected_candidates, given_candidates
 from latent_hands.predictor.checks import ImageSource, opened
@@ -102,6 +103,8 @@ class Estimation(Recombination):
         check_whole(max_hands=max_hands, rotations=rotations)
         if max_hands < 1:
             raise HandsError(f"max_hands is {max_hands}, but must be 1 or more hands")
+        if convention is not None:
+            CONVENTIONS.find(convention)
         announce_use(self.vae.writes)
         image = opened(image)
         rgb = image.rgb
@@ -116,7 +119,7 @@ class Estimation(Recombination):
             check_no_zoom(zoom)
             candidates = given_candidates(boxes, handedness, rgb)
         hands = find_hands(self, rgb, camera, candidates, bone_mm, rotations, draws)
-        return [in_convention(hand, convention, bone_mm) for hand in hands] if convention else hands
+        return hands if convention is None else [in_convention(hand, convention, bone_mm) for hand in hands]
 
     def estimate(
         self,

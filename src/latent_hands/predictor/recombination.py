@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from latent_hands import synthesis
 from latent_hands.errors import HandsError
-from latent_hands.paper.graph import present
 from latent_hands.paper.latent import Latent
 from latent_hands.pixels import to_images
 from latent_hands.predictor.checks import ImageSource, Rgb
 from latent_hands.predictor.decoded import Synthesis, Walk
 from latent_hands.predictor.decoded_hands import decoded_hands
+from latent_hands.predictor.given_tensors import one_sample
 from latent_hands.predictor.hand import Hand
 from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.sources import ContentReads, Source, crop_around
@@ -96,9 +95,7 @@ class Recombination(TrainedGraph):
         if not isinstance(latent, Mapping):
             kind = type(latent).__name__
             raise HandsError(f"a latent must be a mapping of factors, as latent returns it, not a {kind}")
-        tensors = {factor: torch.as_tensor(z, dtype=torch.float32) for factor, z in latent.items()}
-        whole = {factor: z.to(self.device) for factor, z in self._whole(tensors).items()}
-        images, hands = self._decoded(whole)
+        images, hands = self._decoded(self._whole(dict(latent)))
         return Synthesis(images[0] if images else None, hands[0])
 
     def swap(
@@ -152,10 +149,10 @@ class Recombination(TrainedGraph):
         whole, end_viewpoint = self._whole(start), viewed(self, end)["viewpoint"][0]
         return Walk(*self._decoded(rotated(self, whole, viewed(self, start), end_viewpoint, steps)))
 
-    def _whole(self, source: Source | Latent) -> Latent:
+    def _whole(self, source: Source | Mapping[str, Tensor | np.ndarray]) -> Latent:
         """Return all factors of a source."""
-        if isinstance(source, dict):
-            return {factor: _sample(source, factor, size) for factor, size in self.vae.latent.items()}
+        if isinstance(source, Mapping):
+            return one_sample(source, self.vae.latent, next(self.vae.parameters()))
         return self.latent(source, tuple(self.vae.latent))
 
     def _decoded(self, latent: Latent) -> tuple[list[Rgb], list[Hand]]:
@@ -170,13 +167,3 @@ def _check_list(name: str, sources: object) -> None:
     one = getattr(sources, "ndim", 3) < 3
     if one or isinstance(sources, str) or not hasattr(sources, "__len__"):
         raise HandsError(f"{name} must be a list of sources, not a {type(sources).__name__}")
-
-
-def _sample(latent: Latent, factor: str, size: int) -> Tensor:
-    """Return a factor of a latent that a user gives. Raises HandsError unless it is one finite sample."""
-    z = present(latent, factor, "the latent")
-    if not isinstance(z, Tensor) or z.shape != (1, size) or not z.isfinite().all():
-        what = f"a tensor {tuple(z.shape)}" if isinstance(z, Tensor) else f"a {type(z).__name__}"
-        form = f"a tensor (1, {size}) of finite numbers"
-        raise HandsError(f'factor "{factor}" of the latent is {what}, but must be {form}')
-    return z

@@ -11,12 +11,14 @@ from torch import Tensor
 from latent_hands import synthesis
 from latent_hands.configuration import Experiment
 from latent_hands.data.image_stacks import ShardedImages
+from latent_hands.data.labels import modality
 from latent_hands.data.windows import Windows
 from latent_hands.errors import HandsError, check_whole
 from latent_hands.paper.graph import DisentangledVAE
 from latent_hands.paper.latent import Latent, Posterior, means
 from latent_hands.paper.modality import Batch
 from latent_hands.predictor.fast import FastGraph
+from latent_hands.predictor.given_tensors import checked_crops, checked_latent, checked_right
 from latent_hands.predictor.hand_crop import HandCrop
 from latent_hands.predictor.hand_factors import DECODED, factors_of, hand_factors, reads, with_canonical
 from latent_hands.predictor.judging import HandRules
@@ -26,6 +28,8 @@ from latent_hands.predictor.spreads import drawn, moments, spread
 
 SPREADS = {"pose": "spread", "uv": "uv_spread"}
 """The modalities of joints that are decoded from draws, and the names of their spreads."""
+MOST_DRAWS = 10_000
+"""The largest number of draws; all are decoded at once."""
 
 
 class TrainedGraph:
@@ -115,21 +119,11 @@ class TrainedGraph:
         Arguments and errors are those of `outputs`. No gradients reach the encoder, but the result can be the
         input of a network that you train.
         """
-        self._check_crops(crops)
-        batch: Batch = {self.reads(encoder): crops.to(self.device)}
-        batch |= {} if right is None else {"right": right.to(self.device)}
+        reads = self.reads(encoder)
+        crops = checked_crops(crops, modality(reads).channels, self.crop_px)
+        batch: Batch = {reads: crops.to(self.device)}
+        batch |= {} if right is None else {"right": checked_right(right, len(crops)).to(self.device)}
         return synthesis.posterior(self.vae, self.hand_factors(encoder), batch, encoder)
-
-    def _check_crops(self, crops: object) -> None:
-        form = f"a tensor (batch, channels, {self.crop_px}, {self.crop_px}) with values from -1 to 1"
-        if not isinstance(crops, Tensor):
-            raise HandsError(f"crops are a {type(crops).__name__}, but must be {form}")
-        if (
-            crops.ndim != 4
-            or crops.shape[2:] != (self.crop_px, self.crop_px)
-            or not crops.is_floating_point()
-        ):
-            raise HandsError(f"crops are {crops.dtype} {tuple(crops.shape)}, but must be {form}")
 
     @torch.inference_mode()
     def hands_of(
@@ -141,16 +135,16 @@ class TrainedGraph:
         whatever else is in the batch. The spreads do not depend on the frame.
         """
         check_whole(draws=draws)
-        if draws == 1 or draws < 0:
-            raise HandsError(f"draws is {draws}, but must be 2 or more, or 0 for no spread")
-        right = None if right is None else right.to(self.device)
+        if draws == 1 or not 0 <= draws <= MOST_DRAWS:
+            raise HandsError(f"draws is {draws}, but must be 2 to {MOST_DRAWS:,}, or 0 for no spread")
+        count = len(next(iter(posterior.values())).mean)
+        right = None if right is None else checked_right(right, count).to(self.device)
         if not draws:
             return with_canonical(synthesis.decode(self.vae, means(posterior), right, DECODED), right)
         wide = synthesis.widened(posterior, self.experiment.sampling.temperature)
         mean, draw = means(posterior), drawn(wide, draws)
         sides = None if right is None else torch.cat([right, right.repeat_interleave(draws)])
         joined = synthesis.decode(self.vae, synthesis.stack([mean, draw]), sides, tuple(SPREADS))
-        count = len(next(iter(mean.values())))
         decoded = {name: value[:count] for name, value in joined.items()}
         decoded |= synthesis.decode(self.vae, mean, right, [name for name in DECODED if name not in decoded])
         each = {
@@ -286,7 +280,9 @@ class TrainedGraph:
 
         Returns tensors by modality, such as "rgb" (batch, 3, crop_px, crop_px) from -1 to 1, and "pose"
         (batch, 21, 3) in bone lengths. `synthesis_of` returns an image of bytes and a `Hand` instead.
+        Raises HandsError for anything but such tensors of one batch, and for unknown factors.
         """
+        latent = checked_latent(latent, self.vae.latent, next(self.vae.parameters()))
         count = len(next(iter(latent.values())))
         return synthesis.decode(self.vae, latent, torch.zeros(count, dtype=torch.bool, device=self.device))
 

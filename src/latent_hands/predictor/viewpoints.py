@@ -1,5 +1,7 @@
 """Hands seen from other viewpoints: the latents of one canonical pose along a rotation."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,7 +25,7 @@ def viewed(graph: TrainedGraph, source: Source | Latent) -> Batch:
     Hands are translated into the joint convention of the model, joints are taken as they are. Images and
     latents with all factors are decoded.
     """
-    if isinstance(source, dict):
+    if isinstance(source, Mapping):
         hand = with_canonical(graph.decode(source), None)
     elif isinstance(source, Hand) or joints_of(source) is not None:
         hand = as_batch(source, "rgb", graph.experiment.data)

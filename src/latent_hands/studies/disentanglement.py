@@ -48,6 +48,11 @@ def disentanglement_scores(
     """
     from latent_hands.studies.assess.standard_scores import standard_scores
 
+    for what, given in (("latent", latent), ("properties", properties)):
+        if not isinstance(given, Mapping):
+            raise HandsError(f"{what} must be arrays by name, not a {type(given).__name__}")
+        if other := [name for name in given if not isinstance(name, str)]:
+            raise HandsError(f"{what} has the name {other[0]!r}; names must be texts")
     z = {name: _values(value, f'latent "{name}"') for name, value in latent.items()}
     numbers = {name: _values(value, f'property "{name}"') for name, value in properties.items()}
     for what, given in (("factors of the latent", z), ("properties", numbers)):

@@ -26,7 +26,7 @@ from latent_hands.data.prepare import source_digest
 from latent_hands.data.readers.export_record import RECORD
 from latent_hands.data.readers.reading import SPLITS
 from latent_hands.data.sample import with_wrist
-from latent_hands.errors import AbsentError, HandsError, as_path
+from latent_hands.errors import AbsentError, HandsError, as_list, as_path
 from latent_hands.files import write_bytes
 from latent_hands.hand.conventions import recorded
 from latent_hands.interrupt import uninterrupted
@@ -98,9 +98,11 @@ def export_data(
     """
     chosen = LAYOUTS.find(layout)
     root, out = as_path(root, "root"), as_path(out, "out")
-    if split is not None and not len(split):
+    splits = [split] if isinstance(split, str) else split
+    splits = None if splits is None else as_list(splits, "split", "one or more names of splits")
+    if splits is not None and not all(splits or [""]):
         raise HandsError(f"split is {split!r}; name one or more splits, or leave it out to write all")
-    read = _read(data, root, (split,) if isinstance(split, str) else split, limit)
+    read = _read(data, root, splits, limit)
     hands = {split: _writable(samples, layout, split) for split, samples in read.items()}
     exported = Exported(
         layout,
