@@ -49,7 +49,7 @@ def test_what_is_no_hand_and_no_crop_is_named():
         with pytest.raises(lh.HandsError, match=r"a list is no hand: give one hand, such as hands\[0\]"):
             function([hand])  # pyright: ignore[reportArgumentType]
     for crops in ([noise_image()], np.zeros((1, 3, px, px)), torch.zeros(1, 3, 8, 8), torch.zeros(3, px, px)):
-        with pytest.raises(lh.HandsError, match=f"crops are .*, but must be a tensor .batch, channels, {px}"):
+        with pytest.raises(lh.HandsError, match=f"crops are .*, but must be a tensor .batch, 3, {px}"):
             model.outputs(crops)  # pyright: ignore[reportArgumentType]
 
 
