@@ -268,6 +268,50 @@ def test_lists_of_no_or_repeated_images_are_refused(lines, count, ho3d):
         BENCHMARKS["ho3d"].frames(ho3d)
 
 
+@pytest.mark.parametrize(
+    ("verts", "message"),
+    [
+        (VERTS[:2].tolist(), "the vertices of .* must be a list of 3 hands, or empty, not 2"),
+        (None, "the vertices of .* must be a list of 3 hands, or empty, not a NoneType"),
+        ([1, 2, 3], "the vertices of a hand of .* must be a list"),
+    ],
+)
+def test_vertices_of_other_numbers_of_hands_are_refused(verts, message, freihand, tmp_path, capsys):
+    write(tmp_path / "pred.json", [XYZ.tolist(), verts])
+    assert benchmark("freihand", answered(freihand), "--predictions", tmp_path / "pred.json") == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("truth", [False, True])
+@pytest.mark.parametrize(
+    "change", [lambda v: 1000 * v, lambda v: v * OPENGL, lambda v: v - XYZ[:, :1], lambda v: 0 * v]
+)
+def test_vertices_away_from_their_joints_are_announced_and_not_scored(
+    change, truth, freihand, tmp_path, capsys, caplog
+):
+    own, published = (change(VERTS).tolist() if truth == each else VERTS.tolist() for each in (False, True))
+    root = answered(freihand)
+    write(root / "evaluation_verts.json", published)
+    write(tmp_path / "pred.json", [XYZ.tolist(), own])
+    assert benchmark("freihand", root, "--predictions", tmp_path / "pred.json", "--json") == 0
+    assert "mm away from its joints (median), so the mesh is not scored" in caplog.text
+    assert not any("mesh" in name for name in json.loads(capsys.readouterr().out))
+
+
+def test_answers_that_are_no_list_and_options_without_effect_are_refused(freihand, tmp_path, capsys):
+    write(tmp_path / "pred.json", [XYZ.tolist(), []])
+    command = ("freihand", answered(freihand), "--predictions", tmp_path / "pred.json")
+    assert benchmark(*command) == 0
+    for option in (("--rotations", "2"), ("--out", "a.zip"), ("--run", "x"), ("--convention", "stb")):
+        assert benchmark(*command, *option) == 2
+        assert f"without effect, because --predictions is given: {option[0]}" in capsys.readouterr().err
+    assert benchmark("freihand", freihand, "--out", tmp_path / "a.txt") == 2
+    assert "a.txt; it must end in .zip" in capsys.readouterr().err
+    write(freihand / "evaluation_xyz.json", {"xyz": XYZ.tolist()})
+    assert benchmark(*command) == 2
+    assert "must be a list with an entry for each image, not a dict" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("answered_set", [True, False])
 def test_scores_are_printed_even_if_the_submission_cannot_be_written(
     answered_set, freihand, run, tmp_path, monkeypatch, capsys

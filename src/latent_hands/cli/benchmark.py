@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from latent_hands.cli.options import RUN_HELP, Json, Limit, Root, Rotations, unset
+from latent_hands.errors import HandsError
 
 if TYPE_CHECKING:
     from latent_hands.evaluation.submissions import Submission
 
 
+RUN, OUT = "estimation", Path("runs/pred.zip")
+
+
 def benchmark(
     protocol: Annotated[Literal["freihand", "ho3d"], Positional],
     root: Root,
-    run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = "estimation",
+    run: Annotated[str, arg(metavar="RUN", help=RUN_HELP)] = RUN,
     rotations: Rotations = 1,
-    out: Annotated[Path, arg(metavar="FILE")] = Path("runs/pred.zip"),
+    out: Annotated[Path, arg(metavar="FILE")] = OUT,
     predictions: Annotated[Path | None, unset("those of RUN", "FILE")] = None,
     convention: Annotated[str | None, unset("mano if registered, else that of RUN", "NAME")] = None,
     limit: Limit = None,
@@ -63,7 +67,13 @@ def benchmark(
         else:
             print_benchmark(numbers, protocol, made_by, submission.path)
 
+    if out.suffix != ".zip":
+        raise HandsError(f"--out is {out}; it must end in .zip")
     if predictions is not None:
+        given = {"--run": run != RUN, "--rotations": rotations != 1, "--out": out != OUT}
+        given["--convention"] = convention is not None
+        if unused := [name for name, each in given.items() if each]:
+            raise HandsError(f"without effect, because --predictions is given: {', '.join(unused)}")
         show(read_submission(predictions), str(predictions), {})
         return
     xyz, about = predict(protocol, root, run, rotations, limit, convention)

@@ -22,6 +22,8 @@ from latent_hands.predictor import Model
 from latent_hands.predictor.agreement import check_measures_joints
 from latent_hands.progress import progress_bars
 
+MOST_AWAY_MM = 100.0
+"""The middle of a hand's vertices is nearer to that of its joints."""
 NAMES = {
     "camera": "camera frame",
     "root_relative": "wrist aligned",
@@ -83,11 +85,27 @@ def score(
     if given:  # untrained runs predict anything
         benchmark.check_hands(xyz, predictions)
     numbers |= joint_scores(xyz[:count], truth, benchmark.scale)
-    points = mesh_of(verts[:count], predictions)
-    if points.shape[1] <= 21:
+    points = mesh_of(verts, len(xyz), predictions)[:count]
+    if points.shape[1] <= 21 or not _is_around(points, xyz[:count], predictions):
         return numbers
     surface = answers(root, "verts", count, points.shape[1])
-    return numbers if surface is None else numbers | mesh_scores(points, surface)
+    if surface is None or not _is_around(surface, truth, root / "evaluation_verts.json"):
+        return numbers
+    return numbers | mesh_scores(points, surface)
+
+
+def _is_around(points: Float[np.ndarray, "n k 3"], xyz_mm: Float[np.ndarray, "n 21 3"], path: Path) -> bool:
+    """Return whether the vertices of hands are around their joints. A warning says if they are not.
+
+    They are in another unit, have other axes or another origin, or are zeros.
+    """
+    away_mm = float(np.median(np.linalg.norm(points.mean(axis=1) - xyz_mm.mean(axis=1), axis=1)))
+    if away_mm > MOST_AWAY_MM:
+        _warn(
+            f"the vertices of {path} are {away_mm:.4g} mm away from its joints (median), so the mesh is not "
+            "scored; they must be metres in the camera frame, as the joints"
+        )
+    return away_mm <= MOST_AWAY_MM
 
 
 def print_benchmark(numbers: Mapping[str, Any], protocol: str, made_by: str, predictions: Path) -> None:

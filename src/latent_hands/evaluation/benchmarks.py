@@ -226,6 +226,10 @@ def answers(root: Path, name: str, count: int, points: int) -> Float[np.ndarray,
     if not path.is_file():
         return None
     content = _json(path)
+    if not isinstance(content, list):
+        raise HandsError(
+            f"{path} must be a list with an entry for each image, not a {type(content).__name__}"
+        )
     array = finite_array(content[:count], (points, 3), path)
     if len(array) < count:
         raise HandsError(

@@ -26,7 +26,7 @@ class Submission(NamedTuple):
 
     path: Path
     xyz_mm: Float[np.ndarray, "n 21 3"]
-    verts: Sequence[Any]
+    verts: Any
 
 
 def as_submitted(metres: Float[np.ndarray, "n k 3"]) -> Float[np.ndarray, "n k 3"]:
@@ -70,6 +70,18 @@ def read_submission(path: Path) -> Submission:
     return Submission(path, finite_array(xyz, (21, 3), path) * MM_PER_METRE, verts)
 
 
-def mesh_of(verts: Sequence[Any], path: Path) -> Float[np.ndarray, "n k 3"]:
-    """Return the vertices of a submission in mm. Raises HandsError if not all hands have as many."""
-    return finite_array(verts, (len(verts[0]) if verts else 0, 3), path) * MM_PER_METRE
+def mesh_of(verts: Any, count: int, path: Path) -> Float[np.ndarray, "n k 3"]:
+    """Return the vertices of a submission of `count` hands in mm; an empty list has none.
+
+    Raises HandsError if not all hands have as many.
+    """
+    if not isinstance(verts, Sequence) or len(verts) not in (0, count):
+        found = len(verts) if isinstance(verts, Sequence) else f"a {type(verts).__name__}"
+        raise HandsError(f"the vertices of {path} must be a list of {count} hands, or empty, not {found}")
+    if not verts:
+        return np.empty((count, 0, 3), np.float32)
+    try:
+        points = len(verts[0])
+    except TypeError as error:
+        raise HandsError(f"the vertices of a hand of {path} must be a list: {error}") from error
+    return finite_array(verts, (points, 3), path) * MM_PER_METRE
