@@ -59,5 +59,5 @@ def test_the_spread_of_a_right_hand(side):
 
 
 def test_one_draw_has_no_spread(model):
-    with pytest.raises(HandsError, match="draws is 1, but must be 2 or more"):
+    with pytest.raises(HandsError, match="draws is 1, but must be 2 to 10,000"):
         model.estimate(HandCrop.open(noise_image()), draws=1)

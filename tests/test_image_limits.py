@@ -71,7 +71,7 @@ def test_threads_together_decode_no_more_than_the_limit(tmp_path: Path, monkeypa
     Image.new("RGB", (20, 10)).save(tmp_path / "large.png")
     at_once, peaks, lock = [], [], threading.Lock()
 
-    def to_pixels(image: Image.Image, mode: str) -> np.ndarray:
+    def to_pixels(image: Image.Image, mode: str, name: str) -> np.ndarray:
         with lock:
             at_once.append(image.size)
             peaks.append(len(at_once))
