@@ -1,6 +1,7 @@
 """Errors that a user can act on."""
 
 import csv
+import os
 import re
 import struct
 import unicodedata
@@ -100,11 +101,12 @@ def as_path(value: object, name: str) -> Path:
     >>> as_path("runs/mine", "out").name
     'mine'
     """
-    if not isinstance(value, str | Path) or "\0" in str(value):
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or "\0" in path:
         plain = value is None or isinstance(value, Number | str | bytes | Path)
         given = repr(value) if plain else f"a {type(value).__name__}"
         raise HandsError(f'{name} is {given}; it must be a text such as "folder/name", or a pathlib.Path')
-    return Path(value)
+    return Path(path)
 
 
 def check_whole(**values: object) -> None:

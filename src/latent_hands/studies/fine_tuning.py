@@ -17,7 +17,7 @@ from latent_hands import api
 from latent_hands.data import Sample
 from latent_hands.data.sample import listed
 from latent_hands.data.translated import translated_sample
-from latent_hands.errors import HandsError
+from latent_hands.errors import HandsError, as_path
 from latent_hands.hand.conventions import CONVENTIONS
 from latent_hands.predictor import Model
 from latent_hands.predictor.saved import saved_run
@@ -70,7 +70,8 @@ def fine_tune(
     """
     settings = {"held_out": held_out, "updates": updates, "learning_rate": learning_rate, "seed": seed}
     tuning = read(Tuning, settings, "fine-tuning")
-    check_new(Path(out))
+    out = as_path(out, "out")
+    check_new(out)
     named = saved_run(run)
     run, model = pinned(named), Model.load(named)
     convention = model.experiment.data.convention
@@ -87,7 +88,7 @@ def fine_tune(
     experiment = tuned_experiment(model, run, [*learnt, *further], tuning)
     before = {name: scores_of(model, part, name) for name, part in parts.items()}
     with redirect_stdout(sys.stderr):  # the output of the command is the scores
-        tuned = halfway(model, api.train(experiment, out, samples=[*learnt, *further]), Path(out))
+        tuned = halfway(model, api.train(experiment, out, samples=[*learnt, *further]), out)
     found: Any = {"run": run, "out": str(out), "convention": convention, "split_by": split_by}
     for name, part in parts.items():
         found[name] = {
