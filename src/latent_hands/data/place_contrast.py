@@ -6,16 +6,16 @@ turned or resized one, mix both. So in most images the contrast is largest at th
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
 from latent_hands.data.formats.image import read_rgb
 from latent_hands.data.frames import FRAMES, in_frame, mistake
 from latent_hands.data.sample import Sample
-from latent_hands.hand.skeleton import BONES
+from latent_hands.hand.skeleton import FINGERS
 
 Points = Float[np.ndarray, "21 2"]
 ELSEWHERE = {
@@ -33,6 +33,7 @@ ELSEWHERE = {
 PLACES = ("as labelled", *ELSEWHERE)
 _PATCH_PX, _BONE_PX, _AROUND_PX, _ROOM = 48, 3, 9, 1.3
 _LEAST_PIXELS, _LEAST_SIDE_PX = 30, 8.0
+_FINGERS = np.array([(0, *finger) for finger in FINGERS.values()])
 _NOISE = 25.0  # variance of colours, which keeps uniform ones comparable
 _IMAGES, _LOST, _SURE = 16, 1, 3.3
 """So many images of a set are looked at. Another place must be better in all of them but one, by so many
@@ -50,7 +51,7 @@ def announce_misplaced(samples: Sequence[Sample]) -> None:
     for i in range(0, len(samples), -(-len(samples) // _IMAGES)) if len(samples) > _SURE**2 else ():
         image = read_rgb(samples[i].image)
         points = placed(image, samples[i], *neighbours(samples, i), alive)
-        found = {name: np.nan if each is None else contrast(image, each) for name, each in points.items()}
+        found = contrasts(image, points)
         own = found.pop(PLACES[0])
         if np.isnan(own):
             continue
@@ -112,34 +113,52 @@ def _points(sample: Sample) -> Points | None:
     return sample.uv_px.astype(float)
 
 
-def contrast(image: UInt8[np.ndarray, "height width 3"], uv: Points) -> float:
-    """Return the squared distance of the mean colours along bones and around them, in their deviations.
+def contrasts(
+    image: UInt8[np.ndarray, "height width 3"], points: Mapping[str, Points | None]
+) -> dict[str, float]:
+    """Return the contrast of bones to their surroundings for joints at several places, by name.
 
-    It is NaN where too little of the bones or of their surroundings is in the image.
+    It is the squared distance of the mean colours along bones and around them, in their deviations. It is NaN
+    for unknown joints, and where too little of the bones or of their surroundings is in the image.
     """
+    pixels = Image.fromarray(image)
+    return {name: np.nan if uv is None else _contrast(pixels, uv) for name, uv in points.items()}
+
+
+def _contrast(image: Image.Image, uv: np.ndarray) -> float:
     low, high = uv.min(axis=0), uv.max(axis=0)
     side = float((high - low).max()) * _ROOM
-    if not _LEAST_SIDE_PX <= side < 10 * max(image.shape):
+    if not _LEAST_SIDE_PX <= side < 10 * max(image.size):
         return np.nan
     corner = (low + high - side) / 2
     box = (*(corner + 0.5), *(corner + 0.5 + side))
-    patch = Image.fromarray(image).transform(
-        (_PATCH_PX, _PATCH_PX), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR
-    )
-    colours, points = np.asarray(patch).astype(float), (uv - corner) * _PATCH_PX / side
+    size_px = (_PATCH_PX, _PATCH_PX)
+    patch = image.transform(size_px, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
+    colours, points = np.asarray(patch).reshape(-1, 3), (uv - corner) * _PATCH_PX / side
     x, y = (corner + (np.arange(_PATCH_PX)[:, None] + 0.5) * side / _PATCH_PX).T
-    height, width = image.shape[:2]
+    width, height = image.size
     inside = ((y >= 0) & (y <= height - 1))[:, None] & (x >= 0) & (x <= width - 1)
-    near, far = colours[_drawn(points, _BONE_PX) & inside], colours[~_drawn(points, _AROUND_PX) & inside]
+    along, around = _drawn(points, _BONE_PX) & inside, ~_drawn(points, _AROUND_PX) & inside
+    near, far = (colours.take(mask.ravel().nonzero()[0], axis=0).astype(float) for mask in (along, around))
     if min(len(near), len(far)) < _LEAST_PIXELS:
         return np.nan
-    difference = near.mean(axis=0) - far.mean(axis=0)
-    covariance = np.cov(near.T) + np.cov(far.T) + _NOISE * np.eye(3)
+    (near_mean, near_covariance), (far_mean, far_covariance) = _moments(near), _moments(far)
+    difference = near_mean - far_mean
+    covariance = near_covariance + far_covariance + _NOISE * np.eye(3)
     return float(difference @ np.linalg.solve(covariance, difference))
 
 
-def _drawn(points: Points, width_px: int) -> Bool[np.ndarray, "_ _"]:
+def _moments(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the covariance of colours (n, 3), which `numpy.cov` computes in twice the time."""
+    mean = colours.mean(axis=0)
+    deviations = colours - mean
+    return mean, (deviations.T @ deviations) * np.true_divide(1, len(colours) - 1)
+
+
+def _drawn(points: np.ndarray, width_px: int) -> np.ndarray:
+    """Return which pixels of the patch lie on bones of this width."""
     canvas = Image.new("L", (_PATCH_PX, _PATCH_PX))
-    for ends in BONES:
-        ImageDraw.Draw(canvas).line([tuple(points[joint]) for joint in ends], 1, width_px)
+    draw = ImageDraw.Draw(canvas)
+    for finger in points[_FINGERS].reshape(len(_FINGERS), -1).tolist():
+        draw.line(finger, 1, width_px)
     return np.asarray(canvas, bool)

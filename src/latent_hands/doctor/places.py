@@ -5,7 +5,7 @@ from jaxtyping import Float, UInt8
 
 from latent_hands.data import Sample
 from latent_hands.data.frames import FRAMES
-from latent_hands.data.place_contrast import ELSEWHERE, PLACES, contrast, placed
+from latent_hands.data.place_contrast import ELSEWHERE, PLACES, contrasts, placed
 from latent_hands.doctor.labels import Verdict
 
 UNKNOWN = np.full(len(PLACES), np.nan)
@@ -34,9 +34,8 @@ def place_contrast(
     FRAMES is not computed.
     """
     names = [name for name in ELSEWHERE if frames or name not in FRAMES]
-    points = placed(image, sample, before, after, names)
-    known = {name: each for name, each in points.items() if each is not None}
-    return np.array([contrast(image, known[name]) if name in known else np.nan for name in PLACES])
+    found = contrasts(image, placed(image, sample, before, after, names))
+    return np.array([found.get(name, np.nan) for name in PLACES])
 
 
 def find_place(contrast: Float[np.ndarray, "n places"]) -> Verdict | None:
