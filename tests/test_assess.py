@@ -1,6 +1,7 @@
 """Assessment finds no fault in a perfect model and the whole leak of a leaking one; closed forms hold."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -27,6 +28,14 @@ BENCHMARK, KNOWN = world()
 @pytest.fixture(scope="module", autouse=True)
 def _short_probes():
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probe, "STEPS", 5)
+        yield
+
+
+@contextmanager
+def longer_probes():
+    """Let probes take enough steps to read what is there."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probe, "STEPS", 100)
         yield
 
@@ -38,7 +47,8 @@ def perfect():
 
 @pytest.fixture(scope="module")
 def leaking():
-    return assess_run(Subject(perfect_model(KNOWN, leak=True)), BENCHMARK, draws=2)[0]
+    with longer_probes():
+        return assess_run(Subject(perfect_model(KNOWN, leak=True)), BENCHMARK, draws=2)[0]
 
 
 @pytest.mark.parametrize("row", [*TRANSFERRED, "own_reconstruction"])
@@ -79,6 +89,7 @@ def test_a_content_equal_to_the_pose_leaks_completely(leaking):
     assert content["epe_mm"] == pytest.approx(pose["epe_mm"], rel=0.2)
 
 
+@longer_probes()
 def test_probes_train_on_other_images():
     images = ProbeImages(BENCHMARK.rgb.repeat(4, 1, 1, 1), BENCHMARK.pose.repeat(4, 1, 1))
     rows = measure_probes(Subject(perfect_model(KNOWN)), BENCHMARK, images)
@@ -86,6 +97,7 @@ def test_probes_train_on_other_images():
     assert rows["pose"]["epe_mm"] < 0.8 * rows["content"]["epe_mm"]
 
 
+@longer_probes()
 def test_probes_are_scored_with_and_without_a_visible_forearm():
     subject, count = Subject(perfect_model(KNOWN)), len(BENCHMARK.rgb)
     images = ProbeImages(BENCHMARK.rgb, BENCHMARK.pose)
@@ -130,6 +142,7 @@ def test_one_draw_has_no_spread():
         calibration(one, one[0], torch.ones(4, 20, dtype=torch.bool), torch.arange(4))
 
 
+@longer_probes()
 def test_a_probe_reads_information_and_no_noise():
     generator = torch.Generator().manual_seed(0)
     inputs, other = torch.randn(2, 400, 6, generator=generator)
