@@ -18,6 +18,7 @@ from beartype import BeartypeConf, beartype
 from jaxtyping import config, jaxtyped
 
 beartyped = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
+SHAPES_OF_ONE_CALL = jaxtyped("context")
 
 
 def install(package: str) -> None:
@@ -43,8 +44,7 @@ def checked(defined: Any) -> Any:
             return defined(*args, **options)
         if compiled is None:
             compiled = compile_checks(defined)
-        with jaxtyped("context"):  # the shapes of one call
-            return compiled(*args, **options)
+        return compiled(*args, **options)
 
     return call
 
@@ -58,7 +58,19 @@ def compile_checks(function: FunctionType) -> Callable:
     hints = {name: resolved(hint, function) for name, hint in function.__annotations__.items()}
     if inspect.isgeneratorfunction(function) or any("{" in str(hint) for hint in hints.values()):
         return jaxtyped(function, typechecker=beartyped)
-    return beartyped(with_hints(function, hints))
+    compiled = beartyped(with_hints(function, hints))
+    arrays = any("jaxtyping" in str(hint) for hint in hints.values())
+    return with_own_shapes(compiled) if arrays else compiled
+
+
+def with_own_shapes(function: Callable) -> Callable:
+    """Return a function whose calls have shapes of their own."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        with SHAPES_OF_ONE_CALL:
+            return function(*args, **options)
+
+    return call
 
 
 def resolved(hint: Any, function: FunctionType) -> Any:
