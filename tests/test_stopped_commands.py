@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -35,6 +36,7 @@ def test_a_stopped_command_ends_with_the_code_of_its_signal(command, number, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "images").mkdir()
     (tmp_path / "images/a.png").write_bytes(b"")
+    import_module("latent_hands.studies.fine_tuning")  # a module imported later would keep what is patched
     monkeypatch.setattr(f"latent_hands.{COMMANDS[command]}", lambda *_, **__: signal.raise_signal(number))
     assert cli.main(command.split()) == 128 + number
     assert capsys.readouterr().err == "latent-hands: interrupted\n"
