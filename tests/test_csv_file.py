@@ -29,12 +29,25 @@ def test_habits_of_writers_change_nothing(data: bytes, tmp_path: Path):
     assert table.rows == ROWS
 
 
+def test_empty_lines_before_the_first_one_are_left_out(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes(b"\nfile,x\n\na.png,1\n")
+    table = load_csv(tmp_path / "a.csv")
+    assert (table.columns, table.rows) == (("file", "x"), [(4, {"file": "a.png", "x": "1"})])
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"file,x,y\na.png,1,5,2\n", r"a\.csv, line 2 has 4 cells for 3 columns; quote cells"),
+        (
+            b"file,x,y\na.png,1,5,2\n",
+            r'line 2 has 4 cells for 3 columns of .* "file,x,y"; .* quote',
+        ),
+        (
+            b"sep=,\nfile,x,y\n",
+            'line 2 has 3 cells for 2 columns of the first line, "sep=,"; it must',
+        ),
         (b"file,x,x\na.png,1,2\n", r'a\.csv has the column "x" 2 times'),
-        ("file,x\n".encode("utf-16"), "is not a CSV file in UTF-8"),
+        ("file,x\n".encode("utf-16"), "is not a CSV file in UTF-8: .*; save it as UTF-8"),
         (b'file\n"' + b"a" * 200_000 + b'"\n', "is not a CSV file in UTF-8: field larger"),
         (b"file,x\n" + b"a,1\n" * 300, "has 1,207 bytes; the limit is 1,000"),
     ],

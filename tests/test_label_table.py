@@ -52,6 +52,10 @@ def test_lines_without_joints_are_no_hands_and_other_separators_are_read(tmp_pat
     ("line", "message"),
     [
         ("ann/2.png,left,,10,20,30,40,50,60", r"line 2: the image .*2.png is missing"),
+        (",left,,10,20,30,40,50,60", "line 2 has joints, but names no file"),
+        (".,left,,10,20,30,40,50,60", "line 2: the image .* is missing"),
+        (r"ann\1.png,left,,10,20,30,40,50,60", r'is missing; write paths relative to .*, with "/"'),
+        ("ann/1.png,left,,10,20,30,40,-999,-999", "line 2 has 1 joints at"),
         ("../1.png,left,,10,20,30,40,50,60", "must be relative to"),
         ("ann/1.png,up,,10,20,30,40,50,60", 'the handedness "up"; it must be left, right, or empty'),
         ("ann/1.png,left,,10,x,30,40,50,60", "not numbers"),
@@ -79,3 +83,36 @@ def test_the_table_that_estimate_writes_is_read_again(tmp_path, monkeypatch):
     (Path("training.csv")).write_text(next(Path("out").rglob("*.csv")).read_text())
     (sample,) = open_data("table", ".", "training")
     assert (sample.root, sample.handedness, sample.labelled) == ("palm", "left", None)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "side"),
+    [
+        ("side", "Left", "left"),
+        ("hand", "right", "right"),
+        ("hand", "0", None),
+        ("Handedness ", "unknown", None),
+    ],
+)
+def test_the_side_is_in_any_of_three_columns(tmp_path, column, cell, side):
+    root = table(tmp_path, LINE.replace("Left", cell), header=HEADER.replace("handedness", column))
+    assert open_data("table", root, "training")[0].handedness == side
+
+
+def test_the_number_of_a_hand_is_no_side_and_two_sides_are_refused(tmp_path):
+    header = HEADER + ",hand"
+    assert open_data("table", table(tmp_path, LINE + ",0", header=header), "training")[0].handedness == "left"
+    with pytest.raises(HandsError, match="line 2 has the sides Left, right; keep one of them"):
+        open_data("table", table(tmp_path, LINE + ",right", header=header), "training")
+
+
+def test_columns_of_pixels_that_no_joint_has_are_named(tmp_path, caplog):
+    open_data(
+        "table", table(tmp_path, LINE + ",1,2", header=HEADER + ",pinky_tip_u_px,pinky_tip_v_px"), "training"
+    )
+    assert "ignored columns: pinky_tip_u_px, pinky_tip_v_px; the joints are wrist, thumb_tip" in caplog.text
+    caplog.clear()
+    both = HEADER + ",palm_u_px,palm_v_px"
+    (sample,) = open_data("table", table(tmp_path, LINE + ",12,22", header=both), "training")
+    assert sample.root == "palm"
+    assert "ignored columns: wrist_u_px, wrist_v_px; the joints are palm, thumb_tip" in caplog.text

@@ -3,13 +3,12 @@
 import logging
 from pathlib import Path
 
-from latent_hands.data.formats.box_label import BoxLabel, check_box, check_side, side_of
+from latent_hands.data.formats.box_label import SIDE_COLUMNS, BoxLabel, check_box, side_of, side_of_row
 from latent_hands.data.formats.csv_file import Row, Table, load_csv
 from latent_hands.errors import HandsError
 
 COLUMNS = ("file", "x", "y", "width", "height")
 HEADER = f"{','.join(COLUMNS)}[,handedness]"
-_SIDES = ("handedness", "side", "hand")
 _CLASSES = ("category", "class", "label")
 _LONGEST = 20
 """Longer cells that mention a side are names of files, or notes."""
@@ -33,7 +32,7 @@ def read_box_csv(path: Path) -> dict[str, list[BoxLabel]]:
     if ignored := [name for name in table.columns if _may_say_what(name, table)]:
         _LOG.warning(
             "%s: ignored columns: %s; every line is a hand, and the column of its side is %s",
-            *(path, ", ".join(ignored), " or ".join(_SIDES)),
+            *(path, ", ".join(ignored), " or ".join(SIDE_COLUMNS)),
         )
     for number, row in table.rows:
         _add(boxes, row, f"{path}, line {number}")
@@ -42,7 +41,7 @@ def read_box_csv(path: Path) -> dict[str, list[BoxLabel]]:
 
 def _may_say_what(column: str, table: Table) -> bool:
     """Return whether a column that is not read seems to state classes or sides."""
-    if column in (*COLUMNS, *_SIDES):
+    if column in (*COLUMNS, *SIDE_COLUMNS):
         return False
     cells = (row[column] for _, row in table.rows if len(row[column]) <= _LONGEST)
     return column in _CLASSES or side_of(column) is not None or any(map(side_of, cells))
@@ -54,8 +53,5 @@ def _add(boxes: dict[str, list[BoxLabel]], row: Row, where: str) -> None:
         raise HandsError(f"{where} has no file name; it must be {HEADER}")
     hands = boxes.setdefault(name, [])
     if any(numbers):
-        named = [row[column] for column in _SIDES if row.get(column)]
-        side = check_side(named[0], where) if named else None
-        if any(side_of(other) not in (None, side) for other in named):
-            raise HandsError(f"{where} has the sides {', '.join(named)}; keep one of them")
+        side = side_of_row(row, where)
         hands.append(BoxLabel(check_box(numbers, f"{where}: the box", None), side))

@@ -23,6 +23,8 @@ LARGEST = 4
 _LOG = logging.getLogger(__name__)
 _HANDS = {"hand", "hands"}
 _INITIALS = {"l": "left", "r": "right"}
+SIDE_COLUMNS = ("handedness", "side", "hand")
+"""Columns of tables that may state the side. The tables of `estimate` have the number of a hand in "hand"."""
 
 
 class BoxLabel(NamedTuple):
@@ -145,6 +147,20 @@ def check_side(text: object, where: str) -> Handedness | None:
     if side in ("", "unknown"):
         return None
     raise HandsError(f'{where} has the handedness "{text}"; it must be left, right, or empty if not known')
+
+
+def side_cells(row: Mapping[str, str]) -> list[str]:
+    """Return what the columns of a line say about the side of its hand, that of "handedness" first."""
+    return [cell for name in SIDE_COLUMNS if (cell := row.get(name)) and not cell.isdecimal()]
+
+
+def side_of_row(row: Mapping[str, str], where: str) -> Handedness | None:
+    """Return the side in a line of a table. Raises HandsError for two sides, and as `check_side` does."""
+    cells = side_cells(row)
+    side = check_side(cells[0], where) if cells else None
+    if any(side_of(other) not in (None, side) for other in cells):
+        raise HandsError(f"{where} has the sides {', '.join(cells)}; keep one of them")
+    return side
 
 
 def _text(box: Box) -> str:

@@ -17,7 +17,8 @@ Row = dict[str, str]
 class Table:
     """The content of a file: its first line, its columns, and each line by column, with its number.
 
-    Columns are in small letters. Cells have no spaces around them. A cell that a line lacks is empty.
+    Empty lines are left out, also before the first one. Columns are in small letters. Cells have no spaces
+    around them. A cell that a line lacks is empty.
     """
 
     first: str
@@ -34,12 +35,16 @@ def load_csv(path: Path, max_bytes: int = MAX_BYTES) -> Table:
     """
     try:
         text = read_limited(path, max_bytes).decode("utf-8-sig")
-        first = text.splitlines()[0].strip() if text.strip() else ""
+        first = text.strip().splitlines()[0].strip() if text.strip() else ""
         delimiter = max(SEPARATORS, key=first.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        numbered = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except UnicodeDecodeError as error:
+        advice = 'save it as UTF-8 (in Excel: "CSV UTF-8")'
+        raise HandsError(f"{path} is not a CSV file in UTF-8: {error}; {advice}") from error
     except (csv.Error, *BROKEN) as error:
         raise HandsError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    lines = [(number, cells) for number, cells in numbered if any(cells)]
     columns = tuple(name.lower() for name in lines[0][1]) if lines else ()
     for name in filter(None, columns):
         if columns.count(name) > 1:
@@ -47,11 +52,11 @@ def load_csv(path: Path, max_bytes: int = MAX_BYTES) -> Table:
     for number, cells in lines:
         if any(cells[len(columns) :]):
             raise HandsError(
-                f"{path}, line {number} has {len(cells)} cells for {counted(len(columns), 'column')}; quote "
-                f'cells that contain "{delimiter}", and write decimal points'
+                f"{path}, line {number} has {len(cells)} cells for {counted(len(columns), 'column')} of the "
+                f'first line, "{first[:80]}"; it must name all columns: quote cells that contain '
+                f'"{delimiter}", and write decimal points'
             )
-    rows = [(number, _by_column(columns, cells)) for number, cells in lines[1:] if any(cells)]
-    return Table(first, columns, rows)
+    return Table(first, columns, [(number, _by_column(columns, cells)) for number, cells in lines[1:]])
 
 
 def _by_column(columns: tuple[str, ...], cells: list[str]) -> Row:
