@@ -49,7 +49,7 @@ def test_a_track_is_in_a_frame_once():
         clip_of([ImageHands("clip-0", (64, 64), [hand, hand])])
 
 
-@pytest.mark.parametrize("frame", ["x", 1.5, True, [1], {}])
+@pytest.mark.parametrize("frame", ["x", 1.5, True, [1], {}, -1])
 def test_numbers_of_frames_are_whole_numbers(tmp_path: Path, frame):
     path = tmp_path / "clip.jsonl"
     path.write_text(json.dumps({"hands": [], "frame": frame}) + "\n")
@@ -58,6 +58,11 @@ def test_numbers_of_frames_are_whole_numbers(tmp_path: Path, frame):
     path.write_text(json.dumps({"hands": [], "frame": 7}) + "\n")
     assert [image.frame for image in read_images(path)] == [7]
     assert np.isfinite(frame_times(read_images(path), None)).all()
+
+
+def test_empty_lines_are_no_frames(tmp_path: Path):
+    (tmp_path / "clip.jsonl").write_text('{"hands": [], "frame": 0}\n\n{"hands": [], "frame": 1}\n\n')
+    assert [image.frame for image in read_images(tmp_path / "clip.jsonl")] == [0, 1]
 
 
 def test_frames_far_apart_and_hands_without_a_place_in_some_are_announced(caplog):

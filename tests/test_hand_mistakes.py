@@ -56,6 +56,13 @@ def camera(fields: dict, scale: float) -> list[list[float]]:
     return (np.diag([scale, scale, 1]) @ fields["K"]).tolist()
 
 
+def mirrored(fields: dict, axis: int) -> dict:
+    """Return the pose and what belongs to it with an axis reversed, without the place of the palm."""
+    keys = ("pose_bones", "xyz_mm", "wrist_mm")
+    changed = {key: (np.array(fields[key]) * np.where(np.arange(3) == axis, -1, 1)).tolist() for key in keys}
+    return changed | {"palm_mm": None}
+
+
 CHANGES = {
     "metres": (lambda f: scaled(f, 1e-3, "palm_mm"), '"palm_mm" of a hand is .* has another unit'),
     "centimetres": (lambda f: scaled(f, 0.1, "palm_mm"), '"palm_mm" of a hand is'),
@@ -75,6 +82,21 @@ CHANGES = {
     "transposed": (lambda f: {"viewpoint": np.transpose(f["viewpoint"]).tolist()}, "viewpoint is transposed"),
     "V of OpenGL": (lambda f: {"viewpoint": (f["viewpoint"] * OPENGL).tolist()}, "the axes of OpenGL"),
     "side is a number": (lambda f: {"handedness": 0}, 'unknown handedness "0"'),
+    "mirrored along x": (lambda f: mirrored(f, 0), "its pose is mirrored along x"),
+    "mirrored along y": (lambda f: mirrored(f, 1), 'contradict "pose_bones", unless'),
+    "mirrored along z": (lambda f: mirrored(f, 2), "its pose is mirrored along z"),
+    "corners": (
+        lambda f: {"crop_px": [*f["crop_px"][:2], *(np.add(f["crop_px"][:2], f["crop_px"][2:]).tolist())]},
+        '"crop_px" of a hand is .*, so it seems to be two corners',
+    ),
+    "three numbers": (lambda f: {"crop_px": f["crop_px"][:3]}, '"crop_px" of a hand cannot be read'),
+    "frame is a number": (lambda _: {"frame": 0}, 'unknown frame "0"'),
+    "decimal comma": (lambda _: {"bone_mm": "40,0"}, '"bone_mm" of a hand cannot be read: "40,0"'),
+    "cells of Excel": (
+        lambda f: {"uv_px": [["#N/A", 1], *f["uv_px"][1:]]},
+        '"uv_px" of a hand cannot be read',
+    ),
+    "convention": (lambda _: {"convention": None}, '"convention" of a hand is None, but must be a name'),
 }
 
 
@@ -99,6 +121,9 @@ def test_parts_that_contradict_each_other_are_refused(fields, change, message):
         ("viewpoint", lambda V: V.swapaxes(1, 2), "unless its viewpoint is transposed"),
         ("handedness", np.char.capitalize, "unknown handedness"),
         ("frame", lambda frames: np.char.add(frames, "s"), "unknown frame"),
+        ("uv_px", lambda px: np.full_like(px, np.nan), '"uv_px" of a hand is missing'),
+        ("track", lambda tracks: tracks + 0.5, '"track" has the type float64, but must have whole numbers'),
+        ("bone_mm_assumed", lambda flags: flags.astype(str), '"bone_mm_assumed" has the type <U'),
         (
             "spread",
             lambda spreads: np.where(np.arange(21) == 3, np.nan, spreads),

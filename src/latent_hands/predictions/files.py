@@ -1,6 +1,7 @@
 """Writing and reading hands in the format that a file's ending names."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -107,7 +108,7 @@ def read_images(path: str | Path) -> list[ImageHands]:
     if not path.is_file():
         raise HandsError(f"no file at {path}")
     lines = enumerate(read_limited(path, MAX_BYTES).splitlines(), 1)
-    return [_frame(path, number, line) for number, line in lines]
+    return [_frame(path, number, line) for number, line in lines if line.strip()]
 
 
 def _check_hands(image: ImageHands, convention: str | None) -> None:
@@ -167,6 +168,10 @@ def _frame(path: Path, number: int, line: bytes) -> ImageHands:
         frame, seconds = fields.get("frame"), fields.get("seconds")
         seconds = None if seconds is None else number_of(seconds)
         frame = None if frame is None else integer_of(frame)
+        if (frame or 0) < 0 or not math.isfinite(seconds or 0):
+            raise HandsError(
+                f'"frame" is {frame}, "seconds" {seconds}; a frame must be 0 or more, and seconds finite'
+            )
         return ImageHands(f"{path.stem}-{number - 1:05d}", (0, 0), hands, frame=frame, seconds=seconds)
     except BROKEN as error:
         raise HandsError(f"{path}, line {number}, has no hands of a frame: {error}") from error

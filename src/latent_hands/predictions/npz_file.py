@@ -102,6 +102,11 @@ def _check_arrays(arrays: dict[str, Any]) -> None:
         raise HandsError(
             f'"image" has {numbers.tolist()}, but must have numbers of images, 0 to {images - 1}'
         )
+    for name in ("bone_mm_assumed", "track", "frames", "sizes_px"):
+        array, flags = arrays[name], name == "bone_mm_assumed"
+        if array.dtype.kind != "b" if flags else array.dtype.kind not in "iu":
+            must = "true or false" if flags else "whole numbers"
+            raise HandsError(f'"{name}" has the type {array.dtype}, but must have {must}')
     if tuple(arrays.get("angle_names", ANGLES)) != ANGLES:
         raise HandsError(f'"angle_names" differ from those of this version: {", ".join(ANGLES)}')
 

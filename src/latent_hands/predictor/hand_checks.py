@@ -31,6 +31,8 @@ DERIVED_ERROR = 0.01
 FAR_FROM_CROP, MISPLACED, MUCH_NEARER = 2.0, 0.7, 3.0
 """The joints may be so many sides of the crop away from it. The palm may be so many of its distances away
 from where joints and camera put it. Another reading of the viewpoint must be so many times nearer."""
+SQUARE_ERROR = 1e-3
+"""How much the sides of a square may differ, relative to the larger one."""
 LEAST_BONE_MM, MOST_BONE_MM = 5.0, 240.0
 """The legal length of the middle MCP-PIP bone. Others are in another unit."""
 LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0
@@ -66,6 +68,9 @@ def check_parts(
 
     `stated` has these keys, the attributes of DERIVED, among others; `arrays` are the attributes of SHAPES.
     """
+    for name in ("pose", "cpose", "viewpoint", "uv_px"):
+        if name not in arrays:
+            raise HandsError(f'"{name}" of a hand is missing')
     for name, array in arrays.items():
         if array.shape != SHAPES[name] or not np.isfinite(array).all():
             raise HandsError(f'"{name}" of a hand must be {SHAPES[name]} finite numbers, not {array.shape}')
@@ -100,8 +105,11 @@ def _check_derived(fields: Mapping[str, Any], arrays: Mapping[str, Any], bone_mm
 
 
 def _check_crop(uv_px: np.ndarray, crop_px: Box) -> None:
-    """Raise HandsError if the joints are far from the crop in which they were read."""
+    """Raise HandsError if the crop is two corners of a square, or far from the joints read in it."""
     x, y, width, height = crop_px
+    if abs((width - x) - (height - y)) < SQUARE_ERROR * max(width, height) < abs(width - height):
+        text = "so it seems to be two corners; it must be x, y, width, height"
+        raise HandsError(f'"crop_px" of a hand is {list(crop_px)}, {text}')
     median = np.sort(uv_px, axis=0)[len(uv_px) // 2]  # numpy.median imports numpy.ma
     away = np.abs(median - (x + width / 2, y + height / 2)) / (width, height)
     if away.max() > FAR_FROM_CROP + 0.5:
@@ -135,6 +143,9 @@ def _check_viewpoint(arrays: Mapping[str, Any], handedness: Handedness) -> None:
         "its viewpoint is transposed": own @ V.T,
         'its "handedness" is that of the other hand': other @ V,
         "its viewpoint has the axes of OpenGL: x right, y up, z backwards": own @ V * [1, -1, -1],
+        "its pose is mirrored along x": own @ V * [-1, 1, 1],
+        "its pose is mirrored along y": own @ V * [1, -1, 1],
+        "its pose is mirrored along z": own @ V * [1, 1, -1],
     }
     error = np.linalg.norm(pose - own @ V)
     for reading, changed in readings.items():

@@ -36,10 +36,10 @@ def read_fields(text: str) -> dict[str, Any]:
     """Return the attributes of a hand from its JSON. Raises HandsError for a missing or malformed field."""
     try:
         fields = parse_json(text, "the text")
-        frame, bone_mm = fields["frame"].split(":")[0], number_of(fields["bone_mm"])
+        frame, bone_mm = str(fields["frame"]).split(":")[0], _part(fields, "bone_mm", number_of)
         _check_joints(fields)
         arrays, handedness = _arrays(fields), check_handedness(fields["handedness"])
-        crop = _four(fields.get("crop_px", fields["box_px"]))  # files from before `crop_px` have only that
+        crop = _part(fields, "crop_px" if "crop_px" in fields else "box_px", _four)  # as in earlier versions
         check_parts(fields, arrays, handedness, frame, bone_mm, crop)
         return {
             "handedness": handedness,
@@ -47,7 +47,7 @@ def read_fields(text: str) -> dict[str, Any]:
             "bone_mm_assumed": _flag(fields, "bone_mm_assumed"),
             "crop_px": crop,
             "frame": frame,
-            "convention": read_recorded(str(fields.get("convention", RHD)), "the JSON of a hand"),
+            "convention": read_recorded(_name(fields.get("convention", RHD)), "the JSON of a hand"),
             **arrays,
             **known_facts(fields),
         }
@@ -66,14 +66,11 @@ def check_attributes(hand: Mapping[str, Any]) -> None:
         if not isinstance(array, np.ndarray):
             raise HandsError(f'"{name}" of a hand is a {type(array).__name__}, but must be an array of numpy')
     arrays = {name: _part(given, name, array_of) for name in given}
-    for name in ARRAYS.values() - arrays.keys():
-        raise HandsError(f'"{name}" of a hand is missing')
     bone_mm, crop_px = _part(hand, "bone_mm", number_of), _part(hand, "crop_px", _four)
     check_parts({}, arrays, check_handedness(hand["handedness"]), hand["frame"], bone_mm, crop_px)
     _flag(hand, "bone_mm_assumed")
     known_facts(hand)
-    if not isinstance(hand["convention"], str):
-        raise HandsError(f'"convention" of a hand is {hand["convention"]!r}, but must be a name')
+    _name(hand["convention"])
 
 
 def named_angles(angles_deg: np.ndarray) -> dict[str, float]:
@@ -87,10 +84,10 @@ def rounded(array: np.ndarray, digits: int) -> Any:
 
 
 def _arrays(fields: Mapping[str, Any]) -> dict[str, Any]:
-    arrays = {name: array_of(fields[key]).astype(np.float32) for key, name in ARRAYS.items()}
+    arrays = {name: _part(fields, key, array_of).astype(np.float32) for key, name in ARRAYS.items()}
     for key, name in OPTIONAL_ARRAYS.items():
         if fields.get(key) is not None:
-            arrays[name] = array_of(fields[key]).astype(np.float32)
+            arrays[name] = _part(fields, key, array_of).astype(np.float32)
     if (angles := fields.get("angles_deg")) is not None:
         arrays["angles_deg"] = array_of([angles[name] for name in ANGLES]).astype(np.float32)
     return arrays
@@ -122,6 +119,12 @@ def known_facts(fields: Mapping[str, Any]) -> dict[str, Any]:
     return numbers
 
 
+def _name(convention: object) -> str:
+    if not isinstance(convention, str):
+        raise HandsError(f'"convention" of a hand is {convention!r}, but must be a name')
+    return convention
+
+
 def _flag(fields: Mapping[str, Any], key: str) -> bool:
     if not isinstance(flag := fields[key], bool):
         raise HandsError(f'"{key}" of a hand is {flag!r}, but must be true or false')
@@ -130,8 +133,9 @@ def _flag(fields: Mapping[str, Any], key: str) -> bool:
 
 def _part(fields: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
     """Return a part of a hand as `read` does. Raises HandsError, with its name, for what it cannot read."""
+    value = fields[name]
     try:
-        return read(fields[name])
+        return read(value)
     except HandsError:
         raise
     except BROKEN as error:

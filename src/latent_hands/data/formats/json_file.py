@@ -33,6 +33,8 @@ def parse_json(text: str | bytes, where: str) -> Any:
         check_depth(content)
     except HandsError as error:
         raise HandsError(f"{where}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise HandsError(f"{where} is not a JSON file in UTF-8: {error}; save it as UTF-8") from error
     except BROKEN as error:
         raise HandsError(f"{where} is not a JSON file: {error}") from error
     return content
