@@ -126,7 +126,9 @@ def test_latents_of_another_type_give_the_same_images(kind, crop):
 
 
 @pytest.mark.usefixtures("as_users_run")
-@pytest.mark.parametrize("factors", [None, 3, [None], b"pose", []])
+@pytest.mark.parametrize(
+    "factors", [None, 3, [None], b"pose", [], np.array(3), np.zeros((2, 2)), memoryview(np.eye(2))]
+)
 def test_factors_that_are_no_names_are_refused(factors, crop):
     model = tiny_model(SYNTHESIS)
     for use in (

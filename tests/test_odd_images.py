@@ -1,5 +1,6 @@
 """Images of any size, mode and orientation give hands or an error of one line."""
 
+from io import BytesIO
 from pathlib import Path
 
 import jaxtyping
@@ -73,6 +74,22 @@ def test_broken_files_are_named(model, tmp_path: Path, content):
     path.write_bytes(content)
     with pytest.raises(HandsError, match=r"broken\.jpg"):
         model.find(path)
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image.new("RGB", (0, 0)), "an image has 0x0 pixels"),
+        (BytesIO(b"\x89PNG"), "not a BytesIO"),
+        (np.full((9, 9, 3), 200.0), r"for values to 255 image.round\(\).astype"),
+    ],
+)
+def test_files_in_memory_and_empty_images_are_refused(model, image, message):
+    """Files have the attribute `detach`, as tensors have."""
+    for use in (lambda: model.estimate(image, handedness="left"), lambda: HandCrop.open(image)):
+        with pytest.raises(HandsError, match=message):
+            use()
 
 
 def test_images_of_pillow_that_cannot_be_decoded_are_refused(model, tmp_path: Path):

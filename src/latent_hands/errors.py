@@ -81,9 +81,13 @@ def as_list(values: object, name: str, content: str) -> list[Any]:
     >>> as_list((number for number in (1, 2)), "ids", "a list of numbers")
     [1, 2]
     """
-    if not isinstance(values, Iterable) or isinstance(values, str | bytes | Mapping):
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | memoryview | Mapping):
         raise HandsError(f"{name} must be {content}, not a {type(values).__name__}")
-    return list(values)
+    try:
+        items = iter(values)
+    except TypeError as error:  # an array of one number
+        raise HandsError(f"{name} must be {content}: {error}") from error
+    return list(items)
 
 
 def counted(number: int, name: str) -> str:

@@ -48,7 +48,10 @@ def factors_named(vae: DisentangledVAE, names: str | Iterable[str]) -> Factors:
     if not names:
         raise HandsError(f"no factor is named; legal: {', '.join(groups)}")
     for name in names:
-        if not isinstance(name, str) or name not in groups:
+        if not isinstance(name, str):
+            legal = ", ".join(groups)
+            raise HandsError(f"factors must be names of factors, not a {type(name).__name__}; legal: {legal}")
+        if name not in groups:
             raise HandsError(f'unknown factor "{name}"; {did_you_mean(name, groups)}')
     chosen = {factor for name in names for factor in groups[name]}
     return tuple(factor for factor in vae.latent if factor in chosen)

@@ -108,6 +108,8 @@ def _decoded(image: Image.Image) -> Rgb:
     """Return the pixels of a Pillow image, which decodes its file only now."""
     try:
         check_readable(image)
+        if 0 in image.size:
+            raise HandsError(f"an image has {image.width}x{image.height} pixels; it must have some")
         return to_pixels(image)
     except HandsError:
         raise

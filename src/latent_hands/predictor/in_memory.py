@@ -16,7 +16,10 @@ LEGAL_TENSOR = "uint8 (3, height, width) in RGB order, also (height, width) or (
 
 @runtime_checkable
 class TensorLike(Protocol):
-    """A tensor of torch, which models without torch do not import."""
+    """A tensor of torch, which models without torch do not import. Files have `detach`, too."""
+
+    dtype: Any
+    shape: Any
 
     def detach(self) -> Any:
         """Return the tensor without its gradient."""
@@ -86,5 +89,8 @@ def _hint(array: np.ndarray) -> str:
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and not _is_image(array.shape):
         return "; move the channels to the end: image.transpose(1, 2, 0)"
     if np.issubdtype(array.dtype, np.floating):
-        return "; for values from 0 to 1 give (255 * image).round().astype(numpy.uint8)"
+        return (
+            "; for values from 0 to 1 give (255 * image).round().astype(numpy.uint8), and for values to 255 "
+            "image.round().astype(numpy.uint8)"
+        )
     return ""
