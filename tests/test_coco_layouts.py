@@ -214,6 +214,15 @@ def test_a_side_that_the_category_contradicts_is_refused(content, write):
         open_data("coco", write(content), "training")
 
 
+@pytest.mark.parametrize(
+    ("name", "side"), [("Hand-L", "left"), ("R", "right"), ("RightHand", "right"), ("hand", None)]
+)
+def test_names_of_categories_give_sides_as_those_of_boxes(content, write, name, side):
+    content["categories"][0]["name"] = name
+    content["annotations"][0].pop("side", None)
+    assert open_data("coco", write(content), "training")[0].handedness == side
+
+
 def test_another_number_of_keypoints_than_stated_is_named(content, write, caplog):
     content["annotations"][0]["num_keypoints"] = 5
     open_data("coco", write(content), "training")

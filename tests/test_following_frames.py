@@ -33,7 +33,9 @@ def test_a_video_file_is_followed_as_its_frames_with_their_times(run, tmp_path, 
     for source in (path, str(path)):
         for hands, expected in zip(run(world, source, smooth="online"), whole, strict=True):
             assert [hand.to_json() for hand in hands] == [hand.to_json() for hand in expected]
-    with pytest.raises(HandsError, match=r"a\.png is not a video; a video ends in \.avi"):
+    with pytest.raises(
+        HandsError, match=r"a\.png is not a video; a video ends in \.avi.*; give images as a list"
+    ):
         list(run(world, "a.png"))
     with pytest.raises(HandsError, match=r"no video at .*none\.mp4"):
         list(run(world, tmp_path / "none.mp4"))

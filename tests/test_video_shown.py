@@ -232,6 +232,14 @@ def test_spherical_films_are_announced(tmp_path, caplog):
     assert "plain" not in caplog.text
 
 
+@pytest.mark.parametrize("flags", ["+ilme+ildct", ""])
+def test_interlaced_films_are_announced(tmp_path, flags, caplog):
+    list(
+        read_video(film(tmp_path / "clip.mkv", codec="mpeg2video", options={"flags": flags} if flags else {}))
+    )
+    assert ("clip.mkv is interlaced: moving hands are torn into lines" in caplog.text) == bool(flags)
+
+
 def test_guessed_pixels_are_announced(tmp_path, caplog):
     noise = np.random.default_rng(0).integers(0, 256, (12, 32, 64, 3)).astype(np.uint8)
     path = film(tmp_path / "clip.avi", list(noise))

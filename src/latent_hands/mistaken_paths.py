@@ -58,6 +58,6 @@ def _similar(path: Path) -> str:
     except OSError:
         return f"; {missing.parent} cannot be read"
     near = get_close_matches(missing.name, names, n=1, cutoff=0.6)
-    if near:
+    if near and near[0] != missing.name:
         return f"; did you mean {missing.parent / near[0] / path.relative_to(missing)}?"
     return f"; {missing.parent} has no {missing.name}" if missing != path else ""

@@ -152,7 +152,8 @@ def _timed(frames: str | Path | Iterable[ImageSource], seconds: Iterable[float |
         raise HandsError(f"seconds are given, but {frames} states the times of its frames: leave seconds out")
     path = Path(frames)
     if path.suffix.lower() not in FORMATS:
-        raise HandsError(f"{path} is not a video; a video ends in {', '.join(FORMATS)}")
+        advice = "give images as a list, and follow cameras by lh.live"
+        raise HandsError(f"{path} is not a video; a video ends in {', '.join(FORMATS)}; {advice}")
     if not path.is_file():
         raise HandsError(f"no video at {path}")
     yield from read_video(path)

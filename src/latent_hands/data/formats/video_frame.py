@@ -63,6 +63,8 @@ def doubt_of(frame: Any) -> str | None:
             return "is stereoscopic: frames may show every hand twice"
         if data.type.name == "SPHERICAL" and kind != _FLAT:
             return "shows all directions or a fisheye's, for which poses and cameras are wrong"
+    if frame.interlaced_frame:
+        return "is interlaced: moving hands are torn into lines; deinterlace it (ffmpeg -vf yadif)"
     return None
 
 

@@ -1,7 +1,7 @@
 """The annotations of hands in a COCO label file, as the labelling tools and COCO-WholeBody write them.
 
 A category of 21 keypoints is a hand: `KEYPOINTS`, with any capitals and with "-" or " " for "_". Its side is
-its "side" or "handedness", such an attribute of it (CVAT), or "left" or "right" in the name of its category.
+its "side" or "handedness", such an attribute of it (CVAT), or a side in the name of its category.
 The persons of COCO-WholeBody have their hands in "lefthand_kpts" and "righthand_kpts".
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from latent_hands.data.formats.box_label import side_of
 from latent_hands.data.formats.coco_images import categories_by_id, check_id
 from latent_hands.errors import HandsError, counted
 from latent_hands.hand.handedness import HANDEDNESS
@@ -125,7 +126,8 @@ def _with_side(label: Annotation, category: str, where: str) -> Annotation:
     attributes = label.get("attributes")
     places = (label, attributes) if isinstance(attributes, dict) else (label,)
     named = [_spelled(place.get(key)) for place in places for key in ("side", "handedness")]
-    words = [each for each in HANDEDNESS if each in category.lower()]
+    side = side_of(category)
+    words = [each for each in HANDEDNESS if each in category.lower()] if side is None else [side]
     sides = [side for side in (*named, *(words if len(words) == 1 else [])) if side is not None]
     if any(side != sides[0] for side in sides):
         text = " and ".join(dict.fromkeys(map(str, sides)))
