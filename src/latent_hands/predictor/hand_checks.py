@@ -82,6 +82,8 @@ def check_parts(
     _check_geometry(arrays)
     _check_angles(arrays)
     _check_derived(stated, arrays, bone_mm)
+    if "crop_px" in stated:  # files of earlier versions have the box alone, which is no square
+        _check_square(crop_px)
     _check_crop(arrays["uv_px"], crop_px)
     _check_palm(arrays, bone_mm, frame)
     _check_viewpoint(arrays, handedness)
@@ -104,12 +106,17 @@ def _check_derived(fields: Mapping[str, Any], arrays: Mapping[str, Any], bone_mm
             raise HandsError(f'"{key}" of a hand is not {DERIVED[key]}; change all, or remove it')
 
 
-def _check_crop(uv_px: np.ndarray, crop_px: Box) -> None:
-    """Raise HandsError if the crop is two corners of a square, or far from the joints read in it."""
+def _check_square(crop_px: Box) -> None:
+    """Raise HandsError if a crop, which is a square, seems to be given by two corners."""
     x, y, width, height = crop_px
     if abs((width - x) - (height - y)) < SQUARE_ERROR * max(width, height) < abs(width - height):
         text = "so it seems to be two corners; it must be x, y, width, height"
         raise HandsError(f'"crop_px" of a hand is {list(crop_px)}, {text}')
+
+
+def _check_crop(uv_px: np.ndarray, crop_px: Box) -> None:
+    """Raise HandsError if the joints are far from the crop in which they were read."""
+    x, y, width, height = crop_px
     median = np.sort(uv_px, axis=0)[len(uv_px) // 2]  # numpy.median imports numpy.ma
     away = np.abs(median - (x + width / 2, y + height / 2)) / (width, height)
     if away.max() > FAR_FROM_CROP + 0.5:
