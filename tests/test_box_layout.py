@@ -95,6 +95,16 @@ def test_other_layouts_in_shares_are_refused(numbers, message, photos, tmp_path)
         read_boxes(write(tmp_path, "txt", numbers), photos)
 
 
+def test_boxes_of_larger_images_are_announced(caplog):
+    boxes = [(55.0 + i, 20.0, 90.0, 80.0) for i in range(4)]
+    check_pixels([(box, (160, 120)) for box in boxes], "a.csv")
+    assert not caplog.text
+    check_pixels([(tuple(2 * number for number in box), (160, 120)) for box in boxes], "a.csv")
+    assert (
+        "a.csv: 4 of 4 boxes reach far out of their images; they may be of images of another" in caplog.text
+    )
+
+
 def test_few_small_numbers_are_announced(caplog):
     check_pixels([((10.0, 20.0, 30.0, 40.0), (640, 480))], "a")
     assert "They are read as pixels; if they are percentages" in caplog.text

@@ -1,13 +1,14 @@
 """The studio without a browser: sliders, undo, leakage, states and photographs."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from studios import instrument
-from tiny_models import ESTIMATION, noise_image, tiny_model
+from tiny_models import ESTIMATION, SYNTHESIS, noise_image, tiny_model
 
 from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
@@ -15,6 +16,7 @@ from latent_hands.hand.conventions import FRAMING
 from latent_hands.predictor import HandCrop
 from latent_hands.studio import figures, photographs
 from latent_hands.studio.directions import MOST_SHOWN
+from latent_hands.studio.instrument import Instrument
 from latent_hands.studio.leakage import leakage
 from latent_hands.studio.page.hosting import open_server
 from latent_hands.studio.photographs import Photograph, encode_png, factors_of
@@ -303,3 +305,22 @@ def test_a_hand_of_a_photograph_gives_all_factors_and_its_pose(run, side):
 def test_a_number_that_is_no_port_is_refused(port):
     with pytest.raises(HandsError, match=f"port is {port}, but must be 1 to 65535"):
         open_server("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_are_not_finite_change_nothing(value):
+    session = Session(instrument())
+    before = session.state
+    for command in (
+        *(lambda factor=factor: session.slide(factor, 0, value) for factor in session.instrument.sizes),
+        lambda: session.face(torch.full((3, 3), value)),
+    ):
+        with pytest.raises(HandsError, match="numbers that are not finite"):
+            command()
+    assert session.state is before
+
+
+def test_a_run_without_a_decoder_of_its_pose_is_refused():
+    graph = SYNTHESIS.replace('pose = { writes = "pose", factors = ["pose"] }\n', "")
+    with pytest.raises(HandsError, match=r'the run "mine" has no decoder of pose, so .* write rgb, tag'):
+        Instrument(tiny_model(graph), "mine")

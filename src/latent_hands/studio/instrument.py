@@ -11,6 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from latent_hands import draw, synthesis
 from latent_hands.draw import ImageArray
+from latent_hands.errors import HandsError
 from latent_hands.hand import geometry
 from latent_hands.hand.conventions import FRAMING
 from latent_hands.hand.rig.poses import sample_articulation
@@ -39,6 +40,8 @@ class Instrument:
     Args:
         model: the run.
         name: its name, as the user wrote it.
+
+    Raises HandsError for a run that decodes neither the pose that its factors hold, nor an image.
     """
 
     def __init__(self, model: Model, name: str):
@@ -48,6 +51,12 @@ class Instrument:
         """The factors that follow from joints."""
         self.others = tuple(factor for factor in self.sizes if factor not in self.posed)
         """All other factors: the content."""
+        shown = ("pose",) if self.posed else ("pose", "rgb")
+        if not set(shown) & set(self.vae.writes):
+            raise HandsError(
+                f'the run "{name}" has no decoder of {" or ".join(shown)}, so the studio cannot show its '
+                f"factors; its decoders write {', '.join(self.vae.writes)}"
+            )
         self.rereads = "rgb" in self.vae.writes and self.reads_images(self.sizes)
         """Whether all factors can be read again from the image that they make."""
 

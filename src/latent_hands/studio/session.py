@@ -194,6 +194,7 @@ class Session:
 
     def _pose(self, puppet: Puppet, gesture: str | None, source: str = DRAGGED) -> None:
         """Show a hand, and infer the factors of the pose from its joints."""
+        _check_finite(puppet.angles_deg, puppet.rotation)
         found = self.instrument.pose_posterior(puppet.pose[None])
         self._apply(
             State(
@@ -214,6 +215,7 @@ class Session:
         pose: Float[Tensor, "21 3"] | None = None,
     ) -> None:
         """Change some factors, and let the hand follow the decoded pose if it changes."""
+        _check_finite(*latent.values())
         whole, puppet = self.state.latent | latent, self.state.puppet
         if pose is not None or set(latent) & set(self.instrument.posed):
             wanted, steps = (self.instrument.poses(whole)[0], NEAR) if pose is None else (pose, FAR)
@@ -232,6 +234,12 @@ class Session:
     def _next_seed(self) -> int:
         self._seed += 1
         return self._seed
+
+
+def _check_finite(*tensors: Tensor) -> None:
+    """Raise HandsError for numbers that no slider and no drag gives, but a faulty message of a page."""
+    if not all(tensor.isfinite().all() for tensor in tensors):
+        raise HandsError("a message of the page has numbers that are not finite: reload the page")
 
 
 def _empty(place: str) -> str:

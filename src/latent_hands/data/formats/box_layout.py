@@ -69,7 +69,7 @@ def misfits(shares: Numbers, layout: Layout, rim: float) -> Bool[np.ndarray, "bo
 def check_pixels(sized: Sequence[tuple[Box, tuple[int, int]]], where: str) -> None:
     """Raise HandsError if boxes, each with the (width, height) of its image, are not x,y,width,height.
 
-    They seem to be corners, centres or percentages.
+    They seem to be corners, centres or percentages. A warning says if most reach far out of their images.
     """
     if not sized:
         return
@@ -82,6 +82,9 @@ def check_pixels(sized: Sequence[tuple[Box, tuple[int, int]]], where: str) -> No
         _refuse(out, corners, where, f"{FORM}: subtract x1 from x2 and y1 from y2, or cut them at the border")
     if _fit(shares, centre_size, RIM) and many and far.mean() > MOST:
         _refuse(far, centre_size, where, f"{FORM}: subtract half of the width from x, of the height from y")
+    if many and far.mean() > MOST:
+        text = "%s: %d of %d boxes reach far out of their images; they may be of images of another size"
+        _LOG.warning(text, where, far.sum(), len(far))
 
 
 def check_shares(shares: Numbers, where: str, form: str) -> None:
