@@ -74,5 +74,9 @@ def test_frames_far_apart_and_hands_without_a_place_in_some_are_announced(caplog
     assert "frames are 33.3333 s apart (median)" in caplog.text
     clip_of([*images[:2], replace(images[2], hands=[replace(hands[2], palm_mm=None)])])
     assert "left_1 has no place in the camera frame in 1 of 3 frames" in caplog.text
+    larger = replace(hands[2], bone_mm=3 * hands[2].bone_mm, palm_mm=None)
+    clip_of([*images[:2], replace(images[2], hands=[larger])])
+    assert "left_1 has bones of " in caplog.text
+    assert f"to {larger.bone_mm:g} mm, so frames are of different hands or units" in caplog.text
     with pytest.raises(HandsError, match="least number of frames of a hand is 0"):
         clip_of(images, least=0)

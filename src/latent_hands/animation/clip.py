@@ -21,6 +21,8 @@ FPS = 30.0
 APART_M = 0.25
 """The distance between hands whose places are not known."""
 Timed = tuple[float, Hand]
+MOST_GROWTH = 1.5
+"""The bone of a hand may be so many times as long in one frame as in another."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -159,6 +161,10 @@ def _animated(name: str, timed: Sequence[Timed], number: int) -> tuple[AnimatedH
     """Return an animated hand and its error. Hands whose places are not known are APART_M apart."""
     seconds, hands = zip(*timed, strict=True)
     fitted = fit_hands(hands)
+    bones = [hand.bone_mm for hand in hands]
+    if max(bones) > MOST_GROWTH * min(bones):
+        text = "%s has bones of %g to %g mm, so frames are of different hands or units; one size is fitted"
+        _LOG.warning(text, name, min(bones), max(bones))
     palms = [hand.palm_mm for hand in hands if hand.palm_mm is not None and hand.frame == "camera"]
     if palms and len(palms) < len(hands):
         _LOG.warning(
