@@ -16,7 +16,7 @@ BROKEN = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(EOFError, RecursionError, MemoryError, struct.error, zlib.error, csv.Error),
 )
-"""What code raises that reads malformed content: a reader turns each of them into a HandsError."""
+"""Errors of code that reads malformed content: a reader turns each of them into a HandsError."""
 _LONGEST = 2000
 """Longer messages are cut in the middle: a value in them may have any length."""
 

@@ -36,7 +36,7 @@ _LEAST_PIXELS, _LEAST_SIDE_PX = 30, 8.0
 _FINGERS = np.array([(0, *finger) for finger in FINGERS.values()])
 _NOISE = 25.0  # variance of colours, which keeps uniform ones comparable
 _IMAGES, _LOST, _SURE = 16, 1, 3.3
-"""So many images of a set are looked at. Another place must be better in all of them but one, by so many
+"""Images of a set that are looked at. Another place must be better in all of them but `_LOST`, by `_SURE`
 standard deviations of a fair coin that is tossed once an image."""
 _LOG = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ _HINTS = {
     "bytes": "; give PIL.Image.open(io.BytesIO(data))",
     "BufferedReader": "; give its name",
 }
-"""What to give instead of objects of these types."""
+"""Advice for objects of these types: an image to give instead."""
 
 
 @dataclass(frozen=True, eq=False)

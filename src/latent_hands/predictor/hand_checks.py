@@ -27,12 +27,12 @@ DERIVED = {
 }
 """Keys of the JSON that are not read -> what they are."""
 DERIVED_ERROR = 0.01
-"""How much they may differ from that, in bone lengths or sides of the box: others may write few decimals."""
+"""The legal difference of DERIVED, in bone lengths or sides of the box: others may write few decimals."""
 FAR_FROM_CROP, MISPLACED, MUCH_NEARER = 2.0, 0.7, 3.0
 """The joints may be so many sides of the crop away from it. The palm may be so many of its distances away
 from where joints and camera put it. Another reading of the viewpoint must be so many times nearer."""
 SQUARE_ERROR = 1e-3
-"""How much the sides of a square may differ, relative to the larger one."""
+"""The legal difference of the sides of a square, relative to the larger one."""
 LEAST_BONE_MM, MOST_BONE_MM = 5.0, 240.0
 """The legal length of the middle MCP-PIP bone. Others are in another unit."""
 LEAST_EXTENT, MOST_EXTENT = 1e-6, 100.0

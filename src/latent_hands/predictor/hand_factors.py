@@ -11,7 +11,7 @@ from latent_hands.paper.modality import Batch
 DECODED = ("pose", "cpose", "viewpoint", "uv", "place", "side", "presence")
 """The modalities that describe a hand."""
 MEASURED = ("uv", "side", "presence")
-"""Those whose factors are inferred beside those of the pose, if the graph can."""
+"""Modalities whose factors are inferred beside those of the pose, if the graph can."""
 
 
 def reads(vae: DisentangledVAE, encoder: str | None = None) -> str:

@@ -1,7 +1,7 @@
 """Fine-tuning a run on a few labels, and the gain on hands that it did not learn from.
 
 Only the encoder of images learns: the latent and its decoders stay, so a few labels cannot destroy them.
-The new weights are half way between those of the run and those at the end of the training.
+The new weights are the mean of those of the run and those at the end of the training: half way.
 3D labels of another joint convention are translated into that of the latent. Hands with 2D labels alone learn
 by p(uv | z), with a prior over anatomy, because 2D joints do not determine depth.
 """

@@ -18,7 +18,7 @@ from latent_hands.errors import HandsError, as_path
 __all__ = ["BoxLabel", "MatchedBoxes", "check_box", "match_boxes", "read_boxes"]
 
 MOST_SIZED = 200
-"""So many boxes are compared with their images."""
+"""The most boxes that are compared with their images."""
 _LOG = logging.getLogger(__name__)
 Rank = tuple[int, bool]
 
