@@ -1,4 +1,4 @@
-"""The use that a model is made for: a model that generates images announces that its hands are less reliable."""
+"""The use that a model is made for: one that generates images announces that its hands are less reliable."""
 
 import logging
 from collections.abc import Collection
