@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def nowhere(uv_px: Float[np.ndarray, "21 2"], labelled: Bool[np.ndarray, "21"]) -> Bool[np.ndarray, "21"]:
-    """Return which labelled joints have no place: (0, 0), another u = v < 0, or one that more than 5 share."""
+    """Return which labelled joints have no place: (0, 0), another u = v < 0, or one that over 5 share."""
     uv_px = np.where(labelled[:, None], uv_px, np.nan)
     together = (uv_px[:, None] == uv_px).all(axis=-1).sum(axis=1)
     filler = (uv_px[:, 0] == uv_px[:, 1]) & (uv_px[:, 0] <= 0)
